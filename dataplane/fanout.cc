@@ -1,0 +1,225 @@
+#include "dataplane/fanout.h"
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+// How exactly time limits hold, and how soon the delivery to a recipient that
+// half-closed is noticed.
+constexpr auto kTick = std::chrono::milliseconds(50);
+
+// Progress is measured and reported this often.
+constexpr auto kMeasure = std::chrono::milliseconds(250);
+
+// How long a session that has used up its rate pauses.
+constexpr auto kBudgetPause = std::chrono::milliseconds(5);
+
+bool IsActive(const Recipient& recipient) {
+  return !recipient.closed() &&
+         recipient.status().state != RecipientState::kReady;
+}
+
+bool Takes(const Recipient& recipient) {
+  return recipient.status().state == RecipientState::kTransferring;
+}
+
+}  // namespace
+
+Fanout::Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
+               Reporter reporter)
+    : lane_(lane),
+      source_(std::move(source)),
+      limits_(limits),
+      reporter_(std::move(reporter)),
+      budget_(limits.session_bytes_per_second),
+      budget_timer_(lane.io()),
+      tick_timer_(lane.io()) {}
+
+void Fanout::Add(UniqueFd socket, RecipientStatus status) {
+  const uint64_t id = status.id;
+  auto recipient =
+      std::make_shared<Recipient>(*this, std::move(socket), std::move(status));
+  recipients_[id] = recipient;
+  recipient->Open(Clock::now());
+  StartTicking();
+}
+
+void Fanout::Admit(uint64_t id) {
+  if (feed_ == nullptr) {
+    admitted_.push_back(id);
+    return;
+  }
+  const auto found = recipients_.find(id);
+  if (found == recipients_.end() || found->second->closed()) return;
+  found->second->Begin(Clock::now());
+  StartTicking();
+}
+
+void Fanout::Begin() {
+  feed_ = source_->OpenFeed(lane_, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) self->Requeue(self->waiting_for_feed_);
+  });
+  for (const uint64_t id : std::exchange(admitted_, {})) Admit(id);
+}
+
+void Fanout::Close(uint64_t id, RecipientState state, Reason reason,
+                   const std::string& detail) {
+  const auto found = recipients_.find(id);
+  if (found == recipients_.end() || found->second->closed()) return;
+  found->second->Close(state, reason, detail);
+}
+
+void Fanout::CloseAll(Reason reason, const std::string& detail) {
+  for (const auto& [id, recipient] : recipients_) {
+    if (!recipient->closed()) {
+      recipient->Close(RecipientState::kFailed, reason, detail);
+    }
+  }
+}
+
+void Fanout::Changed(const Recipient& recipient) {
+  report_[recipient.status().id] = recipient.status();
+  PostFlush();
+}
+
+void Fanout::Queue(std::shared_ptr<Recipient> recipient) {
+  queue_.push_back(std::move(recipient));
+  PostTurn();
+}
+
+void Fanout::WaitForFeed(std::shared_ptr<Recipient> recipient) {
+  waiting_for_feed_.push_back(std::move(recipient));
+}
+
+void Fanout::WaitForTick(std::shared_ptr<Recipient> recipient) {
+  waiting_for_tick_.push_back(std::move(recipient));
+}
+
+void Fanout::SourceFailed(const absl::Status& error) {
+  if (!source_error_.ok()) return;
+  source_error_ = error;
+  PostFlush();
+}
+
+void Fanout::Requeue(List& list) {
+  for (auto& recipient : list) queue_.push_back(std::move(recipient));
+  list.clear();
+  if (!queue_.empty()) PostTurn();
+}
+
+void Fanout::PostTurn() {
+  if (std::exchange(turn_posted_, true)) return;
+  asio::post(lane_.io(), [self = shared_from_this()] { self->RunTurn(); });
+}
+
+void Fanout::RunTurn() {
+  turn_posted_ = false;
+  const Clock::time_point now = Clock::now();
+  size_t budget = budget_.Available(now);
+  std::swap(queue_, turn_);
+  // An equal part each of what there is, so that those at the front do not use
+  // it up every time.
+  const size_t share = std::max<size_t>(1, budget / turn_.size());
+  for (auto& recipient : turn_) {
+    if (recipient->closed()) continue;
+    if (budget == 0) {
+      queue_.push_back(std::move(recipient));
+      continue;
+    }
+    const size_t sent = recipient->Send(*feed_, std::min(share, budget), now);
+    budget -= sent;
+    budget_.Spend(sent);
+  }
+  turn_.clear();
+  Release();
+  if (queue_.empty()) return;
+  if (!budget_.limited() || budget > 0) return PostTurn();
+  turn_posted_ = true;
+  budget_timer_.expires_after(kBudgetPause);
+  budget_timer_.async_wait([self = shared_from_this()](std::error_code) {
+    self->RunTurn();
+  });
+}
+
+void Fanout::Release() {
+  if (source_->seekable()) return;
+  uint64_t slowest = std::numeric_limits<uint64_t>::max();
+  for (const auto& [id, recipient] : recipients_) {
+    if (Takes(*recipient)) slowest = std::min(slowest, recipient->position());
+  }
+  feed_->Release(slowest);
+}
+
+void Fanout::CheckLag() {
+  if (source_->seekable() || limits_.max_lag_bytes == 0) return;
+  uint64_t fastest = 0;
+  for (const auto& [id, recipient] : recipients_) {
+    fastest = std::max(fastest, recipient->position());
+  }
+  for (const auto& [id, recipient] : recipients_) {
+    if (Takes(*recipient) &&
+        fastest - recipient->position() > limits_.max_lag_bytes) {
+      recipient->Close(
+          RecipientState::kFailed, Reason::kStalled,
+          absl::StrCat("fell ", fastest - recipient->position(),
+                       " bytes behind; ", limits_.max_lag_bytes,
+                       " are allowed"));
+    }
+  }
+}
+
+void Fanout::StartTicking() {
+  if (std::exchange(ticking_, true)) return;
+  tick_timer_.expires_after(kTick);
+  tick_timer_.async_wait([self = shared_from_this()](std::error_code) {
+    self->ticking_ = false;
+    self->Tick();
+  });
+}
+
+void Fanout::Tick() {
+  const Clock::time_point now = Clock::now();
+  const bool measure = now - last_measure_ >= kMeasure;
+  if (measure) last_measure_ = now;
+  bool active = false;
+  for (auto next = recipients_.begin(); next != recipients_.end();) {
+    const auto current = next++;
+    // Holds it while it may close.
+    const std::shared_ptr<Recipient> recipient = current->second;
+    recipient->Tick(now);
+    if (measure && (Takes(*recipient) ||
+                    recipient->status().state == RecipientState::kConfirming)) {
+      recipient->Measure(now);
+    }
+    active |= IsActive(*recipient);
+    if (recipient->closed()) recipients_.erase(current);
+  }
+  if (feed_ != nullptr) {
+    CheckLag();
+    Release();  // What only those had not got that have just been closed.
+  }
+  Requeue(waiting_for_tick_);
+  if (active) StartTicking();
+}
+
+void Fanout::PostFlush() {
+  if (std::exchange(flush_posted_, true)) return;
+  asio::post(lane_.io(), [self = shared_from_this()] { self->Flush(); });
+}
+
+void Fanout::Flush() {
+  flush_posted_ = false;
+  Report report{.source_error = source_error_};
+  report.changed.reserve(report_.size());
+  for (auto& [id, status] : report_) report.changed.push_back(std::move(status));
+  report_.clear();
+  reporter_(std::move(report));
+}
+
+}  // namespace tcptool::dataplane

@@ -1,0 +1,109 @@
+#include "dataplane/file_source.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/block_cache.h"
+#include "dataplane/lane.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+class FileFeed : public Feed {
+ public:
+  FileFeed(Lane& lane, std::shared_ptr<RandomAccessFile> file, uint64_t offset,
+           uint64_t length, std::function<void()> wake)
+      : blocks_(lane.blocks()),
+        file_(std::move(file)),
+        offset_(offset),
+        length_(length),
+        wake_(std::make_shared<BlockCache::Wake>(std::move(wake))) {}
+  ~FileFeed() override { blocks_.Forget(file_.get()); }
+
+  Piece At(uint64_t position, SendMethod method) override {
+    if (position == length_) return {.kind = Piece::Kind::kEnd};
+    const uint64_t start = position - position % BlockCache::kBlockSize;
+    const size_t size =
+        std::min<uint64_t>(BlockCache::kBlockSize, length_ - start);
+    const size_t skip = position - start;
+    if (method == SendMethod::kZeroCopy && Cached(start, size)) {
+      return {.kind = Piece::Kind::kFile,
+              .file = file_->descriptor(),
+              .offset = offset_ + position,
+              .size = size - skip};
+    }
+    const BlockCache::Block block =
+        blocks_.Get(file_, offset_ + start, size, wake_);
+    if (block.error == -EAGAIN) return {.kind = Piece::Kind::kWait};
+    if (block.error != 0) {
+      error_ = absl::ErrnoToStatus(
+          -block.error,
+          absl::StrCat("reading the source at byte ", offset_ + start));
+      return {.kind = Piece::Kind::kError};
+    }
+    if (block.data.size() < size) return Shrunk(start + block.data.size());
+    return {.kind = Piece::Kind::kData, .data = block.data.subspan(skip)};
+  }
+
+  void Release(uint64_t) override {}  // The page cache keeps it or not.
+
+  absl::Status error() const override { return error_; }
+
+ private:
+  // One look for a block serves all recipients that are near it.
+  bool Cached(uint64_t start, size_t size) {
+    if (file_->descriptor() < 0) return false;
+    if (start == cached_start_) return true;
+    if (!file_->Cached(offset_ + start, size)) return false;
+    cached_start_ = start;
+    return true;
+  }
+
+  Piece Shrunk(uint64_t end) {
+    error_ = absl::DataLossError(
+        absl::StrCat("the file has shrunk: it ends ", length_ - end,
+                     " bytes before the end that it had at the start"));
+    return {.kind = Piece::Kind::kError};
+  }
+
+  BlockCache& blocks_;
+  const std::shared_ptr<RandomAccessFile> file_;
+  const uint64_t offset_;
+  const uint64_t length_;
+  const std::shared_ptr<BlockCache::Wake> wake_;
+  uint64_t cached_start_ = ~uint64_t{0};
+  absl::Status error_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<FileSource>> FileSource::Create(
+    std::shared_ptr<RandomAccessFile> file, uint64_t offset,
+    std::optional<uint64_t> length) {
+  std::shared_ptr<FileSource> source(
+      new FileSource(std::move(file), offset, length));
+  if (absl::Status status = source->Prepare(); !status.ok()) return status;
+  return source;
+}
+
+absl::Status FileSource::Prepare() {
+  const absl::StatusOr<uint64_t> size = file_->Size();
+  if (!size.ok()) return size.status();
+  if (offset_ > *size || wanted_.value_or(0) > *size - offset_) {
+    return absl::OutOfRangeError(absl::StrCat(
+        "the file has ", *size, " bytes; ", wanted_.value_or(0),
+        " bytes from byte ", offset_, " are not in it"));
+  }
+  length_ = wanted_.value_or(*size - offset_);
+  return absl::OkStatus();
+}
+
+std::unique_ptr<Feed> FileSource::OpenFeed(Lane& lane,
+                                           std::function<void()> wake) {
+  return std::make_unique<FileFeed>(lane, file_, offset_, length_,
+                                    std::move(wake));
+}
+
+}  // namespace tcptool::dataplane

@@ -1,0 +1,56 @@
+// Accepts connections for a session.
+#ifndef TCPTOOL_DATAPLANE_LISTENER_H_
+#define TCPTOOL_DATAPLANE_LISTENER_H_
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <functional>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "dataplane/socket_api.h"
+#include "dataplane/unique_fd.h"
+
+namespace tcptool::dataplane {
+
+// Lives on one thread, that of its io_context, after Listen().
+class Listener {
+ public:
+  struct Handlers {
+    std::function<void(UniqueFd, const asio::ip::tcp::endpoint&)> on_connection;
+    // A peer was turned away (reset), since this process has no descriptor left.
+    std::function<void(const asio::ip::tcp::endpoint&)> on_no_descriptors;
+  };
+
+  // Binds and listens. INVALID_ARGUMENT (not an address of this host),
+  // ALREADY_EXISTS (in use) or PERMISSION_DENIED name the endpoint.
+  static absl::StatusOr<Listener> Listen(
+      asio::io_context& io, SocketApi& sockets,
+      const asio::ip::tcp::endpoint& endpoint);
+
+  const asio::ip::tcp::endpoint& endpoint() const;
+
+  // Calls the handlers for each connection until the listener is closed or
+  // destroyed; no handler is called after that.
+  void Open(Handlers handlers);
+
+  // Accepts, at once, all connections that the kernel has established. Those
+  // that were connected before now are among them.
+  void Drain();
+
+ private:
+  class Impl;
+  explicit Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+ public:
+  Listener(Listener&&) = default;
+  Listener& operator=(Listener&&) = default;
+  ~Listener();
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_LISTENER_H_

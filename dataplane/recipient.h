@@ -1,0 +1,78 @@
+// One recipient's connection on its lane, from the handshake to the proof of
+// delivery.
+#ifndef TCPTOOL_DATAPLANE_RECIPIENT_H_
+#define TCPTOOL_DATAPLANE_RECIPIENT_H_
+
+#include <asio/ip/tcp.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+
+#include "dataplane/delivery.h"
+#include "dataplane/session_options.h"
+#include "dataplane/source.h"
+#include "dataplane/state.h"
+#include "dataplane/unique_fd.h"
+
+namespace tcptool::dataplane {
+
+class Fanout;
+
+// Lives on its lane's thread. Its fan-out outlives it for as long as it is not
+// closed; the handlers that it leaves behind when it closes touch neither.
+class Recipient : public std::enable_shared_from_this<Recipient> {
+ public:
+  Recipient(Fanout& fanout, UniqueFd socket, RecipientStatus status);
+
+  // Waits for the handshake byte.
+  void Open(Clock::time_point now);
+
+  // Begins to send. The recipient is READY.
+  void Begin(Clock::time_point now);
+
+  // One turn: hands at most `limit` bytes, and at most the rest of one block, to
+  // the kernel. Answers how many. Queues itself for the next turn, or waits for
+  // what it lacks.
+  size_t Send(Feed& feed, size_t limit, Clock::time_point now);
+
+  // Checks the time limits, and the proof of delivery.
+  void Tick(Clock::time_point now);
+
+  // Asks TCP how far it has come.
+  void Measure(Clock::time_point now);
+
+  // Ends the connection: in an orderly way if `state` is DELIVERED, with a reset
+  // otherwise.
+  void Close(RecipientState state, Reason reason, std::string detail);
+
+  const RecipientStatus& status() const { return status_; }
+  // Of the next byte to send.
+  uint64_t position() const { return status_.bytes_sent; }
+  bool closed() const { return IsFinal(status_.state); }
+
+ private:
+  void WaitForHandshake();
+  void OnHandshake();
+  void WaitForLoss();
+  void WaitForRoom();
+  void WaitForClose();
+  void FinishSending(Clock::time_point now);
+  void Handle(Delivery::Outcome outcome);
+  void Lost(int error);
+  void CheckStall(Clock::time_point now);
+
+  Fanout& fanout_;
+  asio::ip::tcp::socket socket_;
+  RecipientStatus status_;
+  SendMethod method_ = SendMethod::kCopy;
+  Clock::time_point opened_;
+  // When it last acknowledged something, or had nothing to acknowledge.
+  Clock::time_point last_progress_;
+  Clock::time_point last_measure_;
+  std::optional<Delivery> delivery_;
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_RECIPIENT_H_

@@ -1,0 +1,153 @@
+// A session: it listens, gathers recipients, starts, and knows how each of them
+// fares.
+#ifndef TCPTOOL_DATAPLANE_SESSION_H_
+#define TCPTOOL_DATAPLANE_SESSION_H_
+
+#include <asio/steady_timer.hpp>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "dataplane/fanout.h"
+#include "dataplane/lane.h"
+#include "dataplane/listener.h"
+#include "dataplane/session_options.h"
+#include "dataplane/source.h"
+#include "dataplane/state.h"
+
+namespace tcptool::dataplane {
+
+// Is told of a session's changes, in order, on the session's lane: it must not
+// wait.
+class SessionObserver {
+ public:
+  virtual ~SessionObserver() = default;
+
+  struct Update {
+    const SessionStatus& session;
+    // The newest status of each recipient that has changed, by id.
+    absl::Span<const RecipientStatus> changed;
+    // Recipients that are not kept any longer; see kMaxStrangers.
+    absl::Span<const uint64_t> forgotten;
+  };
+  // The last update is the one whose session state is final.
+  virtual void OnUpdate(const Update& update) = 0;
+};
+
+// Any thread may call the methods; they post to the session's lane and call
+// `done` there. `done` must not wait. Not to be used once the engine is gone.
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  // Of the peers that never got as far as READY, so many are kept; the oldest
+  // go first, and stay in the counts.
+  static constexpr size_t kMaxStrangers = 1000;
+
+  using Done = std::function<void(absl::Status)>;
+
+  // What the engine gives to each of its sessions.
+  struct Environment {
+    std::vector<Lane*> lanes;  // The first is the session's own.
+    asio::thread_pool& disk;
+    size_t max_recipients;  // That are connected at a time.
+    std::function<void()> on_end;
+  };
+
+  // Listens at once. INVALID_ARGUMENT, ALREADY_EXISTS (the port is in use) or
+  // PERMISSION_DENIED name the address and say why it cannot.
+  static absl::StatusOr<std::shared_ptr<Session>> Create(
+      Environment environment, SessionOptions options,
+      std::shared_ptr<Source> source, std::shared_ptr<SessionObserver> observer);
+
+  const asio::ip::tcp::endpoint& data_endpoint() const {
+    return status_.data_endpoint;
+  }
+
+  // FAILED_PRECONDITION: it has started already, or nobody is ready.
+  void Start(Done done);
+  // Resets all recipients. OK too if the session has been cancelled before;
+  // FAILED_PRECONDITION if it has ended otherwise.
+  void Cancel(Done done);
+  // Disconnects one recipient. NOT_FOUND, or FAILED_PRECONDITION if it has
+  // ended.
+  void Drop(uint64_t recipient, Done done);
+  // The service stops: all recipients are reset, with SERVICE_STOPPED.
+  void Stop();
+
+ private:
+  struct Entry {
+    RecipientStatus status;
+    bool was_ready = false;
+  };
+
+  Session(Environment environment, SessionOptions options,
+          std::shared_ptr<Source> source,
+          std::shared_ptr<SessionObserver> observer, Listener listener);
+
+  void Open();
+  void ExpectRecipients();
+  void OnConnection(UniqueFd socket, const asio::ip::tcp::endpoint& peer);
+  void OnNoDescriptors(const asio::ip::tcp::endpoint& peer);
+  RecipientStatus& NewRecipient(const asio::ip::tcp::endpoint& peer);
+  void Reject(RecipientStatus status, Reason reason, std::string detail);
+  void OnReport(Fanout::Report report);
+  void OnReady(const RecipientStatus& status);
+
+  bool StartConditionHolds() const;
+  void Begin();
+  void BeginSending();
+  void End(SessionState state, Reason reason, const std::string& detail);
+  void FinishIfDone();
+  void Finish(SessionState state);
+  SessionState Result() const;
+
+  // Puts a recipient's new status into the table and the sums.
+  void Merge(const RecipientStatus& status);
+  void Forget(uint64_t id);
+  void Notify();
+  void After(asio::steady_timer& timer, absl::Duration delay,
+             void (Session::*then)());
+  void OnMaxWait();
+  void OnExpiry();
+
+  uint64_t connected() const;
+  uint64_t count(RecipientState state) const { return status_.count(state); }
+  size_t LaneOf(uint64_t recipient) const {
+    return recipient % fanouts_.size();
+  }
+  template <typename Call>
+  void OnLane(size_t index, Call call);
+
+  Environment environment_;
+  const SessionOptions options_;
+  const std::shared_ptr<Source> source_;
+  std::shared_ptr<SessionObserver> observer_;  // Until the end.
+  std::optional<Listener> listener_;
+  std::optional<asio::steady_timer> max_wait_timer_;
+  std::optional<asio::steady_timer> expiry_timer_;
+  std::vector<std::shared_ptr<Fanout>> fanouts_;  // One for each lane.
+
+  SessionStatus status_;
+  std::map<uint64_t, Entry> recipients_;
+  std::deque<uint64_t> strangers_;  // Ended without having been READY.
+  uint64_t last_id_ = 0;
+  uint64_t failed_ = 0;  // Recipients that FAILED after having been READY.
+  bool max_wait_passed_ = false;
+  bool start_byte_seen_ = false;
+  bool prepared_ = false;  // The source is.
+  bool sending_ = false;
+  std::optional<SessionState> ending_;  // What it ends as when all have closed.
+
+  std::vector<RecipientStatus> changed_;  // Since the last update.
+  std::vector<uint64_t> forgotten_;
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_SESSION_H_

@@ -1,0 +1,67 @@
+// What a session is asked to do.
+#ifndef TCPTOOL_DATAPLANE_SESSION_OPTIONS_H_
+#define TCPTOOL_DATAPLANE_SESSION_OPTIONS_H_
+
+#include <asio/ip/address.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "dataplane/access_list.h"
+
+namespace tcptool::dataplane {
+
+// Besides these, a session starts when its ready recipients reach
+// `max_recipients`, when all that are expected are ready, and by
+// Session::Start().
+struct StartPolicy {
+  // Each recipient is served on arrival, until the session is cancelled or
+  // expires. For seekable sources only; the rest of the policy is moot.
+  bool immediate = false;
+  bool ignore_start_byte = false;
+  // Start once this many recipients are ready and `max_wait` has passed since
+  // the session was created. Off while both are zero.
+  uint32_t min_recipients = 0;
+  absl::Duration max_wait;
+};
+
+struct ExpectedRecipient {
+  asio::ip::address address;
+  std::string label;
+};
+
+struct Limits {
+  // From connection to start byte.
+  absl::Duration handshake_timeout = absl::Seconds(10);
+  // A recipient that acknowledges nothing for so long, although there is
+  // something to acknowledge, has STALLED.
+  absl::Duration stall_timeout = absl::Seconds(60);
+  // After the last byte: how long without a sign of progress until delivery
+  // counts as UNCONFIRMED.
+  absl::Duration confirm_timeout = absl::Seconds(30);
+  // Streams: how far a recipient may be behind the fastest. 0: no limit but the
+  // window.
+  uint64_t max_lag_bytes = 0;
+  // 0: no limit.
+  uint64_t recipient_bytes_per_second = 0;
+  uint64_t session_bytes_per_second = 0;
+};
+
+struct SessionOptions {
+  asio::ip::address bind_address = asio::ip::address_v4::any();
+  uint16_t port = 0;  // 0: the kernel picks one.
+  // The session starts when so many are ready; more are turned away with
+  // CAPACITY. 0: no such number.
+  uint32_t max_recipients = 0;
+  AccessList allow;
+  StartPolicy start;
+  std::vector<ExpectedRecipient> expected;
+  Limits limits;
+  // From creation until a session that nobody has started is EXPIRED.
+  absl::Duration expire_after = absl::InfiniteDuration();
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_SESSION_OPTIONS_H_

@@ -1,0 +1,107 @@
+#include "dataplane/socket_api.h"
+
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace tcptool::dataplane {
+namespace {
+
+// Runs a call again for as long as a signal cuts it short.
+template <typename Call>
+ssize_t Restarted(Call call) {
+  ssize_t result;
+  do {
+    result = call();
+  } while (result < 0 && errno == EINTR);
+  return result < 0 ? -errno : result;
+}
+
+}  // namespace
+
+int SocketApi::Accept(int listener, sockaddr_storage* peer, socklen_t* size) {
+  return static_cast<int>(Restarted([=] {
+    return accept4(listener, reinterpret_cast<sockaddr*>(peer), size,
+                   SOCK_NONBLOCK | SOCK_CLOEXEC);
+  }));
+}
+
+ssize_t SocketApi::Receive(int socket, std::span<std::byte> buffer) {
+  return Restarted([=] {
+    return recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  });
+}
+
+ssize_t SocketApi::Peek(int socket, std::span<std::byte> buffer) {
+  return Restarted([=] {
+    return recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT | MSG_PEEK);
+  });
+}
+
+ssize_t SocketApi::Send(int socket, std::span<const std::byte> data) {
+  return Restarted([=] {
+    return send(socket, data.data(), data.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  });
+}
+
+ssize_t SocketApi::SendFile(int socket, int file, uint64_t offset,
+                            size_t size) {
+  return Restarted([=] {
+    off_t position = static_cast<off_t>(offset);
+    return sendfile(socket, file, &position, size);
+  });
+}
+
+int SocketApi::ShutdownWrite(int socket) {
+  return shutdown(socket, SHUT_WR) < 0 ? -errno : 0;
+}
+
+int SocketApi::Unacknowledged(int socket) {
+  int bytes = 0;
+  return ioctl(socket, SIOCOUTQ, &bytes) < 0 ? -errno : bytes;
+}
+
+int SocketApi::Error(int socket) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0) {
+    return -errno;
+  }
+  return -error;
+}
+
+int SocketApi::Info(int socket, TcpInfo* info) {
+  tcp_info kernel{};
+  socklen_t size = sizeof kernel;
+  if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &kernel, &size) < 0) {
+    return -errno;
+  }
+  info->bytes_acked = kernel.tcpi_bytes_acked;
+  info->rtt_us = kernel.tcpi_rtt;
+  info->total_retransmits = kernel.tcpi_total_retrans;
+  info->unanswered = kernel.tcpi_retransmits + kernel.tcpi_probes;
+  info->last_ack_ms = kernel.tcpi_last_ack_recv;
+  return 0;
+}
+
+SocketApi& SocketApi::Real() {
+  static SocketApi api;
+  return api;
+}
+
+void ResetOnClose(int socket) {
+  const linger reset = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+}
+
+void ResetAndClose(int socket) {
+  ResetOnClose(socket);
+  close(socket);
+}
+
+}  // namespace tcptool::dataplane
