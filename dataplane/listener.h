@@ -4,6 +4,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
 
@@ -38,16 +39,13 @@ class Listener {
   // that were connected before now are among them.
   void Drain();
 
- private:
-  class Impl;
-  explicit Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-
- public:
   Listener(Listener&&) = default;
-  Listener& operator=(Listener&&) = default;
   ~Listener();
 
  private:
+  class Impl;
+  explicit Listener(std::shared_ptr<Impl> impl);
+
   std::shared_ptr<Impl> impl_;
 };
 

@@ -1,0 +1,69 @@
+// The data plane: lanes, and the sessions on them.
+#ifndef TCPTOOL_DATAPLANE_ENGINE_H_
+#define TCPTOOL_DATAPLANE_ENGINE_H_
+
+#include <asio/thread_pool.hpp>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "dataplane/lane.h"
+#include "dataplane/session.h"
+
+namespace tcptool::dataplane {
+
+struct EngineOptions {
+  size_t lanes = 0;  // 0: one for each core.
+  // Threads for reads that may wait for a disk.
+  size_t disk_threads = 4;
+  size_t max_recipients_per_session = 10'000;  // Connected at a time.
+  SocketApi* sockets = &SocketApi::Real();
+};
+
+// Any thread may call any method. Ignores SIGPIPE in the process: sendfile(2)
+// raises it.
+class Engine {
+ public:
+  explicit Engine(const EngineOptions& options);
+  // Stops all sessions, see Stop().
+  ~Engine();
+
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Listens at once; errors as Session::Create(). The engine keeps the session
+  // until it has ended.
+  absl::StatusOr<std::shared_ptr<Session>> CreateSession(
+      SessionOptions options, std::shared_ptr<Source> source,
+      std::shared_ptr<SessionObserver> observer);
+
+  // Ends all sessions with SERVICE_STOPPED: their recipients are reset. Returns
+  // when the last update has been observed.
+  void Stop();
+
+  size_t lanes() const { return lanes_.size(); }
+  size_t max_recipients_per_session() const {
+    return options_.max_recipients_per_session;
+  }
+
+ private:
+  // Waits until every lane has run what was posted to it.
+  void Flush();
+
+  const EngineOptions options_;
+  asio::thread_pool disk_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+
+  absl::Mutex mutex_;
+  uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<uint64_t, std::shared_ptr<Session>> sessions_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_ENGINE_H_

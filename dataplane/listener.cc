@@ -1,0 +1,183 @@
+#include "dataplane/listener.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+#include <sstream>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "dataplane/access_list.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using asio::ip::tcp;
+
+// Recipients have nothing to say but one byte. The kernel doubles this, and
+// allows no less; it bounds what a peer can make the kernel hold.
+constexpr int kReceiveBuffer = 4096;
+
+UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+
+tcp::endpoint ToEndpoint(const sockaddr_storage& address, socklen_t size) {
+  tcp::endpoint endpoint;
+  if (size > endpoint.capacity()) return endpoint;
+  std::memcpy(endpoint.data(), &address, size);
+  endpoint.resize(size);
+  return {Unmapped(endpoint.address()), endpoint.port()};
+}
+
+absl::Status ListenError(const tcp::endpoint& endpoint,
+                         const std::error_code& error) {
+  std::ostringstream name;
+  name << endpoint;
+  const std::string message =
+      absl::StrCat("cannot listen on ", name.str(), ": ", error.message());
+  if (error == asio::error::address_in_use) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(message, "; choose another port, or 0 for any"));
+  }
+  if (error == asio::error::access_denied) {
+    return absl::PermissionDeniedError(absl::StrCat(
+        message, "; ports below 1024 need CAP_NET_BIND_SERVICE"));
+  }
+  if (error == asio::error::no_descriptors) {
+    return absl::ResourceExhaustedError(message);
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(message, "; choose an address of this host"));
+}
+
+}  // namespace
+
+class Listener::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(asio::io_context& io, SocketApi& sockets)
+      : sockets_(sockets), acceptor_(io), retry_(io), spare_(OpenSpare()) {}
+
+  std::error_code Listen(const tcp::endpoint& endpoint) {
+    std::error_code error;
+    acceptor_.open(endpoint.protocol(), error);
+    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor_.non_blocking(true, error);
+    if (!error) acceptor_.bind(endpoint, error);
+    if (!error) {
+      const int size = kReceiveBuffer;  // Connections inherit it.
+      setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_RCVBUF, &size,
+                 sizeof size);
+      acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    }
+    if (!error) endpoint_ = acceptor_.local_endpoint(error);
+    return error;
+  }
+
+  void Open(Handlers handlers) {
+    handlers_ = std::move(handlers);
+    Wait();
+  }
+
+  void Accept() {
+    while (acceptor_.is_open()) {
+      sockaddr_storage address{};
+      socklen_t size = sizeof address;
+      const int fd =
+          sockets_.Accept(acceptor_.native_handle(), &address, &size);
+      if (fd >= 0) {
+        handlers_.on_connection(UniqueFd(fd), ToEndpoint(address, size));
+      } else if (fd == -EMFILE || fd == -ENFILE) {
+        if (!TurnAway()) return Pause();
+      } else if (fd == -ENOBUFS || fd == -ENOMEM) {
+        return Pause();
+      } else if (fd == -EAGAIN) {
+        return;
+      }
+      // Anything else is the error of a connection that has broken already
+      // (accept(2)): the next one is not the worse for it.
+    }
+  }
+
+  void Close() {
+    std::error_code ignored;
+    acceptor_.close(ignored);
+    retry_.cancel();
+  }
+
+  const tcp::endpoint& endpoint() const { return endpoint_; }
+
+ private:
+  void Wait() {
+    acceptor_.async_wait(tcp::acceptor::wait_read,
+                         [self = shared_from_this()](std::error_code error) {
+                           if (error || !self->acceptor_.is_open()) return;
+                           self->Accept();
+                           self->Resume();
+                         });
+  }
+
+  void Resume() {
+    if (acceptor_.is_open() && !paused_) Wait();
+  }
+
+  // Uses the spare descriptor to take a connection off the queue, where it would
+  // wake the lane again and again. False: there is no spare.
+  bool TurnAway() {
+    if (!spare_.valid()) return false;
+    spare_ = UniqueFd();
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    const int fd = sockets_.Accept(acceptor_.native_handle(), &address, &size);
+    if (fd >= 0) ResetAndClose(fd);
+    spare_ = OpenSpare();
+    if (fd >= 0) handlers_.on_no_descriptors(ToEndpoint(address, size));
+    return fd >= 0;
+  }
+
+  // The kernel is short of something: looks again a little later.
+  void Pause() {
+    if (std::exchange(paused_, true)) return;
+    retry_.expires_after(std::chrono::milliseconds(100));
+    retry_.async_wait([self = shared_from_this()](std::error_code) {
+      self->paused_ = false;
+      self->Accept();
+      self->Resume();
+    });
+  }
+
+  SocketApi& sockets_;
+  tcp::acceptor acceptor_;
+  asio::steady_timer retry_;
+  UniqueFd spare_;
+  tcp::endpoint endpoint_;
+  Handlers handlers_;
+  bool paused_ = false;
+};
+
+Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Listener::~Listener() {
+  if (impl_ != nullptr) impl_->Close();
+}
+
+absl::StatusOr<Listener> Listener::Listen(asio::io_context& io,
+                                          SocketApi& sockets,
+                                          const tcp::endpoint& endpoint) {
+  auto impl = std::make_shared<Impl>(io, sockets);
+  if (const std::error_code error = impl->Listen(endpoint)) {
+    return ListenError(endpoint, error);
+  }
+  return Listener(std::move(impl));
+}
+
+const tcp::endpoint& Listener::endpoint() const { return impl_->endpoint(); }
+
+void Listener::Open(Handlers handlers) { impl_->Open(std::move(handlers)); }
+
+void Listener::Drain() { impl_->Accept(); }
+
+}  // namespace tcptool::dataplane

@@ -1,0 +1,475 @@
+#include "dataplane/session.h"
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace tcptool::dataplane {
+
+using asio::ip::tcp;
+
+absl::StatusOr<std::shared_ptr<Session>> Session::Create(
+    Environment environment, SessionOptions options,
+    std::shared_ptr<Source> source, std::shared_ptr<SessionObserver> observer) {
+  if (options.start.immediate && !source->seekable()) {
+    return absl::InvalidArgumentError(
+        "an immediate session needs a file: a stream cannot be served again "
+        "to those who come later");
+  }
+  Lane& home = *environment.lanes.front();
+  absl::StatusOr<Listener> listener =
+      Listener::Listen(home.io(), home.sockets(),
+                       tcp::endpoint(options.bind_address, options.port));
+  if (!listener.ok()) return listener.status();
+  std::shared_ptr<Session> session(
+      new Session(std::move(environment), std::move(options),
+                  std::move(source), std::move(observer),
+                  *std::move(listener)));
+  session->OnLane(0, [session] { session->Open(); });
+  return session;
+}
+
+Session::Session(Environment environment, SessionOptions options,
+                 std::shared_ptr<Source> source,
+                 std::shared_ptr<SessionObserver> observer, Listener listener)
+    : environment_(std::move(environment)),
+      options_(std::move(options)),
+      source_(std::move(source)),
+      observer_(std::move(observer)),
+      listener_(std::move(listener)) {
+  // One feed, or one rate, for all: they share a lane.
+  if (!source_->seekable() || options_.limits.session_bytes_per_second > 0) {
+    environment_.lanes.resize(1);
+  }
+  status_.data_endpoint = listener_->endpoint();
+  status_.create_time = absl::Now();
+  status_.content_length = source_->length();
+}
+
+template <typename Call>
+void Session::OnLane(size_t index, Call call) {
+  asio::post(environment_.lanes[index]->io(), std::move(call));
+}
+
+void Session::Open() {
+  if (ending_) return;
+  for (Lane* lane : environment_.lanes) {
+    fanouts_.push_back(std::make_shared<Fanout>(
+        *lane, source_, options_.limits,
+        [weak = weak_from_this()](Fanout::Report report) {
+          const auto self = weak.lock();
+          if (self == nullptr) return;
+          self->OnLane(0, [self, report = std::move(report)]() mutable {
+            self->OnReport(std::move(report));
+          });
+        }));
+  }
+  ExpectRecipients();
+  listener_->Open({
+      // The listener belongs to the session, which therefore is there.
+      .on_connection =
+          [this](UniqueFd socket, const tcp::endpoint& peer) {
+            OnConnection(std::move(socket), peer);
+          },
+      .on_no_descriptors =
+          [this](const tcp::endpoint& peer) { OnNoDescriptors(peer); },
+  });
+  if (options_.start.max_wait > absl::ZeroDuration()) {
+    After(max_wait_timer_.emplace(environment_.lanes[0]->io()),
+          options_.start.max_wait, &Session::OnMaxWait);
+  } else {
+    max_wait_passed_ = true;
+  }
+  if (options_.expire_after != absl::InfiniteDuration()) {
+    After(expiry_timer_.emplace(environment_.lanes[0]->io()),
+          options_.expire_after, &Session::OnExpiry);
+  }
+  if (options_.start.immediate) Begin();
+  Notify();
+}
+
+void Session::After(asio::steady_timer& timer, absl::Duration delay,
+                    void (Session::*then)()) {
+  timer.expires_after(
+      absl::ToChronoNanoseconds(std::min(delay, absl::Hours(24 * 365))));
+  timer.async_wait([weak = weak_from_this(), then](std::error_code error) {
+    const auto self = weak.lock();
+    if (error || self == nullptr || self->ending_) return;
+    ((*self).*then)();
+    self->Notify();
+  });
+}
+
+void Session::ExpectRecipients() {
+  for (const ExpectedRecipient& expected : options_.expected) {
+    RecipientStatus status;
+    status.id = ++last_id_;
+    status.peer = tcp::endpoint(Unmapped(expected.address), 0);
+    status.label = expected.label;
+    status.state = RecipientState::kExpected;
+    Merge(status);
+  }
+}
+
+RecipientStatus& Session::NewRecipient(const tcp::endpoint& peer) {
+  RecipientStatus status;
+  status.peer = peer;
+  // The record of one that is expected, if it has not been used, or if it came
+  // and failed before the start.
+  for (const auto& [id, entry] : recipients_) {
+    if (id > options_.expected.size()) break;
+    const RecipientState state = entry.status.state;
+    if (entry.status.peer.address() == peer.address() &&
+        (state == RecipientState::kExpected || IsFinal(state)) && !sending_) {
+      status.id = id;
+      status.label = entry.status.label;
+      break;
+    }
+  }
+  if (status.id == 0) status.id = ++last_id_;
+  status.connect_time = absl::Now();
+  Merge(status);
+  return recipients_[status.id].status;
+}
+
+void Session::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
+  if (!options_.allow.Allows(peer.address())) {
+    ResetAndClose(socket.release());
+    RecipientStatus status;
+    status.id = ++last_id_;
+    status.peer = peer;
+    status.connect_time = absl::Now();
+    return Reject(std::move(status), Reason::kNotAuthorized,
+                  absl::StrCat(peer.address().to_string(),
+                               " matches no access rule of the session"));
+  }
+  if (connected() >= environment_.max_recipients) {
+    ResetAndClose(socket.release());
+    RecipientStatus status;
+    status.id = ++last_id_;
+    status.peer = peer;
+    status.connect_time = absl::Now();
+    return Reject(std::move(status), Reason::kCapacity,
+                  absl::StrCat("the session has ", environment_.max_recipients,
+                               " connections, as many as the service allows"));
+  }
+  const RecipientStatus& status = NewRecipient(peer);
+  const size_t lane = LaneOf(status.id);
+  OnLane(lane, [fanout = fanouts_[lane], socket = std::move(socket),
+                status]() mutable {
+    fanout->Add(std::move(socket), std::move(status));
+  });
+  Notify();
+}
+
+void Session::OnNoDescriptors(const tcp::endpoint& peer) {
+  RecipientStatus status;
+  status.id = ++last_id_;
+  status.peer = peer;
+  status.connect_time = absl::Now();
+  Reject(std::move(status), Reason::kCapacity,
+         "the service is out of file descriptors; raise its limit (ulimit -n, "
+         "LimitNOFILE=)");
+}
+
+void Session::Reject(RecipientStatus status, Reason reason,
+                     std::string detail) {
+  status.state = RecipientState::kRejected;
+  status.reason = reason;
+  status.detail = std::move(detail);
+  status.end_time = absl::Now();
+  Merge(status);
+  Notify();
+}
+
+void Session::OnReport(Fanout::Report report) {
+  if (observer_ == nullptr) return;  // Ended.
+  for (const RecipientStatus& status : report.changed) {
+    const bool was_ready = recipients_[status.id].was_ready;
+    Merge(status);
+    if (!was_ready && recipients_[status.id].was_ready) OnReady(status);
+  }
+  if (!report.source_error.ok() && !ending_) {
+    status_.error = std::string(report.source_error.message());
+    End(SessionState::kFailed, Reason::kSourceFailed, status_.error);
+  }
+  if (!ending_ && status_.state == SessionState::kWaiting &&
+      StartConditionHolds()) {
+    Begin();
+  }
+  BeginSending();
+  FinishIfDone();
+  Notify();
+}
+
+void Session::OnReady(const RecipientStatus& status) {
+  const size_t lane = LaneOf(status.id);
+  const uint64_t admitted = connected() - count(RecipientState::kHandshaking);
+  if (options_.max_recipients > 0 && admitted > options_.max_recipients) {
+    recipients_[status.id].was_ready = false;
+    return OnLane(lane, [fanout = fanouts_[lane], id = status.id] {
+      fanout->Close(id, RecipientState::kRejected, Reason::kCapacity,
+                    "the session has as many recipients as it was asked to "
+                    "serve");
+    });
+  }
+  start_byte_seen_ |= status.start_byte;
+  OnLane(lane, [fanout = fanouts_[lane], id = status.id] { fanout->Admit(id); });
+}
+
+bool Session::StartConditionHolds() const {
+  const uint64_t ready = count(RecipientState::kReady);
+  if (ready == 0) return false;
+  if (options_.max_recipients > 0 && ready >= options_.max_recipients) {
+    return true;
+  }
+  if (start_byte_seen_ && !options_.start.ignore_start_byte) return true;
+  const bool waits_for_some = options_.start.min_recipients > 0 ||
+                              options_.start.max_wait > absl::ZeroDuration();
+  if (waits_for_some && max_wait_passed_ &&
+      ready >= options_.start.min_recipients) {
+    return true;
+  }
+  if (options_.expected.empty()) return false;
+  return std::all_of(recipients_.begin(),
+                     std::next(recipients_.begin(), options_.expected.size()),
+                     [](const auto& entry) {
+                       return entry.second.status.state ==
+                              RecipientState::kReady;
+                     });
+}
+
+void Session::Begin() {
+  if (!options_.start.immediate) {
+    status_.state = SessionState::kTransferring;
+    status_.start_time = absl::Now();
+    // Whoever connected before the one that gave the start is in the kernel's
+    // queue: none of them is left out.
+    listener_->Drain();
+    listener_.reset();
+    max_wait_timer_.reset();
+    expiry_timer_.reset();
+  }
+  asio::post(environment_.disk, [self = shared_from_this()] {
+    absl::Status status = self->source_->Prepare();
+    self->OnLane(0, [self, status = std::move(status)] {
+      if (self->ending_ || self->observer_ == nullptr) return;
+      if (!status.ok()) {
+        self->status_.error = std::string(status.message());
+        self->End(SessionState::kFailed, Reason::kSourceFailed,
+                  self->status_.error);
+      }
+      self->prepared_ = true;
+      self->BeginSending();
+      self->FinishIfDone();
+      self->Notify();
+    });
+  });
+}
+
+void Session::BeginSending() {
+  if (!prepared_ || sending_ || ending_) return;
+  // A stream cannot be had twice: it waits for those whose handshake is still
+  // to come. A file does not make the others wait; they get it when they are
+  // ready.
+  if (!source_->seekable() && count(RecipientState::kHandshaking) > 0) return;
+  sending_ = true;
+  for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
+    OnLane(lane, [fanout = fanouts_[lane]] { fanout->Begin(); });
+  }
+}
+
+void Session::Start(Done done) {
+  OnLane(0, [self = shared_from_this(), done = std::move(done)] {
+    if (self->ending_ || self->observer_ == nullptr ||
+        self->status_.state != SessionState::kWaiting) {
+      return done(absl::FailedPreconditionError(absl::StrCat(
+          "the session has started already: it is ",
+          absl::string_view(Name(self->status_.state).data()))));
+    }
+    if (self->count(RecipientState::kReady) == 0) {
+      return done(absl::FailedPreconditionError(
+          "no recipient is READY; wait until one has connected"));
+    }
+    self->Begin();
+    self->Notify();
+    done(absl::OkStatus());
+  });
+}
+
+void Session::Cancel(Done done) {
+  OnLane(0, [self = shared_from_this(), done = std::move(done)] {
+    if (self->status_.state == SessionState::kCancelled ||
+        self->ending_ == SessionState::kCancelled) {
+      return done(absl::OkStatus());
+    }
+    if (self->ending_ || IsFinal(self->status_.state)) {
+      return done(absl::FailedPreconditionError(absl::StrCat(
+          "the session has ended: it is ",
+          absl::string_view(
+              Name(self->ending_.value_or(self->status_.state)).data()))));
+    }
+    self->End(SessionState::kCancelled, Reason::kSessionCancelled,
+              "the session was cancelled");
+    self->Notify();
+    done(absl::OkStatus());
+  });
+}
+
+void Session::Drop(uint64_t recipient, Done done) {
+  OnLane(0, [self = shared_from_this(), recipient, done = std::move(done)] {
+    const auto found = self->recipients_.find(recipient);
+    if (found == self->recipients_.end()) {
+      return done(absl::NotFoundError(
+          absl::StrCat("the session has no recipient ", recipient)));
+    }
+    const RecipientState state = found->second.status.state;
+    if (IsFinal(state) || state == RecipientState::kExpected) {
+      return done(absl::FailedPreconditionError(absl::StrCat(
+          "recipient ", recipient, " is not connected: it is ",
+          absl::string_view(Name(state).data()))));
+    }
+    const size_t lane = self->LaneOf(recipient);
+    self->OnLane(lane, [self, lane, recipient, done] {
+      self->fanouts_[lane]->Close(recipient, RecipientState::kDropped,
+                                  Reason::kNone, "");
+      // Behind the report of it.
+      self->OnLane(lane, [self, done] {
+        self->OnLane(0, [done] { done(absl::OkStatus()); });
+      });
+    });
+  });
+}
+
+void Session::Stop() {
+  OnLane(0, [self = shared_from_this()] {
+    if (self->ending_ || IsFinal(self->status_.state)) return;
+    self->End(SessionState::kInterrupted, Reason::kServiceStopped,
+              "the service was stopped");
+    self->Notify();
+  });
+}
+
+void Session::OnMaxWait() {
+  max_wait_passed_ = true;
+  if (status_.state == SessionState::kWaiting && StartConditionHolds()) Begin();
+}
+
+void Session::OnExpiry() {
+  if (!options_.start.immediate) {
+    return End(SessionState::kExpired, Reason::kSessionCancelled,
+               "nobody started the session in time");
+  }
+  listener_->Drain();
+  listener_.reset();
+  FinishIfDone();
+}
+
+void Session::End(SessionState state, Reason reason,
+                  const std::string& detail) {
+  ending_ = state;
+  listener_.reset();
+  for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
+    OnLane(lane, [fanout = fanouts_[lane], reason, detail] {
+      fanout->CloseAll(reason, detail);
+    });
+  }
+  FinishIfDone();
+}
+
+void Session::FinishIfDone() {
+  if (IsFinal(status_.state) || listener_ || connected() > 0) return;
+  Finish(ending_ ? *ending_ : Result());
+}
+
+void Session::Finish(SessionState state) {
+  status_.state = state;
+  status_.end_time = absl::Now();
+  if (state == SessionState::kFailed && status_.error.empty()) {
+    status_.error = "no recipient has the whole content";
+  }
+  max_wait_timer_.reset();
+  expiry_timer_.reset();
+  source_->Close();
+  Notify();
+  observer_ = nullptr;
+  // Each goes on its own lane, where its timers are.
+  for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
+    OnLane(lane, [fanout = std::move(fanouts_[lane])]() mutable {
+      fanout = nullptr;
+    });
+  }
+  environment_.on_end();
+}
+
+SessionState Session::Result() const {
+  const uint64_t delivered = count(RecipientState::kDelivered);
+  const uint64_t missing = failed_ + count(RecipientState::kExpected);
+  if (options_.start.immediate && delivered + missing == 0) {
+    return SessionState::kExpired;
+  }
+  if (delivered == 0) return SessionState::kFailed;
+  return missing == 0 ? SessionState::kSucceeded
+                      : SessionState::kPartiallySucceeded;
+}
+
+uint64_t Session::connected() const {
+  return count(RecipientState::kHandshaking) + count(RecipientState::kReady) +
+         count(RecipientState::kTransferring) +
+         count(RecipientState::kConfirming);
+}
+
+void Session::Merge(const RecipientStatus& status) {
+  const auto [found, is_new] = recipients_.try_emplace(status.id);
+  Entry& entry = found->second;
+  if (!is_new) {
+    --status_.counts[static_cast<size_t>(entry.status.state)];
+    // A record that is used again starts from nothing.
+    status_.bytes_sent -= entry.status.bytes_sent;
+    status_.bytes_acked -= entry.status.bytes_acked;
+    if (entry.status.state == RecipientState::kFailed && entry.was_ready) {
+      --failed_;
+      entry.was_ready = false;
+    }
+  }
+  ++status_.counts[static_cast<size_t>(status.state)];
+  status_.bytes_sent += status.bytes_sent;
+  status_.bytes_acked += status.bytes_acked;
+  entry.was_ready |= status.state == RecipientState::kReady ||
+                     status.start_time != absl::InfinitePast();
+  if (status.state == RecipientState::kFailed && entry.was_ready) ++failed_;
+  if (status_.state == SessionState::kWaiting &&
+      status.state == RecipientState::kTransferring) {
+    status_.state = SessionState::kTransferring;  // The first of an immediate.
+    status_.start_time = status.start_time;
+  }
+  entry.status = status;
+  changed_.push_back(status);
+  if (IsFinal(status.state) && !entry.was_ready &&
+      status.id > options_.expected.size()) {
+    strangers_.push_back(status.id);
+    if (strangers_.size() > kMaxStrangers) {
+      Forget(strangers_.front());
+      strangers_.pop_front();
+    }
+  }
+}
+
+void Session::Forget(uint64_t id) {
+  recipients_.erase(id);
+  forgotten_.push_back(id);
+}
+
+void Session::Notify() {
+  if (observer_ == nullptr) return;
+  status_.content_length = source_->length();
+  observer_->OnUpdate(
+      {.session = status_, .changed = changed_, .forgotten = forgotten_});
+  changed_.clear();
+  forgotten_.clear();
+}
+
+}  // namespace tcptool::dataplane
