@@ -47,6 +47,7 @@ Session::Session(Environment environment, SessionOptions options,
   status_.data_endpoint = listener_->endpoint();
   status_.create_time = absl::Now();
   status_.content_length = source_->length();
+  initial_status_ = status_;
 }
 
 template <typename Call>
@@ -284,37 +285,32 @@ void Session::BeginSending() {
 
 void Session::Start(Done done) {
   OnLane(0, [self = shared_from_this(), done = std::move(done)] {
-    if (self->ending_ || self->observer_ == nullptr ||
-        self->status_.state != SessionState::kWaiting) {
-      return done(absl::FailedPreconditionError(absl::StrCat(
-          "the session has started already: it is ",
-          absl::string_view(Name(self->status_.state).data()))));
-    }
-    if (self->count(RecipientState::kReady) == 0) {
-      return done(absl::FailedPreconditionError(
-          "no recipient is READY; wait until one has connected"));
-    }
-    self->Begin();
-    self->Notify();
-    done(absl::OkStatus());
-  });
-}
-
-void Session::Cancel(Done done) {
-  OnLane(0, [self = shared_from_this(), done = std::move(done)] {
-    if (self->status_.state == SessionState::kCancelled ||
-        self->ending_ == SessionState::kCancelled) {
-      return done(absl::OkStatus());
-    }
     if (self->ending_ || IsFinal(self->status_.state)) {
       return done(absl::FailedPreconditionError(absl::StrCat(
           "the session has ended: it is ",
           absl::string_view(
               Name(self->ending_.value_or(self->status_.state)).data()))));
     }
-    self->End(SessionState::kCancelled, Reason::kSessionCancelled,
-              "the session was cancelled");
-    self->Notify();
+    if (self->status_.state == SessionState::kWaiting &&
+        !self->options_.start.immediate) {
+      if (self->connected() == 0) {
+        return done(absl::FailedPreconditionError(
+            "no recipient is connected; wait until one is READY"));
+      }
+      self->Begin();
+      self->Notify();
+    }
+    done(absl::OkStatus());
+  });
+}
+
+void Session::Cancel(Done done) {
+  OnLane(0, [self = shared_from_this(), done = std::move(done)] {
+    if (!self->ending_ && !IsFinal(self->status_.state)) {
+      self->End(SessionState::kCancelled, Reason::kSessionCancelled,
+                "the session was cancelled");
+      self->Notify();
+    }
     done(absl::OkStatus());
   });
 }

@@ -66,13 +66,16 @@ class Session : public std::enable_shared_from_this<Session> {
       std::shared_ptr<Source> source, std::shared_ptr<SessionObserver> observer);
 
   const asio::ip::tcp::endpoint& data_endpoint() const {
-    return status_.data_endpoint;
+    return initial_status_.data_endpoint;
   }
 
-  // FAILED_PRECONDITION: it has started already, or nobody is ready.
+  // As it was when it was created. Later ones come to the observer.
+  const SessionStatus& initial_status() const { return initial_status_; }
+
+  // Does nothing to a session that is TRANSFERRING. FAILED_PRECONDITION: it has
+  // ended, or nobody is connected.
   void Start(Done done);
-  // Resets all recipients. OK too if the session has been cancelled before;
-  // FAILED_PRECONDITION if it has ended otherwise.
+  // Resets all recipients. Does nothing to a session that has ended.
   void Cancel(Done done);
   // Disconnects one recipient. NOT_FOUND, or FAILED_PRECONDITION if it has
   // ended.
@@ -133,6 +136,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<asio::steady_timer> expiry_timer_;
   std::vector<std::shared_ptr<Fanout>> fanouts_;  // One for each lane.
 
+  SessionStatus initial_status_;
   SessionStatus status_;
   std::map<uint64_t, Entry> recipients_;
   std::deque<uint64_t> strangers_;  // Ended without having been READY.

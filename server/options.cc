@@ -1,0 +1,134 @@
+#include "server/options.h"
+
+#include <CLI/CLI.hpp>
+#include <asio/ip/address.hpp>
+#include <map>
+#include <system_error>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "version.h"
+
+namespace tcptool::server {
+namespace {
+
+bool ToPort(absl::string_view text, uint16_t& port) {
+  uint32_t number = 0;
+  if (!absl::SimpleAtoi(text, &number) || number > 65535) return false;
+  port = static_cast<uint16_t>(number);
+  return true;
+}
+
+// Sets both ends from "LOW-HIGH". The error, or an empty string.
+std::string ParsePortRange(const std::string& text, Options& options) {
+  const std::pair<absl::string_view, absl::string_view> ends =
+      absl::StrSplit(text, absl::MaxSplits('-', 1));
+  if (!ToPort(ends.first, options.first_data_port) ||
+      !ToPort(ends.second, options.last_data_port) ||
+      options.first_data_port == 0 ||
+      options.first_data_port > options.last_data_port) {
+    return absl::StrCat("\"", text,
+                        "\" is no range of ports; write it as 9876-9975");
+  }
+  return "";
+}
+
+std::string CheckDataAddress(const std::string& text) {
+  std::error_code error;
+  asio::ip::make_address(text, error);
+  return error ? absl::StrCat("\"", text, "\" is no IP address") : "";
+}
+
+// A control plane that anybody can reach, and that asks nobody who they are,
+// has to be asked for.
+std::string CheckControlAddress(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  uint16_t port = 0;
+  if (colon == std::string::npos || colon == 0 ||
+      !ToPort(absl::string_view(text).substr(colon + 1), port)) {
+    return absl::StrCat("\"", text,
+                        "\" is no address; write it as 127.0.0.1:9875");
+  }
+  return "";
+}
+
+bool IsLoopback(const std::string& control_address) {
+  std::string host = control_address.substr(0, control_address.rfind(':'));
+  if (host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  std::error_code error;
+  const auto address = asio::ip::make_address(host, error);
+  return host == "localhost" || (!error && address.is_loopback());
+}
+
+}  // namespace
+
+std::variant<Options, int> ParseOptions(int argc, char** argv) {
+  Options options;
+  std::string data_ports = "9876-9975";
+  CLI::App app(
+      "Serves content to many machines over plain TCP, and tells over gRPC\n"
+      "which of them have it.",
+      "tcptoold");
+  app.set_version_flag("--version", std::string("tcptoold ") +
+                                        std::string(kVersion));
+  app.add_option("--control-address", options.control_address,
+                 "Where the gRPC control API listens; port 0 picks a free one")
+      ->capture_default_str()
+      ->type_name("HOST:PORT")
+      ->check(CheckControlAddress);
+  app.add_flag("--insecure-control", options.insecure_control,
+               "Allow a control address beyond loopback, in clear text and for\n"
+               "everybody");
+  app.add_option("--data-address", options.data_address,
+                 "The address that sessions listen on unless they ask for "
+                 "another")
+      ->capture_default_str()
+      ->type_name("IP")
+      ->check(CheckDataAddress);
+  app.add_option("--data-ports", data_ports,
+                 "The ports that sessions listen on, one each")
+      ->capture_default_str()
+      ->type_name("LOW-HIGH")
+      ->check([&options](const std::string& text) {
+        return ParsePortRange(text, options);
+      });
+  app.add_option("--root", options.roots,
+                 "A directory to serve files from, and its name in the API; may "
+                 "be repeated")
+      ->type_name("NAME=DIR");
+  app.add_option("--lanes", options.lanes,
+                 "Threads that send; 0: one for each core")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
+  app.add_option("--ready-file", options.ready_file,
+                 "Once serving, write the actual addresses there, as JSON")
+      ->type_name("PATH");
+  const std::map<std::string, spdlog::level::level_enum> levels = {
+      {"debug", spdlog::level::debug},
+      {"info", spdlog::level::info},
+      {"warning", spdlog::level::warn},
+      {"error", spdlog::level::err}};
+  app.add_option("--log-level", options.log_level,
+                 "debug, info, warning or error")
+      ->type_name("LEVEL")
+      ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    const int status = app.exit(error);
+    return status == 0 ? 0 : 2;
+  }
+  if (!IsLoopback(options.control_address) && !options.insecure_control) {
+    std::cerr << "tcptoold: --control-address " << options.control_address
+              << ": anybody who reaches it could read and send every file; "
+                 "choose a loopback address, or say --insecure-control\n";
+    return 2;
+  }
+  return options;
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,43 @@
+// Which request made which session, so that a retry makes no second one.
+#ifndef TCPTOOL_SERVER_REQUEST_IDS_H_
+#define TCPTOOL_SERVER_REQUEST_IDS_H_
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+
+// Not for several threads.
+class RequestIds {
+ public:
+  static constexpr absl::Duration kKept = absl::Hours(1);
+  static constexpr size_t kMax = 100'000;  // The oldest go first.
+
+  // The name of the session that this request has made before; none if its id is
+  // new or empty. ALREADY_EXISTS: the id came with another request.
+  absl::StatusOr<std::optional<std::string>> Find(
+      const v1::CreateSessionRequest& request, absl::Time now);
+
+  void Add(const v1::CreateSessionRequest& request, std::string session_name,
+           absl::Time now);
+
+ private:
+  struct Made {
+    v1::CreateSessionRequest request;
+    std::string session_name;
+  };
+
+  absl::flat_hash_map<std::string, Made> made_;
+  std::deque<std::pair<absl::Time, std::string>> order_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_REQUEST_IDS_H_

@@ -1,0 +1,130 @@
+// What can be done with sessions: the commands of the control API, behind the
+// gRPC services.
+#ifndef TCPTOOL_SERVER_SESSION_MANAGER_H_
+#define TCPTOOL_SERVER_SESSION_MANAGER_H_
+
+#include <asio/steady_timer.hpp>
+#include <asio/thread_pool.hpp>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/random/random.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "dataplane/engine.h"
+#include "server/content_roots.h"
+#include "server/request_ids.h"
+#include "server/session_table.h"
+#include "server/translate.h"
+#include "server/watch_hub.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+
+// Any thread may call any method. Commands run one after the other on a thread
+// of the manager's, where their callbacks are called: these must not wait.
+class SessionManager {
+ public:
+  struct Options {
+    SpecRules rules;
+    size_t max_sessions = 10'000;  // Held, the finished ones included.
+  };
+  using SessionDone = std::function<void(absl::StatusOr<v1::Session>)>;
+  using RecipientDone = std::function<void(absl::StatusOr<v1::Recipient>)>;
+  using Done = std::function<void(absl::Status)>;
+
+  // All of them outlive the manager.
+  SessionManager(Options options, dataplane::Engine& engine,
+                 const ContentRoots& roots, SessionTable& table, WatchHub& hub);
+  // Stops, see Stop().
+  ~SessionManager();
+
+  // As the methods of SessionService say.
+  void Create(v1::CreateSessionRequest request, SessionDone done);
+  void Start(v1::StartSessionRequest request, SessionDone done);
+  void Cancel(v1::CancelSessionRequest request, SessionDone done);
+  void Delete(v1::DeleteSessionRequest request, Done done);
+  void Drop(v1::DropRecipientRequest request, RecipientDone done);
+
+  // Ports that sessions listen on, or send from, ascending.
+  void PortsInUse(std::function<void(std::vector<uint16_t>)> done);
+
+  // From now on new sessions are refused with UNAVAILABLE; ends those that run,
+  // and returns when the table shows it.
+  void Stop();
+
+ private:
+  class Observer;
+
+  // A session that the data plane has.
+  struct Live {
+    std::shared_ptr<dataplane::Session> session;
+    v1::Session message;  // As last seen.
+    std::vector<Done> on_end;
+  };
+
+  // The source's file is open; the rest is quick.
+  void CreateOpened(v1::CreateSessionRequest request,
+                    dataplane::SessionOptions options,
+                    std::shared_ptr<dataplane::Source> source,
+                    const SessionDone& done);
+  absl::StatusOr<std::string> NewName(const std::string& id);
+  absl::StatusOr<std::shared_ptr<dataplane::Session>> Listen(
+      dataplane::SessionOptions options,
+      std::shared_ptr<dataplane::Source> source,
+      std::shared_ptr<Observer> observer);
+  // RESOURCE_EXHAUSTED: there are too many, and none that can be forgotten.
+  absl::Status MakeRoom();
+
+  void OnUpdate(const std::string& name,
+                const dataplane::SessionStatus& status,
+                const std::vector<dataplane::RecipientStatus>& changed,
+                const std::vector<uint64_t>& forgotten);
+  void OnEnd(const v1::Session& session);
+  void Forget(const std::string& name);
+  void OnTick();
+  void Changed();
+
+  // The session, if it is there and as `etag`, when given, says.
+  absl::StatusOr<v1::Session> Find(const std::string& name,
+                                   const std::string& etag) const;
+
+  const Options options_;
+  dataplane::Engine& engine_;
+  const ContentRoots& roots_;
+  SessionTable& table_;
+  WatchHub& hub_;
+
+  // Opens files, which may wait for a disk.
+  asio::thread_pool openers_{4};
+  // Everything below is on its one thread.
+  asio::thread_pool control_{1};
+  asio::steady_timer tick_timer_;
+  asio::steady_timer wake_timer_;
+  bool wake_pending_ = false;
+  bool stopping_ = false;
+  absl::BitGen random_;
+  RequestIds request_ids_;
+  std::map<std::string, Live> live_;
+  size_t held_ = 0;  // Sessions in the table.
+  // Finished sessions: when they ended, and when they are forgotten.
+  struct Finished {
+    absl::Time end;
+    absl::Time expiry;
+  };
+  std::map<std::string, Finished> finished_;
+  std::set<std::pair<absl::Time, std::string>> by_end_;
+  std::set<std::pair<absl::Time, std::string>> by_expiry_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_SESSION_MANAGER_H_

@@ -1,0 +1,308 @@
+#include "server/session_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/page.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr absl::string_view kRecipients = "/recipients/";
+
+absl::Status NoSession(absl::string_view name) {
+  return absl::NotFoundError(absl::StrCat("there is no session \"", name,
+                                          "\"; names look like sessions/ID"));
+}
+
+template <typename Labels>
+bool HasLabels(const v1::Session& session, const Labels& wanted) {
+  const auto& labels = session.spec().labels();
+  return std::ranges::all_of(wanted, [&labels](const auto& label) {
+    const auto found = labels.find(label.first);
+    return found != labels.end() && found->second == label.second;
+  });
+}
+
+template <typename States, typename State>
+bool IsOneOf(const States& states, State state) {
+  return states.empty() || std::ranges::find(states, state) != states.end();
+}
+
+}  // namespace
+
+std::optional<uint64_t> RecipientNumber(absl::string_view name) {
+  const size_t at = name.rfind(kRecipients);
+  uint64_t number = 0;
+  if (at == absl::string_view::npos ||
+      !absl::SimpleAtoi(name.substr(at + kRecipients.size()), &number)) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+std::string SessionOf(absl::string_view recipient_name) {
+  return std::string(recipient_name.substr(0, recipient_name.rfind(kRecipients)));
+}
+
+// Revisions begin at the time of the start, so that one from before a restart
+// is known to be too old.
+SessionTable::SessionTable()
+    : revision_(absl::ToUnixMicros(absl::Now())), oldest_revision_(revision_) {}
+
+void SessionTable::Log(int64_t& revision, Change change) {
+  if (revision != 0) log_.erase(revision);
+  revision = ++revision_;
+  log_.emplace(revision, std::move(change));
+}
+
+void SessionTable::Insert(v1::Session session) {
+  absl::MutexLock lock(&mutex_);
+  const uint64_t number = ++last_number_;
+  numbers_[session.name()] = number;
+  SessionRow& row = sessions_[number];
+  row.session = std::move(session);
+  Log(row.revision, {.session = number});
+  row.create_revision = row.revision;
+}
+
+void SessionTable::Update(const v1::Session& session,
+                          absl::Span<const v1::Recipient> changed,
+                          absl::Span<const uint64_t> forgotten) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = numbers_.find(session.name());
+  if (found == numbers_.end()) return;
+  const uint64_t number = found->second;
+  SessionRow& row = sessions_[number];
+  row.session = session;
+  Log(row.revision, {.session = number});
+  for (const v1::Recipient& recipient : changed) {
+    const uint64_t id = *RecipientNumber(recipient.name());
+    RecipientRow& recipient_row = row.recipients[id];
+    recipient_row.recipient = recipient;
+    Log(recipient_row.revision, {.session = number, .recipient = id});
+  }
+  for (const uint64_t id : forgotten) {
+    const auto gone = row.recipients.find(id);
+    if (gone == row.recipients.end()) continue;
+    log_.erase(gone->second.revision);
+    row.recipients.erase(gone);
+  }
+}
+
+void SessionTable::Remove(const std::string& name) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = numbers_.find(name);
+  if (found == numbers_.end()) return;
+  const auto row = sessions_.find(found->second);
+  for (const auto& [id, recipient] : row->second.recipients) {
+    log_.erase(recipient.revision);
+  }
+  // In place of the session's own entry.
+  int64_t revision = row->second.revision;
+  Log(revision, {.session = found->second, .deleted_name = name});
+  tombstones_.push_back(revision);
+  if (tombstones_.size() > kMaxTombstones) {
+    oldest_revision_ = tombstones_.front();
+    log_.erase(oldest_revision_);
+    tombstones_.pop_front();
+  }
+  sessions_.erase(row);
+  numbers_.erase(found);
+}
+
+const SessionTable::SessionRow* SessionTable::Find(
+    const std::string& name) const {
+  const auto found = numbers_.find(name);
+  return found == numbers_.end() ? nullptr : &sessions_.at(found->second);
+}
+
+absl::StatusOr<v1::Session> SessionTable::Get(const std::string& name) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const SessionRow* row = Find(name);
+  if (row == nullptr) return NoSession(name);
+  return row->session;
+}
+
+absl::StatusOr<v1::Recipient> SessionTable::GetRecipient(
+    const std::string& name) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const SessionRow* row = Find(SessionOf(name));
+  if (row == nullptr) return NoSession(SessionOf(name));
+  const auto found = row->recipients.find(RecipientNumber(name).value_or(0));
+  if (found == row->recipients.end()) {
+    return absl::NotFoundError(absl::StrCat(
+        "there is no recipient \"", name,
+        "\"; names look like sessions/ID/recipients/NUMBER"));
+  }
+  return found->second.recipient;
+}
+
+absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
+    const v1::ListSessionsRequest& request) const {
+  const absl::StatusOr<Page> page = Page::Of(request);
+  if (!page.ok()) return page.status();
+  absl::ReaderMutexLock lock(&mutex_);
+  v1::ListSessionsResponse response;
+  auto next = page->after ? sessions_.lower_bound(*page->after)
+                          : sessions_.end();
+  while (next != sessions_.begin()) {
+    --next;
+    const v1::Session& session = next->second.session;
+    if (!IsOneOf(request.states(), session.state()) ||
+        !HasLabels(session, request.labels())) {
+      continue;
+    }
+    if (response.sessions_size() == page->size) {
+      response.set_next_page_token(page->Token(next->first + 1));
+      break;
+    }
+    *response.add_sessions() = session;
+  }
+  return response;
+}
+
+absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
+    const v1::ListRecipientsRequest& request) const {
+  const absl::StatusOr<Page> page = Page::Of(request);
+  if (!page.ok()) return page.status();
+  absl::ReaderMutexLock lock(&mutex_);
+  const SessionRow* row = Find(request.parent());
+  if (row == nullptr) return NoSession(request.parent());
+  v1::ListRecipientsResponse response;
+  // False: the page is full, and its token set.
+  const auto add = [&](uint64_t id, const v1::Recipient& recipient) {
+    if (!IsOneOf(request.states(), recipient.state()) ||
+        !IsOneOf(request.labels(), recipient.label())) {
+      return true;
+    }
+    if (response.recipients_size() == page->size) {
+      response.set_next_page_token(page->Token(id));
+      return false;
+    }
+    *response.add_recipients() = recipient;
+    return true;
+  };
+  const auto& all = row->recipients;
+  const uint64_t expected = row->session.spec().expected_size();
+  // The page begins with the recipient in the token.
+  const bool in_expected = !page->after || *page->after <= expected;
+  if (in_expected) {
+    for (auto next = all.lower_bound(page->after.value_or(0));
+         next != all.end() && next->first <= expected; ++next) {
+      if (!add(next->first, next->second.recipient)) return response;
+    }
+  }
+  auto next = in_expected ? all.end() : all.upper_bound(*page->after);
+  while (next != all.begin() && (--next)->first > expected) {
+    if (!add(next->first, next->second.recipient)) return response;
+  }
+  return response;
+}
+
+absl::StatusOr<SessionTable::Cursor> SessionTable::Begin(
+    int64_t resume_revision) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  if (resume_revision == 0) return Cursor{.revision = revision_};
+  if (resume_revision < oldest_revision_ || resume_revision > revision_) {
+    return absl::OutOfRangeError(absl::StrCat(
+        "resume_revision: ", resume_revision, " is not among the revisions ",
+        oldest_revision_, " to ", revision_,
+        " that the service remembers; watch anew, without it"));
+  }
+  return Cursor{.in_snapshot = false, .revision = resume_revision};
+}
+
+bool SessionTable::Matches(const Filter& filter, const v1::Session& session) {
+  return (filter.names.empty() || filter.names.contains(session.name())) &&
+         HasLabels(session, filter.labels);
+}
+
+std::vector<v1::WatchSessionsResponse> SessionTable::Next(
+    const Filter& filter, Cursor& cursor, size_t limit) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  std::vector<v1::WatchSessionsResponse> out;
+  if (cursor.in_snapshot) {
+    NextOfSnapshot(filter, cursor, limit, out);
+  } else {
+    NextOfLog(filter, cursor, limit, out);
+  }
+  return out;
+}
+
+void SessionTable::NextOfSnapshot(
+    const Filter& filter, Cursor& cursor, size_t limit,
+    std::vector<v1::WatchSessionsResponse>& out) const {
+  const auto add = [&out, &cursor]() -> v1::WatchSessionsResponse& {
+    out.emplace_back().set_revision(cursor.revision);
+    return out.back();
+  };
+  for (auto row = sessions_.lower_bound(cursor.snapshot_session);
+       row != sessions_.end(); ++row) {
+    if (row->first != cursor.snapshot_session) {
+      cursor.snapshot_session = row->first;
+      cursor.snapshot_recipient = 0;
+    }
+    if (Matches(filter, row->second.session)) {
+      if (cursor.snapshot_recipient == 0) {
+        if (out.size() >= limit) return;
+        *add().mutable_session() = row->second.session;
+      }
+      const auto& recipients = row->second.recipients;
+      for (auto next = recipients.upper_bound(cursor.snapshot_recipient);
+           filter.include_recipients && next != recipients.end(); ++next) {
+        if (out.size() >= limit) return;
+        *add().mutable_recipient() = next->second.recipient;
+        cursor.snapshot_recipient = next->first;
+      }
+    }
+    cursor.snapshot_session = row->first + 1;
+    cursor.snapshot_recipient = 0;
+  }
+  cursor.in_snapshot = false;
+  // What has changed since the snapshot began follows from the log.
+}
+
+void SessionTable::NextOfLog(const Filter& filter, Cursor& cursor, size_t limit,
+                             std::vector<v1::WatchSessionsResponse>& out) const {
+  const int64_t seen = cursor.revision;
+  uint64_t introduced = 0;
+  for (auto entry = log_.upper_bound(seen);
+       entry != log_.end() && out.size() < limit; ++entry) {
+    const auto& [revision, change] = *entry;
+    cursor.revision = revision;
+    if (!change.deleted_name.empty()) {
+      // Its labels are gone; a name that means nothing to the client does no
+      // harm.
+      if (filter.names.empty() || filter.names.contains(change.deleted_name)) {
+        out.emplace_back().set_revision(revision);
+        out.back().set_deleted_name(change.deleted_name);
+      }
+      continue;
+    }
+    const SessionRow& row = sessions_.at(change.session);
+    if (!Matches(filter, row.session)) continue;
+    if (change.recipient == 0) {
+      out.emplace_back().set_revision(revision);
+      *out.back().mutable_session() = row.session;
+      introduced = change.session;
+    } else if (filter.include_recipients) {
+      // A recipient comes after its session, also where the session's entry has
+      // moved on in the log.
+      if (row.create_revision > seen && introduced != change.session) {
+        out.emplace_back().set_revision(revision);
+        *out.back().mutable_session() = row.session;
+        introduced = change.session;
+      }
+      out.emplace_back().set_revision(revision);
+      *out.back().mutable_recipient() =
+          row.recipients.at(change.recipient).recipient;
+    }
+  }
+  if (out.empty()) cursor.revision = std::max(seen, revision_);
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,129 @@
+#include "server/watch_reactor.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/grpc_status.h"
+#include "server/translate.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr size_t kBatch = 64;
+constexpr int kMaxNames = 1000;
+constexpr auto kBookmarkInterval = std::chrono::seconds(1);
+
+}  // namespace
+
+WatchReactor* WatchReactor::Start(const SessionTable& table, WatchHub& hub,
+                                  const v1::WatchSessionsRequest& request) {
+  auto watcher = std::make_shared<WatchReactor>(table, hub);
+  watcher->self_ = watcher;
+  absl::Status status = watcher->Open(request);
+  if (status.ok()) status = hub.Add(watcher);
+  absl::MutexLock lock(&watcher->mutex_);
+  if (!status.ok()) {
+    watcher->End(status);
+  } else if (!watcher->writing_ && !watcher->finished_) {
+    watcher->Advance();
+  }
+  return watcher.get();
+}
+
+absl::Status WatchReactor::Open(const v1::WatchSessionsRequest& request) {
+  if (request.names_size() > kMaxNames) {
+    return InvalidField("names", absl::StrCat("there are more than ",
+                                              kMaxNames));
+  }
+  absl::MutexLock lock(&mutex_);
+  auto cursor = table_.Begin(request.resume_revision());
+  if (!cursor.ok()) return cursor.status();
+  cursor_ = *cursor;
+  for (const std::string& name : request.names()) {
+    if (request.resume_revision() == 0) {
+      if (auto session = table_.Get(name); !session.ok()) {
+        return session.status();
+      }
+    }
+    filter_.names.insert(name);
+  }
+  filter_.labels = {request.labels().begin(), request.labels().end()};
+  filter_.include_recipients = request.include_recipients();
+  return absl::OkStatus();
+}
+
+void WatchReactor::Wake() {
+  absl::MutexLock lock(&mutex_);
+  if (!writing_ && !finished_) Advance();
+}
+
+void WatchReactor::Stop() {
+  absl::MutexLock lock(&mutex_);
+  stopping_ = true;
+  if (!writing_ && !finished_) Advance();
+}
+
+void WatchReactor::OnWriteDone(bool ok) {
+  // Finishing lets OnDone() run elsewhere, before the lock is given back.
+  const std::shared_ptr<WatchReactor> self = shared_from_this();
+  absl::MutexLock lock(&mutex_);
+  writing_ = false;
+  batch_.pop_front();
+  if (!ok || cancelled_) return End(absl::CancelledError("the client left"));
+  Advance();
+}
+
+void WatchReactor::OnCancel() {
+  const std::shared_ptr<WatchReactor> self = shared_from_this();
+  absl::MutexLock lock(&mutex_);
+  cancelled_ = true;
+  if (!writing_) End(absl::CancelledError("the client left"));
+}
+
+void WatchReactor::OnDone() {
+  hub_.Remove(self_);
+  const std::shared_ptr<WatchReactor> self = std::exchange(self_, nullptr);
+}
+
+void WatchReactor::Advance() {
+  if (batch_.empty()) {
+    // A part of the snapshot may hold nothing for this watcher.
+    bool in_snapshot = cursor_.in_snapshot;
+    do {
+      in_snapshot = cursor_.in_snapshot;
+      for (auto& message : table_.Next(filter_, cursor_, kBatch)) {
+        batch_.push_back(std::move(message));
+      }
+    } while (batch_.empty() && in_snapshot);
+  }
+  if (batch_.empty()) {
+    if (BookmarkIsDue()) {
+      bookmark_ = cursor_.revision;
+      bookmark_time_ = Clock::now();
+      batch_.emplace_back().set_revision(bookmark_);
+      batch_.back().mutable_bookmark();
+    } else if (stopping_) {
+      return End(absl::UnavailableError(
+          "the service is stopping; watch again when it is back"));
+    } else {
+      return;
+    }
+  }
+  writing_ = true;
+  StartWrite(&batch_.front());
+}
+
+bool WatchReactor::BookmarkIsDue() const {
+  if (bookmark_ == cursor_.revision) return false;
+  // The first ends the snapshot; the last, when the service stops, lets the
+  // client resume from there.
+  return bookmark_ == 0 || stopping_ ||
+         Clock::now() - bookmark_time_ >= kBookmarkInterval;
+}
+
+void WatchReactor::End(const absl::Status& status) {
+  if (std::exchange(finished_, true)) return;
+  Finish(ToGrpc(status));
+}
+
+}  // namespace tcptool::server

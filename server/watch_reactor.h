@@ -1,0 +1,69 @@
+// One WatchSessions stream.
+#ifndef TCPTOOL_SERVER_WATCH_REACTOR_H_
+#define TCPTOOL_SERVER_WATCH_REACTOR_H_
+
+#include <grpcpp/support/server_callback.h>
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "server/session_table.h"
+#include "server/watch_hub.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+
+// Writes one message at a time, and takes the next ones from the table when the
+// client has taken that: a slow client costs a few messages of memory, and gets
+// the newest state. Frees itself when gRPC is done with it.
+class WatchReactor : public grpc::ServerWriteReactor<v1::WatchSessionsResponse>,
+                     public Watcher,
+                     public std::enable_shared_from_this<WatchReactor> {
+ public:
+  static WatchReactor* Start(const SessionTable& table, WatchHub& hub,
+                             const v1::WatchSessionsRequest& request);
+
+  WatchReactor(const SessionTable& table, WatchHub& hub)
+      : table_(table), hub_(hub) {}
+
+  void Wake() override;
+  void Stop() override;
+
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  absl::Status Open(const v1::WatchSessionsRequest& request);
+  // Writes the next message if there is one, or finishes.
+  void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool BookmarkIsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const SessionTable& table_;
+  WatchHub& hub_;
+  std::shared_ptr<WatchReactor> self_;  // Until OnDone().
+
+  absl::Mutex mutex_;
+  SessionTable::Filter filter_ ABSL_GUARDED_BY(mutex_);
+  SessionTable::Cursor cursor_ ABSL_GUARDED_BY(mutex_);
+  // Taken from the table, not written yet; the front is being written.
+  std::deque<v1::WatchSessionsResponse> batch_ ABSL_GUARDED_BY(mutex_);
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool finished_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  int64_t bookmark_ ABSL_GUARDED_BY(mutex_) = 0;  // The last one's revision.
+  Clock::time_point bookmark_time_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_WATCH_REACTOR_H_
