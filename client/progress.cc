@@ -1,0 +1,60 @@
+#include "client/progress.h"
+
+#include <unistd.h>
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+
+namespace tcptool::client {
+namespace {
+
+using dataplane::RecipientState;
+
+// Per cent and time left, over all recipients that are in the transfer.
+std::string Remaining(const dataplane::SessionStatus& session, double rate) {
+  const uint64_t recipients = session.count(RecipientState::kTransferring) +
+                              session.count(RecipientState::kConfirming) +
+                              session.count(RecipientState::kDelivered);
+  const double total =
+      static_cast<double>(session.content_length.value_or(0)) * recipients;
+  if (total <= 0) return "";
+  const double done = static_cast<double>(session.bytes_acked);
+  const double left = rate > 0 ? (total - done) / rate : 0;
+  return absl::StrFormat(
+      ", %.0f%%, %s left", std::min(100.0, 100 * done / total),
+      absl::FormatDuration(absl::Seconds(static_cast<int64_t>(left))));
+}
+
+}  // namespace
+
+Progress::Progress(Diagnostics& diagnostics)
+    : diagnostics_(diagnostics),
+      interval_(isatty(STDERR_FILENO) ? absl::ZeroDuration()
+                                      : absl::Seconds(5)) {}
+
+void Progress::Show(const dataplane::SessionStatus& session) {
+  if (!diagnostics_.Wants(Level::kProgress) ||
+      session.start_time == absl::InfinitePast()) {
+    return;
+  }
+  const absl::Time now = absl::Now();
+  if (now < next_ && !dataplane::IsFinal(session.state)) return;
+  next_ = now + interval_;
+  const double seconds = absl::ToDoubleSeconds(now - session.start_time);
+  const double rate =
+      seconds > 0 ? static_cast<double>(session.bytes_acked) / seconds : 0;
+  std::string states;
+  for (size_t i = 0; i < dataplane::kRecipientStates; ++i) {
+    if (session.counts[i] == 0) continue;
+    absl::StrAppend(&states, ", ", session.counts[i], " ",
+                    dataplane::Name(static_cast<RecipientState>(i)).data());
+  }
+  diagnostics_.SayProgress(absl::StrFormat("%d bytes, %.1f MB/s%s%s",
+                                           session.bytes_acked, rate / 1e6,
+                                           Remaining(session, rate), states));
+}
+
+}  // namespace tcptool::client

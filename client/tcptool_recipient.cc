@@ -1,0 +1,231 @@
+#include "client/tcptool_recipient.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "dataplane/socket_api.h"
+#include "dataplane/unique_fd.h"
+
+namespace tcptool::client {
+namespace {
+
+using dataplane::UniqueFd;
+
+// Large writes keep a disk and the page cache at their full speed.
+constexpr size_t kBufferSize = size_t{1} << 20;
+
+constexpr absl::Duration kRetryInterval = absl::Milliseconds(100);
+
+struct FreeAddresses {
+  void operator()(addrinfo* list) const { freeaddrinfo(list); }
+};
+
+std::atomic<uint64_t> received_bytes{0};
+
+// Ends the process on SIGINT or SIGTERM, whatever its main thread waits for.
+// The connection is reset by that: see ResetOnClose().
+void ExitOnSignal(const RecipientOptions& options, Diagnostics& diagnostics) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::thread([signals, name = options.file, &diagnostics] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    diagnostics.Say(
+        Level::kError,
+        absl::StrCat("Interrupted: ",
+                     name.empty() ? "the output" : absl::StrCat("'", name, "'"),
+                     " has ", received_bytes.load(),
+                     " bytes and is not complete!"));
+    _exit(1);
+  }).detach();
+}
+
+// The connected socket; not valid after an error, which has been said unless
+// `quiet`.
+UniqueFd Connect(const RecipientOptions& options, Diagnostics& diagnostics,
+                 bool quiet) {
+  const auto fail = [&](std::string_view text) {
+    if (!quiet) diagnostics.Say(Level::kError, text);
+    return UniqueFd();
+  };
+  const addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+  addrinfo* list = nullptr;
+  if (getaddrinfo(options.host.c_str(), options.port.c_str(), &hints, &list) !=
+      0) {
+    return fail("Sender host IP not found!");
+  }
+  const std::unique_ptr<addrinfo, FreeAddresses> addresses(list);
+  bool has_socket = false;
+  for (const addrinfo* one = list; one != nullptr; one = one->ai_next) {
+    UniqueFd socket(::socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!socket.valid()) continue;
+    has_socket = true;
+    int result;
+    do {
+      result = connect(socket.get(), one->ai_addr, one->ai_addrlen);
+    } while (result != 0 && errno == EINTR);
+    if (result == 0) return socket;
+  }
+  return fail(has_socket ? "Failed to connect to sender!"
+                         : "Failed to create TCP/IP socket!");
+}
+
+UniqueFd ConnectWithin(const RecipientOptions& options,
+                       Diagnostics& diagnostics) {
+  const absl::Time deadline = absl::Now() + options.wait;
+  for (;;) {
+    const bool last = absl::Now() + kRetryInterval > deadline;
+    UniqueFd socket = Connect(options, diagnostics, !last);
+    if (socket.valid() || last) return socket;
+    absl::SleepFor(kRetryInterval);
+  }
+}
+
+bool WriteAll(int file, const std::byte* data, size_t size) {
+  while (size > 0) {
+    const ssize_t written = write(file, data, size);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    data += written;
+    size -= written;
+  }
+  return true;
+}
+
+// A host that vanishes is noticed, in a minute, also while nothing is sent.
+void EnableKeepalive(int socket) {
+  const auto set = [socket](int level, int option, int value) {
+    setsockopt(socket, level, option, &value, sizeof value);
+  };
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 30);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 3);
+}
+
+// False: no byte for the time given.
+bool WaitForData(int socket, absl::Duration timeout) {
+  if (timeout == absl::InfiniteDuration()) return true;
+  pollfd polled = {socket, POLLIN, 0};
+  const int milliseconds = static_cast<int>(
+      std::min<int64_t>(absl::ToInt64Milliseconds(timeout), 1 << 30));
+  int ready;
+  do {
+    ready = poll(&polled, 1, std::max(1, milliseconds));
+  } while (ready < 0 && errno == EINTR);
+  return ready != 0;
+}
+
+// From the first byte to the orderly end. False: the error has been said.
+bool Copy(int socket, int file, const RecipientOptions& options,
+          Diagnostics& diagnostics) {
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBufferSize);
+  absl::Time next_progress = absl::Now();
+  const absl::Duration interval =
+      isatty(STDERR_FILENO) ? absl::Milliseconds(250) : absl::Seconds(5);
+  for (;;) {
+    if (!WaitForData(socket, options.stall_timeout)) {
+      diagnostics.Say(
+          Level::kError,
+          absl::StrCat("Nothing came from the sender for ",
+                       absl::FormatDuration(options.stall_timeout), "!"));
+      return false;
+    }
+    const ssize_t got = recv(socket, buffer.get(), kBufferSize, 0);
+    if (got == 0) return true;
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) {
+      diagnostics.Say(
+          Level::kError,
+          absl::StrCat("Connection to sender lost after ",
+                       received_bytes.load(), " bytes: ", std::strerror(errno),
+                       "! The output is not complete."));
+      return false;
+    }
+    if (!WriteAll(file, buffer.get(), got)) {
+      diagnostics.Say(Level::kError, "Problem while writing to output file!");
+      return false;
+    }
+    received_bytes += got;
+    if (diagnostics.Wants(Level::kProgress) && absl::Now() >= next_progress) {
+      next_progress = absl::Now() + interval;
+      diagnostics.SayProgress(
+          absl::StrCat(received_bytes.load(), " bytes received"));
+    }
+  }
+}
+
+// Nothing is lost in the caches of the program; with --sync, nor of the system.
+bool FinishOutput(UniqueFd file, bool sync, Diagnostics& diagnostics) {
+  bool good = true;
+  if (sync && fsync(file.get()) != 0) {
+    good = errno == EINVAL || errno == EROFS;  // A pipe has no disk.
+  }
+  // Network file systems report a full disk here (close(2)).
+  good = close(file.release()) == 0 && good;
+  if (!good) {
+    diagnostics.Say(Level::kError, "Problem while writing to output file!");
+  }
+  return good;
+}
+
+}  // namespace
+
+int Receive(const RecipientOptions& options, Diagnostics& diagnostics) {
+  std::signal(SIGPIPE, SIG_IGN);
+  ExitOnSignal(options, diagnostics);
+  // Opened first: a sender that starts is not left with nobody to write.
+  UniqueFd file(options.file.empty()
+                    ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
+                    : open(options.file.c_str(),
+                           O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  if (!file.valid()) {
+    diagnostics.Say(Level::kError, absl::StrCat("Failed to open output file '",
+                                                options.file, "'!"));
+    return 1;
+  }
+  UniqueFd socket = ConnectWithin(options, diagnostics);
+  if (!socket.valid()) return 1;
+  dataplane::ResetOnClose(socket.get());
+  EnableKeepalive(socket.get());
+  diagnostics.Say(Level::kDebug, absl::StrCat("Connected to ", options.host,
+                                              ":", options.port, "."));
+  const char byte = options.start ? 1 : 0;
+  if (send(socket.get(), &byte, 1, MSG_NOSIGNAL) != 1) {
+    diagnostics.Say(Level::kError,
+                    "Failed to send initialization byte to sender!");
+    return 1;
+  }
+  if (!Copy(socket.get(), file.get(), options, diagnostics) ||
+      !FinishOutput(std::move(file), options.sync, diagnostics)) {
+    return 1;
+  }
+  diagnostics.Say(Level::kDebug,
+                  absl::StrCat("The content is complete: ",
+                               received_bytes.load(), " bytes."));
+  // Only now may the sender take the content for delivered.
+  const linger orderly = {.l_onoff = 0, .l_linger = 0};
+  setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &orderly, sizeof orderly);
+  return 0;
+}
+
+}  // namespace tcptool::client

@@ -1,0 +1,198 @@
+#include "client/tcptool_sender.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "client/progress.h"
+#include "dataplane/engine.h"
+#include "dataplane/file_source.h"
+#include "dataplane/stream_reader.h"
+#include "dataplane/unique_fd.h"
+
+namespace tcptool::client {
+namespace {
+
+using dataplane::Reason;
+using dataplane::RecipientState;
+using dataplane::SessionState;
+
+// Says what happens to the recipients, and waits for the end.
+class Reporter : public dataplane::SessionObserver {
+ public:
+  explicit Reporter(Diagnostics& diagnostics)
+      : diagnostics_(diagnostics), progress_(diagnostics) {}
+
+  void OnUpdate(const Update& update) override {
+    for (const dataplane::RecipientStatus& recipient : update.changed) {
+      Describe(recipient);
+    }
+    progress_.Show(update.session);
+    if (!dataplane::IsFinal(update.session.state)) return;
+    if (!update.session.error.empty()) {
+      diagnostics_.Say(Level::kError, update.session.error);
+    }
+    absl::MutexLock lock(&mutex_);
+    end_state_ = update.session.state;
+    ended_ = true;
+  }
+
+  SessionState WaitForEnd() {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(&ended_));
+    return end_state_;
+  }
+
+ private:
+  void Describe(const dataplane::RecipientStatus& recipient) {
+    const std::string host = recipient.peer.address().to_string();
+    RecipientState& before = states_[recipient.id];
+    if (before == recipient.state) return;
+    before = recipient.state;
+    diagnostics_.Say(Level::kDebug,
+                     absl::StrCat(host, ":", recipient.peer.port(), " is ",
+                                  dataplane::Name(recipient.state).data(),
+                                  recipient.detail.empty() ? "" : ": ",
+                                  recipient.detail, "."));
+    switch (recipient.state) {
+      case RecipientState::kDelivered:
+        return diagnostics_.Say(
+            Level::kInfo,
+            absl::StrCat("Transmission succeeded for '", host, "'."));
+      case RecipientState::kFailed:
+        return DescribeFailure(recipient, host);
+      case RecipientState::kRejected:
+        return diagnostics_.Say(
+            Level::kWarning,
+            recipient.reason == Reason::kNotAuthorized
+                ? "Connection attempt from non-authorized client!"
+                : recipient.detail);
+      default:
+        return;
+    }
+  }
+
+  void DescribeFailure(const dataplane::RecipientStatus& recipient,
+                       const std::string& host) {
+    if (recipient.reason == Reason::kHandshakeClosed ||
+        recipient.reason == Reason::kHandshakeTimeout) {
+      return diagnostics_.Say(
+          Level::kWarning,
+          "Failed to obtain initialization byte from recipient!");
+    }
+    if (recipient.reason == Reason::kConnectionLost &&
+        recipient.start_time != absl::InfinitePast()) {
+      diagnostics_.Say(Level::kError, "Failed tosend data!");
+    }
+    diagnostics_.Say(Level::kError,
+                     absl::StrCat("Transmission failed for '", host, "'!"));
+  }
+
+  Diagnostics& diagnostics_;
+  Progress progress_;
+  std::map<uint64_t, RecipientState> states_;
+  absl::Mutex mutex_;
+  bool ended_ = false;
+  SessionState end_state_ = SessionState::kWaiting;
+};
+
+sigset_t BlockSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+// The input's descriptor, and a source that reads from it: by position where it
+// has positions, as a stream otherwise.
+struct Input {
+  dataplane::UniqueFd file;
+  std::shared_ptr<dataplane::Source> source;
+  std::shared_ptr<dataplane::StreamSource> stream;  // The source, if it is one.
+};
+
+absl::StatusOr<Input> OpenInput(const std::string& name) {
+  Input input;
+  input.file = dataplane::UniqueFd(
+      name.empty() ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                   : open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status;
+  if (!input.file.valid() || fstat(input.file.get(), &status) != 0) {
+    return absl::ErrnoToStatus(errno, "open");
+  }
+  if (S_ISDIR(status.st_mode)) return absl::ErrnoToStatus(EISDIR, "open");
+  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    input.stream = std::make_shared<dataplane::StreamSource>();
+    input.source = input.stream;
+    return input;
+  }
+  // A shell may have read some of standard input already.
+  const off_t offset = lseek(input.file.get(), 0, SEEK_CUR);
+  auto source = dataplane::FileSource::Create(
+      dataplane::RandomAccessFile::FromDescriptor(input.file.release()),
+      offset > 0 ? offset : 0, std::nullopt);
+  if (!source.ok()) return source.status();
+  input.source = *std::move(source);
+  return input;
+}
+
+}  // namespace
+
+int Send(const SenderOptions& options, Diagnostics& diagnostics) {
+  const sigset_t signals = BlockSignals();
+  absl::StatusOr<Input> input = OpenInput(options.file);
+  if (!input.ok()) {
+    diagnostics.Say(Level::kError, absl::StrCat("Failed to open input file '",
+                                                options.file, "'!"));
+    return 1;
+  }
+  auto reporter = std::make_shared<Reporter>(diagnostics);
+  dataplane::Engine engine({});
+  dataplane::SessionOptions session_options{
+      .bind_address = options.listen,
+      .port = options.port,
+      .max_recipients = options.max_clients,
+      .allow = options.allow,
+  };
+  session_options.limits.stall_timeout = options.stall_timeout;
+  session_options.limits.session_bytes_per_second = options.bytes_per_second;
+  const auto session =
+      engine.CreateSession(session_options, input->source, reporter);
+  if (!session.ok()) {
+    diagnostics.Say(Level::kError, "Failed to bind to specified port!");
+    diagnostics.Say(Level::kDebug, std::string(session.status().message()));
+    return 1;
+  }
+  std::unique_ptr<dataplane::StreamReader> reader;
+  if (input->stream != nullptr) {
+    reader = std::make_unique<dataplane::StreamReader>(input->file.get(),
+                                                       input->stream);
+  }
+  std::atomic<bool> ended = false;
+  std::thread interrupter([&] {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    if (ended) return;
+    diagnostics.Say(Level::kError, "Interrupted: the recipients are reset!");
+    engine.Stop();
+  });
+  const SessionState state = reporter->WaitForEnd();
+  ended = true;
+  pthread_kill(interrupter.native_handle(), SIGTERM);
+  interrupter.join();
+  return state == SessionState::kSucceeded ? 0 : 1;
+}
+
+}  // namespace tcptool::client
