@@ -1,0 +1,207 @@
+// Where content comes from, and what happens when it does not come.
+#include <gtest/gtest.h>
+
+#include "dataplane/stream_reader.h"
+#include "tests/dataplane/testing.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+constexpr size_t kLarge = 24'000'001;
+
+// A file that fails with EIO beyond `good`, and that never is in memory.
+class FailingFile : public RandomAccessFile {
+ public:
+  explicit FailingFile(uint64_t good) : good_(good) {}
+  absl::StatusOr<uint64_t> Size() const override { return kLarge; }
+  ssize_t ReadCached(uint64_t, std::span<std::byte>) override {
+    return -EAGAIN;
+  }
+  ssize_t Read(uint64_t offset, std::span<std::byte> buffer) override {
+    if (offset + buffer.size() > good_) return -EIO;
+    std::ranges::fill(buffer, std::byte{7});
+    return static_cast<ssize_t>(buffer.size());
+  }
+  bool Cached(uint64_t, size_t) override { return false; }
+  int descriptor() const override { return -1; }
+
+ private:
+  const uint64_t good_;
+};
+
+TEST(SourceTest, ReadErrorResetsTheRecipients) {
+  OneSession one(*FileSource::Create(std::make_shared<FailingFile>(8 << 20), 0,
+                                     std::nullopt));
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_EQ(peer.Join().error, ECONNRESET);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kSourceFailed);
+  EXPECT_NE(one.recorder->session().error.find("Input/output error"),
+            std::string::npos);
+}
+
+TEST(SourceTest, ColdFileIsServed) {
+  OneSession one(*FileSource::Create(std::make_shared<FailingFile>(kLarge), 0,
+                                     std::nullopt));
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_EQ(peer.Join().data, std::string(kLarge, 7));
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(SourceTest, FileThatShrinksFailsTheSession) {
+  UniqueFd file = MemoryFile(Content(kLarge));
+  const int shrink = file.get();
+  OneSession one(*FileSource::Create(
+      RandomAccessFile::FromDescriptor(file.release()), 0, std::nullopt));
+  Peer peer(one.port());
+  peer.Say(1);
+  ASSERT_EQ(peer.Read(1000).data.size(), 1000u);
+  ASSERT_EQ(ftruncate(shrink, 1000), 0);
+  EXPECT_EQ(peer.Read().error, ECONNRESET);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kSourceFailed);
+}
+
+TEST(SourceTest, FileThatGrowsHasItsLengthAtTheStart) {
+  UniqueFd file = MemoryFile(Content(kLarge));
+  const int grow = file.get();
+  OneSession one(*FileSource::Create(
+      RandomAccessFile::FromDescriptor(file.release()), 0, std::nullopt));
+  Peer peer(one.port());
+  peer.Say(1);
+  ASSERT_EQ(peer.Read(1000).data.size(), 1000u);
+  ASSERT_EQ(ftruncate(grow, 2 * kLarge), 0);
+  EXPECT_EQ(peer.ReadAndClose().data.size(), kLarge - 1000);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(SourceTest, PartOfAFileIsServed) {
+  const std::string content = Content(kLarge);
+  auto file = RandomAccessFile::FromDescriptor(MemoryFile(content).release());
+  OneSession one(*FileSource::Create(file, 1'234'567, 3'000'000));
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_TRUE(peer.Join().data == content.substr(1'234'567, 3'000'000));
+}
+
+TEST(SourceTest, PartThatIsNotInTheFileIsRefused) {
+  auto file = RandomAccessFile::FromDescriptor(MemoryFile("abc").release());
+  EXPECT_TRUE(
+      absl::IsOutOfRange(FileSource::Create(file, 4, std::nullopt).status()));
+  EXPECT_TRUE(absl::IsOutOfRange(FileSource::Create(file, 2, 2).status()));
+  EXPECT_TRUE(FileSource::Create(file, 3, std::nullopt).ok());
+}
+
+TEST(SourceTest, PipeIsServedToAll) {
+  const std::string content = Content(kLarge);
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  auto source = std::make_shared<StreamSource>(size_t{1} << 20);
+  OneSession one(source);
+  StreamReader reader(ends[0], source);
+  std::thread producer([&content, fd = ends[1]] {
+    size_t written = 0;
+    while (written < content.size()) {
+      written += write(fd, content.data() + written, content.size() - written);
+    }
+    close(fd);
+  });
+  ReadingPeer first(one.port(), 0);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kReady, 1));
+  ReadingPeer last(one.port(), 1);
+  EXPECT_TRUE(first.Join().data == content);
+  EXPECT_TRUE(last.Join().data == content);
+  producer.join();
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->session().content_length, kLarge);
+  close(ends[0]);
+}
+
+// Appends up to `blocks` blocks of 64 KiB; answers how many there was room for.
+size_t Fill(StreamSource& source, size_t blocks) {
+  static const auto data = std::make_shared<std::string>(64 << 10, 'x');
+  size_t appended = 0;
+  bool room = true;
+  while (room && appended < blocks) {
+    room = source.Append({data, std::as_bytes(std::span(*data))});
+    ++appended;
+  }
+  return appended;
+}
+
+TEST(SourceTest, StreamHoldsItsWindowAndNoMore) {
+  StreamSource source(1 << 20);
+  EXPECT_EQ(Fill(source, 1000), 16u);
+}
+
+TEST(SourceTest, StreamWaitsForAHandshakeThatIsUnderWay) {
+  auto source = std::make_shared<StreamSource>(1 << 20);
+  OneSession one(source);
+  Fill(*source, 2);
+  source->End();
+  Peer early(one.port());
+  ReadingPeer last(one.port(), 1);
+  early.Say(0);
+  EXPECT_EQ(early.ReadAndClose().data.size(), 128u << 10);
+  EXPECT_EQ(last.Join().data.size(), 128u << 10);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(SourceTest, FailedStreamResetsTheRecipients) {
+  auto source = std::make_shared<StreamSource>(1 << 20);
+  OneSession one(source);
+  Fill(*source, 2);
+  Peer peer(one.port());
+  peer.Say(1);
+  ASSERT_EQ(peer.Read(128 << 10).data.size(), 128u << 10);
+  source->Fail(absl::DataLossError("the upload broke off"));
+  EXPECT_EQ(peer.Read().error, ECONNRESET);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->session().error, "the upload broke off");
+}
+
+TEST(SourceTest, RecipientThatStallsAStreamIsGivenUp) {
+  SessionOptions options;
+  options.limits.stall_timeout = absl::Milliseconds(300);
+  auto source = std::make_shared<StreamSource>(1 << 20);
+  OneSession one(source, options);
+  const auto stalled = one.ReadyPeer();
+  ReadingPeer last(one.port(), 1);
+  constexpr size_t kBlocks = 400;
+  std::thread producer([&source] {
+    size_t left = kBlocks;
+    while (left > 0 && source->WaitForRoom()) left -= Fill(*source, left);
+    source->End();
+  });
+  EXPECT_EQ(last.Join().data.size(), kBlocks << 16);
+  producer.join();
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kStalled);
+}
+
+TEST(SourceTest, RecipientThatLagsTooFarIsGivenUp) {
+  SessionOptions options;
+  options.limits.max_lag_bytes = 1 << 20;
+  auto source = std::make_shared<StreamSource>(size_t{32} << 20);
+  OneSession one(source, options);
+  const auto lagging = one.ReadyPeer();
+  ReadingPeer last(one.port(), 1);
+  EXPECT_EQ(Fill(*source, 400), 400u);
+  source->End();
+  EXPECT_EQ(last.Join().data.size(), 400u << 16);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kStalled);
+}
+
+TEST(SourceTest, ImmediateSessionNeedsAFile) {
+  Engine engine({});
+  SessionOptions options;
+  options.start.immediate = true;
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      engine
+          .CreateSession(options, std::make_shared<StreamSource>(),
+                         std::make_shared<Recorder>())
+          .status()));
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane

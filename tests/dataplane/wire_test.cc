@@ -1,0 +1,283 @@
+// The wire protocol's promises to recipients, over real sockets.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "tests/dataplane/testing.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+constexpr size_t kSmall = 5'000;
+constexpr size_t kLarge = 24'000'001;  // More than any socket's buffers hold.
+
+TEST(WireTest, EachRecipientGetsEveryByte) {
+  const std::string content = Content(kLarge);
+  OneSession one(FileOf(content));
+  ReadingPeer first(one.port(), 0);
+  ReadingPeer second(one.port(), 0);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kReady, 2));
+  ReadingPeer last(one.port(), 1);
+  for (ReadingPeer* peer : {&first, &second, &last}) {
+    EXPECT_EQ(peer->Join().error, 0);
+    EXPECT_TRUE(peer->Join().data == content);
+  }
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->session().bytes_acked, 3 * kLarge);
+}
+
+TEST(WireTest, EmptyContentIsDelivered) {
+  OneSession one(FileOf(""));
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_EQ(peer.Join().error, 0);
+  EXPECT_EQ(peer.Join().data, "");
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(WireTest, OnlyTheLowestBitStarts) {
+  OneSession one(FileOf(Content(kSmall)));
+  const auto other_bits = one.ReadyPeer(0xfe);
+  EXPECT_EQ(one.recorder->session().state, SessionState::kWaiting);
+  Peer all_bits(one.port());
+  all_bits.Say(0xff);
+  EXPECT_EQ(other_bits->Read().data.size(), kSmall);
+  EXPECT_EQ(all_bits.Read().data.size(), kSmall);
+  EXPECT_FALSE(one.recorder->recipient(1).start_byte);
+  EXPECT_TRUE(one.recorder->recipient(2).start_byte);
+}
+
+TEST(WireTest, SilentPeerBlocksNobodyAndTimesOut) {
+  SessionOptions options;
+  options.limits.handshake_timeout = absl::Milliseconds(300);
+  OneSession one(FileOf(Content(kSmall)), options);
+  Peer silent(one.port());
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kHandshaking, 1));
+  ReadingPeer last(one.port(), 1);
+  EXPECT_EQ(last.Join().data.size(), kSmall);
+  EXPECT_EQ(silent.Read().error, ECONNRESET);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kHandshakeTimeout);
+}
+
+TEST(WireTest, WhoConnectedBeforeTheStartByteIsServed) {
+  OneSession one(FileOf(Content(kSmall)));
+  Peer early(one.port());
+  ReadingPeer last(one.port(), 1);
+  EXPECT_EQ(last.Join().data.size(), kSmall);
+  early.Say(0);
+  EXPECT_EQ(early.ReadAndClose().data.size(), kSmall);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(WireTest, WhoConnectsAfterTheStartIsRefused) {
+  OneSession one(FileOf(Content(kLarge)));
+  const auto last = std::make_unique<Peer>(one.port());
+  last->Say(1);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kTransferring, 1));
+  Peer late(one.port());
+  EXPECT_FALSE(late.connected());
+}
+
+TEST(WireTest, HalfClosedRecipientIsServedInFull) {
+  const std::string content = Content(kLarge);
+  OneSession one(FileOf(content));
+  Peer peer(one.port());
+  peer.Say(1);
+  peer.HalfClose();
+  EXPECT_TRUE(peer.ReadAndClose().data == content);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(WireTest, InputAfterTheByteIsIgnored) {
+  const std::string content = Content(kLarge);
+  OneSession one(FileOf(content));
+  Peer peer(one.port());
+  peer.Say(0);
+  const std::string junk(1 << 20, '\xff');
+  // As much as the sender's kernel takes; nobody reads it.
+  send(peer.fd(), junk.data(), junk.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kReady, 1));
+  ASSERT_TRUE(one.Call(&Session::Start).ok());
+  EXPECT_TRUE(peer.ReadAndClose().data == content);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(WireTest, PeerThatClosesBeforeItsByteFailsAlone) {
+  OneSession one(FileOf(Content(kSmall)));
+  Peer(one.port()).Close();
+  Peer(one.port()).Reset();
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 2));
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kHandshakeClosed);
+  EXPECT_EQ(one.recorder->recipient(2).reason, Reason::kHandshakeClosed);
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_EQ(peer.Join().data.size(), kSmall);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(WireTest, ReadyRecipientThatResetsIsLost) {
+  OneSession one(FileOf(Content(kSmall)));
+  one.ReadyPeer()->Reset();
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kConnectionLost);
+}
+
+TEST(WireTest, RecipientKilledInMidTransferIsLostAndTheOthersAreServed) {
+  const std::string content = Content(kLarge);
+  OneSession one(FileOf(content));
+  const auto killed = one.ReadyPeer();
+  ReadingPeer last(one.port(), 1);
+  EXPECT_EQ(killed->Read(100'000).data.size(), 100'000u);
+  killed
+      ->Close();  // With unread input, as the kernel does for a killed process.
+  EXPECT_TRUE(last.Join().data == content);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
+  EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kConnectionLost);
+  EXPECT_EQ(one.recorder->recipient(2).state, RecipientState::kDelivered);
+}
+
+TEST(WireTest, CancelledTransferIsResetNotEnded) {
+  OneSession one(FileOf(Content(kLarge)));
+  Peer peer(one.port());
+  peer.Say(1);
+  ASSERT_EQ(peer.Read(1000).data.size(), 1000u);
+  ASSERT_TRUE(one.Call(&Session::Cancel).ok());
+  EXPECT_EQ(peer.Read().error, ECONNRESET);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kCancelled);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kSessionCancelled);
+}
+
+TEST(WireTest, StoppedEngineResets) {
+  OneSession one(FileOf(Content(kLarge)));
+  Peer peer(one.port());
+  peer.Say(1);
+  ASSERT_EQ(peer.Read(1000).data.size(), 1000u);
+  one.engine().Stop();
+  EXPECT_EQ(peer.Read().error, ECONNRESET);
+  EXPECT_EQ(one.recorder->session().state, SessionState::kInterrupted);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kServiceStopped);
+}
+
+TEST(WireTest, DroppedRecipientIsResetAndTheOthersAreServed) {
+  OneSession one(FileOf(Content(kSmall)));
+  const auto dropped = one.ReadyPeer();
+  absl::Notification done;
+  one.session().Drop(1, [&done](const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    done.Notify();
+  });
+  done.WaitForNotification();
+  EXPECT_EQ(dropped->Read().error, ECONNRESET);
+  EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kDropped);
+  ReadingPeer last(one.port(), 1);
+  EXPECT_EQ(last.Join().data.size(), kSmall);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(WireTest, PeerThatNoRuleMatchesIsReset) {
+  SessionOptions options;
+  ASSERT_TRUE(options.allow.Add("192.0.2.0/24").ok());
+  OneSession one(FileOf(Content(kSmall)), options);
+  Peer stranger(one.port());
+  EXPECT_EQ(stranger.Read().error, ECONNRESET);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kRejected, 1));
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kNotAuthorized);
+}
+
+TEST(WireTest, RecipientThatDoesNotCloseIsUnconfirmed) {
+  SessionOptions options;
+  options.limits.confirm_timeout = absl::Milliseconds(200);
+  OneSession one(FileOf(Content(kSmall)), options);
+  Peer peer(one.port());
+  peer.Say(1);
+  EXPECT_EQ(peer.Read().data.size(), kSmall);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kUnconfirmed);
+}
+
+TEST(WireTest, RecipientThatReadsNothingStallsAlone) {
+  SessionOptions options;
+  options.limits.stall_timeout = absl::Milliseconds(400);
+  OneSession one(FileOf(Content(kLarge)), options);
+  const auto stalled = one.ReadyPeer();
+  ReadingPeer last(one.port(), 1);
+  EXPECT_EQ(last.Join().data.size(), kLarge);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kStalled);
+}
+
+TEST(WireTest, NoDescriptorIsLeftBehind) {
+  // Sockets and files; the lanes' own (epoll and such) have no file type.
+  const auto open_descriptors = [] {
+    int count = 0;
+    struct stat status;
+    for (int fd = 0; fd < 1024; ++fd) {
+      count += fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) != 0;
+    }
+    return count;
+  };
+  Engine engine({});
+  const int before = open_descriptors();
+  for (int round = 0; round < 3; ++round) {
+    auto recorder = std::make_shared<Recorder>();
+    const auto session =
+        engine.CreateSession({}, FileOf(Content(kLarge)), recorder);
+    ASSERT_TRUE(session.ok());
+    const uint16_t port = (*session)->data_endpoint().port();
+    Peer(port).Close();
+    Peer lost(port);
+    lost.Say(0);
+    ASSERT_TRUE(recorder->WaitForCount(RecipientState::kReady, 1));
+    ReadingPeer last(port, 1);
+    EXPECT_EQ(lost.Read(10).data.size(), 10u);
+    lost.Close();
+    last.Join();
+    EXPECT_EQ(recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
+  }
+  engine.Stop();
+  // The last descriptors are closed on the lanes, a moment after the end.
+  const absl::Time deadline = absl::Now() + kDeadline;
+  while (open_descriptors() != before && absl::Now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+// A killed sender's sockets are closed by the kernel, which takes unread input,
+// the handshake byte, for a reason to reset.
+TEST(WireTest, KilledSenderResetsItsRecipients) {
+  int port_pipe[2];
+  ASSERT_EQ(pipe(port_pipe), 0);
+  const pid_t sender = fork();
+  ASSERT_GE(sender, 0);
+  if (sender == 0) {
+    OneSession one(FileOf(Content(kLarge)));
+    const uint16_t port = one.port();
+    if (write(port_pipe[1], &port, sizeof port) != sizeof port) _exit(1);
+    for (;;) pause();
+  }
+  uint16_t port = 0;
+  ASSERT_EQ(read(port_pipe[0], &port, sizeof port),
+            static_cast<ssize_t>(sizeof port));
+  Peer waiting(port);
+  Peer half_closed(port);
+  half_closed.Say(0);
+  half_closed.HalfClose();
+  Peer reading(port);
+  reading.Say(1);
+  EXPECT_EQ(reading.Read(1000).data.size(), 1000u);
+  EXPECT_EQ(half_closed.Read(1000).data.size(), 1000u);
+  waiting.Say(0);
+  EXPECT_EQ(waiting.Read(1000).data.size(), 1000u);
+  ASSERT_EQ(kill(sender, SIGKILL), 0);
+  ASSERT_EQ(waitpid(sender, nullptr, 0), sender);
+  EXPECT_EQ(reading.Read().error, ECONNRESET);
+  EXPECT_EQ(half_closed.Read().error, ECONNRESET);
+  EXPECT_EQ(waiting.Read().error, ECONNRESET);
+  close(port_pipe[0]);
+  close(port_pipe[1]);
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
