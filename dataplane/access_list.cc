@@ -11,11 +11,11 @@ namespace tcptool::dataplane {
 namespace {
 
 absl::Status Malformed(std::string_view rule, std::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("access rule \"", absl::string_view(rule.data(), rule.size()),
-                   "\": ", absl::string_view(what.data(), what.size()),
-                   "; write it as 192.168.101.0/255.255.255.0, "
-                   "192.168.101.0/24, 2001:db8::/32 or one address"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      "access rule \"", absl::string_view(rule.data(), rule.size()),
+      "\": ", absl::string_view(what.data(), what.size()),
+      "; write it as 192.168.101.0/255.255.255.0, "
+      "192.168.101.0/24, 2001:db8::/32 or one address"));
 }
 
 }  // namespace
@@ -28,10 +28,10 @@ asio::ip::address Unmapped(const asio::ip::address& address) {
 }
 
 AccessList::Bytes AccessList::Mapped(const asio::ip::address& address) {
-  return address.is_v6() ? address.to_v6().to_bytes()
-                         : asio::ip::make_address_v6(asio::ip::v4_mapped,
-                                                     address.to_v4())
-                               .to_bytes();
+  return address.is_v6()
+             ? address.to_v6().to_bytes()
+             : asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4())
+                   .to_bytes();
 }
 
 absl::Status AccessList::Add(std::string_view rule) {

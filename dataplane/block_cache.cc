@@ -23,7 +23,8 @@ BlockCache::Block BlockCache::Get(const std::shared_ptr<RandomAccessFile>& file,
     }
     entry->file = file;
     entry->offset = offset;
-    const ssize_t result = file->ReadCached(offset, {entry->buffer.get(), size});
+    const ssize_t result =
+        file->ReadCached(offset, {entry->buffer.get(), size});
     if (result == -EAGAIN) {
       Load(*entry, size);
     } else {

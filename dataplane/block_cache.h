@@ -1,5 +1,5 @@
-// The blocks of files that a lane is sending: each is read once and then sent to
-// every recipient near it while it is hot in the processor's cache.
+// The blocks of files that a lane is sending: each is read once and then sent
+// to every recipient near it while it is hot in the processor's cache.
 #ifndef TCPTOOL_DATAPLANE_BLOCK_CACHE_H_
 #define TCPTOOL_DATAPLANE_BLOCK_CACHE_H_
 

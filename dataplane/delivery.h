@@ -1,5 +1,5 @@
-// Proof that a recipient has every byte. send(2) returning is none: it says that
-// the kernel has the bytes, not that the peer does.
+// Proof that a recipient has every byte. send(2) returning is none: it says
+// that the kernel has the bytes, not that the peer does.
 #ifndef TCPTOOL_DATAPLANE_DELIVERY_H_
 #define TCPTOOL_DATAPLANE_DELIVERY_H_
 
@@ -28,12 +28,10 @@ class Delivery {
   static constexpr Clock::duration kGrace = std::chrono::milliseconds(100);
 
   Delivery(SocketApi& sockets, int socket, Clock::duration confirm_timeout)
-      : sockets_(sockets),
-        socket_(socket),
-        confirm_timeout_(confirm_timeout) {}
+      : sockets_(sockets), socket_(socket), confirm_timeout_(confirm_timeout) {}
 
-  // Consumes the peer's input, the handshake byte first, and ends our side. Call
-  // it once, when the kernel has the last byte.
+  // Consumes the peer's input, the handshake byte first, and ends our side.
+  // Call it once, when the kernel has the last byte.
   Outcome Begin(Clock::time_point now);
 
   // Looks again: when the peer's input can be read, and from time to time.

@@ -12,9 +12,9 @@ namespace tcptool::dataplane {
 Engine::Engine(const EngineOptions& options)
     : options_(options), disk_(options.disk_threads) {
   std::signal(SIGPIPE, SIG_IGN);
-  const size_t lanes =
-      options.lanes > 0 ? options.lanes
-                        : std::max(1u, std::thread::hardware_concurrency());
+  const size_t lanes = options.lanes > 0
+                           ? options.lanes
+                           : std::max(1u, std::thread::hardware_concurrency());
   for (size_t i = 0; i < lanes; ++i) {
     lanes_.push_back(std::make_unique<Lane>(*options.sockets, disk_));
   }

@@ -135,6 +135,7 @@ void Fanout::RunTurn() {
     const size_t sent = recipient->Send(*feed_, std::min(share, budget), now);
     budget -= sent;
     budget_.Spend(sent);
+    fastest_ = std::max(fastest_, recipient->position());
   }
   turn_.clear();
   Release();
@@ -142,9 +143,8 @@ void Fanout::RunTurn() {
   if (!budget_.limited() || budget > 0) return PostTurn();
   turn_posted_ = true;
   budget_timer_.expires_after(kBudgetPause);
-  budget_timer_.async_wait([self = shared_from_this()](std::error_code) {
-    self->RunTurn();
-  });
+  budget_timer_.async_wait(
+      [self = shared_from_this()](std::error_code) { self->RunTurn(); });
 }
 
 void Fanout::Release() {
@@ -158,18 +158,13 @@ void Fanout::Release() {
 
 void Fanout::CheckLag() {
   if (source_->seekable() || limits_.max_lag_bytes == 0) return;
-  uint64_t fastest = 0;
-  for (const auto& [id, recipient] : recipients_) {
-    fastest = std::max(fastest, recipient->position());
-  }
   for (const auto& [id, recipient] : recipients_) {
     if (Takes(*recipient) &&
-        fastest - recipient->position() > limits_.max_lag_bytes) {
-      recipient->Close(
-          RecipientState::kFailed, Reason::kStalled,
-          absl::StrCat("fell ", fastest - recipient->position(),
-                       " bytes behind; ", limits_.max_lag_bytes,
-                       " are allowed"));
+        fastest_ - recipient->position() > limits_.max_lag_bytes) {
+      recipient->Close(RecipientState::kFailed, Reason::kStalled,
+                       absl::StrCat("fell ", fastest_ - recipient->position(),
+                                    " bytes behind; ", limits_.max_lag_bytes,
+                                    " are allowed"));
     }
   }
 }
@@ -217,7 +212,8 @@ void Fanout::Flush() {
   flush_posted_ = false;
   Report report{.source_error = source_error_};
   report.changed.reserve(report_.size());
-  for (auto& [id, status] : report_) report.changed.push_back(std::move(status));
+  for (auto& [id, status] : report_)
+    report.changed.push_back(std::move(status));
   report_.clear();
   reporter_(std::move(report));
 }

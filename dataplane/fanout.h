@@ -25,8 +25,8 @@ namespace tcptool::dataplane {
 // each other, and all of them find the block in the processor's cache.
 class Fanout : public std::enable_shared_from_this<Fanout> {
  public:
-  // What has changed, in the order in which it did; at most the newest status of
-  // each recipient.
+  // What has changed, in the order in which it did; at most the newest status
+  // of each recipient.
   struct Report {
     std::vector<RecipientStatus> changed;
     absl::Status source_error;
@@ -90,6 +90,7 @@ class Fanout : public std::enable_shared_from_this<Fanout> {
   List waiting_for_feed_;
   List waiting_for_tick_;
   bool turn_posted_ = false;
+  uint64_t fastest_ = 0;  // The position of the fastest recipient, ever.
   TokenBucket budget_;
   asio::steady_timer budget_timer_;
 

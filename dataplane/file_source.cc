@@ -92,9 +92,9 @@ absl::Status FileSource::Prepare() {
   const absl::StatusOr<uint64_t> size = file_->Size();
   if (!size.ok()) return size.status();
   if (offset_ > *size || wanted_.value_or(0) > *size - offset_) {
-    return absl::OutOfRangeError(absl::StrCat(
-        "the file has ", *size, " bytes; ", wanted_.value_or(0),
-        " bytes from byte ", offset_, " are not in it"));
+    return absl::OutOfRangeError(
+        absl::StrCat("the file has ", *size, " bytes; ", wanted_.value_or(0),
+                     " bytes from byte ", offset_, " are not in it"));
   }
   length_ = wanted_.value_or(*size - offset_);
   return absl::OkStatus();

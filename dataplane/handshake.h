@@ -9,9 +9,9 @@ namespace tcptool::dataplane {
 
 struct Handshake {
   enum class Outcome : uint8_t {
-    kPending,     // No byte yet.
-    kReady,       // `start_byte` is known.
-    kClosed,      // The peer ended or reset the connection before its byte.
+    kPending,  // No byte yet.
+    kReady,    // `start_byte` is known.
+    kClosed,   // The peer ended or reset the connection before its byte.
   };
   Outcome outcome = Outcome::kPending;
   bool start_byte = false;

@@ -23,7 +23,9 @@ using asio::ip::tcp;
 // allows no less; it bounds what a peer can make the kernel hold.
 constexpr int kReceiveBuffer = 4096;
 
-UniqueFd OpenSpare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+UniqueFd OpenSpare() {
+  return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
 
 tcp::endpoint ToEndpoint(const sockaddr_storage& address, socklen_t size) {
   tcp::endpoint endpoint;
@@ -44,8 +46,8 @@ absl::Status ListenError(const tcp::endpoint& endpoint,
         absl::StrCat(message, "; choose another port, or 0 for any"));
   }
   if (error == asio::error::access_denied) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        message, "; ports below 1024 need CAP_NET_BIND_SERVICE"));
+    return absl::PermissionDeniedError(
+        absl::StrCat(message, "; ports below 1024 need CAP_NET_BIND_SERVICE"));
   }
   if (error == asio::error::no_descriptors) {
     return absl::ResourceExhaustedError(message);
@@ -124,8 +126,8 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     if (acceptor_.is_open() && !paused_) Wait();
   }
 
-  // Uses the spare descriptor to take a connection off the queue, where it would
-  // wake the lane again and again. False: there is no spare.
+  // Uses the spare descriptor to take a connection off the queue, where it
+  // would wake the lane again and again. False: there is no spare.
   bool TurnAway() {
     if (!spare_.valid()) return false;
     spare_ = UniqueFd();

@@ -19,7 +19,8 @@ class Listener {
  public:
   struct Handlers {
     std::function<void(UniqueFd, const asio::ip::tcp::endpoint&)> on_connection;
-    // A peer was turned away (reset), since this process has no descriptor left.
+    // A peer was turned away (reset), since this process has no descriptor
+    // left.
     std::function<void(const asio::ip::tcp::endpoint&)> on_no_descriptors;
   };
 

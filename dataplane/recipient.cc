@@ -97,14 +97,13 @@ void Recipient::WaitForLoss() {
   // Fires on a reset or a dead host, not on a half-close. Urgent data fires it
   // too; it is not watched again then, lest a peer keep the lane busy: sending
   // finds a loss as well.
-  socket_.async_wait(
-      asio::socket_base::wait_error,
-      [self = shared_from_this()](std::error_code error) {
-        if (error || self->closed()) return;
-        const int loss = self->fanout_.sockets().Error(
-            self->socket_.native_handle());
-        if (loss < 0) self->Lost(loss);
-      });
+  socket_.async_wait(asio::socket_base::wait_error,
+                     [self = shared_from_this()](std::error_code error) {
+                       if (error || self->closed()) return;
+                       const int loss = self->fanout_.sockets().Error(
+                           self->socket_.native_handle());
+                       if (loss < 0) self->Lost(loss);
+                     });
 }
 
 void Recipient::Begin(Clock::time_point now) {
@@ -290,8 +289,7 @@ void Recipient::Lost(int error) {
   Close(RecipientState::kFailed, Reason::kConnectionLost, Describe(error));
 }
 
-void Recipient::Close(RecipientState state, Reason reason,
-                      std::string detail) {
+void Recipient::Close(RecipientState state, Reason reason, std::string detail) {
   if (status_.state == RecipientState::kTransferring ||
       status_.state == RecipientState::kConfirming) {
     Measure(Clock::now());

@@ -31,9 +31,9 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Begins to send. The recipient is READY.
   void Begin(Clock::time_point now);
 
-  // One turn: hands at most `limit` bytes, and at most the rest of one block, to
-  // the kernel. Answers how many. Queues itself for the next turn, or waits for
-  // what it lacks.
+  // One turn: hands at most `limit` bytes, and at most the rest of one block,
+  // to the kernel. Answers how many. Queues itself for the next turn, or waits
+  // for what it lacks.
   size_t Send(Feed& feed, size_t limit, Clock::time_point now);
 
   // Checks the time limits, and the proof of delivery.
@@ -42,8 +42,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Asks TCP how far it has come.
   void Measure(Clock::time_point now);
 
-  // Ends the connection: in an orderly way if `state` is DELIVERED, with a reset
-  // otherwise.
+  // Ends the connection: in an orderly way if `state` is DELIVERED, with a
+  // reset otherwise.
   void Close(RecipientState state, Reason reason, std::string detail);
 
   const RecipientStatus& status() const { return status_; }

@@ -25,8 +25,7 @@ bool IsLoopback(const sockaddr_storage& address) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(address);
     return ntohl(v4.sin_addr.s_addr) >> 24 == kLoopbackNet;
   }
-  const in6_addr& v6 =
-      reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
   return IN6_IS_ADDR_LOOPBACK(&v6) ||
          (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == kLoopbackNet);
 }
@@ -42,8 +41,7 @@ SendMethod ChooseSendMethod(int socket) {
       getsockname(socket, reinterpret_cast<sockaddr*>(&local), &local_size) ==
           0 &&
       getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &peer_size) == 0;
-  const bool stays_here =
-      known && (IsLoopback(peer) || SameHost(local, peer));
+  const bool stays_here = known && (IsLoopback(peer) || SameHost(local, peer));
   return stays_here ? SendMethod::kCopy : SendMethod::kZeroCopy;
 }
 

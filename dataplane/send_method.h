@@ -7,8 +7,8 @@
 namespace tcptool::dataplane {
 
 // On a path that stays in this host, copying from a block that is hot in the
-// processor's cache is fastest; across an interface, sending from the page cache
-// is. docs/benchmarks.md has the figures.
+// processor's cache is fastest; across an interface, sending from the page
+// cache is. docs/benchmarks.md has the figures.
 SendMethod ChooseSendMethod(int socket);
 
 }  // namespace tcptool::dataplane

@@ -25,9 +25,8 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(
                        tcp::endpoint(options.bind_address, options.port));
   if (!listener.ok()) return listener.status();
   std::shared_ptr<Session> session(
-      new Session(std::move(environment), std::move(options),
-                  std::move(source), std::move(observer),
-                  *std::move(listener)));
+      new Session(std::move(environment), std::move(options), std::move(source),
+                  std::move(observer), *std::move(listener)));
   session->OnLane(0, [session] { session->Open(); });
   return session;
 }
@@ -218,7 +217,8 @@ void Session::OnReady(const RecipientStatus& status) {
     });
   }
   start_byte_seen_ |= status.start_byte;
-  OnLane(lane, [fanout = fanouts_[lane], id = status.id] { fanout->Admit(id); });
+  OnLane(lane,
+         [fanout = fanouts_[lane], id = status.id] { fanout->Admit(id); });
 }
 
 bool Session::StartConditionHolds() const {
@@ -324,9 +324,9 @@ void Session::Drop(uint64_t recipient, Done done) {
     }
     const RecipientState state = found->second.status.state;
     if (IsFinal(state) || state == RecipientState::kExpected) {
-      return done(absl::FailedPreconditionError(absl::StrCat(
-          "recipient ", recipient, " is not connected: it is ",
-          absl::string_view(Name(state).data()))));
+      return done(absl::FailedPreconditionError(
+          absl::StrCat("recipient ", recipient, " is not connected: it is ",
+                       absl::string_view(Name(state).data()))));
     }
     const size_t lane = self->LaneOf(recipient);
     self->OnLane(lane, [self, lane, recipient, done] {

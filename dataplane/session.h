@@ -63,7 +63,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // PERMISSION_DENIED name the address and say why it cannot.
   static absl::StatusOr<std::shared_ptr<Session>> Create(
       Environment environment, SessionOptions options,
-      std::shared_ptr<Source> source, std::shared_ptr<SessionObserver> observer);
+      std::shared_ptr<Source> source,
+      std::shared_ptr<SessionObserver> observer);
 
   const asio::ip::tcp::endpoint& data_endpoint() const {
     return initial_status_.data_endpoint;

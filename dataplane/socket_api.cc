@@ -32,9 +32,8 @@ int SocketApi::Accept(int listener, sockaddr_storage* peer, socklen_t* size) {
 }
 
 ssize_t SocketApi::Receive(int socket, std::span<std::byte> buffer) {
-  return Restarted([=] {
-    return recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT);
-  });
+  return Restarted(
+      [=] { return recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT); });
 }
 
 ssize_t SocketApi::Peek(int socket, std::span<std::byte> buffer) {

@@ -1,6 +1,6 @@
-// The system calls that the byte path makes on a socket. The seam at which tests
-// inject what a kernel and a network can do: short writes, resets, a full table
-// of descriptors.
+// The system calls that the byte path makes on a socket. The seam at which
+// tests inject what a kernel and a network can do: short writes, resets, a full
+// table of descriptors.
 #ifndef TCPTOOL_DATAPLANE_SOCKET_API_H_
 #define TCPTOOL_DATAPLANE_SOCKET_API_H_
 
@@ -19,7 +19,7 @@ struct TcpInfo {
   uint32_t rtt_us = 0;             // Smoothed.
   uint32_t total_retransmits = 0;  // Segments.
   uint32_t unanswered = 0;  // Retransmissions and probes without an answer yet.
-  uint32_t last_ack_ms = 0;        // Time since the peer was last heard of.
+  uint32_t last_ack_ms = 0;  // Time since the peer was last heard of.
 };
 
 // All calls are those of the manual pages named, do not wait, and are restarted

@@ -68,8 +68,9 @@ class Source {
   // False: there is one feed, and what it has released cannot be had again.
   virtual bool seekable() const = 0;
 
-  // On the lane's thread. `wake` is called there after a kWait; it is not called
-  // once the feed is gone. The feed keeps what it needs of the source alive.
+  // On the lane's thread. `wake` is called there after a kWait; it is not
+  // called once the feed is gone. The feed keeps what it needs of the source
+  // alive.
   virtual std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                          std::function<void()> wake) = 0;
 

@@ -73,9 +73,9 @@ struct RecipientStatus {
   std::string label;  // That of the expected recipient it turned out to be.
   RecipientState state = RecipientState::kHandshaking;
   Reason reason = Reason::kNone;
-  std::string detail;       // For people; empty unless FAILED or REJECTED.
-  bool start_byte = false;  // It said "I am the last, start now".
-  uint64_t bytes_sent = 0;  // Handed to the kernel.
+  std::string detail;        // For people; empty unless FAILED or REJECTED.
+  bool start_byte = false;   // It said "I am the last, start now".
+  uint64_t bytes_sent = 0;   // Handed to the kernel.
   uint64_t bytes_acked = 0;  // Acknowledged by the recipient's TCP.
   uint64_t bytes_per_second = 0;  // Acknowledged, of late; the mean once final.
   absl::Duration rtt;             // Smoothed, as the kernel has it.

@@ -19,8 +19,7 @@ constexpr size_t kBlockSize = size_t{256} << 10;
 
 // Keeps the memory of blocks that all recipients have passed for the next ones:
 // fresh memory costs a page fault every 4 KiB.
-class StreamReader::BlockPool
-    : public std::enable_shared_from_this<BlockPool> {
+class StreamReader::BlockPool : public std::enable_shared_from_this<BlockPool> {
  public:
   std::shared_ptr<std::byte[]> Get() {
     std::unique_ptr<std::byte[]> memory;

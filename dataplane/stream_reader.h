@@ -10,8 +10,8 @@
 namespace tcptool::dataplane {
 
 // Reads a descriptor (a pipe, a FIFO, a terminal: anything that read(2) and
-// poll(2) take) into a source, on a thread of its own, until the descriptor ends
-// or fails or the source is closed.
+// poll(2) take) into a source, on a thread of its own, until the descriptor
+// ends or fails or the source is closed.
 class StreamReader {
  public:
   // Does not own `descriptor`, which outlives the reader.

@@ -25,8 +25,8 @@ class StreamSource::StreamFeed : public Feed {
       }
     }
     // The last block that starts at or before the position.
-    const auto after = std::ranges::upper_bound(blocks_, position, {},
-                                                &StartedBlock::start);
+    const auto after =
+        std::ranges::upper_bound(blocks_, position, {}, &StartedBlock::start);
     const StartedBlock& block = *std::prev(after);
     return {.kind = Piece::Kind::kData,
             .data = block.block.data.subspan(position - block.start)};

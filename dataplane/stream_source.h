@@ -73,7 +73,8 @@ class StreamSource : public Source,
   mutable absl::Mutex mutex_;
   // Appended, and not yet taken by the feed.
   std::deque<Block> inbox_ ABSL_GUARDED_BY(mutex_);
-  size_t held_ ABSL_GUARDED_BY(mutex_) = 0;  // Bytes, in the inbox and the feed.
+  size_t held_ ABSL_GUARDED_BY(mutex_) =
+      0;  // Bytes, in the inbox and the feed.
   uint64_t appended_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

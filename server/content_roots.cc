@@ -40,8 +40,9 @@ absl::Status OpenError(const std::string& file, int error) {
     case EXDEV:
     case ELOOP:
       return absl::PermissionDeniedError(
-          absl::StrCat(file, " leads out of its root, by \"..\", a leading "
-                             "\"/\" or a symbolic link"));
+          absl::StrCat(file,
+                       " leads out of its root, by \"..\", a leading "
+                       "\"/\" or a symbolic link"));
     case ENAMETOOLONG:
       return absl::InvalidArgumentError(
           absl::StrCat("the path is too long for the file system"));
@@ -77,8 +78,8 @@ absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> ContentRoots::Open(
     const std::string& root, const std::string& path) const {
   const auto found = roots_.find(root);
   if (found == roots_.end()) {
-    const std::string known = absl::StrJoin(
-        roots_, ", ", [](std::string* out, const auto& entry) {
+    const std::string known =
+        absl::StrJoin(roots_, ", ", [](std::string* out, const auto& entry) {
           absl::StrAppend(out, entry.first);
         });
     return absl::NotFoundError(absl::StrCat(
@@ -86,8 +87,8 @@ absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> ContentRoots::Open(
         known.empty() ? "it has none: start it with --root NAME=DIR"
                       : absl::StrCat("it has: ", known)));
   }
-  const std::string file = absl::StrCat("file \"", path, "\" in root \"", root,
-                                        "\"");
+  const std::string file =
+      absl::StrCat("file \"", path, "\" in root \"", root, "\"");
   // Not to wait for a FIFO's writer.
   const open_how how = {
       .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,

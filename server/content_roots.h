@@ -30,8 +30,8 @@ class ContentRoots {
   absl::Status Add(absl::string_view name_and_directory);
 
   // Opens a regular file or block device below a root for reading. Neither ".."
-  // nor a symbolic link leads out of it (openat2(2), RESOLVE_BENEATH). Errors as
-  // the API's FileSource says; they never show where the root is.
+  // nor a symbolic link leads out of it (openat2(2), RESOLVE_BENEATH). Errors
+  // as the API's FileSource says; they never show where the root is.
   absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> Open(
       const std::string& root, const std::string& path) const;
 

@@ -72,16 +72,17 @@ std::variant<Options, int> ParseOptions(int argc, char** argv) {
       "Serves content to many machines over plain TCP, and tells over gRPC\n"
       "which of them have it.",
       "tcptoold");
-  app.set_version_flag("--version", std::string("tcptoold ") +
-                                        std::string(kVersion));
+  app.set_version_flag("--version",
+                       std::string("tcptoold ") + std::string(kVersion));
   app.add_option("--control-address", options.control_address,
                  "Where the gRPC control API listens; port 0 picks a free one")
       ->capture_default_str()
       ->type_name("HOST:PORT")
       ->check(CheckControlAddress);
-  app.add_flag("--insecure-control", options.insecure_control,
-               "Allow a control address beyond loopback, in clear text and for\n"
-               "everybody");
+  app.add_flag(
+      "--insecure-control", options.insecure_control,
+      "Allow a control address beyond loopback, in clear text and for\n"
+      "everybody");
   app.add_option("--data-address", options.data_address,
                  "The address that sessions listen on unless they ask for "
                  "another")
@@ -95,9 +96,10 @@ std::variant<Options, int> ParseOptions(int argc, char** argv) {
       ->check([&options](const std::string& text) {
         return ParsePortRange(text, options);
       });
-  app.add_option("--root", options.roots,
-                 "A directory to serve files from, and its name in the API; may "
-                 "be repeated")
+  app.add_option(
+         "--root", options.roots,
+         "A directory to serve files from, and its name in the API; may "
+         "be repeated")
       ->type_name("NAME=DIR");
   app.add_option("--lanes", options.lanes,
                  "Threads that send; 0: one for each core")

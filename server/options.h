@@ -23,8 +23,8 @@ struct Options {
   spdlog::level::level_enum log_level = spdlog::level::info;
 };
 
-// The options, or the exit status after --help, --version or an error, which has
-// been printed.
+// The options, or the exit status after --help, --version or an error, which
+// has been printed.
 std::variant<Options, int> ParseOptions(int argc, char** argv);
 
 }  // namespace tcptool::server

@@ -41,8 +41,9 @@ absl::StatusOr<Page> Page::Parse(Request& request) {
   if (request.page_size() < 0) {
     return InvalidField("page_size", "it is negative; 0 means the default");
   }
-  page.size = request.page_size() == 0 ? kDefaultSize
-                                       : std::min(request.page_size(), kMaxSize);
+  page.size = request.page_size() == 0
+                  ? kDefaultSize
+                  : std::min(request.page_size(), kMaxSize);
   const std::string token = std::exchange(*request.mutable_page_token(), {});
   request.set_page_size(0);
   page.fingerprint_ = Fingerprint(request);

@@ -15,8 +15,8 @@ absl::StatusOr<std::optional<std::string>> RequestIds::Find(
   }
   const auto found = made_.find(request.request_id());
   if (found == made_.end()) return std::nullopt;
-  if (!google::protobuf::util::MessageDifferencer::Equals(
-          found->second.request, request)) {
+  if (!google::protobuf::util::MessageDifferencer::Equals(found->second.request,
+                                                          request)) {
     return absl::AlreadyExistsError(absl::StrCat(
         "request_id: \"", request.request_id(),
         "\" came with another request before, which made ",

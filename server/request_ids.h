@@ -20,8 +20,8 @@ class RequestIds {
   static constexpr absl::Duration kKept = absl::Hours(1);
   static constexpr size_t kMax = 100'000;  // The oldest go first.
 
-  // The name of the session that this request has made before; none if its id is
-  // new or empty. ALREADY_EXISTS: the id came with another request.
+  // The name of the session that this request has made before; none if its id
+  // is new or empty. ALREADY_EXISTS: the id came with another request.
   absl::StatusOr<std::optional<std::string>> Find(
       const v1::CreateSessionRequest& request, absl::Time now);
 

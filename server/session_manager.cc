@@ -112,8 +112,8 @@ class SessionManager::Observer : public dataplane::SessionObserver {
         manager_.control_,
         [&manager = manager_, name = name_, status = update.session,
          changed = std::vector(update.changed.begin(), update.changed.end()),
-         forgotten = std::vector(update.forgotten.begin(),
-                                 update.forgotten.end())] {
+         forgotten =
+             std::vector(update.forgotten.begin(), update.forgotten.end())] {
           manager.OnUpdate(name, status, changed, forgotten);
         });
   }
@@ -166,21 +166,21 @@ void SessionManager::Create(v1::CreateSessionRequest request,
     return done(status);
   }
   v1::CreateSessionRequest filled = request;
-  absl::StatusOr<dataplane::SessionOptions> options = ToOptions(
-      options_.rules, *filled.mutable_session()->mutable_spec());
+  absl::StatusOr<dataplane::SessionOptions> options =
+      ToOptions(options_.rules, *filled.mutable_session()->mutable_spec());
   if (!options.ok()) return done(options.status());
   asio::post(openers_, [this, request = std::move(filled),
                         options = *std::move(options),
                         done = std::move(done)]() mutable {
     auto source = OpenFile(roots_, request.session().spec().file());
-    asio::post(control_, [this, request = std::move(request),
-                          options = std::move(options),
-                          source = std::move(source),
-                          done = std::move(done)]() mutable {
-      if (!source.ok()) return done(source.status());
-      CreateOpened(std::move(request), std::move(options),
-                   *std::move(source), done);
-    });
+    asio::post(
+        control_,
+        [this, request = std::move(request), options = std::move(options),
+         source = std::move(source), done = std::move(done)]() mutable {
+          if (!source.ok()) return done(source.status());
+          CreateOpened(std::move(request), std::move(options),
+                       *std::move(source), done);
+        });
   });
 }
 
@@ -224,8 +224,8 @@ absl::StatusOr<std::string> SessionManager::NewName(const std::string& id) {
   if (!id.empty()) {
     std::string name = absl::StrCat("sessions/", id);
     if (table_.Get(name).ok()) {
-      return absl::AlreadyExistsError(absl::StrCat(
-          "session_id: there is a session \"", id, "\" already"));
+      return absl::AlreadyExistsError(
+          absl::StrCat("session_id: there is a session \"", id, "\" already"));
     }
     return name;
   }
@@ -289,8 +289,8 @@ absl::Status SessionManager::MakeRoom() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<v1::Session> SessionManager::Find(const std::string& name,
-                                                 const std::string& etag) const {
+absl::StatusOr<v1::Session> SessionManager::Find(
+    const std::string& name, const std::string& etag) const {
   absl::StatusOr<v1::Session> session = table_.Get(name);
   if (session.ok() && !etag.empty() && etag != session->etag()) {
     return absl::AbortedError(absl::StrCat(
@@ -301,63 +301,64 @@ absl::StatusOr<v1::Session> SessionManager::Find(const std::string& name,
 }
 
 void SessionManager::Start(v1::StartSessionRequest request, SessionDone done) {
-  asio::post(control_, [this, request = std::move(request),
-                        done = std::move(done)] {
-    const auto session = Find(request.name(), request.etag());
-    if (!session.ok()) return done(session.status());
-    const auto live = live_.find(request.name());
-    if (live == live_.end()) {
-      return done(absl::FailedPreconditionError(absl::StrCat(
-          request.name(), " is finished: it is ",
-          v1::SessionState_Name(session->state()), "; create another")));
-    }
-    live->second.session->Start(
-        [this, name = request.name(), done](absl::Status status) {
-          asio::post(control_, [this, name, done, status] {
-            if (!status.ok()) return done(status);
-            done(table_.Get(name));
-          });
-        });
-  });
+  asio::post(
+      control_, [this, request = std::move(request), done = std::move(done)] {
+        const auto session = Find(request.name(), request.etag());
+        if (!session.ok()) return done(session.status());
+        const auto live = live_.find(request.name());
+        if (live == live_.end()) {
+          return done(absl::FailedPreconditionError(absl::StrCat(
+              request.name(), " is finished: it is ",
+              v1::SessionState_Name(session->state()), "; create another")));
+        }
+        live->second.session->Start(
+            [this, name = request.name(), done](absl::Status status) {
+              asio::post(control_, [this, name, done, status] {
+                if (!status.ok()) return done(status);
+                done(table_.Get(name));
+              });
+            });
+      });
 }
 
 void SessionManager::Cancel(v1::CancelSessionRequest request,
                             SessionDone done) {
-  asio::post(control_, [this, request = std::move(request),
-                        done = std::move(done)] {
-    auto session = Find(request.name(), request.etag());
-    const auto live = live_.find(request.name());
-    if (!session.ok() || live == live_.end()) return done(std::move(session));
-    live->second.on_end.push_back(
-        [this, name = request.name(), done](const absl::Status&) {
-          done(table_.Get(name));
-        });
-    live->second.session->Cancel([](const absl::Status&) {});
-  });
+  asio::post(control_,
+             [this, request = std::move(request), done = std::move(done)] {
+               auto session = Find(request.name(), request.etag());
+               const auto live = live_.find(request.name());
+               if (!session.ok() || live == live_.end())
+                 return done(std::move(session));
+               live->second.on_end.push_back(
+                   [this, name = request.name(), done](const absl::Status&) {
+                     done(table_.Get(name));
+                   });
+               live->second.session->Cancel([](const absl::Status&) {});
+             });
 }
 
 void SessionManager::Delete(v1::DeleteSessionRequest request, Done done) {
-  asio::post(control_, [this, request = std::move(request),
-                        done = std::move(done)] {
-    const auto session = Find(request.name(), request.etag());
-    if (!session.ok()) return done(session.status());
-    const auto live = live_.find(request.name());
-    if (live == live_.end()) {
-      Forget(request.name());
-      return done(absl::OkStatus());
-    }
-    if (!request.force()) {
-      return done(absl::FailedPreconditionError(absl::StrCat(
-          request.name(), " is ", v1::SessionState_Name(session->state()),
-          "; cancel it first, or set force")));
-    }
-    live->second.on_end.push_back(
-        [this, name = request.name(), done](const absl::Status&) {
-          Forget(name);
-          done(absl::OkStatus());
-        });
-    live->second.session->Cancel([](const absl::Status&) {});
-  });
+  asio::post(
+      control_, [this, request = std::move(request), done = std::move(done)] {
+        const auto session = Find(request.name(), request.etag());
+        if (!session.ok()) return done(session.status());
+        const auto live = live_.find(request.name());
+        if (live == live_.end()) {
+          Forget(request.name());
+          return done(absl::OkStatus());
+        }
+        if (!request.force()) {
+          return done(absl::FailedPreconditionError(absl::StrCat(
+              request.name(), " is ", v1::SessionState_Name(session->state()),
+              "; cancel it first, or set force")));
+        }
+        live->second.on_end.push_back(
+            [this, name = request.name(), done](const absl::Status&) {
+              Forget(name);
+              done(absl::OkStatus());
+            });
+        live->second.session->Cancel([](const absl::Status&) {});
+      });
 }
 
 void SessionManager::Drop(v1::DropRecipientRequest request,
@@ -365,8 +366,7 @@ void SessionManager::Drop(v1::DropRecipientRequest request,
   asio::post(control_, [this, request = std::move(request),
                         done = std::move(done)] {
     auto recipient = table_.GetRecipient(request.name());
-    if (!recipient.ok() ||
-        recipient->state() == v1::RECIPIENT_STATE_DROPPED) {
+    if (!recipient.ok() || recipient->state() == v1::RECIPIENT_STATE_DROPPED) {
       return done(std::move(recipient));
     }
     const auto live = live_.find(SessionOf(request.name()));

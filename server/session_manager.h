@@ -84,8 +84,7 @@ class SessionManager {
   // RESOURCE_EXHAUSTED: there are too many, and none that can be forgotten.
   absl::Status MakeRoom();
 
-  void OnUpdate(const std::string& name,
-                const dataplane::SessionStatus& status,
+  void OnUpdate(const std::string& name, const dataplane::SessionStatus& status,
                 const std::vector<dataplane::RecipientStatus>& changed,
                 const std::vector<uint64_t>& forgotten);
   void OnEnd(const v1::Session& session);

@@ -45,7 +45,8 @@ std::optional<uint64_t> RecipientNumber(absl::string_view name) {
 }
 
 std::string SessionOf(absl::string_view recipient_name) {
-  return std::string(recipient_name.substr(0, recipient_name.rfind(kRecipients)));
+  return std::string(
+      recipient_name.substr(0, recipient_name.rfind(kRecipients)));
 }
 
 // Revisions begin at the time of the start, so that one from before a restart
@@ -134,9 +135,9 @@ absl::StatusOr<v1::Recipient> SessionTable::GetRecipient(
   if (row == nullptr) return NoSession(SessionOf(name));
   const auto found = row->recipients.find(RecipientNumber(name).value_or(0));
   if (found == row->recipients.end()) {
-    return absl::NotFoundError(absl::StrCat(
-        "there is no recipient \"", name,
-        "\"; names look like sessions/ID/recipients/NUMBER"));
+    return absl::NotFoundError(
+        absl::StrCat("there is no recipient \"", name,
+                     "\"; names look like sessions/ID/recipients/NUMBER"));
   }
   return found->second.recipient;
 }
@@ -147,8 +148,8 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
   if (!page.ok()) return page.status();
   absl::ReaderMutexLock lock(&mutex_);
   v1::ListSessionsResponse response;
-  auto next = page->after ? sessions_.lower_bound(*page->after)
-                          : sessions_.end();
+  auto next =
+      page->after ? sessions_.lower_bound(*page->after) : sessions_.end();
   while (next != sessions_.begin()) {
     --next;
     const v1::Session& session = next->second.session;
@@ -221,8 +222,9 @@ bool SessionTable::Matches(const Filter& filter, const v1::Session& session) {
          HasLabels(session, filter.labels);
 }
 
-std::vector<v1::WatchSessionsResponse> SessionTable::Next(
-    const Filter& filter, Cursor& cursor, size_t limit) const {
+std::vector<v1::WatchSessionsResponse> SessionTable::Next(const Filter& filter,
+                                                          Cursor& cursor,
+                                                          size_t limit) const {
   absl::ReaderMutexLock lock(&mutex_);
   std::vector<v1::WatchSessionsResponse> out;
   if (cursor.in_snapshot) {
@@ -266,8 +268,9 @@ void SessionTable::NextOfSnapshot(
   // What has changed since the snapshot began follows from the log.
 }
 
-void SessionTable::NextOfLog(const Filter& filter, Cursor& cursor, size_t limit,
-                             std::vector<v1::WatchSessionsResponse>& out) const {
+void SessionTable::NextOfLog(
+    const Filter& filter, Cursor& cursor, size_t limit,
+    std::vector<v1::WatchSessionsResponse>& out) const {
   const int64_t seen = cursor.revision;
   uint64_t introduced = 0;
   for (auto entry = log_.upper_bound(seen);

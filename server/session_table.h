@@ -69,8 +69,8 @@ class SessionTable {
   absl::StatusOr<v1::ListRecipientsResponse> ListRecipients(
       const v1::ListRecipientsRequest& request) const;
 
-  // Where a watch begins: at the snapshot, or after `resume_revision` if that is
-  // not 0. OUT_OF_RANGE: the log does not reach back so far.
+  // Where a watch begins: at the snapshot, or after `resume_revision` if that
+  // is not 0. OUT_OF_RANGE: the log does not reach back so far.
   absl::StatusOr<Cursor> Begin(int64_t resume_revision) const;
 
   // The next changes, at most about `limit`; none: the watcher has them all.
@@ -121,8 +121,8 @@ class SessionTable {
   int64_t oldest_revision_ ABSL_GUARDED_BY(mutex_);
 };
 
-// The number in "sessions/{session}/recipients/{number}"; none if it has no such
-// form.
+// The number in "sessions/{session}/recipients/{number}"; none if it has no
+// such form.
 std::optional<uint64_t> RecipientNumber(absl::string_view name);
 // The "sessions/{session}" of a recipient's name.
 std::string SessionOf(absl::string_view recipient_name);

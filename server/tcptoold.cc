@@ -1,4 +1,5 @@
-// tcptoold: the service. Puts the parts together, and takes them apart in order.
+// tcptoold: the service. Puts the parts together, and takes them apart in
+// order.
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -98,12 +99,11 @@ int Serve(const Options& options, const sigset_t& stop_signals) {
   SessionTable table;
   WatchHub hub(kMaxWatchers);
   const SessionManager::Options manager_options = {
-      .rules = {
-          .data_address = asio::ip::make_address(options.data_address),
-          .first_port = options.first_data_port,
-          .last_port = options.last_data_port,
-          .max_recipients =
-              static_cast<int32_t>(engine.max_recipients_per_session())}};
+      .rules = {.data_address = asio::ip::make_address(options.data_address),
+                .first_port = options.first_data_port,
+                .last_port = options.last_data_port,
+                .max_recipients =
+                    static_cast<int32_t>(engine.max_recipients_per_session())}};
   SessionManager manager(manager_options, engine, roots, table, hub);
   SessionService session_service(manager, table, hub);
   NodeService node_service(NodeOf(options, engine, manager_options), roots,

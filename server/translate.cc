@@ -52,27 +52,31 @@ class Checker {
   Number InRange(absl::string_view field, Number value, Number low,
                  Number high) {
     if (value < low || value > high) {
-      Wrong(field, absl::StrCat(value, " is not in the range ", low, " to ",
-                                high));
+      Wrong(field,
+            absl::StrCat(value, " is not in the range ", low, " to ", high));
     }
     return value;
   }
 
-  // The duration in `message`, or `fallback`, which is put there.
-  absl::Duration InRange(absl::string_view field, bool is_set,
-                         Duration& message, absl::Duration fallback,
-                         absl::Duration low, absl::Duration high) {
-    if (!is_set) {
-      ToProto(fallback, message);
+  // The duration in a field of `message`, or `fallback`, which is put there.
+  template <typename Message>
+  absl::Duration InRange(absl::string_view field, Message& message,
+                         bool (Message::*has)() const,
+                         Duration* (Message::*mutable_)(),
+                         absl::Duration fallback, absl::Duration low,
+                         absl::Duration high) {
+    if (!(message.*has)()) {
+      ToProto(fallback, *(message.*mutable_)());
       return fallback;
     }
-    const absl::Duration value = absl::Seconds(message.seconds()) +
-                                 absl::Nanoseconds(message.nanos());
+    const Duration& given = *(message.*mutable_)();
+    const absl::Duration value =
+        absl::Seconds(given.seconds()) + absl::Nanoseconds(given.nanos());
     if (value < low || value > high) {
-      Wrong(field, absl::StrCat(absl::FormatDuration(value),
-                                " is not in the range ",
-                                absl::FormatDuration(low), " to ",
-                                absl::FormatDuration(high)));
+      Wrong(field,
+            absl::StrCat(absl::FormatDuration(value), " is not in the range ",
+                         absl::FormatDuration(low), " to ",
+                         absl::FormatDuration(high)));
     }
     return value;
   }
@@ -106,9 +110,9 @@ void CheckLabels(const v1::SessionSpec& spec, Checker& check) {
                                "'_', '-' and '/', the first a letter"));
     }
     if (value.size() > kMaxLabelBytes) {
-      check.Wrong("labels", absl::StrCat("the value of \"", key,
-                                         "\" is longer than ", kMaxLabelBytes,
-                                         " bytes"));
+      check.Wrong("labels",
+                  absl::StrCat("the value of \"", key, "\" is longer than ",
+                               kMaxLabelBytes, " bytes"));
     }
   }
 }
@@ -147,7 +151,8 @@ dataplane::StartPolicy ToStartPolicy(v1::SessionSpec& spec,
   check.InRange("start.min_recipients", start.min_recipients(), 0, most);
   if (start.has_max_wait()) {
     policy.max_wait =
-        check.InRange("start.max_wait", true, *start.mutable_max_wait(), {},
+        check.InRange("start.max_wait", start, &v1::StartPolicy::has_max_wait,
+                      &v1::StartPolicy::mutable_max_wait, {},
                       absl::ZeroDuration(), expire_after);
     if (start.min_recipients() == 0) start.set_min_recipients(1);
   } else if (start.min_recipients() != 0) {
@@ -161,9 +166,10 @@ std::vector<dataplane::ExpectedRecipient> ToExpected(
     const v1::SessionSpec& spec, const dataplane::AccessList& allow,
     Checker& check) {
   std::vector<dataplane::ExpectedRecipient> expected;
-  const size_t most = spec.max_recipients() > 0
-                          ? std::min<size_t>(spec.max_recipients(), kMaxExpected)
-                          : kMaxExpected;
+  const size_t most =
+      spec.max_recipients() > 0
+          ? std::min<size_t>(spec.max_recipients(), kMaxExpected)
+          : kMaxExpected;
   if (static_cast<size_t>(spec.expected_size()) > most) {
     check.Wrong("expected", absl::StrCat("there are more than ", most));
     return expected;
@@ -174,9 +180,8 @@ std::vector<dataplane::ExpectedRecipient> ToExpected(
     const v1::ExpectedRecipient& recipient = spec.expected(i);
     const auto address = check.Address(address_field, recipient.address());
     if (!allow.Allows(address)) {
-      check.Wrong(address_field,
-                  absl::StrCat("no rule in allow matches ",
-                               recipient.address()));
+      check.Wrong(address_field, absl::StrCat("no rule in allow matches ",
+                                              recipient.address()));
     }
     if (recipient.label().size() > kMaxLabelBytes) {
       check.Wrong(absl::StrCat(field, ".label"),
@@ -195,15 +200,16 @@ dataplane::Limits ToLimits(v1::SessionSpec& spec, Checker& check) {
   constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
   dataplane::Limits limits;
   limits.handshake_timeout = check.InRange(
-      "limits.handshake_timeout", from.has_handshake_timeout(),
-      *from.mutable_handshake_timeout(), defaults.handshake_timeout, kLeast,
-      absl::Hours(1));
+      "limits.handshake_timeout", from, &v1::Limits::has_handshake_timeout,
+      &v1::Limits::mutable_handshake_timeout, defaults.handshake_timeout,
+      kLeast, absl::Hours(1));
   limits.stall_timeout = check.InRange(
-      "limits.stall_timeout", from.has_stall_timeout(),
-      *from.mutable_stall_timeout(), defaults.stall_timeout, kLeast, kDay);
+      "limits.stall_timeout", from, &v1::Limits::has_stall_timeout,
+      &v1::Limits::mutable_stall_timeout, defaults.stall_timeout, kLeast, kDay);
   limits.confirm_timeout = check.InRange(
-      "limits.confirm_timeout", from.has_confirm_timeout(),
-      *from.mutable_confirm_timeout(), defaults.confirm_timeout, kLeast, kDay);
+      "limits.confirm_timeout", from, &v1::Limits::has_confirm_timeout,
+      &v1::Limits::mutable_confirm_timeout, defaults.confirm_timeout, kLeast,
+      kDay);
   limits.max_lag_bytes = check.InRange("limits.max_lag_bytes",
                                        from.max_lag_bytes(), int64_t{0}, kMax);
   limits.recipient_bytes_per_second =
@@ -242,10 +248,11 @@ absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
       "max_recipients", spec.max_recipients(), 0, rules.max_recipients);
   options.allow = ToAccessList(spec, check);
   options.expire_after = check.InRange(
-      "expire_after", spec.has_expire_after(), *spec.mutable_expire_after(),
-      absl::Hours(24), kSecond, kYear);
-  check.InRange("retention", spec.has_retention(), *spec.mutable_retention(),
-                absl::Hours(168), kSecond, kYear);
+      "expire_after", spec, &v1::SessionSpec::has_expire_after,
+      &v1::SessionSpec::mutable_expire_after, absl::Hours(24), kSecond, kYear);
+  check.InRange("retention", spec, &v1::SessionSpec::has_retention,
+                &v1::SessionSpec::mutable_retention, absl::Hours(168), kSecond,
+                kYear);
   options.start =
       ToStartPolicy(spec, options.expire_after, rules.max_recipients, check);
   options.expected = ToExpected(spec, options.allow, check);

@@ -32,8 +32,8 @@ WatchReactor* WatchReactor::Start(const SessionTable& table, WatchHub& hub,
 
 absl::Status WatchReactor::Open(const v1::WatchSessionsRequest& request) {
   if (request.names_size() > kMaxNames) {
-    return InvalidField("names", absl::StrCat("there are more than ",
-                                              kMaxNames));
+    return InvalidField("names",
+                        absl::StrCat("there are more than ", kMaxNames));
   }
   absl::MutexLock lock(&mutex_);
   auto cursor = table_.Begin(request.resume_revision());
