@@ -42,6 +42,7 @@ Both:
       --stall-timeout DURATION
                            give up a peer that makes no progress for so long
                            (sender: 60s; recipient: never)
+      --sha256             print the SHA-256 of the content on standard error
   -d LEVEL                 none, error, warning, info, progress or debug, by
                            the first letter (default info)
       --help               show this, and exit
@@ -59,6 +60,7 @@ enum LongOption : int {
   kWaitOption,
   kSyncOption,
   kStallTimeoutOption,
+  kSha256Option,
 };
 
 constexpr option kLongOptions[] = {
@@ -69,6 +71,7 @@ constexpr option kLongOptions[] = {
     {"wait", required_argument, nullptr, kWaitOption},
     {"sync", no_argument, nullptr, kSyncOption},
     {"stall-timeout", required_argument, nullptr, kStallTimeoutOption},
+    {"sha256", no_argument, nullptr, kSha256Option},
     {nullptr, 0, nullptr, 0},
 };
 
@@ -121,6 +124,9 @@ class Parser {
       case kSyncOption:
         recipient_.sync = true;
         return true;
+      case kSha256Option:
+        sender_.sha256 = recipient_.sha256 = true;
+        return true;
       case kStallTimeoutOption:
         return TakeDuration("stall-timeout", value, sender_.stall_timeout) &&
                TakeDuration("stall-timeout", value, recipient_.stall_timeout);
@@ -150,6 +156,7 @@ class Parser {
       return 1;
     }
     sender_.file = recipient_.file = file_.value_or("");
+    sender_.max_connections = max_clients_;
     if (is_sender_) return std::move(sender_);
     return std::move(recipient_);
   }

@@ -16,12 +16,14 @@ namespace tcptool::client {
 
 struct SenderOptions {
   uint16_t port = 0;
-  uint32_t max_clients = 1;  // 0: any number, the last says so.
+  uint32_t max_clients = 1;           // 0: any number, the last says so.
+  uint32_t max_connections = 10'000;  // At a time, whatever max_clients is.
   dataplane::AccessList allow;
   asio::ip::address listen = asio::ip::address_v4::any();
   absl::Duration stall_timeout = absl::Seconds(60);
   uint64_t bytes_per_second = 0;  // To all recipients together; 0: no limit.
-  std::string file;               // Empty: standard input.
+  bool sha256 = false;
+  std::string file;  // Empty: standard input.
 };
 
 struct RecipientOptions {
@@ -31,6 +33,7 @@ struct RecipientOptions {
   absl::Duration wait;  // For a sender that is not up yet.
   absl::Duration stall_timeout = absl::InfiniteDuration();
   bool sync = false;
+  bool sha256 = false;
   std::string file;  // Empty: standard output.
 };
 

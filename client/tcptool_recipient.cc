@@ -15,10 +15,13 @@
 #include <csignal>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "client/sha256.h"
 #include "dataplane/socket_api.h"
 #include "dataplane/unique_fd.h"
 
@@ -137,9 +140,10 @@ bool WaitForData(int socket, absl::Duration timeout) {
 
 // From the first byte to the orderly end. False: the error has been said.
 bool Copy(int socket, int file, const RecipientOptions& options,
-          Diagnostics& diagnostics) {
+          Diagnostics& diagnostics, Sha256* digest) {
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBufferSize);
-  absl::Time next_progress = absl::Now();
+  const absl::Time start = absl::Now();
+  absl::Time next_progress = start;
   const absl::Duration interval =
       isatty(STDERR_FILENO) ? absl::Milliseconds(250) : absl::Seconds(5);
   for (;;) {
@@ -165,11 +169,16 @@ bool Copy(int socket, int file, const RecipientOptions& options,
       diagnostics.Say(Level::kError, "Problem while writing to output file!");
       return false;
     }
+    if (digest != nullptr) {
+      digest->Update({buffer.get(), static_cast<size_t>(got)});
+    }
     received_bytes += got;
     if (diagnostics.Wants(Level::kProgress) && absl::Now() >= next_progress) {
       next_progress = absl::Now() + interval;
-      diagnostics.SayProgress(
-          absl::StrCat(received_bytes.load(), " bytes received"));
+      const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
+      diagnostics.SayProgress(absl::StrFormat(
+          "%d bytes received, %.1f MB/s", received_bytes.load(),
+          seconds > 0 ? received_bytes.load() / seconds / 1e6 : 0.0));
     }
   }
 }
@@ -215,13 +224,19 @@ int Receive(const RecipientOptions& options, Diagnostics& diagnostics) {
                     "Failed to send initialization byte to sender!");
     return 1;
   }
-  if (!Copy(socket.get(), file.get(), options, diagnostics) ||
+  std::optional<Sha256> digest;
+  if (options.sha256) digest.emplace();
+  if (!Copy(socket.get(), file.get(), options, diagnostics,
+            digest ? &*digest : nullptr) ||
       !FinishOutput(std::move(file), options.sync, diagnostics)) {
     return 1;
   }
   diagnostics.Say(Level::kDebug,
                   absl::StrCat("The content is complete: ",
                                received_bytes.load(), " bytes."));
+  if (digest) {
+    diagnostics.Say(Level::kError, absl::StrCat("SHA-256 ", digest->Finish()));
+  }
   // Only now may the sender take the content for delivered.
   const linger orderly = {.l_onoff = 0, .l_linger = 0};
   setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &orderly, sizeof orderly);

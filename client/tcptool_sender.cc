@@ -10,11 +10,13 @@
 #include <csignal>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "client/progress.h"
+#include "client/sha256.h"
 #include "dataplane/engine.h"
 #include "dataplane/file_source.h"
 #include "dataplane/stream_reader.h"
@@ -56,9 +58,10 @@ class Reporter : public dataplane::SessionObserver {
  private:
   void Describe(const dataplane::RecipientStatus& recipient) {
     const std::string host = recipient.peer.address().to_string();
-    RecipientState& before = states_[recipient.id];
-    if (before == recipient.state) return;
-    before = recipient.state;
+    const auto [before, is_new] =
+        states_.try_emplace(recipient.id, recipient.state);
+    if (!is_new && before->second == recipient.state) return;
+    before->second = recipient.state;
     diagnostics_.Say(Level::kDebug,
                      absl::StrCat(host, ":", recipient.peer.port(), " is ",
                                   dataplane::Name(recipient.state).data(),
@@ -72,13 +75,21 @@ class Reporter : public dataplane::SessionObserver {
       case RecipientState::kFailed:
         return DescribeFailure(recipient, host);
       case RecipientState::kRejected:
-        return diagnostics_.Say(
-            Level::kWarning,
-            recipient.reason == Reason::kNotAuthorized
-                ? "Connection attempt from non-authorized client!"
-                : recipient.detail);
+        return DescribeRejection(recipient, is_new);
       default:
         return;
+    }
+  }
+
+  void DescribeRejection(const dataplane::RecipientStatus& recipient,
+                         bool is_new) {
+    if (recipient.reason == Reason::kNotAuthorized) {
+      diagnostics_.Say(Level::kWarning,
+                       "Connection attempt from non-authorized client!");
+    } else if (is_new) {
+      // Turned away before its handshake: the system is short of something.
+      diagnostics_.Say(Level::kError, "Failed to accept client connection!");
+      diagnostics_.Say(Level::kDebug, recipient.detail);
     }
   }
 
@@ -118,35 +129,82 @@ sigset_t BlockSignals() {
 // The input's descriptor, and a source that reads from it: by position where it
 // has positions, as a stream otherwise.
 struct Input {
-  dataplane::UniqueFd file;
   std::shared_ptr<dataplane::Source> source;
-  std::shared_ptr<dataplane::StreamSource> stream;  // The source, if it is one.
+  // Of a file: it, and where the content begins.
+  std::shared_ptr<dataplane::RandomAccessFile> file;
+  uint64_t offset = 0;
+  // Of a stream: its descriptor, and the source again.
+  dataplane::UniqueFd descriptor;
+  std::shared_ptr<dataplane::StreamSource> stream;
 };
 
 absl::StatusOr<Input> OpenInput(const std::string& name) {
   Input input;
-  input.file = dataplane::UniqueFd(
-      name.empty() ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                   : open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  dataplane::UniqueFd opened(name.empty()
+                                 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                 : open(name.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat status;
-  if (!input.file.valid() || fstat(input.file.get(), &status) != 0) {
+  if (!opened.valid() || fstat(opened.get(), &status) != 0) {
     return absl::ErrnoToStatus(errno, "open");
   }
   if (S_ISDIR(status.st_mode)) return absl::ErrnoToStatus(EISDIR, "open");
   if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    input.descriptor = std::move(opened);
     input.stream = std::make_shared<dataplane::StreamSource>();
     input.source = input.stream;
     return input;
   }
   // A shell may have read some of standard input already.
-  const off_t offset = lseek(input.file.get(), 0, SEEK_CUR);
-  auto source = dataplane::FileSource::Create(
-      dataplane::RandomAccessFile::FromDescriptor(input.file.release()),
-      offset > 0 ? offset : 0, std::nullopt);
+  const off_t offset = lseek(opened.get(), 0, SEEK_CUR);
+  input.offset = offset > 0 ? offset : 0;
+  input.file = dataplane::RandomAccessFile::FromDescriptor(opened.release());
+  auto source =
+      dataplane::FileSource::Create(input.file, input.offset, std::nullopt);
   if (!source.ok()) return source.status();
   input.source = *std::move(source);
   return input;
 }
+
+std::string_view ListenDiagnostic(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+      return "Failed to create TCP/IP socket!";
+    case absl::StatusCode::kUnavailable:
+      return "Failed to listen for connection attempts!";
+    default:
+      return "Failed to bind to specified port!";
+  }
+}
+
+// The digest of the whole input, however it is read.
+class InputDigest {
+ public:
+  // Starts to read a file beside the transfer; a stream comes in by Tap().
+  explicit InputDigest(const Input& input) {
+    if (input.stream != nullptr) return;
+    thread_ = std::thread([this, file = input.file, begin = input.offset] {
+      complete_ = digest_.UpdateFrom(*file, begin);
+    });
+  }
+  ~InputDigest() {
+    if (thread_.joinable()) thread_.join();
+  }
+
+  dataplane::StreamReader::Tap Tap() {
+    return [this](std::span<const std::byte> data) { digest_.Update(data); };
+  }
+
+  // In hexadecimal. Waits for the rest of the file; a stream has ended.
+  std::string Finish() {
+    if (thread_.joinable()) thread_.join();
+    return complete_ ? digest_.Finish() : "(the input could not be read)";
+  }
+
+ private:
+  Sha256 digest_;
+  bool complete_ = true;
+  std::thread thread_;
+};
 
 }  // namespace
 
@@ -159,7 +217,10 @@ int Send(const SenderOptions& options, Diagnostics& diagnostics) {
     return 1;
   }
   auto reporter = std::make_shared<Reporter>(diagnostics);
-  dataplane::Engine engine({});
+  std::optional<InputDigest> digest;
+  if (options.sha256) digest.emplace(*input);
+  dataplane::Engine engine(
+      {.max_recipients_per_session = options.max_connections});
   dataplane::SessionOptions session_options{
       .bind_address = options.listen,
       .port = options.port,
@@ -171,14 +232,15 @@ int Send(const SenderOptions& options, Diagnostics& diagnostics) {
   const auto session =
       engine.CreateSession(session_options, input->source, reporter);
   if (!session.ok()) {
-    diagnostics.Say(Level::kError, "Failed to bind to specified port!");
+    diagnostics.Say(Level::kError, ListenDiagnostic(session.status()));
     diagnostics.Say(Level::kDebug, std::string(session.status().message()));
     return 1;
   }
   std::unique_ptr<dataplane::StreamReader> reader;
   if (input->stream != nullptr) {
-    reader = std::make_unique<dataplane::StreamReader>(input->file.get(),
-                                                       input->stream);
+    reader = std::make_unique<dataplane::StreamReader>(
+        input->descriptor.get(), input->stream,
+        digest ? digest->Tap() : dataplane::StreamReader::Tap());
   }
   std::atomic<bool> ended = false;
   std::thread interrupter([&] {
@@ -192,6 +254,10 @@ int Send(const SenderOptions& options, Diagnostics& diagnostics) {
   ended = true;
   pthread_kill(interrupter.native_handle(), SIGTERM);
   interrupter.join();
+  reader.reset();
+  if (digest && state == SessionState::kSucceeded) {
+    diagnostics.Say(Level::kError, absl::StrCat("SHA-256 ", digest->Finish()));
+  }
   return state == SessionState::kSucceeded ? 0 : 1;
 }
 

@@ -32,8 +32,9 @@ class Lane {
 
  private:
   SocketApi& sockets_;
-  asio::io_context io_{1};  // One thread runs it.
+  // Outlives the loop, whose last handlers own feeds that use it.
   BlockCache blocks_;
+  asio::io_context io_{1};  // One thread runs it.
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   std::thread thread_;
 };

@@ -35,8 +35,8 @@ tcp::endpoint ToEndpoint(const sockaddr_storage& address, socklen_t size) {
   return {Unmapped(endpoint.address()), endpoint.port()};
 }
 
-absl::Status ListenError(const tcp::endpoint& endpoint,
-                         const std::error_code& error) {
+absl::Status BindError(const tcp::endpoint& endpoint,
+                       const std::error_code& error) {
   std::ostringstream name;
   name << endpoint;
   const std::string message =
@@ -63,20 +63,23 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
   Impl(asio::io_context& io, SocketApi& sockets)
       : sockets_(sockets), acceptor_(io), retry_(io), spare_(OpenSpare()) {}
 
-  std::error_code Listen(const tcp::endpoint& endpoint) {
+  absl::Status Listen(const tcp::endpoint& endpoint) {
     std::error_code error;
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.non_blocking(true, error);
     if (!error) acceptor_.bind(endpoint, error);
-    if (!error) {
-      const int size = kReceiveBuffer;  // Connections inherit it.
-      setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_RCVBUF, &size,
-                 sizeof size);
-      acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    }
+    if (error) return BindError(endpoint, error);
+    const int size = kReceiveBuffer;  // Connections inherit it.
+    setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_RCVBUF, &size,
+               sizeof size);
+    acceptor_.listen(asio::socket_base::max_listen_connections, error);
     if (!error) endpoint_ = acceptor_.local_endpoint(error);
-    return error;
+    if (error) {
+      return absl::UnavailableError(
+          absl::StrCat("the system does not listen: ", error.message()));
+    }
+    return absl::OkStatus();
   }
 
   void Open(Handlers handlers) {
@@ -170,8 +173,8 @@ absl::StatusOr<Listener> Listener::Listen(asio::io_context& io,
                                           SocketApi& sockets,
                                           const tcp::endpoint& endpoint) {
   auto impl = std::make_shared<Impl>(io, sockets);
-  if (const std::error_code error = impl->Listen(endpoint)) {
-    return ListenError(endpoint, error);
+  if (absl::Status status = impl->Listen(endpoint); !status.ok()) {
+    return status;
   }
   return Listener(std::move(impl));
 }

@@ -25,7 +25,8 @@ class Listener {
   };
 
   // Binds and listens. INVALID_ARGUMENT (not an address of this host),
-  // ALREADY_EXISTS (in use) or PERMISSION_DENIED name the endpoint.
+  // ALREADY_EXISTS (in use), PERMISSION_DENIED or RESOURCE_EXHAUSTED (no
+  // descriptors) name the endpoint; UNAVAILABLE: listen(2) failed.
   static absl::StatusOr<Listener> Listen(
       asio::io_context& io, SocketApi& sockets,
       const asio::ip::tcp::endpoint& endpoint);

@@ -44,11 +44,13 @@ class StreamReader::BlockPool : public std::enable_shared_from_this<BlockPool> {
   std::vector<std::unique_ptr<std::byte[]>> free_ ABSL_GUARDED_BY(mutex_);
 };
 
-StreamReader::StreamReader(int descriptor, std::shared_ptr<StreamSource> source)
+StreamReader::StreamReader(int descriptor, std::shared_ptr<StreamSource> source,
+                           Tap tap)
     : descriptor_(descriptor),
       stop_(eventfd(0, EFD_CLOEXEC)),
       source_(std::move(source)),
       pool_(std::make_shared<BlockPool>()),
+      tap_(std::move(tap)),
       thread_([this] { Run(); }) {}
 
 StreamReader::~StreamReader() {
@@ -89,7 +91,10 @@ void StreamReader::Run() {
       filled += got;
       ended = got == 0;
     }
-    if (filled > 0) source_->Append({memory, {memory.get(), filled}});
+    if (filled > 0) {
+      if (tap_) tap_({memory.get(), filled});
+      source_->Append({memory, {memory.get(), filled}});
+    }
     if (ended) {
       source_->End();
       return;

@@ -2,7 +2,10 @@
 #ifndef TCPTOOL_DATAPLANE_STREAM_READER_H_
 #define TCPTOOL_DATAPLANE_STREAM_READER_H_
 
+#include <cstddef>
+#include <functional>
 #include <memory>
+#include <span>
 #include <thread>
 
 #include "dataplane/stream_source.h"
@@ -14,8 +17,11 @@ namespace tcptool::dataplane {
 // ends or fails or the source is closed.
 class StreamReader {
  public:
-  // Does not own `descriptor`, which outlives the reader.
-  StreamReader(int descriptor, std::shared_ptr<StreamSource> source);
+  // Sees each piece that was read, in order, on the reader's thread.
+  using Tap = std::function<void(std::span<const std::byte>)>;
+
+  // Does not own `descriptor`, which outlives the reader. `tap` may be empty.
+  StreamReader(int descriptor, std::shared_ptr<StreamSource> source, Tap tap);
   // Closes the source, cuts a read short that waits, and joins.
   ~StreamReader();
 
@@ -33,6 +39,7 @@ class StreamReader {
   const int stop_;  // An eventfd.
   const std::shared_ptr<StreamSource> source_;
   const std::shared_ptr<BlockPool> pool_;
+  const Tap tap_;
   std::thread thread_;
 };
 

@@ -92,6 +92,7 @@ void WatchReactor::Advance() {
     do {
       in_snapshot = cursor_.in_snapshot;
       for (auto& message : table_.Next(filter_, cursor_, kBatch)) {
+        end_seen_ |= message.session().has_end_time();
         batch_.push_back(std::move(message));
       }
     } while (batch_.empty() && in_snapshot);
@@ -100,6 +101,7 @@ void WatchReactor::Advance() {
     if (BookmarkIsDue()) {
       bookmark_ = cursor_.revision;
       bookmark_time_ = Clock::now();
+      end_seen_ = false;
       batch_.emplace_back().set_revision(bookmark_);
       batch_.back().mutable_bookmark();
     } else if (stopping_) {
@@ -115,9 +117,10 @@ void WatchReactor::Advance() {
 
 bool WatchReactor::BookmarkIsDue() const {
   if (bookmark_ == cursor_.revision) return false;
-  // The first ends the snapshot; the last, when the service stops, lets the
-  // client resume from there.
-  return bookmark_ == 0 || stopping_ ||
+  // The first ends the snapshot. A client that waits for the end of a session
+  // learns at once that all is said. The last, when the service stops, lets it
+  // resume from there.
+  return bookmark_ == 0 || end_seen_ || stopping_ ||
          Clock::now() - bookmark_time_ >= kBookmarkInterval;
 }
 

@@ -61,6 +61,8 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchSessionsResponse>,
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   int64_t bookmark_ ABSL_GUARDED_BY(mutex_) = 0;  // The last one's revision.
+  // Since the last bookmark a session has ended.
+  bool end_seen_ ABSL_GUARDED_BY(mutex_) = false;
   Clock::time_point bookmark_time_ ABSL_GUARDED_BY(mutex_);
 };
 
