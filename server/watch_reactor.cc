@@ -88,22 +88,19 @@ void WatchReactor::OnDone() {
 void WatchReactor::Advance() {
   if (batch_.empty()) {
     // A part of the snapshot may hold nothing for this watcher.
-    bool in_snapshot = cursor_.in_snapshot;
+    bool in_snapshot;
     do {
       in_snapshot = cursor_.in_snapshot;
       for (auto& message : table_.Next(filter_, cursor_, kBatch)) {
         end_seen_ |= message.session().has_end_time();
         batch_.push_back(std::move(message));
       }
+      if (in_snapshot && !cursor_.in_snapshot) AddBookmark();
     } while (batch_.empty() && in_snapshot);
   }
   if (batch_.empty()) {
     if (BookmarkIsDue()) {
-      bookmark_ = cursor_.revision;
-      bookmark_time_ = Clock::now();
-      end_seen_ = false;
-      batch_.emplace_back().set_revision(bookmark_);
-      batch_.back().mutable_bookmark();
+      AddBookmark();
     } else if (stopping_) {
       return End(absl::UnavailableError(
           "the service is stopping; watch again when it is back"));
@@ -115,11 +112,19 @@ void WatchReactor::Advance() {
   StartWrite(&batch_.front());
 }
 
+void WatchReactor::AddBookmark() {
+  bookmark_ = cursor_.revision;
+  bookmark_time_ = Clock::now();
+  end_seen_ = false;
+  batch_.emplace_back().set_revision(bookmark_);
+  batch_.back().mutable_bookmark();
+}
+
 bool WatchReactor::BookmarkIsDue() const {
   if (bookmark_ == cursor_.revision) return false;
-  // The first ends the snapshot. A client that waits for the end of a session
-  // learns at once that all is said. The last, when the service stops, lets it
-  // resume from there.
+  // The first ends what a resumed watch has missed. A client that waits for the
+  // end of a session learns at once that all is said. The last, when the
+  // service stops, lets it resume from there.
   return bookmark_ == 0 || end_seen_ || stopping_ ||
          Clock::now() - bookmark_time_ >= kBookmarkInterval;
 }

@@ -44,6 +44,8 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchSessionsResponse>,
   absl::Status Open(const v1::WatchSessionsRequest& request);
   // Writes the next message if there is one, or finishes.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Everything up to the cursor is in the batch, or was sent.
+  void AddBookmark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool BookmarkIsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

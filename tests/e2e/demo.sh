@@ -1,186 +1,191 @@
 #!/usr/bin/env bash
-# The main job on real input: a disk image goes to four recipients, of which three
-# are programs that know nothing of tcptool; then again, with one of them killed
-# half-way. TCPTOOLD, TCPTOOLCTL and TCPTOOL name the programs.
+# Serves a disk image to four recipients, three of which know nothing of tcptool, and
+# checks what each of them got. Then again, with one killed half-way.
+#
+# Wants the programs' paths in TCPTOOLD, TCPTOOLCTL and TCPTOOL; ./dev demo sets them.
 set -euo pipefail
 
-readonly IMAGE_MIB=512
-readonly FILES_MIB=300
+readonly IMAGE_BYTES=$((512 * 1024 * 1024))
+readonly REAL_FILES_BYTES=$((300 * 1024 * 1024))
+readonly RANDOM_BYTES=$((64 * 1024 * 1024))
+# The image, its sources and four copies, with some room.
+readonly NEEDED_KIB=$((3 * 1024 * 1024))
+# About gigabit Ethernet, so that there is something to watch.
+readonly RATE=$((125 * 1000 * 1000))
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/tcptool-demo.XXXXXX")
-daemon=
-recipients=()
+PATH=${PATH}:/usr/sbin:/sbin # mkfs.ext4, for those who are not root.
 
-cleanup() {
-  ((${#recipients[@]} == 0)) || kill "${recipients[@]}" 2>/dev/null || true
-  [[ -z ${daemon} ]] || kill "${daemon}" 2>/dev/null || true
-  wait 2>/dev/null || true
-  rm -rf "${work}"
-}
-trap cleanup EXIT
-
-say() { printf '\n== %s\n' "$*"; }
+say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 
 die() {
   echo "demo: $*" >&2
   exit 1
 }
 
-# Waits until a command succeeds; what it waits for is the first argument.
-await() {
-  local what=$1 deadline=$((SECONDS + 30))
+: "${TCPTOOLD:?run ./dev demo, or set it to the path of tcptoold}"
+: "${TCPTOOLCTL:?run ./dev demo, or set it to the path of tcptoolctl}"
+: "${TCPTOOL:?run ./dev demo, or set it to the path of tcptool}"
+
+work=$(mktemp -d -t tcptool-demo.XXXXXX)
+
+clean_up() {
+  local pids
+  pids=$(jobs -p)
+  # shellcheck disable=SC2086 # A list of numbers.
+  [[ -z ${pids} ]] || kill -KILL ${pids} 2>/dev/null || true
+  wait 2>/dev/null || true
+  rm -rf "${work}"
+}
+trap clean_up EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Prints what a Python expression makes of the JSON on standard input, called `it`.
+json() { /usr/bin/python3 -c "import json, sys; it = json.load(sys.stdin); print($1)"; }
+
+# Runs a command until it succeeds, for at most 30 s.
+wait_for() {
+  local what=$1 end=$((SECONDS + 30))
   shift
   until "$@"; do
-    ((SECONDS < deadline)) || die "${what} did not come about in 30 s"
+    ((SECONDS < end)) || die "after 30 s still not: ${what}"
     sleep 0.05
   done
 }
 
-# Real files as long as there is room, then random bytes, so that a lost or
-# misplaced block shows.
+ctl() { "${TCPTOOLCTL}" --server "${control}" "$@"; }
+
+sha256() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+# Files of this system up to REAL_FILES_BYTES, and random bytes: what does not compress.
 make_image() {
-  local tree=${work}/tree taken=0 file size
-  mkdir -p "${tree}/lib" "${work}/images"
-  while IFS= read -r -d '' file; do
-    size=$(stat -c %s "${file}")
-    ((taken + size < FILES_MIB << 20)) || continue
-    cp "${file}" "${tree}/lib/${taken}-$(basename "${file}")"
-    taken=$((taken + size))
-  done < <(find /usr/lib /usr/bin -xdev -type f -size +256k -readable -print0 2>/dev/null)
-  head -c 64M /dev/urandom >"${tree}/random"
-  truncate -s "${IMAGE_MIB}M" "${work}/images/disk.img"
-  mkfs.ext4 -q -F -d "${tree}" "${work}/images/disk.img"
+  local tree=${work}/tree free
+  free=$(df --output=avail -k "${work}" | tail -n 1)
+  ((free >= NEEDED_KIB)) ||
+    die "${work} has ${free} KiB free and ${NEEDED_KIB} are needed; set TMPDIR to another place"
+  mkdir -p "${tree}" "${work}/images"
+  find /usr/bin /usr/lib /usr/share -xdev -type f -readable -size -20M -printf '%s %p\n' 2>/dev/null |
+    awk -v most="${REAL_FILES_BYTES}" \
+      '{ size = $1; sub(/^[0-9]+ /, ""); if (sum + size <= most) { sum += size; print } }' |
+    xargs --delimiter='\n' cp --parents --no-preserve=mode,ownership --target-directory="${tree}"
+  head --bytes="${RANDOM_BYTES}" /dev/urandom >"${tree}/random"
+  mkfs.ext4 -q -d "${tree}" "${work}/images/disk.img" "$((IMAGE_BYTES / 1024))k"
+  echo "disk.img: ext4, 512 MiB, $(find "${tree}" -type f | wc -l) files, $(du -sm "${tree}" | cut -f 1) MiB in them"
   rm -rf "${tree}"
+  image_sha256=$(sha256 "${work}/images/disk.img")
+  echo "SHA-256:  ${image_sha256}"
 }
 
-start_daemon() {
-  "${TCPTOOLD}" --control-address 127.0.0.1:0 --data-address 127.0.0.1 \
-    --data-ports 20000-29999 --root "images=${work}/images" \
-    --ready-file "${work}/ready" --log-level warning &
-  daemon=$!
-  await "the service" test -s "${work}/ready"
-  TCPTOOL_SERVER=$(sed -n 's/.*"control_address": "\([^"]*\)".*/\1/p' "${work}/ready")
-  export TCPTOOL_SERVER
+start_service() {
+  # The service takes free ports of these, below those of outgoing connections.
+  local first=$((10000 + RANDOM % 200 * 100))
+  "${TCPTOOLD}" --control-address 127.0.0.1:0 --data-ports "${first}-$((first + 99))" \
+    --root "images=${work}/images" --ready-file "${work}/ready" --log-level warning &
+  service=$!
+  wait_for "tcptoold serves" service_answers
+  control=$(json 'it["control_address"]' <"${work}/ready")
 }
 
-# Prints a field of the JSON on standard input: field.of.the.object
-json() {
-  /usr/bin/python3 -c '
-import json, sys
-value = json.load(sys.stdin)
-for key in sys.argv[1].split("."):
-    value = value[key]
-print(value)' "$1"
+service_answers() {
+  kill -0 "${service}" 2>/dev/null || die "tcptoold ended; its message is above"
+  [[ -s ${work}/ready ]]
 }
 
-has_ready() { [[ $("${TCPTOOLCTL}" --output json get "${session}" | json counts.ready) == "$1" ]]; }
-
+# Sets `session` and `port`. Each program connects from an address of its own, which
+# gives it its name in the table.
 create_session() {
-  local created
-  created=$("${TCPTOOLCTL}" --output json create --file images/disk.img)
-  session=$(json name <<<"${created}")
-  endpoint=$(json dataEndpoint <<<"${created}")
-  host=${endpoint%:*}
-  port=${endpoint##*:}
-  echo "${session} waits for recipients at ${endpoint}"
+  local answer
+  answer=$(ctl --output json create --file images/disk.img --recipient-rate "${RATE}" \
+    --expect 127.0.0.1="tcptool -r" --expect 127.0.0.2=nc \
+    --expect 127.0.0.3=socat --expect 127.0.0.4=ncat)
+  session=$(json 'it["name"]' <<<"${answer}")
+  port=$(json 'it["dataEndpoint"].rpartition(":")[2]' <<<"${answer}")
+  echo "${session} on port ${port}"
 }
 
-# Programs that half-close (nc -N), or hold their input open until the sender
-# ends, are served alike.
-run_tcptool() { "${TCPTOOL}" -d error -r "${endpoint}" "${work}/tcptool.out"; }
-run_nc() { printf '\0' | nc.openbsd -N "${host}" "${port}" >"${work}/nc.out"; }
-run_socat() { printf '\0' | socat -t 600 - "TCP:${endpoint}" >"${work}/socat.out"; }
-run_ncat() { printf '\1' | ncat "${host}" "${port}" >"${work}/ncat.out"; }
+receive_by_tcptool() { "${TCPTOOL}" -r "127.0.0.1:${port}" -d error "${work}/tcptool.img"; }
+receive_by_nc() { printf '\0' | nc.openbsd -N -s 127.0.0.2 127.0.0.1 "${port}" >"${work}/nc.img"; }
+# -t: it would leave half a second after its input's end.
+receive_by_socat() { printf '\0' | socat -t 600 - "TCP:127.0.0.1:${port},bind=127.0.0.3" >"${work}/socat.img"; }
+# The last one: its byte says "start now".
+receive_by_ncat() { printf '\1' | ncat -s 127.0.0.4 127.0.0.1 "${port}" >"${work}/ncat.img"; }
 
-# Takes half of the image, then is killed with its connection open.
-run_victim() {
-  exec /usr/bin/python3 -c '
-import os, signal, socket, sys
-connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
-connection.send(b"\0")
-left = int(sys.argv[3])
-while left > 0:
-    left -= len(connection.recv(min(left, 1 << 20)))
-os.kill(os.getpid(), signal.SIGKILL)' "${host}" "${port}" "$((IMAGE_MIB << 19))"
+# Takes half of the image from a socat, then kills it. As nothing reads on while it
+# does so, socat cannot have come much further.
+receive_half_by_socat() {
+  local fifo=${work}/fifo victim
+  mkfifo "${fifo}"
+  socat -t 600 - "TCP:127.0.0.1:${port},bind=127.0.0.3" < <(printf '\0') >"${fifo}" &
+  victim=$!
+  {
+    head --bytes=$((IMAGE_BYTES / 2)) >"${work}/socat.img"
+    kill -KILL "${victim}"
+  } <"${fifo}"
+  wait "${victim}" 2>/dev/null || true
+  rm "${fifo}"
 }
 
-# Starts the recipients named, the last of which says "start now", and shows the
-# session until its end.
-transfer() {
-  local name ready=0
-  recipients=()
+three_are_ready() { [[ $(ctl --output json get "${session}" | json 'it["counts"]["ready"]') == 3 ]]; }
+
+# Runs the four, with the given function in socat's place, and shows the table until
+# the session's end.
+run_session() {
+  local socat=$1
+  create_session
+  receive_by_tcptool &
+  receive_by_nc &
+  "${socat}" &
+  wait_for "three recipients are READY" three_are_ready
+  receive_by_ncat &
+  # Its status is the session's; check_recipients looks closer.
+  ctl watch "${session}" || true
+  # All but the service.
+  local pids
+  mapfile -t pids < <(jobs -p | grep --invert-match --line-regexp "${service}")
+  wait "${pids[@]}" || true
+}
+
+# Compares the session's and its recipients' states with those expected.
+check_states() {
+  local want_session=$1 want_socat=$2 want got
+  got=$(ctl --output json get "${session}" | json 'it["state"]')
+  [[ ${got} == "SESSION_STATE_${want_session}" ]] || die "${session} is ${got}, not ${want_session}"
+  want="nc DELIVERED,ncat DELIVERED,socat ${want_socat},tcptool -r DELIVERED"
+  got=$(ctl --output json recipients "${session}" | json '",".join(sorted(
+    " ".join([r["label"], r["state"].removeprefix("RECIPIENT_STATE_"),
+              r["reason"].removeprefix("RECIPIENT_REASON_").replace("UNSPECIFIED", "")]).strip()
+    for r in it["recipients"]))')
+  [[ ${got} == "${want}" ]] || die "the recipients are ${got}, and not ${want}"
+  echo "${session}: ${want_session}: ${got//,/, }"
+}
+
+# Compares what recipients wrote with the image.
+check_copies() {
+  local name got
   for name in "$@"; do
-    # The one with the start byte comes when the others are ready.
-    await "that ${ready} recipients are READY" has_ready "${ready}"
-    "run_${name}" &
-    recipients+=($!)
-    ready=$((ready + 1))
+    got=$(sha256 "${work}/${name}.img")
+    [[ ${got} == "${image_sha256}" ]] || die "what ${name} got has SHA-256 ${got}, not the image's"
+    echo "${name}: ${got}, as sent"
   done
-  "${TCPTOOLCTL}" watch "${session}" || true
-  wait "${recipients[@]}" 2>/dev/null || true
-  recipients=()
 }
 
-# The sums of the outputs given are that of the image.
-check_sums() {
-  local name sum status=0
-  for name in "$@"; do
-    sum=$(sha256sum <"${work}/${name}.out")
-    if [[ ${sum} == "${image_sum}" ]]; then
-      echo "${name}: ${sum%% *} as sent"
-    else
-      echo "${name}: ${sum%% *} IS NOT WHAT WAS SENT"
-      status=1
-    fi
-    rm -f "${work}/${name}.out"
-  done
-  return "${status}"
-}
-
-expect() {
-  local what=$1 want=$2 got=$3
-  [[ ${got} == "${want}" ]] || die "${what}: expected ${want}, got ${got}"
-  echo "${what}: ${got}"
-}
-
-state() { "${TCPTOOLCTL}" --output json get "${session}" | json state; }
-
-# How many recipients have this state, and this reason if one is given.
-count() {
-  "${TCPTOOLCTL}" --output json recipients "${session}" | /usr/bin/python3 -c '
-import json, sys
-def recipients(value):
-    if isinstance(value, list):
-        return [one for item in value for one in recipients(item)]
-    return value["recipients"] if "recipients" in value else [value]
-text, decoder, found = sys.stdin.read().strip(), json.JSONDecoder(), []
-while text:
-    value, end = decoder.raw_decode(text)
-    found += recipients(value)
-    text = text[end:].strip()
-state, reason = "RECIPIENT_STATE_" + sys.argv[1], sys.argv[2]
-print(sum(one["state"] == state and (not reason or one["reason"] == "RECIPIENT_REASON_" + reason)
-          for one in found))' "$1" "${2:-}"
-}
-
-say "A disk image of ${IMAGE_MIB} MiB, ext4, with files in it"
+say "A disk image"
 make_image
-image_sum=$(sha256sum <"${work}/images/disk.img")
-echo "sha256 ${image_sum%% *}"
-start_daemon
+start_service
 
-say "To tcptool, nc, socat and ncat, which gives the start"
-create_session
-transfer tcptool nc socat ncat
-check_sums tcptool nc socat ncat || die "a recipient has other bytes than were sent"
-expect "the session's state" SESSION_STATE_SUCCEEDED "$(state)"
+say "Four recipients"
+run_session receive_by_socat
+check_states SUCCEEDED DELIVERED
+check_copies tcptool nc socat ncat
+rm "${work}"/*.img
 
-say "Again, with one recipient killed half-way"
-create_session
-transfer victim nc socat ncat
-check_sums nc socat ncat || die "a recipient has other bytes than were sent"
-expect "recipients DELIVERED" 3 "$(count DELIVERED)"
-expect "recipients FAILED with CONNECTION_LOST" 1 "$(count FAILED CONNECTION_LOST)"
-expect "the session's state" SESSION_STATE_PARTIALLY_SUCCEEDED "$(state)"
+say "Four recipients, of which socat is killed half-way"
+run_session receive_half_by_socat
+check_states PARTIALLY_SUCCEEDED "FAILED CONNECTION_LOST"
+check_copies tcptool nc ncat
+echo "socat: $(stat --format=%s "${work}/socat.img") of ${IMAGE_BYTES} bytes, and the service knows"
 
-say "All as it should be"
+say "Stop"
+kill -TERM "${service}"
+wait "${service}" || die "tcptoold ended with $?"
+say "All is as it should be."

@@ -1,0 +1,177 @@
+"""The control API, as a fleet's integration in another language uses it."""
+
+import socket
+
+import grpc
+
+import harness
+import recipients
+
+
+class ApiTest(harness.ServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.service.write_file("content", b"firmware")
+        self.messages = harness.stubs.session_service
+
+    def code_of(self, call, request):
+        with self.assertRaises(grpc.RpcError) as raised:
+            call(request)
+        return raised.exception.code()
+
+    def recipient(self, session, byte):
+        recipient = recipients.Recipient(
+            recipients.KINDS[0], harness.port_of(session), byte
+        )
+        self.addCleanup(recipient.close)
+        return recipient
+
+    def test_session_from_creation_to_deletion(self):
+        sessions = self.service.sessions
+        created = self.service.create(labels={"fleet": "blue"})
+        self.assert_session_state(created, "WAITING")
+        self.assertEqual(created.content_length, 8)
+        self.assertEqual(created.spec.limits.stall_timeout.seconds, 60)
+        other = self.service.create()
+
+        listed = sessions.ListSessions(self.messages.ListSessionsRequest()).sessions
+        self.assertEqual([one.name for one in listed], [other.name, created.name])
+        blue = sessions.ListSessions(
+            self.messages.ListSessionsRequest(labels={"fleet": "blue"})
+        ).sessions
+        self.assertEqual([one.name for one in blue], [created.name])
+
+        waiting = self.recipient(created, recipients.WAIT)
+        self.service.wait_ready(created.name, 1)
+        started = sessions.StartSession(self.messages.StartSessionRequest(name=created.name))
+        self.assertNotEqual(started.etag, created.etag)
+        self.assert_session_state(self.service.wait_final(created.name), "SUCCEEDED")
+        waiting.wait()
+        self.assertEqual(
+            self.code_of(
+                sessions.StartSession, self.messages.StartSessionRequest(name=created.name)
+            ),
+            grpc.StatusCode.FAILED_PRECONDITION,
+        )
+        self.assertEqual(
+            self.code_of(
+                sessions.DeleteSession,
+                self.messages.DeleteSessionRequest(name=created.name, etag=created.etag),
+            ),
+            grpc.StatusCode.ABORTED,
+        )
+        sessions.DeleteSession(self.messages.DeleteSessionRequest(name=created.name))
+        self.assertEqual(
+            self.code_of(sessions.GetSession, self.messages.GetSessionRequest(name=created.name)),
+            grpc.StatusCode.NOT_FOUND,
+        )
+        self.assertEqual(
+            self.code_of(
+                sessions.DeleteSession, self.messages.DeleteSessionRequest(name=other.name)
+            ),
+            grpc.StatusCode.FAILED_PRECONDITION,
+        )
+        sessions.DeleteSession(self.messages.DeleteSessionRequest(name=other.name, force=True))
+
+    def test_cancel_is_idempotent(self):
+        created = self.service.create()
+        request = self.messages.CancelSessionRequest(name=created.name)
+        for _ in range(2):
+            self.assert_session_state(self.service.sessions.CancelSession(request), "CANCELLED")
+
+    def test_drop_resets_one_recipient(self):
+        created = self.service.create()
+        peer = socket.create_connection(("127.0.0.1", harness.port_of(created)))
+        self.addCleanup(peer.close)
+        peer.send(recipients.WAIT)
+        self.service.wait_ready(created.name, 1)
+        (one,) = self.service.recipients(created.name)
+        dropped = self.service.sessions.DropRecipient(
+            self.messages.DropRecipientRequest(name=one.name)
+        )
+        self.assert_recipient(dropped, "DROPPED")
+        with self.assertRaises(ConnectionResetError):
+            peer.recv(1)
+
+    def test_request_id_makes_one_session(self):
+        session = harness.stubs.session
+        request = self.messages.CreateSessionRequest(
+            request_id="retry",
+            session=session.Session(
+                spec=session.SessionSpec(file=session.FileSource(root="files", path="content"))
+            ),
+        )
+        first = self.service.sessions.CreateSession(request)
+        self.assertEqual(self.service.sessions.CreateSession(request).name, first.name)
+        request.session.spec.max_recipients = 7
+        self.assertEqual(
+            self.code_of(self.service.sessions.CreateSession, request),
+            grpc.StatusCode.ALREADY_EXISTS,
+        )
+
+    def test_pages_cover_all_while_sessions_come(self):
+        names = [self.service.create().name for _ in range(7)]
+        seen, token = [], ""
+        while True:
+            page = self.service.sessions.ListSessions(
+                self.messages.ListSessionsRequest(page_size=2, page_token=token)
+            )
+            seen += [one.name for one in page.sessions]
+            token = page.next_page_token
+            if not token:
+                break
+            self.service.create()
+        self.assertEqual(seen, names[::-1])
+
+    def test_watch_sends_a_snapshot_a_bookmark_and_changes(self):
+        created = self.service.create()
+        watch = self.service.sessions.WatchSessions(
+            self.messages.WatchSessionsRequest(names=[created.name], include_recipients=True)
+        )
+        self.addCleanup(watch.cancel)
+        self.assertEqual(next(watch).session.name, created.name)
+        bookmark = next(watch)
+        self.assertEqual(bookmark.WhichOneof("change"), "bookmark")
+        self.recipient(created, recipients.START).wait()
+        states, recipient = [], None
+        for change in watch:
+            if change.WhichOneof("change") == "session":
+                states.append(change.session.state)
+            elif change.WhichOneof("change") == "recipient":
+                recipient = change.recipient
+            elif states and states[-1] == harness.stubs.session.SESSION_STATE_SUCCEEDED:
+                break
+        self.assertEqual(states, sorted(states))
+        self.assert_recipient(recipient, "DELIVERED")
+
+        resumed = self.service.sessions.WatchSessions(
+            self.messages.WatchSessionsRequest(resume_revision=bookmark.revision)
+        )
+        self.addCleanup(resumed.cancel)
+        self.assert_session_state(next(resumed).session, "SUCCEEDED")
+        too_old = self.service.sessions.WatchSessions(
+            self.messages.WatchSessionsRequest(resume_revision=1)
+        )
+        with self.assertRaises(grpc.RpcError) as raised:
+            next(too_old)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.OUT_OF_RANGE)
+
+    def test_node_says_what_it_can(self):
+        created = self.service.create()
+        node = self.service.node.GetNode(harness.stubs.node_service.GetNodeRequest())
+        self.assertEqual([root.name for root in node.roots], ["files"])
+        self.assertGreater(node.roots[0].free_bytes, 0)
+        self.assertEqual(list(node.ports_in_use), [harness.port_of(created)])
+        self.assertGreater(node.lanes, 0)
+
+    def test_health_and_reflection_are_served(self):
+        # Field 1 of HealthCheckResponse is the status; 1 is SERVING.
+        check = self.service.channel.unary_unary("/grpc.health.v1.Health/Check")
+        self.assertEqual(check(b""), b"\x08\x01")
+        # Field 7 of ServerReflectionRequest asks for the services' names.
+        info = self.service.channel.stream_stream(
+            "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+        )
+        answer = next(info(iter([b"\x3a\x00"])))
+        self.assertIn(b"tcptool.v1.SessionService", answer)
+        self.assertIn(b"tcptool.v1.NodeService", answer)

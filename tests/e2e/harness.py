@@ -1,0 +1,206 @@
+"""A running tcptoold with a root of its own, and the API's Python stubs."""
+
+import importlib
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import grpc
+
+# For what should take no time at all; long enough for a busy machine.
+DEADLINE_S = 30
+
+_programs = {}
+stubs = None  # Filled in by configure().
+
+
+class Stubs:
+    """The modules that protoc generates from the API's protos."""
+
+    def __init__(self, protos):
+        root = protos[0].parents[2]  # proto/tcptool/v1/x.proto
+        generate_python(root, protos)
+        for name in ("session", "recipient", "session_service", "node_service"):
+            setattr(self, name, importlib.import_module(f"tcptool.v1.{name}_pb2"))
+        for name in ("session_service", "node_service"):
+            setattr(self, f"{name}_grpc", importlib.import_module(f"tcptool.v1.{name}_pb2_grpc"))
+
+
+def generate_python(proto_root, protos):
+    """Runs protoc and puts what it makes on the import path."""
+    out = tempfile.mkdtemp(prefix="stubs.", dir=os.environ.get("TEST_TMPDIR"))
+    subprocess.run(
+        [
+            "protoc",
+            f"--proto_path={proto_root}",
+            f"--python_out={out}",
+            f"--grpc_python_out={out}",
+            "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin",
+            *map(str, protos),
+        ],
+        check=True,
+    )
+    sys.path.insert(0, out)
+
+
+def configure(programs, protos):
+    """Called once, before any test module is imported."""
+    global stubs
+    # Absolute, as a test may start a program in another directory.
+    _programs.update({name: os.path.abspath(path) for name, path in programs.items()})
+    stubs = Stubs(protos)
+
+
+def program(name):
+    """The path of one of the project's programs."""
+    if name not in _programs:
+        raise KeyError(f"start the test with --program {name}=PATH")
+    return _programs[name]
+
+
+def wait_until(condition, what, deadline_s=DEADLINE_S):
+    """Polls until `condition` returns something true, and returns that."""
+    end = time.monotonic() + deadline_s
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"after {deadline_s} s still not: {what}")
+        time.sleep(0.01)
+
+
+class Service:
+    """A tcptoold on free ports of its own. Its root "files" is an empty directory."""
+
+    def __init__(self, *flags):
+        self._directory = tempfile.TemporaryDirectory(
+            prefix="service.", dir=os.environ.get("TEST_TMPDIR")
+        )
+        self.home = pathlib.Path(self._directory.name)
+        self.root = self.home / "root"
+        self.root.mkdir()
+        self._ready_file = self.home / "ready.json"
+        self._log = open(self.home / "log", "w+", encoding="utf-8")
+        # The service takes a free port of these. Below the ports that the kernel
+        # gives to outgoing connections, so that none of those is in the way.
+        self.first_port = random.randrange(10000, 32000, 100)
+        self.last_port = self.first_port + 99
+        self.process = subprocess.Popen(
+            [
+                program("tcptoold"),
+                "--control-address=127.0.0.1:0",
+                f"--data-ports={self.first_port}-{self.last_port}",
+                f"--root=files={self.root}",
+                f"--ready-file={self._ready_file}",
+                *flags,
+            ],
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        wait_until(self._is_ready, "tcptoold has written its ready file")
+        ready = json.loads(self._ready_file.read_text(encoding="utf-8"))
+        self.control_address = ready["control_address"]
+        self.channel = grpc.insecure_channel(self.control_address)
+        self.sessions = stubs.session_service_grpc.SessionServiceStub(self.channel)
+        self.node = stubs.node_service_grpc.NodeServiceStub(self.channel)
+
+    def _is_ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"tcptoold ended with {self.process.returncode}:\n{self.log()}")
+        return self._ready_file.exists()
+
+    def log(self):
+        self._log.flush()
+        return (self.home / "log").read_text(encoding="utf-8")
+
+    def descriptors(self):
+        """How many files and sockets the service has open."""
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def write_file(self, name, content):
+        (self.root / name).write_bytes(content)
+
+    def create(self, path="content", **spec):
+        """A session that serves a file of the root."""
+        session = stubs.session
+        spec = session.SessionSpec(
+            file=session.FileSource(root="files", path=path), **spec
+        )
+        return self.sessions.CreateSession(
+            stubs.session_service.CreateSessionRequest(session=session.Session(spec=spec))
+        )
+
+    def get(self, name):
+        return self.sessions.GetSession(stubs.session_service.GetSessionRequest(name=name))
+
+    def recipients(self, session_name):
+        return self.sessions.ListRecipients(
+            stubs.session_service.ListRecipientsRequest(parent=session_name, page_size=1000)
+        ).recipients
+
+    def wait_ready(self, session_name, count):
+        """Until so many recipients have finished their handshake."""
+        wait_until(
+            lambda: self.get(session_name).counts.ready == count,
+            f"{count} recipients of {session_name} are READY",
+        )
+
+    def wait_final(self, session_name, deadline_s=DEADLINE_S):
+        """The session once its state is final."""
+        unfinished = (
+            stubs.session.SESSION_STATE_WAITING,
+            stubs.session.SESSION_STATE_TRANSFERRING,
+        )
+
+        def final():
+            session = self.get(session_name)
+            return None if session.state in unfinished else session
+
+        return wait_until(final, f"{session_name} is final", deadline_s)
+
+    def close(self):
+        self.channel.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self._log.close()
+        self._directory.cleanup()
+
+
+def port_of(session):
+    """Where recipients connect; they do it on 127.0.0.1."""
+    return int(session.data_endpoint.rpartition(":")[2])
+
+
+class ServiceTest(unittest.TestCase):
+    """A case that has a service for itself."""
+
+    service_flags = ()
+
+    def setUp(self):
+        self.service = Service(*self.service_flags)
+        self.addCleanup(self.service.close)
+
+    def assert_session_state(self, session, name):
+        self.assertEqual(
+            stubs.session.SessionState.Name(session.state), f"SESSION_STATE_{name}"
+        )
+
+    def assert_recipient(self, recipient, state, reason="UNSPECIFIED"):
+        names = stubs.recipient
+        self.assertEqual(
+            (
+                names.RecipientState.Name(recipient.state),
+                names.RecipientReason.Name(recipient.reason),
+            ),
+            (f"RECIPIENT_STATE_{state}", f"RECIPIENT_REASON_{reason}"),
+            recipient,
+        )

@@ -1,0 +1,79 @@
+"""How the service starts and stops."""
+
+import signal
+import socket
+import subprocess
+import time
+
+import grpc
+
+import harness
+import recipients
+
+
+class LifecycleTest(harness.ServiceTest):
+    def test_sigterm_resets_recipients_tells_watchers_and_ends_with_0(self):
+        with open(self.service.root / "content", "wb") as file:
+            file.truncate(200_000_000)
+        session = self.service.create()
+        peer = socket.create_connection(("127.0.0.1", harness.port_of(session)))
+        self.addCleanup(peer.close)
+        peer.send(recipients.START)
+        self.assertTrue(peer.recv(1))
+        watch = self.service.sessions.WatchSessions(
+            harness.stubs.session_service.WatchSessionsRequest(include_recipients=True)
+        )
+        self.assertEqual(next(watch).session.name, session.name)
+        began = time.monotonic()
+        self.service.process.send_signal(signal.SIGTERM)
+        seen = []
+        with self.assertRaises(grpc.RpcError) as raised:
+            for change in watch:
+                seen.append(change)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.assertLess(time.monotonic() - began, 5)
+        with self.assertRaises(ConnectionResetError):
+            while peer.recv(1 << 20):
+                pass
+        final = [one.session for one in seen if one.WhichOneof("change") == "session"][-1]
+        self.assert_session_state(final, "INTERRUPTED")
+        last = [one.recipient for one in seen if one.WhichOneof("change") == "recipient"][-1]
+        self.assert_recipient(last, "FAILED", "SERVICE_STOPPED")
+
+    def run_daemon(self, *flags):
+        return subprocess.run(
+            [harness.program("tcptoold"), *flags],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=harness.DEADLINE_S,
+        )
+
+    def test_busy_control_port_is_a_clear_error(self):
+        second = self.run_daemon(f"--control-address={self.service.control_address}")
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(self.service.control_address, second.stderr)
+
+    def test_bad_flags_are_usage_errors(self):
+        for flag, words in (
+            ("--data-ports=9-8", "9-8"),
+            ("--data-ports=1-99999", "1-99999"),
+            ("--control-address=nonsense", "nonsense"),
+            ("--control-address=0.0.0.0:0", "--insecure-control"),
+            ("--data-address=host", "host"),
+            ("--lanes=-1", "-1"),
+            ("--log-level=loud", "loud"),
+            ("--nonsense", "nonsense"),
+        ):
+            with self.subTest(flag):
+                result = self.run_daemon(flag)
+                self.assertEqual(result.returncode, 2, result.stderr)
+                self.assertIn(words, result.stderr + result.stdout)
+
+    def test_bad_root_is_named(self):
+        for root, words in (("x=/nowhere/at/all", "/nowhere/at/all"), ("nonsense", "NAME=DIR")):
+            with self.subTest(root):
+                result = self.run_daemon("--control-address=127.0.0.1:0", f"--root={root}")
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(words, result.stderr)
