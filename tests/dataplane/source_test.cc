@@ -97,7 +97,7 @@ TEST(SourceTest, PipeIsServedToAll) {
   ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
   auto source = std::make_shared<StreamSource>(size_t{1} << 20);
   OneSession one(source);
-  StreamReader reader(ends[0], source);
+  StreamReader reader(ends[0], source, /*tap=*/{});
   std::thread producer([&content, fd = ends[1]] {
     size_t written = 0;
     while (written < content.size()) {
