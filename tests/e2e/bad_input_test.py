@@ -1,192 +1,237 @@
-"""Whatever clients and peers do wrong gets the right answer, and harms nobody."""
+"""Requests that cannot be fulfilled get the right code, and a message that names the thing."""
 
 import os
 import socket
 
 import grpc
 
-import harness
-import recipients
-
-CODES = grpc.StatusCode
+from harness import ServiceTest, port_of, stubs
 
 
-class BadRequestTest(harness.ServiceTest):
+class BadInputTest(ServiceTest):
     def setUp(self):
         super().setUp()
-        self.service.write_file("content", b"x" * 1000)
+        self.service.write_file("content", b"some content")
 
-    def assert_refused(self, code, words, path="content", **spec):
-        with self.assertRaises(grpc.RpcError) as raised:
-            self.service.create(path, **spec)
-        self.assertEqual(raised.exception.code(), code, raised.exception.details())
-        self.assertIn(words, raised.exception.details())
+    def assert_refused(self, code, words, call, *args, **kwargs):
+        """The call fails with the code; its message has each of the words."""
+        with self.assertRaises(grpc.RpcError) as caught:
+            call(*args, **kwargs)
+        error = caught.exception
+        self.assertEqual(error.code(), code, error.details())
+        for word in words:
+            self.assertIn(word, error.details())
 
-    def test_root_is_unknown(self):
-        session = harness.stubs.session
-        with self.assertRaises(grpc.RpcError) as raised:
-            self.service.sessions.CreateSession(
-                harness.stubs.session_service.CreateSessionRequest(
-                    session=session.Session(
-                        spec=session.SessionSpec(
-                            file=session.FileSource(root="nowhere", path="content")
-                        )
-                    )
-                )
-            )
-        self.assertEqual(raised.exception.code(), CODES.NOT_FOUND)
-        self.assertIn('"nowhere"', raised.exception.details())
+    def assert_create_refused(self, code, words, **spec):
+        self.assert_refused(code, words, self.service.create, **spec)
+        # And nothing of it remains.
+        answer = self.service.sessions.ListSessions(stubs.session_service.ListSessionsRequest())
+        self.assertEqual(len(answer.sessions), 0)
 
-    def test_file_cannot_be_served(self):
-        outside = self.service.home / "secret"
-        outside.write_text("secret", encoding="ascii")
-        (self.service.root / "link").symlink_to(outside)
-        (self.service.root / "directory").mkdir()
-        os.mkfifo(self.service.root / "fifo")
-        for path, code, words in (
-            ("absent", CODES.NOT_FOUND, '"absent"'),
-            ("content/below", CODES.NOT_FOUND, '"content/below"'),
-            ("directory", CODES.INVALID_ARGUMENT, "directory"),
-            ("fifo", CODES.INVALID_ARGUMENT, "special"),
-            ("../secret", CODES.PERMISSION_DENIED, '".."'),
-            ("directory/../../secret", CODES.PERMISSION_DENIED, '".."'),
-            ("link", CODES.PERMISSION_DENIED, "symbolic link"),
-            ("/etc/passwd", CODES.PERMISSION_DENIED, "/etc/passwd"),
-            ("", CODES.INVALID_ARGUMENT, "session.spec.file.path"),
-            ("a\0b", CODES.INVALID_ARGUMENT, "NUL"),
-            ("x" * 5000, CODES.INVALID_ARGUMENT, "session.spec.file.path"),
-        ):
-            with self.subTest(path[:30]):
-                self.assert_refused(code, words, path)
-
-    def test_field_is_wrong(self):
-        types = harness.stubs.session
-        cases = {
-            "session.spec.listener.port": {"listener": types.Listener(port=80)},
-            "session.spec.listener.bind_address": {
-                "listener": types.Listener(bind_address="here")
-            },
-            "session.spec.max_recipients": {"max_recipients": -1},
-            "session.spec.allow[1]": {"allow": ["192.0.2.0/24", "192.0.2.0/99"]},
-            "session.spec.expected[0].address": {
-                "expected": [types.ExpectedRecipient(address="host")]
-            },
-            "session.spec.start.min_recipients": {
-                "start": types.StartPolicy(min_recipients=2)
-            },
-            "session.spec.limits.recipient_bytes_per_second": {
-                "limits": types.Limits(recipient_bytes_per_second=-5)
-            },
-            "session.spec.labels": {"labels": {"Not A Key": "x"}},
-        }
-        for words, spec in cases.items():
-            with self.subTest(words):
-                self.assert_refused(CODES.INVALID_ARGUMENT, words, **spec)
-
-    def test_range_is_not_in_the_file(self):
-        session = harness.stubs.session
-        for field in ({"offset": -1}, {"length": -1}, {"offset": 1001}, {"length": 1001}):
-            with self.subTest(str(field)), self.assertRaises(grpc.RpcError) as raised:
-                self.service.sessions.CreateSession(
-                    harness.stubs.session_service.CreateSessionRequest(
-                        session=session.Session(
-                            spec=session.SessionSpec(
-                                file=session.FileSource(root="files", path="content", **field)
-                            )
-                        )
-                    )
-                )
-            self.assertIn(
-                raised.exception.code(), (CODES.INVALID_ARGUMENT, CODES.OUT_OF_RANGE)
-            )
-
-    def test_port_is_in_use(self):
-        first = self.service.create()
-        listener = harness.stubs.session.Listener(port=harness.port_of(first))
+    def test_unknown_root(self):
+        spec = stubs.session.SessionSpec(
+            file=stubs.session.FileSource(root="nowhere", path="content")
+        )
+        request = stubs.session_service.CreateSessionRequest(
+            session=stubs.session.Session(spec=spec)
+        )
         self.assert_refused(
-            CODES.FAILED_PRECONDITION, str(harness.port_of(first)), listener=listener
+            grpc.StatusCode.NOT_FOUND, ["nowhere"], self.service.sessions.CreateSession, request
         )
 
-    def test_session_is_unknown(self):
-        messages = harness.stubs.session_service
-        sessions = self.service.sessions
-        for call, request in (
-            (sessions.GetSession, messages.GetSessionRequest(name="sessions/none")),
-            (sessions.StartSession, messages.StartSessionRequest(name="sessions/none")),
-            (sessions.CancelSession, messages.CancelSessionRequest(name="sessions/none")),
-            (sessions.DeleteSession, messages.DeleteSessionRequest(name="sessions/none")),
-            (sessions.ListRecipients, messages.ListRecipientsRequest(parent="sessions/none")),
-            (
-                sessions.DropRecipient,
-                messages.DropRecipientRequest(name="sessions/none/recipients/1"),
-            ),
-        ):
-            with self.subTest(type(request).__name__):
-                with self.assertRaises(grpc.RpcError) as raised:
-                    call(request)
-                self.assertEqual(raised.exception.code(), CODES.NOT_FOUND)
-                self.assertIn("sessions/none", raised.exception.details())
+    def test_absent_file(self):
+        self.assert_create_refused(grpc.StatusCode.NOT_FOUND, ["absent"], path="absent")
 
+    def test_directory(self):
+        (self.service.root / "folder").mkdir()
+        self.assert_create_refused(grpc.StatusCode.INVALID_ARGUMENT, ["folder"], path="folder")
 
-class BadPeerTest(harness.ServiceTest):
-    def setUp(self):
-        super().setUp()
-        self.size = 30_000_000
-        with open(self.service.root / "content", "wb") as file:
-            file.truncate(self.size)
+    def test_fifo(self):
+        os.mkfifo(self.service.root / "pipe")
+        self.assert_create_refused(grpc.StatusCode.INVALID_ARGUMENT, ["pipe"], path="pipe")
 
-    def connect(self, session):
-        peer = socket.create_connection(("127.0.0.1", harness.port_of(session)))
-        self.addCleanup(peer.close)
-        return peer
+    def test_paths_out_of_the_root(self):
+        (self.service.home / "secret").write_bytes(b"secret")
+        (self.service.root / "link").symlink_to("../secret")
+        (self.service.root / "absolute").symlink_to("/etc/passwd")
+        for path in ("../secret", "x/../../secret", "link", "absolute"):
+            with self.subTest(path):
+                with self.assertRaises(grpc.RpcError) as caught:
+                    self.service.create(path)
+                # "x" does not exist; whether that or the ".." is seen first is no matter.
+                self.assertIn(
+                    caught.exception.code(),
+                    (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND)
+                    if path.startswith("x/")
+                    else (grpc.StatusCode.PERMISSION_DENIED,),
+                )
+                self.assertIn(path, caught.exception.details())
+                self.assertNotIn(str(self.service.home), caught.exception.details())
 
-    def test_peers_that_misbehave_fail_alone_and_leave_nothing_behind(self):
-        self.service.create()  # What is opened once is open.
-        before = self.service.descriptors()
-        limits = harness.stubs.session.Limits()
-        limits.handshake_timeout.nanos = 300_000_000
-        session = self.service.create(limits=limits)
-        self.connect(session)  # Says nothing.
-        self.connect(session).close()
-        junk = self.connect(session)
-        junk.setblocking(False)
-        try:
-            while junk.send(b"\0" * (1 << 20)):
-                pass
-        except BlockingIOError:
-            pass
-        junk.setblocking(True)
-        self.service.wait_ready(session.name, 1)
-        lost = self.connect(session)
-        lost.send(recipients.WAIT)
-        self.service.wait_ready(session.name, 2)
-        last = recipients.Recipient(
-            recipients.KINDS[0], harness.port_of(session), recipients.START
-        )
-        self.addCleanup(last.close)
-        self.assertTrue(lost.recv(1000))
-        lost.close()
-        received = 0
-        while chunk := junk.recv(1 << 20):
-            received += len(chunk)
-        junk.close()
-        self.assertEqual(received, self.size)
-        final = self.service.wait_final(session.name)
-        self.assert_session_state(final, "PARTIALLY_SUCCEEDED")
-        outcomes = sorted(
-            harness.stubs.recipient.RecipientReason.Name(one.reason).removeprefix(
-                "RECIPIENT_REASON_"
+    def test_absolute_and_empty_paths(self):
+        for path in ("/etc/passwd", ""):
+            with self.subTest(path), self.assertRaises(grpc.RpcError) as caught:
+                self.service.create(path)
+            self.assertIn(
+                caught.exception.code(),
+                (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.PERMISSION_DENIED),
             )
-            for one in self.service.recipients(session.name)
+
+    def test_no_source(self):
+        request = stubs.session_service.CreateSessionRequest(session=stubs.session.Session())
+        self.assert_refused(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            ["session.spec"],
+            self.service.sessions.CreateSession,
+            request,
         )
-        self.assertEqual(
-            outcomes,
-            ["CONNECTION_LOST", "HANDSHAKE_CLOSED", "HANDSHAKE_TIMEOUT"]
-            + ["UNSPECIFIED"] * 2,
+
+    def test_port_in_use(self):
+        first = self.service.create()
+        port = port_of(first)
+        self.assert_refused(
+            grpc.StatusCode.FAILED_PRECONDITION,
+            [str(port)],
+            self.service.create,
+            listener=stubs.session.Listener(port=port),
         )
-        self.service.sessions.DeleteSession(
-            harness.stubs.session_service.DeleteSessionRequest(name=session.name)
+
+    def test_port_that_another_program_listens_on(self):
+        with socket.socket() as other:
+            for port in range(self.service.first_port, self.service.last_port + 1):
+                try:
+                    other.bind(("0.0.0.0", port))
+                    break
+                except OSError:
+                    pass
+            other.listen()
+            self.assert_create_refused(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                [str(port)],
+                listener=stubs.session.Listener(port=port),
+            )
+
+    def test_bad_fields_are_named(self):
+        session = stubs.session
+        too_far = self.service.last_port + 1
+        long = session.Limits()
+        long.stall_timeout.FromSeconds(10**9)
+        negative = session.Limits()
+        negative.handshake_timeout.FromSeconds(-1)
+        cases = {
+            "port out of the range": ("listener.port", {"listener": session.Listener(port=too_far)}),
+            "negative port": ("listener.port", {"listener": session.Listener(port=-1)}),
+            "address of no interface": (
+                "listener",
+                {"listener": session.Listener(bind_address="192.0.2.1")},
+            ),
+            "no address": (
+                "listener.bind_address",
+                {"listener": session.Listener(bind_address="here")},
+            ),
+            "malformed rule": ("allow[1]", {"allow": ["127.0.0.1", "127.0.0.1/99"]}),
+            "rule of words": ("allow[0]", {"allow": ["everybody"]}),
+            "negative recipients": ("max_recipients", {"max_recipients": -1}),
+            "absurd recipients": ("max_recipients", {"max_recipients": 2**31 - 1}),
+            "negative rate": (
+                "limits.recipient_bytes_per_second",
+                {"limits": session.Limits(recipient_bytes_per_second=-1)},
+            ),
+            "negative timeout": ("limits.handshake_timeout", {"limits": negative}),
+            "absurd timeout": ("limits.stall_timeout", {"limits": long}),
+            "minimum without a time": (
+                "start.min_recipients",
+                {"start": session.StartPolicy(min_recipients=2)},
+            ),
+            "expected by name": (
+                "expected[0].address",
+                {"expected": [session.ExpectedRecipient(address="host")]},
+            ),
+            "label without a key": ("labels", {"labels": {"": "x"}}),
+        }
+        for name, (field, spec) in cases.items():
+            with self.subTest(name):
+                self.assert_create_refused(
+                    grpc.StatusCode.INVALID_ARGUMENT, [f"session.spec.{field}"], **spec
+                )
+
+    def test_ranges_beyond_the_file(self):
+        file = stubs.session.FileSource
+        cases = {
+            "offset past the end": file(root="files", path="content", offset=10**15),
+            "length past the end": file(root="files", path="content", length=10**15),
+        }
+        for name, source in cases.items():
+            with self.subTest(name):
+                self.assert_refused_source(grpc.StatusCode.OUT_OF_RANGE, source)
+        for source in (
+            file(root="files", path="content", offset=-1),
+            file(root="files", path="content", length=-1),
+        ):
+            with self.subTest(str(source)):
+                self.assert_refused_source(grpc.StatusCode.INVALID_ARGUMENT, source)
+
+    def assert_refused_source(self, code, source):
+        spec = stubs.session.SessionSpec(file=source)
+        request = stubs.session_service.CreateSessionRequest(
+            session=stubs.session.Session(spec=spec)
         )
-        harness.wait_until(
-            lambda: self.service.descriptors() == before, "all descriptors are closed"
+        self.assert_refused(code, [], self.service.sessions.CreateSession, request)
+
+    def test_unknown_session(self):
+        rpc, messages = self.service.sessions, stubs.session_service
+        name = "sessions/unknown"
+        calls = {
+            "get": (rpc.GetSession, messages.GetSessionRequest(name=name)),
+            "start": (rpc.StartSession, messages.StartSessionRequest(name=name)),
+            "cancel": (rpc.CancelSession, messages.CancelSessionRequest(name=name)),
+            "delete": (rpc.DeleteSession, messages.DeleteSessionRequest(name=name)),
+            "recipients": (rpc.ListRecipients, messages.ListRecipientsRequest(parent=name)),
+        }
+        for what, (call, request) in calls.items():
+            with self.subTest(what):
+                self.assert_refused(grpc.StatusCode.NOT_FOUND, ["unknown"], call, request)
+
+    def test_malformed_name(self):
+        request = stubs.session_service.GetSessionRequest(name="no session")
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.service.sessions.GetSession(request)
+        self.assertIn(
+            caught.exception.code(),
+            (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND),
         )
+        self.assertIn("no session", caught.exception.details())
+
+    def test_start_of_a_session_without_recipients_or_finished(self):
+        rpc, messages = self.service.sessions, stubs.session_service
+        name = self.service.create().name
+        start = messages.StartSessionRequest(name=name)
+        precondition = grpc.StatusCode.FAILED_PRECONDITION
+        self.assert_refused(precondition, ["no recipient"], rpc.StartSession, start)
+        rpc.CancelSession(messages.CancelSessionRequest(name=name))
+        self.assert_refused(precondition, ["CANCELLED"], rpc.StartSession, start)
+
+    def test_bad_pages(self):
+        rpc, messages = self.service.sessions, stubs.session_service
+        for request in (
+            messages.ListSessionsRequest(page_size=-1),
+            messages.ListSessionsRequest(page_token="not one of ours"),
+        ):
+            field = "page_size" if request.page_size else "page_token"
+            with self.subTest(field):
+                self.assert_refused(
+                    grpc.StatusCode.INVALID_ARGUMENT, [field], rpc.ListSessions, request
+                )
+
+
+class PermissionTest(ServiceTest):
+    # Even root then needs the permission that a file's mode gives.
+    service_prefix = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+
+    def test_unreadable_file(self):
+        self.service.write_file("closed", b"some content")
+        (self.service.root / "closed").chmod(0)
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.service.create("closed")
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
+        self.assertIn("closed", caught.exception.details())

@@ -80,7 +80,8 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
 class Service:
     """A tcptoold on free ports of its own. Its root "files" is an empty directory."""
 
-    def __init__(self, *flags):
+    def __init__(self, prefix=()):
+        """`prefix`: a command that runs the service, and how."""
         self._directory = tempfile.TemporaryDirectory(
             prefix="service.", dir=os.environ.get("TEST_TMPDIR")
         )
@@ -95,12 +96,12 @@ class Service:
         self.last_port = self.first_port + 99
         self.process = subprocess.Popen(
             [
+                *prefix,
                 program("tcptoold"),
                 "--control-address=127.0.0.1:0",
                 f"--data-ports={self.first_port}-{self.last_port}",
                 f"--root=files={self.root}",
                 f"--ready-file={self._ready_file}",
-                *flags,
             ],
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -183,10 +184,10 @@ def port_of(session):
 class ServiceTest(unittest.TestCase):
     """A case that has a service for itself."""
 
-    service_flags = ()
+    service_prefix = ()
 
     def setUp(self):
-        self.service = Service(*self.service_flags)
+        self.service = Service(self.service_prefix)
         self.addCleanup(self.service.close)
 
     def assert_session_state(self, session, name):

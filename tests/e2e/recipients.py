@@ -33,7 +33,7 @@ KINDS = (
     # Without -t it leaves half a second after its input's end; without -d it
     # says nothing of a reset, and ends with 0.
     Kind("socat", ["socat", "-d", "-t600", "-", "TCP:127.0.0.1:PORT"], input_ends=True),
-    Kind("socat, open input", ["socat", "-", "TCP:127.0.0.1:PORT"]),
+    Kind("socat, open input", ["socat", "-d", "-", "TCP:127.0.0.1:PORT"]),
     Kind("ncat", ["ncat", "127.0.0.1", "PORT"], input_ends=True),
     Kind("tcptool -r", ["TCPTOOL", "-r", "127.0.0.1:PORT"], sends_byte_itself=True),
 )
