@@ -54,6 +54,7 @@ class LifecycleTest(harness.ServiceTest):
         second = self.run_daemon(f"--control-address={self.service.control_address}")
         self.assertEqual(second.returncode, 1)
         self.assertIn(self.service.control_address, second.stderr)
+        self.assertIn("in use", second.stderr)
 
     def test_bad_flags_are_usage_errors(self):
         for flag, words in (
