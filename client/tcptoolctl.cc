@@ -245,6 +245,7 @@ absl::Status Node(Client& client, const Options& options) {
 void AddGlobalFlags(CLI::App& app, Options& options) {
   app.set_version_flag("--version",
                        absl::StrCat("tcptoolctl ", std::string(kVersion)));
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.add_option("--server", options.server, "Where the control API is")
       ->capture_default_str()
       ->envname("TCPTOOL_SERVER")
@@ -307,7 +308,7 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
         return absl::StrContains(name, '/') ? ""
                                             : "write it as SESSION/RECIPIENT";
       });
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
 }
 
 int Main(int argc, char** argv) {
@@ -319,6 +320,9 @@ int Main(int argc, char** argv) {
   AddCommands(app, options, command);
   try {
     app.parse(argc, argv);
+    // Asked for here, as the parser would rather miss a subcommand than name
+    // the word that is none.
+    if (command == nullptr) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;
   }

@@ -77,6 +77,8 @@ bool WatchView::Update(const v1::WatchSessionsResponse& response,
     next_show_ = now + kProgressInterval;
     ShowProgress();
   }
+  // Its last recipients have come after it, and read better before it.
+  if (style_ == Style::kLines && !more && !deleted_) ShowState(session_);
   out_.flush();
   return more;
 }
@@ -94,11 +96,9 @@ void WatchView::ShowJson(const v1::WatchSessionsResponse& response) {
 
 void WatchView::ShowChange(const v1::WatchSessionsResponse& response) {
   if (response.has_session() &&
-      response.session().state() != session_.state()) {
-    const v1::Session& session = response.session();
-    out_ << Printable(session.name()) << ": " << StateName(session.state());
-    if (!session.error().empty()) out_ << ": " << Printable(session.error());
-    out_ << '\n';
+      response.session().state() != session_.state() &&
+      !IsFinal(response.session().state())) {
+    ShowState(response.session());
   }
   if (!response.has_recipient()) return;
   const v1::Recipient& recipient = response.recipient();
@@ -114,6 +114,12 @@ void WatchView::ShowChange(const v1::WatchSessionsResponse& response) {
   out_ << ": " << StateAndReason(recipient);
   if (!recipient.detail().empty())
     out_ << ": " << Printable(recipient.detail());
+  out_ << '\n';
+}
+
+void WatchView::ShowState(const v1::Session& session) {
+  out_ << Printable(session.name()) << ": " << StateName(session.state());
+  if (!session.error().empty()) out_ << ": " << Printable(session.error());
   out_ << '\n';
 }
 

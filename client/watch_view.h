@@ -48,6 +48,7 @@ class WatchView {
  private:
   void ShowJson(const v1::WatchSessionsResponse& response);
   void ShowChange(const v1::WatchSessionsResponse& response);
+  void ShowState(const v1::Session& session);
   void ShowProgress();
   void Draw();
   std::vector<v1::Recipient> ActiveFirst() const;

@@ -293,9 +293,9 @@ absl::StatusOr<v1::Session> SessionManager::Find(
     const std::string& name, const std::string& etag) const {
   absl::StatusOr<v1::Session> session = table_.Get(name);
   if (session.ok() && !etag.empty() && etag != session->etag()) {
-    return absl::AbortedError(absl::StrCat(
-        "etag: ", name, " has changed since; it is ",
-        v1::SessionState_Name(session->state()), ". Read it, and try again"));
+    return absl::AbortedError(
+        absl::StrCat("etag: ", name, " has changed since; it is ",
+                     StateName(session->state()), ". Read it, and try again"));
   }
   return session;
 }
@@ -307,9 +307,9 @@ void SessionManager::Start(v1::StartSessionRequest request, SessionDone done) {
         if (!session.ok()) return done(session.status());
         const auto live = live_.find(request.name());
         if (live == live_.end()) {
-          return done(absl::FailedPreconditionError(absl::StrCat(
-              request.name(), " is finished: it is ",
-              v1::SessionState_Name(session->state()), "; create another")));
+          return done(absl::FailedPreconditionError(
+              absl::StrCat(request.name(), " is finished: it is ",
+                           StateName(session->state()), "; create another")));
         }
         live->second.session->Start(
             [this, name = request.name(), done](absl::Status status) {
@@ -348,9 +348,9 @@ void SessionManager::Delete(v1::DeleteSessionRequest request, Done done) {
           return done(absl::OkStatus());
         }
         if (!request.force()) {
-          return done(absl::FailedPreconditionError(absl::StrCat(
-              request.name(), " is ", v1::SessionState_Name(session->state()),
-              "; cancel it first, or set force")));
+          return done(absl::FailedPreconditionError(
+              absl::StrCat(request.name(), " is ", StateName(session->state()),
+                           "; cancel it first, or set force")));
         }
         live->second.on_end.push_back(
             [this, name = request.name(), done](const absl::Status&) {
@@ -429,7 +429,7 @@ void SessionManager::OnUpdate(
 
 void SessionManager::OnEnd(const v1::Session& session) {
   spdlog::info("session_ended session={} state={} delivered={} failed={}",
-               session.name(), v1::SessionState_Name(session.state()),
+               session.name(), StateName(session.state()),
                session.counts().delivered(), session.counts().failed());
   const absl::Time now = absl::Now();
   const Finished finished = {

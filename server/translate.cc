@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 
 namespace tcptool::server {
@@ -260,6 +261,11 @@ absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
   CheckLabels(spec, check);
   if (!check.status().ok()) return check.status();
   return options;
+}
+
+std::string StateName(v1::SessionState state) {
+  return std::string(
+      absl::StripPrefix(v1::SessionState_Name(state), "SESSION_STATE_"));
 }
 
 std::string ToString(const asio::ip::tcp::endpoint& endpoint) {

@@ -31,6 +31,9 @@ absl::Status InvalidField(absl::string_view path, absl::string_view what);
 absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
                                                     v1::SessionSpec& spec);
 
+// "TRANSFERRING".
+std::string StateName(v1::SessionState state);
+
 // "192.0.2.7:9876", "[2001:db8::7]:9876".
 std::string ToString(const asio::ip::tcp::endpoint& endpoint);
 

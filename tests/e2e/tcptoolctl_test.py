@@ -1,0 +1,159 @@
+"""tcptoolctl: what it prints, and its exit status."""
+
+import json
+import os
+import pty
+import subprocess
+
+import harness
+import recipients
+
+
+class TcptoolctlTest(harness.ServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.service.write_file("content", b"firmware")
+
+    def command(self, *arguments):
+        return [harness.program("tcptoolctl"), "--server", self.service.control_address, *arguments]
+
+    def run_ctl(self, *arguments):
+        return subprocess.run(
+            self.command(*arguments),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=harness.DEADLINE_S,
+        )
+
+    def ctl(self, *arguments):
+        """The output of a command that must succeed."""
+        done = self.run_ctl(*arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+        return done.stdout
+
+    def ctl_json(self, *arguments):
+        return json.loads(self.ctl("--output", "json", *arguments))
+
+    def create(self, *flags):
+        return self.ctl_json("create", "--file", "files/content", *flags)
+
+    def serve(self, session):
+        """One recipient that starts the session and takes everything."""
+        port = int(session["dataEndpoint"].rpartition(":")[2])
+        recipient = recipients.Recipient(recipients.KINDS[0], port, recipients.START)
+        self.addCleanup(recipient.close)
+        recipient.wait()
+
+    def test_create_prints_the_name_and_the_address(self):
+        lines = self.ctl("create", "--file", "files/content").splitlines()
+        self.assertEqual([line.partition(": ")[0] for line in lines], ["session", "address"])
+        name, address = (line.partition(": ")[2] for line in lines)
+        self.assertEqual(self.service.get(name).data_endpoint, address)
+
+    def test_create_passes_its_flags_on(self):
+        session = self.create(
+            "--max-recipients=3", "--allow=10.0.0.0/8", "--allow=::1/128", "--label=a=b"
+        )
+        spec = session["spec"]
+        self.assertEqual(spec["maxRecipients"], 3)
+        self.assertEqual(spec["allow"], ["10.0.0.0/8", "::1/128"])
+        self.assertEqual(spec["labels"], {"a": "b"})
+
+    def test_session_from_creation_to_deletion(self):
+        session = self.create()
+        name = session["name"]
+        self.assertEqual(self.ctl_json("list")["sessions"][0]["name"], name)
+        self.serve(session)
+        self.assertEqual(self.run_ctl("watch", name).returncode, 0)
+        self.assertEqual(self.ctl_json("get", name)["state"], "SESSION_STATE_SUCCEEDED")
+        (one,) = self.ctl_json("recipients", name)["recipients"]
+        self.assertEqual(one["state"], "RECIPIENT_STATE_DELIVERED")
+        self.ctl("delete", name)
+        self.assertEqual(self.run_ctl("get", name).returncode, 1)
+
+    def test_names_need_no_prefix(self):
+        name = self.create()["name"]
+        self.assertEqual(self.ctl_json("get", name.partition("/")[2])["name"], name)
+
+    def test_node_shows_the_roots(self):
+        self.assertIn("files", self.ctl("node"))
+        self.assertEqual(self.ctl_json("node")["roots"][0]["name"], "files")
+
+    def test_watch_prints_lines_where_there_is_no_terminal(self):
+        session = self.create()
+        self.serve(session)
+        lines = self.ctl("watch", session["name"]).splitlines()
+        self.assertIn("SUCCEEDED", lines[-1])
+        self.assertNotIn("\x1b", "".join(lines))
+
+    def test_watch_draws_a_table_on_a_terminal(self):
+        session = self.create()
+        self.serve(session)
+        terminal, end = pty.openpty()
+        with os.fdopen(terminal, "rb", buffering=0) as screen:
+            watch = subprocess.Popen(self.command("watch", session["name"]), stdout=end)
+            os.close(end)
+            seen = b""
+            while True:
+                try:
+                    seen += screen.read(4096)
+                except OSError:  # EIO: the program has gone.
+                    break
+            self.assertEqual(watch.wait(timeout=harness.DEADLINE_S), 0)
+        self.assertIn(b"\x1b[", seen)
+        for text in (b"ADDRESS", b"DELIVERED", b"[####", b"SUCCEEDED"):
+            self.assertIn(text, seen)
+
+    def test_create_and_watch_ends_as_the_session_does(self):
+        for ending, status in (("served", 0), ("cancelled", 1)):
+            with self.subTest(ending):
+                watch = subprocess.Popen(
+                    self.command("--output=json", "create", "--file=files/content", "--watch"),
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    text=True,
+                )
+                session = json.loads(watch.stdout.readline())
+                if ending == "served":
+                    self.serve(session)
+                else:
+                    self.ctl("cancel", session["name"])
+                _, errors = watch.communicate(timeout=harness.DEADLINE_S)
+                self.assertEqual(watch.returncode, status, errors)
+                self.assertEqual("CANCELLED" in errors, ending == "cancelled")
+
+    def test_a_call_that_fails_ends_with_1_and_says_why(self):
+        name = self.create()["name"]
+        for arguments, words in (
+            (["get", "absent"], "NOT_FOUND"),
+            (["create", "--file", "files/absent"], "there is no file"),
+            (["create", "--file", "elsewhere/content"], "elsewhere"),
+            (["create", "--file", "files/content", "--allow", "10.0.0.0/99"], "10.0.0.0/99"),
+            (["delete", name], "FAILED_PRECONDITION"),
+            (["start", name], "FAILED_PRECONDITION"),
+            (["--server", "127.0.0.1:1", "list"], "UNAVAILABLE"),
+        ):
+            with self.subTest(" ".join(arguments[:3])):
+                done = self.run_ctl(*arguments)
+                self.assertEqual(done.returncode, 1, done)
+                self.assertIn(words, done.stderr)
+                self.assertEqual(done.stdout, "")
+
+    def test_usage_errors_end_with_2(self):
+        for arguments, words in (
+            ([], "subcommand"),
+            (["explode"], "explode"),
+            (["get"], "NAME"),
+            (["create"], "--file"),
+            (["create", "--file", "no-root"], "no-root"),
+            (["create", "--file", "files/content", "--port", "70000"], "70000"),
+            (["create", "--file", "files/content", "--max-recipients", "-1"], "-1"),
+            (["create", "--file", "files/content", "--label", "nonsense"], "nonsense"),
+            (["--output", "xml", "list"], "xml"),
+            (["--server", "nonsense", "list"], "nonsense"),
+        ):
+            with self.subTest(" ".join(arguments)):
+                done = self.run_ctl(*arguments)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn(words, done.stderr + done.stdout)
