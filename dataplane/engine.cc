@@ -41,14 +41,33 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
       {.lanes = std::move(lanes),
        .disk = disk_,
        .max_recipients = options_.max_recipients_per_session,
+       .counters = counters_,
        .on_end =
            [this, id] {
              absl::MutexLock lock(&mutex_);
              sessions_.erase(id);
            }},
       std::move(options), std::move(source), std::move(observer));
-  if (session.ok()) sessions_.emplace(id, *session);
+  if (session.ok()) {
+    sessions_.emplace(id, *session);
+    counters_.SessionCreated();
+  }
   return session;
+}
+
+Engine::Measures Engine::Measure() {
+  Measures measures{.counters = counters_.Read()};
+  for (const auto& lane : lanes_) {
+    measures.lanes.push_back(
+        {.processor_time = lane->processor_time(), .lag = lane->lag().Read()});
+  }
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [id, session] : sessions_) {
+    const Source::Window window = session->window();
+    measures.window.held += window.held;
+    measures.window.size += window.size;
+  }
+  return measures;
 }
 
 void Engine::Stop() {

@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "dataplane/counters.h"
 #include "dataplane/lane.h"
 #include "dataplane/session.h"
 
@@ -45,6 +46,18 @@ class Engine {
   // when the last update has been observed.
   void Stop();
 
+  // What it is doing, and has done since it was made.
+  struct Measures {
+    struct LaneMeasures {
+      absl::Duration processor_time;
+      DurationHistogram::Values lag;
+    };
+    Counters::Values counters;
+    std::vector<LaneMeasures> lanes;
+    Source::Window window;  // The sum over all streams.
+  };
+  Measures Measure();
+
   size_t lanes() const { return lanes_.size(); }
   size_t max_recipients_per_session() const {
     return options_.max_recipients_per_session;
@@ -55,6 +68,7 @@ class Engine {
   void Flush();
 
   const EngineOptions options_;
+  Counters counters_;
   asio::thread_pool disk_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 

@@ -6,10 +6,13 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
 #include <thread>
 
+#include "absl/time/time.h"
 #include "dataplane/block_cache.h"
+#include "dataplane/counters.h"
 #include "dataplane/socket_api.h"
 
 namespace tcptool::dataplane {
@@ -30,12 +33,21 @@ class Lane {
   // On the lane's thread only.
   BlockCache& blocks() { return blocks_; }
 
+  // What the thread has had of a processor. Any thread may ask.
+  absl::Duration processor_time() const;
+  // How late the loop comes to what is due, looked at four times a second.
+  const DurationHistogram& lag() const { return lag_; }
+
  private:
+  void WaitForProbe();
+
   SocketApi& sockets_;
   // Outlives the loop, whose last handlers own feeds that use it.
   BlockCache blocks_;
   asio::io_context io_{1};  // One thread runs it.
   asio::executor_work_guard<asio::io_context::executor_type> work_;
+  asio::steady_timer probe_timer_;
+  DurationHistogram lag_;
   std::thread thread_;
 };
 

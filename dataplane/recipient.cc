@@ -87,6 +87,7 @@ void Recipient::OnHandshake() {
                        : Describe(handshake.error));
     case Handshake::Outcome::kReady:
       status_.start_byte = handshake.start_byte;
+      status_.handshake_time = absl::FromChrono(Clock::now() - opened_);
       status_.state = RecipientState::kReady;
       fanout_.Changed(*this);
       return WaitForLoss();

@@ -384,6 +384,7 @@ void Session::FinishIfDone() {
 void Session::Finish(SessionState state) {
   status_.state = state;
   status_.end_time = absl::Now();
+  environment_.counters.SessionEnded(state);
   if (state == SessionState::kFailed && status_.error.empty()) {
     status_.error = "no recipient has the whole content";
   }
@@ -431,6 +432,7 @@ void Session::Merge(const RecipientStatus& status) {
       entry.was_ready = false;
     }
   }
+  environment_.counters.RecipientChanged(entry.status, status);
   ++status_.counts[static_cast<size_t>(status.state)];
   status_.bytes_sent += status.bytes_sent;
   status_.bytes_acked += status.bytes_acked;

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "dataplane/counters.h"
 #include "dataplane/fanout.h"
 #include "dataplane/lane.h"
 #include "dataplane/listener.h"
@@ -56,6 +57,7 @@ class Session : public std::enable_shared_from_this<Session> {
     std::vector<Lane*> lanes;  // The first is the session's own.
     asio::thread_pool& disk;
     size_t max_recipients;  // That are connected at a time.
+    Counters& counters;
     std::function<void()> on_end;
   };
 
@@ -83,6 +85,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void Drop(uint64_t recipient, Done done);
   // The service stops: all recipients are reset, with SERVICE_STOPPED.
   void Stop();
+
+  // What its source holds in memory.
+  Source::Window window() const { return source_->window(); }
 
  private:
   struct Entry {

@@ -74,6 +74,14 @@ class Source {
   virtual std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                          std::function<void()> wake) = 0;
 
+  // Content that is held in memory until all recipients have it, in bytes, and
+  // how much that may be. A source that can be read again holds none.
+  struct Window {
+    uint64_t held = 0;
+    uint64_t size = 0;
+  };
+  virtual Window window() const { return {}; }
+
   // The session has ended and will ask for nothing more; a producer that waits
   // for room is let go.
   virtual void Close() = 0;

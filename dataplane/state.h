@@ -26,6 +26,7 @@ enum class SessionState : uint8_t {
   kExpired,             // Nobody started it in time.
   kInterrupted,         // Cut off by the end of the service.
 };
+inline constexpr size_t kSessionStates = 8;
 
 enum class RecipientState : uint8_t {
   kExpected,      // Named in advance; has not connected.
@@ -54,6 +55,7 @@ enum class Reason : uint8_t {
   kServiceStopped,
   kCapacity,
 };
+inline constexpr size_t kReasons = 11;
 
 // The names of the API: "WAITING", "CONNECTION_LOST". kNone is "".
 std::string_view Name(SessionState state);
@@ -73,10 +75,12 @@ struct RecipientStatus {
   std::string label;  // That of the expected recipient it turned out to be.
   RecipientState state = RecipientState::kHandshaking;
   Reason reason = Reason::kNone;
-  std::string detail;        // For people; empty unless FAILED or REJECTED.
-  bool start_byte = false;   // It said "I am the last, start now".
-  uint64_t bytes_sent = 0;   // Handed to the kernel.
-  uint64_t bytes_acked = 0;  // Acknowledged by the recipient's TCP.
+  std::string detail;       // For people; empty unless FAILED or REJECTED.
+  bool start_byte = false;  // It said "I am the last, start now".
+  // From its connection to its byte; infinite: the byte has not come.
+  absl::Duration handshake_time = absl::InfiniteDuration();
+  uint64_t bytes_sent = 0;        // Handed to the kernel.
+  uint64_t bytes_acked = 0;       // Acknowledged by the recipient's TCP.
   uint64_t bytes_per_second = 0;  // Acknowledged, of late; the mean once final.
   absl::Duration rtt;             // Smoothed, as the kernel has it.
   uint64_t retransmits = 0;       // Segments, over the connection's life.

@@ -136,6 +136,11 @@ std::unique_ptr<Feed> StreamSource::OpenFeed(Lane& lane,
                                       std::move(wake));
 }
 
+Source::Window StreamSource::window() const {
+  absl::MutexLock lock(&mutex_);
+  return {.held = held_, .size = window_};
+}
+
 void StreamSource::Close() {
   std::function<void()> on_room;
   {

@@ -59,6 +59,7 @@ class StreamSource : public Source,
   bool seekable() const override { return false; }
   std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                  std::function<void()> wake) override;
+  Window window() const override;
   void Close() override;
 
  private:
