@@ -1,0 +1,167 @@
+// Tells ThreadSanitizer what Abseil's locks order. Debian's Abseil is built
+// without it, so that it sees neither the locks' atomics nor, therefore, the
+// order of what happens under them. The functions here stand before the
+// library's own when symbols are looked up (ld.so(8)), and call those. For
+// --config=tsan alone.
+#include <dlfcn.h>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+
+// gcc's libsanitizer, tsan/tsan_interface.h.
+extern "C" void __tsan_acquire(void* address);
+extern "C" void __tsan_release(void* address);
+
+namespace absl {
+ABSL_NAMESPACE_BEGIN
+namespace {
+
+// The library's function of this mangled name. Called as a function that takes
+// the object first, which is how the ABI passes it.
+template <typename Result, typename... Arguments>
+auto Next(const char* symbol) {
+  return reinterpret_cast<Result (*)(Arguments...)>(dlsym(RTLD_NEXT, symbol));
+}
+
+void Acquired(const void* object) { __tsan_acquire(const_cast<void*>(object)); }
+
+void Releasing(const void* object) {
+  __tsan_release(const_cast<void*>(object));
+}
+
+// A condition is evaluated by whichever thread has the lock: the one that
+// waits, or one that lets go of it.
+class OrderedCondition {
+ public:
+  OrderedCondition(const Mutex* mutex, const Condition& condition)
+      : mutex_(mutex), condition_(condition) {
+    Releasing(mutex_);
+  }
+
+  bool operator()() const {
+    Acquired(mutex_);
+    const bool holds = condition_.Eval();
+    Releasing(mutex_);
+    return holds;
+  }
+
+ private:
+  const Mutex* const mutex_;
+  const Condition& condition_;
+};
+
+}  // namespace
+
+void Mutex::Lock() {
+  static const auto next = Next<void, Mutex*>("_ZN4absl7debian35Mutex4LockEv");
+  next(this);
+  Acquired(this);
+}
+
+void Mutex::Unlock() {
+  static const auto next =
+      Next<void, Mutex*>("_ZN4absl7debian35Mutex6UnlockEv");
+  Releasing(this);
+  next(this);
+}
+
+bool Mutex::TryLock() {
+  static const auto next =
+      Next<bool, Mutex*>("_ZN4absl7debian35Mutex7TryLockEv");
+  const bool locked = next(this);
+  if (locked) Acquired(this);
+  return locked;
+}
+
+void Mutex::ReaderLock() {
+  static const auto next =
+      Next<void, Mutex*>("_ZN4absl7debian35Mutex10ReaderLockEv");
+  next(this);
+  Acquired(this);
+}
+
+void Mutex::ReaderUnlock() {
+  static const auto next =
+      Next<void, Mutex*>("_ZN4absl7debian35Mutex12ReaderUnlockEv");
+  Releasing(this);
+  next(this);
+}
+
+void Mutex::Await(const Condition& condition) {
+  static const auto next = Next<void, Mutex*, const Condition&>(
+      "_ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE");
+  const OrderedCondition ordered(this, condition);
+  next(this, Condition(&ordered));
+  Acquired(this);
+}
+
+bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
+  static const auto next = Next<bool, Mutex*, const Condition&, Duration>(
+      "_ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_"
+      "8DurationE");
+  const OrderedCondition ordered(this, condition);
+  const bool holds = next(this, Condition(&ordered), timeout);
+  Acquired(this);
+  return holds;
+}
+
+bool Mutex::AwaitWithDeadline(const Condition& condition, Time deadline) {
+  static const auto next = Next<bool, Mutex*, const Condition&, Time>(
+      "_ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE");
+  const OrderedCondition ordered(this, condition);
+  const bool holds = next(this, Condition(&ordered), deadline);
+  Acquired(this);
+  return holds;
+}
+
+void Mutex::LockWhen(const Condition& condition) {
+  static const auto next = Next<void, Mutex*, const Condition&>(
+      "_ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE");
+  const OrderedCondition ordered(this, condition);
+  next(this, Condition(&ordered));
+  Acquired(this);
+}
+
+void CondVar::Wait(Mutex* mutex) {
+  static const auto next = Next<void, CondVar*, Mutex*>(
+      "_ZN4absl7debian37CondVar4WaitEPNS0_5MutexE");
+  Releasing(mutex);
+  next(this, mutex);
+  Acquired(mutex);
+}
+
+bool CondVar::WaitWithTimeout(Mutex* mutex, Duration timeout) {
+  static const auto next = Next<bool, CondVar*, Mutex*, Duration>(
+      "_ZN4absl7debian37CondVar15WaitWithTimeoutEPNS0_5MutexENS0_8DurationE");
+  Releasing(mutex);
+  const bool timed_out = next(this, mutex, timeout);
+  Acquired(mutex);
+  return timed_out;
+}
+
+void Notification::Notify() {
+  static const auto next =
+      Next<void, Notification*>("_ZN4absl7debian312Notification6NotifyEv");
+  Releasing(this);
+  next(this);
+}
+
+void Notification::WaitForNotification() const {
+  static const auto next = Next<void, const Notification*>(
+      "_ZNK4absl7debian312Notification19WaitForNotificationEv");
+  next(this);
+  Acquired(this);
+}
+
+bool Notification::WaitForNotificationWithTimeout(Duration timeout) const {
+  static const auto next = Next<bool, const Notification*, Duration>(
+      "_ZNK4absl7debian312Notification30WaitForNotificationWithTimeoutENS0_"
+      "8DurationE");
+  const bool notified = next(this, timeout);
+  if (notified) Acquired(this);
+  return notified;
+}
+
+ABSL_NAMESPACE_END
+}  // namespace absl
