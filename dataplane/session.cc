@@ -192,10 +192,7 @@ void Session::OnReport(Fanout::Report report) {
     Merge(status);
     if (!was_ready && recipients_[status.id].was_ready) OnReady(status);
   }
-  if (!report.source_error.ok() && !ending_) {
-    status_.error = std::string(report.source_error.message());
-    End(SessionState::kFailed, Reason::kSourceFailed, status_.error);
-  }
+  if (!report.source_error.ok()) OnSourceError(report.source_error);
   if (!ending_ && status_.state == SessionState::kWaiting &&
       StartConditionHolds()) {
     Begin();
@@ -258,11 +255,7 @@ void Session::Begin() {
     absl::Status status = self->source_->Prepare();
     self->OnLane(0, [self, status = std::move(status)] {
       if (self->ending_ || self->observer_ == nullptr) return;
-      if (!status.ok()) {
-        self->status_.error = std::string(status.message());
-        self->End(SessionState::kFailed, Reason::kSourceFailed,
-                  self->status_.error);
-      }
+      if (!status.ok()) self->OnSourceError(status);
       self->prepared_ = true;
       self->BeginSending();
       self->FinishIfDone();
@@ -340,6 +333,21 @@ void Session::Drop(uint64_t recipient, Done done) {
   });
 }
 
+void Session::FailSource(absl::Status error) {
+  OnLane(0, [self = shared_from_this(), error = std::move(error)] {
+    if (IsFinal(self->status_.state)) return;
+    self->OnSourceError(error);
+    self->Notify();
+  });
+}
+
+void Session::SourceEnded(Done done) {
+  OnLane(0, [self = shared_from_this(), done = std::move(done)] {
+    self->Notify();
+    done(absl::OkStatus());
+  });
+}
+
 void Session::Stop() {
   OnLane(0, [self = shared_from_this()] {
     if (self->ending_ || IsFinal(self->status_.state)) return;
@@ -362,6 +370,12 @@ void Session::OnExpiry() {
   listener_->Drain();
   listener_.reset();
   FinishIfDone();
+}
+
+void Session::OnSourceError(const absl::Status& error) {
+  if (ending_) return;
+  status_.error = std::string(error.message());
+  End(SessionState::kFailed, Reason::kSourceFailed, status_.error);
 }
 
 void Session::End(SessionState state, Reason reason,

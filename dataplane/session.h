@@ -83,6 +83,12 @@ class Session : public std::enable_shared_from_this<Session> {
   // Disconnects one recipient. NOT_FOUND, or FAILED_PRECONDITION if it has
   // ended.
   void Drop(uint64_t recipient, Done done);
+  // The source's producer has broken off: fails the session with `error`, also
+  // where nobody reads the source yet. Does nothing to a session that has
+  // ended.
+  void FailSource(absl::Status error);
+  // The source has ended: tells the observer its length.
+  void SourceEnded(Done done);
   // The service stops: all recipients are reset, with SERVICE_STOPPED.
   void Stop();
 
@@ -111,6 +117,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool StartConditionHolds() const;
   void Begin();
   void BeginSending();
+  void OnSourceError(const absl::Status& error);
   void End(SessionState state, Reason reason, const std::string& detail);
   void FinishIfDone();
   void Finish(SessionState state);

@@ -37,7 +37,7 @@ class StreamSource::StreamFeed : public Feed {
     while (!blocks_.empty() &&
            blocks_.front().start + blocks_.front().block.data.size() <=
                position) {
-      released += blocks_.front().block.data.size();
+      released += MemoryOf(blocks_.front().block);
       blocks_.pop_front();
     }
     if (released == 0) return;
@@ -95,7 +95,7 @@ class StreamSource::StreamFeed : public Feed {
 bool StreamSource::Append(Block block) {
   absl::MutexLock lock(&mutex_);
   if (closed_) return false;
-  held_ += block.data.size();
+  held_ += MemoryOf(block);
   appended_ += block.data.size();
   inbox_.push_back(std::move(block));
   Wake();
@@ -103,8 +103,19 @@ bool StreamSource::Append(Block block) {
 }
 
 void StreamSource::set_on_room(std::function<void()> on_room) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!closed_) {
+      on_room_ = std::move(on_room);
+      return;
+    }
+  }
+  on_room();
+}
+
+bool StreamSource::closed() const {
   absl::MutexLock lock(&mutex_);
-  on_room_ = std::move(on_room);
+  return closed_;
 }
 
 bool StreamSource::WaitForRoom() {

@@ -4,6 +4,7 @@
 #ifndef TCPTOOL_DATAPLANE_STREAM_SOURCE_H_
 #define TCPTOOL_DATAPLANE_STREAM_SOURCE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -31,10 +32,13 @@ class StreamSource : public Source,
   struct Block {
     std::shared_ptr<const void> owner;
     std::span<const std::byte> data;
+    // Bytes that `owner` holds, if they are more than `data`: many small blocks
+    // do not cost more than the window.
+    size_t memory = 0;
   };
 
-  // `window`: how many bytes are held at most, but for the last block, which
-  // may reach beyond it.
+  // `window`: how many bytes of memory are held at most, but for the last
+  // block, which may reach beyond it.
   explicit StreamSource(size_t window = kDefaultWindow) : window_(window) {}
 
   // --- The producer's side ---
@@ -43,8 +47,11 @@ class StreamSource : public Source,
   // more; if not, `on_room` is called when there is, or when the source is
   // closed. Not after End() or Fail().
   bool Append(Block block);
-  // Called on a lane: must not wait. Set before the first Append().
+  // Called on a lane: must not wait. Set before the first Append(). Called at
+  // once if the source is closed already.
   void set_on_room(std::function<void()> on_room);
+  // Nobody reads on.
+  bool closed() const;
   // Waits until there is room. False: the source is closed, nobody reads on.
   bool WaitForRoom();
   // The content is complete.
@@ -65,6 +72,9 @@ class StreamSource : public Source,
  private:
   class StreamFeed;
 
+  static size_t MemoryOf(const Block& block) {
+    return std::max(block.memory, block.data.size());
+  }
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return closed_ || held_ < window_;
@@ -75,7 +85,7 @@ class StreamSource : public Source,
   // Appended, and not yet taken by the feed.
   std::deque<Block> inbox_ ABSL_GUARDED_BY(mutex_);
   size_t held_ ABSL_GUARDED_BY(mutex_) =
-      0;  // Bytes, in the inbox and the feed.
+      0;  // Bytes of memory, in the inbox and the feed.
   uint64_t appended_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

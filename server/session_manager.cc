@@ -46,8 +46,12 @@ absl::Status CheckRequest(const v1::CreateSessionRequest& request) {
     case v1::SessionSpec::kFile:
       break;
     case v1::SessionSpec::kUpload:
-      return absl::UnimplementedError(
-          "session.spec.upload: this version serves files only");
+      if (spec.start().immediate()) {
+        return InvalidField("session.spec.start.immediate",
+                            "an upload cannot be served again to those who "
+                            "come later; choose a file");
+      }
+      return absl::OkStatus();
     case v1::SessionSpec::SOURCE_NOT_SET:
       return InvalidField("session.spec.file",
                           "the session has no source; give a root and a path");
@@ -172,7 +176,7 @@ void SessionManager::Create(v1::CreateSessionRequest request,
   asio::post(openers_, [this, request = std::move(filled),
                         options = *std::move(options),
                         done = std::move(done)]() mutable {
-    auto source = OpenFile(roots_, request.session().spec().file());
+    auto source = OpenSource(request.session().spec());
     asio::post(
         control_,
         [this, request = std::move(request), options = std::move(options),
@@ -184,9 +188,21 @@ void SessionManager::Create(v1::CreateSessionRequest request,
   });
 }
 
+absl::StatusOr<SessionManager::OpenedSource> SessionManager::OpenSource(
+    const v1::SessionSpec& spec) const {
+  if (spec.has_upload()) {
+    auto stream =
+        std::make_shared<dataplane::StreamSource>(options_.stream_window_bytes);
+    return OpenedSource{.source = stream, .upload = stream};
+  }
+  auto file = OpenFile(roots_, spec.file());
+  if (!file.ok()) return file.status();
+  return OpenedSource{.source = *std::move(file)};
+}
+
 void SessionManager::CreateOpened(v1::CreateSessionRequest request,
                                   dataplane::SessionOptions options,
-                                  std::shared_ptr<dataplane::Source> source,
+                                  OpenedSource source,
                                   const SessionDone& done) {
   if (stopping_) {
     return done(absl::UnavailableError(
@@ -200,7 +216,7 @@ void SessionManager::CreateOpened(v1::CreateSessionRequest request,
   const absl::StatusOr<std::string> name = NewName(request.session_id());
   if (!name.ok()) return done(name.status());
 
-  auto session = Listen(std::move(options), std::move(source),
+  auto session = Listen(std::move(options), std::move(source.source),
                         std::make_shared<Observer>(*this, *name));
   if (!session.ok()) return done(session.status());
   request_ids_.Add(request, *name, now);
@@ -210,7 +226,9 @@ void SessionManager::CreateOpened(v1::CreateSessionRequest request,
   *message.mutable_spec() = request.session().spec();
   CopyStatus((*session)->initial_status(), message);
   message.set_etag(NewEtag(message));
-  live_[*name] = {.session = *std::move(session), .message = message};
+  live_[*name] = {.session = *std::move(session),
+                  .message = message,
+                  .upload = std::move(source.upload)};
   ++held_;
   table_.Insert(message);
   Changed();
@@ -386,6 +404,48 @@ void SessionManager::Drop(v1::DropRecipientRequest request,
   });
 }
 
+void SessionManager::OpenUpload(std::string name, UploadDone done) {
+  asio::post(control_, [this, name = std::move(name), done = std::move(done)] {
+    const auto session = table_.Get(name);
+    if (!session.ok()) return done(session.status());
+    const auto live = live_.find(name);
+    if (!session->spec().has_upload()) {
+      return done(absl::FailedPreconditionError(absl::StrCat(
+          name, " serves a file; create a session with an upload source")));
+    }
+    if (live == live_.end()) {
+      return done(absl::FailedPreconditionError(
+          absl::StrCat(name, " is finished: it is ",
+                       StateName(session->state()), "; create another")));
+    }
+    if (live->second.upload == nullptr) {
+      return done(absl::FailedPreconditionError(absl::StrCat(
+          name,
+          " has an upload already, and content is sent once; create "
+          "another session")));
+    }
+    if (upload_bytes_ + options_.stream_window_bytes >
+        options_.max_upload_bytes) {
+      return done(absl::ResourceExhaustedError(absl::StrCat(
+          "the uploads that go on may hold ", upload_bytes_, " of the ",
+          options_.max_upload_bytes,
+          " bytes that the service allows; wait until a session has ended")));
+    }
+    upload_bytes_ += options_.stream_window_bytes;
+    done(std::make_unique<Upload>(name,
+                                  std::exchange(live->second.upload, nullptr),
+                                  live->second.session));
+  });
+}
+
+void SessionManager::GetUploaded(Upload& upload, SessionDone done) {
+  upload.WhenLengthIsKnown(
+      [this, name = upload.session_name(), done](const absl::Status&) {
+        // Behind the update with the length.
+        asio::post(control_, [this, name, done] { done(table_.Get(name)); });
+      });
+}
+
 void SessionManager::PortsInUse(
     std::function<void(std::vector<uint16_t>)> done) {
   asio::post(control_, [this, done = std::move(done)] {
@@ -421,6 +481,9 @@ void SessionManager::OnUpdate(
   if (dataplane::IsFinal(status.state)) {
     const Live ended = std::move(live->second);
     live_.erase(live);
+    if (ended.message.spec().has_upload() && ended.upload == nullptr) {
+      upload_bytes_ -= options_.stream_window_bytes;
+    }
     OnEnd(ended.message);
     for (const Done& done : ended.on_end) done(absl::OkStatus());
   }

@@ -20,10 +20,12 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "dataplane/engine.h"
+#include "dataplane/stream_source.h"
 #include "server/content_roots.h"
 #include "server/request_ids.h"
 #include "server/session_table.h"
 #include "server/translate.h"
+#include "server/upload.h"
 #include "server/watch_hub.h"
 #include "tcptool/v1/session_service.pb.h"
 
@@ -36,9 +38,14 @@ class SessionManager {
   struct Options {
     SpecRules rules;
     size_t max_sessions = 10'000;  // Held, the finished ones included.
+    // How much of each upload is held in memory, and of all together.
+    size_t stream_window_bytes = dataplane::StreamSource::kDefaultWindow;
+    size_t max_upload_bytes = size_t{1} << 30;
   };
   using SessionDone = std::function<void(absl::StatusOr<v1::Session>)>;
   using RecipientDone = std::function<void(absl::StatusOr<v1::Recipient>)>;
+  using UploadDone =
+      std::function<void(absl::StatusOr<std::unique_ptr<Upload>>)>;
   using Done = std::function<void(absl::Status)>;
 
   // All of them outlive the manager.
@@ -54,6 +61,12 @@ class SessionManager {
   void Delete(v1::DeleteSessionRequest request, Done done);
   void Drop(v1::DropRecipientRequest request, RecipientDone done);
 
+  // The way in for the content of a session whose source is an upload; once for
+  // each session. Errors as UploadContent says.
+  void OpenUpload(std::string name, UploadDone done);
+  // The session of an upload that is complete, with its length.
+  void GetUploaded(Upload& upload, SessionDone done);
+
   // Ports that sessions listen on, or send from, ascending.
   void PortsInUse(std::function<void(std::vector<uint16_t>)> done);
 
@@ -68,13 +81,21 @@ class SessionManager {
   struct Live {
     std::shared_ptr<dataplane::Session> session;
     v1::Session message;  // As last seen.
+    // Until its upload begins; none if its source is no upload.
+    std::shared_ptr<dataplane::StreamSource> upload;
     std::vector<Done> on_end;
   };
 
-  // The source's file is open; the rest is quick.
+  struct OpenedSource {
+    std::shared_ptr<dataplane::Source> source;
+    std::shared_ptr<dataplane::StreamSource> upload;  // The same, or none.
+  };
+
+  // May wait for a disk.
+  absl::StatusOr<OpenedSource> OpenSource(const v1::SessionSpec& spec) const;
+  // The rest is quick.
   void CreateOpened(v1::CreateSessionRequest request,
-                    dataplane::SessionOptions options,
-                    std::shared_ptr<dataplane::Source> source,
+                    dataplane::SessionOptions options, OpenedSource source,
                     const SessionDone& done);
   absl::StatusOr<std::string> NewName(const std::string& id);
   absl::StatusOr<std::shared_ptr<dataplane::Session>> Listen(
@@ -113,7 +134,8 @@ class SessionManager {
   absl::BitGen random_;
   RequestIds request_ids_;
   std::map<std::string, Live> live_;
-  size_t held_ = 0;  // Sessions in the table.
+  size_t held_ = 0;          // Sessions in the table.
+  size_t upload_bytes_ = 0;  // Set aside for the windows of uploads.
   // Finished sessions: when they ended, and when they are forgotten.
   struct Finished {
     absl::Time end;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/grpc_status.h"
+#include "server/upload_reactor.h"
 #include "server/watch_reactor.h"
 
 namespace tcptool::server {
@@ -98,6 +99,12 @@ grpc::ServerUnaryReactor* SessionService::DropRecipient(
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
   manager_.Drop(*request, Finisher(reactor, response));
   return reactor;
+}
+
+grpc::ServerReadReactor<v1::UploadContentRequest>*
+SessionService::UploadContent(grpc::CallbackServerContext*,
+                              v1::UploadContentResponse* response) {
+  return UploadReactor::Start(manager_, upload_worker_, response);
 }
 
 }  // namespace tcptool::server

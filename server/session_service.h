@@ -2,6 +2,8 @@
 #ifndef TCPTOOL_SERVER_SESSION_SERVICE_H_
 #define TCPTOOL_SERVER_SESSION_SERVICE_H_
 
+#include <asio/thread_pool.hpp>
+
 #include "server/session_manager.h"
 #include "server/session_table.h"
 #include "server/watch_hub.h"
@@ -48,11 +50,16 @@ class SessionService : public v1::SessionService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::DropRecipientRequest* request,
       v1::Recipient* response) override;
+  grpc::ServerReadReactor<v1::UploadContentRequest>* UploadContent(
+      grpc::CallbackServerContext* context,
+      v1::UploadContentResponse* response) override;
 
  private:
   SessionManager& manager_;
   const SessionTable& table_;
   WatchHub& hub_;
+  // Asks for the messages of uploads; see UploadReactor.
+  asio::thread_pool upload_worker_{1};
 };
 
 }  // namespace tcptool::server

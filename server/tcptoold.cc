@@ -85,6 +85,9 @@ v1::Node NodeOf(const Options& options, const dataplane::Engine& engine,
       static_cast<int32_t>(engine.max_recipients_per_session()));
   limits.set_max_watchers(kMaxWatchers);
   limits.set_max_message_bytes(kMaxMessageBytes);
+  limits.set_stream_window_bytes(
+      static_cast<int64_t>(manager.stream_window_bytes));
+  limits.set_max_upload_bytes(static_cast<int64_t>(manager.max_upload_bytes));
   return node;
 }
 

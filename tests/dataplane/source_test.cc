@@ -133,6 +133,38 @@ TEST(SourceTest, StreamHoldsItsWindowAndNoMore) {
   EXPECT_EQ(Fill(source, 1000), 16u);
 }
 
+TEST(SourceTest, SmallBlocksCountWithTheMemoryThatTheyHold) {
+  StreamSource source(1 << 20);
+  const auto data = std::make_shared<std::string>("x");
+  size_t appended = 1;
+  while (source.Append({.owner = data,
+                        .data = std::as_bytes(std::span(*data)),
+                        .memory = 64 << 10})) {
+    ++appended;
+  }
+  EXPECT_EQ(appended, 16u);
+}
+
+TEST(SourceTest, ProducerThatBreaksOffFailsASessionThatWaits) {
+  auto source = std::make_shared<StreamSource>(1 << 20);
+  OneSession one(source);
+  const auto peer = one.ReadyPeer();
+  one.session().FailSource(absl::AbortedError("the upload broke off"));
+  EXPECT_EQ(peer->Read().error, ECONNRESET);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->session().error, "the upload broke off");
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kSourceFailed);
+}
+
+TEST(SourceTest, ProducerOfAClosedStreamIsToldAtOnce) {
+  StreamSource source(1 << 20);
+  source.Close();
+  bool told = false;
+  source.set_on_room([&told] { told = true; });
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(source.closed());
+}
+
 TEST(SourceTest, StreamWaitsForAHandshakeThatIsUnderWay) {
   auto source = std::make_shared<StreamSource>(1 << 20);
   OneSession one(source);

@@ -216,12 +216,3 @@ class ApiTest(harness.ServiceTest):
         self.assertEqual([here.label, away.label], ["here", "away"])
         self.assert_recipient(here, "READY")
         self.assert_recipient(away, "EXPECTED")
-
-    def test_upload_to_a_session_with_a_file_is_refused(self):
-        created = self.service.create()
-        upload = self.messages.UploadContentRequest(name=created.name, complete=True)
-        self.assertIn(
-            self.code_of(self.service.sessions.UploadContent, iter([upload])),
-            # Not all versions have uploads.
-            (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNIMPLEMENTED),
-        )

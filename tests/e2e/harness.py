@@ -126,6 +126,13 @@ class Service:
         """How many files and sockets the service has open."""
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
+    def peak_memory(self):
+        """The most that the service had resident, in bytes."""
+        for line in pathlib.Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+        raise AssertionError("the kernel does not tell VmHWM")
+
     def write_file(self, name, content):
         (self.root / name).write_bytes(content)
 
