@@ -1,0 +1,75 @@
+"""One file to 1, 8 and 64 recipients, by tcptool and by others."""
+
+from contextlib import ExitStack, closing, contextmanager
+
+import senders
+from compare import compare
+from paths import all_paths
+
+# Recipients, and how large the content is for them in MiB: what a transfer of half
+# a second or more needs.
+SIZES = {1: 1024, 8: 512, 64: 64}
+
+# The model of 2008 is slow: it gets one part in so many.
+MODEL_PART = 8
+
+
+def run(report, inputs, args):
+    report.say("## One file to many recipients, which discard it")
+    report.say()
+    with all_paths() as paths:
+        for path in paths:
+            with every_sender(path, inputs.home) as contestants:
+                for count, size in SIZES.items():
+                    results = compare_on(report, path, count, contestants, inputs, size, args)
+                    if count == 8 and not args.only:
+                        add_bars(report, path, results)
+
+
+@contextmanager
+def every_sender(path, root):
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(closing(sender))
+            for sender in (
+                senders.tcptool(path),
+                senders.TcptooldSender(path, root),
+                senders.NginxSender(path, root, workers=1),
+                senders.NginxSender(path, root, workers=2),
+                senders.floor(path, "sendfile"),
+                senders.floor(path, "sendfile", "--no-cork"),
+                senders.floor(path, "copy"),
+                senders.floor(path, "copy", "--no-cork"),
+            )
+        ]
+
+
+def compare_on(report, path, count, contestants, inputs, size, args):
+    def transfer(sender):
+        part = MODEL_PART if sender.name == senders.MODEL_NAME else 1
+        content = inputs.file(size // part // args.divisor)
+        return lambda: sender.measure(content, count)
+
+    return compare(
+        report,
+        f"fanout/{path.name}/{count}",
+        f"{path.name}, {count} recipient{'s' if count > 1 else ''}",
+        {sender.name: transfer(sender) for sender in contestants},
+        args,
+    )
+
+
+def add_bars(report, path, results):
+    ours = results["tcptool"]
+    nginx = [result for name, result in results.items() if name.startswith("nginx")]
+    floors = [result for name, result in results.items() if name.startswith("floor")]
+    fastest_nginx = max(result.rate for result in nginx)
+    where = f"{path.name}, 8 recipients"
+    if path.name == "loopback":
+        report.bar(f"{where}: rate / nginx's", ours.rate / fastest_nginx, least=2.5)
+        fastest_floor = max(result.rate for result in floors)
+        report.bar(f"{where}: rate / best floor's", ours.rate / fastest_floor, least=0.9)
+    else:
+        report.bar(f"{where}: rate / nginx's", ours.rate / fastest_nginx, least=1.0)
+    cheapest = min(result.cost for result in nginx)
+    report.bar(f"{where}: CPU per GB / nginx's", ours.cost / cheapest, most=1.0)
