@@ -1,19 +1,16 @@
-// absl::Status as gRPC's: the codes are the same numbers.
+// absl::Status as gRPC's.
 #ifndef TCPTOOL_SERVER_GRPC_STATUS_H_
 #define TCPTOOL_SERVER_GRPC_STATUS_H_
 
 #include <grpcpp/support/status.h>
 
-#include <string>
-
 #include "absl/status/status.h"
 
 namespace tcptool::server {
 
-inline grpc::Status ToGrpc(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()),
-          std::string(status.message())};
-}
+// The codes are the same numbers. A message that quotes a very long field is
+// cut: clients take 8 KiB of trailers, and turn more into an error of theirs.
+grpc::Status ToGrpc(const absl::Status& status);
 
 }  // namespace tcptool::server
 

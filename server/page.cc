@@ -11,7 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "server/translate.h"
+#include "server/invalid_field.h"
 
 namespace tcptool::server {
 namespace {

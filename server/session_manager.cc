@@ -5,10 +5,11 @@
 #include <chrono>
 #include <future>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "dataplane/file_source.h"
+#include "server/invalid_field.h"
+#include "server/names.h"
 #include "spdlog/spdlog.h"
 
 namespace tcptool::server {
@@ -19,63 +20,6 @@ constexpr auto kWakeDelay = std::chrono::milliseconds(10);
 
 // How often finished sessions are looked through, and bookmarks are due.
 constexpr auto kTick = std::chrono::seconds(1);
-
-// 1 to 63 characters, as the API says.
-bool IsSessionId(absl::string_view id) {
-  return id.size() <= 63 && absl::ascii_islower(id.front()) &&
-         id.back() != '-' &&
-         id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") ==
-             absl::string_view::npos;
-}
-
-absl::Status CheckRequest(const v1::CreateSessionRequest& request) {
-  if (!request.session_id().empty() && !IsSessionId(request.session_id())) {
-    return InvalidField(
-        "session_id",
-        absl::StrCat("\"", request.session_id(),
-                     "\" is not 1 to 63 characters of a-z, 0-9 and '-', the "
-                     "first a letter, the last no '-'"));
-  }
-  if (request.request_id().size() > 64 ||
-      !std::ranges::all_of(request.request_id(), absl::ascii_isprint)) {
-    return InvalidField("request_id",
-                        "it is not at most 64 printable ASCII characters");
-  }
-  const v1::SessionSpec& spec = request.session().spec();
-  switch (spec.source_case()) {
-    case v1::SessionSpec::kFile:
-      break;
-    case v1::SessionSpec::kUpload:
-      if (spec.start().immediate()) {
-        return InvalidField("session.spec.start.immediate",
-                            "an upload cannot be served again to those who "
-                            "come later; choose a file");
-      }
-      return absl::OkStatus();
-    case v1::SessionSpec::SOURCE_NOT_SET:
-      return InvalidField("session.spec.file",
-                          "the session has no source; give a root and a path");
-  }
-  const v1::FileSource& file = spec.file();
-  if (file.path().empty() || file.path().size() > 4096) {
-    return InvalidField("session.spec.file.path",
-                        "it is not 1 to 4,096 bytes long");
-  }
-  if (file.path().find('\0') != std::string::npos) {
-    return InvalidField("session.spec.file.path", "it has a NUL in it");
-  }
-  if (file.offset() < 0) {
-    return InvalidField("session.spec.file.offset", "it is negative");
-  }
-  if (file.length() < 0) {
-    return InvalidField("session.spec.file.length", "it is negative");
-  }
-  if (spec.compute_sha256()) {
-    return absl::UnimplementedError(
-        "session.spec.compute_sha256: this version computes none");
-  }
-  return absl::OkStatus();
-}
 
 absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenFile(
     const ContentRoots& roots, const v1::FileSource& file) {
@@ -166,9 +110,6 @@ void SessionManager::Stop() {
 
 void SessionManager::Create(v1::CreateSessionRequest request,
                             SessionDone done) {
-  if (absl::Status status = CheckRequest(request); !status.ok()) {
-    return done(status);
-  }
   v1::CreateSessionRequest filled = request;
   absl::StatusOr<dataplane::SessionOptions> options =
       ToOptions(options_.rules, *filled.mutable_session()->mutable_spec());
@@ -270,7 +211,8 @@ absl::StatusOr<std::shared_ptr<dataplane::Session>> SessionManager::Listen(
           "session.spec.listener.port: ", session.status().message()));
     }
     if (absl::IsInvalidArgument(session.status())) {
-      return InvalidField("session.spec.listener", session.status().message());
+      return InvalidField("session.spec.listener.bind_address",
+                          session.status().message());
     }
     return session;
   }
@@ -286,7 +228,8 @@ absl::StatusOr<std::shared_ptr<dataplane::Session>> SessionManager::Listen(
     // Another program may have the port.
     if (absl::IsAlreadyExists(session.status())) continue;
     if (absl::IsInvalidArgument(session.status())) {
-      return InvalidField("session.spec.listener", session.status().message());
+      return InvalidField("session.spec.listener.bind_address",
+                          session.status().message());
     }
     return session;
   }

@@ -24,6 +24,7 @@
 #include "server/content_roots.h"
 #include "server/request_ids.h"
 #include "server/session_table.h"
+#include "server/spec.h"
 #include "server/translate.h"
 #include "server/upload.h"
 #include "server/watch_hub.h"
@@ -54,7 +55,7 @@ class SessionManager {
   // Stops, see Stop().
   ~SessionManager();
 
-  // As the methods of SessionService say.
+  // As the methods of SessionService say. CheckRequest() has passed.
   void Create(v1::CreateSessionRequest request, SessionDone done);
   void Start(v1::StartSessionRequest request, SessionDone done);
   void Cancel(v1::CancelSessionRequest request, SessionDone done);

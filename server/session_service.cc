@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/grpc_status.h"
+#include "server/requests.h"
 #include "server/upload_reactor.h"
 #include "server/watch_reactor.h"
 
@@ -17,12 +18,21 @@ void Finish(grpc::ServerUnaryReactor* reactor, Message* response,
   reactor->Finish(ToGrpc(result.status()));
 }
 
-// What a command calls when it is done.
-template <typename Message>
-auto Finisher(grpc::ServerUnaryReactor* reactor, Message* response) {
-  return [reactor, response](absl::StatusOr<Message> result) {
+// Answers a request that is right by itself with what `call` gives to the
+// function that it is called with.
+template <typename Request, typename Message, typename Call>
+grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
+                                 const Request& request, Message* response,
+                                 Call call) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  if (absl::Status status = CheckRequest(request); !status.ok()) {
+    reactor->Finish(ToGrpc(status));
+    return reactor;
+  }
+  call([reactor, response](absl::StatusOr<Message> result) {
     Finish(reactor, response, std::move(result));
-  };
+  });
+  return reactor;
 }
 
 }  // namespace
@@ -30,26 +40,23 @@ auto Finisher(grpc::ServerUnaryReactor* reactor, Message* response) {
 grpc::ServerUnaryReactor* SessionService::CreateSession(
     grpc::CallbackServerContext* context,
     const v1::CreateSessionRequest* request, v1::Session* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  manager_.Create(*request, Finisher(reactor, response));
-  return reactor;
+  return Answer(context, *request, response,
+                [&](auto done) { manager_.Create(*request, std::move(done)); });
 }
 
 grpc::ServerUnaryReactor* SessionService::GetSession(
     grpc::CallbackServerContext* context, const v1::GetSessionRequest* request,
     v1::Session* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Finish(reactor, response, table_.Get(request->name()));
-  return reactor;
+  return Answer(context, *request, response,
+                [&](auto done) { done(table_.Get(request->name())); });
 }
 
 grpc::ServerUnaryReactor* SessionService::ListSessions(
     grpc::CallbackServerContext* context,
     const v1::ListSessionsRequest* request,
     v1::ListSessionsResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Finish(reactor, response, table_.List(*request));
-  return reactor;
+  return Answer(context, *request, response,
+                [&](auto done) { done(table_.List(*request)); });
 }
 
 grpc::ServerWriteReactor<v1::WatchSessionsResponse>*
@@ -61,44 +68,42 @@ SessionService::WatchSessions(grpc::CallbackServerContext*,
 grpc::ServerUnaryReactor* SessionService::StartSession(
     grpc::CallbackServerContext* context,
     const v1::StartSessionRequest* request, v1::Session* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  manager_.Start(*request, Finisher(reactor, response));
-  return reactor;
+  return Answer(context, *request, response,
+                [&](auto done) { manager_.Start(*request, std::move(done)); });
 }
 
 grpc::ServerUnaryReactor* SessionService::CancelSession(
     grpc::CallbackServerContext* context,
     const v1::CancelSessionRequest* request, v1::Session* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  manager_.Cancel(*request, Finisher(reactor, response));
-  return reactor;
+  return Answer(context, *request, response,
+                [&](auto done) { manager_.Cancel(*request, std::move(done)); });
 }
 
 grpc::ServerUnaryReactor* SessionService::DeleteSession(
     grpc::CallbackServerContext* context,
-    const v1::DeleteSessionRequest* request, google::protobuf::Empty*) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  manager_.Delete(*request, [reactor](const absl::Status& status) {
-    reactor->Finish(ToGrpc(status));
+    const v1::DeleteSessionRequest* request,
+    google::protobuf::Empty* response) {
+  return Answer(context, *request, response, [&](auto done) {
+    manager_.Delete(*request, [done](const absl::Status& status) {
+      if (!status.ok()) return done(status);
+      done(google::protobuf::Empty());
+    });
   });
-  return reactor;
 }
 
 grpc::ServerUnaryReactor* SessionService::ListRecipients(
     grpc::CallbackServerContext* context,
     const v1::ListRecipientsRequest* request,
     v1::ListRecipientsResponse* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  Finish(reactor, response, table_.ListRecipients(*request));
-  return reactor;
+  return Answer(context, *request, response,
+                [&](auto done) { done(table_.ListRecipients(*request)); });
 }
 
 grpc::ServerUnaryReactor* SessionService::DropRecipient(
     grpc::CallbackServerContext* context,
     const v1::DropRecipientRequest* request, v1::Recipient* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  manager_.Drop(*request, Finisher(reactor, response));
-  return reactor;
+  return Answer(context, *request, response,
+                [&](auto done) { manager_.Drop(*request, std::move(done)); });
 }
 
 grpc::ServerReadReactor<v1::UploadContentRequest>*

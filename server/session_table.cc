@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/names.h"
 #include "server/page.h"
 
 namespace tcptool::server {
 namespace {
-
-constexpr absl::string_view kRecipients = "/recipients/";
 
 absl::Status NoSession(absl::string_view name) {
   return absl::NotFoundError(absl::StrCat("there is no session \"", name,
@@ -33,21 +31,6 @@ bool IsOneOf(const States& states, State state) {
 }
 
 }  // namespace
-
-std::optional<uint64_t> RecipientNumber(absl::string_view name) {
-  const size_t at = name.rfind(kRecipients);
-  uint64_t number = 0;
-  if (at == absl::string_view::npos ||
-      !absl::SimpleAtoi(name.substr(at + kRecipients.size()), &number)) {
-    return std::nullopt;
-  }
-  return number;
-}
-
-std::string SessionOf(absl::string_view recipient_name) {
-  return std::string(
-      recipient_name.substr(0, recipient_name.rfind(kRecipients)));
-}
 
 // Revisions begin at the time of the start, so that one from before a restart
 // is known to be too old.

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +15,6 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "tcptool/v1/session_service.pb.h"
@@ -120,12 +118,6 @@ class SessionTable {
   // Deletions up to this revision are forgotten.
   int64_t oldest_revision_ ABSL_GUARDED_BY(mutex_);
 };
-
-// The number in "sessions/{session}/recipients/{number}"; none if it has no
-// such form.
-std::optional<uint64_t> RecipientNumber(absl::string_view name);
-// The "sessions/{session}" of a recipient's name.
-std::string SessionOf(absl::string_view recipient_name);
 
 }  // namespace tcptool::server
 

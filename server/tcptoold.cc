@@ -3,6 +3,7 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -31,6 +32,9 @@ namespace {
 
 constexpr size_t kMaxWatchers = 1000;
 constexpr int kMaxMessageBytes = 4 << 20;
+// An upload's message in one frame of HTTP/2; its default, 16 KiB, costs 6 % of
+// an upload's speed.
+constexpr int kMaxFrameBytes = 1 << 20;
 
 // What is left of the 5 s that a stop may take, for calls that do not end.
 constexpr auto kShutdownGrace = std::chrono::seconds(2);
@@ -42,6 +46,14 @@ void RaiseDescriptorLimit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// An upload allocates and frees a message of 1 MiB after the other. By default
+// malloc gives each back to the kernel, and the page faults of the next take
+// longer than all the rest; so it keeps some.
+void KeepFreedMemory() {
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
 // SIGTERM and SIGINT are waited for, not handled. Before any thread starts, so
@@ -121,6 +133,7 @@ int Serve(const Options& options, const sigset_t& stop_signals) {
   // A second service on the same port is an error, not a partner.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.SetMaxReceiveMessageSize(kMaxMessageBytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kMaxFrameBytes);
   builder.RegisterService(&session_service);
   builder.RegisterService(&node_service);
   const std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
@@ -158,6 +171,7 @@ int Main(int argc, char** argv) {
   if (const int* status = std::get_if<int>(&options)) return *status;
   const sigset_t stop_signals = BlockStopSignals();
   RaiseDescriptorLimit();
+  KeepFreedMemory();
   spdlog::set_default_logger(spdlog::stderr_logger_mt("tcptoold"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   spdlog::set_level(std::get<Options>(options).log_level);

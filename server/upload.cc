@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/translate.h"
+#include "server/invalid_field.h"
 
 namespace tcptool::server {
 namespace {

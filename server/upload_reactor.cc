@@ -4,7 +4,8 @@
 #include <utility>
 
 #include "server/grpc_status.h"
-#include "server/translate.h"
+#include "server/invalid_field.h"
+#include "server/requests.h"
 
 namespace tcptool::server {
 
@@ -46,6 +47,10 @@ void UploadReactor::OnDone() {
 }
 
 void UploadReactor::Open() {
+  if (absl::Status status = CheckSessionName("name", request_.name());
+      !status.ok()) {
+    return End(status);
+  }
   manager_.OpenUpload(request_.name(),
                       [self = shared_from_this()](
                           absl::StatusOr<std::unique_ptr<Upload>> upload) {

@@ -2,15 +2,13 @@
 
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "server/grpc_status.h"
-#include "server/translate.h"
+#include "server/requests.h"
 
 namespace tcptool::server {
 namespace {
 
 constexpr size_t kBatch = 64;
-constexpr int kMaxNames = 1000;
 constexpr auto kBookmarkInterval = std::chrono::seconds(1);
 
 }  // namespace
@@ -19,7 +17,8 @@ WatchReactor* WatchReactor::Start(const SessionTable& table, WatchHub& hub,
                                   const v1::WatchSessionsRequest& request) {
   auto watcher = std::make_shared<WatchReactor>(table, hub);
   watcher->self_ = watcher;
-  absl::Status status = watcher->Open(request);
+  absl::Status status = CheckRequest(request);
+  if (status.ok()) status = watcher->Open(request);
   if (status.ok()) status = hub.Add(watcher);
   absl::MutexLock lock(&watcher->mutex_);
   if (!status.ok()) {
@@ -31,10 +30,6 @@ WatchReactor* WatchReactor::Start(const SessionTable& table, WatchHub& hub,
 }
 
 absl::Status WatchReactor::Open(const v1::WatchSessionsRequest& request) {
-  if (request.names_size() > kMaxNames) {
-    return InvalidField("names",
-                        absl::StrCat("there are more than ", kMaxNames));
-  }
   absl::MutexLock lock(&mutex_);
   auto cursor = table_.Begin(request.resume_revision());
   if (!cursor.ok()) return cursor.status();

@@ -1,0 +1,29 @@
+// The names of sessions and of their recipients (AIP-122).
+#ifndef TCPTOOL_SERVER_NAMES_H_
+#define TCPTOOL_SERVER_NAMES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace tcptool::server {
+
+// Whether `id` may be the last part of a session's name: 1 to 63 characters of
+// a-z, 0-9 and '-', the first a letter, the last no '-'.
+bool IsSessionId(absl::string_view id);
+
+// Whether it is "sessions/{session}".
+bool IsSessionName(absl::string_view name);
+
+// The number in "sessions/{session}/recipients/{number}"; none if it has no
+// such form. No two names of one recipient are taken.
+std::optional<uint64_t> RecipientNumber(absl::string_view name);
+
+// The "sessions/{session}" of a recipient's name.
+std::string SessionOf(absl::string_view recipient_name);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_NAMES_H_
