@@ -41,6 +41,10 @@ std::optional<Level> ParseLevel(std::string_view text) {
   }
 }
 
+Diagnostics::~Diagnostics() {
+  if (progress_shown_) Write("\n");
+}
+
 void Diagnostics::Say(Level level, std::string_view text) {
   if (!Wants(level)) return;
   Write(absl::StrCat(progress_shown_.exchange(false) ? "\n" : "",

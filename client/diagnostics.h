@@ -26,6 +26,9 @@ std::optional<Level> ParseLevel(std::string_view text);
 // Writes to standard error. Any thread may call any method.
 class Diagnostics {
  public:
+  // Ends a line of progress that is on the screen.
+  ~Diagnostics();
+
   void set_level(Level level) { level_ = level; }
   bool Wants(Level level) const { return level <= level_; }
 

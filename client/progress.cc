@@ -28,33 +28,45 @@ std::string Remaining(const dataplane::SessionStatus& session, double rate) {
       absl::FormatDuration(absl::Seconds(static_cast<int64_t>(left))));
 }
 
+std::string AmountAndRate(uint64_t bytes, absl::Duration time) {
+  const double seconds = absl::ToDoubleSeconds(time);
+  return absl::StrFormat("%d bytes, %.1f MB/s", bytes,
+                         seconds > 0 ? bytes / seconds / 1e6 : 0.0);
+}
+
 }  // namespace
 
 Progress::Progress(Diagnostics& diagnostics)
     : diagnostics_(diagnostics),
-      interval_(isatty(STDERR_FILENO) ? absl::ZeroDuration()
+      interval_(isatty(STDERR_FILENO) ? absl::Milliseconds(250)
                                       : absl::Seconds(5)) {}
 
 void Progress::Show(const dataplane::SessionStatus& session) {
-  if (!diagnostics_.Wants(Level::kProgress) ||
-      session.start_time == absl::InfinitePast()) {
+  const absl::Time now = absl::Now();
+  if (session.start_time == absl::InfinitePast() ||
+      (!IsDue(now) && !dataplane::IsFinal(session.state))) {
     return;
   }
-  const absl::Time now = absl::Now();
-  if (now < next_ && !dataplane::IsFinal(session.state)) return;
   next_ = now + interval_;
-  const double seconds = absl::ToDoubleSeconds(now - session.start_time);
-  const double rate =
-      seconds > 0 ? static_cast<double>(session.bytes_acked) / seconds : 0;
+  const absl::Duration time = now - session.start_time;
+  const double seconds = absl::ToDoubleSeconds(time);
   std::string states;
   for (size_t i = 0; i < dataplane::kRecipientStates; ++i) {
     if (session.counts[i] == 0) continue;
     absl::StrAppend(&states, ", ", session.counts[i], " ",
                     dataplane::Name(static_cast<RecipientState>(i)).data());
   }
-  diagnostics_.SayProgress(absl::StrFormat("%d bytes, %.1f MB/s%s%s",
-                                           session.bytes_acked, rate / 1e6,
-                                           Remaining(session, rate), states));
+  diagnostics_.SayProgress(absl::StrCat(
+      AmountAndRate(session.bytes_acked, time),
+      Remaining(session, seconds > 0 ? session.bytes_acked / seconds : 0),
+      states));
+}
+
+void Progress::Show(uint64_t received_bytes) {
+  const absl::Time now = absl::Now();
+  if (!IsDue(now)) return;
+  next_ = now + interval_;
+  diagnostics_.SayProgress(AmountAndRate(received_bytes, now - start_));
 }
 
 }  // namespace tcptool::client

@@ -1,7 +1,10 @@
-// The sender's line of progress.
+// The line of progress of a sender or a recipient.
 #ifndef TCPTOOL_CLIENT_PROGRESS_H_
 #define TCPTOOL_CLIENT_PROGRESS_H_
 
+#include <cstdint>
+
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/diagnostics.h"
 #include "dataplane/state.h"
@@ -13,12 +16,21 @@ class Progress {
  public:
   explicit Progress(Diagnostics& diagnostics);
 
-  // Shows where the session stands: on a terminal each time, elsewhere every 5
-  // s. Nothing while it waits, or if progress is not wanted.
+  // Show where the transfer stands, on a terminal four times a second,
+  // elsewhere every 5 s, if progress is wanted.
+
+  // A sender's, and how it ended; nothing while the session waits.
   void Show(const dataplane::SessionStatus& session);
+  // A recipient's, which has so many bytes.
+  void Show(uint64_t received_bytes);
 
  private:
+  bool IsDue(absl::Time now) const {
+    return diagnostics_.Wants(Level::kProgress) && now >= next_;
+  }
+
   Diagnostics& diagnostics_;
+  const absl::Time start_ = absl::Now();
   const absl::Duration interval_;
   absl::Time next_ = absl::InfinitePast();
 };

@@ -75,13 +75,7 @@ constexpr option kLongOptions[] = {
     {nullptr, 0, nullptr, 0},
 };
 
-uint32_t MaxClients() {
-  uint32_t max = 0;
-  const char* text = std::getenv("TCPTOOL_MAX_CLIENTS");
-  return text != nullptr && absl::SimpleAtoi(text, &max) && max > 0
-             ? max
-             : kDefaultMaxClients;
-}
+constexpr char kMaxClientsVariable[] = "TCPTOOL_MAX_CLIENTS";
 
 bool IsNumber(absl::string_view text) {
   return !text.empty() &&
@@ -91,8 +85,18 @@ bool IsNumber(absl::string_view text) {
 // Takes the options one by one. The first error ends it.
 class Parser {
  public:
-  explicit Parser(Diagnostics& diagnostics)
-      : diagnostics_(diagnostics), max_clients_(MaxClients()) {}
+  explicit Parser(Diagnostics& diagnostics) : diagnostics_(diagnostics) {}
+
+  bool TakeEnvironment() {
+    const char* text = std::getenv(kMaxClientsVariable);
+    if (text == nullptr) return true;
+    if (IsNumber(text) && absl::SimpleAtoi(text, &max_clients_) &&
+        max_clients_ > 0) {
+      return true;
+    }
+    return Error(absl::StrCat("Illegal value of ", kMaxClientsVariable, ": '",
+                              text, "'! Give a number from 1."));
+  }
 
   bool Take(int option, const std::string& value) {
     switch (option) {
@@ -247,7 +251,7 @@ class Parser {
   }
 
   Diagnostics& diagnostics_;
-  const uint32_t max_clients_;
+  uint32_t max_clients_ = kDefaultMaxClients;
   bool is_sender_ = false;
   bool is_recipient_ = false;
   SenderOptions sender_;
@@ -308,9 +312,7 @@ std::variant<SenderOptions, RecipientOptions, int> ParseTcptoolOptions(
   }
   for (int i = optind; i < argc; ++i) arguments.push_back({1, argv[i]});
 
-  Parser parser(diagnostics);
   for (const auto& [kind, value] : arguments) {
-    bool taken = true;
     if (kind == kHelpOption) {
       std::cout << kHelp;
       return 0;
@@ -319,6 +321,11 @@ std::variant<SenderOptions, RecipientOptions, int> ParseTcptoolOptions(
       std::cout << "tcptool " << kVersion << "\n";
       return 0;
     }
+  }
+  Parser parser(diagnostics);
+  if (!parser.TakeEnvironment()) return 1;
+  for (const auto& [kind, value] : arguments) {
+    bool taken = true;
     if (kind == 1) {
       taken = parser.TakeFile(value);
     } else if (kind == '?') {

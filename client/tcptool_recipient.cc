@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -19,8 +20,8 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "client/progress.h"
 #include "client/sha256.h"
 #include "dataplane/socket_api.h"
 #include "dataplane/unique_fd.h"
@@ -62,10 +63,18 @@ void ExitOnSignal(const RecipientOptions& options, Diagnostics& diagnostics) {
   }).detach();
 }
 
+// How long connect(2) may take, where the kernel's two minutes are not meant
+// (socket(7), SO_SNDTIMEO). The one byte that is sent later never waits.
+void SetConnectTimeout(const UniqueFd& socket, absl::Duration timeout) {
+  const timeval limit =
+      absl::ToTimeval(std::max(timeout, absl::Milliseconds(1)));
+  setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
 // The connected socket; not valid after an error, which has been said unless
 // `quiet`.
-UniqueFd Connect(const RecipientOptions& options, Diagnostics& diagnostics,
-                 bool quiet) {
+UniqueFd Connect(const RecipientOptions& options, absl::Duration timeout,
+                 Diagnostics& diagnostics, bool quiet) {
   const auto fail = [&](std::string_view text) {
     if (!quiet) diagnostics.Say(Level::kError, text);
     return UniqueFd();
@@ -82,6 +91,7 @@ UniqueFd Connect(const RecipientOptions& options, Diagnostics& diagnostics,
     UniqueFd socket(::socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!socket.valid()) continue;
     has_socket = true;
+    if (timeout != absl::InfiniteDuration()) SetConnectTimeout(socket, timeout);
     int result;
     do {
       result = connect(socket.get(), one->ai_addr, one->ai_addrlen);
@@ -94,10 +104,15 @@ UniqueFd Connect(const RecipientOptions& options, Diagnostics& diagnostics,
 
 UniqueFd ConnectWithin(const RecipientOptions& options,
                        Diagnostics& diagnostics) {
+  if (options.wait == absl::ZeroDuration()) {
+    return Connect(options, absl::InfiniteDuration(), diagnostics, false);
+  }
   const absl::Time deadline = absl::Now() + options.wait;
   for (;;) {
-    const bool last = absl::Now() + kRetryInterval > deadline;
-    UniqueFd socket = Connect(options, diagnostics, !last);
+    const absl::Duration left = deadline - absl::Now();
+    const bool last = left < kRetryInterval;
+    UniqueFd socket =
+        Connect(options, std::max(left, kRetryInterval), diagnostics, !last);
     if (socket.valid() || last) return socket;
     absl::SleepFor(kRetryInterval);
   }
@@ -112,6 +127,14 @@ bool WriteAll(int file, const std::byte* data, size_t size) {
     size -= written;
   }
   return true;
+}
+
+void SayWriteProblem(int error, Diagnostics& diagnostics) {
+  diagnostics.Say(Level::kError, "Problem while writing to output file!");
+  diagnostics.Say(
+      Level::kError,
+      absl::StrCat(std::strerror(error), " after ", received_bytes.load(),
+                   " bytes; the output is not complete."));
 }
 
 // A host that vanishes is noticed, in a minute, also while nothing is sent.
@@ -142,10 +165,7 @@ bool WaitForData(int socket, absl::Duration timeout) {
 bool Copy(int socket, int file, const RecipientOptions& options,
           Diagnostics& diagnostics, Sha256* digest) {
   const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kBufferSize);
-  const absl::Time start = absl::Now();
-  absl::Time next_progress = start;
-  const absl::Duration interval =
-      isatty(STDERR_FILENO) ? absl::Milliseconds(250) : absl::Seconds(5);
+  Progress progress(diagnostics);
   for (;;) {
     if (!WaitForData(socket, options.stall_timeout)) {
       diagnostics.Say(
@@ -166,35 +186,25 @@ bool Copy(int socket, int file, const RecipientOptions& options,
       return false;
     }
     if (!WriteAll(file, buffer.get(), got)) {
-      diagnostics.Say(Level::kError, "Problem while writing to output file!");
+      SayWriteProblem(errno, diagnostics);
       return false;
     }
     if (digest != nullptr) {
       digest->Update({buffer.get(), static_cast<size_t>(got)});
     }
     received_bytes += got;
-    if (diagnostics.Wants(Level::kProgress) && absl::Now() >= next_progress) {
-      next_progress = absl::Now() + interval;
-      const double seconds = absl::ToDoubleSeconds(absl::Now() - start);
-      diagnostics.SayProgress(absl::StrFormat(
-          "%d bytes received, %.1f MB/s", received_bytes.load(),
-          seconds > 0 ? received_bytes.load() / seconds / 1e6 : 0.0));
-    }
+    progress.Show(received_bytes);
   }
 }
 
 // Nothing is lost in the caches of the program; with --sync, nor of the system.
 bool FinishOutput(UniqueFd file, bool sync, Diagnostics& diagnostics) {
-  bool good = true;
-  if (sync && fsync(file.get()) != 0) {
-    good = errno == EINVAL || errno == EROFS;  // A pipe has no disk.
-  }
-  // Network file systems report a full disk here (close(2)).
-  good = close(file.release()) == 0 && good;
-  if (!good) {
-    diagnostics.Say(Level::kError, "Problem while writing to output file!");
-  }
-  return good;
+  // A pipe has no disk: EINVAL (fsync(2)).
+  const bool synced = !sync || fsync(file.get()) == 0 || errno == EINVAL;
+  // Network file systems report a full disk when they close (close(2)).
+  if (synced && close(file.release()) == 0) return true;
+  SayWriteProblem(errno, diagnostics);
+  return false;
 }
 
 }  // namespace

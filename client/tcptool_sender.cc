@@ -138,11 +138,14 @@ struct Input {
   std::shared_ptr<dataplane::StreamSource> stream;
 };
 
+// Not to wait for a FIFO's writer: recipients may come before it.
+constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+
 absl::StatusOr<Input> OpenInput(const std::string& name) {
   Input input;
   dataplane::UniqueFd opened(name.empty()
                                  ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                                 : open(name.c_str(), O_RDONLY | O_CLOEXEC));
+                                 : open(name.c_str(), kOpenFlags));
   struct stat status;
   if (!opened.valid() || fstat(opened.get(), &status) != 0) {
     return absl::ErrnoToStatus(errno, "open");

@@ -1,5 +1,7 @@
 #include "dataplane/engine.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <asio/post.hpp>
 #include <csignal>
@@ -8,10 +10,23 @@
 #include <utility>
 
 namespace tcptool::dataplane {
+namespace {
+
+// Connections are descriptors: takes as many as the system gives without asking
+// for a privilege.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
 
 Engine::Engine(const EngineOptions& options)
     : options_(options), disk_(options.disk_threads) {
   std::signal(SIGPIPE, SIG_IGN);
+  RaiseDescriptorLimit();
   const size_t lanes = options.lanes > 0
                            ? options.lanes
                            : std::max(1u, std::thread::hardware_concurrency());

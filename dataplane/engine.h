@@ -25,8 +25,8 @@ struct EngineOptions {
   SocketApi* sockets = &SocketApi::Real();
 };
 
-// Any thread may call any method. Ignores SIGPIPE in the process: sendfile(2)
-// raises it.
+// Any thread may call any method. In the process it ignores SIGPIPE, which
+// sendfile(2) raises, and raises the soft limit of descriptors to the hard one.
 class Engine {
  public:
   explicit Engine(const EngineOptions& options);

@@ -55,7 +55,8 @@ def configure(programs, protos):
     global stubs
     # Absolute, as a test may start a program in another directory.
     _programs.update({name: os.path.abspath(path) for name, path in programs.items()})
-    stubs = Stubs(protos)
+    if protos:
+        stubs = Stubs(protos)
 
 
 def program(name):
