@@ -40,6 +40,7 @@ def every_sender(path, root):
                 senders.floor(path, "sendfile", "--no-cork"),
                 senders.floor(path, "copy"),
                 senders.floor(path, "copy", "--no-cork"),
+                senders.model_2008(path),
             )
         ]
 

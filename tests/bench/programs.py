@@ -24,7 +24,7 @@ TCPTOOLCTL = program("client/tcptoolctl")
 TCPTOOLD = program("server/tcptoold")
 RECIPIENTS = program("tests/bench/recipients")
 FLOOR = program("tests/bench/floor")
-MODEL_2008 = program("tests/interop/model_2008")
+MODEL_2008 = program("tests/interop/model_sender")
 CONTROL_LOAD = program("tests/bench/control_load")
 
 

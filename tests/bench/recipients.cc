@@ -27,6 +27,7 @@
 #include <thread>
 #include <vector>
 
+#include "dataplane/socket_api.h"
 #include "dataplane/unique_fd.h"
 
 namespace {
@@ -44,10 +45,14 @@ struct Options {
   std::string connect;
   std::string listen;
   size_t count = 1;
-  // "tcptool": one byte, of which the last recipient's starts. "http": a
-  // request for `path`. "nothing": the sender begins by itself.
+  // "tcptool": one byte, of which the last recipient's starts. "wait": the
+  // same, but none starts. "http": a request for `path`. "nothing": the sender
+  // begins by itself.
   std::string protocol = "tcptool";
   std::string path;
+  // "good", or how a bad one does: "slow" reads 1 MB/s, "idle" reads nothing,
+  // "reset" resets once something has come.
+  std::string behaviour = "good";
   int sample_ms = 0;
 };
 
@@ -133,7 +138,8 @@ std::vector<Recipient> Open(const Options& options) {
   const Clock::time_point deadline = Clock::now() + kConnectTimeout;
   for (Recipient& recipient : recipients) {
     recipient.socket = Connect(address, deadline);
-    if (options.protocol == "tcptool" && &recipient != &recipients.back()) {
+    if (options.protocol == "wait" ||
+        (options.protocol == "tcptool" && &recipient != &recipients.back())) {
       SendAll(recipient, "\0"sv);
     }
   }
@@ -198,6 +204,23 @@ std::vector<Sample> ReadAll(const Options& options,
   return samples;
 }
 
+// Goes on until it is killed, or the sender has had enough.
+void Misbehave(const std::string& behaviour, Recipient& recipient) {
+  constexpr size_t kSlowRead = 10'000;
+  constexpr auto kSlowPause = std::chrono::milliseconds(10);
+  const int socket = recipient.socket.get();
+  if (behaviour == "idle") {
+    pause();
+  } else if (behaviour == "slow") {
+    while (recv(socket, nullptr, kSlowRead, MSG_TRUNC) > 0) {
+      std::this_thread::sleep_for(kSlowPause);
+    }
+  } else {
+    recv(socket, nullptr, 1, MSG_TRUNC);
+    tcptool::dataplane::ResetAndClose(recipient.socket.release());
+  }
+}
+
 void Print(double start, const std::vector<Recipient>& recipients,
            const std::vector<Sample>& samples) {
   std::cout.precision(12);
@@ -228,6 +251,10 @@ int Run(const Options& options) {
   if (!std::getline(std::cin, line)) return 1;  // The bench has given up.
   const double start = Now();
   Start(options, recipients);
+  if (options.behaviour != "good") {
+    Misbehave(options.behaviour, recipients.front());
+    return 0;
+  }
   const std::vector<Sample> samples = ReadAll(options, recipients);
   Print(start, recipients, samples);
   return 0;
@@ -242,8 +269,10 @@ int main(int argc, char** argv) {
   app.add_option("--listen", options.listen)->excludes(connect);
   app.add_option("--count", options.count)->check(CLI::PositiveNumber);
   app.add_option("--speak", options.protocol)
-      ->check(CLI::IsMember({"tcptool", "http", "nothing"}));
+      ->check(CLI::IsMember({"tcptool", "wait", "http", "nothing"}));
   app.add_option("--path", options.path, "What to ask for by HTTP");
+  app.add_option("--behave", options.behaviour)
+      ->check(CLI::IsMember({"good", "slow", "idle", "reset"}));
   app.add_option("--sample-ms", options.sample_ms,
                  "Say how many bytes there were, so often");
   CLI11_PARSE(app, argc, argv);

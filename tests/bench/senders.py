@@ -78,7 +78,7 @@ def model_2008(path):
     return ProgramSender(
         MODEL_NAME,
         path,
-        lambda port, count, file: [MODEL_2008, "-s", str(port), "-c", "unlimited", file],
+        lambda port, count, file: [MODEL_2008, str(port), "0", file],
     )
 
 

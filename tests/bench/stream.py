@@ -1,0 +1,113 @@
+"""A pipe's content to 1, 8 and 64 recipients: tcptool, mbuffer, tee into nc."""
+
+import os
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager
+
+from compare import Transfer, compare
+from paths import all_paths
+from programs import OneShot, Recipients, TCPTOOL, free_port
+
+# Recipients, and the content in MiB.
+SIZES = {1: 512, 8: 256, 64: 32}
+
+
+def run(report, inputs, args):
+    report.say("## A pipe's content to many recipients, which discard it")
+    report.say()
+    with all_paths() as paths:
+        for path in paths:
+            for count, size in SIZES.items():
+                content = inputs.file(size // args.divisor)
+                results = compare(
+                    report,
+                    f"stream/{path.name}/{count}",
+                    f"{path.name}, {count} recipient{'s' if count > 1 else ''}",
+                    {
+                        name: lambda start=start: transfer(path, content, count, start)
+                        for name, start in SENDERS.items()
+                    },
+                    args,
+                )
+                if count == 8 and not args.only:
+                    report.bar(
+                        f"stream, {path.name}, 8 recipients: rate / mbuffer's",
+                        results["tcptool"].rate / results["mbuffer"].rate,
+                        least=1.3,
+                    )
+
+
+@contextmanager
+def producer(content):
+    """A process that writes the content to a pipe once it is told to."""
+    process = subprocess.Popen(
+        ["sh", "-c", 'read -r _ && exec cat "$0"', content],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def transfer(path, content, count, start_sender):
+    size = os.path.getsize(content)
+    port = free_port()
+    with ExitStack() as stack:
+        source = stack.enter_context(producer(content))
+        sends_itself = start_sender is not tcptool
+        if sends_itself:
+            recipients = stack.enter_context(
+                Recipients(path, count, port=port, listen=True, speak="nothing")
+            )
+        processes = start_sender(path, port, count, source.stdout)
+        for process in processes:
+            stack.callback(process.kill)
+        if not sends_itself:
+            recipients = stack.enter_context(Recipients(path, count, port=port))
+        source.stdout.close()
+        recipients.wait_connected()
+        recipients.go()
+        begin = time.monotonic()
+        source.stdin.write(b"go\n")
+        source.stdin.flush()
+        seen = recipients.result(size)
+        for process in processes:
+            process.wait()
+    end = max(recipient["end"] for recipient in seen["recipients"])
+    return Transfer(size * count / 1e9, end - begin, sum(process.cpu for process in processes))
+
+
+def tcptool(path, port, count, pipe):
+    argv = [TCPTOOL, "-d", "error", "-s", str(port), "-c", "unlimited"]
+    return [OneShot([*path.sender_prefix, *argv], stdin=pipe)]
+
+
+def mbuffer(path, port, count, pipe):
+    outputs = ["-O", f"{path.recipient_address}:{port}"] * count
+    argv = ["mbuffer", "-q", "-s", "1M", "-m", "64M", *outputs]
+    return [OneShot([*path.sender_prefix, *argv], stdin=pipe)]
+
+
+def tee(path, port, count, pipe):
+    """What a shell makes of `tee >(nc ...) >(nc ...)`, with the processes known."""
+    processes, ends = [], []
+    for _ in range(count):
+        read_end, write_end = os.pipe()
+        argv = ["nc.openbsd", "-N", path.recipient_address, str(port)]
+        processes.append(
+            OneShot([*path.sender_prefix, *argv], stdin=read_end, stdout=subprocess.DEVNULL)
+        )
+        os.close(read_end)
+        ends.append(write_end)
+    argv = ["tee", *(f"/dev/fd/{end}" for end in ends[1:])]
+    processes.append(OneShot(argv, stdin=pipe, stdout=ends[0], pass_fds=ends[1:]))
+    for end in ends:
+        os.close(end)
+    return processes
+
+
+SENDERS = {"tcptool": tcptool, "mbuffer": mbuffer, "tee, nc": tee}
