@@ -21,13 +21,12 @@ bool ToPort(absl::string_view text, uint16_t& port) {
 }
 
 // Sets both ends from "LOW-HIGH". The error, or an empty string.
-std::string ParsePortRange(const std::string& text, Options& options) {
+std::string ParsePortRange(const std::string& text, DataOptions& options) {
   const std::pair<absl::string_view, absl::string_view> ends =
       absl::StrSplit(text, absl::MaxSplits('-', 1));
-  if (!ToPort(ends.first, options.first_data_port) ||
-      !ToPort(ends.second, options.last_data_port) ||
-      options.first_data_port == 0 ||
-      options.first_data_port > options.last_data_port) {
+  if (!ToPort(ends.first, options.first_port) ||
+      !ToPort(ends.second, options.last_port) || options.first_port == 0 ||
+      options.first_port > options.last_port) {
     return absl::StrCat("\"", text,
                         "\" is no range of ports; write it as 9876-9975");
   }
@@ -63,39 +62,35 @@ bool IsLoopback(const std::string& control_address) {
   return host == "localhost" || (!error && address.is_loopback());
 }
 
-}  // namespace
-
-std::variant<Options, int> ParseOptions(int argc, char** argv) {
-  Options options;
-  std::string data_ports = "9876-9975";
-  CLI::App app(
-      "Serves content to many machines over plain TCP, and tells over gRPC\n"
-      "which of them have it.",
-      "tcptoold");
-  app.set_version_flag("--version",
-                       std::string("tcptoold ") + std::string(kVersion));
-  app.add_option("--control-address", options.control_address,
+void AddControl(CLI::App& app, ControlOptions& options) {
+  app.add_option("--control-address", options.address,
                  "Where the gRPC control API listens; port 0 picks a free one")
       ->capture_default_str()
       ->type_name("HOST:PORT")
       ->check(CheckControlAddress);
   app.add_flag(
-      "--insecure-control", options.insecure_control,
+      "--insecure-control", options.insecure,
       "Allow a control address beyond loopback, in clear text and for\n"
       "everybody");
-  app.add_option("--data-address", options.data_address,
+}
+
+void AddData(CLI::App& app, DataOptions& options) {
+  app.add_option("--data-address", options.address,
                  "The address that sessions listen on unless they ask for "
                  "another")
       ->capture_default_str()
       ->type_name("IP")
       ->check(CheckDataAddress);
-  app.add_option("--data-ports", data_ports,
-                 "The ports that sessions listen on, one each")
-      ->capture_default_str()
-      ->type_name("LOW-HIGH")
-      ->check([&options](const std::string& text) {
-        return ParsePortRange(text, options);
-      });
+  app.add_option_function<std::string>(
+         "--data-ports",
+         [&options](const std::string& text) {
+           const std::string error = ParsePortRange(text, options);
+           if (!error.empty())
+             throw CLI::ValidationError("--data-ports", error);
+         },
+         "The ports that sessions listen on, one each")
+      ->default_str(absl::StrCat(options.first_port, "-", options.last_port))
+      ->type_name("LOW-HIGH");
   app.add_option(
          "--root", options.roots,
          "A directory to serve files from, and its name in the API; may "
@@ -106,28 +101,55 @@ std::variant<Options, int> ParseOptions(int argc, char** argv) {
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(0, 1024));
-  app.add_option("--ready-file", options.ready_file,
-                 "Once serving, write the actual addresses there, as JSON")
-      ->type_name("PATH");
+}
+
+void AddLog(CLI::App& app, LogOptions& options) {
   const std::map<std::string, spdlog::level::level_enum> levels = {
       {"debug", spdlog::level::debug},
       {"info", spdlog::level::info},
       {"warning", spdlog::level::warn},
       {"error", spdlog::level::err}};
-  app.add_option("--log-level", options.log_level,
-                 "debug, info, warning or error")
+  app.add_option("--log-level", options.level, "debug, info, warning or error")
       ->type_name("LEVEL")
       ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
+}
+
+// What no option can check by itself. The error, or an empty string.
+std::string CheckTogether(const Options& options) {
+  if (!IsLoopback(options.control.address) && !options.control.insecure) {
+    return absl::StrCat("--control-address ", options.control.address,
+                        ": anybody who reaches it could read and send every "
+                        "file; choose a loopback address, or say "
+                        "--insecure-control");
+  }
+  return "";
+}
+
+}  // namespace
+
+std::variant<Options, int> ParseOptions(int argc, char** argv) {
+  Options options;
+  CLI::App app(
+      "Serves content to many machines over plain TCP, and tells over gRPC\n"
+      "which of them have it.",
+      "tcptoold");
+  app.set_version_flag("--version",
+                       std::string("tcptoold ") + std::string(kVersion));
+  AddControl(app, options.control);
+  AddData(app, options.data);
+  AddLog(app, options.log);
+  app.add_option("--ready-file", options.ready_file,
+                 "Once serving, write the actual addresses there, as JSON")
+      ->type_name("PATH");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const int status = app.exit(error);
     return status == 0 ? 0 : 2;
   }
-  if (!IsLoopback(options.control_address) && !options.insecure_control) {
-    std::cerr << "tcptoold: --control-address " << options.control_address
-              << ": anybody who reaches it could read and send every file; "
-                 "choose a loopback address, or say --insecure-control\n";
+  const std::string error = CheckTogether(options);
+  if (!error.empty()) {
+    std::cerr << "tcptoold: " << error << "\n";
     return 2;
   }
   return options;

@@ -1,7 +1,9 @@
-// The command line of tcptoold.
+// The command line of tcptoold, by groups: each part of the service has its
+// own.
 #ifndef TCPTOOL_SERVER_OPTIONS_H_
 #define TCPTOOL_SERVER_OPTIONS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -11,16 +13,32 @@
 
 namespace tcptool::server {
 
-struct Options {
-  std::string control_address = "127.0.0.1:9875";
-  bool insecure_control = false;
-  std::string data_address = "0.0.0.0";
-  uint16_t first_data_port = 9876;
-  uint16_t last_data_port = 9975;
+// The control API.
+struct ControlOptions {
+  std::string address = "127.0.0.1:9875";
+  bool insecure = false;  // Beyond loopback in clear text and for everybody.
+  int max_message_bytes = 4 << 20;
+  size_t max_watchers = 1000;
+};
+
+// What is sent, and from where.
+struct DataOptions {
+  std::string address = "0.0.0.0";
+  uint16_t first_port = 9876;
+  uint16_t last_port = 9975;
   std::vector<std::string> roots;  // NAME=DIR
-  size_t lanes = 0;
-  std::string ready_file;
-  spdlog::level::level_enum log_level = spdlog::level::info;
+  size_t lanes = 0;                // 0: one for each core.
+};
+
+struct LogOptions {
+  spdlog::level::level_enum level = spdlog::level::info;
+};
+
+struct Options {
+  ControlOptions control;
+  DataOptions data;
+  LogOptions log;
+  std::string ready_file;  // Empty: none.
 };
 
 // The options, or the exit status after --help, --version or an error, which

@@ -1,0 +1,45 @@
+// The gRPC server of the control API: where it listens, who may call, and what
+// a client may cost.
+#ifndef TCPTOOL_SERVER_CONTROL_SERVER_H_
+#define TCPTOOL_SERVER_CONTROL_SERVER_H_
+
+#include <grpcpp/server.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/options.h"
+
+namespace tcptool::server {
+
+// Serves health checking and reflection too.
+class ControlServer {
+ public:
+  // Listens and serves. The services outlive the server. UNAVAILABLE: it cannot
+  // listen; the message says what to do.
+  static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
+      const ControlOptions& options,
+      const std::vector<grpc::Service*>& services);
+
+  // With the actual port.
+  const std::string& address() const { return address_; }
+
+  // Says to who checks the health that this server is going away.
+  void StopServing();
+  // Ends the calls that are not over after `grace`, and returns when all are.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  ControlServer(std::unique_ptr<grpc::Server> server, std::string address)
+      : server_(std::move(server)), address_(std::move(address)) {}
+
+  const std::unique_ptr<grpc::Server> server_;
+  const std::string address_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_CONTROL_SERVER_H_

@@ -1,0 +1,104 @@
+#include "server/daemon.h"
+
+#include <asio/ip/address.hpp>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "spdlog/spdlog.h"
+#include "version.h"
+
+namespace tcptool::server {
+namespace {
+
+// What is left of the 5 s that a stop may take, for calls that do not end.
+constexpr auto kShutdownGrace = std::chrono::seconds(2);
+
+SessionManager::Options ManagerOptions(const Options& options,
+                                       const dataplane::Engine& engine) {
+  return {
+      .rules = {.data_address = asio::ip::make_address(options.data.address),
+                .first_port = options.data.first_port,
+                .last_port = options.data.last_port,
+                .max_recipients =
+                    static_cast<int32_t>(engine.max_recipients_per_session())}};
+}
+
+// Whole or not at all: whoever waits for the file may read it once it is there.
+absl::Status WriteReadyFile(const std::string& path,
+                            const std::string& control_address) {
+  const std::string part = absl::StrCat(path, ".part");
+  std::ofstream file(part);
+  file << "{\"control_address\": \"" << control_address << "\"}\n";
+  file.close();
+  if (file.good() && std::rename(part.c_str(), path.c_str()) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError(
+      absl::StrCat("cannot write --ready-file ", path));
+}
+
+}  // namespace
+
+Daemon::Daemon(const Options& options)
+    : options_(options),
+      engine_({.lanes = options.data.lanes}),
+      hub_(options.control.max_watchers),
+      manager_options_(ManagerOptions(options, engine_)),
+      manager_(manager_options_, engine_, roots_, table_, hub_) {}
+
+absl::Status Daemon::Start() {
+  for (const std::string& root : options_.data.roots) {
+    if (absl::Status status = roots_.Add(root); !status.ok()) return status;
+  }
+  session_service_.emplace(manager_, table_, hub_);
+  node_service_.emplace(Node(), roots_, manager_);
+  absl::StatusOr<std::unique_ptr<ControlServer>> control = ControlServer::Start(
+      options_.control, {&*session_service_, &*node_service_});
+  if (!control.ok()) return control.status();
+  control_ = *std::move(control);
+  if (!options_.ready_file.empty()) {
+    absl::Status status =
+        WriteReadyFile(options_.ready_file, control_->address());
+    if (!status.ok()) return status;
+  }
+  spdlog::info("serving control={} data={} ports={}-{} lanes={} version={}",
+               control_->address(), options_.data.address,
+               options_.data.first_port, options_.data.last_port,
+               engine_.lanes(), kVersion);
+  return absl::OkStatus();
+}
+
+void Daemon::Stop() {
+  control_->StopServing();
+  manager_.Stop();
+  hub_.StopAll();
+  control_->Stop(kShutdownGrace);
+  spdlog::info("stopped");
+}
+
+v1::Node Daemon::Node() const {
+  v1::Node node;
+  node.set_version(std::string(kVersion));
+  node.mutable_start_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
+  node.set_data_address(options_.data.address);
+  node.mutable_data_ports()->set_first(options_.data.first_port);
+  node.mutable_data_ports()->set_last(options_.data.last_port);
+  node.set_lanes(static_cast<int32_t>(engine_.lanes()));
+  v1::NodeLimits& limits = *node.mutable_limits();
+  limits.set_max_sessions(static_cast<int32_t>(manager_options_.max_sessions));
+  limits.set_max_recipients_per_session(
+      static_cast<int32_t>(engine_.max_recipients_per_session()));
+  limits.set_max_watchers(static_cast<int32_t>(options_.control.max_watchers));
+  limits.set_max_message_bytes(options_.control.max_message_bytes);
+  limits.set_stream_window_bytes(
+      static_cast<int64_t>(manager_options_.stream_window_bytes));
+  limits.set_max_upload_bytes(
+      static_cast<int64_t>(manager_options_.max_upload_bytes));
+  return node;
+}
+
+}  // namespace tcptool::server
