@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -15,17 +16,24 @@ using dataplane::RecipientState;
 
 // Per cent and time left, over all recipients that are in the transfer.
 std::string Remaining(const dataplane::SessionStatus& session, double rate) {
-  const uint64_t recipients = session.count(RecipientState::kTransferring) +
+  const uint64_t recipients = session.count(RecipientState::kReady) +
+                              session.count(RecipientState::kTransferring) +
                               session.count(RecipientState::kConfirming) +
                               session.count(RecipientState::kDelivered);
   const double total =
       static_cast<double>(session.content_length.value_or(0)) * recipients;
   if (total <= 0) return "";
-  const double done = static_cast<double>(session.bytes_acked);
-  const double left = rate > 0 ? (total - done) / rate : 0;
-  return absl::StrFormat(
-      ", %.0f%%, %s left", std::min(100.0, 100 * done / total),
-      absl::FormatDuration(absl::Seconds(static_cast<int64_t>(left))));
+  // What was lost with a recipient that failed counts as done.
+  const double left =
+      std::max(0.0, total - static_cast<double>(session.bytes_acked));
+  std::string text = absl::StrFormat(", %.0f%%", 100 - 100 * left / total);
+  if (rate > 0) {
+    absl::StrAppend(
+        &text, ", ",
+        absl::FormatDuration(absl::Seconds(static_cast<int64_t>(left / rate))),
+        " left");
+  }
+  return text;
 }
 
 std::string AmountAndRate(uint64_t bytes, absl::Duration time) {

@@ -119,7 +119,8 @@ void Fanout::PostTurn() {
 }
 
 void Fanout::RunTurn() {
-  turn_posted_ = false;
+  // turn_posted_ stays true meanwhile: whoever queues for the next turn posts
+  // none, as it may have to wait for the budget.
   const Clock::time_point now = Clock::now();
   size_t budget = budget_.Available(now);
   std::swap(queue_, turn_);
@@ -139,6 +140,7 @@ void Fanout::RunTurn() {
   }
   turn_.clear();
   Release();
+  turn_posted_ = false;
   if (queue_.empty()) return;
   if (!budget_.limited() || budget > 0) return PostTurn();
   turn_posted_ = true;
