@@ -1,0 +1,166 @@
+// Brings one file onto a fleet of machines, and acts on those that do not get it.
+//
+// usage: rollout.mjs --server HOST:PORT --file ROOT/PATH --fleet FLEET.json
+//                    --proto DIRECTORY [--port N] [--max-wait SECONDS] [--rounds N]
+//
+// The same as ../python/rollout.py, which says more. DIRECTORY is this project's
+// proto/. Needs @grpc/grpc-js and @grpc/proto-loader.
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+
+import grpc from '@grpc/grpc-js';
+import protoLoader from '@grpc/proto-loader';
+
+const CALL_TIMEOUT_MS = 30_000;
+const WATCH_PAUSE_MS = 1_000;
+
+const FINAL = new Set([
+  'SESSION_STATE_SUCCEEDED',
+  'SESSION_STATE_PARTIALLY_SUCCEEDED',
+  'SESSION_STATE_FAILED',
+  'SESSION_STATE_CANCELLED',
+  'SESSION_STATE_EXPIRED',
+  'SESSION_STATE_INTERRUPTED',
+]);
+
+// What is safe to try again while the service is away: creating a session is, as it
+// has a request id.
+const SERVICE_CONFIG = JSON.stringify({
+  methodConfig: [
+    {
+      name: [{ service: 'tcptool.v1.SessionService', method: 'CreateSession' }],
+      retryPolicy: {
+        maxAttempts: 5,
+        initialBackoff: '0.1s',
+        maxBackoff: '2s',
+        backoffMultiplier: 2,
+        retryableStatusCodes: ['UNAVAILABLE'],
+      },
+    },
+  ],
+});
+
+const say = (what) => process.stdout.write(JSON.stringify(what) + '\n');
+
+function connect(server, protoDirectory) {
+  const definition = protoLoader.loadSync('tcptool/v1/session_service.proto', {
+    includeDirs: [protoDirectory],
+    keepCase: true,
+    enums: String,
+    longs: String, // Revisions are beyond what a number holds exactly.
+    defaults: true,
+    oneofs: true,
+  });
+  const { SessionService } = grpc.loadPackageDefinition(definition).tcptool.v1;
+  return new SessionService(server, grpc.credentials.createInsecure(), {
+    'grpc.service_config': SERVICE_CONFIG,
+  });
+}
+
+// A session that expects the machines in `missing`.
+function create(service, options, missing, rollout, number) {
+  const slash = options.file.indexOf('/');
+  const spec = {
+    file: { root: options.file.slice(0, slash), path: options.file.slice(slash + 1) },
+    listener: { port: options.port },
+    expected: [...missing].sort().map(([label, address]) => ({ address, label })),
+    // Nobody else gets the file.
+    allow: [...new Set(missing.values())].sort(),
+    start: { ignore_start_byte: true, max_wait: { seconds: options.maxWait } },
+    labels: { rollout, round: String(number) },
+    // After max_wait and a moment nobody has come: the round is over.
+    expire_after: { seconds: options.maxWait + 1 },
+  };
+  return new Promise((resolve, reject) => {
+    service.CreateSession(
+      { session: { spec }, request_id: `${rollout}-${number}` },
+      { deadline: Date.now() + CALL_TIMEOUT_MS },
+      (error, session) => (error ? reject(error) : resolve(session)),
+    );
+  });
+}
+
+// The changes of a session until it is final. Survives the service's restart.
+async function* watch(service, name) {
+  const request = { names: [name], include_recipients: true };
+  let ended = false;
+  for (;;) {
+    const stream = service.WatchSessions(request);
+    try {
+      for await (const message of stream) {
+        if (message.change === 'bookmark') {
+          // All up to here was said; a later watch goes on from here.
+          if (ended) return;
+          request.resume_revision = message.revision;
+          continue;
+        }
+        ended ||= message.change === 'session' && FINAL.has(message.session.state);
+        yield message;
+      }
+    } catch (error) {
+      if (error.code === grpc.status.OUT_OF_RANGE) {
+        delete request.resume_revision; // Too long ago: from a new snapshot.
+      } else if (error.code === grpc.status.UNAVAILABLE) {
+        await sleep(WATCH_PAUSE_MS);
+      } else {
+        throw error;
+      }
+    } finally {
+      stream.cancel();
+    }
+  }
+}
+
+// Who of `missing` has the file after one more session.
+async function runRound(service, options, missing, rollout, number) {
+  const session = await create(service, options, missing, rollout, number);
+  say({ event: 'round', number, session: session.name, address: session.data_endpoint });
+  const delivered = new Set();
+  const told = new Map();
+  for await (const { change, recipient } of watch(service, session.name)) {
+    if (change !== 'recipient') continue;
+    const { label, state, detail } = recipient;
+    if (label && told.get(label) !== state) {
+      told.set(label, state);
+      say({ event: 'machine', machine: label, state, detail });
+    }
+    if (state === 'RECIPIENT_STATE_DELIVERED') delivered.add(label);
+  }
+  return delivered;
+}
+
+const { values } = parseArgs({
+  options: {
+    server: { type: 'string', default: '127.0.0.1:9875' },
+    file: { type: 'string' },
+    fleet: { type: 'string' },
+    proto: { type: 'string' },
+    port: { type: 'string', default: '0' },
+    'max-wait': { type: 'string', default: '60' },
+    rounds: { type: 'string', default: '3' },
+  },
+});
+for (const name of ['file', 'fleet', 'proto']) {
+  if (values[name] === undefined) {
+    process.stderr.write(`rollout.mjs: --${name} is required\n`);
+    process.exit(2);
+  }
+}
+const options = {
+  file: values.file,
+  port: Number(values.port),
+  maxWait: Number(values['max-wait']),
+};
+const missing = new Map(Object.entries(JSON.parse(readFileSync(values.fleet, 'utf8'))));
+const rollout = randomUUID().slice(0, 8);
+const service = connect(values.server, values.proto);
+for (let number = 1; number <= Number(values.rounds) && missing.size > 0; ++number) {
+  for (const machine of await runRound(service, options, missing, rollout, number)) {
+    missing.delete(machine);
+  }
+}
+service.close();
+say({ event: 'end', missing: [...missing.keys()].sort() });
+process.exitCode = missing.size > 0 ? 1 : 0;
