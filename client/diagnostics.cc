@@ -1,5 +1,6 @@
 #include "client/diagnostics.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <string>
@@ -38,6 +39,15 @@ std::optional<Level> ParseLevel(std::string_view text) {
       return Level::kDebug;
     default:
       return std::nullopt;
+  }
+}
+
+Diagnostics::Diagnostics() {
+  if (fcntl(STDERR_FILENO, F_GETFD) >= 0) return;
+  const int nothing = open("/dev/null", O_WRONLY);
+  if (nothing >= 0 && nothing != STDERR_FILENO) {
+    dup2(nothing, STDERR_FILENO);
+    close(nothing);
   }
 }
 

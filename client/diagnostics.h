@@ -26,6 +26,9 @@ std::optional<Level> ParseLevel(std::string_view text);
 // Writes to standard error. Any thread may call any method.
 class Diagnostics {
  public:
+  // Where standard error is closed, what is said is lost: no file that is
+  // opened later takes its place.
+  Diagnostics();
   // Ends a line of progress that is on the screen.
   ~Diagnostics();
 

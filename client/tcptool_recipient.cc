@@ -5,11 +5,12 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <pthread.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <asio/ip/tcp.hpp>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -17,12 +18,15 @@
 #include <cstring>
 #include <memory>
 #include <optional>
+#include <sstream>
+#include <string>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/progress.h"
 #include "client/sha256.h"
+#include "client/termination.h"
 #include "dataplane/socket_api.h"
 #include "dataplane/unique_fd.h"
 
@@ -42,23 +46,26 @@ struct FreeAddresses {
 
 std::atomic<uint64_t> received_bytes{0};
 
+// Set by whoever decides how the program ends: Receive() or a signal.
+std::atomic<bool> decided{false};
+
 // Ends the process on SIGINT or SIGTERM, whatever its main thread waits for.
 // The connection is reset by that: see ResetOnClose().
 void ExitOnSignal(const RecipientOptions& options, Diagnostics& diagnostics) {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  std::thread([signals, name = options.file, &diagnostics] {
+  std::thread([signals = BlockTermination(), name = options.file,
+               &diagnostics] {
     int signal = 0;
     sigwait(&signals, &signal);
+    if (decided.exchange(true)) return;
     diagnostics.Say(
         Level::kError,
-        absl::StrCat("Interrupted: ",
-                     name.empty() ? "the output" : absl::StrCat("'", name, "'"),
-                     " has ", received_bytes.load(),
-                     " bytes and is not complete!"));
+        received_bytes == 0
+            ? "Interrupted before any content came!"
+            : absl::StrCat(
+                  "Interrupted: ",
+                  name.empty() ? "the output" : absl::StrCat("'", name, "'"),
+                  " has ", received_bytes.load(),
+                  " bytes and is not complete!"));
     _exit(1);
   }).detach();
 }
@@ -69,6 +76,21 @@ void SetConnectTimeout(const UniqueFd& socket, absl::Duration timeout) {
   const timeval limit =
       absl::ToTimeval(std::max(timeout, absl::Milliseconds(1)));
   setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+// A connection attempt to a port of this host that nobody listens on can meet
+// itself, if the kernel picks that port for its own end (RFC 9293, 3.5,
+// simultaneous open).
+bool IsConnectedToItself(const UniqueFd& socket) {
+  sockaddr_storage ours = {};
+  sockaddr_storage theirs = {};
+  socklen_t our_size = sizeof ours;
+  socklen_t their_size = sizeof theirs;
+  return getsockname(socket.get(), reinterpret_cast<sockaddr*>(&ours),
+                     &our_size) == 0 &&
+         getpeername(socket.get(), reinterpret_cast<sockaddr*>(&theirs),
+                     &their_size) == 0 &&
+         our_size == their_size && std::memcmp(&ours, &theirs, our_size) == 0;
 }
 
 // The connected socket; not valid after an error, which has been said unless
@@ -96,10 +118,21 @@ UniqueFd Connect(const RecipientOptions& options, absl::Duration timeout,
     do {
       result = connect(socket.get(), one->ai_addr, one->ai_addrlen);
     } while (result != 0 && errno == EINTR);
-    if (result == 0) return socket;
+    if (result == 0 && !IsConnectedToItself(socket)) return socket;
   }
   return fail(has_socket ? "Failed to connect to sender!"
                          : "Failed to create TCP/IP socket!");
+}
+
+// "192.0.2.7:9876", "[2001:db8::7]:9876".
+std::string PeerOf(const UniqueFd& socket) {
+  asio::ip::tcp::endpoint peer;
+  auto size = static_cast<socklen_t>(peer.capacity());
+  if (getpeername(socket.get(), peer.data(), &size) != 0) return "the sender";
+  peer.resize(size);
+  std::ostringstream text;
+  text << peer;
+  return text.str();
 }
 
 UniqueFd ConnectWithin(const RecipientOptions& options,
@@ -122,6 +155,12 @@ bool WriteAll(int file, const std::byte* data, size_t size) {
   while (size > 0) {
     const ssize_t written = write(file, data, size);
     if (written < 0 && errno == EINTR) continue;
+    if (written < 0 && errno == EAGAIN) {
+      // Standard output may be a pipe that its other users do not wait for.
+      pollfd polled = {file, POLLOUT, 0};
+      poll(&polled, 1, -1);
+      continue;
+    }
     if (written < 0) return false;
     data += written;
     size -= written;
@@ -161,6 +200,13 @@ bool WaitForData(int socket, absl::Duration timeout) {
   return ready != 0;
 }
 
+// What a file held is kept until a sender begins to send, and gone then.
+bool Empty(int file) {
+  struct stat status;
+  if (fstat(file, &status) != 0) return false;
+  return !S_ISREG(status.st_mode) || ftruncate(file, 0) == 0;
+}
+
 // From the first byte to the orderly end. False: the error has been said.
 bool Copy(int socket, int file, const RecipientOptions& options,
           Diagnostics& diagnostics, Sha256* digest) {
@@ -175,7 +221,6 @@ bool Copy(int socket, int file, const RecipientOptions& options,
       return false;
     }
     const ssize_t got = recv(socket, buffer.get(), kBufferSize, 0);
-    if (got == 0) return true;
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       diagnostics.Say(
@@ -185,6 +230,16 @@ bool Copy(int socket, int file, const RecipientOptions& options,
                        "! The output is not complete."));
       return false;
     }
+    if (received_bytes == 0) {
+      diagnostics.Say(Level::kDebug, got == 0 ? "The content is empty."
+                                              : "The content begins.");
+      // Standard output is the shell's to empty.
+      if (!options.file.empty() && !Empty(file)) {
+        SayWriteProblem(errno, diagnostics);
+        return false;
+      }
+    }
+    if (got == 0) return true;
     if (!WriteAll(file, buffer.get(), got)) {
       SayWriteProblem(errno, diagnostics);
       return false;
@@ -213,10 +268,11 @@ int Receive(const RecipientOptions& options, Diagnostics& diagnostics) {
   std::signal(SIGPIPE, SIG_IGN);
   ExitOnSignal(options, diagnostics);
   // Opened first: a sender that starts is not left with nobody to write.
+  // Emptied later, see Empty().
   UniqueFd file(options.file.empty()
                     ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0)
                     : open(options.file.c_str(),
-                           O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+                           O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY, 0666));
   if (!file.valid()) {
     diagnostics.Say(Level::kError, absl::StrCat("Failed to open output file '",
                                                 options.file, "'!"));
@@ -226,14 +282,17 @@ int Receive(const RecipientOptions& options, Diagnostics& diagnostics) {
   if (!socket.valid()) return 1;
   dataplane::ResetOnClose(socket.get());
   EnableKeepalive(socket.get());
-  diagnostics.Say(Level::kDebug, absl::StrCat("Connected to ", options.host,
-                                              ":", options.port, "."));
+  diagnostics.Say(Level::kDebug,
+                  absl::StrCat("Connected to ", PeerOf(socket), "."));
   const char byte = options.start ? 1 : 0;
   if (send(socket.get(), &byte, 1, MSG_NOSIGNAL) != 1) {
     diagnostics.Say(Level::kError,
                     "Failed to send initialization byte to sender!");
     return 1;
   }
+  diagnostics.Say(Level::kDebug,
+                  options.start ? "Told the sender to start."
+                                : "Told the sender to wait for the others.");
   std::optional<Sha256> digest;
   if (options.sha256) digest.emplace();
   if (!Copy(socket.get(), file.get(), options, diagnostics,
@@ -247,7 +306,9 @@ int Receive(const RecipientOptions& options, Diagnostics& diagnostics) {
   if (digest) {
     diagnostics.Say(Level::kError, absl::StrCat("SHA-256 ", digest->Finish()));
   }
-  // Only now may the sender take the content for delivered.
+  // Only now may the sender take the content for delivered. A signal comes too
+  // late, or has won: then its thread ends the program.
+  if (decided.exchange(true)) pause();
   const linger orderly = {.l_onoff = 0, .l_linger = 0};
   setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &orderly, sizeof orderly);
   return 0;

@@ -11,12 +11,14 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "client/progress.h"
 #include "client/sha256.h"
+#include "client/termination.h"
 #include "dataplane/engine.h"
 #include "dataplane/file_source.h"
 #include "dataplane/stream_reader.h"
@@ -62,8 +64,10 @@ class Reporter : public dataplane::SessionObserver {
         states_.try_emplace(recipient.id, recipient.state);
     if (!is_new && before->second == recipient.state) return;
     before->second = recipient.state;
+    std::ostringstream peer;
+    peer << recipient.peer;
     diagnostics_.Say(Level::kDebug,
-                     absl::StrCat(host, ":", recipient.peer.port(), " is ",
+                     absl::StrCat(peer.str(), " is ",
                                   dataplane::Name(recipient.state).data(),
                                   recipient.detail.empty() ? "" : ": ",
                                   recipient.detail, "."));
@@ -116,15 +120,6 @@ class Reporter : public dataplane::SessionObserver {
   bool ended_ = false;
   SessionState end_state_ = SessionState::kWaiting;
 };
-
-sigset_t BlockSignals() {
-  sigset_t signals;
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGTERM);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  return signals;
-}
 
 // The input's descriptor, and a source that reads from it: by position where it
 // has positions, as a stream otherwise.
@@ -212,7 +207,7 @@ class InputDigest {
 }  // namespace
 
 int Send(const SenderOptions& options, Diagnostics& diagnostics) {
-  const sigset_t signals = BlockSignals();
+  const sigset_t signals = BlockTermination();
   absl::StatusOr<Input> input = OpenInput(options.file);
   if (!input.ok()) {
     diagnostics.Say(Level::kError, absl::StrCat("Failed to open input file '",

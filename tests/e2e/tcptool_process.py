@@ -1,7 +1,9 @@
 """tcptool as a process: what it prints, and how it ends."""
 
+import contextlib
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import tempfile
@@ -11,10 +13,12 @@ import harness
 
 
 def free_port():
-    """A port that nobody listens on; below those of outgoing connections."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """A port that nobody has; below those that the kernel gives to outgoing connections."""
+    while True:
+        port = random.randrange(10000, 32000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def is_listening(port):

@@ -106,6 +106,25 @@ class OurRecipientTest(TcptoolTest):
             )
         self.assert_receives()
 
+    def test_takes_from_the_traditional_nc(self):
+        # It ends when its peer does: `-q` is how long after its input's end.
+        with open(self.file, "rb") as content:
+            sender = self.start_other(
+                "nc.traditional", "-q", "0", "-l", "-s", "127.0.0.1", "-p", self.port,
+                stdin=content, stdout=subprocess.DEVNULL,
+            )
+        self.assert_receives("-t")
+        self.assertEqual(sender.wait(timeout=harness.DEADLINE_S), 0)
+
+    def test_takes_from_ncat(self):
+        with open(self.file, "rb") as content:
+            sender = self.start_other(
+                "ncat", "-l", "127.0.0.1", self.port,
+                stdin=content, stdout=subprocess.DEVNULL,
+            )
+        self.assert_receives()
+        self.assertEqual(sender.wait(timeout=harness.DEADLINE_S), 0)
+
     def test_takes_from_socat(self):
         self.start_other(
             "socat", f"SYSTEM:cat {self.file}", f"TCP-LISTEN:{self.port},bind=127.0.0.1,reuseaddr"

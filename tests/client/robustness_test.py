@@ -1,0 +1,177 @@
+"""tcptool started and treated as a shell, and other programs, may do it."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+
+import harness
+import tcptool_process
+from tcptool_process import TcptoolTest
+
+
+class OutputTest(TcptoolTest):
+    def test_a_file_keeps_what_it_has_until_a_sender_sends(self):
+        output = self.write("output", b"the last transfer's")
+        status, _, errors = self.run_tcptool("-r", self.sender_endpoint, output)
+        self.assertEqual((status, errors), (1, "tcptool: Failed to connect to sender!\n"))
+        self.assertEqual(output.read_bytes(), b"the last transfer's")
+        sender = self.start_sender("-c", "2", self.write("content", b""))
+        recipient = self.start("-d", "debug", "-r", self.sender_endpoint, output)
+        wait_line(recipient, "Told the sender to wait for the others.")
+        recipient.send_signal(signal.SIGTERM)
+        status, _, errors = self.finish(recipient)
+        self.assertEqual(
+            (status, errors), (1, "tcptool: Interrupted before any content came!\n")
+        )
+        self.assertEqual(output.read_bytes(), b"the last transfer's")
+        sender.kill()
+
+    def test_empty_content_empties_the_file(self):
+        output = self.write("output", b"the last transfer's")
+        sender = self.start_sender(self.write("content", b""))
+        self.assertEqual(self.run_tcptool("-r", self.sender_endpoint, output), (0, b"", ""))
+        self.assertEqual(output.read_bytes(), b"")
+        self.assertEqual(self.finish(sender)[0], 0)
+
+    def test_standard_output_is_written_from_where_it_stands(self):
+        output = self.write("output", b"")
+        with open(output, "wb", buffering=0) as stdout:
+            stdout.write(b"before ")
+            sender = self.start_sender(self.write("content", b"content"))
+            recipient = self.start("-r", self.sender_endpoint, stdout=stdout)
+            self.assertEqual(self.finish(recipient)[0], 0)
+        self.assertEqual(self.finish(sender)[0], 0)
+        self.assertEqual(output.read_bytes(), b"before content")
+
+    def test_a_pipe_that_does_not_block_is_waited_for(self):
+        content = os.urandom(3_000_000)  # Much more than a pipe holds.
+        sender = self.start_sender(self.write("content", content))
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        recipient = self.start("-r", self.sender_endpoint, stdout=writing)
+        harness.wait_until(
+            lambda: not select.select([], [writing], [], 0)[1], "the pipe takes no more"
+        )
+        os.close(writing)
+        with open(reading, "rb") as pipe:
+            self.assertEqual(pipe.read(), content)
+        status, _, errors = self.finish(recipient)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual(self.finish(sender)[0], 0)
+
+    def test_messages_never_get_into_the_output(self):
+        output = self.home / "output"
+        listener = socket.create_server(("127.0.0.1", self.port))
+        self.addCleanup(listener.close)
+        # Standard error is closed: a file that is opened gets its number.
+        recipient = subprocess.Popen(
+            ["sh", "-c", 'exec "$@" 2>&-', "sh", harness.program("tcptool"),
+             "-d", "debug", "-r", self.sender_endpoint, output],
+        )
+        self.addCleanup(recipient.kill)
+        connection, _ = listener.accept()
+        connection.recv(1)
+        connection.sendall(b"content")
+        connection.close()
+        self.assertEqual(recipient.wait(timeout=harness.DEADLINE_S), 0)
+        self.assertEqual(output.read_bytes(), b"content")
+
+    def test_closed_standard_streams_are_errors(self):
+        for redirection, arguments, text in (
+            ("<&-", ["-s", self.port], "Failed to open input file ''!"),
+            (">&-", ["-r", self.sender_endpoint], "Failed to open output file ''!"),
+        ):
+            result = subprocess.run(
+                ["sh", "-c", f'exec "$@" {redirection}', "sh", harness.program("tcptool"),
+                 *map(str, arguments)],
+                capture_output=True, text=True, timeout=harness.DEADLINE_S,
+            )
+            self.assertEqual((result.returncode, result.stderr), (1, f"tcptool: {text}\n"))
+
+
+class SignalTest(TcptoolTest):
+    def test_a_background_job_is_not_interrupted_with_the_script(self):
+        content = self.write("content", b"content")
+        ignoring = ["env", "--ignore-signal=INT"]  # As a script's shell starts "... &".
+        sender = self.start_sender("-c", "unlimited", content, prefix=ignoring)
+        recipient = self.start("-r", self.sender_endpoint, "-d", "debug", prefix=ignoring)
+        wait_line(recipient, "Told the sender to wait for the others.")
+        for process in (sender, recipient):
+            process.send_signal(signal.SIGINT)
+        last = self.run_tcptool("-r", self.sender_endpoint, "-t")
+        self.assertEqual(last, (0, b"content", ""))
+        self.assertEqual(recipient.stdout.read(), b"content")
+        self.assertEqual(recipient.wait(timeout=harness.DEADLINE_S), 0)
+        self.assertEqual(self.finish(sender)[0], 0)
+
+    def test_both_ends_go_on_after_a_stop(self):
+        size = 3_000_000
+        sender = self.start_sender("--rate", size, self.write("content", bytes(size)))
+        recipient = self.start("-r", self.sender_endpoint, self.home / "output")
+        output = self.home / "output"
+        harness.wait_until(
+            lambda: output.exists() and output.stat().st_size > 0, "the transfer has begun"
+        )
+        for process in (sender, recipient):
+            process.send_signal(signal.SIGSTOP)
+            process.send_signal(signal.SIGCONT)
+        status, _, errors = self.finish(recipient)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual(output.stat().st_size, size)
+        self.assertEqual(self.finish(sender)[0], 0)
+
+
+class CountingTest(TcptoolTest):
+    """Who counts for the exit status."""
+
+    def test_one_client_is_the_default(self):
+        sender = self.start_sender(self.write("content", b"content"))
+        self.assertEqual(self.run_tcptool("-r", self.sender_endpoint), (0, b"content", ""))
+        self.assertEqual(self.finish(sender)[0], 0)
+
+    def test_a_recipient_that_leaves_before_the_start_has_failed(self):
+        sender = self.start_sender("-c", "unlimited", "-d", "d", self.write("content", b"content"))
+        gone = self.connect()
+        wait_line(sender, " is READY.")
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        gone.close()
+        wait_line(sender, "Transmission failed for '127.0.0.1'!")
+        self.assertEqual(self.run_tcptool("-r", self.sender_endpoint, "-t"), (0, b"content", ""))
+        self.assertEqual(self.finish(sender)[0], 1)
+
+    def test_a_silent_peer_holds_up_nobody(self):
+        sender = self.start_sender(self.write("content", b"content"))
+        silent = socket.create_connection(("127.0.0.1", self.port))
+        self.addCleanup(silent.close)
+        self.assertEqual(self.run_tcptool("-r", self.sender_endpoint), (0, b"content", ""))
+        silent.close()
+        self.assertEqual(self.finish(sender)[0], 0)
+
+    def test_debug_names_ipv6_peers_in_brackets(self):
+        sender = self.start_sender(
+            "--listen", "::1", "-d", "debug", self.write("content", b"content")
+        )
+        status, output, errors = self.run_tcptool("-d", "debug", "-tr", f"[::1]:{self.port}")
+        self.assertEqual((status, output), (0, b"content"))
+        self.assertEqual(
+            [line for line in errors.splitlines() if "MB/s" not in line],
+            [
+                f"tcptool: Connected to [::1]:{self.port}.",
+                "tcptool: Told the sender to start.",
+                "tcptool: The content begins.",
+                "tcptool: The content is complete: 7 bytes.",
+            ],
+        )
+        errors = self.finish(sender)[2]
+        self.assertRegex(errors, r"tcptool: \[::1\]:\d+ is READY\.\n")
+        self.assertIn("tcptool: Transmission succeeded for '::1'.\n", errors)
+
+
+def wait_line(process, end):
+    """Reads what the process says until a line that ends like this."""
+    for line in process.stderr:
+        if line.decode().rstrip("\n").endswith(end):
+            return
+    raise AssertionError(f"it never said: {end}")

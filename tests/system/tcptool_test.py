@@ -1,0 +1,109 @@
+"""tcptool on block devices, on a full disk, and where it could meet itself."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+
+import harness
+from tcptool_process import TcptoolTest
+
+MEBIBYTE = 1 << 20
+
+
+def run(*command):
+    return subprocess.run(
+        list(map(str, command)), check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+class DevicesTest(TcptoolTest):
+    def loop_device(self, file):
+        """A block device whose content is the file's."""
+        try:
+            device = run("losetup", "--find", "--show", file)
+        except subprocess.CalledProcessError as error:
+            # A container may have none.
+            self.skipTest(f"no loop device can be had: {error.stderr.strip()}")
+        self.addCleanup(run, "losetup", "--detach", device)
+        return device
+
+    def test_from_one_block_device_to_another(self):
+        content = os.urandom(8 * MEBIBYTE)
+        source = self.loop_device(self.write("source", content))
+        target = self.loop_device(self.write("target", bytes(len(content))))
+        sender = self.start_sender(source)
+        status, _, errors = self.run_tcptool("-r", self.sender_endpoint, "--sync", target)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual(self.finish(sender)[0], 0)
+        run("blockdev", "--flushbufs", target)
+        self.assertEqual((self.home / "target").read_bytes(), content)
+
+    def test_block_device_that_is_too_small(self):
+        sender = self.start_sender(self.write("content", os.urandom(2 * MEBIBYTE)))
+        target = self.loop_device(self.write("target", bytes(MEBIBYTE)))
+        status, _, errors = self.run_tcptool("-r", self.sender_endpoint, target)
+        self.assertEqual(status, 1)
+        self.assertIn("tcptool: Problem while writing to output file!\n", errors)
+        self.assertIn("No space left on device", errors)
+        self.assert_failed(sender)
+
+    def assert_failed(self, sender):
+        status, _, errors = self.finish(sender)
+        self.assertEqual(status, 1)
+        self.assertIn("tcptool: Transmission failed for '127.0.0.1'!\n", errors)
+
+    def test_disk_that_fills_up(self):
+        mount = tempfile.mkdtemp(dir=self.home)
+        run("mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", mount)
+        self.addCleanup(run, "umount", mount)
+        output = os.path.join(mount, "output")
+        sender = self.start_sender(self.write("content", bytes(16 * MEBIBYTE)))
+        status, _, errors = self.run_tcptool("-r", self.sender_endpoint, output)
+        self.assertEqual(status, 1)
+        self.assertRegex(
+            errors,
+            r"^tcptool: Problem while writing to output file!\n"
+            r"tcptool: No space left on device after \d+ bytes; the output is not complete\.\n$",
+        )
+        self.assertLessEqual(os.stat(output).st_size, 4 * MEBIBYTE)  # It stays.
+        self.assert_failed(sender)
+
+
+class OwnNetworkTest(TcptoolTest):
+    def setUp(self):
+        super().setUp()
+        if shutil.which("unshare") is None:
+            self.fail("unshare (util-linux) is missing")
+
+    def test_recipient_never_takes_itself_for_its_sender(self):
+        # Where outgoing connections have but this port, each attempt is one with
+        # itself.
+        script = (
+            "ip link set lo up &&"
+            " echo 40000 40000 >/proc/sys/net/ipv4/ip_local_port_range &&"
+            f' exec "$@" -r 127.0.0.1:40000 "{self.home}/output"'
+        )
+        result = subprocess.run(
+            ["unshare", "--net", "sh", "-c", script, "sh", harness.program("tcptool")],
+            capture_output=True, text=True, timeout=harness.DEADLINE_S,
+        )
+        self.assertEqual(
+            (result.returncode, result.stderr), (1, "tcptool: Failed to connect to sender!\n")
+        )
+
+    def test_recipient_waits_for_its_senders_name(self):
+        # A hosts file of its own, which does not know the name at first.
+        hosts = self.write("hosts", b"127.0.0.1 localhost\n")
+        recipient = self.start(
+            "-r", f"sender.invalid:{self.port}", "--wait", "30s",
+            prefix=[
+                "unshare", "--mount", "sh", "-c",
+                f'mount --bind "{hosts}" /etc/hosts && exec "$@"', "sh",
+            ],
+        )
+        sender = self.start_sender(self.write("content", b"content"))
+        with open(hosts, "ab", buffering=0) as file:
+            file.write(b"127.0.0.1 sender.invalid\n")
+        self.assertEqual(self.finish(recipient), (0, b"content", ""))
+        self.assertEqual(self.finish(sender)[0], 0)
