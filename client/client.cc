@@ -1,49 +1,15 @@
 #include "client/client.h"
 
-#include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
-#include <grpcpp/support/channel_arguments.h>
-
 #include <cstdint>
 #include <random>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 
 namespace tcptool {
 namespace {
-
-// DeleteSession is not among them: if only its answer was lost, trying again
-// would answer NOT_FOUND. Nor is UploadContent: its stream's end fails the
-// session. A watch is tried again until its first message, by gRPC; after that
-// by WatchSessions() below.
-constexpr char kServiceConfig[] = R"({
-  "methodConfig": [{
-    "name": [
-      {"service": "tcptool.v1.NodeService"},
-      {"service": "tcptool.v1.SessionService", "method": "CreateSession"},
-      {"service": "tcptool.v1.SessionService", "method": "GetSession"},
-      {"service": "tcptool.v1.SessionService", "method": "ListSessions"},
-      {"service": "tcptool.v1.SessionService", "method": "WatchSessions"},
-      {"service": "tcptool.v1.SessionService", "method": "StartSession"},
-      {"service": "tcptool.v1.SessionService", "method": "CancelSession"},
-      {"service": "tcptool.v1.SessionService", "method": "ListRecipients"},
-      {"service": "tcptool.v1.SessionService", "method": "DropRecipient"}
-    ],
-    "retryPolicy": {
-      "maxAttempts": 5,
-      "initialBackoff": "0.1s",
-      "maxBackoff": "2s",
-      "backoffMultiplier": 2,
-      "retryableStatusCodes": ["UNAVAILABLE"]
-    }
-  }]
-})";
-
-// gRPC's second would outlast most of the attempts above.
-constexpr int kFirstReconnectMillis = 100;
 
 // Between a watch that broke off and the next, which backs off by itself.
 constexpr absl::Duration kWatchPause = absl::Milliseconds(500);
@@ -63,21 +29,6 @@ std::string RandomId() {
                          random());
 }
 
-// One unary call.
-template <typename Service, typename Request, typename Response>
-absl::StatusOr<Response> Call(
-    Service& service,
-    grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
-                                    Response*),
-    const Request& request, absl::Duration timeout) {
-  grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
-  Response response;
-  const grpc::Status status = (service.*method)(&context, request, &response);
-  if (!status.ok()) return ToAbsl(status);
-  return response;
-}
-
 // Fills `data` unless the content ends before.
 absl::Status Fill(Client::ContentReader reader, std::string& data) {
   data.resize(kChunkBytes);
@@ -95,55 +46,64 @@ absl::Status Fill(Client::ContentReader reader, std::string& data) {
 
 }  // namespace
 
-std::shared_ptr<grpc::Channel> Client::NewChannel(const std::string& server) {
-  grpc::ChannelArguments arguments;
-  arguments.SetServiceConfigJSON(kServiceConfig);
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
-                   kFirstReconnectMillis);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(),
-                                   arguments);
-}
-
 Client::Client(const std::shared_ptr<grpc::Channel>& channel,
-               absl::Duration timeout)
+               absl::Duration timeout, const std::string& token)
     : sessions_(v1::SessionService::NewStub(channel)),
       nodes_(v1::NodeService::NewStub(channel)),
-      timeout_(timeout) {}
+      timeout_(timeout),
+      authorization_(token.empty() ? "" : absl::StrCat("Bearer ", token)) {}
+
+void Client::Authorize(grpc::ClientContext& context) const {
+  // Not as gRPC's call credentials, which want TLS also on this host.
+  if (!authorization_.empty()) {
+    context.AddMetadata("authorization", authorization_);
+  }
+}
+
+template <typename Service, typename Request, typename Response>
+absl::StatusOr<Response> Client::Call(
+    Service& service,
+    grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
+                                    Response*),
+    const Request& request) const {
+  grpc::ClientContext context;
+  Authorize(context);
+  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout_));
+  Response response;
+  const grpc::Status status = (service.*method)(&context, request, &response);
+  if (!status.ok()) return ToAbsl(status);
+  return response;
+}
 
 absl::StatusOr<v1::Session> Client::CreateSession(
     v1::CreateSessionRequest request) {
   if (request.request_id().empty()) request.set_request_id(RandomId());
-  return Call(*sessions_, &v1::SessionService::Stub::CreateSession, request,
-              timeout_);
+  return Call(*sessions_, &v1::SessionService::Stub::CreateSession, request);
 }
 
 absl::StatusOr<v1::Session> Client::GetSession(const std::string& name) {
   v1::GetSessionRequest request;
   request.set_name(name);
-  return Call(*sessions_, &v1::SessionService::Stub::GetSession, request,
-              timeout_);
+  return Call(*sessions_, &v1::SessionService::Stub::GetSession, request);
 }
 
 absl::StatusOr<v1::Session> Client::StartSession(const std::string& name) {
   v1::StartSessionRequest request;
   request.set_name(name);
-  return Call(*sessions_, &v1::SessionService::Stub::StartSession, request,
-              timeout_);
+  return Call(*sessions_, &v1::SessionService::Stub::StartSession, request);
 }
 
 absl::StatusOr<v1::Session> Client::CancelSession(const std::string& name) {
   v1::CancelSessionRequest request;
   request.set_name(name);
-  return Call(*sessions_, &v1::SessionService::Stub::CancelSession, request,
-              timeout_);
+  return Call(*sessions_, &v1::SessionService::Stub::CancelSession, request);
 }
 
 absl::Status Client::DeleteSession(const std::string& name, bool force) {
   v1::DeleteSessionRequest request;
   request.set_name(name);
   request.set_force(force);
-  return Call(*sessions_, &v1::SessionService::Stub::DeleteSession, request,
-              timeout_)
+  return Call(*sessions_, &v1::SessionService::Stub::DeleteSession, request)
       .status();
 }
 
@@ -152,8 +112,8 @@ absl::StatusOr<std::vector<v1::Session>> Client::ListSessions() {
   request.set_page_size(kPageSize);
   std::vector<v1::Session> sessions;
   do {
-    auto page = Call(*sessions_, &v1::SessionService::Stub::ListSessions,
-                     request, timeout_);
+    auto page =
+        Call(*sessions_, &v1::SessionService::Stub::ListSessions, request);
     if (!page.ok()) return page.status();
     for (v1::Session& session : *page->mutable_sessions()) {
       sessions.push_back(std::move(session));
@@ -170,8 +130,8 @@ absl::StatusOr<std::vector<v1::Recipient>> Client::ListRecipients(
   request.set_page_size(kPageSize);
   std::vector<v1::Recipient> recipients;
   do {
-    auto page = Call(*sessions_, &v1::SessionService::Stub::ListRecipients,
-                     request, timeout_);
+    auto page =
+        Call(*sessions_, &v1::SessionService::Stub::ListRecipients, request);
     if (!page.ok()) return page.status();
     for (v1::Recipient& recipient : *page->mutable_recipients()) {
       recipients.push_back(std::move(recipient));
@@ -184,13 +144,11 @@ absl::StatusOr<std::vector<v1::Recipient>> Client::ListRecipients(
 absl::StatusOr<v1::Recipient> Client::DropRecipient(const std::string& name) {
   v1::DropRecipientRequest request;
   request.set_name(name);
-  return Call(*sessions_, &v1::SessionService::Stub::DropRecipient, request,
-              timeout_);
+  return Call(*sessions_, &v1::SessionService::Stub::DropRecipient, request);
 }
 
 absl::StatusOr<v1::Node> Client::GetNode() {
-  return Call(*nodes_, &v1::NodeService::Stub::GetNode, v1::GetNodeRequest(),
-              timeout_);
+  return Call(*nodes_, &v1::NodeService::Stub::GetNode, v1::GetNodeRequest());
 }
 
 absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
@@ -198,6 +156,7 @@ absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
   absl::Time last_heard = absl::InfinitePast();
   while (true) {
     grpc::ClientContext context;
+    Authorize(context);
     const auto stream = sessions_->WatchSessions(&context, request);
     v1::WatchSessionsResponse response;
     while (stream->Read(&response)) {
@@ -226,6 +185,7 @@ absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
 absl::StatusOr<v1::Session> Client::UploadContent(const std::string& session,
                                                   ContentReader reader) {
   grpc::ClientContext context;
+  Authorize(context);
   v1::UploadContentResponse response;
   const auto stream = sessions_->UploadContent(&context, &response);
   v1::UploadContentRequest request;

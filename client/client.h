@@ -3,6 +3,7 @@
 #define TCPTOOL_CLIENT_CLIENT_H_
 
 #include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
 
 #include <cstddef>
 #include <memory>
@@ -26,13 +27,11 @@ namespace tcptool {
 // DeleteSession and UploadContent.
 class Client {
  public:
-  // A channel in clear text to "HOST:PORT", set up to try again as described
-  // above. It connects when it is first used.
-  static std::shared_ptr<grpc::Channel> NewChannel(const std::string& server);
-
+  // `channel`: of NewChannel() (channel.h), which is set up to try again.
   // `timeout` is for each call by itself, WatchSessions and UploadContent
-  // excepted.
-  Client(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout);
+  // excepted. `token`: a bearer token; empty for none.
+  Client(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout,
+         const std::string& token = "");
 
   // Makes up a `request_id` if there is none, so that trying again makes no
   // second session.
@@ -80,9 +79,20 @@ class Client {
                                             ContentReader reader);
 
  private:
+  void Authorize(grpc::ClientContext& context) const;
+
+  // One unary call.
+  template <typename Service, typename Request, typename Response>
+  absl::StatusOr<Response> Call(
+      Service& service,
+      grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
+                                      Response*),
+      const Request& request) const;
+
   const std::unique_ptr<v1::SessionService::Stub> sessions_;
   const std::unique_ptr<v1::NodeService::Stub> nodes_;
   const absl::Duration timeout_;
+  const std::string authorization_;
 };
 
 }  // namespace tcptool

@@ -21,6 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "client/channel.h"
 #include "client/client.h"
 #include "client/render.h"
 #include "client/spec_flags.h"
@@ -40,7 +41,8 @@ constexpr int kPollMillis = 200;
 constexpr int kPipeBytes = 1 << 20;
 
 struct Options {
-  std::string server = "127.0.0.1:9875";
+  ChannelOptions channel;
+  std::string token_file;
   std::string output = "table";
   std::string timeout = "30s";
   CreateFlags create;
@@ -54,6 +56,7 @@ bool IsJson(const Options& options) { return options.output == "json"; }
 using Command = absl::Status (*)(Client&, const Options&);
 
 std::string CheckServer(const std::string& text) {
+  if (absl::StartsWith(text, "unix:") && text.size() > 5) return "";
   const size_t colon = text.rfind(':');
   int port = 0;
   if (colon != std::string::npos && colon != 0 &&
@@ -62,7 +65,8 @@ std::string CheckServer(const std::string& text) {
     return "";
   }
   return absl::StrCat("\"", text,
-                      "\" is no address; write it as 127.0.0.1:9875");
+                      "\" is no address; write it as 127.0.0.1:9875 or "
+                      "unix:/run/tcptool/control.sock");
 }
 
 std::string SessionName(const std::string& name) {
@@ -249,15 +253,38 @@ absl::Status Node(Client& client, const Options& options) {
   return absl::OkStatus();
 }
 
+void AddSecurityFlags(CLI::App& app, Options& options) {
+  ChannelOptions& channel = options.channel;
+  app.add_flag("--tls", channel.tls,
+               "Use TLS, and trust the system's authorities");
+  const auto add_file = [&app](const std::string& flag, std::string& path,
+                               const std::string& variable,
+                               const std::string& description) {
+    return app.add_option(flag, path, description)
+        ->envname(variable)
+        ->type_name("FILE");
+  };
+  add_file("--tls-ca", channel.tls_ca, "TCPTOOL_TLS_CA",
+           "Use TLS, and trust these authorities (PEM)");
+  add_file("--tls-cert", channel.tls_cert, "TCPTOOL_TLS_CERT",
+           "Use TLS, and show this certificate (PEM)");
+  add_file("--tls-key", channel.tls_key, "TCPTOOL_TLS_KEY",
+           "The certificate's key (PEM)");
+  add_file("--token-file", options.token_file, "TCPTOOL_TOKEN_FILE",
+           "Send the bearer token that this file holds");
+}
+
 void AddGlobalFlags(CLI::App& app, Options& options) {
   app.set_version_flag("--version",
                        absl::StrCat("tcptoolctl ", std::string(kVersion)));
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  app.add_option("--server", options.server, "Where the control API is")
+  app.add_option("--server", options.channel.server,
+                 "Where the control API is; or unix:PATH")
       ->capture_default_str()
       ->envname("TCPTOOL_SERVER")
       ->type_name("HOST:PORT")
       ->check(CheckServer);
+  AddSecurityFlags(app, options);
   app.add_option("--output", options.output,
                  "table, for people, or json, an object a line")
       ->capture_default_str()
@@ -318,6 +345,20 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
   app.require_subcommand(0, 1);
 }
 
+absl::Status Run(Command command, const Options& options,
+                 absl::Duration timeout) {
+  const auto channel = NewChannel(options.channel);
+  if (!channel.ok()) return channel.status();
+  std::string token;
+  if (!options.token_file.empty()) {
+    auto read = ReadToken(options.token_file, options.channel);
+    if (!read.ok()) return read.status();
+    token = *std::move(read);
+  }
+  Client client(*channel, timeout, token);
+  return command(client, options);
+}
+
 int Main(int argc, char** argv) {
   Options options;
   Command command = nullptr;
@@ -335,8 +376,7 @@ int Main(int argc, char** argv) {
   }
   absl::Duration timeout;
   absl::ParseDuration(options.timeout, &timeout);  // The flag's check passed.
-  Client client(Client::NewChannel(options.server), timeout);
-  absl::Status status = command(client, options);
+  absl::Status status = Run(command, options, timeout);
   if (!std::cout.flush() && status.ok()) {
     status = absl::UnknownError("cannot write standard output");
   }

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# Completion of tcptoolctl for bash. What there is to complete, it asks the program.
+# To be installed as /usr/share/bash-completion/completions/tcptoolctl.
+
+_tcptoolctl() {
+  local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]}
+  local previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local commands command="" word words="" help
+  commands=$("${program}" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z]\+\) .*/\1/p')
+  for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+    if [[ ${word} != -* ]] && grep -qxF -- "${word}" <<<"${commands}"; then
+      command=${word}
+      break
+    fi
+  done
+  help=$("${program}" --help)
+  [[ -z ${command} ]] || help+=$'\n'$("${program}" "${command}" --help)
+
+  COMPREPLY=()
+  if [[ ${previous} == --output ]]; then
+    words="table json"
+  elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} FILE\b" <<<"${help}"; then
+    mapfile -t COMPREPLY < <(compgen -f -- "${current}")
+    return
+  elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} [A-Z]" <<<"${help}"; then
+    return # A value that only the user knows.
+  elif [[ ${current} == -* ]]; then
+    words=$(grep -oE '^ +(-[a-z],)?--[a-z0-9-]+' <<<"${help}" | grep -oE -- '--.*' | sort -u)
+  elif [[ -z ${command} ]]; then
+    words=${commands}
+  elif grep -q 'ID or sessions/ID' <<<"${help}"; then
+    # The service may be away: not for long.
+    words=$("${program}" --timeout 1s list 2>/dev/null | awk 'NR > 1 { print $1 }')
+  fi
+  mapfile -t COMPREPLY < <(compgen -W "${words}" -- "${current}")
+}
+
+complete -F _tcptoolctl tcptoolctl
