@@ -70,7 +70,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
   return session;
 }
 
-Engine::Measures Engine::Measure() {
+Engine::Measures Engine::Measure() const {
   Measures measures{.counters = counters_.Read()};
   for (const auto& lane : lanes_) {
     measures.lanes.push_back(

@@ -56,7 +56,7 @@ class Engine {
     std::vector<LaneMeasures> lanes;
     Source::Window window;  // The sum over all streams.
   };
-  Measures Measure();
+  Measures Measure() const;
 
   size_t lanes() const { return lanes_.size(); }
   size_t max_recipients_per_session() const {
@@ -72,7 +72,7 @@ class Engine {
   asio::thread_pool disk_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, std::shared_ptr<Session>> sessions_
       ABSL_GUARDED_BY(mutex_);

@@ -4,6 +4,7 @@
 #define TCPTOOL_SERVER_CONTROL_SERVER_H_
 
 #include <grpcpp/server.h>
+#include <grpcpp/support/server_interceptor.h>
 
 #include <chrono>
 #include <memory>
@@ -18,11 +19,15 @@ namespace tcptool::server {
 // Serves health checking and reflection too.
 class ControlServer {
  public:
-  // Listens and serves. The services outlive the server. UNAVAILABLE: it cannot
-  // listen; the message says what to do.
+  // Called for each call, in this order.
+  using Interceptors = std::vector<
+      std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>;
+
+  // Listens and serves. The services, and what the interceptors need, outlive
+  // the server. UNAVAILABLE: it cannot listen; the message says what to do.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
       const ControlOptions& options,
-      const std::vector<grpc::Service*>& services);
+      const std::vector<grpc::Service*>& services, Interceptors interceptors);
 
   // With the actual port.
   const std::string& address() const { return address_; }

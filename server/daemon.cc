@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <fstream>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -29,10 +30,12 @@ SessionManager::Options ManagerOptions(const Options& options,
 
 // Whole or not at all: whoever waits for the file may read it once it is there.
 absl::Status WriteReadyFile(const std::string& path,
-                            const std::string& control_address) {
+                            const std::string& control_address,
+                            const std::string& http_address) {
   const std::string part = absl::StrCat(path, ".part");
   std::ofstream file(part);
-  file << "{\"control_address\": \"" << control_address << "\"}\n";
+  file << "{\"control_address\": \"" << control_address
+       << "\", \"http_address\": \"" << http_address << "\"}\n";
   file.close();
   if (file.good() && std::rename(part.c_str(), path.c_str()) == 0) {
     return absl::OkStatus();
@@ -46,6 +49,7 @@ absl::Status WriteReadyFile(const std::string& path,
 Daemon::Daemon(const Options& options)
     : options_(options),
       engine_({.lanes = options.data.lanes}),
+      metrics_(engine_, table_),
       hub_(options.control.max_watchers),
       manager_options_(ManagerOptions(options, engine_)),
       manager_(manager_options_, engine_, roots_, table_, hub_) {}
@@ -56,23 +60,43 @@ absl::Status Daemon::Start() {
   }
   session_service_.emplace(manager_, table_, hub_);
   node_service_.emplace(Node(), roots_, manager_);
+  ControlServer::Interceptors interceptors;
+  interceptors.push_back(metrics_.grpc().NewInterceptors());
   absl::StatusOr<std::unique_ptr<ControlServer>> control = ControlServer::Start(
-      options_.control, {&*session_service_, &*node_service_});
+      options_.control, {&*session_service_, &*node_service_},
+      std::move(interceptors));
   if (!control.ok()) return control.status();
   control_ = *std::move(control);
+  if (absl::Status status = StartHttp(); !status.ok()) return status;
+  ready_ = true;
   if (!options_.ready_file.empty()) {
-    absl::Status status =
-        WriteReadyFile(options_.ready_file, control_->address());
+    absl::Status status = WriteReadyFile(options_.ready_file,
+                                         control_->address(), http_->address());
     if (!status.ok()) return status;
   }
-  spdlog::info("serving control={} data={} ports={}-{} lanes={} version={}",
-               control_->address(), options_.data.address,
-               options_.data.first_port, options_.data.last_port,
-               engine_.lanes(), kVersion);
+  spdlog::info(
+      "serving control={} http={} data={} ports={}-{} lanes={} version={}",
+      control_->address(), http_->address(), options_.data.address,
+      options_.data.first_port, options_.data.last_port, engine_.lanes(),
+      kVersion);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartHttp() {
+  pages_.emplace(
+      HttpPages::Options{.status_page = options_.http.status_page,
+                         .is_ready = [this] { return ready_.load(); }},
+      metrics_, table_);
+  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
+      options_.http.address,
+      [this](const HttpRequest& request) { return pages_->Get(request); });
+  if (!http.ok()) return http.status();
+  http_ = *std::move(http);
   return absl::OkStatus();
 }
 
 void Daemon::Stop() {
+  ready_ = false;
   control_->StopServing();
   manager_.Stop();
   hub_.StopAll();

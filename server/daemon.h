@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_SERVER_DAEMON_H_
 #define TCPTOOL_SERVER_DAEMON_H_
 
+#include <atomic>
 #include <memory>
 #include <optional>
 
@@ -9,6 +10,9 @@
 #include "dataplane/engine.h"
 #include "server/content_roots.h"
 #include "server/control_server.h"
+#include "server/http_pages.h"
+#include "server/http_server.h"
+#include "server/metrics.h"
 #include "server/node_service.h"
 #include "server/options.h"
 #include "server/session_manager.h"
@@ -31,18 +35,23 @@ class Daemon {
 
  private:
   v1::Node Node() const;
+  absl::Status StartHttp();
 
   // In the order in which each needs those above it.
   const Options options_;
   ContentRoots roots_;
   dataplane::Engine engine_;
   SessionTable table_;
+  Metrics metrics_;
   WatchHub hub_;
   const SessionManager::Options manager_options_;
   SessionManager manager_;
   std::optional<SessionService> session_service_;
   std::optional<NodeService> node_service_;
   std::unique_ptr<ControlServer> control_;
+  std::atomic<bool> ready_{false};  // Takes new sessions.
+  std::optional<HttpPages> pages_;
+  std::unique_ptr<HttpServer> http_;
 };
 
 }  // namespace tcptool::server

@@ -103,6 +103,38 @@ void AddData(CLI::App& app, DataOptions& options) {
       ->check(CLI::Range(0, 1024));
 }
 
+// The HTTP server takes IP addresses only.
+std::string CheckHttpAddress(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  std::string host = text.substr(0, colon);
+  uint16_t port = 0;
+  const bool bracketed =
+      host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  std::error_code error;
+  const auto address = asio::ip::make_address(host, error);
+  if (colon == std::string::npos || error || address.is_v6() != bracketed ||
+      !ToPort(absl::string_view(text).substr(colon + 1), port)) {
+    return absl::StrCat("\"", text,
+                        "\" is no IP address and port; write it as "
+                        "127.0.0.1:9874 or [::1]:9874");
+  }
+  return "";
+}
+
+void AddHttp(CLI::App& app, HttpOptions& options) {
+  app.add_option("--http-address", options.address,
+                 "Where /metrics, /healthz and /readyz are served over HTTP;\n"
+                 "port 0 picks a free one")
+      ->capture_default_str()
+      ->type_name("IP:PORT")
+      ->check(CheckHttpAddress);
+  app.add_flag(
+      "--status-page", options.status_page,
+      "Show sessions, recipients and their addresses there too, at /,\n"
+      "to everybody who reaches it");
+}
+
 void AddLog(CLI::App& app, LogOptions& options) {
   const std::map<std::string, spdlog::level::level_enum> levels = {
       {"debug", spdlog::level::debug},
@@ -137,6 +169,7 @@ std::variant<Options, int> ParseOptions(int argc, char** argv) {
                        std::string("tcptoold ") + std::string(kVersion));
   AddControl(app, options.control);
   AddData(app, options.data);
+  AddHttp(app, options.http);
   AddLog(app, options.log);
   app.add_option("--ready-file", options.ready_file,
                  "Once serving, write the actual addresses there, as JSON")

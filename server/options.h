@@ -30,6 +30,12 @@ struct DataOptions {
   size_t lanes = 0;                // 0: one for each core.
 };
 
+// Pages for operators and their tools.
+struct HttpOptions {
+  std::string address = "127.0.0.1:9874";
+  bool status_page = false;
+};
+
 struct LogOptions {
   spdlog::level::level_enum level = spdlog::level::info;
 };
@@ -37,6 +43,7 @@ struct LogOptions {
 struct Options {
   ControlOptions control;
   DataOptions data;
+  HttpOptions http;
   LogOptions log;
   std::string ready_file;  // Empty: none.
 };

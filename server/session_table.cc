@@ -187,6 +187,26 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
   return response;
 }
 
+SessionTable::Totals SessionTable::Count() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  Totals totals;
+  v1::RecipientCounts& sum = totals.recipients;
+  for (const auto& [number, row] : sessions_) {
+    ++totals.sessions[row.session.state()];
+    const v1::RecipientCounts& more = row.session.counts();
+    sum.set_expected(sum.expected() + more.expected());
+    sum.set_handshaking(sum.handshaking() + more.handshaking());
+    sum.set_ready(sum.ready() + more.ready());
+    sum.set_transferring(sum.transferring() + more.transferring());
+    sum.set_confirming(sum.confirming() + more.confirming());
+    sum.set_delivered(sum.delivered() + more.delivered());
+    sum.set_failed(sum.failed() + more.failed());
+    sum.set_rejected(sum.rejected() + more.rejected());
+    sum.set_dropped(sum.dropped() + more.dropped());
+  }
+  return totals;
+}
+
 absl::StatusOr<SessionTable::Cursor> SessionTable::Begin(
     int64_t resume_revision) const {
   absl::ReaderMutexLock lock(&mutex_);

@@ -3,6 +3,7 @@
 #ifndef TCPTOOL_SERVER_SESSION_TABLE_H_
 #define TCPTOOL_SERVER_SESSION_TABLE_H_
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -66,6 +67,13 @@ class SessionTable {
       const v1::ListSessionsRequest& request) const;
   absl::StatusOr<v1::ListRecipientsResponse> ListRecipients(
       const v1::ListRecipientsRequest& request) const;
+
+  // How many there are, over all sessions.
+  struct Totals {
+    std::array<int64_t, v1::SessionState_ARRAYSIZE> sessions{};  // By state.
+    v1::RecipientCounts recipients;
+  };
+  Totals Count() const;
 
   // Where a watch begins: at the snapshot, or after `resume_revision` if that
   // is not 0. OUT_OF_RANGE: the log does not reach back so far.

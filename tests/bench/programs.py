@@ -164,6 +164,7 @@ class Tcptoold:
                 *path.sender_prefix,
                 TCPTOOLD,
                 "--control-address=127.0.0.1:0",
+                "--http-address=127.0.0.1:0",
                 f"--data-ports={last_port - ports + 1}-{last_port}",
                 f"--root=files={root}",
                 f"--ready-file={ready_file}",

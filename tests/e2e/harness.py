@@ -81,8 +81,8 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
 class Service:
     """A tcptoold on free ports of its own. Its root "files" is an empty directory."""
 
-    def __init__(self, prefix=()):
-        """`prefix`: a command that runs the service, and how."""
+    def __init__(self, prefix=(), arguments=()):
+        """`prefix`: a command that runs the service, and how. `arguments`: more of them."""
         self._directory = tempfile.TemporaryDirectory(
             prefix="service.", dir=os.environ.get("TEST_TMPDIR")
         )
@@ -100,9 +100,11 @@ class Service:
                 *prefix,
                 program("tcptoold"),
                 "--control-address=127.0.0.1:0",
+                "--http-address=127.0.0.1:0",
                 f"--data-ports={self.first_port}-{self.last_port}",
                 f"--root=files={self.root}",
                 f"--ready-file={self._ready_file}",
+                *arguments,
             ],
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -110,6 +112,7 @@ class Service:
         wait_until(self._is_ready, "tcptoold has written its ready file")
         ready = json.loads(self._ready_file.read_text(encoding="utf-8"))
         self.control_address = ready["control_address"]
+        self.http_address = ready["http_address"]
         self.channel = grpc.insecure_channel(self.control_address)
         self.sessions = stubs.session_service_grpc.SessionServiceStub(self.channel)
         self.node = stubs.node_service_grpc.NodeServiceStub(self.channel)

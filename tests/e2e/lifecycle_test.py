@@ -51,7 +51,9 @@ class LifecycleTest(harness.ServiceTest):
         )
 
     def test_busy_control_port_is_a_clear_error(self):
-        second = self.run_daemon(f"--control-address={self.service.control_address}")
+        second = self.run_daemon(
+            f"--control-address={self.service.control_address}", "--http-address=127.0.0.1:0"
+        )
         self.assertEqual(second.returncode, 1)
         self.assertIn(self.service.control_address, second.stderr)
         self.assertIn("in use", second.stderr)
@@ -75,6 +77,10 @@ class LifecycleTest(harness.ServiceTest):
     def test_bad_root_is_named(self):
         for root, words in (("x=/nowhere/at/all", "/nowhere/at/all"), ("nonsense", "NAME=DIR")):
             with self.subTest(root):
-                result = self.run_daemon("--control-address=127.0.0.1:0", f"--root={root}")
+                result = self.run_daemon(
+                    "--control-address=127.0.0.1:0",
+                    "--http-address=127.0.0.1:0",
+                    f"--root={root}",
+                )
                 self.assertEqual(result.returncode, 1)
                 self.assertIn(words, result.stderr)

@@ -1,0 +1,177 @@
+"""The status page in Debian's Chromium, while recipients are being served."""
+
+import json
+import os
+import pathlib
+import subprocess
+import unittest
+
+import harness
+import npm
+import recipients
+from harness import Service, port_of, wait_until
+
+HERE = pathlib.Path(__file__).resolve().parent
+EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e"
+
+
+class Browser:
+    """Chromium, by playwright."""
+
+    def __init__(self):
+        self._process = subprocess.Popen(
+            ["node", HERE / "status_page.js"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"NODE_PATH": str(npm.node_modules("playwright-core@1.65.1"))},
+        )
+
+    def tell(self, name, **parameters):
+        self._process.stdin.write(json.dumps({"name": name, **parameters}) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise AssertionError(f"the browser ended with {self._process.wait()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise AssertionError(answer["error"])
+        return answer.get("result")
+
+    def close(self):
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait(timeout=harness.DEADLINE_S)
+
+
+class StatusPageTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.browser = Browser()
+        cls.addClassCleanup(cls.browser.close)
+
+    def setUp(self):
+        self.service = Service(arguments=["--status-page"])
+        self.addCleanup(self.service.close)
+        self.browser.tell("reset")
+
+    def open(self, path="/", **options):
+        return self.browser.tell(
+            "open", url=f"http://{self.service.http_address}{path}", options=options
+        )
+
+    def evaluate(self, code):
+        return self.browser.tell("evaluate", code=code)
+
+    def text(self):
+        return self.evaluate("document.body.innerText")
+
+    def begin_transfer(self, count=3):
+        """A session that takes two minutes, and so lasts for the test, with `count` recipients."""
+        self.service.write_file("disk.img", b"x" * (64 << 20))
+        session = self.service.create(
+            "disk.img",
+            max_recipients=count,
+            labels={"image": "base-12.7"},
+            limits={"recipient_bytes_per_second": 500_000},
+        )
+        for _ in range(count):
+            recipient = recipients.Recipient(
+                recipients.KINDS[0], port_of(session), recipients.WAIT
+            )
+            self.addCleanup(recipient.close)
+        return session
+
+    def test_is_live_without_a_reload(self):
+        self.assertEqual(self.open()["status"], 200)
+        self.evaluate("window.mark = 1")
+        self.assertIn("There are no sessions", self.text())
+        session = self.begin_transfer()
+        link = session.name.removeprefix("sessions/")
+        wait_until(lambda: link in self.text(), "the new session is shown")
+        value = "document.querySelector('progress')?.value ?? 0"
+        seen = wait_until(lambda: self.evaluate(value), "its progress is shown")
+        wait_until(lambda: self.evaluate(value) > seen, "the progress goes on")
+        if "SCREENSHOT" in os.environ:
+            self.browser.tell("screenshot", path=os.environ["SCREENSHOT"])
+        self.service.sessions.CancelSession(
+            harness.stubs.session_service.CancelSessionRequest(name=session.name)
+        )
+        state = "document.querySelector('tbody').innerText"
+        wait_until(lambda: "cancelled" in self.evaluate(state), "its end is shown")
+        self.assertEqual(self.evaluate("window.mark"), 1)
+        self.assertEqual(self.browser.tell("complaints"), [])
+
+    def test_shows_a_session_and_its_recipients(self):
+        session = self.begin_transfer()
+        self.open("/" + session.name)
+        rows = "document.querySelectorAll('tbody tr').length"
+        wait_until(lambda: self.evaluate(rows) == 3, "three recipients are shown")
+        wait_until(lambda: "/s" in self.text(), "their speed is shown")
+        for words in ("127.0.0.1", "base-12.7", "disk.img", "transferring"):
+            self.assertIn(words, self.text())
+        if "SCREENSHOT_SESSION" in os.environ:
+            self.browser.tell("screenshot", path=os.environ["SCREENSHOT_SESSION"])
+
+    def test_says_when_the_service_is_gone(self):
+        self.open()
+        self.service.process.kill()
+        wait_until(lambda: "does not answer" in self.text(), "the page says so")
+
+    def test_makes_nothing_of_what_others_write(self):
+        self.service.write_file(EVIL.replace("/", "-"), b"x")
+        session = self.service.create(
+            EVIL.replace("/", "-"),
+            labels={"note": EVIL},
+            expected=[{"address": "127.0.0.1", "label": EVIL}],
+        )
+        for path in ("/", "/" + session.name):
+            answer = self.open(path)
+            self.assertIn("default-src 'none'", answer["headers"]["content-security-policy"])
+            self.assertEqual(self.evaluate("document.querySelectorAll('img, body script').length"), 0)
+            self.assertIn("onerror=alert", self.text())
+        self.assertEqual(self.browser.tell("complaints"), [])
+        self.open("/sessions/%3Cscript%3Ealert(3)%3C%2Fscript%3E?page=%3Cb%3E")
+        self.assertIn("<script>alert(3)", self.text())
+
+    def test_works_without_javascript(self):
+        session = self.begin_transfer()
+        wait_until(
+            lambda: self.service.get(session.name).counts.transferring == 3, "it has begun"
+        )
+        self.open(javaScriptEnabled=False)
+        tree = self.browser.tell("aria", selector="body")
+        self.assertIn("transferring", tree)
+        self.assertIn("progressbar", tree)
+
+    def test_fits_a_phone(self):
+        session = self.begin_transfer()
+        for path in ("/", "/" + session.name):
+            self.open(path, viewport={"width": 360, "height": 740}, isMobile=True)
+            self.assertLessEqual(self.evaluate("document.documentElement.scrollWidth"), 360)
+        if "SCREENSHOT_PHONE" in os.environ:
+            self.browser.tell("screenshot", path=os.environ["SCREENSHOT_PHONE"])
+
+    def test_can_be_read_out(self):
+        self.begin_transfer()
+        self.open()
+        wait_until(lambda: self.evaluate("document.querySelector('progress') !== null"), "a bar")
+        tree = self.browser.tell("aria", selector="body")
+        for words in ('heading "Sessions" [level=1]', "columnheader", "rowheader", "acknowledged bytes"):
+            self.assertIn(words, tree)
+        self.assertEqual(
+            self.evaluate("document.querySelector('#summary').getAttribute('aria-live')"), "polite"
+        )
+        self.assertEqual(self.evaluate("document.documentElement.lang"), "en")
+
+    def test_pages_are_bounded(self):
+        self.service.write_file("small", b"x")
+        for _ in range(25):
+            self.service.create("small")
+        self.open()
+        rows = "document.querySelectorAll('tbody tr').length"
+        self.assertEqual(self.evaluate(rows), 20)
+        following = self.evaluate("document.querySelector('a[rel=next]').getAttribute('href')")
+        self.open(following)
+        self.assertEqual(self.evaluate(rows), 5)
+        self.assertEqual(self.open("/?page=nonsense")["status"], 400)
