@@ -19,7 +19,7 @@ class OutputTest(TcptoolTest):
         self.assertEqual(output.read_bytes(), b"the last transfer's")
         sender = self.start_sender("-c", "2", self.write("content", b""))
         recipient = self.start("-d", "debug", "-r", self.sender_endpoint, output)
-        wait_line(recipient, "Told the sender to wait for the others.")
+        tcptool_process.wait_line(recipient, "Told the sender to wait for the others.")
         recipient.send_signal(signal.SIGTERM)
         status, _, errors = self.finish(recipient)
         self.assertEqual(
@@ -97,7 +97,7 @@ class SignalTest(TcptoolTest):
         ignoring = ["env", "--ignore-signal=INT"]  # As a script's shell starts "... &".
         sender = self.start_sender("-c", "unlimited", content, prefix=ignoring)
         recipient = self.start("-r", self.sender_endpoint, "-d", "debug", prefix=ignoring)
-        wait_line(recipient, "Told the sender to wait for the others.")
+        tcptool_process.wait_line(recipient, "Told the sender to wait for the others.")
         for process in (sender, recipient):
             process.send_signal(signal.SIGINT)
         last = self.run_tcptool("-r", self.sender_endpoint, "-t")
@@ -124,7 +124,15 @@ class SignalTest(TcptoolTest):
 
 
 class CountingTest(TcptoolTest):
-    """Who counts for the exit status."""
+    """How many there may be, and who counts for the exit status."""
+
+    def test_ten_thousand_clients_are_the_most(self):
+        sender = self.start_sender("-c", "20000", self.write("content", b""))
+        tcptool_process.wait_line(sender, "Number of clients reduced to '10000'!")
+        rules = [word for _ in range(10_001) for word in ("-a", "::1")]
+        self.assertEqual(
+            self.run_tcptool("-s", self.port, *rules), (1, b"", "tcptool: Too many access rules!\n")
+        )
 
     def test_one_client_is_the_default(self):
         sender = self.start_sender(self.write("content", b"content"))
@@ -134,10 +142,10 @@ class CountingTest(TcptoolTest):
     def test_a_recipient_that_leaves_before_the_start_has_failed(self):
         sender = self.start_sender("-c", "unlimited", "-d", "d", self.write("content", b"content"))
         gone = self.connect()
-        wait_line(sender, " is READY.")
+        tcptool_process.wait_line(sender, " is READY.")
         gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         gone.close()
-        wait_line(sender, "Transmission failed for '127.0.0.1'!")
+        tcptool_process.wait_line(sender, "Transmission failed for '127.0.0.1'!")
         self.assertEqual(self.run_tcptool("-r", self.sender_endpoint, "-t"), (0, b"content", ""))
         self.assertEqual(self.finish(sender)[0], 1)
 
@@ -167,11 +175,3 @@ class CountingTest(TcptoolTest):
         errors = self.finish(sender)[2]
         self.assertRegex(errors, r"tcptool: \[::1\]:\d+ is READY\.\n")
         self.assertIn("tcptool: Transmission succeeded for '::1'.\n", errors)
-
-
-def wait_line(process, end):
-    """Reads what the process says until a line that ends like this."""
-    for line in process.stderr:
-        if line.decode().rstrip("\n").endswith(end):
-            return
-    raise AssertionError(f"it never said: {end}")

@@ -104,3 +104,11 @@ def read_all(peer):
     while part := peer.recv(1 << 16):
         parts.append(part)
     return b"".join(parts)
+
+
+def wait_line(process, end):
+    """Reads what the process says until a line that ends like this."""
+    for line in process.stderr:
+        if line.decode().rstrip("\n").endswith(end):
+            return
+    raise AssertionError(f"it never said: {end}")
