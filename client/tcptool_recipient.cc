@@ -25,14 +25,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/progress.h"
-#include "client/sha256.h"
 #include "client/termination.h"
+#include "dataplane/sha256.h"
 #include "dataplane/socket_api.h"
 #include "dataplane/unique_fd.h"
 
 namespace tcptool::client {
 namespace {
 
+using dataplane::Sha256;
 using dataplane::UniqueFd;
 
 // Large writes keep a disk and the page cache at their full speed.

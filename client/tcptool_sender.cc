@@ -17,7 +17,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "client/progress.h"
-#include "client/sha256.h"
 #include "client/termination.h"
 #include "dataplane/engine.h"
 #include "dataplane/file_source.h"
@@ -48,6 +47,7 @@ class Reporter : public dataplane::SessionObserver {
     }
     absl::MutexLock lock(&mutex_);
     end_state_ = update.session.state;
+    content_sha256_ = update.session.content_sha256;
     ended_ = true;
   }
 
@@ -55,6 +55,12 @@ class Reporter : public dataplane::SessionObserver {
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(&ended_));
     return end_state_;
+  }
+
+  // At the end; empty if it is not known.
+  std::string content_sha256() {
+    absl::MutexLock lock(&mutex_);
+    return content_sha256_;
   }
 
  private:
@@ -119,6 +125,7 @@ class Reporter : public dataplane::SessionObserver {
   absl::Mutex mutex_;
   bool ended_ = false;
   SessionState end_state_ = SessionState::kWaiting;
+  std::string content_sha256_;
 };
 
 // The input's descriptor, and a source that reads from it: by position where it
@@ -174,36 +181,6 @@ std::string_view ListenDiagnostic(const absl::Status& status) {
   }
 }
 
-// The digest of the whole input, however it is read.
-class InputDigest {
- public:
-  // Starts to read a file beside the transfer; a stream comes in by Tap().
-  explicit InputDigest(const Input& input) {
-    if (input.stream != nullptr) return;
-    thread_ = std::thread([this, file = input.file, begin = input.offset] {
-      complete_ = digest_.UpdateFrom(*file, begin);
-    });
-  }
-  ~InputDigest() {
-    if (thread_.joinable()) thread_.join();
-  }
-
-  dataplane::StreamReader::Tap Tap() {
-    return [this](std::span<const std::byte> data) { digest_.Update(data); };
-  }
-
-  // In hexadecimal. Waits for the rest of the file; a stream has ended.
-  std::string Finish() {
-    if (thread_.joinable()) thread_.join();
-    return complete_ ? digest_.Finish() : "(the input could not be read)";
-  }
-
- private:
-  Sha256 digest_;
-  bool complete_ = true;
-  std::thread thread_;
-};
-
 }  // namespace
 
 int Send(const SenderOptions& options, Diagnostics& diagnostics) {
@@ -215,8 +192,6 @@ int Send(const SenderOptions& options, Diagnostics& diagnostics) {
     return 1;
   }
   auto reporter = std::make_shared<Reporter>(diagnostics);
-  std::optional<InputDigest> digest;
-  if (options.sha256) digest.emplace(*input);
   dataplane::Engine engine(
       {.max_recipients_per_session = options.max_connections});
   dataplane::SessionOptions session_options{
@@ -225,6 +200,7 @@ int Send(const SenderOptions& options, Diagnostics& diagnostics) {
       .max_recipients = options.max_clients,
       .allow = options.allow,
   };
+  session_options.compute_sha256 = options.sha256;
   session_options.limits.stall_timeout = options.stall_timeout;
   session_options.limits.session_bytes_per_second = options.bytes_per_second;
   const auto session =
@@ -236,9 +212,8 @@ int Send(const SenderOptions& options, Diagnostics& diagnostics) {
   }
   std::unique_ptr<dataplane::StreamReader> reader;
   if (input->stream != nullptr) {
-    reader = std::make_unique<dataplane::StreamReader>(
-        input->descriptor.get(), input->stream,
-        digest ? digest->Tap() : dataplane::StreamReader::Tap());
+    reader = std::make_unique<dataplane::StreamReader>(input->descriptor.get(),
+                                                       input->stream);
   }
   std::atomic<bool> ended = false;
   std::thread interrupter([&] {
@@ -253,8 +228,13 @@ int Send(const SenderOptions& options, Diagnostics& diagnostics) {
   pthread_kill(interrupter.native_handle(), SIGTERM);
   interrupter.join();
   reader.reset();
-  if (digest && state == SessionState::kSucceeded) {
-    diagnostics.Say(Level::kError, absl::StrCat("SHA-256 ", digest->Finish()));
+  if (options.sha256 && state == SessionState::kSucceeded) {
+    const std::string digest = reporter->content_sha256();
+    diagnostics.Say(
+        Level::kError,
+        absl::StrCat("SHA-256 ", digest.empty()
+                                     ? "(the input could not be read)"
+                                     : digest));
   }
   return state == SessionState::kSucceeded ? 0 : 1;
 }

@@ -16,9 +16,9 @@ namespace tcptool::dataplane {
 class AccessList {
  public:
   // Adds a rule, in one of these forms:
-  //   192.168.101.0/255.255.255.0   the 2008 form; the mask need not be a
-  //   prefix 192.168.101.0/24, 2001:db8::/32   CIDR (RFC 4632, RFC 4291 2.3)
-  //   192.168.101.13, ::1           one host
+  // - 192.168.101.0/255.255.255.0: the 2008 form; the mask may have any bits.
+  // - 192.168.101.0/24, 2001:db8::/32: CIDR (RFC 4632, RFC 4291 2.3).
+  // - 192.168.101.13, ::1: one host.
   // Bits of the address outside the mask are ignored. INVALID_ARGUMENT names
   // the rule and what is wrong with it.
   absl::Status Add(std::string_view rule);

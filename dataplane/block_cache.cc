@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <asio/post.hpp>
 #include <cerrno>
+#include <iterator>
+#include <tuple>
 #include <utility>
 
 namespace tcptool::dataplane {
@@ -11,37 +13,39 @@ BlockCache::Block BlockCache::Get(const std::shared_ptr<RandomAccessFile>& file,
                                   uint64_t offset, size_t size,
                                   const std::weak_ptr<Wake>& wake) {
   Entry* entry = Find(file.get(), offset);
-  if (entry == nullptr) {
-    entry = Evict();
-    if (entry == nullptr) {
-      // Every block is on its way; any that arrives makes room.
-      Wait(entries_.front(), wake);
-      return {.error = -EAGAIN};
-    }
-    if (entry->buffer == nullptr) {
-      entry->buffer = std::make_shared_for_overwrite<std::byte[]>(kBlockSize);
-    }
-    entry->file = file;
-    entry->offset = offset;
-    const ssize_t result =
-        file->ReadCached(offset, {entry->buffer.get(), size});
-    if (result == -EAGAIN) {
-      Load(*entry, size);
-    } else {
-      entry->error = result < 0 ? static_cast<int>(result) : 0;
-      entry->size = result < 0 ? 0 : result;
-    }
-  }
-  if (entry->loading) {
-    Wait(*entry, wake);
+  if (entry == nullptr) entry = Fetch(file, offset, size);
+  if (entry == nullptr || entry->loading) {
+    Wait(entry == nullptr ? waiting_to_load_ : entry->waiting, wake);
     return {.error = -EAGAIN};
   }
   entry->last_used = ++clock_;
+  entry->wanted = false;
   if (entry->error != 0) {
     entry->file = nullptr;  // The next to ask tries again.
     return {.error = entry->error};
   }
   return {.data = {entry->buffer.get(), entry->size}};
+}
+
+BlockCache::Entry* BlockCache::Fetch(
+    const std::shared_ptr<RandomAccessFile>& file, uint64_t offset,
+    size_t size) {
+  if (spare_ == nullptr) {
+    spare_ = std::make_shared_for_overwrite<std::byte[]>(kBlockSize);
+  }
+  const ssize_t result = file->ReadCached(offset, {spare_.get(), size});
+  if (result == -EAGAIN && loading_ == kMaxLoading) return nullptr;
+  Entry& entry = Evict();
+  std::swap(entry.buffer, spare_);
+  entry.file = file;
+  entry.offset = offset;
+  if (result == -EAGAIN) {
+    Load(entry, size);
+  } else {
+    entry.error = result < 0 ? static_cast<int>(result) : 0;
+    entry.size = result < 0 ? 0 : result;
+  }
+  return &entry;
 }
 
 void BlockCache::Forget(const RandomAccessFile* file) {
@@ -58,19 +62,17 @@ BlockCache::Entry* BlockCache::Find(const RandomAccessFile* file,
   return found == entries_.end() ? nullptr : &*found;
 }
 
-BlockCache::Entry* BlockCache::Evict() {
-  Entry* oldest = nullptr;
-  for (Entry& entry : entries_) {
-    if (entry.loading) continue;
-    if (oldest == nullptr || entry.last_used < oldest->last_used) {
-      oldest = &entry;
-    }
-  }
-  return oldest;
+BlockCache::Entry& BlockCache::Evict() {
+  // What somebody has waited for stays until it has been asked for, as long as
+  // there is something else.
+  return *std::ranges::min_element(entries_, {}, [](const Entry& entry) {
+    return std::tuple(entry.loading, entry.wanted, entry.last_used);
+  });
 }
 
 void BlockCache::Load(Entry& entry, size_t size) {
   entry.loading = true;
+  ++loading_;
   asio::post(disk_, [this, &entry, file = entry.file, buffer = entry.buffer,
                      offset = entry.offset, size] {
     const ssize_t result = file->Read(offset, {buffer.get(), size});
@@ -78,21 +80,25 @@ void BlockCache::Load(Entry& entry, size_t size) {
   });
 }
 
-void BlockCache::Wait(Entry& entry, const std::weak_ptr<Wake>& wake) {
-  const bool waits =
-      std::ranges::any_of(entry.waiting, [&wake](const auto& other) {
-        return !other.owner_before(wake) && !wake.owner_before(other);
-      });
-  if (!waits) entry.waiting.push_back(wake);
+void BlockCache::Wait(Waiting& waiting, const std::weak_ptr<Wake>& wake) {
+  const bool waits = std::ranges::any_of(waiting, [&wake](const auto& other) {
+    return !other.owner_before(wake) && !wake.owner_before(other);
+  });
+  if (!waits) waiting.push_back(wake);
 }
 
 void BlockCache::Loaded(Entry& entry, ssize_t result) {
   entry.loading = false;
+  --loading_;
   entry.error = result < 0 ? static_cast<int>(result) : 0;
   entry.size = result < 0 ? 0 : result;
   entry.last_used = ++clock_;
-  for (const auto& waiting : std::exchange(entry.waiting, {})) {
-    if (const auto wake = waiting.lock()) (*wake)();
+  entry.wanted = true;
+  Waiting waiting = std::exchange(entry.waiting, {});
+  std::ranges::move(std::exchange(waiting_to_load_, {}),
+                    std::back_inserter(waiting));
+  for (const auto& weak : waiting) {
+    if (const auto wake = weak.lock()) (*wake)();
   }
 }
 

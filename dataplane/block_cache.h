@@ -17,13 +17,17 @@
 namespace tcptool::dataplane {
 
 // All sessions of a lane share the cache, so that its memory, kBlocks of
-// kBlockSize, is a bound whatever their number. Lives on the lane's thread.
+// kBlockSize and one to read into, is a bound whatever their number. Lives on
+// the lane's thread.
 class BlockCache {
  public:
   // Large enough to hide the cost of a call, small enough that a few blocks
   // stay in a core's own cache; see docs/benchmarks.md.
   static constexpr size_t kBlockSize = size_t{1} << 20;
   static constexpr size_t kBlocks = 16;
+  // So many are on their way from the disk at most: files that are in memory
+  // always have blocks left, however many others are not.
+  static constexpr size_t kMaxLoading = kBlocks / 2;
 
   // Told that a block which was not at hand now is, or has failed.
   using Wake = std::function<void()>;
@@ -49,28 +53,36 @@ class BlockCache {
   void Forget(const RandomAccessFile* file);
 
  private:
+  using Waiting = std::vector<std::weak_ptr<Wake>>;
   struct Entry {
     std::shared_ptr<RandomAccessFile> file;
     uint64_t offset = 0;
     size_t size = 0;
     int error = 0;
     bool loading = false;
+    bool wanted = false;  // It has been loaded, and nobody has asked again yet.
     uint64_t last_used = 0;
     // Shared with the disk's thread while it loads.
     std::shared_ptr<std::byte[]> buffer;
-    std::vector<std::weak_ptr<Wake>> waiting;
+    Waiting waiting;
   };
 
   Entry* Find(const RandomAccessFile* file, uint64_t offset);
-  // The entry that was used least of late; null when all of them are loading.
-  Entry* Evict();
+  // A new entry. Null: too many are loading already.
+  Entry* Fetch(const std::shared_ptr<RandomAccessFile>& file, uint64_t offset,
+               size_t size);
+  // The entry that can best be done without; it is not loading.
+  Entry& Evict();
   void Load(Entry& entry, size_t size);
-  static void Wait(Entry& entry, const std::weak_ptr<Wake>& wake);
+  static void Wait(Waiting& waiting, const std::weak_ptr<Wake>& wake);
   void Loaded(Entry& entry, ssize_t result);
 
   asio::io_context& lane_;
   asio::thread_pool& disk_;
   std::vector<Entry> entries_;
+  std::shared_ptr<std::byte[]> spare_;  // To read into.
+  size_t loading_ = 0;
+  Waiting waiting_to_load_;
   uint64_t clock_ = 0;
 };
 

@@ -37,7 +37,10 @@ Engine::Engine(const EngineOptions& options)
 
 Engine::~Engine() {
   Stop();
-  disk_.join();  // Its reads answer to the lanes.
+  // Their reads answer to the lanes.
+  disk_.join();
+  starts_.join();
+  digests_.join();
   // A session's last words may go from one lane to another and back.
   Flush();
   Flush();
@@ -54,7 +57,8 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
   }
   absl::StatusOr<std::shared_ptr<Session>> session = Session::Create(
       {.lanes = std::move(lanes),
-       .disk = disk_,
+       .starts = starts_,
+       .digests = digests_,
        .max_recipients = options_.max_recipients_per_session,
        .counters = counters_,
        .on_end =

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <asio/post.hpp>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -14,8 +15,20 @@ namespace {
 // half-closed is noticed.
 constexpr auto kTick = std::chrono::milliseconds(50);
 
-// Progress is measured and reported this often.
+// Progress is measured and reported this often; more seldom where there are so
+// many recipients that it would take a part of the lane's time worth the name.
 constexpr auto kMeasure = std::chrono::milliseconds(250);
+constexpr auto kMeasureEach = std::chrono::microseconds(250);
+
+// So many bytes go out before others on the lane get a turn: a few ms.
+constexpr size_t kTurn = size_t{16} << 20;
+
+// What a recipient gets first, so that the last of a thousand does not wait for
+// a whole block to each of the others.
+constexpr size_t kFirstPiece = size_t{64} << 10;
+
+// What a recipient gets at least where a rate is shared by many.
+constexpr size_t kLeastShare = size_t{16} << 10;
 
 // How long a session that has used up its rate pauses.
 constexpr auto kBudgetPause = std::chrono::milliseconds(5);
@@ -57,6 +70,7 @@ void Fanout::Admit(uint64_t id) {
   }
   const auto found = recipients_.find(id);
   if (found == recipients_.end() || found->second->closed()) return;
+  if (!source_->seekable()) positions_.insert(0);
   found->second->Begin(Clock::now());
   StartTicking();
 }
@@ -122,40 +136,52 @@ void Fanout::RunTurn() {
   // turn_posted_ stays true meanwhile: whoever queues for the next turn posts
   // none, as it may have to wait for the budget.
   const Clock::time_point now = Clock::now();
-  size_t budget = budget_.Available(now);
+  const size_t available = budget_.Available(now);
   std::swap(queue_, turn_);
-  // An equal part each of what there is, so that those at the front do not use
-  // it up every time.
-  const size_t share = std::max<size_t>(1, budget / turn_.size());
-  for (auto& recipient : turn_) {
-    if (recipient->closed()) continue;
-    if (budget == 0) {
-      queue_.push_back(std::move(recipient));
-      continue;
-    }
-    const size_t sent = recipient->Send(*feed_, std::min(share, budget), now);
-    budget -= sent;
+  // An equal part each of what there is, in pieces that are worth a call.
+  const size_t share = std::max(kLeastShare, available / turn_.size());
+  size_t left = std::min(available, kTurn);
+  auto next = turn_.begin();
+  for (; next != turn_.end() && left > 0; ++next) {
+    Recipient& recipient = **next;
+    if (recipient.closed()) continue;
+    const size_t limit = recipient.position() == 0 ? kFirstPiece : share;
+    const size_t sent = recipient.Send(*feed_, std::min(limit, left), now);
+    if (sent == 0) continue;
+    left -= sent;
     budget_.Spend(sent);
-    fastest_ = std::max(fastest_, recipient->position());
+    Moved(recipient.position() - sent, recipient.position());
   }
+  // Whom it did not reach comes first in the next one.
+  queue_.insert(queue_.begin(), std::make_move_iterator(next),
+                std::make_move_iterator(turn_.end()));
   turn_.clear();
   Release();
   turn_posted_ = false;
   if (queue_.empty()) return;
-  if (!budget_.limited() || budget > 0) return PostTurn();
+  if (budget_.Available(now) > 0) return PostTurn();
   turn_posted_ = true;
   budget_timer_.expires_after(kBudgetPause);
   budget_timer_.async_wait(
       [self = shared_from_this()](std::error_code) { self->RunTurn(); });
 }
 
+void Fanout::Moved(uint64_t from, uint64_t to) {
+  if (source_->seekable()) return;
+  fastest_ = std::max(fastest_, to);
+  auto node = positions_.extract(positions_.find(from));
+  node.value() = to;
+  positions_.insert(std::move(node));
+}
+
+void Fanout::Left(uint64_t position) {
+  if (!source_->seekable()) positions_.erase(positions_.find(position));
+}
+
 void Fanout::Release() {
   if (source_->seekable()) return;
-  uint64_t slowest = std::numeric_limits<uint64_t>::max();
-  for (const auto& [id, recipient] : recipients_) {
-    if (Takes(*recipient)) slowest = std::min(slowest, recipient->position());
-  }
-  feed_->Release(slowest);
+  feed_->Release(positions_.empty() ? std::numeric_limits<uint64_t>::max()
+                                    : *positions_.begin());
 }
 
 void Fanout::CheckLag() {
@@ -182,7 +208,9 @@ void Fanout::StartTicking() {
 
 void Fanout::Tick() {
   const Clock::time_point now = Clock::now();
-  const bool measure = now - last_measure_ >= kMeasure;
+  const bool measure =
+      now - last_measure_ >=
+      std::max<Clock::duration>(kMeasure, kMeasureEach * recipients_.size());
   if (measure) last_measure_ = now;
   bool active = false;
   for (auto next = recipients_.begin(); next != recipients_.end();) {

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -62,11 +63,14 @@ class Fanout : public std::enable_shared_from_this<Fanout> {
   void WaitForFeed(std::shared_ptr<Recipient> recipient);
   void WaitForTick(std::shared_ptr<Recipient> recipient);
   void SourceFailed(const absl::Status& error);
+  // One that was being sent to, up to `position`, is not any longer.
+  void Left(uint64_t position);
 
  private:
   using List = std::vector<std::shared_ptr<Recipient>>;
 
   void RunTurn();
+  void Moved(uint64_t from, uint64_t to);
   void PostTurn();
   void Requeue(List& list);
   // Streams: lets go of what all recipients have.
@@ -90,6 +94,8 @@ class Fanout : public std::enable_shared_from_this<Fanout> {
   List waiting_for_feed_;
   List waiting_for_tick_;
   bool turn_posted_ = false;
+  // Streams: the positions of those that are being sent to.
+  std::multiset<uint64_t> positions_;
   uint64_t fastest_ = 0;  // The position of the fastest recipient, ever.
   TokenBucket budget_;
   asio::steady_timer budget_timer_;

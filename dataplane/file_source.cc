@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +11,11 @@
 
 namespace tcptool::dataplane {
 namespace {
+
+// For so long a block that was in memory is taken to be there still:
+// sendfile(2) waits for the disk where it is not, and there is no way to tell
+// it not to.
+constexpr auto kStaysCached = std::chrono::milliseconds(5);
 
 class FileFeed : public Feed {
  public:
@@ -55,9 +61,11 @@ class FileFeed : public Feed {
   // One look for a block serves all recipients that are near it.
   bool Cached(uint64_t start, size_t size) {
     if (file_->descriptor() < 0) return false;
-    if (start == cached_start_) return true;
+    const auto now = std::chrono::steady_clock::now();
+    if (start == cached_start_ && now < cached_until_) return true;
     if (!file_->Cached(offset_ + start, size)) return false;
     cached_start_ = start;
+    cached_until_ = now + kStaysCached;
     return true;
   }
 
@@ -74,6 +82,7 @@ class FileFeed : public Feed {
   const uint64_t length_;
   const std::shared_ptr<BlockCache::Wake> wake_;
   uint64_t cached_start_ = ~uint64_t{0};
+  std::chrono::steady_clock::time_point cached_until_;
   absl::Status error_;
 };
 
@@ -98,6 +107,25 @@ absl::Status FileSource::Prepare() {
   }
   length_ = wanted_.value_or(*size - offset_);
   return absl::OkStatus();
+}
+
+bool FileSource::DigestSome() {
+  constexpr size_t kPart = size_t{256} << 10;
+  constexpr int kParts = 16;  // Others wait for their turn.
+  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kPart);
+  for (int i = 0; i < kParts; ++i) {
+    const size_t size = std::min<uint64_t>(kPart, length_ - digested_);
+    if (size == 0) {
+      digest().Finish();
+      return false;
+    }
+    const ssize_t got = file_->Read(offset_ + digested_, {buffer.get(), size});
+    // Those who send it say what is wrong.
+    if (got < static_cast<ssize_t>(size)) return false;
+    digest().Update({buffer.get(), size});
+    digested_ += size;
+  }
+  return true;
 }
 
 std::unique_ptr<Feed> FileSource::OpenFeed(Lane& lane,

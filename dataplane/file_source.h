@@ -27,6 +27,7 @@ class FileSource : public Source {
   bool seekable() const override { return true; }
   std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                  std::function<void()> wake) override;
+  bool DigestSome() override;
   void Close() override {}
 
  private:
@@ -38,6 +39,7 @@ class FileSource : public Source {
   const uint64_t offset_;
   const std::optional<uint64_t> wanted_;
   std::atomic<uint64_t> length_{0};
+  uint64_t digested_ = 0;
 };
 
 }  // namespace tcptool::dataplane

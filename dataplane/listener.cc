@@ -23,6 +23,33 @@ using asio::ip::tcp;
 // allows no less; it bounds what a peer can make the kernel hold.
 constexpr int kReceiveBuffer = 4096;
 
+// Connections that are accepted before others get a turn on the lane.
+constexpr int kBatch = 64;
+
+// More than the kernel queues for a listener (listen(2), somaxconn).
+constexpr int kQueue = 2 * asio::socket_base::max_listen_connections;
+
+// The errors of a connection that has broken before it was accepted
+// (accept(2)): the next one is not the worse for it.
+bool IsOfConnection(int error) {
+  switch (-error) {
+    case ECONNABORTED:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case EOPNOTSUPP:
+    case ENETUNREACH:
+    case ETIMEDOUT:
+    case EPERM:
+      return true;
+    default:
+      return false;
+  }
+}
+
 UniqueFd OpenSpare() {
   return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
@@ -87,23 +114,18 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     Wait();
   }
 
-  void Accept() {
-    while (acceptor_.is_open()) {
+  void Accept(int at_most) {
+    for (int i = 0; i < at_most && acceptor_.is_open(); ++i) {
       sockaddr_storage address{};
       socklen_t size = sizeof address;
-      const int fd =
-          sockets_.Accept(acceptor_.native_handle(), &address, &size);
+      int fd = sockets_.Accept(acceptor_.native_handle(), &address, &size);
       if (fd >= 0) {
         handlers_.on_connection(UniqueFd(fd), ToEndpoint(address, size));
-      } else if (fd == -EMFILE || fd == -ENFILE) {
-        if (!TurnAway()) return Pause();
-      } else if (fd == -ENOBUFS || fd == -ENOMEM) {
-        return Pause();
-      } else if (fd == -EAGAIN) {
-        return;
+        continue;
       }
-      // Anything else is the error of a connection that has broken already
-      // (accept(2)): the next one is not the worse for it.
+      if (fd == -EMFILE || fd == -ENFILE) fd = TurnAway();
+      if (fd == -EAGAIN) return;
+      if (fd < 0 && !IsOfConnection(fd)) return Pause();
     }
   }
 
@@ -120,7 +142,7 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     acceptor_.async_wait(tcp::acceptor::wait_read,
                          [self = shared_from_this()](std::error_code error) {
                            if (error || !self->acceptor_.is_open()) return;
-                           self->Accept();
+                           self->Accept(kBatch);
                            self->Resume();
                          });
   }
@@ -130,9 +152,9 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   // Uses the spare descriptor to take a connection off the queue, where it
-  // would wake the lane again and again. False: there is no spare.
-  bool TurnAway() {
-    if (!spare_.valid()) return false;
+  // would wake the lane again and again. Answers as Accept() of the sockets.
+  int TurnAway() {
+    if (!spare_.valid()) return -EMFILE;
     spare_ = UniqueFd();
     sockaddr_storage address{};
     socklen_t size = sizeof address;
@@ -140,7 +162,7 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     if (fd >= 0) ResetAndClose(fd);
     spare_ = OpenSpare();
     if (fd >= 0) handlers_.on_no_descriptors(ToEndpoint(address, size));
-    return fd >= 0;
+    return fd;
   }
 
   // The kernel is short of something: looks again a little later.
@@ -149,7 +171,9 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     retry_.expires_after(std::chrono::milliseconds(100));
     retry_.async_wait([self = shared_from_this()](std::error_code) {
       self->paused_ = false;
-      self->Accept();
+      // Somebody else may have been faster than the spare's return.
+      if (!self->spare_.valid()) self->spare_ = OpenSpare();
+      self->Accept(kBatch);
       self->Resume();
     });
   }
@@ -183,6 +207,6 @@ const tcp::endpoint& Listener::endpoint() const { return impl_->endpoint(); }
 
 void Listener::Open(Handlers handlers) { impl_->Open(std::move(handlers)); }
 
-void Listener::Drain() { impl_->Accept(); }
+void Listener::Drain() { impl_->Accept(kQueue); }
 
 }  // namespace tcptool::dataplane

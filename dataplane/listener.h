@@ -37,7 +37,7 @@ class Listener {
   // destroyed; no handler is called after that.
   void Open(Handlers handlers);
 
-  // Accepts, at once, all connections that the kernel has established. Those
+  // Accepts, at once, the connections that the kernel has established. Those
   // that were connected before now are among them.
   void Drain();
 

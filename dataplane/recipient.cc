@@ -19,6 +19,9 @@ namespace {
 // what a congested path or a rebooting switch takes.
 constexpr uint32_t kVanishedMs = 15'000;
 
+// How long an answer may take on the slowest path.
+constexpr auto kAnswerTime = std::chrono::seconds(2);
+
 void SetOption(int socket, int level, int option, int value) {
   setsockopt(socket, level, option, &value, sizeof value);
 }
@@ -51,7 +54,9 @@ Recipient::Recipient(Fanout& fanout, UniqueFd socket, RecipientStatus status)
                                                        : asio::ip::tcp::v4();
   std::error_code error;
   socket_.assign(protocol, socket.get(), error);
-  if (!error) {
+  if (error) {
+    ResetAndClose(socket.release());
+  } else {
     socket.release();
   }
 }
@@ -109,7 +114,7 @@ void Recipient::WaitForLoss() {
 
 void Recipient::Begin(Clock::time_point now) {
   const int socket = socket_.native_handle();
-  method_ = ChooseSendMethod(socket);
+  method_ = ChooseSendMethod(fanout_.sockets(), socket);
   // Full segments only; the end of the stream sends the rest (tcp(7)).
   SetOption(socket, IPPROTO_TCP, TCP_CORK, 1);
   if (const uint64_t rate = fanout_.limits().recipient_bytes_per_second;
@@ -185,6 +190,7 @@ void Recipient::WaitForRoom() {
 }
 
 void Recipient::FinishSending(Clock::time_point now) {
+  fanout_.Left(position());
   status_.state = RecipientState::kConfirming;
   fanout_.Changed(*this);
   const auto timeout =
@@ -245,8 +251,15 @@ void Recipient::Tick(Clock::time_point now) {
 }
 
 void Recipient::Measure(Clock::time_point now) {
+  const uint64_t before = status_.bytes_acked;
+  const std::optional<TcpInfo> info = ReadProgress(now);
+  if (status_.bytes_acked != before) fanout_.Changed(*this);
+  if (info) CheckVanished(*info, now);
+}
+
+std::optional<TcpInfo> Recipient::ReadProgress(Clock::time_point now) {
   TcpInfo info;
-  if (fanout_.sockets().Info(socket_.native_handle(), &info) < 0) return;
+  if (fanout_.sockets().Info(socket_.native_handle(), &info) < 0) return {};
   const uint64_t before = status_.bytes_acked;
   // TCP counts the end of the stream as a byte.
   status_.bytes_acked =
@@ -266,12 +279,22 @@ void Recipient::Measure(Clock::time_point now) {
   if (status_.bytes_acked > before ||
       status_.bytes_acked == status_.bytes_sent) {
     last_progress_ = now;
-  } else if (info.unanswered > 0 && info.last_ack_ms >= kVanishedMs) {
-    return Close(RecipientState::kFailed, Reason::kConnectionLost,
-                 absl::StrCat("the host has not answered for ",
-                              info.last_ack_ms / 1000, " s"));
   }
-  if (status_.bytes_acked != before) fanout_.Changed(*this);
+  return info;
+}
+
+void Recipient::CheckVanished(const TcpInfo& info, Clock::time_point now) {
+  if (info.unanswered == 0 || info.last_ack_ms < kVanishedMs) {
+    silent_since_.reset();
+    return;
+  }
+  // A peer that is there and does not read is probed more and more seldom: a
+  // probe that is on its way is no sign that nobody answers.
+  if (!silent_since_) silent_since_ = now;
+  if (now - *silent_since_ < kAnswerTime) return;
+  Close(RecipientState::kFailed, Reason::kConnectionLost,
+        absl::StrCat("the host has not answered for ", info.last_ack_ms / 1000,
+                     " s"));
 }
 
 void Recipient::CheckStall(Clock::time_point now) {
@@ -293,8 +316,10 @@ void Recipient::Lost(int error) {
 void Recipient::Close(RecipientState state, Reason reason, std::string detail) {
   if (status_.state == RecipientState::kTransferring ||
       status_.state == RecipientState::kConfirming) {
-    Measure(Clock::now());
-    if (closed()) return;
+    ReadProgress(Clock::now());
+  }
+  if (status_.state == RecipientState::kTransferring) {
+    fanout_.Left(position());
   }
   status_.state = state;
   status_.reason = reason;

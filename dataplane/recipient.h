@@ -39,7 +39,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Checks the time limits, and the proof of delivery.
   void Tick(Clock::time_point now);
 
-  // Asks TCP how far it has come.
+  // Asks TCP how far it has come, and whether the host is still there.
   void Measure(Clock::time_point now);
 
   // Ends the connection: in an orderly way if `state` is DELIVERED, with a
@@ -61,6 +61,9 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   void Handle(Delivery::Outcome outcome);
   void Lost(int error);
   void CheckStall(Clock::time_point now);
+  void CheckVanished(const TcpInfo& info, Clock::time_point now);
+  // Brings the status up to date. None: TCP says nothing.
+  std::optional<TcpInfo> ReadProgress(Clock::time_point now);
 
   Fanout& fanout_;
   asio::ip::tcp::socket socket_;
@@ -70,6 +73,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // When it last acknowledged something, or had nothing to acknowledge.
   Clock::time_point last_progress_;
   Clock::time_point last_measure_;
+  // Since when its host seems to have vanished.
+  std::optional<Clock::time_point> silent_since_;
   std::optional<Delivery> delivery_;
 };
 

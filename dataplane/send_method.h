@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_DATAPLANE_SEND_METHOD_H_
 #define TCPTOOL_DATAPLANE_SEND_METHOD_H_
 
+#include "dataplane/socket_api.h"
 #include "dataplane/source.h"
 
 namespace tcptool::dataplane {
@@ -9,7 +10,7 @@ namespace tcptool::dataplane {
 // On a path that stays in this host, copying from a block that is hot in the
 // processor's cache is fastest; across an interface, sending from the page
 // cache is. docs/benchmarks.md has the figures.
-SendMethod ChooseSendMethod(int socket);
+SendMethod ChooseSendMethod(SocketApi& sockets, int socket);
 
 }  // namespace tcptool::dataplane
 

@@ -19,6 +19,7 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(
         "an immediate session needs a file: a stream cannot be served again "
         "to those who come later");
   }
+  if (options.compute_sha256) source->digest().Enable();
   Lane& home = *environment.lanes.front();
   absl::StatusOr<Listener> listener =
       Listener::Listen(home.io(), home.sockets(),
@@ -44,9 +45,12 @@ Session::Session(Environment environment, SessionOptions options,
     environment_.lanes.resize(1);
   }
   status_.data_endpoint = listener_->endpoint();
-  status_.create_time = absl::Now();
+  status_.create_time =
+      options_.resume ? options_.resume->create_time : absl::Now();
   status_.content_length = source_->length();
+  ExpectRecipients();
   initial_status_ = status_;
+  initial_recipients_ = changed_;
 }
 
 template <typename Call>
@@ -67,7 +71,6 @@ void Session::Open() {
           });
         }));
   }
-  ExpectRecipients();
   listener_->Open({
       // The listener belongs to the session, which therefore is there.
       .on_connection =
@@ -85,7 +88,8 @@ void Session::Open() {
   }
   if (options_.expire_after != absl::InfiniteDuration()) {
     After(expiry_timer_.emplace(environment_.lanes[0]->io()),
-          options_.expire_after, &Session::OnExpiry);
+          status_.create_time + options_.expire_after - absl::Now(),
+          &Session::OnExpiry);
   }
   if (options_.start.immediate) Begin();
   Notify();
@@ -112,75 +116,62 @@ void Session::ExpectRecipients() {
     status.state = RecipientState::kExpected;
     Merge(status);
   }
-}
-
-RecipientStatus& Session::NewRecipient(const tcp::endpoint& peer) {
-  RecipientStatus status;
-  status.peer = peer;
-  // The record of one that is expected, if it has not been used, or if it came
-  // and failed before the start.
-  for (const auto& [id, entry] : recipients_) {
-    if (id > options_.expected.size()) break;
-    const RecipientState state = entry.status.state;
-    if (entry.status.peer.address() == peer.address() &&
-        (state == RecipientState::kExpected || IsFinal(state)) && !sending_) {
-      status.id = id;
-      status.label = entry.status.label;
-      break;
-    }
+  if (options_.resume) {
+    last_id_ = std::max(last_id_, options_.resume->last_recipient);
   }
-  if (status.id == 0) status.id = ++last_id_;
-  status.connect_time = absl::Now();
-  Merge(status);
-  return recipients_[status.id].status;
 }
 
 void Session::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
   if (!options_.allow.Allows(peer.address())) {
     ResetAndClose(socket.release());
-    RecipientStatus status;
-    status.id = ++last_id_;
-    status.peer = peer;
-    status.connect_time = absl::Now();
-    return Reject(std::move(status), Reason::kNotAuthorized,
+    return Reject(peer, Reason::kNotAuthorized,
                   absl::StrCat(peer.address().to_string(),
                                " matches no access rule of the session"));
   }
   if (connected() >= environment_.max_recipients) {
     ResetAndClose(socket.release());
-    RecipientStatus status;
-    status.id = ++last_id_;
-    status.peer = peer;
-    status.connect_time = absl::Now();
-    return Reject(std::move(status), Reason::kCapacity,
+    return Reject(peer, Reason::kCapacity,
                   absl::StrCat("the session has ", environment_.max_recipients,
                                " connections, as many as the service allows"));
   }
-  const RecipientStatus& status = NewRecipient(peer);
+  AddRecipient(std::move(socket), peer);
+}
+
+void Session::AddRecipient(UniqueFd socket, const tcp::endpoint& peer) {
+  RecipientStatus status;
+  status.peer = peer;
+  status.connect_time = absl::Now();
+  const auto vacant = vacant_.find(peer.address());
+  if (vacant == vacant_.end()) {
+    status.id = ++last_id_;
+  } else {
+    status.id = *vacant->second.begin();
+    status.label = recipients_[status.id].status.label;
+  }
+  Merge(status);
   const size_t lane = LaneOf(status.id);
   OnLane(lane, [fanout = fanouts_[lane], socket = std::move(socket),
-                status]() mutable {
+                status = std::move(status)]() mutable {
     fanout->Add(std::move(socket), std::move(status));
   });
   Notify();
 }
 
 void Session::OnNoDescriptors(const tcp::endpoint& peer) {
-  RecipientStatus status;
-  status.id = ++last_id_;
-  status.peer = peer;
-  status.connect_time = absl::Now();
-  Reject(std::move(status), Reason::kCapacity,
+  Reject(peer, Reason::kCapacity,
          "the service is out of file descriptors; raise its limit (ulimit -n, "
          "LimitNOFILE=)");
 }
 
-void Session::Reject(RecipientStatus status, Reason reason,
+void Session::Reject(const tcp::endpoint& peer, Reason reason,
                      std::string detail) {
+  RecipientStatus status;
+  status.id = ++last_id_;
+  status.peer = peer;
   status.state = RecipientState::kRejected;
   status.reason = reason;
   status.detail = std::move(detail);
-  status.end_time = absl::Now();
+  status.connect_time = status.end_time = absl::Now();
   Merge(status);
   Notify();
 }
@@ -204,7 +195,8 @@ void Session::OnReport(Fanout::Report report) {
 
 void Session::OnReady(const RecipientStatus& status) {
   const size_t lane = LaneOf(status.id);
-  const uint64_t admitted = connected() - count(RecipientState::kHandshaking);
+  const uint64_t admitted = connected() - count(RecipientState::kHandshaking) +
+                            count(RecipientState::kDelivered);
   if (options_.max_recipients > 0 && admitted > options_.max_recipients) {
     recipients_[status.id].was_ready = false;
     return OnLane(lane, [fanout = fanouts_[lane], id = status.id] {
@@ -219,6 +211,7 @@ void Session::OnReady(const RecipientStatus& status) {
 }
 
 bool Session::StartConditionHolds() const {
+  if (options_.start.immediate) return false;  // It has begun.
   const uint64_t ready = count(RecipientState::kReady);
   if (ready == 0) return false;
   if (options_.max_recipients > 0 && ready >= options_.max_recipients) {
@@ -231,13 +224,8 @@ bool Session::StartConditionHolds() const {
       ready >= options_.start.min_recipients) {
     return true;
   }
-  if (options_.expected.empty()) return false;
-  return std::all_of(recipients_.begin(),
-                     std::next(recipients_.begin(), options_.expected.size()),
-                     [](const auto& entry) {
-                       return entry.second.status.state ==
-                              RecipientState::kReady;
-                     });
+  return !options_.expected.empty() &&
+         expected_ready_ == options_.expected.size();
 }
 
 void Session::Begin() {
@@ -251,11 +239,16 @@ void Session::Begin() {
     max_wait_timer_.reset();
     expiry_timer_.reset();
   }
-  asio::post(environment_.disk, [self = shared_from_this()] {
+  asio::post(environment_.starts, [self = shared_from_this()] {
     absl::Status status = self->source_->Prepare();
     self->OnLane(0, [self, status = std::move(status)] {
       if (self->ending_ || self->observer_ == nullptr) return;
-      if (!status.ok()) self->OnSourceError(status);
+      if (!status.ok()) {
+        self->OnSourceError(status);
+      } else if (self->options_.compute_sha256) {
+        self->digesting_ = true;
+        self->ContinueDigest();
+      }
       self->prepared_ = true;
       self->BeginSending();
       self->FinishIfDone();
@@ -276,8 +269,31 @@ void Session::BeginSending() {
   }
 }
 
-void Session::Start(Done done) {
-  OnLane(0, [self = shared_from_this(), done = std::move(done)] {
+void Session::ContinueDigest() {
+  asio::post(environment_.digests, [self = shared_from_this()] {
+    const bool more = self->source_->DigestSome();
+    self->OnLane(0, [self, more] {
+      if (self->ending_ || self->observer_ == nullptr) return;
+      if (more) return self->ContinueDigest();
+      self->digesting_ = false;
+      self->FinishIfDone();
+      self->Notify();
+    });
+  });
+}
+
+absl::Status Session::CheckState(std::optional<SessionState> expected) const {
+  const SessionState state = ending_.value_or(status_.state);
+  if (!expected || *expected == state) return absl::OkStatus();
+  return absl::AbortedError(
+      absl::StrCat("it is ", absl::string_view(Name(state).data())));
+}
+
+void Session::Start(std::optional<SessionState> expected, Done done) {
+  OnLane(0, [self = shared_from_this(), expected, done = std::move(done)] {
+    if (absl::Status status = self->CheckState(expected); !status.ok()) {
+      return done(status);
+    }
     if (self->ending_ || IsFinal(self->status_.state)) {
       return done(absl::FailedPreconditionError(absl::StrCat(
           "the session has ended: it is ",
@@ -297,8 +313,11 @@ void Session::Start(Done done) {
   });
 }
 
-void Session::Cancel(Done done) {
-  OnLane(0, [self = shared_from_this(), done = std::move(done)] {
+void Session::Cancel(std::optional<SessionState> expected, Done done) {
+  OnLane(0, [self = shared_from_this(), expected, done = std::move(done)] {
+    if (absl::Status status = self->CheckState(expected); !status.ok()) {
+      return done(status);
+    }
     if (!self->ending_ && !IsFinal(self->status_.state)) {
       self->End(SessionState::kCancelled, Reason::kSessionCancelled,
                 "the session was cancelled");
@@ -322,14 +341,14 @@ void Session::Drop(uint64_t recipient, Done done) {
                        absl::string_view(Name(state).data()))));
     }
     const size_t lane = self->LaneOf(recipient);
-    self->OnLane(lane, [self, lane, recipient, done] {
-      self->fanouts_[lane]->Close(recipient, RecipientState::kDropped,
-                                  Reason::kNone, "");
-      // Behind the report of it.
-      self->OnLane(lane, [self, done] {
-        self->OnLane(0, [done] { done(absl::OkStatus()); });
-      });
-    });
+    self->OnLane(
+        lane, [self, lane, fanout = self->fanouts_[lane], recipient, done] {
+          fanout->Close(recipient, RecipientState::kDropped, Reason::kNone, "");
+          // Behind the report of it.
+          self->OnLane(lane, [self, done] {
+            self->OnLane(0, [done] { done(absl::OkStatus()); });
+          });
+        });
   });
 }
 
@@ -357,6 +376,19 @@ void Session::Stop() {
   });
 }
 
+void Session::Drain() {
+  OnLane(0, [self = shared_from_this()] {
+    if (self->ending_) return;
+    if (self->status_.state == SessionState::kWaiting) {
+      self->End(SessionState::kInterrupted, Reason::kServiceStopped,
+                "the service was stopped");
+    } else {
+      self->StopListening();
+    }
+    self->Notify();
+  });
+}
+
 void Session::OnMaxWait() {
   max_wait_passed_ = true;
   if (status_.state == SessionState::kWaiting && StartConditionHolds()) Begin();
@@ -367,6 +399,11 @@ void Session::OnExpiry() {
     return End(SessionState::kExpired, Reason::kSessionCancelled,
                "nobody started the session in time");
   }
+  StopListening();
+}
+
+void Session::StopListening() {
+  if (!listener_) return;
   listener_->Drain();
   listener_.reset();
   FinishIfDone();
@@ -392,6 +429,7 @@ void Session::End(SessionState state, Reason reason,
 
 void Session::FinishIfDone() {
   if (IsFinal(status_.state) || listener_ || connected() > 0) return;
+  if (!ending_ && digesting_ && count(RecipientState::kDelivered) > 0) return;
   Finish(ending_ ? *ending_ : Result());
 }
 
@@ -443,9 +481,10 @@ void Session::Merge(const RecipientStatus& status) {
     status_.bytes_acked -= entry.status.bytes_acked;
     if (entry.status.state == RecipientState::kFailed && entry.was_ready) {
       --failed_;
-      entry.was_ready = false;
     }
+    if (IsFinal(entry.status.state)) entry.was_ready = false;
   }
+  if (IsExpected(status.id)) MergeExpected(entry.status, status);
   environment_.counters.RecipientChanged(entry.status, status);
   ++status_.counts[static_cast<size_t>(status.state)];
   status_.bytes_sent += status.bytes_sent;
@@ -460,14 +499,29 @@ void Session::Merge(const RecipientStatus& status) {
   }
   entry.status = status;
   changed_.push_back(status);
-  if (IsFinal(status.state) && !entry.was_ready &&
-      status.id > options_.expected.size()) {
+  if (IsFinal(status.state) && !entry.was_ready && !IsExpected(status.id)) {
     strangers_.push_back(status.id);
     if (strangers_.size() > kMaxStrangers) {
       Forget(strangers_.front());
       strangers_.pop_front();
     }
   }
+}
+
+void Session::MergeExpected(const RecipientStatus& before,
+                            const RecipientStatus& after) {
+  if (before.state == RecipientState::kReady) --expected_ready_;
+  if (after.state == RecipientState::kReady) ++expected_ready_;
+  const asio::ip::address address = after.peer.address();
+  if (after.state == RecipientState::kExpected ||
+      (IsFinal(after.state) && after.state != RecipientState::kDelivered)) {
+    vacant_[address].insert(after.id);
+    return;
+  }
+  const auto vacant = vacant_.find(address);
+  if (vacant == vacant_.end()) return;
+  vacant->second.erase(after.id);
+  if (vacant->second.empty()) vacant_.erase(vacant);
 }
 
 void Session::Forget(uint64_t id) {
@@ -478,6 +532,7 @@ void Session::Forget(uint64_t id) {
 void Session::Notify() {
   if (observer_ == nullptr) return;
   status_.content_length = source_->length();
+  if (options_.compute_sha256) status_.content_sha256 = source_->digest().hex();
   observer_->OnUpdate(
       {.session = status_, .changed = changed_, .forgotten = forgotten_});
   changed_.clear();

@@ -9,7 +9,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -54,8 +56,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // What the engine gives to each of its sessions.
   struct Environment {
-    std::vector<Lane*> lanes;  // The first is the session's own.
-    asio::thread_pool& disk;
+    std::vector<Lane*> lanes;   // The first is the session's own.
+    asio::thread_pool& starts;  // Prepares sources.
+    asio::thread_pool& digests;
     size_t max_recipients;  // That are connected at a time.
     Counters& counters;
     std::function<void()> on_end;
@@ -74,12 +77,21 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // As it was when it was created. Later ones come to the observer.
   const SessionStatus& initial_status() const { return initial_status_; }
+  // Those that are expected, as they were then; to be had once. The observer is
+  // told of them too.
+  std::vector<RecipientStatus> TakeInitialRecipients() {
+    return std::move(initial_recipients_);
+  }
 
   // Does nothing to a session that is TRANSFERRING. FAILED_PRECONDITION: it has
-  // ended, or nobody is connected.
-  void Start(Done done);
-  // Resets all recipients. Does nothing to a session that has ended.
-  void Cancel(Done done);
+  // ended, or nobody is connected. ABORTED: it is not `expected`, if that is
+  // given.
+  void Start(std::optional<SessionState> expected, Done done);
+  void Start(Done done) { Start(std::nullopt, std::move(done)); }
+  // Resets all recipients. Does nothing to a session that has ended. ABORTED as
+  // above.
+  void Cancel(std::optional<SessionState> expected, Done done);
+  void Cancel(Done done) { Cancel(std::nullopt, std::move(done)); }
   // Disconnects one recipient. NOT_FOUND, or FAILED_PRECONDITION if it has
   // ended.
   void Drop(uint64_t recipient, Done done);
@@ -91,6 +103,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void SourceEnded(Done done);
   // The service stops: all recipients are reset, with SERVICE_STOPPED.
   void Stop();
+  // The service is about to stop: as Stop() if the session is WAITING;
+  // otherwise it takes no more recipients, and ends when those it has are done.
+  void Drain();
 
   // What its source holds in memory.
   Source::Window window() const { return source_->window(); }
@@ -109,14 +124,21 @@ class Session : public std::enable_shared_from_this<Session> {
   void ExpectRecipients();
   void OnConnection(UniqueFd socket, const asio::ip::tcp::endpoint& peer);
   void OnNoDescriptors(const asio::ip::tcp::endpoint& peer);
-  RecipientStatus& NewRecipient(const asio::ip::tcp::endpoint& peer);
-  void Reject(RecipientStatus status, Reason reason, std::string detail);
+  void AddRecipient(UniqueFd socket, const asio::ip::tcp::endpoint& peer);
+  // Keeps a record of a peer that was turned away.
+  void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
+              std::string detail);
   void OnReport(Fanout::Report report);
   void OnReady(const RecipientStatus& status);
 
+  bool IsExpected(uint64_t recipient) const {
+    return recipient <= options_.expected.size();
+  }
+  absl::Status CheckState(std::optional<SessionState> expected) const;
   bool StartConditionHolds() const;
   void Begin();
   void BeginSending();
+  void ContinueDigest();
   void OnSourceError(const absl::Status& error);
   void End(SessionState state, Reason reason, const std::string& detail);
   void FinishIfDone();
@@ -125,12 +147,16 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // Puts a recipient's new status into the table and the sums.
   void Merge(const RecipientStatus& status);
+  // An expected recipient's record: who has it, and whether another may.
+  void MergeExpected(const RecipientStatus& before,
+                     const RecipientStatus& after);
   void Forget(uint64_t id);
   void Notify();
   void After(asio::steady_timer& timer, absl::Duration delay,
              void (Session::*then)());
   void OnMaxWait();
   void OnExpiry();
+  void StopListening();
 
   uint64_t connected() const;
   uint64_t count(RecipientState state) const { return status_.count(state); }
@@ -150,15 +176,21 @@ class Session : public std::enable_shared_from_this<Session> {
   std::vector<std::shared_ptr<Fanout>> fanouts_;  // One for each lane.
 
   SessionStatus initial_status_;
+  std::vector<RecipientStatus> initial_recipients_;
   SessionStatus status_;
   std::map<uint64_t, Entry> recipients_;
   std::deque<uint64_t> strangers_;  // Ended without having been READY.
+  // The records of expected recipients that wait for a connection from their
+  // address: it has not come, or it came and failed.
+  std::map<asio::ip::address, std::set<uint64_t>> vacant_;
+  size_t expected_ready_ = 0;
   uint64_t last_id_ = 0;
   uint64_t failed_ = 0;  // Recipients that FAILED after having been READY.
   bool max_wait_passed_ = false;
   bool start_byte_seen_ = false;
   bool prepared_ = false;  // The source is.
   bool sending_ = false;
+  bool digesting_ = false;
   std::optional<SessionState> ending_;  // What it ends as when all have closed.
 
   std::vector<RecipientStatus> changed_;  // Since the last update.

@@ -4,6 +4,7 @@
 
 #include <asio/ip/address.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,12 @@ struct Limits {
   uint64_t session_bytes_per_second = 0;
 };
 
+// What a session that there was before a restart of the program goes on from.
+struct Resume {
+  absl::Time create_time;
+  uint64_t last_recipient = 0;  // Ids up to this one are not given again.
+};
+
 struct SessionOptions {
   asio::ip::address bind_address = asio::ip::address_v4::any();
   uint16_t port = 0;  // 0: the kernel picks one.
@@ -58,8 +65,12 @@ struct SessionOptions {
   StartPolicy start;
   std::vector<ExpectedRecipient> expected;
   Limits limits;
+  // Whether SessionStatus::content_sha256 is computed. A session that delivers
+  // waits for it before it ends.
+  bool compute_sha256 = false;
   // From creation until a session that nobody has started is EXPIRED.
   absl::Duration expire_after = absl::InfiniteDuration();
+  std::optional<Resume> resume;
 };
 
 }  // namespace tcptool::dataplane

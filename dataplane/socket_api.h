@@ -48,6 +48,9 @@ class SocketApi {
   virtual int Error(int socket);
   // TCP_INFO.
   virtual int Info(int socket, TcpInfo* info);
+  // Whether the path to the peer never leaves this host (getsockname(2),
+  // getpeername(2)). False where that is not known.
+  virtual bool StaysInHost(int socket);
 
   // The kernel's.
   static SocketApi& Real();

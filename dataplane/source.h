@@ -10,6 +10,7 @@
 #include <span>
 
 #include "absl/status/status.h"
+#include "dataplane/sha256.h"
 
 namespace tcptool::dataplane {
 
@@ -82,9 +83,21 @@ class Source {
   };
   virtual Window window() const { return {}; }
 
+  // The SHA-256 of the content. Streams take in what is appended, on the
+  // producer's thread.
+  ContentDigest& digest() { return digest_; }
+  const ContentDigest& digest() const { return digest_; }
+
+  // After Prepare(), where waiting harms nobody, one thread at a time: takes
+  // some more of the content into the digest. False: there is no more to do.
+  virtual bool DigestSome() { return false; }
+
   // The session has ended and will ask for nothing more; a producer that waits
   // for room is let go.
   virtual void Close() = 0;
+
+ private:
+  ContentDigest digest_;
 };
 
 }  // namespace tcptool::dataplane

@@ -95,6 +95,9 @@ struct SessionStatus {
   asio::ip::tcp::endpoint data_endpoint;
   // Not set for a stream that has not ended.
   std::optional<uint64_t> content_length;
+  // 64 lowercase hexadecimal digits; empty unless it is computed and the
+  // content has been read to its end.
+  std::string content_sha256;
   // How many recipients are in each state, by RecipientState. Counts those too
   // that have been forgotten (see Session).
   std::array<uint64_t, kRecipientStates> counts{};

@@ -3,9 +3,7 @@
 #define TCPTOOL_DATAPLANE_STREAM_READER_H_
 
 #include <cstddef>
-#include <functional>
 #include <memory>
-#include <span>
 #include <thread>
 
 #include "dataplane/stream_source.h"
@@ -17,11 +15,8 @@ namespace tcptool::dataplane {
 // ends or fails or the source is closed.
 class StreamReader {
  public:
-  // Sees each piece that was read, in order, on the reader's thread.
-  using Tap = std::function<void(std::span<const std::byte>)>;
-
-  // Does not own `descriptor`, which outlives the reader. `tap` may be empty.
-  StreamReader(int descriptor, std::shared_ptr<StreamSource> source, Tap tap);
+  // Does not own `descriptor`, which outlives the reader.
+  StreamReader(int descriptor, std::shared_ptr<StreamSource> source);
   // Closes the source, cuts a read short that waits, and joins.
   ~StreamReader();
 
@@ -39,7 +34,6 @@ class StreamReader {
   const int stop_;  // An eventfd.
   const std::shared_ptr<StreamSource> source_;
   const std::shared_ptr<BlockPool> pool_;
-  const Tap tap_;
   std::thread thread_;
 };
 

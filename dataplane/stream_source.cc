@@ -93,6 +93,7 @@ class StreamSource::StreamFeed : public Feed {
 };
 
 bool StreamSource::Append(Block block) {
+  digest().Update(block.data);
   absl::MutexLock lock(&mutex_);
   if (closed_) return false;
   held_ += MemoryOf(block);
@@ -125,6 +126,7 @@ bool StreamSource::WaitForRoom() {
 }
 
 void StreamSource::End() {
+  digest().Finish();
   absl::MutexLock lock(&mutex_);
   ended_ = true;
   Wake();

@@ -16,7 +16,7 @@ class TokenBucket {
   using Clock = std::chrono::steady_clock;
 
   // What may go out at once after a pause.
-  static constexpr std::chrono::milliseconds kBurst{20};
+  static constexpr std::chrono::milliseconds kBurst{50};
 
   // Bytes a second; 0: no limit.
   explicit TokenBucket(uint64_t rate) : rate_(rate) {}

@@ -1,6 +1,10 @@
 // Where content comes from, and what happens when it does not come.
 #include <gtest/gtest.h>
 
+#include <asio/post.hpp>
+#include <cstring>
+
+#include "dataplane/block_cache.h"
 #include "dataplane/stream_reader.h"
 #include "tests/dataplane/testing.h"
 
@@ -19,7 +23,7 @@ class FailingFile : public RandomAccessFile {
   }
   ssize_t Read(uint64_t offset, std::span<std::byte> buffer) override {
     if (offset + buffer.size() > good_) return -EIO;
-    std::ranges::fill(buffer, std::byte{7});
+    std::memset(buffer.data(), 7, buffer.size());
     return static_cast<ssize_t>(buffer.size());
   }
   bool Cached(uint64_t, size_t) override { return false; }
@@ -45,6 +49,126 @@ TEST(SourceTest, ColdFileIsServed) {
                                      std::nullopt));
   ReadingPeer peer(one.port(), 1);
   EXPECT_EQ(peer.Join().data, std::string(kLarge, 7));
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+// A disk that answers no read until it is told to.
+class HangingFile : public FailingFile {
+ public:
+  HangingFile() : FailingFile(kLarge) {}
+  absl::StatusOr<uint64_t> Size() const override { return 5'000; }
+  ~HangingFile() override { Release(); }
+  ssize_t Read(uint64_t offset, std::span<std::byte> buffer) override {
+    released_.WaitForNotification();
+    return FailingFile::Read(offset, buffer);
+  }
+  void Release() {
+    if (!released_.HasBeenNotified()) released_.Notify();
+  }
+
+ private:
+  absl::Notification released_;
+};
+
+TEST(SourceTest, DiskThatHangsHoldsUpNoOtherSession) {
+  // More hanging sessions on the one lane than it has blocks.
+  constexpr size_t kHanging = 2 * BlockCache::kBlocks;
+  const std::string content = Content(kLarge);
+  const auto file =
+      RandomAccessFile::FromDescriptor(DiskFile(content).release());
+  if (!file->Cached(0, kLarge)) {
+    GTEST_SKIP() << "this file system does not say what is in memory";
+  }
+  OneSession one(*FileSource::Create(file, 0, std::nullopt), {}, {.lanes = 1});
+  std::vector<std::shared_ptr<HangingFile>> disks;
+  std::vector<std::shared_ptr<Recorder>> recorders;
+  std::vector<std::unique_ptr<ReadingPeer>> peers;
+  for (size_t i = 0; i < kHanging; ++i) {
+    disks.push_back(std::make_shared<HangingFile>());
+    recorders.push_back(std::make_shared<Recorder>());
+    SessionOptions options;
+    options.bind_address = asio::ip::address_v4::loopback();
+    const auto session = one.engine().CreateSession(
+        options, *FileSource::Create(disks.back(), 0, std::nullopt),
+        recorders.back());
+    ASSERT_TRUE(session.ok());
+    peers.push_back(
+        std::make_unique<ReadingPeer>((*session)->data_endpoint().port(), 1));
+    ASSERT_TRUE(
+        recorders.back()->WaitForCount(RecipientState::kTransferring, 1));
+  }
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_TRUE(peer.Join().data == content);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  for (const auto& disk : disks) disk->Release();
+  for (const auto& recorder : recorders) {
+    EXPECT_EQ(recorder->WaitForEnd(), SessionState::kSucceeded);
+  }
+}
+
+TEST(SourceTest, RecipientsAllOverAColdFileAreServed) {
+  // Further apart from each other than the blocks reach.
+  constexpr size_t kPeers = BlockCache::kBlocks + 2;
+  constexpr size_t kApart = BlockCache::kBlockSize;
+  static constexpr size_t kMore = 2'000'000;
+  SessionOptions options;
+  options.start.immediate = true;
+  OneSession one(*FileSource::Create(std::make_shared<FailingFile>(kLarge), 0,
+                                     std::nullopt),
+                 options, {.lanes = 1});
+  std::vector<std::unique_ptr<Peer>> peers;
+  for (size_t i = 0; i < kPeers; ++i) {
+    peers.push_back(std::make_unique<Peer>(one.port(), 65536));
+    peers.back()->Say(0);
+    EXPECT_EQ(peers.back()->Read(i * kApart).data.size(), i * kApart);
+  }
+  std::vector<std::thread> readers;
+  for (size_t i = 0; i < kPeers; ++i) {
+    readers.emplace_back([&peer = *peers[i]] {
+      EXPECT_EQ(peer.Read(kMore).data.size(), kMore);
+    });
+  }
+  for (std::thread& reader : readers) reader.join();
+}
+
+TEST(SourceTest, WhatHasLeftMemoryIsNotSentFromThere) {
+  UniqueFd disk = DiskFile(Content(kLarge));
+  const int descriptor = disk.get();
+  ASSERT_EQ(fsync(descriptor), 0);
+  const auto file = RandomAccessFile::FromDescriptor(disk.release());
+  const auto source = *FileSource::Create(file, 0, std::nullopt);
+  if (!file->Cached(0, BlockCache::kBlockSize)) {
+    GTEST_SKIP() << "this file system does not say what is in memory";
+  }
+  asio::thread_pool threads(1);
+  Lane lane(SocketApi::Real(), threads);
+  absl::Notification done;
+  asio::post(lane.io(), [&] {
+    const auto feed = source->OpenFeed(lane, [] {});
+    EXPECT_EQ(feed->At(0, SendMethod::kZeroCopy).kind, Piece::Kind::kFile);
+    // What was seen is believed for a short time only.
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED);
+    EXPECT_EQ(feed->At(0, SendMethod::kZeroCopy).kind, Piece::Kind::kWait);
+    done.Notify();
+  });
+  done.WaitForNotification();
+  threads.join();
+}
+
+TEST(SourceTest, FileThatIsUnlinkedIsServedToTheEnd) {
+  const std::string content = Content(kLarge);
+  const std::string name = testing::TempDir() + "/unlinked";
+  UniqueFd file(open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600));
+  ASSERT_EQ(write(file.get(), content.data(), content.size()),
+            static_cast<ssize_t>(content.size()));
+  OneSession one(*FileSource::Create(
+      RandomAccessFile::FromDescriptor(file.release()), 0, std::nullopt));
+  Peer peer(one.port());
+  peer.Say(1);
+  ASSERT_EQ(peer.Read(1000).data.size(), 1000u);
+  ASSERT_EQ(unlink(name.c_str()), 0);
+  EXPECT_TRUE(peer.ReadAndClose().data == content.substr(1000));
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
 }
 
@@ -97,7 +221,7 @@ TEST(SourceTest, PipeIsServedToAll) {
   ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
   auto source = std::make_shared<StreamSource>(size_t{1} << 20);
   OneSession one(source);
-  StreamReader reader(ends[0], source, /*tap=*/{});
+  StreamReader reader(ends[0], source);
   std::thread producer([&content, fd = ends[1]] {
     size_t written = 0;
     while (written < content.size()) {
@@ -217,11 +341,61 @@ TEST(SourceTest, RecipientThatLagsTooFarIsGivenUp) {
   OneSession one(source, options);
   const auto lagging = one.ReadyPeer();
   ReadingPeer last(one.port(), 1);
-  EXPECT_EQ(Fill(*source, 400), 400u);
+  size_t left = 400;
+  while (left > 0 && source->WaitForRoom()) left -= Fill(*source, left);
   source->End();
   EXPECT_EQ(last.Join().data.size(), 400u << 16);
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
   EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kStalled);
+}
+
+// sha256sum's.
+constexpr char kSha256OfAbc[] =
+    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+SessionOptions WithSha256() {
+  SessionOptions options;
+  options.compute_sha256 = true;
+  return options;
+}
+
+TEST(SourceTest, DigestOfAFileIsThereAtTheEnd) {
+  auto file = RandomAccessFile::FromDescriptor(MemoryFile("xabcx").release());
+  OneSession one(*FileSource::Create(file, 1, 3), WithSha256());
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->session().content_sha256, kSha256OfAbc);
+}
+
+TEST(SourceTest, DigestOfALongFileTakesItsTurns) {
+  const std::string content = Content(kLarge);
+  Sha256 expected;
+  expected.Update(std::as_bytes(std::span(content)));
+  OneSession one(FileOf(content), WithSha256());
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->session().content_sha256, expected.Finish());
+}
+
+TEST(SourceTest, DigestOfAStreamIsThereAtTheEnd) {
+  auto source = std::make_shared<StreamSource>();
+  OneSession one(source, WithSha256());
+  for (const char* part : {"a", "bc"}) {
+    source->Append({.data = std::as_bytes(std::span(part, strlen(part)))});
+  }
+  source->End();
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->session().content_sha256, kSha256OfAbc);
+}
+
+TEST(SourceTest, NoDigestOfWhatIsNotWhole) {
+  OneSession one(*FileSource::Create(std::make_shared<FailingFile>(8 << 20), 0,
+                                     std::nullopt),
+                 WithSha256());
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->session().content_sha256, "");
 }
 
 TEST(SourceTest, ImmediateSessionNeedsAFile) {

@@ -102,6 +102,52 @@ TEST(StartTest, MissingExpectedRecipientIsNoSuccess) {
   EXPECT_EQ(one.recorder->recipient(2).state, RecipientState::kExpected);
 }
 
+TEST(StartTest, DroppedRecordIsServedWhenItIsUsedAgain) {
+  SessionOptions options;
+  options.expected = {{Loopback(), "a"}, {Loopback(), "b"}};
+  OneSession one(FileOf(Content(kSize)), options);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kExpected, 2));
+  const auto dropped = one.ReadyPeer();
+  absl::Notification done;
+  one.session().Drop(1, [&done](const absl::Status&) { done.Notify(); });
+  done.WaitForNotification();
+  EXPECT_EQ(dropped->Read().error, ECONNRESET);
+  ReadingPeer again(one.port(), 0);
+  ReadingPeer second(one.port(), 0);
+  EXPECT_EQ(again.Join().data.size(), kSize);
+  EXPECT_EQ(second.Join().data.size(), kSize);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->session().count(RecipientState::kDelivered), 2u);
+  EXPECT_EQ(one.recorder->recipients().size(), 2u);
+}
+
+TEST(StartTest, RecipientThatWasDeliveredKeepsItsPlace) {
+  SessionOptions options;
+  options.max_recipients = 1;
+  options.limits.handshake_timeout = absl::Seconds(60);
+  OneSession one(FileOf(Content(kSize)), options);
+  Peer slow(one.port());
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kHandshaking, 1));
+  EXPECT_EQ(ReadingPeer(one.port(), 0).Join().data.size(), kSize);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+  slow.Say(0);
+  EXPECT_EQ(slow.Read().error, ECONNRESET);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kCapacity);
+}
+
+TEST(StartTest, ImmediateSessionKnowsWhomItExpects) {
+  SessionOptions options;
+  options.start.immediate = true;
+  options.expected = {{Loopback(), "a"}};
+  OneSession one(FileOf(Content(kSize)), options);
+  EXPECT_EQ(ReadingPeer(one.port(), 1).Join().data.size(), kSize);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+  EXPECT_EQ(one.recorder->recipient(1).label, "a");
+  EXPECT_EQ(ReadingPeer(one.port(), 1).Join().data.size(), kSize);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 2));
+}
+
 TEST(StartTest, ImmediateSessionServesEachOnArrival) {
   SessionOptions options;
   options.start.immediate = true;

@@ -3,6 +3,8 @@
 #ifndef TCPTOOL_TESTS_DATAPLANE_TESTING_H_
 #define TCPTOOL_TESTS_DATAPLANE_TESTING_H_
 
+#include <fcntl.h>
+#include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -10,6 +12,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <functional>
 #include <map>
 #include <memory>
@@ -42,6 +45,19 @@ inline std::string Content(size_t size) {
 
 inline UniqueFd MemoryFile(const std::string& content) {
   UniqueFd file(memfd_create("content", MFD_CLOEXEC));
+  size_t written = 0;
+  while (written < content.size()) {
+    written +=
+        write(file.get(), content.data() + written, content.size() - written);
+  }
+  return file;
+}
+
+// As MemoryFile(), in a file system that says what of it is in memory.
+inline UniqueFd DiskFile(const std::string& content) {
+  std::string name = testing::TempDir() + "/contentXXXXXX";
+  UniqueFd file(mkostemp(name.data(), O_CLOEXEC));
+  unlink(name.c_str());
   size_t written = 0;
   while (written < content.size()) {
     written +=
@@ -108,8 +124,14 @@ class Recorder : public SessionObserver {
 // A recipient's end of a connection, over loopback.
 class Peer {
  public:
+  static UniqueFd Unconnected() {
+    return UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  }
+
   explicit Peer(uint16_t port, int receive_buffer = 0)
-      : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+      : Peer(Unconnected(), port, receive_buffer) {}
+  Peer(UniqueFd socket, uint16_t port, int receive_buffer = 0)
+      : socket_(std::move(socket)) {
     if (receive_buffer > 0) {
       setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer,
                  sizeof receive_buffer);
@@ -123,11 +145,21 @@ class Peer {
   }
 
   bool connected() const { return connected_; }
-  void Say(unsigned char byte) { send(socket_.get(), &byte, 1, MSG_NOSIGNAL); }
+  void Say(unsigned char byte) {
+    // A reset is told once, to the first call that comes after it.
+    if (send(socket_.get(), &byte, 1, MSG_NOSIGNAL) < 0) said_error_ = errno;
+  }
   void HalfClose() { shutdown(socket_.get(), SHUT_WR); }
   void Reset() { ResetAndClose(socket_.release()); }
   void Close() { socket_ = UniqueFd(); }
   int fd() const { return socket_.get(); }
+  // Its own, not the session's.
+  uint16_t port() const {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    return ntohs(address.sin_port);
+  }
 
   // Reads `size` bytes at most, until the end or an error.
   struct Result {
@@ -135,9 +167,9 @@ class Peer {
     int error = 0;  // errno; 0: an orderly end, or `size` bytes.
   };
   Result Read(size_t size = ~size_t{0}) {
-    Result result;
+    Result result{.error = said_error_};
     std::vector<char> buffer(size_t{1} << 16);
-    while (result.data.size() < size) {
+    while (result.error == 0 && result.data.size() < size) {
       const ssize_t got =
           recv(socket_.get(), buffer.data(),
                std::min(buffer.size(), size - result.data.size()), 0);
@@ -157,12 +189,14 @@ class Peer {
  private:
   UniqueFd socket_;
   bool connected_ = false;
+  int said_error_ = 0;
 };
 
 // A peer that reads on a thread of its own.
 class ReadingPeer {
  public:
-  ReadingPeer(uint16_t port, unsigned char byte) : peer_(port) {
+  ReadingPeer(uint16_t port, unsigned char byte)
+      : peer_(port), port_(peer_.port()) {
     peer_.Say(byte);
     thread_ = std::thread([this] { result_ = peer_.ReadAndClose(); });
   }
@@ -173,9 +207,11 @@ class ReadingPeer {
     if (thread_.joinable()) thread_.join();
     return result_;
   }
+  uint16_t port() const { return port_; }
 
  private:
   Peer peer_;
+  const uint16_t port_;
   Peer::Result result_;
   std::thread thread_;
 };
