@@ -1,0 +1,190 @@
+"""A stop that lets transfers end: rolling restarts lose nothing."""
+
+import hashlib
+import random
+import signal
+import socket
+import threading
+
+import grpc
+
+import harness
+import recipients
+from harness import ServiceTest, port_of, stubs
+
+CONTENT = random.Random(2).randbytes(4 << 20)
+# A transfer takes some seconds, unless nothing holds it back.
+RATE = 2 << 20
+
+
+class DrainCase(ServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.service.write_file("content", CONTENT)
+
+    def connect(self, session, byte=recipients.WAIT):
+        peer = socket.create_connection(("127.0.0.1", port_of(session)))
+        self.addCleanup(peer.close)
+        peer.settimeout(harness.DEADLINE_S)
+        peer.sendall(byte)
+        return peer
+
+    def start_transfer(self, rate=RATE, **spec):
+        limits = stubs.session.Limits(recipient_bytes_per_second=rate)
+        session = self.service.create(limits=limits, **spec)
+        peer = self.connect(session, recipients.START)
+        self.assertTrue(peer.recv(1, socket.MSG_PEEK))
+        return session, peer
+
+    def stop(self):
+        """SIGTERM; returns when the service takes no more sessions."""
+        self.service.process.send_signal(signal.SIGTERM)
+
+        def refused():
+            try:
+                self.service.create(path="no such file")
+            except grpc.RpcError as error:
+                return error if error.code() == grpc.StatusCode.UNAVAILABLE else None
+
+        return harness.wait_until(refused, "new sessions are refused")
+
+    def read_all(self, peer):
+        """The content; None: the connection was reset. Closes it."""
+        data = bytearray()
+        with peer:
+            try:
+                while chunk := peer.recv(1 << 20):
+                    data += chunk
+            except ConnectionResetError:
+                return None
+        return bytes(data)
+
+
+class DrainTest(DrainCase):
+    def test_running_transfer_ends_and_nothing_new_begins(self):
+        session, peer = self.start_transfer()
+        refused = self.stop()
+        self.assertIn("stopping", refused.details())
+        self.assert_session_state(self.service.get(session.name), "TRANSFERRING")
+        self.assertEqual(self.read_all(peer), CONTENT)
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.service.start()
+        self.assert_session_state(self.service.get(session.name), "SUCCEEDED")
+
+    def test_waiting_session_resets_its_recipients_and_waits_again(self):
+        waiting = self.service.create()
+        early = self.connect(waiting)
+        self.service.wait_ready(waiting.name, 1)
+        _, peer = self.start_transfer()
+        self.stop()
+        with self.assertRaises(ConnectionResetError):
+            early.recv(1)
+        # What concerns it has to wait.
+        with self.assertRaises(grpc.RpcError) as refused:
+            self.service.sessions.CancelSession(
+                stubs.session_service.CancelSessionRequest(name=waiting.name)
+            )
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertEqual(self.read_all(peer), CONTENT)
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.service.start()
+        again = self.service.get(waiting.name)
+        self.assert_session_state(again, "WAITING")
+        self.assertEqual(again.data_endpoint, waiting.data_endpoint)
+        self.assertEqual(self.read_all(self.connect(waiting, recipients.START)), CONTENT)
+
+    def test_second_signal_ends_transfers_at_once(self):
+        session, peer = self.start_transfer(rate=1000)
+        self.stop()
+        self.service.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.assertIsNone(self.read_all(peer))
+        self.service.start()
+        self.assert_session_state(self.service.get(session.name), "INTERRUPTED")
+        (recipient,) = self.service.recipients(session.name)
+        self.assert_recipient(recipient, "FAILED", "SERVICE_STOPPED")
+
+    def test_immediate_session_takes_nobody_more_and_ends(self):
+        session, peer = self.start_transfer(start=stubs.session.StartPolicy(immediate=True))
+        self.stop()
+        harness.wait_until(lambda: self.is_refused(session), "it takes nobody more")
+        self.assertEqual(self.read_all(peer), CONTENT)
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.service.start()
+        self.assert_session_state(self.service.get(session.name), "SUCCEEDED")
+
+    def is_refused(self, session):
+        try:
+            socket.create_connection(("127.0.0.1", port_of(session))).close()
+        except ConnectionRefusedError:
+            return True
+        return False
+
+
+class DrainTimeoutTest(DrainCase):
+    service_flags = ("--drain-timeout=1s",)
+
+    def test_transfer_that_takes_longer_is_reset(self):
+        session, peer = self.start_transfer(rate=1000)
+        self.stop()
+        self.assertIsNone(self.read_all(peer))
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.service.start()
+        self.assert_session_state(self.service.get(session.name), "INTERRUPTED")
+
+
+class RollingRestartTest(ServiceTest):
+    RESTARTS = 4
+
+    def test_no_result_is_lost_and_no_cut_file_taken_for_whole(self):
+        digest = hashlib.sha256(CONTENT).digest()
+        self.service.write_file("content", CONTENT)
+        whole = set()  # Sessions of which a recipient has had an orderly end.
+        cut = []
+        lock = threading.Lock()
+
+        def receive(session):
+            with socket.create_connection(("127.0.0.1", port_of(session))) as peer:
+                peer.settimeout(harness.DEADLINE_S)
+                sha256 = hashlib.sha256()
+                try:
+                    peer.sendall(recipients.START)
+                    while chunk := peer.recv(1 << 20):
+                        sha256.update(chunk)
+                except ConnectionResetError:
+                    return
+                with lock:
+                    whole.add(session.name)
+                    if sha256.digest() != digest:
+                        cut.append(session.name)
+
+        states = stubs.session
+        results = {}
+        for _ in range(self.RESTARTS):
+            receivers = []
+            for number in range(4):
+                limits = states.Limits(recipient_bytes_per_second=RATE << number)
+                session = self.service.create(limits=limits)
+                receivers.append(threading.Thread(target=receive, args=(session,)))
+                receivers[-1].start()
+                results[session.name] = None
+            harness.wait_until(
+                lambda: all(
+                    self.service.get(name).state != states.SESSION_STATE_WAITING for name in results
+                ),
+                "all transfers have begun",
+            )
+            self.service.process.send_signal(signal.SIGTERM)
+            self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+            for receiver in receivers:
+                receiver.join()
+            self.service.channel.close()
+            self.service.start()
+            for name, before in results.items():
+                now = self.service.get(name)
+                self.assert_session_state(now, "SUCCEEDED")
+                self.assertIn(name, whole)
+                if before is not None:
+                    self.assertEqual(now, before)
+                results[name] = now
+        self.assertEqual(cut, [])

@@ -1,0 +1,411 @@
+"""What is known after the service was killed, or stopped, and started again."""
+
+import contextlib
+import os
+import random
+import socket
+import sqlite3
+import stat
+import subprocess
+import threading
+
+import grpc
+
+import harness
+import recipients
+from harness import ServiceTest, port_of, stubs
+
+CONTENT = random.Random(1).randbytes(1 << 20)
+KILLS = 50
+
+
+def connect(session, byte=recipients.WAIT):
+    peer = socket.create_connection(("127.0.0.1", port_of(session)))
+    peer.settimeout(harness.DEADLINE_S)
+    peer.sendall(byte)
+    return peer
+
+
+def read_all(peer):
+    """What came before the end, and whether the end was in order. Closes it then."""
+    data = bytearray()
+    with peer:
+        try:
+            while chunk := peer.recv(1 << 20):
+                data += chunk
+        except ConnectionResetError:
+            return bytes(data), False
+    return bytes(data), True
+
+
+def by_name(recipients_of_session):
+    return {recipient.name: recipient for recipient in recipients_of_session}
+
+
+class RestartTest(ServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.service.write_file("content", CONTENT)
+
+    def connect(self, session, byte=recipients.WAIT):
+        peer = connect(session, byte)
+        self.addCleanup(peer.close)
+        return peer
+
+    def test_waiting_session_listens_again_on_the_same_port(self):
+        expected = [stubs.session.ExpectedRecipient(address="192.0.2.1", label="first")]
+        session = self.service.create(expected=expected, labels={"job": "7"})
+        self.connect(session)
+        self.service.wait_ready(session.name, 1)
+        before = self.service.recipients(session.name)
+        self.service.restart()
+        again = self.service.get(session.name)
+        self.assert_session_state(again, "WAITING")
+        for field in ("spec", "data_endpoint", "create_time", "etag"):
+            self.assertEqual(getattr(again, field), getattr(session, field))
+        # The connection is gone, and with it the recipient; its name is not used again.
+        self.assertEqual([one.label for one in self.service.recipients(session.name)], ["first"])
+        peer = self.connect(session, recipients.START)
+        self.assertEqual(read_all(peer), (CONTENT, True))
+        self.assert_session_state(self.service.wait_final(session.name), "PARTIALLY_SUCCEEDED")
+        names = by_name(self.service.recipients(session.name))
+        self.assertEqual(set(names) & set(by_name(before)), {f"{session.name}/recipients/1"})
+
+    def test_running_session_is_interrupted_with_what_is_known(self):
+        limits = stubs.session.Limits(recipient_bytes_per_second=1 << 16)
+        session = self.service.create(limits=limits)
+        self.connect(session, recipients.START)
+        harness.wait_until(
+            lambda: any(one.bytes_acked for one in self.service.recipients(session.name)),
+            "it has some bytes",
+        )
+        self.service.restart()
+        after = self.service.get(session.name)
+        self.assert_session_state(after, "INTERRUPTED")
+        self.assertTrue(after.HasField("end_time"))
+        self.assertIn("stopped", after.error)
+        (recipient,) = self.service.recipients(session.name)
+        self.assert_recipient(recipient, "FAILED", "SERVICE_STOPPED")
+        self.assertEqual(after.counts.failed, 1)
+        # The port is free.
+        with self.assertRaises(ConnectionRefusedError):
+            connect(session)
+
+    def test_session_whose_file_or_port_is_gone_has_failed(self):
+        self.service.write_file("gone", CONTENT)
+        without_file = self.service.create(path="gone")
+        without_port = self.service.create()
+        self.service.kill()
+        (self.service.root / "gone").unlink()
+        with socket.create_server(("0.0.0.0", port_of(without_port))):
+            self.service.start()
+            for session, words in ((without_file, "gone"), (without_port, "in use")):
+                with self.subTest(words):
+                    after = self.service.get(session.name)
+                    self.assert_session_state(after, "FAILED")
+                    self.assertIn(words, after.error)
+
+    def test_upload_waits_again_unless_it_has_begun(self):
+        def create():
+            spec = stubs.session.SessionSpec(upload=stubs.session.UploadSource())
+            return self.service.sessions.CreateSession(
+                stubs.session_service.CreateSessionRequest(
+                    session=stubs.session.Session(spec=spec)
+                )
+            )
+
+        def chunk(session, **fields):
+            return stubs.session_service.UploadContentRequest(name=session.name, **fields)
+
+        untouched, begun = create(), create()
+        ended = []
+
+        def endless():
+            yield chunk(begun, data=b"some")
+            harness.wait_until(lambda: ended, "the service is gone")
+
+        call = self.service.sessions.UploadContent.future(endless())
+        harness.wait_until(lambda: self.upload_is_stored(begun), "the upload has begun")
+        self.service.kill()
+        ended.append(True)
+        self.assertIsNotNone(call.exception())
+        self.service.start()
+        self.assert_session_state(self.service.get(begun.name), "INTERRUPTED")
+        self.assert_session_state(self.service.get(untouched.name), "WAITING")
+        peer = self.connect(untouched, recipients.START)
+        self.service.sessions.UploadContent(
+            iter([chunk(untouched, data=CONTENT, complete=True)])
+        )
+        self.assertEqual(read_all(peer), (CONTENT, True))
+
+    def upload_is_stored(self, session):
+        with contextlib.closing(sqlite3.connect(self.service.state)) as database:
+            rows = database.execute(
+                "SELECT upload_begun FROM sessions WHERE name = ?", (session.name,)
+            )
+            return rows.fetchone() == (1,)
+
+    def test_request_id_is_known_after_a_restart(self):
+        def create(path):
+            spec = stubs.session.SessionSpec(
+                file=stubs.session.FileSource(root="files", path=path), labels={"a": "1", "b": "2"}
+            )
+            return self.service.sessions.CreateSession(
+                stubs.session_service.CreateSessionRequest(
+                    request_id="one", session=stubs.session.Session(spec=spec)
+                )
+            )
+
+        session = create("content")
+        self.service.restart()
+        # Also when the file has gone since.
+        (self.service.root / "content").unlink()
+        self.assertEqual(create("content").name, session.name)
+        with self.assertRaises(grpc.RpcError) as refused:
+            create("other")
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.ALREADY_EXISTS)
+
+    def test_retention_goes_on(self):
+        session = self.service.create(retention={"seconds": 1})
+        read_all(self.connect(session, recipients.START))
+        self.service.wait_final(session.name)
+        self.service.restart()
+
+        def is_gone():
+            try:
+                self.service.get(session.name)
+            except grpc.RpcError as error:
+                return error.code() == grpc.StatusCode.NOT_FOUND
+            return False
+
+        harness.wait_until(is_gone, "its retention is over")
+        self.service.restart()
+        self.assertTrue(is_gone())
+
+    def test_watch_from_before_is_told_to_begin_anew(self):
+        self.service.create()
+        watch = self.service.sessions.WatchSessions(stubs.session_service.WatchSessionsRequest())
+        bookmark = next(change.revision for change in watch if change.HasField("bookmark"))
+        self.service.restart()
+        resumed = self.service.sessions.WatchSessions(
+            stubs.session_service.WatchSessionsRequest(resume_revision=bookmark)
+        )
+        with self.assertRaises(grpc.RpcError) as refused:
+            next(resumed)
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.OUT_OF_RANGE)
+        anew = self.service.sessions.WatchSessions(stubs.session_service.WatchSessionsRequest())
+        self.assertGreater(next(anew).revision, bookmark)
+
+    def test_killed_at_random_points(self):
+        """Creates, transfers, cancels and deletes, while the service is killed 50 times."""
+        seed = random.randrange(1 << 32)
+        print(f"seed {seed}")
+        self.random = random.Random(seed)
+        # What a client was told, by name. A session that it began to delete is in neither.
+        self.told = {}
+        self.gone = None  # The last that was deleted.
+        for kill in range(KILLS):
+            with self.subTest(seed=seed, kill=kill):
+                self.act_until_killed()
+                self.service.start()
+                self.check_what_was_told()
+
+    def act_until_killed(self):
+        killer = threading.Timer(self.random.uniform(0, 0.2), self.service.process.kill)
+        killer.start()
+        try:
+            while True:
+                self.act()
+        except OSError:
+            pass  # A connection that broke, or was refused.
+        except grpc.RpcError as error:
+            # The service, or every port, is taken.
+            self.assertIn(
+                error.code(), (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
+            )
+        killer.join()
+        self.service.kill()
+
+    def act(self):
+        session = self.service.create()
+        self.told[session.name] = session
+        what = self.random.choice(("wait", "serve", "begin", "cancel", "delete"))
+        if what == "serve":
+            content, in_order = read_all(connect(session, recipients.START))
+            if in_order:
+                self.assertEqual(content, CONTENT)
+            self.told[session.name] = self.service.get(session.name)
+        elif what == "begin":
+            connect(session, recipients.START).close()
+            self.told[session.name] = self.service.get(session.name)
+        elif what == "cancel":
+            self.told[session.name] = self.service.sessions.CancelSession(
+                stubs.session_service.CancelSessionRequest(name=session.name)
+            )
+        elif what == "delete":
+            del self.told[session.name]
+            self.service.sessions.DeleteSession(
+                stubs.session_service.DeleteSessionRequest(name=session.name, force=True)
+            )
+            self.gone = session.name
+
+    def check_what_was_told(self):
+        names = stubs.session
+        unfinished = (names.SESSION_STATE_WAITING, names.SESSION_STATE_TRANSFERRING)
+        listed = {}
+        token = ""
+        while True:
+            page = self.service.sessions.ListSessions(
+                stubs.session_service.ListSessionsRequest(page_size=1000, page_token=token)
+            )
+            listed.update((session.name, session) for session in page.sessions)
+            token = page.next_page_token
+            if not token:
+                break
+        for name, told in self.told.items():
+            self.assertIn(name, listed)
+            now = listed[name]
+            self.assertEqual((now.spec, now.create_time), (told.spec, told.create_time))
+            if told.state not in unfinished:
+                self.assertEqual(now, told)
+            elif now.state == names.SESSION_STATE_WAITING:
+                self.assertEqual(told.state, names.SESSION_STATE_WAITING)
+                self.assertEqual(now.data_endpoint, told.data_endpoint)
+                connect(now).close()
+            else:
+                self.assertNotEqual(now.state, names.SESSION_STATE_TRANSFERRING)
+            if now.state not in unfinished:
+                self.check_sums(now)
+            self.told[name] = now
+        self.assertNotIn(self.gone, listed)
+        # Ports are few: those that wait make room.
+        for name, session in list(self.told.items()):
+            if session.state in unfinished:
+                self.told[name] = self.service.sessions.CancelSession(
+                    stubs.session_service.CancelSessionRequest(name=name)
+                )
+
+    def check_sums(self, session):
+        states = stubs.recipient
+        known = self.service.recipients(session.name)
+        delivered = [r for r in known if r.state == states.RECIPIENT_STATE_DELIVERED]
+        self.assertEqual(session.counts.delivered, len(delivered))
+        for recipient in known:
+            self.assertTrue(recipient.HasField("end_time"), recipient)
+        for recipient in delivered:
+            self.assertEqual(recipient.bytes_acked, len(CONTENT))
+
+
+class StateFileTest(ServiceTest):
+    def run_daemon(self, *flags, **kwargs):
+        return subprocess.run(
+            [harness.program("tcptoold"), "--control-address=127.0.0.1:0", *flags],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=harness.DEADLINE_S,
+            **kwargs,
+        )
+
+    def test_others_may_not_look_into_it(self):
+        for path, mode in (
+            (self.service.state.parent, 0o700),
+            (self.service.state, 0o600),
+            (self.service.state.with_name("tcptoold.db-wal"), 0o600),
+        ):
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), mode, path)
+
+    def test_second_daemon_is_refused(self):
+        second = self.run_daemon(f"--state={self.service.state}")
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(f"{self.service.state}: another tcptoold uses it", second.stderr)
+
+    def test_default_path_follows_the_environment(self):
+        for name, path in (
+            ("STATE_DIRECTORY", "tcptoold.db"),
+            ("XDG_STATE_HOME", "tcptool/tcptoold.db"),
+            ("HOME", ".local/state/tcptool/tcptoold.db"),
+        ):
+            with self.subTest(name):
+                home = self.service.home / name
+                home.mkdir()
+                # A ready file that cannot be written ends it once the state is open.
+                ended = self.run_daemon("--ready-file=/nowhere/at/all", env={name: str(home)})
+                self.assertIn("/nowhere/at/all", ended.stderr)
+                self.assertTrue((home / path).exists())
+
+    def test_database_that_is_not_for_us_is_left_as_it_is(self):
+        self.service.write_file("content", CONTENT)
+        for _ in range(20):
+            self.service.create()
+        self.service.process.terminate()
+        self.service.process.wait()
+        whole = self.service.state.read_bytes()
+
+        def damage():
+            data = bytearray(whole)
+            data[4096:12288] = os.urandom(8192)
+            self.service.state.write_bytes(data)
+
+        def no_database():
+            self.service.state.write_bytes(b"no database " * 1000)
+
+        def newer():
+            self.service.state.write_bytes(whole)
+            with contextlib.closing(sqlite3.connect(self.service.state)) as database:
+                database.execute("PRAGMA user_version = 1000")
+
+        def another_program():
+            self.service.state.unlink()
+            with contextlib.closing(sqlite3.connect(self.service.state)) as database:
+                database.execute("CREATE TABLE theirs (x)")
+
+        for spoil, words in (
+            (damage, "damaged"),
+            (no_database, "damaged"),
+            (newer, "newer tcptoold"),
+            (another_program, "another program"),
+        ):
+            with self.subTest(spoil.__name__):
+                spoil()
+                before = self.service.state.read_bytes()
+                ended = self.run_daemon(f"--state={self.service.state}")
+                self.assertEqual(ended.returncode, 1)
+                self.assertIn(str(self.service.state), ended.stderr)
+                self.assertIn(words, ended.stderr)
+                self.assertEqual(self.service.state.read_bytes(), before)
+
+
+class FullDiskTest(ServiceTest):
+    # No file may grow beyond 300 KiB, which is as a full disk is.
+    service_prefix = ("bash", "-c", "trap '' XFSZ; ulimit -f 300; exec \"$@\"", "bash")
+
+    def test_create_is_refused_and_the_service_goes_on(self):
+        self.service.write_file("content", CONTENT[:1000])
+        session = self.service.create()
+        spec = stubs.session.SessionSpec(
+            file=stubs.session.FileSource(root="files", path="content"),
+            allow=["192.0.2.1"] * 1000,
+            labels={f"label{n}": "x" * 200 for n in range(60)},
+        )
+        request = stubs.session_service.CreateSessionRequest(
+            session=stubs.session.Session(spec=spec)
+        )
+        made = []
+        with self.assertRaises(grpc.RpcError) as refused:
+            for _ in range(60):
+                made.append(self.service.sessions.CreateSession(request).name)
+        self.assertIn(str(self.service.state), refused.exception.details())
+        self.assertIn(
+            refused.exception.code(),
+            (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE),
+        )
+        self.assertIn("store_failed", self.service.log())
+        # It was not made; the others are there, and are served.
+        listed = self.service.sessions.ListSessions(
+            stubs.session_service.ListSessionsRequest(page_size=1000)
+        ).sessions
+        self.assertEqual({one.name for one in listed}, {session.name, *made})
+        peer = connect(session, recipients.START)
+        self.assertEqual(read_all(peer), (CONTENT[:1000], True))
+        self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
