@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/auth.h"
 #include "server/options.h"
 
 namespace tcptool::server {
@@ -24,10 +25,14 @@ class ControlServer {
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>;
 
   // Listens and serves. The services, and what the interceptors need, outlive
-  // the server. UNAVAILABLE: it cannot listen; the message says what to do.
+  // the server. UNAVAILABLE: it cannot listen; INVALID_ARGUMENT: a file of the
+  // security is not what it should be. The message says what to do.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
-      const ControlOptions& options,
+      const ControlOptions& options, const SecurityOptions& security,
       const std::vector<grpc::Service*>& services, Interceptors interceptors);
+
+  // What Start() would say of the files of the security.
+  static absl::Status Check(const SecurityOptions& security);
 
   // With the actual port.
   const std::string& address() const { return address_; }
@@ -38,9 +43,13 @@ class ControlServer {
   void Stop(std::chrono::milliseconds grace);
 
  private:
-  ControlServer(std::unique_ptr<grpc::Server> server, std::string address)
-      : server_(std::move(server)), address_(std::move(address)) {}
+  ControlServer(std::shared_ptr<Auth> auth,
+                std::unique_ptr<grpc::Server> server, std::string address)
+      : auth_(std::move(auth)),
+        server_(std::move(server)),
+        address_(std::move(address)) {}
 
+  const std::shared_ptr<Auth> auth_;
   const std::unique_ptr<grpc::Server> server_;
   const std::string address_;
 };
