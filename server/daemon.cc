@@ -9,7 +9,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "spdlog/spdlog.h"
+#include "server/log.h"
+#include "server/parse_errors.h"
+#include "server/store_file.h"
 #include "version.h"
 
 namespace tcptool::server {
@@ -25,7 +27,16 @@ SessionManager::Options ManagerOptions(const Options& options,
                 .first_port = options.data.first_port,
                 .last_port = options.data.last_port,
                 .max_recipients =
-                    static_cast<int32_t>(engine.max_recipients_per_session())}};
+                    static_cast<int32_t>(engine.max_recipients_per_session())},
+      .max_sessions = options.control.max_sessions,
+      .max_upload_bytes = options.control.max_upload_bytes};
+}
+
+absl::Status AddRoots(const DataOptions& options, ContentRoots& roots) {
+  for (const std::string& root : options.roots) {
+    if (absl::Status status = roots.Add(root); !status.ok()) return status;
+  }
+  return absl::OkStatus();
 }
 
 // Whole or not at all: whoever waits for the file may read it once it is there.
@@ -34,8 +45,8 @@ absl::Status WriteReadyFile(const std::string& path,
                             const std::string& http_address) {
   const std::string part = absl::StrCat(path, ".part");
   std::ofstream file(part);
-  file << "{\"control_address\": \"" << control_address
-       << "\", \"http_address\": \"" << http_address << "\"}\n";
+  file << "{\"control_address\": " << JsonString(control_address)
+       << ", \"http_address\": " << JsonString(http_address) << "}\n";
   file.close();
   if (file.good() && std::rename(part.c_str(), path.c_str()) == 0) {
     return absl::OkStatus();
@@ -49,44 +60,53 @@ absl::Status WriteReadyFile(const std::string& path,
 Daemon::Daemon(const Options& options)
     : options_(options),
       engine_({.lanes = options.data.lanes}),
-      metrics_(engine_, table_),
       hub_(options.control.max_watchers),
-      manager_options_(ManagerOptions(options, engine_)),
-      manager_(manager_options_, engine_, roots_, table_, hub_) {}
+      manager_options_(ManagerOptions(options, engine_)) {}
+
+absl::Status Daemon::Check(const Options& options) {
+  ContentRoots roots;
+  if (absl::Status status = AddRoots(options.data, roots); !status.ok()) {
+    return status;
+  }
+  return ControlServer::Check(options.security);
+}
 
 absl::Status Daemon::Start() {
-  for (const std::string& root : options_.data.roots) {
-    if (absl::Status status = roots_.Add(root); !status.ok()) return status;
+  if (absl::Status status = AddRoots(options_.data, roots_); !status.ok()) {
+    return status;
   }
-  session_service_.emplace(manager_, table_, hub_);
-  node_service_.emplace(Node(), roots_, manager_);
+  if (absl::Status status = Restore(); !status.ok()) return status;
+  session_service_.emplace(*manager_, *table_, hub_);
+  node_service_.emplace(Node(), roots_, *manager_);
   ControlServer::Interceptors interceptors;
-  interceptors.push_back(metrics_.grpc().NewInterceptors());
+  interceptors.push_back(metrics_->grpc().NewInterceptors());
+  interceptors.push_back(std::make_unique<ParseErrorsFactory>());
   absl::StatusOr<std::unique_ptr<ControlServer>> control = ControlServer::Start(
-      options_.control, {&*session_service_, &*node_service_},
-      std::move(interceptors));
+      options_.control, options_.security,
+      {&*session_service_, &*node_service_}, std::move(interceptors));
   if (!control.ok()) return control.status();
   control_ = *std::move(control);
   if (absl::Status status = StartHttp(); !status.ok()) return status;
-  ready_ = true;
   if (!options_.ready_file.empty()) {
     absl::Status status = WriteReadyFile(options_.ready_file,
                                          control_->address(), http_->address());
     if (!status.ok()) return status;
   }
-  spdlog::info(
-      "serving control={} http={} data={} ports={}-{} lanes={} version={}",
-      control_->address(), http_->address(), options_.data.address,
-      options_.data.first_port, options_.data.last_port, engine_.lanes(),
-      kVersion);
+  LogInfo("serving", {{"control", control_->address()},
+                      {"http", http_->address()},
+                      {"data", options_.data.address},
+                      {"first_port", options_.data.first_port},
+                      {"last_port", options_.data.last_port},
+                      {"lanes", engine_.lanes()},
+                      {"version", std::string(kVersion)}});
   return absl::OkStatus();
 }
 
 absl::Status Daemon::StartHttp() {
   pages_.emplace(
       HttpPages::Options{.status_page = options_.http.status_page,
-                         .is_ready = [this] { return ready_.load(); }},
-      metrics_, table_);
+                         .is_ready = [this] { return manager_->accepting(); }},
+      *metrics_, *table_);
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
       options_.http.address,
       [this](const HttpRequest& request) { return pages_->Get(request); });
@@ -95,13 +115,40 @@ absl::Status Daemon::StartHttp() {
   return absl::OkStatus();
 }
 
-void Daemon::Stop() {
-  ready_ = false;
+absl::Status Daemon::Restore() {
+  const absl::StatusOr<std::string> path =
+      options_.state.path.empty() ? DefaultStatePath() : options_.state.path;
+  if (!path.ok()) return path.status();
+  // Nothing is written before the manager is there, and so are the metrics.
+  auto store = Store::Open(
+      *path, [this](const char* operation, absl::Duration time, bool ok) {
+        if (metrics_) metrics_->store().Observe(operation, time, ok);
+      });
+  if (!store.ok()) return store.status();
+  store_ = *std::move(store);
+  auto contents = store_->Load();
+  if (!contents.ok()) return contents.status();
+  table_.emplace(contents->first_revision);
+  metrics_.emplace(engine_, *table_);
+  manager_.emplace(manager_options_, engine_, roots_, *table_, hub_, *store_);
+  manager_->Restore(*std::move(contents));
+  return absl::OkStatus();
+}
+
+void Daemon::Drain() {
   control_->StopServing();
-  manager_.Stop();
+  manager_->Drain();
+}
+
+bool Daemon::WaitUntilIdle(absl::Duration timeout) {
+  return manager_->WaitUntilIdle(timeout);
+}
+
+void Daemon::Stop() {
+  manager_->Stop();
   hub_.StopAll();
   control_->Stop(kShutdownGrace);
-  spdlog::info("stopped");
+  LogInfo("stopped");
 }
 
 v1::Node Daemon::Node() const {

@@ -2,11 +2,11 @@
 #ifndef TCPTOOL_SERVER_DAEMON_H_
 #define TCPTOOL_SERVER_DAEMON_H_
 
-#include <atomic>
 #include <memory>
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "dataplane/engine.h"
 #include "server/content_roots.h"
 #include "server/control_server.h"
@@ -18,6 +18,7 @@
 #include "server/session_manager.h"
 #include "server/session_service.h"
 #include "server/session_table.h"
+#include "server/store.h"
 #include "server/watch_hub.h"
 
 namespace tcptool::server {
@@ -27,13 +28,22 @@ class Daemon {
  public:
   explicit Daemon(const Options& options);
 
+  // What Start() would say of the files that the options name.
+  static absl::Status Check(const Options& options);
+
   // Serves from here on. On an error, whose message says what to do, the daemon
   // can only be destroyed.
   absl::Status Start();
-  // Refuses what is new, ends what runs, and returns when nothing does.
+  // Refuses new sessions; those that run go on.
+  void Drain();
+  // Waits until no session runs, at most for `timeout`. True: none does.
+  bool WaitUntilIdle(absl::Duration timeout);
+  // Ends what runs, and returns when nothing does.
   void Stop();
 
  private:
+  // Opens the store, and takes up what it has.
+  absl::Status Restore();
   v1::Node Node() const;
   absl::Status StartHttp();
 
@@ -41,15 +51,15 @@ class Daemon {
   const Options options_;
   ContentRoots roots_;
   dataplane::Engine engine_;
-  SessionTable table_;
-  Metrics metrics_;
+  std::optional<SessionTable> table_;
+  std::optional<Metrics> metrics_;
   WatchHub hub_;
   const SessionManager::Options manager_options_;
-  SessionManager manager_;
+  std::unique_ptr<Store> store_;
+  std::optional<SessionManager> manager_;
   std::optional<SessionService> session_service_;
   std::optional<NodeService> node_service_;
   std::unique_ptr<ControlServer> control_;
-  std::atomic<bool> ready_{false};  // Takes new sessions.
   std::optional<HttpPages> pages_;
   std::unique_ptr<HttpServer> http_;
 };

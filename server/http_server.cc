@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "spdlog/spdlog.h"
+#include "server/log.h"
 
 namespace tcptool::server {
 namespace {
@@ -23,7 +23,7 @@ constexpr absl::string_view kHeaders =
     "X-Content-Type-Options: nosniff\r\n";
 
 int LogMessage(const mg_connection*, const char* message) {
-  spdlog::debug("http {}", message);
+  LogDebug("http", {{"message", message}});
   return 1;  // Nothing is left to do for the library.
 }
 

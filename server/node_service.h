@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_SERVER_NODE_SERVICE_H_
 #define TCPTOOL_SERVER_NODE_SERVICE_H_
 
+#include <asio/thread_pool.hpp>
 #include <chrono>
 
 #include "server/content_roots.h"
@@ -27,6 +28,8 @@ class NodeService : public v1::NodeService::CallbackService {
   const ContentRoots& roots_;
   SessionManager& manager_;
   const std::chrono::steady_clock::time_point start_;
+  // Asks the roots' file systems, which may take their time.
+  asio::thread_pool disk_{1};
 };
 
 }  // namespace tcptool::server

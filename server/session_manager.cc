@@ -1,6 +1,5 @@
 #include "server/session_manager.h"
 
-#include <algorithm>
 #include <asio/post.hpp>
 #include <chrono>
 #include <future>
@@ -9,8 +8,11 @@
 #include "absl/time/clock.h"
 #include "dataplane/file_source.h"
 #include "server/invalid_field.h"
+#include "server/log.h"
 #include "server/names.h"
-#include "spdlog/spdlog.h"
+#include "server/restore.h"
+#include "server/states.h"
+#include "server/translate.h"
 
 namespace tcptool::server {
 namespace {
@@ -20,6 +22,10 @@ constexpr auto kWakeDelay = std::chrono::milliseconds(10);
 
 // How often finished sessions are looked through, and bookmarks are due.
 constexpr auto kTick = std::chrono::seconds(1);
+
+// How often watchers are shown mere progress; the API promises that it is not
+// more than four times a second.
+constexpr auto kProgress = std::chrono::milliseconds(250);
 
 absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenFile(
     const ContentRoots& roots, const v1::FileSource& file) {
@@ -39,6 +45,26 @@ absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenFile(
         absl::StrCat("session.spec.file: ", source.status().message()));
   }
   return *std::move(source);
+}
+
+// Of a session that Drain() has put aside.
+absl::Status WaitsForStart(const std::string& name) {
+  return absl::UnavailableError(
+      absl::StrCat("the service is stopping; ", name,
+                   " waits again when it is back: try again then"));
+}
+
+absl::Status EtagMismatch(absl::string_view name, absl::string_view what) {
+  return absl::AbortedError(absl::StrCat("etag: ", name, " has changed since; ",
+                                         what, ". Read it, and try again"));
+}
+
+// What the data plane must find for `etag` to be right still, where it matches
+// `session`.
+std::optional<dataplane::SessionState> StateOf(const std::string& etag,
+                                               const v1::Session& session) {
+  if (etag.empty()) return std::nullopt;
+  return ToState(session.state());
 }
 
 std::string NewEtag(const v1::Session& session) {
@@ -73,60 +99,173 @@ class SessionManager::Observer : public dataplane::SessionObserver {
 
 SessionManager::SessionManager(Options options, dataplane::Engine& engine,
                                const ContentRoots& roots, SessionTable& table,
-                               WatchHub& hub)
+                               WatchHub& hub, Store& store)
     : options_(std::move(options)),
       engine_(engine),
       roots_(roots),
       table_(table),
       hub_(hub),
+      store_(store),
       tick_timer_(control_),
+      progress_timer_(control_),
       wake_timer_(control_) {
-  asio::post(control_, [this] { OnTick(); });
+  asio::post(control_, [this] {
+    OnTick();
+    OnProgress();
+  });
 }
 
 SessionManager::~SessionManager() {
   Stop();
   openers_.join();
+  // Behind the answers that wait for the store.
+  std::promise<void> answered;
+  asio::post(control_, [this, &answered] {
+    store_.WhenDurable(
+        [&answered](const absl::Status&) { answered.set_value(); });
+  });
+  answered.get_future().wait();
   asio::post(control_, [this] {
     tick_timer_.cancel();
+    progress_timer_.cancel();
     wake_timer_.cancel();
   });
   control_.join();
 }
 
-void SessionManager::Stop() {
-  std::promise<void> refused;
-  asio::post(control_, [this, &refused] {
-    stopping_ = true;
-    refused.set_value();
+void SessionManager::Restore(Store::Contents contents) {
+  std::promise<void> restored;
+  asio::post(control_, [&] {
+    for (StoredRequest& request : contents.requests) {
+      request_ids_.Restore(std::move(request));
+    }
+    for (StoredSession& stored : contents.sessions) {
+      RestoreSession(std::move(stored));
+    }
+    while (held_ > options_.max_sessions && retention_.Oldest()) {
+      Forget(*retention_.Oldest());
+    }
+    restored.set_value();
   });
-  refused.get_future().wait();
+  restored.get_future().wait();
+}
+
+void SessionManager::RestoreSession(StoredSession stored) {
+  ++held_;
+  if (!IsFinal(stored.session.state())) {
+    v1::SessionState end = v1::SESSION_STATE_INTERRUPTED;
+    absl::Status status = absl::AbortedError("the service was stopped");
+    if (WaitsAgain(stored)) {
+      status = ListenAgain(stored);
+      if (status.ok()) return;
+      end = v1::SESSION_STATE_FAILED;
+    }
+    EndUnfinished(stored, end, status.message());
+    stored.session.set_etag(NewEtag(stored.session));
+    store_.PutSession(stored.session, LastRecipient(stored),
+                      stored.upload_begun);
+    for (const v1::Recipient& recipient : stored.recipients) {
+      store_.PutRecipient(recipient);
+    }
+  }
+  table_.Insert(stored.session);
+  table_.Update(stored.session, stored.recipients, {});
+  retention_.Add(stored.session);
+}
+
+absl::Status SessionManager::ListenAgain(const StoredSession& stored) {
+  auto options = OptionsToResume(options_.rules, stored);
+  if (!options.ok()) return options.status();
+  auto source = OpenSource(stored.session.spec());
+  if (!source.ok()) return source.status();
+  const uint64_t last_recipient = options->resume->last_recipient;
+  auto session =
+      Listen(*std::move(options), std::move(source->source),
+             std::make_shared<Observer>(*this, stored.session.name()));
+  if (!session.ok()) return session.status();
+  v1::Session message = stored.session;
+  CopyStatus((*session)->initial_status(), message);
+  // Its recipients went with their connections.
+  for (const v1::Recipient& recipient : stored.recipients) {
+    store_.DeleteRecipient(message.name(),
+                           RecipientNumber(recipient.name()).value_or(0));
+  }
+  AddLive(*std::move(session), message, std::move(source->upload))
+      .Open(message, last_recipient);
+  LogInfo("session_restored",
+          {{"session", message.name()}, {"endpoint", message.data_endpoint()}});
+  return absl::OkStatus();
+}
+
+void SessionManager::Drain() {
+  accepting_ = false;
+  std::promise<void> told;
+  asio::post(control_, [this, &told] {
+    for (const auto& [name, live] : live_) live.session->Drain();
+    told.set_value();
+  });
+  told.get_future().wait();
+}
+
+bool SessionManager::WaitUntilIdle(absl::Duration timeout) {
+  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return running_ == 0;
+  };
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(&idle), timeout);
+}
+
+void SessionManager::Stop() {
+  Drain();
   engine_.Stop();
-  // Behind the last updates.
-  std::promise<void> shown;
-  asio::post(control_, [&shown] { shown.set_value(); });
-  shown.get_future().wait();
+  WaitUntilIdle(absl::InfiniteDuration());
 }
 
 void SessionManager::Create(v1::CreateSessionRequest request,
                             SessionDone done) {
-  v1::CreateSessionRequest filled = request;
-  absl::StatusOr<dataplane::SessionOptions> options =
-      ToOptions(options_.rules, *filled.mutable_session()->mutable_spec());
-  if (!options.ok()) return done(options.status());
-  asio::post(openers_, [this, request = std::move(filled),
-                        options = *std::move(options),
-                        done = std::move(done)]() mutable {
-    auto source = OpenSource(request.session().spec());
-    asio::post(
-        control_,
-        [this, request = std::move(request), options = std::move(options),
-         source = std::move(source), done = std::move(done)]() mutable {
-          if (!source.ok()) return done(source.status());
-          CreateOpened(std::move(request), std::move(options),
-                       *std::move(source), done);
-        });
+  Creation creation = {.fingerprint = RequestIds::Fingerprint(request),
+                       .done = std::move(done)};
+  auto options =
+      ToOptions(options_.rules, *request.mutable_session()->mutable_spec());
+  if (!options.ok()) return creation.done(options.status());
+  creation.request = std::move(request);
+  creation.options = *std::move(options);
+  asio::post(control_, [this, creation = std::move(creation)]() mutable {
+    if (IsAnswered(creation)) return;
+    asio::post(openers_, [this, creation = std::move(creation)]() mutable {
+      auto source = OpenSource(creation.request.session().spec());
+      asio::post(control_, [this, creation = std::move(creation),
+                            source = std::move(source)]() mutable {
+        if (IsAnswered(creation)) return;
+        if (!source.ok()) return creation.done(source.status());
+        CreateOpened(std::move(creation), *std::move(source));
+      });
+    });
   });
+}
+
+bool SessionManager::IsAnswered(const Creation& creation) {
+  if (!accepting_) {
+    creation.done(absl::UnavailableError(
+        "the service is stopping; try again when it is back"));
+    return true;
+  }
+  const auto made = request_ids_.Find(creation.request.request_id(),
+                                      creation.fingerprint, absl::Now());
+  if (!made.ok()) {
+    creation.done(made.status());
+    return true;
+  }
+  if (!*made) return false;
+  // The first call may still wait for the disk.
+  store_.WhenDurable(
+      [this, name = **made, done = creation.done](absl::Status status) {
+        asio::post(control_, [this, name, done, status] {
+          if (!status.ok()) return done(status);
+          done(table_.Get(name));
+        });
+      });
+  return true;
 }
 
 absl::StatusOr<SessionManager::OpenedSource> SessionManager::OpenSource(
@@ -141,42 +280,84 @@ absl::StatusOr<SessionManager::OpenedSource> SessionManager::OpenSource(
   return OpenedSource{.source = *std::move(file)};
 }
 
-void SessionManager::CreateOpened(v1::CreateSessionRequest request,
-                                  dataplane::SessionOptions options,
-                                  OpenedSource source,
-                                  const SessionDone& done) {
-  if (stopping_) {
-    return done(absl::UnavailableError(
-        "the service is stopping; try again when it is back"));
-  }
-  const absl::Time now = absl::Now();
-  const auto made = request_ids_.Find(request, now);
-  if (!made.ok()) return done(made.status());
-  if (*made) return done(table_.Get(**made));
-  if (absl::Status status = MakeRoom(); !status.ok()) return done(status);
-  const absl::StatusOr<std::string> name = NewName(request.session_id());
+void SessionManager::CreateOpened(Creation creation, OpenedSource source) {
+  const SessionDone& done = creation.done;
+  if (absl::Status status = CheckRoom(); !status.ok()) return done(status);
+  const absl::StatusOr<std::string> name =
+      NewName(creation.request.session_id());
   if (!name.ok()) return done(name.status());
-
-  auto session = Listen(std::move(options), std::move(source.source),
+  auto session = Listen(std::move(creation.options), std::move(source.source),
                         std::make_shared<Observer>(*this, *name));
   if (!session.ok()) return done(session.status());
-  request_ids_.Add(request, *name, now);
 
   v1::Session message;
   message.set_name(*name);
-  *message.mutable_spec() = request.session().spec();
+  *message.mutable_spec() =
+      std::move(*creation.request.mutable_session()->mutable_spec());
   CopyStatus((*session)->initial_status(), message);
   message.set_etag(NewEtag(message));
-  live_[*name] = {.session = *std::move(session),
-                  .message = message,
-                  .upload = std::move(source.upload)};
+  AddLive(*std::move(session), message, std::move(source.upload))
+      .Open(message, 0);
   ++held_;
-  table_.Insert(message);
+  if (held_ > options_.max_sessions) Forget(*retention_.Oldest());
   Changed();
-  spdlog::info("session_created session={} endpoint={} root={} path={}",
-               message.name(), message.data_endpoint(),
-               message.spec().file().root(), message.spec().file().path());
-  done(std::move(message));
+  const std::string& request_id = creation.request.request_id();
+  request_ids_.Add({.id = request_id,
+                    .time = absl::Now(),
+                    .session_name = *name,
+                    .fingerprint = std::move(creation.fingerprint)});
+  store_.WhenDurable([this, request_id, done, message = std::move(message)](
+                         absl::Status status) mutable {
+    asio::post(control_, [this, request_id, done, status,
+                          message = std::move(message)]() mutable {
+      if (!status.ok()) {
+        return Undo(message.name(), request_id,
+                    [done, status](const absl::Status&) { done(status); });
+      }
+      LogInfo("session_created", {{"session", message.name()},
+                                  {"endpoint", message.data_endpoint()},
+                                  {"root", message.spec().file().root()},
+                                  {"path", message.spec().file().path()}});
+      done(std::move(message));
+    });
+  });
+}
+
+void SessionManager::Undo(const std::string& name,
+                          const std::string& request_id, Done done) {
+  request_ids_.Remove(request_id);
+  const auto live = live_.find(name);
+  if (live == live_.end()) {
+    Forget(name);
+    return done(absl::OkStatus());
+  }
+  End(name, std::nullopt,
+      [this, name, done = std::move(done)](const absl::Status& status) {
+        Forget(name);
+        done(status);
+      });
+}
+
+SessionLedger& SessionManager::AddLive(
+    std::shared_ptr<dataplane::Session> session, const v1::Session& message,
+    std::shared_ptr<dataplane::StreamSource> upload) {
+  table_.Insert(message);
+  v1::Session status = message;
+  status.clear_spec();
+  Live& live = live_[message.name()];
+  live = {.session = std::move(session),
+          .message = std::move(status),
+          .ledger = std::make_shared<SessionLedger>(
+              store_, control_.get_executor(),
+              [this](const SessionLedger::Update& update) { Show(update); }),
+          .upload = std::move(upload)};
+  std::vector<v1::Recipient> expected;
+  for (const auto& recipient : live.session->TakeInitialRecipients()) {
+    expected.push_back(ToProto(message.name(), recipient));
+  }
+  table_.Update(live.message, expected, {});
+  CountLive();
+  return *live.ledger;
 }
 
 absl::StatusOr<std::string> SessionManager::NewName(const std::string& id) {
@@ -239,24 +420,24 @@ absl::StatusOr<std::shared_ptr<dataplane::Session>> SessionManager::Listen(
       "; end a session, or start the service with more --data-ports"));
 }
 
-absl::Status SessionManager::MakeRoom() {
-  if (held_ < options_.max_sessions) return absl::OkStatus();
-  if (by_end_.empty()) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the service has ", held_,
-        " sessions that are not finished, as many as it allows; end one"));
+absl::Status SessionManager::CheckRoom() const {
+  if (held_ < options_.max_sessions || retention_.Oldest()) {
+    return absl::OkStatus();
   }
-  Forget(std::string(by_end_.begin()->second));
-  return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "the service has ", held_,
+      " sessions that are not finished, as many as it allows; end one"));
 }
 
 absl::StatusOr<v1::Session> SessionManager::Find(
     const std::string& name, const std::string& etag) const {
   absl::StatusOr<v1::Session> session = table_.Get(name);
+  if (session.ok() && !IsFinal(session->state()) && !live_.contains(name)) {
+    return WaitsForStart(name);
+  }
   if (session.ok() && !etag.empty() && etag != session->etag()) {
-    return absl::AbortedError(
-        absl::StrCat("etag: ", name, " has changed since; it is ",
-                     StateName(session->state()), ". Read it, and try again"));
+    return EtagMismatch(name,
+                        absl::StrCat("it is ", StateName(session->state())));
   }
   return session;
 }
@@ -273,10 +454,14 @@ void SessionManager::Start(v1::StartSessionRequest request, SessionDone done) {
                            StateName(session->state()), "; create another")));
         }
         live->second.session->Start(
+            StateOf(request.etag(), *session),
             [this, name = request.name(), done](absl::Status status) {
               asio::post(control_, [this, name, done, status] {
+                if (absl::IsAborted(status)) {
+                  return done(EtagMismatch(name, status.message()));
+                }
                 if (!status.ok()) return done(status);
-                done(table_.Get(name));
+                WhenShown(name, [this, name, done] { done(table_.Get(name)); });
               });
             });
       });
@@ -287,14 +472,14 @@ void SessionManager::Cancel(v1::CancelSessionRequest request,
   asio::post(control_,
              [this, request = std::move(request), done = std::move(done)] {
                auto session = Find(request.name(), request.etag());
-               const auto live = live_.find(request.name());
-               if (!session.ok() || live == live_.end())
+               if (!session.ok() || !live_.contains(request.name())) {
                  return done(std::move(session));
-               live->second.on_end.push_back(
-                   [this, name = request.name(), done](const absl::Status&) {
+               }
+               End(request.name(), StateOf(request.etag(), *session),
+                   [this, name = request.name(), done](absl::Status status) {
+                     if (!status.ok()) return done(status);
                      done(table_.Get(name));
                    });
-               live->second.session->Cancel([](const absl::Status&) {});
              });
 }
 
@@ -303,23 +488,49 @@ void SessionManager::Delete(v1::DeleteSessionRequest request, Done done) {
       control_, [this, request = std::move(request), done = std::move(done)] {
         const auto session = Find(request.name(), request.etag());
         if (!session.ok()) return done(session.status());
-        const auto live = live_.find(request.name());
-        if (live == live_.end()) {
-          Forget(request.name());
-          return done(absl::OkStatus());
+        if (!live_.contains(request.name())) {
+          return Remove(request.name(), done);
         }
         if (!request.force()) {
           return done(absl::FailedPreconditionError(
               absl::StrCat(request.name(), " is ", StateName(session->state()),
                            "; cancel it first, or set force")));
         }
-        live->second.on_end.push_back(
-            [this, name = request.name(), done](const absl::Status&) {
-              Forget(name);
-              done(absl::OkStatus());
+        End(request.name(), StateOf(request.etag(), *session),
+            [this, name = request.name(), done](absl::Status status) {
+              if (!status.ok()) return done(status);
+              Remove(name, done);
             });
-        live->second.session->Cancel([](const absl::Status&) {});
       });
+}
+
+void SessionManager::End(const std::string& name,
+                         std::optional<dataplane::SessionState> expected,
+                         Done done) {
+  live_.at(name).session->Cancel(
+      expected, [this, name, done = std::move(done)](absl::Status status) {
+        asio::post(control_, [this, name, done, status] {
+          if (!status.ok()) return done(EtagMismatch(name, status.message()));
+          // Behind its last update, or not.
+          const auto live = live_.find(name);
+          if (live == live_.end()) return done(Find(name, "").status());
+          live->second.on_end.push_back(done);
+        });
+      });
+}
+
+void SessionManager::Remove(const std::string& name, Done done) {
+  Forget(name);
+  store_.WhenDurable([this, done = std::move(done)](absl::Status status) {
+    asio::post(control_, [done, status] { done(status); });
+  });
+}
+
+void SessionManager::WhenShown(const std::string& name,
+                               std::function<void()> then) {
+  const auto live = live_.find(name);
+  if (live == live_.end()) return then();
+  live->second.ledger->WhenShown(std::move(then));
 }
 
 void SessionManager::Drop(v1::DropRecipientRequest request,
@@ -330,6 +541,8 @@ void SessionManager::Drop(v1::DropRecipientRequest request,
     if (!recipient.ok() || recipient->state() == v1::RECIPIENT_STATE_DROPPED) {
       return done(std::move(recipient));
     }
+    const auto session = Find(SessionOf(request.name()), "");
+    if (!session.ok()) return done(session.status());
     const auto live = live_.find(SessionOf(request.name()));
     if (live == live_.end()) {
       return done(absl::FailedPreconditionError(
@@ -341,7 +554,8 @@ void SessionManager::Drop(v1::DropRecipientRequest request,
         [this, name = request.name(), done](absl::Status status) {
           asio::post(control_, [this, name, done, status] {
             if (!status.ok()) return done(status);
-            done(table_.GetRecipient(name));
+            WhenShown(SessionOf(name),
+                      [this, name, done] { done(table_.GetRecipient(name)); });
           });
         });
   });
@@ -349,7 +563,7 @@ void SessionManager::Drop(v1::DropRecipientRequest request,
 
 void SessionManager::OpenUpload(std::string name, UploadDone done) {
   asio::post(control_, [this, name = std::move(name), done = std::move(done)] {
-    const auto session = table_.Get(name);
+    const auto session = Find(name, "");
     if (!session.ok()) return done(session.status());
     const auto live = live_.find(name);
     if (!session->spec().has_upload()) {
@@ -374,7 +588,9 @@ void SessionManager::OpenUpload(std::string name, UploadDone done) {
           options_.max_upload_bytes,
           " bytes that the service allows; wait until a session has ended")));
     }
+    live->second.upload_bytes = options_.stream_window_bytes;
     upload_bytes_ += options_.stream_window_bytes;
+    live->second.ledger->UploadBegins();
     done(std::make_unique<Upload>(name,
                                   std::exchange(live->second.upload, nullptr),
                                   live->second.session));
@@ -385,7 +601,9 @@ void SessionManager::GetUploaded(Upload& upload, SessionDone done) {
   upload.WhenLengthIsKnown(
       [this, name = upload.session_name(), done](const absl::Status&) {
         // Behind the update with the length.
-        asio::post(control_, [this, name, done] { done(table_.Get(name)); });
+        asio::post(control_, [this, name, done] {
+          WhenShown(name, [this, name, done] { done(table_.Get(name)); });
+        });
       });
 }
 
@@ -408,64 +626,88 @@ void SessionManager::OnUpdate(
   if (live == live_.end()) return;
   v1::Session& message = live->second.message;
   CopyStatus(status, message);
+  const bool is_over = dataplane::IsFinal(status.state);
+  if (message.state() == v1::SESSION_STATE_INTERRUPTED &&
+      !message.has_start_time() && store_.persistent() &&
+      !live->second.ledger->upload_begun()) {
+    // Nothing is lost: it will wait again.
+    message.set_state(v1::SESSION_STATE_WAITING);
+    message.clear_end_time();
+  }
   message.set_etag(NewEtag(message));
-  std::vector<v1::Recipient> recipients;
-  recipients.reserve(changed.size());
+  SessionLedger::Update update = {
+      .session = message, .forgotten = forgotten, .is_over = is_over};
   for (const dataplane::RecipientStatus& recipient : changed) {
-    recipients.push_back(ToProto(name, recipient));
+    v1::Recipient& shown = update.changed[recipient.id];
+    shown = ToProto(name, recipient);
     if (dataplane::IsFinal(recipient.state)) {
-      spdlog::info("recipient_ended session={} recipient={} state={} reason={}",
-                   name, recipients.back().address(),
-                   dataplane::Name(recipient.state),
-                   dataplane::Name(recipient.reason));
+      LogInfo("recipient_ended",
+              {{"session", name},
+               {"recipient", shown.name()},
+               {"address", shown.address()},
+               {"state", std::string(dataplane::Name(recipient.state))},
+               {"reason", std::string(dataplane::Name(recipient.reason))}});
     }
   }
-  table_.Update(message, recipients, forgotten);
-  if (dataplane::IsFinal(status.state)) {
-    const Live ended = std::move(live->second);
-    live_.erase(live);
-    if (ended.message.spec().has_upload() && ended.upload == nullptr) {
-      upload_bytes_ -= options_.stream_window_bytes;
-    }
-    OnEnd(ended.message);
-    for (const Done& done : ended.on_end) done(absl::OkStatus());
+  live->second.ledger->Add(std::move(update));
+}
+
+void SessionManager::Show(const SessionLedger::Update& update) {
+  std::vector<v1::Recipient> changed;
+  changed.reserve(update.changed.size());
+  for (const auto& [number, recipient] : update.changed) {
+    changed.push_back(recipient);
   }
-  Changed();
+  if (table_.Update(update.session, changed, update.forgotten)) Changed();
+  if (!update.is_over) return;
+  const auto live = live_.find(update.session.name());
+  const Live ended = std::move(live->second);
+  live_.erase(live);
+  upload_bytes_ -= ended.upload_bytes;
+  const bool is_final = IsFinal(update.session.state());
+  if (is_final) OnEnd(*table_.Get(update.session.name()));
+  for (const Done& done : ended.on_end) {
+    done(is_final ? absl::OkStatus() : WaitsForStart(update.session.name()));
+  }
+  CountLive();
 }
 
 void SessionManager::OnEnd(const v1::Session& session) {
-  spdlog::info("session_ended session={} state={} delivered={} failed={}",
-               session.name(), StateName(session.state()),
-               session.counts().delivered(), session.counts().failed());
-  const absl::Time now = absl::Now();
-  const Finished finished = {
-      .end = now,
-      .expiry = now + absl::Seconds(session.spec().retention().seconds())};
-  finished_[session.name()] = finished;
-  by_end_.emplace(finished.end, session.name());
-  by_expiry_.emplace(finished.expiry, session.name());
+  LogInfo("session_ended", {{"session", session.name()},
+                            {"state", StateName(session.state())},
+                            {"delivered", session.counts().delivered()},
+                            {"failed", session.counts().failed()}});
+  retention_.Add(session);
+}
+
+void SessionManager::CountLive() {
+  absl::MutexLock lock(&mutex_);
+  running_ = live_.size();
 }
 
 void SessionManager::Forget(const std::string& name) {
-  const auto found = finished_.find(name);
-  if (found == finished_.end()) return;
-  by_end_.erase({found->second.end, name});
-  by_expiry_.erase({found->second.expiry, name});
-  finished_.erase(found);
+  if (!retention_.Remove(name)) return;
   table_.Remove(name);
+  store_.DeleteSession(name);
   --held_;
   Changed();
 }
 
 void SessionManager::OnTick() {
   const absl::Time now = absl::Now();
-  while (!by_expiry_.empty() && by_expiry_.begin()->first <= now) {
-    Forget(std::string(by_expiry_.begin()->second));
-  }
+  while (const auto expired = retention_.Expired(now)) Forget(*expired);
   hub_.WakeAll();  // For the bookmarks that are due.
   tick_timer_.expires_after(kTick);
   tick_timer_.async_wait([this](std::error_code error) {
     if (!error) OnTick();
+  });
+}
+
+void SessionManager::OnProgress() {
+  if (table_.PublishProgress()) Changed();
+  progress_timer_.expires_after(kProgress);
+  progress_timer_.async_wait([this](std::error_code error) {
+    if (!error) OnProgress();
   });
 }
 

@@ -5,27 +5,30 @@
 
 #include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
+#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/base/thread_annotations.h"
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "dataplane/engine.h"
 #include "dataplane/stream_source.h"
 #include "server/content_roots.h"
 #include "server/request_ids.h"
+#include "server/retention.h"
+#include "server/session_ledger.h"
 #include "server/session_table.h"
 #include "server/spec.h"
-#include "server/translate.h"
+#include "server/store.h"
 #include "server/upload.h"
 #include "server/watch_hub.h"
 #include "tcptool/v1/session_service.pb.h"
@@ -51,11 +54,18 @@ class SessionManager {
 
   // All of them outlive the manager.
   SessionManager(Options options, dataplane::Engine& engine,
-                 const ContentRoots& roots, SessionTable& table, WatchHub& hub);
+                 const ContentRoots& roots, SessionTable& table, WatchHub& hub,
+                 Store& store);
   // Stops, see Stop().
   ~SessionManager();
 
-  // As the methods of SessionService say. CheckRequest() has passed.
+  // Takes up what there was before the service was started: sessions that were
+  // WAITING listen again, others that were not finished are INTERRUPTED. Once,
+  // before anything else; waits for disks.
+  void Restore(Store::Contents contents);
+
+  // As the methods of SessionService say. CheckRequest() has passed. What is
+  // answered is durable.
   void Create(v1::CreateSessionRequest request, SessionDone done);
   void Start(v1::StartSessionRequest request, SessionDone done);
   void Cancel(v1::CancelSessionRequest request, SessionDone done);
@@ -71,8 +81,15 @@ class SessionManager {
   // Ports that sessions listen on, or send from, ascending.
   void PortsInUse(std::function<void(std::vector<uint16_t>)> done);
 
-  // From now on new sessions are refused with UNAVAILABLE; ends those that run,
-  // and returns when the table shows it.
+  // From now on new sessions are refused with UNAVAILABLE. Those that are
+  // WAITING reset their recipients and are kept for the next start, if the
+  // store is; those that run go on.
+  void Drain();
+  // Waits until no session runs, at most for `timeout`. True: none does.
+  bool WaitUntilIdle(absl::Duration timeout);
+  // Whether new sessions are taken.
+  bool accepting() const { return accepting_; }
+  // Drains, ends the sessions that run, and returns when the table shows it.
   void Stop();
 
  private:
@@ -81,9 +98,12 @@ class SessionManager {
   // A session that the data plane has.
   struct Live {
     std::shared_ptr<dataplane::Session> session;
-    v1::Session message;  // As last seen.
+    v1::Session message;  // As last seen; the table has its spec.
+    // What is shown of it, and when.
+    std::shared_ptr<SessionLedger> ledger;
     // Until its upload begins; none if its source is no upload.
     std::shared_ptr<dataplane::StreamSource> upload;
+    size_t upload_bytes = 0;  // Set aside for its window.
     std::vector<Done> on_end;
   };
 
@@ -92,29 +112,56 @@ class SessionManager {
     std::shared_ptr<dataplane::StreamSource> upload;  // The same, or none.
   };
 
+  // A request to create a session, on its way.
+  struct Creation {
+    v1::CreateSessionRequest request;  // With the spec's defaults.
+    std::string fingerprint;           // Of the request as it came.
+    dataplane::SessionOptions options;
+    SessionDone done;
+  };
+
+  // True: the request is answered, since there is nothing to make.
+  bool IsAnswered(const Creation& creation);
   // May wait for a disk.
   absl::StatusOr<OpenedSource> OpenSource(const v1::SessionSpec& spec) const;
   // The rest is quick.
-  void CreateOpened(v1::CreateSessionRequest request,
-                    dataplane::SessionOptions options, OpenedSource source,
-                    const SessionDone& done);
+  void CreateOpened(Creation creation, OpenedSource source);
+  void Undo(const std::string& name, const std::string& request_id, Done done);
+  absl::Status ListenAgain(const StoredSession& stored);
+  void RestoreSession(StoredSession stored);
+  // Has the data plane's session, and what it shows.
+  SessionLedger& AddLive(std::shared_ptr<dataplane::Session> session,
+                         const v1::Session& message,
+                         std::shared_ptr<dataplane::StreamSource> upload);
   absl::StatusOr<std::string> NewName(const std::string& id);
   absl::StatusOr<std::shared_ptr<dataplane::Session>> Listen(
       dataplane::SessionOptions options,
       std::shared_ptr<dataplane::Source> source,
       std::shared_ptr<Observer> observer);
   // RESOURCE_EXHAUSTED: there are too many, and none that can be forgotten.
-  absl::Status MakeRoom();
+  absl::Status CheckRoom() const;
 
   void OnUpdate(const std::string& name, const dataplane::SessionStatus& status,
                 const std::vector<dataplane::RecipientStatus>& changed,
                 const std::vector<uint64_t>& forgotten);
+  void Show(const SessionLedger::Update& update);
   void OnEnd(const v1::Session& session);
+  void CountLive();
   void Forget(const std::string& name);
+  // Forgets, and says when that is durable.
+  void Remove(const std::string& name, Done done);
+  void WhenShown(const std::string& name, std::function<void()> then);
   void OnTick();
+  void OnProgress();
   void Changed();
 
-  // The session, if it is there and as `etag`, when given, says.
+  // Cancels a session that is live; `done` is called when the table shows its
+  // end. ABORTED: it is not `expected`, if that is given.
+  void End(const std::string& name,
+           std::optional<dataplane::SessionState> expected, Done done);
+
+  // The session, if it is there and as `etag`, when given, says. UNAVAILABLE:
+  // it waits for the service's next start.
   absl::StatusOr<v1::Session> Find(const std::string& name,
                                    const std::string& etag) const;
 
@@ -123,28 +170,26 @@ class SessionManager {
   const ContentRoots& roots_;
   SessionTable& table_;
   WatchHub& hub_;
+  Store& store_;
 
   // Opens files, which may wait for a disk.
   asio::thread_pool openers_{4};
   // Everything below is on its one thread.
   asio::thread_pool control_{1};
   asio::steady_timer tick_timer_;
+  asio::steady_timer progress_timer_;
   asio::steady_timer wake_timer_;
   bool wake_pending_ = false;
-  bool stopping_ = false;
   absl::BitGen random_;
-  RequestIds request_ids_;
+  RequestIds request_ids_{store_};
   std::map<std::string, Live> live_;
   size_t held_ = 0;          // Sessions in the table.
   size_t upload_bytes_ = 0;  // Set aside for the windows of uploads.
-  // Finished sessions: when they ended, and when they are forgotten.
-  struct Finished {
-    absl::Time end;
-    absl::Time expiry;
-  };
-  std::map<std::string, Finished> finished_;
-  std::set<std::pair<absl::Time, std::string>> by_end_;
-  std::set<std::pair<absl::Time, std::string>> by_expiry_;
+  Retention retention_;
+
+  std::atomic<bool> accepting_ = true;
+  absl::Mutex mutex_;
+  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  // As many as live_ has.
 };
 
 }  // namespace tcptool::server

@@ -1,10 +1,11 @@
 #include "server/session_table.h"
 
+#include <google/protobuf/util/message_differencer.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "server/names.h"
 #include "server/page.h"
 
@@ -30,12 +31,52 @@ bool IsOneOf(const States& states, State state) {
   return states.empty() || std::ranges::find(states, state) != states.end();
 }
 
+// Specs may be large: of these, a page and a batch hold fewer. A client takes
+// messages of 4 MiB.
+constexpr size_t kMaxPageBytes = size_t{3} << 20;
+constexpr size_t kMaxBatchBytes = size_t{256} << 10;
+
+enum class Difference { kNone, kProgress, kMore };
+
+Difference Compare(const v1::Session& before, const v1::Session& after) {
+  using google::protobuf::util::MessageDifferencer;
+  if (before.state() != after.state() || before.error() != after.error() ||
+      before.content_length() != after.content_length() ||
+      before.has_content_length() != after.has_content_length() ||
+      before.content_sha256() != after.content_sha256() ||
+      !MessageDifferencer::Equals(before.counts(), after.counts())) {
+    return Difference::kMore;
+  }
+  return before.bytes_sent() == after.bytes_sent() &&
+                 before.bytes_acked() == after.bytes_acked()
+             ? Difference::kNone
+             : Difference::kProgress;
+}
+
+// Of a recipient, what is no progress changes with the state only.
+Difference Compare(const v1::Recipient& before, const v1::Recipient& after) {
+  if (before.state() != after.state()) return Difference::kMore;
+  return google::protobuf::util::MessageDifferencer::Equals(before, after)
+             ? Difference::kNone
+             : Difference::kProgress;
+}
+
+// Adds `item` to a page unless that is full.
+template <typename Items, typename Item>
+bool AddToPage(const Page& page, const Item& item, size_t& bytes,
+               Items& items) {
+  bytes += item.ByteSizeLong();
+  if (items.size() == page.size || (!items.empty() && bytes > kMaxPageBytes)) {
+    return false;
+  }
+  *items.Add() = item;
+  return true;
+}
+
 }  // namespace
 
-// Revisions begin at the time of the start, so that one from before a restart
-// is known to be too old.
-SessionTable::SessionTable()
-    : revision_(absl::ToUnixMicros(absl::Now())), oldest_revision_(revision_) {}
+SessionTable::SessionTable(int64_t revision)
+    : revision_(revision), oldest_revision_(revision) {}
 
 void SessionTable::Log(int64_t& revision, Change change) {
   if (revision != 0) log_.erase(revision);
@@ -53,21 +94,43 @@ void SessionTable::Insert(v1::Session session) {
   row.create_revision = row.revision;
 }
 
-void SessionTable::Update(const v1::Session& session,
+template <typename Row>
+void SessionTable::LogNow(Row& row, Change change) {
+  row.progressed = false;
+  Log(row.revision, std::move(change));
+}
+
+template <typename Row>
+void SessionTable::LogLater(Row& row, Change change) {
+  if (std::exchange(row.progressed, true)) return;
+  progressed_.push_back(std::move(change));
+}
+
+bool SessionTable::Update(v1::Session session,
                           absl::Span<const v1::Recipient> changed,
                           absl::Span<const uint64_t> forgotten) {
   absl::MutexLock lock(&mutex_);
   const auto found = numbers_.find(session.name());
-  if (found == numbers_.end()) return;
+  if (found == numbers_.end()) return false;
   const uint64_t number = found->second;
   SessionRow& row = sessions_[number];
-  row.session = session;
-  Log(row.revision, {.session = number});
+  const Difference difference = Compare(row.session, session);
+  session.set_allocated_spec(row.session.release_spec());
+  row.session = std::move(session);
+  if (difference == Difference::kMore) LogNow(row, {.session = number});
+  if (difference == Difference::kProgress) LogLater(row, {.session = number});
+  bool logged = difference == Difference::kMore;
   for (const v1::Recipient& recipient : changed) {
     const uint64_t id = *RecipientNumber(recipient.name());
-    RecipientRow& recipient_row = row.recipients[id];
-    recipient_row.recipient = recipient;
-    Log(recipient_row.revision, {.session = number, .recipient = id});
+    const auto [next, is_new] = row.recipients.try_emplace(id);
+    RecipientRow& known = next->second;
+    const Difference what =
+        is_new ? Difference::kMore : Compare(known.recipient, recipient);
+    known.recipient = recipient;
+    const Change change = {.session = number, .recipient = id};
+    if (what == Difference::kMore) LogNow(known, change);
+    if (what == Difference::kProgress) LogLater(known, change);
+    logged |= what == Difference::kMore;
   }
   for (const uint64_t id : forgotten) {
     const auto gone = row.recipients.find(id);
@@ -75,6 +138,31 @@ void SessionTable::Update(const v1::Session& session,
     log_.erase(gone->second.revision);
     row.recipients.erase(gone);
   }
+  return logged;
+}
+
+bool SessionTable::PublishProgress() {
+  absl::MutexLock lock(&mutex_);
+  bool logged = false;
+  const auto publish = [&](auto& row, Change& change)
+                           ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+                             if (!row.progressed) return;
+                             LogNow(row, std::move(change));
+                             logged = true;
+                           };
+  for (Change& change : progressed_) {
+    const auto session = sessions_.find(change.session);
+    if (session == sessions_.end()) continue;
+    SessionRow& row = session->second;
+    if (change.recipient == 0) {
+      publish(row, change);
+    } else if (const auto found = row.recipients.find(change.recipient);
+               found != row.recipients.end()) {
+      publish(found->second, change);
+    }
+  }
+  progressed_.clear();
+  return logged;
 }
 
 void SessionTable::Remove(const std::string& name) {
@@ -131,6 +219,7 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
   if (!page.ok()) return page.status();
   absl::ReaderMutexLock lock(&mutex_);
   v1::ListSessionsResponse response;
+  size_t bytes = 0;
   auto next =
       page->after ? sessions_.lower_bound(*page->after) : sessions_.end();
   while (next != sessions_.begin()) {
@@ -140,11 +229,10 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
         !HasLabels(session, request.labels())) {
       continue;
     }
-    if (response.sessions_size() == page->size) {
+    if (!AddToPage(*page, session, bytes, *response.mutable_sessions())) {
       response.set_next_page_token(page->Token(next->first + 1));
       break;
     }
-    *response.add_sessions() = session;
   }
   return response;
 }
@@ -157,17 +245,17 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
   const SessionRow* row = Find(request.parent());
   if (row == nullptr) return NoSession(request.parent());
   v1::ListRecipientsResponse response;
+  size_t bytes = 0;
   // False: the page is full, and its token set.
   const auto add = [&](uint64_t id, const v1::Recipient& recipient) {
     if (!IsOneOf(request.states(), recipient.state()) ||
         !IsOneOf(request.labels(), recipient.label())) {
       return true;
     }
-    if (response.recipients_size() == page->size) {
+    if (!AddToPage(*page, recipient, bytes, *response.mutable_recipients())) {
       response.set_next_page_token(page->Token(id));
       return false;
     }
-    *response.add_recipients() = recipient;
     return true;
   };
   const auto& all = row->recipients;
@@ -229,22 +317,30 @@ std::vector<v1::WatchSessionsResponse> SessionTable::Next(const Filter& filter,
                                                           Cursor& cursor,
                                                           size_t limit) const {
   absl::ReaderMutexLock lock(&mutex_);
-  std::vector<v1::WatchSessionsResponse> out;
+  Batch batch{.limit = limit};
   if (cursor.in_snapshot) {
-    NextOfSnapshot(filter, cursor, limit, out);
+    NextOfSnapshot(filter, cursor, batch);
   } else {
-    NextOfLog(filter, cursor, limit, out);
+    NextOfLog(filter, cursor, batch);
   }
-  return out;
+  return std::move(batch.messages);
 }
 
-void SessionTable::NextOfSnapshot(
-    const Filter& filter, Cursor& cursor, size_t limit,
-    std::vector<v1::WatchSessionsResponse>& out) const {
-  const auto add = [&out, &cursor]() -> v1::WatchSessionsResponse& {
-    out.emplace_back().set_revision(cursor.revision);
-    return out.back();
-  };
+v1::WatchSessionsResponse& SessionTable::Batch::Add(int64_t revision) {
+  // The one before is whole now.
+  if (!messages.empty()) bytes += messages.back().ByteSizeLong();
+  messages.emplace_back().set_revision(revision);
+  return messages.back();
+}
+
+bool SessionTable::Batch::full() const {
+  if (messages.empty()) return false;
+  return messages.size() >= limit ||
+         bytes + messages.back().ByteSizeLong() >= kMaxBatchBytes;
+}
+
+void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
+                                  Batch& batch) const {
   for (auto row = sessions_.lower_bound(cursor.snapshot_session);
        row != sessions_.end(); ++row) {
     if (row->first != cursor.snapshot_session) {
@@ -253,14 +349,15 @@ void SessionTable::NextOfSnapshot(
     }
     if (Matches(filter, row->second.session)) {
       if (cursor.snapshot_recipient == 0) {
-        if (out.size() >= limit) return;
-        *add().mutable_session() = row->second.session;
+        if (batch.full()) return;
+        *batch.Add(cursor.revision).mutable_session() = row->second.session;
       }
       const auto& recipients = row->second.recipients;
       for (auto next = recipients.upper_bound(cursor.snapshot_recipient);
            filter.include_recipients && next != recipients.end(); ++next) {
-        if (out.size() >= limit) return;
-        *add().mutable_recipient() = next->second.recipient;
+        if (batch.full()) return;
+        *batch.Add(cursor.revision).mutable_recipient() =
+            next->second.recipient;
         cursor.snapshot_recipient = next->first;
       }
     }
@@ -271,44 +368,39 @@ void SessionTable::NextOfSnapshot(
   // What has changed since the snapshot began follows from the log.
 }
 
-void SessionTable::NextOfLog(
-    const Filter& filter, Cursor& cursor, size_t limit,
-    std::vector<v1::WatchSessionsResponse>& out) const {
+void SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
+                             Batch& batch) const {
   const int64_t seen = cursor.revision;
   uint64_t introduced = 0;
   for (auto entry = log_.upper_bound(seen);
-       entry != log_.end() && out.size() < limit; ++entry) {
+       entry != log_.end() && !batch.full(); ++entry) {
     const auto& [revision, change] = *entry;
     cursor.revision = revision;
     if (!change.deleted_name.empty()) {
       // Its labels are gone; a name that means nothing to the client does no
       // harm.
       if (filter.names.empty() || filter.names.contains(change.deleted_name)) {
-        out.emplace_back().set_revision(revision);
-        out.back().set_deleted_name(change.deleted_name);
+        batch.Add(revision).set_deleted_name(change.deleted_name);
       }
       continue;
     }
     const SessionRow& row = sessions_.at(change.session);
     if (!Matches(filter, row.session)) continue;
     if (change.recipient == 0) {
-      out.emplace_back().set_revision(revision);
-      *out.back().mutable_session() = row.session;
+      *batch.Add(revision).mutable_session() = row.session;
       introduced = change.session;
     } else if (filter.include_recipients) {
       // A recipient comes after its session, also where the session's entry has
       // moved on in the log.
       if (row.create_revision > seen && introduced != change.session) {
-        out.emplace_back().set_revision(revision);
-        *out.back().mutable_session() = row.session;
+        *batch.Add(revision).mutable_session() = row.session;
         introduced = change.session;
       }
-      out.emplace_back().set_revision(revision);
-      *out.back().mutable_recipient() =
+      *batch.Add(revision).mutable_recipient() =
           row.recipients.at(change.recipient).recipient;
     }
   }
-  if (out.empty()) cursor.revision = std::max(seen, revision_);
+  if (batch.messages.empty()) cursor.revision = std::max(seen, revision_);
 }
 
 }  // namespace tcptool::server

@@ -17,6 +17,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "tcptool/v1/session_service.pb.h"
 
@@ -27,7 +29,8 @@ namespace tcptool::server {
 // Changes are kept as a log in which each object has one entry, at the revision
 // of its newest state. Whoever watches holds a revision and nothing else: it
 // gets what comes after it, whenever it is ready to, and so always the newest
-// state, whatever was merged meanwhile.
+// state, whatever was merged meanwhile. Mere progress is put into the log when
+// PublishProgress() is called; what else changes, at once.
 class SessionTable {
  public:
   // Of the deletions, so many are remembered for those who resume a watch.
@@ -49,15 +52,20 @@ class SessionTable {
     int64_t revision = 0;
   };
 
-  SessionTable();
+  // `revision`: those from a run before are lower. The clock's, unless there is
+  // a store that knows better.
+  explicit SessionTable(int64_t revision = absl::ToUnixMicros(absl::Now()));
 
   // A new session; its name is not in the table.
   void Insert(v1::Session session);
-  // The newest state of a session, and of those of its recipients that changed.
-  // Does nothing if the session has gone.
-  void Update(const v1::Session& session,
-              absl::Span<const v1::Recipient> changed,
+  // The newest state of a session, whose spec is not read, as it never changes;
+  // and of those of its recipients that changed. Answers whether there is
+  // something for the watchers. Does nothing if the session has gone.
+  bool Update(v1::Session session, absl::Span<const v1::Recipient> changed,
               absl::Span<const uint64_t> forgotten);
+  // Shows the watchers what has made progress since the last time. False: there
+  // is nothing.
+  bool PublishProgress();
   void Remove(const std::string& name);
 
   // NOT_FOUND names the session or recipient.
@@ -79,8 +87,8 @@ class SessionTable {
   // is not 0. OUT_OF_RANGE: the log does not reach back so far.
   absl::StatusOr<Cursor> Begin(int64_t resume_revision) const;
 
-  // The next changes, at most about `limit`; none: the watcher has them all.
-  // Moves the cursor.
+  // The next changes, at most about `limit`, and fewer if they are large; none:
+  // the watcher has them all. Moves the cursor.
   std::vector<v1::WatchSessionsResponse> Next(const Filter& filter,
                                               Cursor& cursor,
                                               size_t limit) const;
@@ -89,11 +97,13 @@ class SessionTable {
   struct RecipientRow {
     v1::Recipient recipient;
     int64_t revision = 0;
+    bool progressed = false;  // Since the entry in the log.
   };
   struct SessionRow {
     v1::Session session;
     int64_t create_revision = 0;
     int64_t revision = 0;
+    bool progressed = false;
     std::map<uint64_t, RecipientRow> recipients;
   };
   // An entry of the log. `recipient` 0: the session itself.
@@ -102,17 +112,29 @@ class SessionTable {
     uint64_t recipient = 0;
     std::string deleted_name;  // Not empty: it is gone.
   };
+  // What Next() answers with.
+  struct Batch {
+    const size_t limit;
+    size_t bytes = 0;  // Of the messages but the last.
+    std::vector<v1::WatchSessionsResponse> messages = {};
+
+    v1::WatchSessionsResponse& Add(int64_t revision);
+    bool full() const;
+  };
 
   const SessionRow* Find(const std::string& name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   static bool Matches(const Filter& filter, const v1::Session& session);
   void Log(int64_t& revision, Change change)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void NextOfSnapshot(const Filter& filter, Cursor& cursor, size_t limit,
-                      std::vector<v1::WatchSessionsResponse>& out) const
+  // Puts a row into the log, now or with PublishProgress().
+  template <typename Row>
+  void LogNow(Row& row, Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  template <typename Row>
+  void LogLater(Row& row, Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NextOfSnapshot(const Filter& filter, Cursor& cursor, Batch& batch) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  void NextOfLog(const Filter& filter, Cursor& cursor, size_t limit,
-                 std::vector<v1::WatchSessionsResponse>& out) const
+  void NextOfLog(const Filter& filter, Cursor& cursor, Batch& batch) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
@@ -121,6 +143,8 @@ class SessionTable {
   absl::flat_hash_map<std::string, uint64_t> numbers_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::btree_map<int64_t, Change> log_ ABSL_GUARDED_BY(mutex_);
+  // Rows that have progressed, or had when they were put here.
+  std::vector<Change> progressed_ ABSL_GUARDED_BY(mutex_);
   std::deque<int64_t> tombstones_ ABSL_GUARDED_BY(mutex_);
   int64_t revision_ ABSL_GUARDED_BY(mutex_);
   // Deletions up to this revision are forgotten.

@@ -265,6 +265,7 @@ absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
   options.max_recipients = check.InRange(
       "max_recipients", spec.max_recipients(), 0, rules.max_recipients);
   options.allow = ToAccessList(spec, check);
+  options.compute_sha256 = spec.compute_sha256();
   options.expire_after = check.InRange(
       "expire_after", spec, &v1::SessionSpec::has_expire_after,
       &v1::SessionSpec::mutable_expire_after, absl::Hours(24), kSecond, kYear);

@@ -1,26 +1,21 @@
 // tcptoold: the service. Starts it, and stops it when a signal says so.
 #include <malloc.h>
-#include <sys/resource.h>
 
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 
 #include "server/daemon.h"
+#include "server/log.h"
 #include "server/options.h"
-#include "spdlog/sinks/stdout_sinks.h"
-#include "spdlog/spdlog.h"
+#include "server/service_manager.h"
 
 namespace tcptool::server {
 namespace {
 
-// Connections are descriptors: takes as many as the system gives without asking
-// for a privilege.
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
+// How often a drain looks for a second signal.
+constexpr absl::Duration kLook = absl::Milliseconds(20);
+constexpr timespec kNoTime = {};
 
 // An upload allocates and frees a message of 1 MiB after the other. By default
 // malloc gives each back to the kernel, and the page faults of the next take
@@ -41,26 +36,42 @@ sigset_t BlockStopSignals() {
   return signals;
 }
 
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "tcptoold: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
 int Main(int argc, char** argv) {
   const std::variant<Options, int> parsed = ParseOptions(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
   const Options& options = std::get<Options>(parsed);
+  if (options.check_config) {
+    const absl::Status status = Daemon::Check(options);
+    return status.ok() ? 0 : Fail(status);
+  }
   const sigset_t stop_signals = BlockStopSignals();
-  RaiseDescriptorLimit();
   KeepFreedMemory();
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("tcptoold"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
-  spdlog::set_level(options.log.level);
+  SetUpLog(options.log);
 
   Daemon daemon(options);
   if (absl::Status status = daemon.Start(); !status.ok()) {
-    std::fprintf(stderr, "tcptoold: %s\n",
-                 std::string(status.message()).c_str());
+    // People read a sentence, machines an event.
+    if (!options.log.json) return Fail(status);
+    LogError("not_started", {{"error", std::string(status.message())}});
     return 1;
   }
+  NotifyServiceManager("READY=1");
   int signal = 0;
   sigwait(&stop_signals, &signal);
-  spdlog::info("stopping signal={}", signal);
+  LogInfo("stopping", {{"signal", signal}});
+  NotifyServiceManager("STOPPING=1");
+  daemon.Drain();
+  const auto deadline = std::chrono::steady_clock::now() +
+                        absl::ToChronoNanoseconds(options.state.drain_timeout);
+  while (std::chrono::steady_clock::now() < deadline &&
+         !daemon.WaitUntilIdle(kLook) &&
+         sigtimedwait(&stop_signals, nullptr, &kNoTime) < 0) {
+  }
   daemon.Stop();
   return 0;
 }

@@ -1,7 +1,5 @@
 #include "server/translate.h"
 
-#include <google/protobuf/timestamp.pb.h>
-
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -10,22 +8,25 @@
 namespace tcptool::server {
 namespace {
 
-using google::protobuf::Timestamp;
+bool IsSet(absl::Time time) { return time != absl::InfinitePast(); }
 
-void ToProto(absl::Time from, Timestamp& to) {
+}  // namespace
+
+void ToProto(absl::Time from, google::protobuf::Timestamp& to) {
   const int64_t seconds = absl::ToUnixSeconds(from);
   to.set_seconds(seconds);
   to.set_nanos(static_cast<int32_t>(
       absl::ToInt64Nanoseconds(from - absl::FromUnixSeconds(seconds))));
 }
 
-bool IsSet(absl::Time time) { return time != absl::InfinitePast(); }
-
-}  // namespace
-
 void ToProto(absl::Duration from, google::protobuf::Duration& to) {
   to.set_seconds(absl::IDivDuration(from, absl::Seconds(1), &from));
   to.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(from)));
+}
+
+// The enumerations have the same order; the API's begin with UNSPECIFIED.
+dataplane::SessionState ToState(v1::SessionState state) {
+  return static_cast<dataplane::SessionState>(static_cast<int>(state) - 1);
 }
 
 std::string StateName(v1::SessionState state) {
@@ -49,6 +50,7 @@ void CopyStatus(const dataplane::SessionStatus& status, v1::Session& session) {
   if (status.content_length) {
     session.set_content_length(static_cast<int64_t>(*status.content_length));
   }
+  session.set_content_sha256(status.content_sha256);
   const auto count = [&status](RecipientState state) {
     return static_cast<int32_t>(status.count(state));
   };

@@ -4,6 +4,7 @@
 #define TCPTOOL_SERVER_TRANSLATE_H_
 
 #include <google/protobuf/duration.pb.h>
+#include <google/protobuf/timestamp.pb.h>
 
 #include <string>
 
@@ -16,6 +17,10 @@
 namespace tcptool::server {
 
 void ToProto(absl::Duration from, google::protobuf::Duration& to);
+void ToProto(absl::Time from, google::protobuf::Timestamp& to);
+
+// The state is one of a session: not UNSPECIFIED.
+dataplane::SessionState ToState(v1::SessionState state);
 
 // "TRANSFERRING".
 std::string StateName(v1::SessionState state);

@@ -24,8 +24,11 @@ void UploadReactor::OnReadDone(bool ok) {
   const std::shared_ptr<UploadReactor> self = shared_from_this();
   absl::MutexLock lock(&mutex_);
   reading_ = false;
+  // A first message that a cancellation has overtaken still has to fail the
+  // session that it names.
+  if (ok && upload_ == nullptr) return Open();
   if (finished_ || succeeding_) return;
-  if (ok) return upload_ != nullptr ? Take() : Open();
+  if (ok) return Take();
   if (upload_ == nullptr) {
     return End(InvalidField("name", "the stream ended without a message"));
   }

@@ -8,7 +8,7 @@
 namespace tcptool::server {
 namespace {
 
-constexpr size_t kBatch = 64;
+constexpr size_t kBatch = 16;
 constexpr auto kBookmarkInterval = std::chrono::seconds(1);
 
 }  // namespace

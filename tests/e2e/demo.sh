@@ -80,8 +80,9 @@ make_image() {
 start_service() {
   # The service takes free ports of these, below those of outgoing connections.
   local first=$((10000 + RANDOM % 200 * 100))
-  "${TCPTOOLD}" --control-address 127.0.0.1:0 --http-address 127.0.0.1:0 --data-ports "${first}-$((first + 99))" \
-    --root "images=${work}/images" --ready-file "${work}/ready" --log-level warning &
+  "${TCPTOOLD}" --control-address 127.0.0.1:0 --http-address 127.0.0.1:0 \
+    --data-ports "${first}-$((first + 99))" --root "images=${work}/images" \
+    --state "${work}/state.db" --ready-file "${work}/ready" --log-level warning &
   service=$!
   wait_for "tcptoold serves" service_answers
   control=$(json 'it["control_address"]' <"${work}/ready")

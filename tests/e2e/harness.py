@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import random
-import signal
 import subprocess
 import sys
 import tempfile
@@ -66,6 +65,18 @@ def program(name):
     return _programs[name]
 
 
+def run_daemon(*flags, environment=None):
+    """A tcptoold that ends by itself."""
+    return subprocess.run(
+        [program("tcptoold"), "--state=:memory:", "--http-address=127.0.0.1:0", *flags],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **(environment or {})},
+        timeout=DEADLINE_S,
+    )
+
+
 def wait_until(condition, what, deadline_s=DEADLINE_S):
     """Polls until `condition` returns something true, and returns that."""
     end = time.monotonic() + deadline_s
@@ -81,33 +92,39 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
 class Service:
     """A tcptoold on free ports of its own. Its root "files" is an empty directory."""
 
-    def __init__(self, prefix=(), arguments=()):
-        """`prefix`: a command that runs the service, and how. `arguments`: more of them."""
+    def __init__(self, prefix=(), flags=(), control="127.0.0.1:0"):
+        """`prefix`: a command that runs the service, and how; `flags`: for the service."""
         self._directory = tempfile.TemporaryDirectory(
             prefix="service.", dir=os.environ.get("TEST_TMPDIR")
         )
         self.home = pathlib.Path(self._directory.name)
         self.root = self.home / "root"
         self.root.mkdir()
+        self.state = self.home / "state" / "tcptoold.db"
         self._ready_file = self.home / "ready.json"
-        self._log = open(self.home / "log", "w+", encoding="utf-8")
+        self._log = open(self.home / "log", "a+", encoding="utf-8")
         # The service takes a free port of these. Below the ports that the kernel
         # gives to outgoing connections, so that none of those is in the way.
         self.first_port = random.randrange(10000, 32000, 100)
         self.last_port = self.first_port + 99
+        self._command = [
+            *prefix,
+            program("tcptoold"),
+            f"--control-address={control}",
+            "--http-address=127.0.0.1:0",
+            f"--data-ports={self.first_port}-{self.last_port}",
+            f"--root=files={self.root}",
+            f"--state={self.state}",
+            f"--ready-file={self._ready_file}",
+            *flags,
+        ]
+        self.start()
+
+    def start(self):
+        """Starts it, once more after it has ended: with the state that it had."""
+        self._ready_file.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [
-                *prefix,
-                program("tcptoold"),
-                "--control-address=127.0.0.1:0",
-                "--http-address=127.0.0.1:0",
-                f"--data-ports={self.first_port}-{self.last_port}",
-                f"--root=files={self.root}",
-                f"--ready-file={self._ready_file}",
-                *arguments,
-            ],
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
+            self._command, stdout=self._log, stderr=subprocess.STDOUT
         )
         wait_until(self._is_ready, "tcptoold has written its ready file")
         ready = json.loads(self._ready_file.read_text(encoding="utf-8"))
@@ -117,6 +134,17 @@ class Service:
         self.sessions = stubs.session_service_grpc.SessionServiceStub(self.channel)
         self.node = stubs.node_service_grpc.NodeServiceStub(self.channel)
 
+    def kill(self):
+        """As kill -9 does."""
+        self.process.kill()
+        self.process.wait()
+        self.channel.close()
+
+    def restart(self):
+        """After a kill -9."""
+        self.kill()
+        self.start()
+
     def _is_ready(self):
         if self.process.poll() is not None:
             raise AssertionError(f"tcptoold ended with {self.process.returncode}:\n{self.log()}")
@@ -125,6 +153,10 @@ class Service:
     def log(self):
         self._log.flush()
         return (self.home / "log").read_text(encoding="utf-8")
+
+    def events(self):
+        """What the log says, if it is JSON."""
+        return [json.loads(line) for line in self.log().split("\n") if line]
 
     def descriptors(self):
         """How many files and sockets the service has open."""
@@ -179,10 +211,7 @@ class Service:
         return wait_until(final, f"{session_name} is final", deadline_s)
 
     def close(self):
-        self.channel.close()
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.kill()
         self._log.close()
         self._directory.cleanup()
 
@@ -196,9 +225,10 @@ class ServiceTest(unittest.TestCase):
     """A case that has a service for itself."""
 
     service_prefix = ()
+    service_flags = ()
 
     def setUp(self):
-        self.service = Service(self.service_prefix)
+        self.service = Service(self.service_prefix, self.service_flags)
         self.addCleanup(self.service.close)
 
     def assert_session_state(self, session, name):

@@ -2,7 +2,6 @@
 
 import signal
 import socket
-import subprocess
 import time
 
 import grpc
@@ -12,6 +11,8 @@ import recipients
 
 
 class LifecycleTest(harness.ServiceTest):
+    service_flags = ("--drain-timeout=0s",)
+
     def test_sigterm_resets_recipients_tells_watchers_and_ends_with_0(self):
         with open(self.service.root / "content", "wb") as file:
             file.truncate(200_000_000)
@@ -41,19 +42,8 @@ class LifecycleTest(harness.ServiceTest):
         last = [one.recipient for one in seen if one.WhichOneof("change") == "recipient"][-1]
         self.assert_recipient(last, "FAILED", "SERVICE_STOPPED")
 
-    def run_daemon(self, *flags):
-        return subprocess.run(
-            [harness.program("tcptoold"), *flags],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=harness.DEADLINE_S,
-        )
-
     def test_busy_control_port_is_a_clear_error(self):
-        second = self.run_daemon(
-            f"--control-address={self.service.control_address}", "--http-address=127.0.0.1:0"
-        )
+        second = harness.run_daemon(f"--control-address={self.service.control_address}")
         self.assertEqual(second.returncode, 1)
         self.assertIn(self.service.control_address, second.stderr)
         self.assertIn("in use", second.stderr)
@@ -67,20 +57,17 @@ class LifecycleTest(harness.ServiceTest):
             ("--data-address=host", "host"),
             ("--lanes=-1", "-1"),
             ("--log-level=loud", "loud"),
+            ("--drain-timeout=60", "60s"),
             ("--nonsense", "nonsense"),
         ):
             with self.subTest(flag):
-                result = self.run_daemon(flag)
+                result = harness.run_daemon(flag)
                 self.assertEqual(result.returncode, 2, result.stderr)
                 self.assertIn(words, result.stderr + result.stdout)
 
     def test_bad_root_is_named(self):
         for root, words in (("x=/nowhere/at/all", "/nowhere/at/all"), ("nonsense", "NAME=DIR")):
             with self.subTest(root):
-                result = self.run_daemon(
-                    "--control-address=127.0.0.1:0",
-                    "--http-address=127.0.0.1:0",
-                    f"--root={root}",
-                )
+                result = harness.run_daemon("--control-address=127.0.0.1:0", f"--root={root}")
                 self.assertEqual(result.returncode, 1)
                 self.assertIn(words, result.stderr)

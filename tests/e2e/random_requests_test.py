@@ -184,3 +184,23 @@ class RandomRequestsTest(ServiceTest):
                 # Not all of them were turned away at the door.
                 self.assertGreater(len(seen), 1, seen)
         self.assertIsNone(self.service.process.poll())
+
+    def test_bytes_that_are_no_message(self):
+        service = stubs.session_service.DESCRIPTOR.services_by_name["SessionService"]
+        # A tag that is cut, and two fields that are.
+        malformed = (b"\xff", b"\x0a\x7f", b"\x12\xff\xff\xff\xff\x0f")
+        for method in service.methods:
+            call = self.service.channel.stream_stream(f"/{service.full_name}/{method.name}")
+            for request in malformed:
+                with self.subTest(method.name, bytes=request):
+                    with self.assertRaises(grpc.RpcError) as caught:
+                        list(call(iter([request]), timeout=harness.DEADLINE_S))
+                    self.assertEqual(caught.exception.code(), CODES.INVALID_ARGUMENT)
+                    self.assertTrue(caught.exception.details())
+        self.assertIsNone(self.service.process.poll())
+
+    def test_method_that_is_none_is_unimplemented(self):
+        call = self.service.channel.unary_unary("/tcptool.v1.SessionService/FlySession")
+        with self.assertRaises(grpc.RpcError) as caught:
+            call(b"", timeout=harness.DEADLINE_S)
+        self.assertEqual(caught.exception.code(), CODES.UNIMPLEMENTED)

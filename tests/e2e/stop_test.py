@@ -30,6 +30,8 @@ RESET_IS_SHOWN_BY = {
 
 
 class StopTest(ServiceTest):
+    service_flags = ("--drain-timeout=0s",)
+
     def setUp(self):
         super().setUp()
         self.service.write_file("content", os.urandom(CONTENT_SIZE))

@@ -1,0 +1,80 @@
+"""A clock that is set forward and back changes no duration."""
+
+import glob
+import tempfile
+
+import recipients
+from harness import ServiceTest, port_of, stubs
+
+# Debian's libfaketime; the directory is named after the machine.
+(FAKETIME,) = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+
+
+class ClockTest(ServiceTest):
+    def setUp(self):
+        self.offset = tempfile.NamedTemporaryFile("w", encoding="utf-8")
+        self.addCleanup(self.offset.close)
+        self.set_clock("+0")
+        # The clock of the day is what somebody sets; the steady one is not.
+        self.service_prefix = (
+            "env",
+            f"LD_PRELOAD={FAKETIME}",
+            f"FAKETIME_TIMESTAMP_FILE={self.offset.name}",
+            "FAKETIME_NO_CACHE=1",
+            "FAKETIME_DONT_FAKE_MONOTONIC=1",
+        )
+        super().setUp()
+        self.service.write_file("content", b"x" * 1_000_000)
+
+    def set_clock(self, offset):
+        self.offset.seek(0)
+        self.offset.truncate()
+        self.offset.write(offset)
+        self.offset.flush()
+
+    def deliver(self, session):
+        recipient = recipients.Recipient(
+            recipients.KINDS[0], port_of(session), recipients.START
+        )
+        self.addCleanup(recipient.close)
+        recipient.wait()
+        ended = self.service.wait_final(session.name)
+        self.assert_session_state(ended, "SUCCEEDED")
+        return ended
+
+    def test_session_waits_as_long_as_it_was_asked_to(self):
+        limits = stubs.session.Limits()
+        limits.handshake_timeout.FromSeconds(3600)
+        sessions = [self.service.create(limits=limits) for _ in range(2)]
+        began = sessions[0].create_time.seconds
+        for session, offset, days in zip(sessions, ("+30d", "-30d"), (30, -30)):
+            with self.subTest(offset):
+                self.set_clock(offset)
+                # The service sees it.
+                seen = self.service.create().create_time.seconds
+                self.assertAlmostEqual((seen - began) / 86_400, days, delta=0.1)
+                # Not EXPIRED, though 24 hours seem to have passed.
+                self.assert_session_state(self.service.get(session.name), "WAITING")
+                self.deliver(session)
+
+    def test_clock_that_is_set_back_during_a_transfer(self):
+        session = self.service.create(
+            limits=stubs.session.Limits(recipient_bytes_per_second=2_000_000)
+        )
+        recipient = recipients.Recipient(
+            recipients.KINDS[0], port_of(session), recipients.WAIT
+        )
+        self.addCleanup(recipient.close)
+        self.service.wait_ready(session.name, 1)
+        self.service.sessions.StartSession(
+            stubs.session_service.StartSessionRequest(name=session.name)
+        )
+        self.set_clock("-1d")
+        recipient.wait()
+        ended = self.service.wait_final(session.name)
+        self.assert_session_state(ended, "SUCCEEDED")
+        # Which says that it was set, and is no reason to fail.
+        self.assertLess(ended.end_time.seconds, ended.start_time.seconds)
+        (one,) = self.service.recipients(session.name)
+        self.assert_recipient(one, "DELIVERED")
+        self.assertGreaterEqual(one.bytes_per_second, 0)

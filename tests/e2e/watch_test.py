@@ -1,0 +1,143 @@
+"""Watches: what comes, what is left out, how they resume, and what a slow one costs."""
+
+import selectors
+import socket
+import threading
+
+import grpc
+
+import harness
+import recipients
+from harness import ServiceTest, port_of, stubs
+
+MIB = 1 << 20
+CROWD = 1000
+
+
+class WatchTest(ServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.service.write_file("content", b"x" * MIB)
+
+    def watch(self, **request):
+        watch = self.service.sessions.WatchSessions(
+            stubs.session_service.WatchSessionsRequest(**request)
+        )
+        self.addCleanup(watch.cancel)
+        return watch
+
+    def until_bookmark(self, watch):
+        """The messages before the next bookmark, and its revision."""
+        messages = []
+        for message in watch:
+            if message.WhichOneof("change") == "bookmark":
+                return messages, message.revision
+            messages.append(message)
+        raise AssertionError("the watch ended")
+
+    def sessions_of(self, messages):
+        return {one.session.name for one in messages if one.HasField("session")}
+
+    def connect(self, session, byte):
+        peer = socket.create_connection(("127.0.0.1", port_of(session)))
+        self.addCleanup(peer.close)
+        peer.send(byte)
+        return peer
+
+    def delete(self, session):
+        self.service.sessions.DeleteSession(
+            stubs.session_service.DeleteSessionRequest(name=session.name, force=True)
+        )
+
+    def test_watch_is_of_some_names_or_labels_or_all(self):
+        blue = self.service.create(labels={"fleet": "blue", "site": "a"})
+        red = self.service.create(labels={"fleet": "red", "site": "a"})
+        self.connect(red, recipients.WAIT)
+        self.service.wait_ready(red.name, 1)
+        for request, expected in (
+            ({}, {blue.name, red.name}),
+            ({"names": [red.name]}, {red.name}),
+            ({"labels": {"fleet": "blue"}}, {blue.name}),
+            ({"labels": {"site": "a", "fleet": "red"}}, {red.name}),
+            ({"labels": {"fleet": "green"}}, set()),
+        ):
+            with self.subTest(str(request)):
+                messages, _ = self.until_bookmark(self.watch(**request))
+                self.assertEqual(self.sessions_of(messages), expected)
+                # Recipients come where they are asked for.
+                self.assertEqual(len(messages), len(expected))
+                messages, _ = self.until_bookmark(
+                    self.watch(include_recipients=True, **request)
+                )
+                self.assertEqual(
+                    [one.recipient.name for one in messages if one.HasField("recipient")],
+                    [f"{red.name}/recipients/1"] if red.name in expected else [],
+                )
+
+    def test_session_that_does_not_exist(self):
+        watch = self.watch(names=["sessions/none"])
+        with self.assertRaises(grpc.RpcError) as caught:
+            next(watch)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
+
+    def test_resumed_watch_tells_what_was_missed_and_nothing_else(self):
+        stays, goes = self.service.create(), self.service.create()
+        _, revision = self.until_bookmark(self.watch())
+        self.delete(goes)
+        comes = self.service.create()
+        messages, later = self.until_bookmark(self.watch(resume_revision=revision))
+        self.assertEqual(self.sessions_of(messages), {comes.name})
+        self.assertIn(goes.name, [one.deleted_name for one in messages])
+        self.assertGreater(later, revision)
+        messages, _ = self.until_bookmark(self.watch(resume_revision=later))
+        self.assertEqual(messages, [])
+        self.assertEqual(self.service.get(stays.name).name, stays.name)
+
+    def test_revision_that_is_not_known(self):
+        for revision in (1, 2**53):
+            with self.subTest(revision):
+                watch = self.watch(resume_revision=revision)
+                with self.assertRaises(grpc.RpcError) as caught:
+                    next(watch)
+                self.assertEqual(caught.exception.code(), grpc.StatusCode.OUT_OF_RANGE)
+
+    def test_watcher_that_does_not_read_costs_little_and_slows_nobody(self):
+        session = self.service.create(
+            start=stubs.session.StartPolicy(ignore_start_byte=True)
+        )
+        idle = self.watch(include_recipients=True)
+        next(idle)
+        peers = [self.connect(session, recipients.WAIT) for _ in range(CROWD)]
+        self.service.wait_ready(session.name, CROWD)
+        before = self.service.peak_memory()
+        reader = threading.Thread(target=self.read_all, args=(peers,))
+        reader.start()
+        self.addCleanup(reader.join)
+        self.service.sessions.StartSession(
+            stubs.session_service.StartSessionRequest(name=session.name)
+        )
+        self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
+        reader.join()
+        self.assertLess(self.service.peak_memory() - before, 64 * MIB)
+        # When it reads at last it gets the newest state of each.
+        newest = {}
+        for message in idle:
+            if message.HasField("recipient"):
+                newest[message.recipient.name] = message.recipient
+            elif message.WhichOneof("change") == "bookmark" and len(newest) == CROWD:
+                states = {one.state for one in newest.values()}
+                if states == {stubs.recipient.RECIPIENT_STATE_DELIVERED}:
+                    break
+
+    def read_all(self, peers):
+        with selectors.DefaultSelector() as selector:
+            for peer in peers:
+                peer.setblocking(False)
+                selector.register(peer, selectors.EVENT_READ)
+            left = len(peers)
+            while left:
+                for key, _ in selector.select(harness.DEADLINE_S):
+                    if not key.fileobj.recv(MIB):
+                        selector.unregister(key.fileobj)
+                        key.fileobj.close()
+                        left -= 1
