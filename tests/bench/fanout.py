@@ -2,9 +2,9 @@
 
 from contextlib import ExitStack, closing, contextmanager
 
-import senders
 from compare import compare
 from paths import all_paths
+from senders import MODEL_NAME, NginxSender, TcptooldSender, floor, model_2008, tcptool
 
 # Recipients, and how large the content is for them in MiB: what a transfer of half
 # a second or more needs.
@@ -29,25 +29,28 @@ def run(report, inputs, args):
 @contextmanager
 def every_sender(path, root):
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(closing(sender))
-            for sender in (
-                senders.tcptool(path),
-                senders.TcptooldSender(path, root),
-                senders.NginxSender(path, root, workers=1),
-                senders.NginxSender(path, root, workers=2),
-                senders.floor(path, "sendfile"),
-                senders.floor(path, "sendfile", "--no-cork"),
-                senders.floor(path, "copy"),
-                senders.floor(path, "copy", "--no-cork"),
-                senders.model_2008(path),
-            )
-        ]
+        senders = []
+        # One after the other, so that those that run are ended if one fails.
+        for sender in make_senders(path, root):
+            senders.append(stack.enter_context(closing(sender)))
+        yield senders
+
+
+def make_senders(path, root):
+    yield tcptool(path)
+    yield TcptooldSender(path, root)
+    yield NginxSender(path, root, workers=1)
+    yield NginxSender(path, root, workers=2)
+    yield floor(path, "sendfile")
+    yield floor(path, "sendfile", "--no-cork")
+    yield floor(path, "copy")
+    yield floor(path, "copy", "--no-cork")
+    yield model_2008(path)
 
 
 def compare_on(report, path, count, contestants, inputs, size, args):
     def transfer(sender):
-        part = MODEL_PART if sender.name == senders.MODEL_NAME else 1
+        part = MODEL_PART if sender.name == MODEL_NAME else 1
         content = inputs.file(size // part // args.divisor)
         return lambda: sender.measure(content, count)
 

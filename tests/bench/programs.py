@@ -168,9 +168,16 @@ class Tcptoold:
                 f"--data-ports={last_port - ports + 1}-{last_port}",
                 f"--root=files={root}",
                 f"--ready-file={ready_file}",
+                f"--state={ready_file}.db",
                 "--log-level=error",
                 *extra,
-            ]
+            ],
+            # What it keeps goes with it, and its pages are in nobody's way.
+            env={
+                **os.environ,
+                "HOME": self._home.name,
+                "TCPTOOLD_HTTP_ADDRESS": "127.0.0.1:0",
+            },
         )
         self.pid = self._process.pid
         wait_until(ready_file.exists, "tcptoold is ready")
@@ -216,8 +223,10 @@ class Tcptoold:
 
     def close(self):
         self._process.terminate()
-        self._process.wait()
+        status = self._process.wait()
         self._home.cleanup()
+        if status != 0:
+            raise RuntimeError(f"tcptoold ended with {status}")
 
     def __enter__(self):
         return self

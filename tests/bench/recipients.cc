@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -243,7 +244,16 @@ void Print(double start, const std::vector<Recipient>& recipients,
   std::cout << "]}" << std::endl;
 }
 
+// Each recipient is a descriptor.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int Run(const Options& options) {
+  RaiseDescriptorLimit();
   const double begin = Now();
   std::vector<Recipient> recipients = Open(options);
   std::cout << "{\"connected\": " << Now() - begin << "}" << std::endl;

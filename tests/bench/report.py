@@ -94,7 +94,9 @@ class Report:
         self.raw[key] = values
 
     def bar(self, what, measured, *, least=None, most=None):
-        self.bars.append(Bar(what, measured, least, most))
+        """`measured` has to be so much; figures without a bar are left out."""
+        if least is not None or most is not None:
+            self.bars.append(Bar(what, measured, least, most))
 
     def print_bars(self):
         if not self.bars:

@@ -1,0 +1,132 @@
+"""The control API: calls, lists, watchers, and memory."""
+
+import json
+import os
+import statistics
+import subprocess
+from contextlib import contextmanager
+
+from paths import LOOPBACK
+from programs import CONTROL_LOAD, Recipients, Tcptoold, duration, memory
+from report import number, spread
+
+SESSIONS = 10_000
+CALLS = 2_000
+BATCH = 4_000
+WATCHERS = 1_000
+RECIPIENTS = 100
+MEBIBYTES = 64
+
+
+def run(report, inputs, args):
+    report.say("## The control API")
+    report.say()
+    with Tcptoold(inputs.home, ports=SESSIONS) as service:
+        before = memory(service.pid)
+        calls(report, service, inputs)
+        fill_and_list(report, service, inputs, before)
+    with Tcptoold(inputs.home) as service:
+        watching(report, service, inputs, args)
+
+
+def load(service, command, *flags):
+    done = subprocess.run(
+        [CONTROL_LOAD, command, f"--server={service.control_address}", *flags],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def make_calls(service, inputs, clients, count):
+    file = os.path.basename(inputs.file(1))
+    return load(
+        service, "calls", f"--clients={clients}", f"--calls={count}", f"--file=files/{file}"
+    )
+
+
+def calls(report, service, inputs):
+    rows = []
+    for clients in (1, 64):
+        for one in make_calls(service, inputs, clients, CALLS):
+            p50, p99 = one["p50"] * 1000, one["p99"] * 1000
+            rows.append([one["call"], clients, number(one["rate"]), number(p50), number(p99)])
+            report.keep(f"control/{one['call']}/{clients}", one)
+            if one["call"] == "CreateSession" and clients == 1:
+                report.bar("control: CreateSession, p99 in ms", p99, most=10)
+    report.table(["call", "clients", "calls/s", "p50, ms", "p99, ms"], rows)
+
+
+def fill_and_list(report, service, inputs, before):
+    (listed,) = load(service, "list")
+    while (missing := SESSIONS - listed["sessions"]) > 0:
+        # Each that waits has two descriptors; they are cancelled after each batch.
+        make_calls(service, inputs, 16, min(missing, BATCH))
+        (listed,) = load(service, "list")
+    each = (memory(service.pid) - before) / listed["sessions"]
+    report.table(
+        ["what", "measured"],
+        [
+            [f"{listed['sessions']:,} sessions listed", f"{number(listed['seconds'])} s"],
+            ["memory for each session that is held", f"{number(each / 1024)} KiB"],
+        ],
+    )
+    report.keep("control/list", listed | {"bytes_per_session": each})
+
+
+@contextmanager
+def watchers(service, session, count):
+    """So many watchers of a session and its recipients. They run at the lowest
+    priority, as if they were on other machines."""
+    argv = [
+        "nice", "-n", "19", CONTROL_LOAD, "watch", f"--server={service.control_address}",
+        f"--clients={count}", f"--session={session}",
+    ]  # fmt: skip
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        process.stdout.readline()
+        result = {}
+        yield result
+        out, _ = process.communicate("\n")
+        result.update(json.loads(out))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def transfer(service, content, count):
+    """GB/s to all recipients, the service's memory at the end, and what the
+    watchers had."""
+    name, port = service.create(os.path.basename(content))
+    with Recipients(LOOPBACK, RECIPIENTS, port=port) as recipients:
+        recipients.wait_connected()
+        service.wait_ready(name, RECIPIENTS - 1)
+        with watchers(service, name, count) as watched:
+            recipients.go()
+            seen = recipients.result(os.path.getsize(content))
+            held = memory(service.pid)
+    return os.path.getsize(content) * RECIPIENTS / 1e9 / duration(seen), held, watched
+
+
+def watching(report, service, inputs, args):
+    content = inputs.file(MEBIBYTES // args.divisor)
+    rates = {0: [], WATCHERS: []}
+    held = {}
+    messages = 0
+    for _ in range(args.rounds):
+        for count, made in rates.items():
+            rate, held[count], watched = transfer(service, content, count)
+            made.append(rate)
+            if watched["broken"]:
+                raise RuntimeError(f"{watched['broken']} watches broke")
+            messages = watched["messages"]
+    report.table(
+        [f"watchers of a transfer to {RECIPIENTS}", "GB/s", "the service's memory"],
+        [[count, spread(made), f"{held[count] / 2**20:.0f} MiB"] for count, made in rates.items()],
+    )
+    without, with_watchers = (statistics.median(made) for made in rates.values())
+    report.bar(
+        f"control: rate with {WATCHERS:,} watchers / without", with_watchers / without, least=0.95
+    )
+    report.keep("control/watchers", {"gb_per_s": rates, "memory": held, "messages": messages})
