@@ -51,7 +51,7 @@ class StatusPageTest(unittest.TestCase):
         cls.addClassCleanup(cls.browser.close)
 
     def setUp(self):
-        self.service = Service(arguments=["--status-page"])
+        self.service = Service(flags=["--status-page"])
         self.addCleanup(self.service.close)
         self.browser.tell("reset")
 
