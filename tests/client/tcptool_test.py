@@ -69,9 +69,11 @@ class CommandLineTest(TcptoolTest):
         recipient = self.start(
             "-r", self.sender_endpoint, "--wait", "60s", "-d", "debug", stdout=subprocess.PIPE
         )
-        self.start_sender(self.write("content", b"content"))
+        # It may be over before anybody could see that it listens.
+        sender = self.start("-s", self.port, self.write("content", b"content"))
         status, output, _ = self.finish(recipient)
         self.assertEqual((status, output), (0, b"content"))
+        self.assertEqual(self.finish(sender)[0], 0)
 
     def test_recipient_does_not_wait_for_ever(self):
         status, _, errors = self.run_tcptool("-r", self.sender_endpoint, "--wait", "300ms")
