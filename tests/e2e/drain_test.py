@@ -5,6 +5,8 @@ import random
 import signal
 import socket
 import threading
+import urllib.error
+import urllib.request
 
 import grpc
 
@@ -65,6 +67,14 @@ class DrainTest(DrainCase):
         session, peer = self.start_transfer()
         refused = self.stop()
         self.assertIn("stopping", refused.details())
+        # Whoever asks is told to send no more.
+        with self.assertRaises(urllib.error.HTTPError) as unready:
+            urllib.request.urlopen(f"http://{self.service.http_address}/readyz")
+        self.assertEqual(unready.exception.code, 503)
+        unready.exception.close()
+        check = self.service.channel.unary_unary("/grpc.health.v1.Health/Check")
+        # HealthCheckResponse {status: NOT_SERVING}
+        self.assertEqual(check(b"", timeout=harness.DEADLINE_S), b"\x08\x02")
         self.assert_session_state(self.service.get(session.name), "TRANSFERRING")
         self.assertEqual(self.read_all(peer), CONTENT)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
