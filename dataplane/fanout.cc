@@ -156,7 +156,7 @@ void Fanout::RunTurn() {
   queue_.insert(queue_.begin(), std::make_move_iterator(next),
                 std::make_move_iterator(turn_.end()));
   turn_.clear();
-  Release();
+  TellFeed();
   turn_posted_ = false;
   if (queue_.empty()) return;
   if (budget_.Available(now) > 0) return PostTurn();
@@ -178,10 +178,11 @@ void Fanout::Left(uint64_t position) {
   if (!source_->seekable()) positions_.erase(positions_.find(position));
 }
 
-void Fanout::Release() {
+void Fanout::TellFeed() {
   if (source_->seekable()) return;
-  feed_->Release(positions_.empty() ? std::numeric_limits<uint64_t>::max()
-                                    : *positions_.begin());
+  feed_->Moved(positions_.empty() ? std::numeric_limits<uint64_t>::max()
+                                  : *positions_.begin(),
+               fastest_);
 }
 
 void Fanout::CheckLag() {
@@ -227,7 +228,7 @@ void Fanout::Tick() {
   }
   if (feed_ != nullptr) {
     CheckLag();
-    Release();  // What only those had not got that have just been closed.
+    TellFeed();  // What only those had not got that have just been closed.
   }
   Requeue(waiting_for_tick_);
   if (active) StartTicking();

@@ -73,8 +73,8 @@ class Fanout : public std::enable_shared_from_this<Fanout> {
   void Moved(uint64_t from, uint64_t to);
   void PostTurn();
   void Requeue(List& list);
-  // Streams: lets go of what all recipients have.
-  void Release();
+  // Streams: tells the feed where the recipients are.
+  void TellFeed();
   // Fails those that are too far behind the fastest.
   void CheckLag();
   void StartTicking();

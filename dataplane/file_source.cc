@@ -1,6 +1,7 @@
 #include "dataplane/file_source.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <utility>
@@ -14,8 +15,12 @@ namespace {
 
 // For so long a block that was in memory is taken to be there still:
 // sendfile(2) waits for the disk where it is not, and there is no way to tell
-// it not to.
-constexpr auto kStaysCached = std::chrono::milliseconds(5);
+// it not to. The kernel drops what has just been used last.
+constexpr auto kStaysCached = std::chrono::milliseconds(100);
+
+// Of so many blocks it is remembered: recipients are spread over several, and
+// each look costs as much as a tenth of sending the block.
+constexpr size_t kRemembered = 64;
 
 class FileFeed : public Feed {
  public:
@@ -53,19 +58,25 @@ class FileFeed : public Feed {
     return {.kind = Piece::Kind::kData, .data = block.data.subspan(skip)};
   }
 
-  void Release(uint64_t) override {}  // The page cache keeps it or not.
+  void Moved(uint64_t, uint64_t) override {}  // The page cache keeps it or not.
 
   absl::Status error() const override { return error_; }
 
  private:
-  // One look for a block serves all recipients that are near it.
+  // When a block was last seen to be in memory.
+  struct Seen {
+    uint64_t start = ~uint64_t{0};
+    std::chrono::steady_clock::time_point time;
+  };
+
+  // One look for a block serves all recipients that come by it.
   bool Cached(uint64_t start, size_t size) {
     if (file_->descriptor() < 0) return false;
     const auto now = std::chrono::steady_clock::now();
-    if (start == cached_start_ && now < cached_until_) return true;
+    Seen& seen = seen_[start / BlockCache::kBlockSize % kRemembered];
+    if (seen.start == start && now - seen.time < kStaysCached) return true;
     if (!file_->Cached(offset_ + start, size)) return false;
-    cached_start_ = start;
-    cached_until_ = now + kStaysCached;
+    seen = {.start = start, .time = now};
     return true;
   }
 
@@ -81,8 +92,7 @@ class FileFeed : public Feed {
   const uint64_t offset_;
   const uint64_t length_;
   const std::shared_ptr<BlockCache::Wake> wake_;
-  uint64_t cached_start_ = ~uint64_t{0};
-  std::chrono::steady_clock::time_point cached_until_;
+  std::array<Seen, kRemembered> seen_;
   absl::Status error_;
 };
 

@@ -46,8 +46,9 @@ class Feed {
   // The content from `position`, counted in bytes from the content's start.
   virtual Piece At(uint64_t position, SendMethod method) = 0;
 
-  // Nobody will ask again for anything before `position`.
-  virtual void Release(uint64_t position) = 0;
+  // The recipients are between these positions: nobody will ask again for
+  // anything before `slowest`, and none has come further than `fastest`.
+  virtual void Moved(uint64_t slowest, uint64_t fastest) = 0;
 
   // After kError.
   virtual absl::Status error() const = 0;

@@ -32,20 +32,22 @@ class StreamSource::StreamFeed : public Feed {
             .data = block.block.data.subspan(position - block.start)};
   }
 
-  void Release(uint64_t position) override {
+  void Moved(uint64_t slowest, uint64_t fastest) override {
     size_t released = 0;
     while (!blocks_.empty() &&
            blocks_.front().start + blocks_.front().block.data.size() <=
-               position) {
+               slowest) {
       released += MemoryOf(blocks_.front().block);
       blocks_.pop_front();
     }
-    if (released == 0) return;
+    if (released == 0 && fastest == fastest_) return;
+    fastest_ = fastest;
     std::function<void()> on_room;
     {
       absl::MutexLock lock(&source_.mutex_);
       const bool had_room = source_.HasRoom();
       source_.held_ -= released;
+      source_.fastest_ = fastest;
       if (!had_room && source_.HasRoom()) on_room = source_.on_room_;
     }
     if (on_room) on_room();
@@ -89,7 +91,8 @@ class StreamSource::StreamFeed : public Feed {
   asio::io_context& io_;
   const std::shared_ptr<std::function<void()>> wake_;
   std::deque<StartedBlock> blocks_;
-  uint64_t end_ = 0;  // Of what has been taken over.
+  uint64_t end_ = 0;      // Of what has been taken over.
+  uint64_t fastest_ = 0;  // As the source knows it.
 };
 
 bool StreamSource::Append(Block block) {

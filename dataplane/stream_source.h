@@ -26,6 +26,11 @@ class StreamSource : public Source,
                      public std::enable_shared_from_this<StreamSource> {
  public:
   static constexpr size_t kDefaultWindow = size_t{64} << 20;
+  // How far the producer may be ahead of the fastest recipient: what is sent is
+  // then still in the processor's cache, and the rest of the window is for
+  // those who are slower. Until somebody has got something there is no such
+  // bound.
+  static constexpr size_t kAhead = size_t{2} << 20;
 
   // Content that somebody owns: shared by all recipients, never copied but into
   // their sockets.
@@ -77,7 +82,8 @@ class StreamSource : public Source,
   }
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return closed_ || held_ < window_;
+    return closed_ || (held_ < window_ &&
+                       (fastest_ == 0 || appended_ - fastest_ < kAhead));
   }
 
   const size_t window_;
@@ -87,6 +93,8 @@ class StreamSource : public Source,
   size_t held_ ABSL_GUARDED_BY(mutex_) =
       0;  // Bytes of memory, in the inbox and the feed.
   uint64_t appended_ ABSL_GUARDED_BY(mutex_) = 0;
+  // How far any recipient has come.
+  uint64_t fastest_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);

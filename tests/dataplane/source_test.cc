@@ -155,7 +155,7 @@ TEST(SourceTest, WhatHasLeftMemoryIsNotSentFromThere) {
     EXPECT_EQ(feed->At(0, SendMethod::kZeroCopy).kind, Piece::Kind::kFile);
     file->Leave();
     // What was seen is believed for a short time only.
-    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    std::this_thread::sleep_for(std::chrono::milliseconds(150));
     EXPECT_EQ(feed->At(0, SendMethod::kZeroCopy).kind, Piece::Kind::kWait);
     done.Notify();
   });
@@ -262,6 +262,29 @@ size_t Fill(StreamSource& source, size_t blocks) {
 TEST(SourceTest, StreamHoldsItsWindowAndNoMore) {
   StreamSource source(1 << 20);
   EXPECT_EQ(Fill(source, 1000), 16u);
+}
+
+TEST(SourceTest, ProducerStaysNearTheFastestRecipient) {
+  asio::thread_pool disk(1);
+  Lane lane(SocketApi::Real(), disk);
+  const auto source = std::make_shared<StreamSource>();
+  bool told = false;
+  source->set_on_room([&told] { told = true; });
+  // Until somebody has got something, all of the window may be filled.
+  constexpr size_t kBlock = 64 << 10;
+  constexpr size_t kBlocks = 4 * StreamSource::kAhead / kBlock;
+  ASSERT_EQ(Fill(*source, kBlocks), kBlocks);
+  const auto feed = source->OpenFeed(lane, [] {});
+  ASSERT_EQ(feed->At(0, SendMethod::kCopy).kind, Piece::Kind::kData);
+  feed->Moved(0, kBlock);
+  EXPECT_EQ(Fill(*source, 1000), 1u);
+  // The slowest has got nothing, and does not matter.
+  const uint64_t near = (kBlocks + 1) * kBlock - StreamSource::kAhead;
+  feed->Moved(0, near);
+  EXPECT_FALSE(told);
+  feed->Moved(0, near + 1);
+  EXPECT_TRUE(told);
+  EXPECT_TRUE(source->WaitForRoom());
 }
 
 TEST(SourceTest, SmallBlocksCountWithTheMemoryThatTheyHold) {
