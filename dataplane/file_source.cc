@@ -13,14 +13,19 @@
 namespace tcptool::dataplane {
 namespace {
 
-// For so long a block that was in memory is taken to be there still:
+// For so long what was in memory is taken to be there still:
 // sendfile(2) waits for the disk where it is not, and there is no way to tell
 // it not to. The kernel drops what has just been used last.
 constexpr auto kStaysCached = std::chrono::milliseconds(100);
 
-// Of so many blocks it is remembered: recipients are spread over several, and
-// each look costs as much as a tenth of sending the block.
+// Of so many extents it is remembered: recipients are spread over several, and
+// a look is not for free.
 constexpr size_t kRemembered = 64;
+
+// What is sent without a copy comes in such extents. Large ones hide the cost
+// of a call and of a look, and nothing need stay in the processor's cache for
+// them.
+constexpr size_t kExtentSize = size_t{4} << 20;
 
 class FileFeed : public Feed {
  public:
@@ -35,16 +40,16 @@ class FileFeed : public Feed {
 
   Piece At(uint64_t position, SendMethod method) override {
     if (position == length_) return {.kind = Piece::Kind::kEnd};
-    const uint64_t start = position - position % BlockCache::kBlockSize;
-    const size_t size =
-        std::min<uint64_t>(BlockCache::kBlockSize, length_ - start);
-    const size_t skip = position - start;
-    if (method == SendMethod::kZeroCopy && Cached(start, size)) {
-      return {.kind = Piece::Kind::kFile,
-              .file = file_->descriptor(),
-              .offset = offset_ + position,
-              .size = size - skip};
+    if (method == SendMethod::kZeroCopy) {
+      const auto [start, size] = Around(position, kExtentSize);
+      if (Cached(start, size)) {
+        return {.kind = Piece::Kind::kFile,
+                .file = file_->descriptor(),
+                .offset = offset_ + position,
+                .size = start + size - position};
+      }
     }
+    const auto [start, size] = Around(position, BlockCache::kBlockSize);
     const BlockCache::Block block =
         blocks_.Get(file_, offset_ + start, size, wake_);
     if (block.error == -EAGAIN) return {.kind = Piece::Kind::kWait};
@@ -55,7 +60,8 @@ class FileFeed : public Feed {
       return {.kind = Piece::Kind::kError};
     }
     if (block.data.size() < size) return Shrunk(start + block.data.size());
-    return {.kind = Piece::Kind::kData, .data = block.data.subspan(skip)};
+    return {.kind = Piece::Kind::kData,
+            .data = block.data.subspan(position - start)};
   }
 
   void Moved(uint64_t, uint64_t) override {}  // The page cache keeps it or not.
@@ -63,17 +69,28 @@ class FileFeed : public Feed {
   absl::Status error() const override { return error_; }
 
  private:
-  // When a block was last seen to be in memory.
+  struct Range {
+    uint64_t start;
+    size_t size;
+  };
+
+  // The part that `position` is in, where the content is cut into such parts.
+  Range Around(uint64_t position, size_t part) const {
+    const uint64_t start = position - position % part;
+    return {start, std::min<uint64_t>(part, length_ - start)};
+  }
+
+  // When an extent was last seen to be in memory.
   struct Seen {
     uint64_t start = ~uint64_t{0};
     std::chrono::steady_clock::time_point time;
   };
 
-  // One look for a block serves all recipients that come by it.
+  // One look serves all recipients that come by it.
   bool Cached(uint64_t start, size_t size) {
     if (file_->descriptor() < 0) return false;
     const auto now = std::chrono::steady_clock::now();
-    Seen& seen = seen_[start / BlockCache::kBlockSize % kRemembered];
+    Seen& seen = seen_[start / kExtentSize % kRemembered];
     if (seen.start == start && now - seen.time < kStaysCached) return true;
     if (!file_->Cached(offset_ + start, size)) return false;
     seen = {.start = start, .time = now};

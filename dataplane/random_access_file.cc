@@ -21,7 +21,7 @@ constexpr size_t kReadAhead = size_t{8} << 20;
 
 // Cached() looks at one page in every so many bytes. Page caches fill by
 // read-ahead, in runs that are longer than this.
-constexpr size_t kProbeStride = size_t{64} << 10;
+constexpr size_t kProbeStride = size_t{256} << 10;
 
 // Runs `read` from the start of the buffer until it is full, the file ends or
 // an error comes.
