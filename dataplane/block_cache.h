@@ -24,7 +24,7 @@ class BlockCache {
   // Large enough to hide the cost of a call, small enough that a few blocks
   // stay in a core's own cache; see docs/benchmarks.md.
   static constexpr size_t kBlockSize = size_t{1} << 20;
-  static constexpr size_t kBlocks = 16;
+  static constexpr size_t kBlocks = 8;
   // So many are on their way from the disk at most: files that are in memory
   // always have blocks left, however many others are not.
   static constexpr size_t kMaxLoading = kBlocks / 2;

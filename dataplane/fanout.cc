@@ -20,8 +20,15 @@ constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr auto kMeasure = std::chrono::milliseconds(250);
 constexpr auto kMeasureEach = std::chrono::microseconds(250);
 
-// So many bytes go out before others on the lane get a turn: a few ms.
+// So many bytes go out, to so many recipients, before others on the lane get a
+// turn: a few ms.
 constexpr size_t kTurn = size_t{16} << 20;
+constexpr size_t kTurnRecipients = 64;
+
+// A recipient that is behind another by no more than this catches up with it in
+// its turn: both then want the same block while it is hot. Who is further
+// behind is slower, or came later.
+constexpr size_t kReach = size_t{8} << 20;
 
 // What a recipient gets first, so that the last of a thousand does not wait for
 // a whole block to each of the others.
@@ -59,13 +66,14 @@ void Fanout::Add(UniqueFd socket, RecipientStatus status) {
   auto recipient =
       std::make_shared<Recipient>(*this, std::move(socket), std::move(status));
   recipients_[id] = recipient;
+  admitted_.erase(id);  // One that had this id before, and was lost.
   recipient->Open(Clock::now());
   StartTicking();
 }
 
 void Fanout::Admit(uint64_t id) {
   if (feed_ == nullptr) {
-    admitted_.push_back(id);
+    admitted_.insert(id);
     return;
   }
   const auto found = recipients_.find(id);
@@ -141,16 +149,21 @@ void Fanout::RunTurn() {
   // An equal part each of what there is, in pieces that are worth a call.
   const size_t share = std::max(kLeastShare, available / turn_.size());
   size_t left = std::min(available, kTurn);
+  const auto end =
+      turn_.begin() + std::min<ptrdiff_t>(kTurnRecipients, std::ssize(turn_));
+  std::sort(turn_.begin(), end, [](const auto& one, const auto& other) {
+    return one->position() < other->position();
+  });
   auto next = turn_.begin();
-  for (; next != turn_.end() && left > 0; ++next) {
-    Recipient& recipient = **next;
-    if (recipient.closed()) continue;
-    const size_t limit = recipient.position() == 0 ? kFirstPiece : share;
-    const size_t sent = recipient.Send(*feed_, std::min(limit, left), now);
-    if (sent == 0) continue;
-    left -= sent;
-    budget_.Spend(sent);
-    Moved(recipient.position() - sent, recipient.position());
+  auto ahead = next;  // As far as `next` can reach.
+  for (; next != end && left > 0; ++next) {
+    const uint64_t reach = (*next)->position() + kReach;
+    while (std::next(ahead) != end &&
+           (*std::next(ahead))->position() <= reach) {
+      ++ahead;
+    }
+    const uint64_t goal = budget_.limited() ? 0 : (*ahead)->position();
+    left -= Serve(*next, share, goal, left, now);
   }
   // Whom it did not reach comes first in the next one.
   queue_.insert(queue_.begin(), std::make_move_iterator(next),
@@ -164,6 +177,23 @@ void Fanout::RunTurn() {
   budget_timer_.expires_after(kBudgetPause);
   budget_timer_.async_wait(
       [self = shared_from_this()](std::error_code) { self->RunTurn(); });
+}
+
+size_t Fanout::Serve(const std::shared_ptr<Recipient>& recipient, size_t share,
+                     uint64_t goal, size_t most, Clock::time_point now) {
+  size_t total = 0;
+  Recipient::Sent sent{.more = !recipient->closed()};
+  while (sent.more && total < most &&
+         (total == 0 || recipient->position() < goal)) {
+    const size_t limit = recipient->position() == 0 ? kFirstPiece : share;
+    sent = recipient->Send(*feed_, std::min(limit, most - total), now);
+    if (sent.bytes == 0) break;
+    total += sent.bytes;
+    budget_.Spend(sent.bytes);
+    Moved(recipient->position() - sent.bytes, recipient->position());
+  }
+  if (sent.more) Queue(recipient);
+  return total;
 }
 
 void Fanout::Moved(uint64_t from, uint64_t to) {

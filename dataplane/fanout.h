@@ -22,8 +22,9 @@
 namespace tcptool::dataplane {
 
 // Lives on its lane's thread: whoever is elsewhere posts. A turn gives each
-// recipient that can take bytes one block; recipients of one speed so stay near
-// each other, and all of them find the block in the processor's cache.
+// recipient that can take bytes one block, and a little more to those who are a
+// little behind; recipients of one speed so stay near each other, and all of
+// them find the block in the processor's cache.
 class Fanout : public std::enable_shared_from_this<Fanout> {
  public:
   // What has changed, in the order in which it did; at most the newest status
@@ -70,6 +71,10 @@ class Fanout : public std::enable_shared_from_this<Fanout> {
   using List = std::vector<std::shared_ptr<Recipient>>;
 
   void RunTurn();
+  // Sends one share, and more until the recipient is level with `goal`, but no
+  // more than `most` bytes. Answers how many.
+  size_t Serve(const std::shared_ptr<Recipient>& recipient, size_t share,
+               uint64_t goal, size_t most, Clock::time_point now);
   void Moved(uint64_t from, uint64_t to);
   void PostTurn();
   void Requeue(List& list);
@@ -88,7 +93,7 @@ class Fanout : public std::enable_shared_from_this<Fanout> {
   const Reporter reporter_;
   std::unique_ptr<Feed> feed_;  // From Begin() on.
   std::map<uint64_t, std::shared_ptr<Recipient>> recipients_;
-  std::vector<uint64_t> admitted_;  // Until Begin().
+  std::set<uint64_t> admitted_;  // Until Begin().
   List queue_;
   List turn_;  // Being run; a member so that its memory is used again.
   List waiting_for_feed_;

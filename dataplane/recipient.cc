@@ -128,7 +128,8 @@ void Recipient::Begin(Clock::time_point now) {
   fanout_.Queue(shared_from_this());
 }
 
-size_t Recipient::Send(Feed& feed, size_t limit, Clock::time_point now) {
+Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
+                                Clock::time_point now) {
   Piece piece = feed.At(position(), method_);
   ssize_t sent = 0;
   size_t wanted = 0;
@@ -144,13 +145,13 @@ size_t Recipient::Send(Feed& feed, size_t limit, Clock::time_point now) {
   switch (piece.kind) {
     case Piece::Kind::kWait:
       fanout_.WaitForFeed(shared_from_this());
-      return 0;
+      return {};
     case Piece::Kind::kEnd:
       FinishSending(now);
-      return 0;
+      return {};
     case Piece::Kind::kError:
       fanout_.SourceFailed(feed.error());
-      return 0;
+      return {};
     case Piece::Kind::kData:
       wanted = std::min(limit, piece.data.size());
       sent = fanout_.sockets().Send(socket_.native_handle(),
@@ -161,7 +162,7 @@ size_t Recipient::Send(Feed& feed, size_t limit, Clock::time_point now) {
   }
   if (sent < 0 && sent != -EAGAIN && sent != -ENOBUFS && sent != -ENOMEM) {
     Lost(static_cast<int>(sent));
-    return 0;
+    return {};
   }
   if (sent < 0) {
     // Short of memory, the kernel may never say that there is room again.
@@ -170,15 +171,13 @@ size_t Recipient::Send(Feed& feed, size_t limit, Clock::time_point now) {
     } else {
       fanout_.WaitForTick(shared_from_this());
     }
-    return 0;
+    return {};
   }
   status_.bytes_sent += sent;
-  if (static_cast<size_t>(sent) < wanted) {
-    WaitForRoom();  // A short write means that the socket is full.
-  } else {
-    fanout_.Queue(shared_from_this());
-  }
-  return sent;
+  // A short write means that the socket is full.
+  const bool full = static_cast<size_t>(sent) < wanted;
+  if (full) WaitForRoom();
+  return {.bytes = static_cast<size_t>(sent), .more = !full};
 }
 
 void Recipient::WaitForRoom() {

@@ -31,10 +31,14 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Begins to send. The recipient is READY.
   void Begin(Clock::time_point now);
 
-  // One turn: hands at most `limit` bytes, and at most the rest of one block,
-  // to the kernel. Answers how many. Queues itself for the next turn, or waits
-  // for what it lacks.
-  size_t Send(Feed& feed, size_t limit, Clock::time_point now);
+  struct Sent {
+    size_t bytes = 0;
+    bool more =
+        false;  // It can take more at once; if not, it waits, or is done.
+  };
+  // Hands at most `limit` bytes, and at most the rest of one block, to the
+  // kernel.
+  Sent Send(Feed& feed, size_t limit, Clock::time_point now);
 
   // Checks the time limits, and the proof of delivery.
   void Tick(Clock::time_point now);

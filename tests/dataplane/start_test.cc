@@ -1,6 +1,7 @@
 // When a session starts, and when it ends without having started.
 #include <gtest/gtest.h>
 
+#include "dataplane/stream_source.h"
 #include "tests/dataplane/testing.h"
 
 namespace tcptool::dataplane {
@@ -51,6 +52,46 @@ TEST(StartTest, OwnerStarts) {
   EXPECT_TRUE(absl::IsFailedPrecondition(one.Call(&Session::Start)));
   EXPECT_TRUE(one.Call(&Session::Cancel).ok());
   EXPECT_EQ(one.recorder->session().state, SessionState::kSucceeded);
+}
+
+// Leaves record 1 of two expected recipients to whoever connects next: its
+// first recipient was READY, and was lost.
+void LoseFirstExpected(OneSession& one) {
+  one.ReadyPeer()->Reset();
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
+}
+
+TEST(StartTest, WhoComesBackIsServedOnce) {
+  SessionOptions options;
+  options.expected = {{Loopback(), "a"}, {Loopback(), "b"}};
+  const auto source = std::make_shared<StreamSource>();
+  OneSession one(source, options, {.lanes = 1});
+  LoseFirstExpected(one);
+  const auto again = one.ReadyPeer();
+  const auto data = std::make_shared<std::string>(kSize, 'x');
+  source->Append({data, std::as_bytes(std::span(*data))});
+  source->End();
+  ReadingPeer other(one.port(), 1);
+  EXPECT_EQ(again->ReadAndClose().data, *data);
+  EXPECT_EQ(other.Join().data, *data);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->recipient(1).bytes_sent, kSize);
+}
+
+TEST(StartTest, WhoComesBackIsNotServedBeforeItsByte) {
+  SessionOptions options;
+  options.expected = {{Loopback(), "a"}, {Loopback(), "b"}};
+  OneSession one(FileOf(Content(kSize)), options, {.lanes = 1});
+  LoseFirstExpected(one);
+  Peer again(one.port());
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kHandshaking, 1));
+  ReadingPeer other(one.port(), 1);
+  EXPECT_EQ(other.Join().data.size(), kSize);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+  EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kHandshaking);
+  again.Say(0);
+  EXPECT_EQ(again.ReadAndClose().data.size(), kSize);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
 }
 
 TEST(StartTest, IgnoredStartByteStartsNothing) {
