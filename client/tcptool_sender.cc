@@ -155,7 +155,9 @@ absl::StatusOr<Input> OpenInput(const std::string& name) {
   if (S_ISDIR(status.st_mode)) return absl::ErrnoToStatus(EISDIR, "open");
   if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
     input.descriptor = std::move(opened);
-    input.stream = std::make_shared<dataplane::StreamSource>();
+    input.stream = std::make_shared<dataplane::StreamSource>(
+        dataplane::StreamSource::kDefaultWindow,
+        dataplane::StreamSource::kNear);
     input.source = input.stream;
     return input;
   }

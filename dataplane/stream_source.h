@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -26,11 +27,11 @@ class StreamSource : public Source,
                      public std::enable_shared_from_this<StreamSource> {
  public:
   static constexpr size_t kDefaultWindow = size_t{64} << 20;
-  // How far the producer may be ahead of the fastest recipient: what is sent is
-  // then still in the processor's cache, and the rest of the window is for
-  // those who are slower. Until somebody has got something there is no such
-  // bound.
-  static constexpr size_t kAhead = size_t{2} << 20;
+  // How far a producer that costs little to hold up, such as a pipe's reader,
+  // should be ahead of the fastest recipient at most: what is sent is then
+  // still in the processor's cache. The rest of the window is for those who are
+  // slower.
+  static constexpr size_t kNear = size_t{2} << 20;
 
   // Content that somebody owns: shared by all recipients, never copied but into
   // their sockets.
@@ -44,7 +45,11 @@ class StreamSource : public Source,
 
   // `window`: how many bytes of memory are held at most, but for the last
   // block, which may reach beyond it.
-  explicit StreamSource(size_t window = kDefaultWindow) : window_(window) {}
+  // `ahead`: how far the producer may be ahead of the fastest recipient, once
+  // one has got something.
+  explicit StreamSource(size_t window = kDefaultWindow,
+                        size_t ahead = std::numeric_limits<size_t>::max())
+      : window_(window), ahead_(ahead) {}
 
   // --- The producer's side ---
 
@@ -83,10 +88,11 @@ class StreamSource : public Source,
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return closed_ || (held_ < window_ &&
-                       (fastest_ == 0 || appended_ - fastest_ < kAhead));
+                       (fastest_ == 0 || appended_ - fastest_ < ahead_));
   }
 
   const size_t window_;
+  const size_t ahead_;
   mutable absl::Mutex mutex_;
   // Appended, and not yet taken by the feed.
   std::deque<Block> inbox_ ABSL_GUARDED_BY(mutex_);

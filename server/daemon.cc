@@ -1,5 +1,7 @@
 #include "server/daemon.h"
 
+#include <sys/resource.h>
+
 #include <asio/ip/address.hpp>
 #include <chrono>
 #include <cstdio>
@@ -55,6 +57,14 @@ absl::Status WriteReadyFile(const std::string& path,
       absl::StrCat("cannot write --ready-file ", path));
 }
 
+// The calling thread, and those that it starts from here on, give way to the
+// data plane's: a thousand watchers do not slow a transfer. Whoever calls waits
+// a little longer while all cores are busy sending.
+void YieldToDataPlane() {
+  constexpr int kNice = 19;
+  setpriority(PRIO_PROCESS, 0, kNice);  // On Linux, of one thread.
+}
+
 }  // namespace
 
 Daemon::Daemon(const Options& options)
@@ -76,6 +86,8 @@ absl::Status Daemon::Start() {
     return status;
   }
   if (absl::Status status = Restore(); !status.ok()) return status;
+  // The lanes and the manager's threads are there; gRPC's are not.
+  YieldToDataPlane();
   session_service_.emplace(*manager_, *table_, hub_);
   node_service_.emplace(Node(), roots_, *manager_);
   ControlServer::Interceptors interceptors;

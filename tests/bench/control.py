@@ -15,7 +15,7 @@ CALLS = 2_000
 BATCH = 4_000
 WATCHERS = 1_000
 RECIPIENTS = 100
-MEBIBYTES = 64
+MEBIBYTES = 256
 
 
 def run(report, inputs, args):

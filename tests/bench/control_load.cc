@@ -155,12 +155,15 @@ class Watcher : public grpc::ClientReadReactor<v1::WatchSessionsResponse> {
   void OnReadDone(bool ok) override {
     if (!ok) return;
     ++messages_;
+    if (response_.has_bookmark()) in_step_ = true;
     StartRead(&response_);
   }
   void OnDone(const grpc::Status&) override { done_ = true; }
 
   void Cancel() { context_.TryCancel(); }
   uint64_t messages() const { return messages_; }
+  // It has had the snapshot.
+  bool in_step() const { return in_step_; }
   bool done() const { return done_; }
 
  private:
@@ -168,6 +171,7 @@ class Watcher : public grpc::ClientReadReactor<v1::WatchSessionsResponse> {
   v1::WatchSessionsRequest request_;
   v1::WatchSessionsResponse response_;
   std::atomic<uint64_t> messages_{0};
+  std::atomic<bool> in_step_{false};
   std::atomic<bool> done_{false};
 };
 
@@ -184,7 +188,7 @@ void Watch(const Options& options) {
     }
   };
   wait_for([](const Watcher& watcher) {
-    return watcher.messages() > 0 || watcher.done();
+    return watcher.in_step() || watcher.done();
   });
   std::cout << "{\"watching\": " << watchers.size() << "}" << std::endl;
   std::string line;

@@ -267,19 +267,20 @@ TEST(SourceTest, StreamHoldsItsWindowAndNoMore) {
 TEST(SourceTest, ProducerStaysNearTheFastestRecipient) {
   asio::thread_pool disk(1);
   Lane lane(SocketApi::Real(), disk);
-  const auto source = std::make_shared<StreamSource>();
+  const auto source = std::make_shared<StreamSource>(
+      StreamSource::kDefaultWindow, StreamSource::kNear);
   bool told = false;
   source->set_on_room([&told] { told = true; });
   // Until somebody has got something, all of the window may be filled.
   constexpr size_t kBlock = 64 << 10;
-  constexpr size_t kBlocks = 4 * StreamSource::kAhead / kBlock;
+  constexpr size_t kBlocks = 4 * StreamSource::kNear / kBlock;
   ASSERT_EQ(Fill(*source, kBlocks), kBlocks);
   const auto feed = source->OpenFeed(lane, [] {});
   ASSERT_EQ(feed->At(0, SendMethod::kCopy).kind, Piece::Kind::kData);
   feed->Moved(0, kBlock);
   EXPECT_EQ(Fill(*source, 1000), 1u);
   // The slowest has got nothing, and does not matter.
-  const uint64_t near = (kBlocks + 1) * kBlock - StreamSource::kAhead;
+  const uint64_t near = (kBlocks + 1) * kBlock - StreamSource::kNear;
   feed->Moved(0, near);
   EXPECT_FALSE(told);
   feed->Moved(0, near + 1);
