@@ -1,0 +1,103 @@
+"""A host that vanishes from the network, its recipients with it."""
+
+import os
+import random
+import subprocess
+import sys
+
+import harness
+
+# Bounds of docs/architecture.md, with room for a busy machine: 15 s while there
+# is something to acknowledge, 60 s while there is not.
+FOUND_S = 120
+
+# Connects, says its byte, reads `--rate` bytes a second for ever.
+RECIPIENT = """
+import socket, sys, time
+address, port, rate = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+recipient = socket.create_connection((address, port))
+recipient.sendall(b"\\0")
+while rate == 0:
+    time.sleep(60)
+while recipient.recv(rate // 100):
+    time.sleep(0.01)
+"""
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True)
+
+
+class VanishedHostTest(harness.ServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.namespace = f"vanish{os.getpid()}"
+        net = f"10.{random.randrange(100, 250)}.{random.randrange(250)}"
+        self.here, self.there = f"{net}.1", f"{net}.2"
+        link = f"v{os.getpid()}"
+        try:
+            ip("netns", "add", self.namespace)
+        except subprocess.CalledProcessError as error:
+            # A container may not make any.
+            self.skipTest(f"no network namespace can be had: {error}")
+        self.addCleanup(ip, "netns", "del", self.namespace)
+        ip("link", "add", link, "type", "veth", "peer", "name", "there", "netns", self.namespace)
+        ip("address", "add", f"{self.here}/24", "dev", link)
+        ip("link", "set", link, "up")
+        ip("-n", self.namespace, "address", "add", f"{self.there}/24", "dev", "there")
+        ip("-n", self.namespace, "link", "set", "there", "up")
+        with open(self.service.root / "content", "wb") as content:
+            content.truncate(1 << 30)
+
+    def connect(self, session, rate, there=True):
+        prefix = ["ip", "netns", "exec", self.namespace] if there else []
+        recipient = subprocess.Popen(
+            [
+                *prefix, sys.executable, "-c", RECIPIENT, self.here,
+                str(harness.port_of(session)), str(rate),
+            ]  # fmt: skip
+        )
+        self.addCleanup(recipient.wait)
+        self.addCleanup(recipient.kill)
+
+    def create(self, **spec):
+        return self.service.create(
+            listener=harness.stubs.session.Listener(bind_address=self.here), **spec
+        )
+
+    def wait_lost(self, session, count):
+        """Until so many recipients that vanished are found; they are LOST."""
+
+        def found():
+            return self.service.get(session.name).counts.failed == count
+
+        harness.wait_until(found, "the vanished recipients are FAILED", FOUND_S)
+        for recipient in self.service.recipients(session.name):
+            if recipient.address.startswith(self.there):
+                self.assert_recipient(recipient, "FAILED", "CONNECTION_LOST")
+
+    def test_is_found_in_bounded_time_and_harms_nobody(self):
+        waiting = self.create()
+        self.connect(waiting, rate=0)
+        self.service.wait_ready(waiting.name, 1)
+
+        session = self.create()
+        self.connect(session, rate=10_000_000)
+        self.connect(session, rate=0)
+        self.connect(session, rate=400_000_000, there=False)
+        self.service.wait_ready(session.name, 3)
+        self.service.sessions.StartSession(
+            harness.stubs.session_service.StartSessionRequest(name=session.name)
+        )
+        harness.wait_until(
+            lambda: all(r.bytes_acked > 0 for r in self.service.recipients(session.name)),
+            "all recipients get content",
+        )
+        ip("-n", self.namespace, "link", "set", "there", "down")
+
+        ended = self.service.wait_final(session.name, FOUND_S)
+        self.wait_lost(session, 2)
+        self.assertEqual(ended.counts.delivered, 1)
+        self.assert_session_state(ended, "PARTIALLY_SUCCEEDED")
+        # Nobody has anything to acknowledge there: keepalive finds it.
+        self.wait_lost(waiting, 1)
