@@ -125,6 +125,25 @@ class LimitsTest(ServiceTest):
         )
 
 
+class StreamsLimitTest(ServiceTest):
+    service_flags = ("--max-concurrent-streams=2",)
+
+    def test_calls_beyond_the_limit_wait_for_one_to_end(self):
+        """HTTP/2 tells the client, which holds them back (RFC 9113, section 5.1.2)."""
+        request = harness.stubs.session_service.WatchSessionsRequest()
+        watches = [self.service.sessions.WatchSessions(request) for _ in range(2)]
+        for watch in watches:
+            next(watch)
+        node = harness.stubs.node_service.GetNodeRequest()
+        waiting = self.service.node.GetNode.future(node, timeout=harness.DEADLINE_S)
+        with self.assertRaises(grpc.RpcError) as caught:
+            self.service.node.GetNode(node, timeout=0.5)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.DEADLINE_EXCEEDED)
+        self.assertFalse(waiting.done())
+        watches[0].cancel()
+        self.assertGreater(waiting.result().limits.max_watchers, 0)
+
+
 class LogTest(ServiceTest):
     service_flags = ("--log-format=json",)
 
