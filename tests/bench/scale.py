@@ -73,7 +73,7 @@ def latency_and_fairness(service, inputs, add, args):
             seen = recipients.result(1 << 20)
         first = sorted(one["first"] - seen["start"] for one in seen["recipients"])
         latencies.append(first[int(len(first) * 0.99)] * 1000)
-        with ready(service, inputs.file(64 // args.divisor), FAIR) as (_, recipients, _):
+        with ready(service, inputs.file(256 // args.divisor), FAIR) as (_, recipients, _):
             recipients.go()
             seen = recipients.result(1 << 20)
         ends = [one["end"] - seen["start"] for one in seen["recipients"]]
