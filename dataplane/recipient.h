@@ -33,8 +33,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
 
   struct Sent {
     size_t bytes = 0;
-    bool more =
-        false;  // It can take more at once; if not, it waits, or is done.
+    // It can take more at once. If not, it waits for what it lacks, or is done.
+    bool more = false;
   };
   // Hands at most `limit` bytes, and at most the rest of one block, to the
   // kernel.

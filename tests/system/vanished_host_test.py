@@ -11,7 +11,7 @@ import harness
 # is something to acknowledge, 60 s while there is not.
 FOUND_S = 120
 
-# Connects, says its byte, reads `--rate` bytes a second for ever.
+# Connects, says its byte, and reads so many bytes a second; with 0, nothing.
 RECIPIENT = """
 import socket, sys, time
 address, port, rate = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -72,9 +72,14 @@ class VanishedHostTest(harness.ServiceTest):
             return self.service.get(session.name).counts.failed == count
 
         harness.wait_until(found, "the vanished recipients are FAILED", FOUND_S)
-        for recipient in self.service.recipients(session.name):
-            if recipient.address.startswith(self.there):
-                self.assert_recipient(recipient, "FAILED", "CONNECTION_LOST")
+        there = [
+            recipient
+            for recipient in self.service.recipients(session.name)
+            if recipient.address.startswith(self.there)
+        ]
+        self.assertEqual(len(there), count)
+        for recipient in there:
+            self.assert_recipient(recipient, "FAILED", "CONNECTION_LOST")
 
     def test_is_found_in_bounded_time_and_harms_nobody(self):
         waiting = self.create()
