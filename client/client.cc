@@ -160,7 +160,7 @@ absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
     const auto stream = sessions_->WatchSessions(&context, request);
     v1::WatchSessionsResponse response;
     while (stream->Read(&response)) {
-      if (response.has_bookmark()) {
+      if (response.bookmark()) {
         request.set_resume_revision(response.revision());
       }
       if (!callback(response)) {

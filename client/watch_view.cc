@@ -55,20 +55,13 @@ WatchView::WatchView(Style style, std::ostream& out, std::function<Size()> size)
 
 bool WatchView::Update(const v1::WatchSessionsResponse& response,
                        absl::Time now) {
-  if (style_ == Style::kJson) ShowJson(response);
-  if (style_ == Style::kLines) ShowChange(response);
-  if (response.has_session()) session_ = response.session();
-  if (response.has_recipient()) {
-    recipients_[response.recipient().name()] = response.recipient();
-  }
-  if (response.has_deleted_name()) deleted_ = true;
-
+  for (const v1::Change& change : response.changes()) Take(change);
   // A bookmark says that nothing is known beyond what has come, so the last
   // recipients of a final session are here.
   const bool more =
-      !deleted_ && !(response.has_bookmark() && IsFinal(session_.state()));
+      !deleted_ && !(response.bookmark() && IsFinal(session_.state()));
   if (style_ == Style::kScreen &&
-      (now >= next_show_ || response.has_bookmark() || !more)) {
+      (now >= next_show_ || response.bookmark() || !more)) {
     next_show_ = now + kDrawInterval;
     Draw();
   }
@@ -83,25 +76,34 @@ bool WatchView::Update(const v1::WatchSessionsResponse& response,
   return more;
 }
 
+void WatchView::Take(const v1::Change& change) {
+  if (style_ == Style::kJson) ShowJson(change);
+  if (style_ == Style::kLines) ShowChange(change);
+  if (change.has_session()) session_ = change.session();
+  if (change.has_recipient()) {
+    recipients_[change.recipient().name()] = change.recipient();
+  }
+  if (change.has_deleted_name()) deleted_ = true;
+}
+
 absl::StatusOr<v1::Session> WatchView::Result() const {
   if (IsFinal(session_.state())) return session_;
   return absl::NotFoundError(
       absl::StrCat(session_.name(), " was deleted before its end was seen"));
 }
 
-void WatchView::ShowJson(const v1::WatchSessionsResponse& response) {
-  if (response.has_session()) out_ << Json(response.session()) << '\n';
-  if (response.has_recipient()) out_ << Json(response.recipient()) << '\n';
+void WatchView::ShowJson(const v1::Change& change) {
+  if (change.has_session()) out_ << Json(change.session()) << '\n';
+  if (change.has_recipient()) out_ << Json(change.recipient()) << '\n';
 }
 
-void WatchView::ShowChange(const v1::WatchSessionsResponse& response) {
-  if (response.has_session() &&
-      response.session().state() != session_.state() &&
-      !IsFinal(response.session().state())) {
-    ShowState(response.session());
+void WatchView::ShowChange(const v1::Change& change) {
+  if (change.has_session() && change.session().state() != session_.state() &&
+      !IsFinal(change.session().state())) {
+    ShowState(change.session());
   }
-  if (!response.has_recipient()) return;
-  const v1::Recipient& recipient = response.recipient();
+  if (!change.has_recipient()) return;
+  const v1::Recipient& recipient = change.recipient();
   const auto before = recipients_.find(recipient.name());
   if (before != recipients_.end() &&
       before->second.state() == recipient.state()) {

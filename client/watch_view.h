@@ -46,8 +46,9 @@ class WatchView {
   absl::StatusOr<v1::Session> Result() const;
 
  private:
-  void ShowJson(const v1::WatchSessionsResponse& response);
-  void ShowChange(const v1::WatchSessionsResponse& response);
+  void Take(const v1::Change& change);
+  void ShowJson(const v1::Change& change);
+  void ShowChange(const v1::Change& change);
   void ShowState(const v1::Session& session);
   void ShowProgress();
   void Draw();

@@ -1,7 +1,5 @@
 #include "server/daemon.h"
 
-#include <sys/resource.h>
-
 #include <asio/ip/address.hpp>
 #include <chrono>
 #include <cstdio>
@@ -13,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "server/log.h"
 #include "server/parse_errors.h"
+#include "server/priority.h"
 #include "server/store_file.h"
 #include "version.h"
 
@@ -55,14 +54,6 @@ absl::Status WriteReadyFile(const std::string& path,
   }
   return absl::UnavailableError(
       absl::StrCat("cannot write --ready-file ", path));
-}
-
-// The calling thread, and those that it starts from here on, give way to the
-// data plane's: a thousand watchers do not slow a transfer. Whoever calls waits
-// a little longer while all cores are busy sending.
-void YieldToDataPlane() {
-  constexpr int kNice = 19;
-  setpriority(PRIO_PROCESS, 0, kNice);  // On Linux, of one thread.
 }
 
 }  // namespace

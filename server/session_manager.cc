@@ -17,9 +17,6 @@
 namespace tcptool::server {
 namespace {
 
-// Watchers are woken at most this often: what changes between is merged.
-constexpr auto kWakeDelay = std::chrono::milliseconds(10);
-
 // How often finished sessions are looked through, and bookmarks are due.
 constexpr auto kTick = std::chrono::seconds(1);
 
@@ -107,8 +104,7 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
       hub_(hub),
       store_(store),
       tick_timer_(control_),
-      progress_timer_(control_),
-      wake_timer_(control_) {
+      progress_timer_(control_) {
   asio::post(control_, [this] {
     OnTick();
     OnProgress();
@@ -128,7 +124,6 @@ SessionManager::~SessionManager() {
   asio::post(control_, [this] {
     tick_timer_.cancel();
     progress_timer_.cancel();
-    wake_timer_.cancel();
   });
   control_.join();
 }
@@ -300,7 +295,7 @@ void SessionManager::CreateOpened(Creation creation, OpenedSource source) {
       .Open(message, 0);
   ++held_;
   if (held_ > options_.max_sessions) Forget(*retention_.Oldest());
-  Changed();
+  hub_.WakeAll();
   const std::string& request_id = creation.request.request_id();
   request_ids_.Add({.id = request_id,
                     .time = absl::Now(),
@@ -658,7 +653,7 @@ void SessionManager::Show(const SessionLedger::Update& update) {
   for (const auto& [number, recipient] : update.changed) {
     changed.push_back(recipient);
   }
-  if (table_.Update(update.session, changed, update.forgotten)) Changed();
+  if (table_.Update(update.session, changed, update.forgotten)) hub_.WakeAll();
   if (!update.is_over) return;
   const auto live = live_.find(update.session.name());
   const Live ended = std::move(live->second);
@@ -690,7 +685,7 @@ void SessionManager::Forget(const std::string& name) {
   table_.Remove(name);
   store_.DeleteSession(name);
   --held_;
-  Changed();
+  hub_.WakeAll();
 }
 
 void SessionManager::OnTick() {
@@ -704,19 +699,13 @@ void SessionManager::OnTick() {
 }
 
 void SessionManager::OnProgress() {
-  if (table_.PublishProgress()) Changed();
+  if (hub_.progress_pace().Allows(ProgressPace::Clock::now()) &&
+      table_.PublishProgress()) {
+    hub_.WakeAll();
+  }
   progress_timer_.expires_after(kProgress);
   progress_timer_.async_wait([this](std::error_code error) {
     if (!error) OnProgress();
-  });
-}
-
-void SessionManager::Changed() {
-  if (std::exchange(wake_pending_, true)) return;
-  wake_timer_.expires_after(kWakeDelay);
-  wake_timer_.async_wait([this](std::error_code error) {
-    wake_pending_ = false;
-    if (!error) hub_.WakeAll();
   });
 }
 

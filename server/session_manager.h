@@ -153,7 +153,6 @@ class SessionManager {
   void WhenShown(const std::string& name, std::function<void()> then);
   void OnTick();
   void OnProgress();
-  void Changed();
 
   // Cancels a session that is live; `done` is called when the table shows its
   // end. ABORTED: it is not `expected`, if that is given.
@@ -178,8 +177,6 @@ class SessionManager {
   asio::thread_pool control_{1};
   asio::steady_timer tick_timer_;
   asio::steady_timer progress_timer_;
-  asio::steady_timer wake_timer_;
-  bool wake_pending_ = false;
   absl::BitGen random_;
   RequestIds request_ids_{store_};
   std::map<std::string, Live> live_;

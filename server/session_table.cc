@@ -78,10 +78,10 @@ bool AddToPage(const Page& page, const Item& item, size_t& bytes,
 SessionTable::SessionTable(int64_t revision)
     : revision_(revision), oldest_revision_(revision) {}
 
-void SessionTable::Log(int64_t& revision, Change change) {
+void SessionTable::Log(int64_t& revision, Entry entry) {
   if (revision != 0) log_.erase(revision);
   revision = ++revision_;
-  log_.emplace(revision, std::move(change));
+  log_.emplace(revision, std::move(entry));
 }
 
 void SessionTable::Insert(v1::Session session) {
@@ -95,15 +95,15 @@ void SessionTable::Insert(v1::Session session) {
 }
 
 template <typename Row>
-void SessionTable::LogNow(Row& row, Change change) {
+void SessionTable::LogNow(Row& row, Entry entry) {
   row.progressed = false;
-  Log(row.revision, std::move(change));
+  Log(row.revision, std::move(entry));
 }
 
 template <typename Row>
-void SessionTable::LogLater(Row& row, Change change) {
+void SessionTable::LogLater(Row& row, Entry entry) {
   if (std::exchange(row.progressed, true)) return;
-  progressed_.push_back(std::move(change));
+  progressed_.push_back(std::move(entry));
 }
 
 bool SessionTable::Update(v1::Session session,
@@ -127,9 +127,9 @@ bool SessionTable::Update(v1::Session session,
     const Difference what =
         is_new ? Difference::kMore : Compare(known.recipient, recipient);
     known.recipient = recipient;
-    const Change change = {.session = number, .recipient = id};
-    if (what == Difference::kMore) LogNow(known, change);
-    if (what == Difference::kProgress) LogLater(known, change);
+    const Entry entry = {.session = number, .recipient = id};
+    if (what == Difference::kMore) LogNow(known, entry);
+    if (what == Difference::kProgress) LogLater(known, entry);
     logged |= what == Difference::kMore;
   }
   for (const uint64_t id : forgotten) {
@@ -144,21 +144,21 @@ bool SessionTable::Update(v1::Session session,
 bool SessionTable::PublishProgress() {
   absl::MutexLock lock(&mutex_);
   bool logged = false;
-  const auto publish = [&](auto& row, Change& change)
+  const auto publish = [&](auto& row, Entry& entry)
                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
                              if (!row.progressed) return;
-                             LogNow(row, std::move(change));
+                             LogNow(row, std::move(entry));
                              logged = true;
                            };
-  for (Change& change : progressed_) {
-    const auto session = sessions_.find(change.session);
+  for (Entry& entry : progressed_) {
+    const auto session = sessions_.find(entry.session);
     if (session == sessions_.end()) continue;
     SessionRow& row = session->second;
-    if (change.recipient == 0) {
-      publish(row, change);
-    } else if (const auto found = row.recipients.find(change.recipient);
+    if (entry.recipient == 0) {
+      publish(row, entry);
+    } else if (const auto found = row.recipients.find(entry.recipient);
                found != row.recipients.end()) {
-      publish(found->second, change);
+      publish(found->second, entry);
     }
   }
   progressed_.clear();
@@ -313,30 +313,26 @@ bool SessionTable::Matches(const Filter& filter, const v1::Session& session) {
          HasLabels(session, filter.labels);
 }
 
-std::vector<v1::WatchSessionsResponse> SessionTable::Next(const Filter& filter,
-                                                          Cursor& cursor,
-                                                          size_t limit) const {
+bool SessionTable::Next(const Filter& filter, Cursor& cursor, size_t limit,
+                        v1::WatchSessionsResponse& response) const {
   absl::ReaderMutexLock lock(&mutex_);
-  Batch batch{.limit = limit};
+  Batch batch{.limit = limit, .changes = *response.mutable_changes()};
+  bool more = true;
   if (cursor.in_snapshot) {
     NextOfSnapshot(filter, cursor, batch);
   } else {
-    NextOfLog(filter, cursor, batch);
+    more = !NextOfLog(filter, cursor, batch);
   }
-  return std::move(batch.messages);
+  response.set_revision(cursor.revision);
+  return more;
 }
 
-v1::WatchSessionsResponse& SessionTable::Batch::Add(int64_t revision) {
-  // The one before is whole now.
-  if (!messages.empty()) bytes += messages.back().ByteSizeLong();
-  messages.emplace_back().set_revision(revision);
-  return messages.back();
-}
-
-bool SessionTable::Batch::full() const {
-  if (messages.empty()) return false;
-  return messages.size() >= limit ||
-         bytes + messages.back().ByteSizeLong() >= kMaxBatchBytes;
+bool SessionTable::Batch::full() {
+  for (; measured < changes.size(); ++measured) {
+    bytes += changes[measured].ByteSizeLong();
+  }
+  return static_cast<size_t>(changes.size()) >= limit ||
+         bytes >= kMaxBatchBytes;
 }
 
 void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
@@ -350,14 +346,13 @@ void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     if (Matches(filter, row->second.session)) {
       if (cursor.snapshot_recipient == 0) {
         if (batch.full()) return;
-        *batch.Add(cursor.revision).mutable_session() = row->second.session;
+        *batch.changes.Add()->mutable_session() = row->second.session;
       }
       const auto& recipients = row->second.recipients;
       for (auto next = recipients.upper_bound(cursor.snapshot_recipient);
            filter.include_recipients && next != recipients.end(); ++next) {
         if (batch.full()) return;
-        *batch.Add(cursor.revision).mutable_recipient() =
-            next->second.recipient;
+        *batch.changes.Add()->mutable_recipient() = next->second.recipient;
         cursor.snapshot_recipient = next->first;
       }
     }
@@ -368,39 +363,41 @@ void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
   // What has changed since the snapshot began follows from the log.
 }
 
-void SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
+bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
                              Batch& batch) const {
   const int64_t seen = cursor.revision;
   uint64_t introduced = 0;
-  for (auto entry = log_.upper_bound(seen);
-       entry != log_.end() && !batch.full(); ++entry) {
-    const auto& [revision, change] = *entry;
+  auto next = log_.upper_bound(seen);
+  for (; next != log_.end() && !batch.full(); ++next) {
+    const auto& [revision, entry] = *next;
     cursor.revision = revision;
-    if (!change.deleted_name.empty()) {
+    if (!entry.deleted_name.empty()) {
       // Its labels are gone; a name that means nothing to the client does no
       // harm.
-      if (filter.names.empty() || filter.names.contains(change.deleted_name)) {
-        batch.Add(revision).set_deleted_name(change.deleted_name);
+      if (filter.names.empty() || filter.names.contains(entry.deleted_name)) {
+        batch.changes.Add()->set_deleted_name(entry.deleted_name);
       }
       continue;
     }
-    const SessionRow& row = sessions_.at(change.session);
+    const SessionRow& row = sessions_.at(entry.session);
     if (!Matches(filter, row.session)) continue;
-    if (change.recipient == 0) {
-      *batch.Add(revision).mutable_session() = row.session;
-      introduced = change.session;
+    if (entry.recipient == 0) {
+      *batch.changes.Add()->mutable_session() = row.session;
+      introduced = entry.session;
     } else if (filter.include_recipients) {
       // A recipient comes after its session, also where the session's entry has
       // moved on in the log.
-      if (row.create_revision > seen && introduced != change.session) {
-        *batch.Add(revision).mutable_session() = row.session;
-        introduced = change.session;
+      if (row.create_revision > seen && introduced != entry.session) {
+        *batch.changes.Add()->mutable_session() = row.session;
+        introduced = entry.session;
       }
-      *batch.Add(revision).mutable_recipient() =
-          row.recipients.at(change.recipient).recipient;
+      *batch.changes.Add()->mutable_recipient() =
+          row.recipients.at(entry.recipient).recipient;
     }
   }
-  if (batch.messages.empty()) cursor.revision = std::max(seen, revision_);
+  if (next != log_.end()) return false;
+  cursor.revision = std::max(seen, revision_);
+  return true;
 }
 
 }  // namespace tcptool::server

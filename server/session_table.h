@@ -87,11 +87,11 @@ class SessionTable {
   // is not 0. OUT_OF_RANGE: the log does not reach back so far.
   absl::StatusOr<Cursor> Begin(int64_t resume_revision) const;
 
-  // The next changes, at most about `limit`, and fewer if they are large; none:
-  // the watcher has them all. Moves the cursor.
-  std::vector<v1::WatchSessionsResponse> Next(const Filter& filter,
-                                              Cursor& cursor,
-                                              size_t limit) const;
+  // Adds the next changes to `response`, at most about `limit`, and fewer if
+  // they are large, and moves the cursor, whose revision the response gets.
+  // Answers whether there may be more now.
+  bool Next(const Filter& filter, Cursor& cursor, size_t limit,
+            v1::WatchSessionsResponse& response) const;
 
  private:
   struct RecipientRow {
@@ -107,34 +107,35 @@ class SessionTable {
     std::map<uint64_t, RecipientRow> recipients;
   };
   // An entry of the log. `recipient` 0: the session itself.
-  struct Change {
+  struct Entry {
     uint64_t session = 0;
     uint64_t recipient = 0;
     std::string deleted_name;  // Not empty: it is gone.
   };
-  // What Next() answers with.
+  // What Next() fills.
   struct Batch {
     const size_t limit;
-    size_t bytes = 0;  // Of the messages but the last.
-    std::vector<v1::WatchSessionsResponse> messages = {};
+    google::protobuf::RepeatedPtrField<v1::Change>& changes;
+    size_t bytes = 0;  // Of those that are measured.
+    int measured = 0;
 
-    v1::WatchSessionsResponse& Add(int64_t revision);
-    bool full() const;
+    bool full();
   };
 
   const SessionRow* Find(const std::string& name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   static bool Matches(const Filter& filter, const v1::Session& session);
-  void Log(int64_t& revision, Change change)
+  void Log(int64_t& revision, Entry entry)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Puts a row into the log, now or with PublishProgress().
   template <typename Row>
-  void LogNow(Row& row, Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LogNow(Row& row, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Row>
-  void LogLater(Row& row, Change change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LogLater(Row& row, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NextOfSnapshot(const Filter& filter, Cursor& cursor, Batch& batch) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  void NextOfLog(const Filter& filter, Cursor& cursor, Batch& batch) const
+  // Answers whether it came to the end of the log.
+  bool NextOfLog(const Filter& filter, Cursor& cursor, Batch& batch) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
@@ -142,9 +143,9 @@ class SessionTable {
   absl::btree_map<uint64_t, SessionRow> sessions_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, uint64_t> numbers_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::btree_map<int64_t, Change> log_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<int64_t, Entry> log_ ABSL_GUARDED_BY(mutex_);
   // Rows that have progressed, or had when they were put here.
-  std::vector<Change> progressed_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Entry> progressed_ ABSL_GUARDED_BY(mutex_);
   std::deque<int64_t> tombstones_ ABSL_GUARDED_BY(mutex_);
   int64_t revision_ ABSL_GUARDED_BY(mutex_);
   // Deletions up to this revision are forgotten.

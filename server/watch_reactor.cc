@@ -1,5 +1,6 @@
 #include "server/watch_reactor.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/grpc_status.h"
@@ -8,7 +9,9 @@
 namespace tcptool::server {
 namespace {
 
-constexpr size_t kBatch = 16;
+// In a message: most of what a message costs does not depend on its size. Some
+// tens of KiB, as each watcher that does not read holds one.
+constexpr size_t kMaxChanges = 64;
 constexpr auto kBookmarkInterval = std::chrono::seconds(1);
 
 }  // namespace
@@ -49,12 +52,14 @@ absl::Status WatchReactor::Open(const v1::WatchSessionsRequest& request) {
 
 void WatchReactor::Wake() {
   absl::MutexLock lock(&mutex_);
+  more_ = true;
   if (!writing_ && !finished_) Advance();
 }
 
 void WatchReactor::Stop() {
   absl::MutexLock lock(&mutex_);
   stopping_ = true;
+  more_ = true;
   if (!writing_ && !finished_) Advance();
 }
 
@@ -63,9 +68,9 @@ void WatchReactor::OnWriteDone(bool ok) {
   const std::shared_ptr<WatchReactor> self = shared_from_this();
   absl::MutexLock lock(&mutex_);
   writing_ = false;
-  batch_.pop_front();
+  arena_.Reset();
   if (!ok || cancelled_) return End(absl::CancelledError("the client left"));
-  Advance();
+  if (more_) Advance();
 }
 
 void WatchReactor::OnCancel() {
@@ -81,38 +86,36 @@ void WatchReactor::OnDone() {
 }
 
 void WatchReactor::Advance() {
-  if (batch_.empty()) {
-    // A part of the snapshot may hold nothing for this watcher.
-    bool in_snapshot;
-    do {
-      in_snapshot = cursor_.in_snapshot;
-      for (auto& message : table_.Next(filter_, cursor_, kBatch)) {
-        end_seen_ |= message.session().has_end_time();
-        batch_.push_back(std::move(message));
-      }
-      if (in_snapshot && !cursor_.in_snapshot) AddBookmark();
-    } while (batch_.empty() && in_snapshot);
+  if (Fill()) {
+    writing_ = true;
+    StartWrite(response_);
+  } else if (stopping_) {
+    End(absl::UnavailableError(
+        "the service is stopping; watch again when it is back"));
   }
-  if (batch_.empty()) {
-    if (BookmarkIsDue()) {
-      AddBookmark();
-    } else if (stopping_) {
-      return End(absl::UnavailableError(
-          "the service is stopping; watch again when it is back"));
-    } else {
-      return;
-    }
-  }
-  writing_ = true;
-  StartWrite(&batch_.front());
 }
 
-void WatchReactor::AddBookmark() {
-  bookmark_ = cursor_.revision;
-  bookmark_time_ = Clock::now();
-  end_seen_ = false;
-  batch_.emplace_back().set_revision(bookmark_);
-  batch_.back().mutable_bookmark();
+bool WatchReactor::Fill() {
+  arena_.Reset();
+  response_ = google::protobuf::Arena::CreateMessage<v1::WatchSessionsResponse>(
+      &arena_);
+  // A part of the snapshot may hold nothing for this watcher.
+  bool in_snapshot;
+  do {
+    in_snapshot = cursor_.in_snapshot;
+    more_ = table_.Next(filter_, cursor_, kMaxChanges, *response_);
+  } while (response_->changes().empty() && cursor_.in_snapshot);
+  end_seen_ |= std::ranges::any_of(
+      response_->changes(),
+      [](const auto& change) { return change.session().has_end_time(); });
+  if (!in_snapshot) hub_.progress_pace().Spend(response_->changes_size());
+  if (in_snapshot ? !cursor_.in_snapshot : !more_ && BookmarkIsDue()) {
+    response_->set_bookmark(true);
+    bookmark_ = cursor_.revision;
+    bookmark_time_ = Clock::now();
+    end_seen_ = false;
+  }
+  return response_->bookmark() || !response_->changes().empty();
 }
 
 bool WatchReactor::BookmarkIsDue() const {

@@ -2,12 +2,11 @@
 #ifndef TCPTOOL_SERVER_WATCH_REACTOR_H_
 #define TCPTOOL_SERVER_WATCH_REACTOR_H_
 
+#include <google/protobuf/arena.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <chrono>
-#include <deque>
 #include <memory>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -18,8 +17,8 @@
 
 namespace tcptool::server {
 
-// Writes one message at a time, and takes the next ones from the table when the
-// client has taken that: a slow client costs a few messages of memory, and gets
+// Writes one message at a time, and takes the next changes from the table when
+// the client has taken that: a slow client costs a message of memory, and gets
 // the newest state. Frees itself when gRPC is done with it.
 class WatchReactor : public grpc::ServerWriteReactor<v1::WatchSessionsResponse>,
                      public Watcher,
@@ -44,8 +43,8 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchSessionsResponse>,
   absl::Status Open(const v1::WatchSessionsRequest& request);
   // Writes the next message if there is one, or finishes.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Everything up to the cursor is in the batch, or was sent.
-  void AddBookmark() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The next changes, and a bookmark where one is due. False: there is nothing.
+  bool Fill() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool BookmarkIsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void End(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -56,9 +55,13 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchSessionsResponse>,
   absl::Mutex mutex_;
   SessionTable::Filter filter_ ABSL_GUARDED_BY(mutex_);
   SessionTable::Cursor cursor_ ABSL_GUARDED_BY(mutex_);
-  // Taken from the table, not written yet; the front is being written.
-  std::deque<v1::WatchSessionsResponse> batch_ ABSL_GUARDED_BY(mutex_);
+  // The message that is written. Its hundreds of parts come and go at once.
+  google::protobuf::Arena arena_ ABSL_GUARDED_BY(mutex_);
+  v1::WatchSessionsResponse* response_ ABSL_GUARDED_BY(mutex_) = nullptr;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  // When that is written there may be more. Otherwise it waits to be woken:
+  // what changes meanwhile is told together.
+  bool more_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;

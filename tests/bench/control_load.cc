@@ -154,14 +154,14 @@ class Watcher : public grpc::ClientReadReactor<v1::WatchSessionsResponse> {
 
   void OnReadDone(bool ok) override {
     if (!ok) return;
-    ++messages_;
-    if (response_.has_bookmark()) in_step_ = true;
+    changes_ += response_.changes_size();
+    if (response_.bookmark()) in_step_ = true;
     StartRead(&response_);
   }
   void OnDone(const grpc::Status&) override { done_ = true; }
 
   void Cancel() { context_.TryCancel(); }
-  uint64_t messages() const { return messages_; }
+  uint64_t changes() const { return changes_; }
   // It has had the snapshot.
   bool in_step() const { return in_step_; }
   bool done() const { return done_; }
@@ -170,7 +170,7 @@ class Watcher : public grpc::ClientReadReactor<v1::WatchSessionsResponse> {
   grpc::ClientContext context_;
   v1::WatchSessionsRequest request_;
   v1::WatchSessionsResponse response_;
-  std::atomic<uint64_t> messages_{0};
+  std::atomic<uint64_t> changes_{0};
   std::atomic<bool> in_step_{false};
   std::atomic<bool> done_{false};
 };
@@ -193,16 +193,16 @@ void Watch(const Options& options) {
   std::cout << "{\"watching\": " << watchers.size() << "}" << std::endl;
   std::string line;
   std::getline(std::cin, line);
-  uint64_t messages = 0;
+  uint64_t changes = 0;
   size_t broken = 0;
   for (Watcher& watcher : watchers) {
     broken += watcher.done();
-    messages += watcher.messages();
+    changes += watcher.changes();
     watcher.Cancel();
   }
   wait_for([](const Watcher& watcher) { return watcher.done(); });
-  std::cout << "{\"messages\": " << messages << ", \"broken\": " << broken
-            << "}" << std::endl;
+  std::cout << "{\"changes\": " << changes << ", \"broken\": " << broken << "}"
+            << std::endl;
 }
 
 }  // namespace

@@ -129,26 +129,28 @@ class ApiTest(harness.ServiceTest):
             self.messages.WatchSessionsRequest(names=[created.name], include_recipients=True)
         )
         self.addCleanup(watch.cancel)
-        self.assertEqual(next(watch).session.name, created.name)
-        bookmark = next(watch)
-        self.assertEqual(bookmark.WhichOneof("change"), "bookmark")
+        snapshot = next(watch)
+        self.assertEqual([one.session.name for one in snapshot.changes], [created.name])
+        self.assertTrue(snapshot.bookmark)
         self.recipient(created, recipients.START).wait()
         states, recipient = [], None
-        for change in watch:
-            if change.WhichOneof("change") == "session":
-                states.append(change.session.state)
-            elif change.WhichOneof("change") == "recipient":
-                recipient = change.recipient
-            elif states and states[-1] == harness.stubs.session.SESSION_STATE_SUCCEEDED:
+        for message in watch:
+            for change in message.changes:
+                if change.WhichOneof("change") == "session":
+                    states.append(change.session.state)
+                else:
+                    recipient = change.recipient
+            if message.bookmark and states[-1] == harness.stubs.session.SESSION_STATE_SUCCEEDED:
                 break
         self.assertEqual(states, sorted(states))
         self.assert_recipient(recipient, "DELIVERED")
 
         resumed = self.service.sessions.WatchSessions(
-            self.messages.WatchSessionsRequest(resume_revision=bookmark.revision)
+            self.messages.WatchSessionsRequest(resume_revision=snapshot.revision)
         )
         self.addCleanup(resumed.cancel)
-        self.assert_session_state(next(resumed).session, "SUCCEEDED")
+        sessions = [one.session for one in next(resumed).changes if one.HasField("session")]
+        self.assert_session_state(sessions[-1], "SUCCEEDED")
         too_old = self.service.sessions.WatchSessions(
             self.messages.WatchSessionsRequest(resume_revision=1)
         )

@@ -24,13 +24,13 @@ class LifecycleTest(harness.ServiceTest):
         watch = self.service.sessions.WatchSessions(
             harness.stubs.session_service.WatchSessionsRequest(include_recipients=True)
         )
-        self.assertEqual(next(watch).session.name, session.name)
+        self.assertEqual(next(watch).changes[0].session.name, session.name)
         began = time.monotonic()
         self.service.process.send_signal(signal.SIGTERM)
         seen = []
         with self.assertRaises(grpc.RpcError) as raised:
-            for change in watch:
-                seen.append(change)
+            for message in watch:
+                seen.extend(message.changes)
         self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
         self.assertLess(time.monotonic() - began, 5)

@@ -185,7 +185,7 @@ class RestartTest(ServiceTest):
     def test_watch_from_before_is_told_to_begin_anew(self):
         self.service.create()
         watch = self.service.sessions.WatchSessions(stubs.session_service.WatchSessionsRequest())
-        bookmark = next(change.revision for change in watch if change.HasField("bookmark"))
+        bookmark = next(message.revision for message in watch if message.bookmark)
         self.service.restart()
         resumed = self.service.sessions.WatchSessions(
             stubs.session_service.WatchSessionsRequest(resume_revision=bookmark)

@@ -269,7 +269,7 @@ class TlsTest(SecurityTest):
             self.channel(service, successor)
         )
         created = service.create()
-        seen = next(m.session.name for m in watch if m.WhichOneof("change") == "session")
+        seen = next(m.changes[0].session.name for m in watch if m.changes)
         self.assertEqual(seen, created.name)
 
     def test_bad_files_are_named(self):

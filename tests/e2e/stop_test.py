@@ -90,8 +90,7 @@ class StopTest(ServiceTest):
         # Watchers are told why.
         reasons = []
         with self.assertRaises(grpc.RpcError) as ended:
-            for change in watch:
-                if change.HasField("recipient"):
-                    reasons.append(change.recipient.reason)
+            for message in watch:
+                reasons += [one.recipient.reason for one in message.changes]
         self.assertEqual(ended.exception.code(), grpc.StatusCode.UNAVAILABLE)
         self.assertIn(stubs.recipient.RECIPIENT_REASON_SERVICE_STOPPED, reasons)

@@ -27,16 +27,16 @@ class WatchTest(ServiceTest):
         return watch
 
     def until_bookmark(self, watch):
-        """The messages before the next bookmark, and its revision."""
-        messages = []
+        """The changes up to the next bookmark, and its revision."""
+        changes = []
         for message in watch:
-            if message.WhichOneof("change") == "bookmark":
-                return messages, message.revision
-            messages.append(message)
+            changes.extend(message.changes)
+            if message.bookmark:
+                return changes, message.revision
         raise AssertionError("the watch ended")
 
-    def sessions_of(self, messages):
-        return {one.session.name for one in messages if one.HasField("session")}
+    def sessions_of(self, changes):
+        return {one.session.name for one in changes if one.HasField("session")}
 
     def connect(self, session, byte):
         peer = socket.create_connection(("127.0.0.1", port_of(session)))
@@ -62,17 +62,27 @@ class WatchTest(ServiceTest):
             ({"labels": {"fleet": "green"}}, set()),
         ):
             with self.subTest(str(request)):
-                messages, _ = self.until_bookmark(self.watch(**request))
-                self.assertEqual(self.sessions_of(messages), expected)
+                changes, _ = self.until_bookmark(self.watch(**request))
+                self.assertEqual(self.sessions_of(changes), expected)
                 # Recipients come where they are asked for.
-                self.assertEqual(len(messages), len(expected))
-                messages, _ = self.until_bookmark(
+                self.assertEqual(len(changes), len(expected))
+                changes, _ = self.until_bookmark(
                     self.watch(include_recipients=True, **request)
                 )
                 self.assertEqual(
-                    [one.recipient.name for one in messages if one.HasField("recipient")],
+                    [one.recipient.name for one in changes if one.HasField("recipient")],
                     [f"{red.name}/recipients/1"] if red.name in expected else [],
                 )
+
+    def test_changes_come_several_at_a_time(self):
+        for _ in range(100):
+            self.service.create()
+        messages = []
+        for message in self.watch():
+            messages.append(len(message.changes))
+            if message.bookmark:
+                break
+        self.assertEqual(messages, [64, 36])
 
     def test_session_that_does_not_exist(self):
         watch = self.watch(names=["sessions/none"])
@@ -85,12 +95,12 @@ class WatchTest(ServiceTest):
         _, revision = self.until_bookmark(self.watch())
         self.delete(goes)
         comes = self.service.create()
-        messages, later = self.until_bookmark(self.watch(resume_revision=revision))
-        self.assertEqual(self.sessions_of(messages), {comes.name})
-        self.assertIn(goes.name, [one.deleted_name for one in messages])
+        changes, later = self.until_bookmark(self.watch(resume_revision=revision))
+        self.assertEqual(self.sessions_of(changes), {comes.name})
+        self.assertIn(goes.name, [one.deleted_name for one in changes])
         self.assertGreater(later, revision)
-        messages, _ = self.until_bookmark(self.watch(resume_revision=later))
-        self.assertEqual(messages, [])
+        changes, _ = self.until_bookmark(self.watch(resume_revision=later))
+        self.assertEqual(changes, [])
         self.assertEqual(self.service.get(stays.name).name, stays.name)
 
     def test_revision_that_is_not_known(self):
@@ -122,9 +132,10 @@ class WatchTest(ServiceTest):
         # When it reads at last it gets the newest state of each.
         newest = {}
         for message in idle:
-            if message.HasField("recipient"):
-                newest[message.recipient.name] = message.recipient
-            elif message.WhichOneof("change") == "bookmark" and len(newest) == CROWD:
+            for change in message.changes:
+                if change.HasField("recipient"):
+                    newest[change.recipient.name] = change.recipient
+            if message.bookmark and len(newest) == CROWD:
                 states = {one.state for one in newest.values()}
                 if states == {stubs.recipient.RECIPIENT_STATE_DELIVERED}:
                     break

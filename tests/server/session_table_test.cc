@@ -34,26 +34,24 @@ v1::Recipient Recipient(const v1::Session& session, uint64_t number,
   return recipient;
 }
 
-// A watch that takes `limit` messages at a time.
+// A watch that takes `limit` changes at a time.
 class Watch {
  public:
   explicit Watch(const SessionTable& table, SessionTable::Filter filter = {})
       : table_(table), filter_(std::move(filter)), cursor_(*table.Begin(0)) {}
 
-  std::vector<v1::WatchSessionsResponse> Next(size_t limit = 1000) {
-    return table_.Next(filter_, cursor_, limit);
+  std::vector<v1::Change> Next(size_t limit = 1000) {
+    v1::WatchSessionsResponse response;
+    more_ = table_.Next(filter_, cursor_, limit, response);
+    EXPECT_EQ(response.revision(), cursor_.revision);
+    return {response.changes().begin(), response.changes().end()};
   }
   // Everything that there is now.
-  std::vector<v1::WatchSessionsResponse> All(size_t limit = 1000) {
-    std::vector<v1::WatchSessionsResponse> all;
-    bool in_snapshot;
-    size_t count;
+  std::vector<v1::Change> All(size_t limit = 1000) {
+    std::vector<v1::Change> all;
     do {
-      in_snapshot = cursor_.in_snapshot;
-      auto next = Next(limit);
-      count = next.size();
-      for (auto& message : next) all.push_back(std::move(message));
-    } while (count > 0 || in_snapshot);
+      for (auto& change : Next(limit)) all.push_back(std::move(change));
+    } while (more_);
     return all;
   }
   int64_t revision() const { return cursor_.revision; }
@@ -62,6 +60,7 @@ class Watch {
   const SessionTable& table_;
   const SessionTable::Filter filter_;
   SessionTable::Cursor cursor_;
+  bool more_ = true;
 };
 
 std::vector<std::string> NamesInPages(const SessionTable& table,
@@ -292,15 +291,15 @@ TEST(SessionTableTest, SnapshotInSmallPartsMissesNothing) {
   std::set<std::string> known;
   int parts = 0;
   for (auto part = watch.Next(3); !part.empty(); part = watch.Next(3)) {
-    for (const auto& message : part) {
-      if (message.has_session()) known.insert(message.session().name());
-      if (message.has_recipient()) {
+    for (const auto& change : part) {
+      if (change.has_session()) known.insert(change.session().name());
+      if (change.has_recipient()) {
         // Comes after its session.
-        const std::string& name = message.recipient().name();
+        const std::string& name = change.recipient().name();
         EXPECT_TRUE(known.contains(name.substr(0, name.find("/rec")))) << name;
         known.insert(name);
       }
-      if (message.has_deleted_name()) known.erase(message.deleted_name());
+      if (change.has_deleted_name()) known.erase(change.deleted_name());
     }
     // Behind it and before it.
     if (++parts == 5) {
@@ -337,8 +336,10 @@ TEST(SessionTableTest, ResumedWatchGetsWhatItMissedWithDeletions) {
   table.Remove("sessions/goes");
   table.Insert(Waiting("comes"));
   SessionTable::Cursor cursor = *table.Begin(seen);
-  const auto changes = table.Next({}, cursor, 1000);
-  ASSERT_EQ(changes.size(), 2u);
+  v1::WatchSessionsResponse missed;
+  EXPECT_FALSE(table.Next({}, cursor, 1000, missed));
+  const auto& changes = missed.changes();
+  ASSERT_EQ(changes.size(), 2);
   EXPECT_EQ(changes[0].deleted_name(), "sessions/goes");
   EXPECT_EQ(changes[1].session().name(), "sessions/comes");
 }

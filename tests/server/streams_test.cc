@@ -25,7 +25,7 @@ class WatchStream {
   const v1::WatchSessionsResponse& message() const { return message_; }
   bool ReadUntilBookmark() {
     while (Read()) {
-      if (message_.has_bookmark()) return true;
+      if (message_.bookmark()) return true;
     }
     return false;
   }
@@ -155,7 +155,7 @@ TEST_F(StreamsTest, WatchOfAServiceThatStopsEndsWithABookmark) {
   service.Create();
   std::thread stop([&] { service.hub().StopAll(); });
   bool bookmark = false;
-  while (watch.Read()) bookmark = watch.message().has_bookmark();
+  while (watch.Read()) bookmark = watch.message().bookmark();
   EXPECT_TRUE(bookmark);
   EXPECT_EQ(watch.Finish(), grpc::StatusCode::UNAVAILABLE);
   stop.join();

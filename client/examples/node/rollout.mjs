@@ -90,14 +90,15 @@ async function* watch(service, name) {
     const stream = service.WatchSessions(request);
     try {
       for await (const message of stream) {
-        if (message.change === 'bookmark') {
+        for (const change of message.changes) {
+          ended ||= change.change === 'session' && FINAL.has(change.session.state);
+          yield change;
+        }
+        if (message.bookmark) {
           // All up to here was said; a later watch goes on from here.
           if (ended) return;
           request.resume_revision = message.revision;
-          continue;
         }
-        ended ||= message.change === 'session' && FINAL.has(message.session.state);
-        yield message;
       }
     } catch (error) {
       if (error.code === grpc.status.OUT_OF_RANGE) {

@@ -99,15 +99,15 @@ def watch(service, name):
     ended = False
     while True:
         try:
-            for change in service.WatchSessions(request):
-                if change.HasField("bookmark"):
+            for message in service.WatchSessions(request):
+                for change in message.changes:
+                    ended |= change.HasField("session") and change.session.state in FINAL
+                    yield change
+                if message.bookmark:
                     # All up to here was said; a later watch goes on from here.
                     if ended:
                         return
-                    request.resume_revision = change.revision
-                    continue
-                ended |= change.HasField("session") and change.session.state in FINAL
-                yield change
+                    request.resume_revision = message.revision
         except grpc.RpcError as error:
             if error.code() == grpc.StatusCode.OUT_OF_RANGE:
                 request.resume_revision = 0  # Too long ago: from a new snapshot.
