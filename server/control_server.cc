@@ -20,6 +20,12 @@ namespace {
 // an upload's speed.
 constexpr int kMaxFrameBytes = 1 << 20;
 
+// What gRPC takes of an upload before it is asked for. By itself it takes what
+// the connection may have under way, which on a fast one is so much that all of
+// it leaves the cores' caches before it is used: 1.1 GB/s in place of 1.3. Over
+// a round trip of 50 ms this lets 80 MB/s through.
+constexpr int kLookaheadBytes = 4 << 20;
+
 // Others than the owner and its group do not reach a socket.
 constexpr mode_t kSocketMask = S_IXUSR | S_IXGRP | S_IRWXO;
 
@@ -75,6 +81,9 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
                              options.max_concurrent_streams);
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kMaxFrameBytes);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
+                             kLookaheadBytes);
   for (grpc::Service* service : services) builder.RegisterService(service);
   interceptors.push_back(NewAuditInterceptors(**auth));
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
