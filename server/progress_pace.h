@@ -10,10 +10,10 @@
 namespace tcptool::server {
 
 // Progress of many recipients, told to many watchers, is work without a bound,
-// and nothing is lost with less of it: whoever is told later is told the newest.
-// So it is shown again when what watchers were told since the last time, at so
-// many changes a second, is paid for. States are told at once, whatever they
-// cost, and progress waits for them too.
+// and nothing is lost with less of it: whoever is told later is told the
+// newest. So it is shown again when what watchers were told since the last
+// time, at so many changes a second, is paid for. States are told at once,
+// whatever they cost, and progress waits for them too.
 class ProgressPace {
  public:
   using Clock = std::chrono::steady_clock;
