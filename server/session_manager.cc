@@ -121,10 +121,8 @@ SessionManager::~SessionManager() {
         [&answered](const absl::Status&) { answered.set_value(); });
   });
   answered.get_future().wait();
-  asio::post(control_, [this] {
-    tick_timer_.cancel();
-    progress_timer_.cancel();
-  });
+  // Timers would go on: one that is due already cannot be cancelled any more.
+  control_.stop();
   control_.join();
 }
 
