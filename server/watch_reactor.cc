@@ -68,7 +68,7 @@ void WatchReactor::OnWriteDone(bool ok) {
   const std::shared_ptr<WatchReactor> self = shared_from_this();
   absl::MutexLock lock(&mutex_);
   writing_ = false;
-  arena_.Reset();
+  response_ = v1::WatchSessionsResponse();  // A client may be idle for long.
   if (!ok || cancelled_) return End(absl::CancelledError("the client left"));
   if (more_) Advance();
 }
@@ -88,7 +88,7 @@ void WatchReactor::OnDone() {
 void WatchReactor::Advance() {
   if (Fill()) {
     writing_ = true;
-    StartWrite(response_);
+    StartWrite(&response_);
   } else if (stopping_) {
     End(absl::UnavailableError(
         "the service is stopping; watch again when it is back"));
@@ -96,26 +96,23 @@ void WatchReactor::Advance() {
 }
 
 bool WatchReactor::Fill() {
-  arena_.Reset();
-  response_ = google::protobuf::Arena::CreateMessage<v1::WatchSessionsResponse>(
-      &arena_);
   // A part of the snapshot may hold nothing for this watcher.
   bool in_snapshot;
   do {
     in_snapshot = cursor_.in_snapshot;
-    more_ = table_.Next(filter_, cursor_, kMaxChanges, *response_);
-  } while (response_->changes().empty() && cursor_.in_snapshot);
-  end_seen_ |= std::ranges::any_of(
-      response_->changes(),
-      [](const auto& change) { return change.session().has_end_time(); });
-  if (!in_snapshot) hub_.progress_pace().Spend(response_->changes_size());
+    more_ = table_.Next(filter_, cursor_, kMaxChanges, response_);
+  } while (response_.changes().empty() && cursor_.in_snapshot);
+  end_seen_ |= std::ranges::any_of(response_.changes(), [](const auto& change) {
+    return change.session().has_end_time();
+  });
+  if (!in_snapshot) hub_.progress_pace().Spend(response_.changes_size());
   if (in_snapshot ? !cursor_.in_snapshot : !more_ && BookmarkIsDue()) {
-    response_->set_bookmark(true);
+    response_.set_bookmark(true);
     bookmark_ = cursor_.revision;
     bookmark_time_ = Clock::now();
     end_seen_ = false;
   }
-  return response_->bookmark() || !response_->changes().empty();
+  return response_.bookmark() || !response_.changes().empty();
 }
 
 bool WatchReactor::BookmarkIsDue() const {

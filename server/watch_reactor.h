@@ -2,7 +2,6 @@
 #ifndef TCPTOOL_SERVER_WATCH_REACTOR_H_
 #define TCPTOOL_SERVER_WATCH_REACTOR_H_
 
-#include <google/protobuf/arena.h>
 #include <grpcpp/support/server_callback.h>
 
 #include <chrono>
@@ -55,9 +54,7 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchSessionsResponse>,
   absl::Mutex mutex_;
   SessionTable::Filter filter_ ABSL_GUARDED_BY(mutex_);
   SessionTable::Cursor cursor_ ABSL_GUARDED_BY(mutex_);
-  // The message that is written. Its hundreds of parts come and go at once.
-  google::protobuf::Arena arena_ ABSL_GUARDED_BY(mutex_);
-  v1::WatchSessionsResponse* response_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  v1::WatchSessionsResponse response_ ABSL_GUARDED_BY(mutex_);  // The last.
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   // When that is written there may be more. Otherwise it waits to be woken:
   // what changes meanwhile is told together.
