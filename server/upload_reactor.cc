@@ -20,8 +20,6 @@ UploadReactor* UploadReactor::Start(SessionManager& manager,
 }
 
 void UploadReactor::OnReadDone(bool ok) {
-  // Finishing lets OnDone() run elsewhere, before the lock is given back.
-  const std::shared_ptr<UploadReactor> self = shared_from_this();
   absl::MutexLock lock(&mutex_);
   reading_ = false;
   // A first message that a cancellation has overtaken still has to fail the
@@ -37,7 +35,6 @@ void UploadReactor::OnReadDone(bool ok) {
 }
 
 void UploadReactor::OnCancel() {
-  const std::shared_ptr<UploadReactor> self = shared_from_this();
   absl::MutexLock lock(&mutex_);
   // Content that is whole stays whole, whether or not the client hears of it.
   if (upload_ == nullptr || !upload_->complete()) {

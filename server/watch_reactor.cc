@@ -64,8 +64,6 @@ void WatchReactor::Stop() {
 }
 
 void WatchReactor::OnWriteDone(bool ok) {
-  // Finishing lets OnDone() run elsewhere, before the lock is given back.
-  const std::shared_ptr<WatchReactor> self = shared_from_this();
   absl::MutexLock lock(&mutex_);
   writing_ = false;
   response_ = v1::WatchSessionsResponse();  // A client may be idle for long.
@@ -74,7 +72,6 @@ void WatchReactor::OnWriteDone(bool ok) {
 }
 
 void WatchReactor::OnCancel() {
-  const std::shared_ptr<WatchReactor> self = shared_from_this();
   absl::MutexLock lock(&mutex_);
   cancelled_ = true;
   if (!writing_) End(absl::CancelledError("the client left"));

@@ -20,8 +20,7 @@ namespace tcptool::server {
 // the client has taken that: a slow client costs a message of memory, and gets
 // the newest state. Frees itself when gRPC is done with it.
 class WatchReactor : public grpc::ServerWriteReactor<v1::WatchSessionsResponse>,
-                     public Watcher,
-                     public std::enable_shared_from_this<WatchReactor> {
+                     public Watcher {
  public:
   static WatchReactor* Start(const SessionTable& table, WatchHub& hub,
                              const v1::WatchSessionsRequest& request);
