@@ -142,7 +142,9 @@ TEST_F(StreamsTest, WatchThatIsCancelledWhileItIsNotRead) {
       spec.add_expected()->set_address("192.0.2.1");
     }
     v1::Session session;
-    ASSERT_TRUE(service.stub().CreateSession(&context, request, &session).ok());
+    const grpc::Status status =
+        service.stub().CreateSession(&context, request, &session);
+    ASSERT_TRUE(status.ok()) << status.error_message();
   }
   WatchManyTimes([](WatchStream& watch) {
     EXPECT_EQ(watch.Cancel(), grpc::StatusCode::CANCELLED);
