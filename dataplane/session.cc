@@ -395,11 +395,11 @@ void Session::OnMaxWait() {
 }
 
 void Session::OnExpiry() {
-  if (!options_.start.immediate) {
-    return End(SessionState::kExpired, Reason::kSessionCancelled,
-               "nobody started the session in time");
-  }
-  StopListening();
+  if (options_.start.immediate) return StopListening();
+  // It may have started since: a timer that is due cannot be cancelled.
+  if (status_.state != SessionState::kWaiting) return;
+  End(SessionState::kExpired, Reason::kSessionCancelled,
+      "nobody started the session in time");
 }
 
 void Session::StopListening() {

@@ -1,6 +1,8 @@
 // When a session starts, and when it ends without having started.
 #include <gtest/gtest.h>
 
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
 #include "dataplane/stream_source.h"
 #include "tests/dataplane/testing.h"
 
@@ -208,6 +210,35 @@ TEST(StartTest, SessionThatNobodyStartsExpires) {
   const auto peer = one.ReadyPeer();
   EXPECT_EQ(peer->Read().error, ECONNRESET);
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kExpired);
+}
+
+TEST(StartTest, SessionThatIsStartedAtTheLastMomentDoesNotExpire) {
+  SessionOptions options;
+  options.expire_after = absl::Seconds(1);
+  OneSession one(FileOf(Content(kSize)), options, {.lanes = 1});
+  const auto peer = one.ReadyPeer();
+  // Holds the lane until the time has come, with the start queued behind.
+  absl::Notification held;
+  absl::Notification started;
+  const absl::Time expiry =
+      one.session().initial_status().create_time + options.expire_after;
+  one.session().Drop(~uint64_t{0}, [&](const absl::Status&) {
+    held.Notify();
+    started.WaitForNotification();
+    while (absl::Now() < expiry) absl::SleepFor(expiry - absl::Now());
+  });
+  held.WaitForNotification();
+  absl::Status status;
+  absl::Notification answered;
+  one.session().Start([&](absl::Status start) {
+    status = std::move(start);
+    answered.Notify();
+  });
+  started.Notify();
+  answered.WaitForNotification();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(peer->ReadAndClose().data.size(), kSize);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
 }
 
 TEST(StartTest, PortInUseIsRefusedByName) {
