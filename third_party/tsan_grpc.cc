@@ -1,8 +1,8 @@
 // Tells ThreadSanitizer what gRPC's calls order. Debian's gRPC is built without
-// it, so that it does not see that the callback of an operation comes after what
-// was done before the operation was started. The functions here stand before the
-// library's own when symbols are looked up (ld.so(8)), and call those. What
-// they cannot tell is suppressed. For --config=tsan alone.
+// it, so that it does not see that the callback of an operation comes after
+// what was done before the operation was started. The functions here stand
+// before the library's own when symbols are looked up (ld.so(8)), and call
+// those. What they cannot tell is suppressed. For --config=tsan alone.
 #include <dlfcn.h>
 #include <grpc/grpc.h>
 
@@ -18,8 +18,9 @@ const char* __tsan_default_options() {
 }
 
 // gRPC hands its own members from thread to thread with atomics that are not
-// seen. Functions that call none of ours are left out whole; of others only what
-// they touch themselves, so that the races of who they call are still told.
+// seen. Functions that call none of ours are left out whole; of others only
+// what they touch themselves, so that the races of who they call are still
+// told.
 const char* __tsan_default_suppressions() {
   return "race_top:^grpc::\n"
          "race:^grpc::SerializationTraits<\n"
