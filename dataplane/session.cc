@@ -39,7 +39,10 @@ Session::Session(Environment environment, SessionOptions options,
       options_(std::move(options)),
       source_(std::move(source)),
       observer_(std::move(observer)),
-      listener_(std::move(listener)) {
+      listener_(std::move(listener)),
+      roster_(options_.expected,
+              options_.resume ? options_.resume->last_recipient : 0,
+              environment_.counters) {
   // One feed, or one rate, for all: they share a lane.
   if (!source_->seekable() || options_.limits.session_bytes_per_second > 0) {
     environment_.lanes.resize(1);
@@ -48,9 +51,9 @@ Session::Session(Environment environment, SessionOptions options,
   status_.create_time =
       options_.resume ? options_.resume->create_time : absl::Now();
   status_.content_length = source_->length();
-  ExpectRecipients();
+  roster_.Sum(status_);
   initial_status_ = status_;
-  initial_recipients_ = changed_;
+  initial_recipients_ = roster_.changed();
 }
 
 template <typename Call>
@@ -107,20 +110,6 @@ void Session::After(asio::steady_timer& timer, absl::Duration delay,
   });
 }
 
-void Session::ExpectRecipients() {
-  for (const ExpectedRecipient& expected : options_.expected) {
-    RecipientStatus status;
-    status.id = ++last_id_;
-    status.peer = tcp::endpoint(Unmapped(expected.address), 0);
-    status.label = expected.label;
-    status.state = RecipientState::kExpected;
-    Merge(status);
-  }
-  if (options_.resume) {
-    last_id_ = std::max(last_id_, options_.resume->last_recipient);
-  }
-}
-
 void Session::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
   if (!options_.allow.Allows(peer.address())) {
     ResetAndClose(socket.release());
@@ -128,7 +117,7 @@ void Session::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
                   absl::StrCat(peer.address().to_string(),
                                " matches no access rule of the session"));
   }
-  if (connected() >= environment_.max_recipients) {
+  if (roster_.connected() >= environment_.max_recipients) {
     ResetAndClose(socket.release());
     return Reject(peer, Reason::kCapacity,
                   absl::StrCat("the session has ", environment_.max_recipients,
@@ -138,17 +127,7 @@ void Session::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
 }
 
 void Session::AddRecipient(UniqueFd socket, const tcp::endpoint& peer) {
-  RecipientStatus status;
-  status.peer = peer;
-  status.connect_time = absl::Now();
-  const auto vacant = vacant_.find(peer.address());
-  if (vacant == vacant_.end()) {
-    status.id = ++last_id_;
-  } else {
-    status.id = *vacant->second.begin();
-    status.label = recipients_[status.id].status.label;
-  }
-  Merge(status);
+  RecipientStatus status = roster_.Connect(peer);
   const size_t lane = LaneOf(status.id);
   OnLane(lane, [fanout = fanouts_[lane], socket = std::move(socket),
                 status = std::move(status)]() mutable {
@@ -165,23 +144,19 @@ void Session::OnNoDescriptors(const tcp::endpoint& peer) {
 
 void Session::Reject(const tcp::endpoint& peer, Reason reason,
                      std::string detail) {
-  RecipientStatus status;
-  status.id = ++last_id_;
-  status.peer = peer;
-  status.state = RecipientState::kRejected;
-  status.reason = reason;
-  status.detail = std::move(detail);
-  status.connect_time = status.end_time = absl::Now();
-  Merge(status);
+  roster_.Reject(peer, reason, std::move(detail));
   Notify();
 }
 
 void Session::OnReport(Fanout::Report report) {
   if (observer_ == nullptr) return;  // Ended.
   for (const RecipientStatus& status : report.changed) {
-    const bool was_ready = recipients_[status.id].was_ready;
-    Merge(status);
-    if (!was_ready && recipients_[status.id].was_ready) OnReady(status);
+    if (status_.state == SessionState::kWaiting &&
+        status.state == RecipientState::kTransferring) {
+      status_.state = SessionState::kTransferring;  // An immediate's first.
+      status_.start_time = status.start_time;
+    }
+    if (roster_.Merge(status)) OnReady(status);
   }
   if (!report.source_error.ok()) OnSourceError(report.source_error);
   if (!ending_ && status_.state == SessionState::kWaiting &&
@@ -195,10 +170,11 @@ void Session::OnReport(Fanout::Report report) {
 
 void Session::OnReady(const RecipientStatus& status) {
   const size_t lane = LaneOf(status.id);
-  const uint64_t admitted = connected() - count(RecipientState::kHandshaking) +
-                            count(RecipientState::kDelivered);
+  const uint64_t admitted = roster_.connected() -
+                            roster_.count(RecipientState::kHandshaking) +
+                            roster_.count(RecipientState::kDelivered);
   if (options_.max_recipients > 0 && admitted > options_.max_recipients) {
-    recipients_[status.id].was_ready = false;
+    roster_.Refuse(status.id);
     return OnLane(lane, [fanout = fanouts_[lane], id = status.id] {
       fanout->Close(id, RecipientState::kRejected, Reason::kCapacity,
                     "the session has as many recipients as it was asked to "
@@ -212,7 +188,7 @@ void Session::OnReady(const RecipientStatus& status) {
 
 bool Session::StartConditionHolds() const {
   if (options_.start.immediate) return false;  // It has begun.
-  const uint64_t ready = count(RecipientState::kReady);
+  const uint64_t ready = roster_.count(RecipientState::kReady);
   if (ready == 0) return false;
   if (options_.max_recipients > 0 && ready >= options_.max_recipients) {
     return true;
@@ -224,8 +200,7 @@ bool Session::StartConditionHolds() const {
       ready >= options_.start.min_recipients) {
     return true;
   }
-  return !options_.expected.empty() &&
-         expected_ready_ == options_.expected.size();
+  return roster_.AllExpectedAreReady();
 }
 
 void Session::Begin() {
@@ -262,7 +237,9 @@ void Session::BeginSending() {
   // A stream cannot be had twice: it waits for those whose handshake is still
   // to come. A file does not make the others wait; they get it when they are
   // ready.
-  if (!source_->seekable() && count(RecipientState::kHandshaking) > 0) return;
+  if (!source_->seekable() && roster_.count(RecipientState::kHandshaking) > 0) {
+    return;
+  }
   sending_ = true;
   for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
     OnLane(lane, [fanout = fanouts_[lane]] { fanout->Begin(); });
@@ -302,7 +279,7 @@ void Session::Start(std::optional<SessionState> expected, Done done) {
     }
     if (self->status_.state == SessionState::kWaiting &&
         !self->options_.start.immediate) {
-      if (self->connected() == 0) {
+      if (self->roster_.connected() == 0) {
         return done(absl::FailedPreconditionError(
             "no recipient is connected; wait until one is READY"));
       }
@@ -329,12 +306,12 @@ void Session::Cancel(std::optional<SessionState> expected, Done done) {
 
 void Session::Drop(uint64_t recipient, Done done) {
   OnLane(0, [self = shared_from_this(), recipient, done = std::move(done)] {
-    const auto found = self->recipients_.find(recipient);
-    if (found == self->recipients_.end()) {
+    const RecipientStatus* found = self->roster_.Find(recipient);
+    if (found == nullptr) {
       return done(absl::NotFoundError(
           absl::StrCat("the session has no recipient ", recipient)));
     }
-    const RecipientState state = found->second.status.state;
+    const RecipientState state = found->state;
     if (IsFinal(state) || state == RecipientState::kExpected) {
       return done(absl::FailedPreconditionError(
           absl::StrCat("recipient ", recipient, " is not connected: it is ",
@@ -428,8 +405,10 @@ void Session::End(SessionState state, Reason reason,
 }
 
 void Session::FinishIfDone() {
-  if (IsFinal(status_.state) || listener_ || connected() > 0) return;
-  if (!ending_ && digesting_ && count(RecipientState::kDelivered) > 0) return;
+  if (IsFinal(status_.state) || listener_ || roster_.connected() > 0) return;
+  if (!ending_ && digesting_ && roster_.count(RecipientState::kDelivered) > 0) {
+    return;
+  }
   Finish(ending_ ? *ending_ : Result());
 }
 
@@ -455,8 +434,9 @@ void Session::Finish(SessionState state) {
 }
 
 SessionState Session::Result() const {
-  const uint64_t delivered = count(RecipientState::kDelivered);
-  const uint64_t missing = failed_ + count(RecipientState::kExpected);
+  const uint64_t delivered = roster_.count(RecipientState::kDelivered);
+  const uint64_t missing =
+      roster_.failed() + roster_.count(RecipientState::kExpected);
   if (options_.start.immediate && delivered + missing == 0) {
     return SessionState::kExpired;
   }
@@ -465,78 +445,15 @@ SessionState Session::Result() const {
                       : SessionState::kPartiallySucceeded;
 }
 
-uint64_t Session::connected() const {
-  return count(RecipientState::kHandshaking) + count(RecipientState::kReady) +
-         count(RecipientState::kTransferring) +
-         count(RecipientState::kConfirming);
-}
-
-void Session::Merge(const RecipientStatus& status) {
-  const auto [found, is_new] = recipients_.try_emplace(status.id);
-  Entry& entry = found->second;
-  if (!is_new) {
-    --status_.counts[static_cast<size_t>(entry.status.state)];
-    // A record that is used again starts from nothing.
-    status_.bytes_sent -= entry.status.bytes_sent;
-    status_.bytes_acked -= entry.status.bytes_acked;
-    if (entry.status.state == RecipientState::kFailed && entry.was_ready) {
-      --failed_;
-    }
-    if (IsFinal(entry.status.state)) entry.was_ready = false;
-  }
-  if (IsExpected(status.id)) MergeExpected(entry.status, status);
-  environment_.counters.RecipientChanged(entry.status, status);
-  ++status_.counts[static_cast<size_t>(status.state)];
-  status_.bytes_sent += status.bytes_sent;
-  status_.bytes_acked += status.bytes_acked;
-  entry.was_ready |= status.state == RecipientState::kReady ||
-                     status.start_time != absl::InfinitePast();
-  if (status.state == RecipientState::kFailed && entry.was_ready) ++failed_;
-  if (status_.state == SessionState::kWaiting &&
-      status.state == RecipientState::kTransferring) {
-    status_.state = SessionState::kTransferring;  // The first of an immediate.
-    status_.start_time = status.start_time;
-  }
-  entry.status = status;
-  changed_.push_back(status);
-  if (IsFinal(status.state) && !entry.was_ready && !IsExpected(status.id)) {
-    strangers_.push_back(status.id);
-    if (strangers_.size() > kMaxStrangers) {
-      Forget(strangers_.front());
-      strangers_.pop_front();
-    }
-  }
-}
-
-void Session::MergeExpected(const RecipientStatus& before,
-                            const RecipientStatus& after) {
-  if (before.state == RecipientState::kReady) --expected_ready_;
-  if (after.state == RecipientState::kReady) ++expected_ready_;
-  const asio::ip::address address = after.peer.address();
-  if (after.state == RecipientState::kExpected ||
-      (IsFinal(after.state) && after.state != RecipientState::kDelivered)) {
-    vacant_[address].insert(after.id);
-    return;
-  }
-  const auto vacant = vacant_.find(address);
-  if (vacant == vacant_.end()) return;
-  vacant->second.erase(after.id);
-  if (vacant->second.empty()) vacant_.erase(vacant);
-}
-
-void Session::Forget(uint64_t id) {
-  recipients_.erase(id);
-  forgotten_.push_back(id);
-}
-
 void Session::Notify() {
   if (observer_ == nullptr) return;
+  roster_.Sum(status_);
   status_.content_length = source_->length();
   if (options_.compute_sha256) status_.content_sha256 = source_->digest().hex();
-  observer_->OnUpdate(
-      {.session = status_, .changed = changed_, .forgotten = forgotten_});
-  changed_.clear();
-  forgotten_.clear();
+  observer_->OnUpdate({.session = status_,
+                       .changed = roster_.changed(),
+                       .forgotten = roster_.forgotten()});
+  roster_.ClearChanges();
 }
 
 }  // namespace tcptool::dataplane

@@ -4,12 +4,9 @@
 #define TCPTOOL_DATAPLANE_SESSION_H_
 
 #include <asio/steady_timer.hpp>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +18,7 @@
 #include "dataplane/fanout.h"
 #include "dataplane/lane.h"
 #include "dataplane/listener.h"
+#include "dataplane/roster.h"
 #include "dataplane/session_options.h"
 #include "dataplane/source.h"
 #include "dataplane/state.h"
@@ -37,7 +35,7 @@ class SessionObserver {
     const SessionStatus& session;
     // The newest status of each recipient that has changed, by id.
     absl::Span<const RecipientStatus> changed;
-    // Recipients that are not kept any longer; see kMaxStrangers.
+    // Recipients that are not kept any longer; see Roster::kMaxStrangers.
     absl::Span<const uint64_t> forgotten;
   };
   // The last update is the one whose session state is final.
@@ -48,10 +46,6 @@ class SessionObserver {
 // `done` there. `done` must not wait. Not to be used once the engine is gone.
 class Session : public std::enable_shared_from_this<Session> {
  public:
-  // Of the peers that never got as far as READY, so many are kept; the oldest
-  // go first, and stay in the counts.
-  static constexpr size_t kMaxStrangers = 1000;
-
   using Done = std::function<void(absl::Status)>;
 
   // What the engine gives to each of its sessions.
@@ -111,29 +105,19 @@ class Session : public std::enable_shared_from_this<Session> {
   Source::Window window() const { return source_->window(); }
 
  private:
-  struct Entry {
-    RecipientStatus status;
-    bool was_ready = false;
-  };
-
   Session(Environment environment, SessionOptions options,
           std::shared_ptr<Source> source,
           std::shared_ptr<SessionObserver> observer, Listener listener);
 
   void Open();
-  void ExpectRecipients();
   void OnConnection(UniqueFd socket, const asio::ip::tcp::endpoint& peer);
   void OnNoDescriptors(const asio::ip::tcp::endpoint& peer);
   void AddRecipient(UniqueFd socket, const asio::ip::tcp::endpoint& peer);
-  // Keeps a record of a peer that was turned away.
   void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
               std::string detail);
   void OnReport(Fanout::Report report);
   void OnReady(const RecipientStatus& status);
 
-  bool IsExpected(uint64_t recipient) const {
-    return recipient <= options_.expected.size();
-  }
   absl::Status CheckState(std::optional<SessionState> expected) const;
   bool StartConditionHolds() const;
   void Begin();
@@ -145,12 +129,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void Finish(SessionState state);
   SessionState Result() const;
 
-  // Puts a recipient's new status into the table and the sums.
-  void Merge(const RecipientStatus& status);
-  // An expected recipient's record: who has it, and whether another may.
-  void MergeExpected(const RecipientStatus& before,
-                     const RecipientStatus& after);
-  void Forget(uint64_t id);
   void Notify();
   void After(asio::steady_timer& timer, absl::Duration delay,
              void (Session::*then)());
@@ -158,8 +136,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnExpiry();
   void StopListening();
 
-  uint64_t connected() const;
-  uint64_t count(RecipientState state) const { return status_.count(state); }
   size_t LaneOf(uint64_t recipient) const {
     return recipient % fanouts_.size();
   }
@@ -177,24 +153,14 @@ class Session : public std::enable_shared_from_this<Session> {
 
   SessionStatus initial_status_;
   std::vector<RecipientStatus> initial_recipients_;
-  SessionStatus status_;
-  std::map<uint64_t, Entry> recipients_;
-  std::deque<uint64_t> strangers_;  // Ended without having been READY.
-  // The records of expected recipients that wait for a connection from their
-  // address: it has not come, or it came and failed.
-  std::map<asio::ip::address, std::set<uint64_t>> vacant_;
-  size_t expected_ready_ = 0;
-  uint64_t last_id_ = 0;
-  uint64_t failed_ = 0;  // Recipients that FAILED after having been READY.
+  Roster roster_;
+  SessionStatus status_;  // Its sums are the roster's, of the last Notify().
   bool max_wait_passed_ = false;
   bool start_byte_seen_ = false;
   bool prepared_ = false;  // The source is.
   bool sending_ = false;
   bool digesting_ = false;
   std::optional<SessionState> ending_;  // What it ends as when all have closed.
-
-  std::vector<RecipientStatus> changed_;  // Since the last update.
-  std::vector<uint64_t> forgotten_;
 };
 
 }  // namespace tcptool::dataplane

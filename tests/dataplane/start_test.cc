@@ -255,10 +255,10 @@ TEST(StartTest, PortInUseIsRefusedByName) {
 
 TEST(StartTest, StrangersAreForgottenButCounted) {
   OneSession one(FileOf(Content(kSize)));
-  constexpr uint64_t kPeers = Session::kMaxStrangers + 50;
+  constexpr uint64_t kPeers = Roster::kMaxStrangers + 50;
   for (uint64_t i = 0; i < kPeers; ++i) Peer(one.port()).Close();
   ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, kPeers));
-  EXPECT_EQ(one.recorder->recipients().size(), Session::kMaxStrangers);
+  EXPECT_EQ(one.recorder->recipients().size(), Roster::kMaxStrangers);
 }
 
 }  // namespace
