@@ -95,12 +95,15 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.non_blocking(true, error);
+    // Connections inherit it.
+    const asio::socket_base::receive_buffer_size size(kReceiveBuffer);
+    if (!error) acceptor_.set_option(size, error);
     if (!error) acceptor_.bind(endpoint, error);
     if (error) return BindError(endpoint, error);
-    const int size = kReceiveBuffer;  // Connections inherit it.
-    setsockopt(acceptor_.native_handle(), SOL_SOCKET, SO_RCVBUF, &size,
-               sizeof size);
     acceptor_.listen(asio::socket_base::max_listen_connections, error);
+    // With SO_REUSEADDR, bind(2) gives the port to others as well; it belongs
+    // to the one who listens.
+    if (error == asio::error::address_in_use) return BindError(endpoint, error);
     if (!error) endpoint_ = acceptor_.local_endpoint(error);
     if (error) {
       return absl::UnavailableError(
