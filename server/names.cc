@@ -1,5 +1,6 @@
 #include "server/names.h"
 
+#include "absl/random/random.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -22,6 +23,16 @@ bool IsSessionId(absl::string_view id) {
 
 bool IsSessionName(absl::string_view name) {
   return absl::ConsumePrefix(&name, kSessions) && IsSessionId(name);
+}
+
+std::string RandomSessionName(absl::BitGenRef random) {
+  // No vowels, which make words.
+  constexpr absl::string_view kAlphabet = "bcdfghjklmnpqrstvwxz0123456789";
+  std::string name = absl::StrCat(kSessions, "s");  // A letter first.
+  for (int i = 0; i < 9; ++i) {
+    name += kAlphabet[absl::Uniform<size_t>(random, 0, kAlphabet.size())];
+  }
+  return name;
 }
 
 std::optional<uint64_t> RecipientNumber(absl::string_view name) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "absl/random/bit_gen_ref.h"
 #include "absl/strings/string_view.h"
 
 namespace tcptool::server {
@@ -16,6 +17,9 @@ bool IsSessionId(absl::string_view id);
 
 // Whether it is "sessions/{session}".
 bool IsSessionName(absl::string_view name);
+
+// A session's name that the service chooses: one of 30^9.
+std::string RandomSessionName(absl::BitGenRef random);
 
 // The number in "sessions/{session}/recipients/{number}"; none if it has no
 // such form. No two names of one recipient are taken.

@@ -6,8 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "dataplane/file_source.h"
-#include "server/invalid_field.h"
+#include "server/etag.h"
 #include "server/log.h"
 #include "server/names.h"
 #include "server/restore.h"
@@ -24,75 +23,7 @@ constexpr auto kTick = std::chrono::seconds(1);
 // more than four times a second.
 constexpr auto kProgress = std::chrono::milliseconds(250);
 
-absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenFile(
-    const ContentRoots& roots, const v1::FileSource& file) {
-  auto opened = roots.Open(file.root(), file.path());
-  if (!opened.ok()) {
-    return absl::Status(
-        opened.status().code(),
-        absl::StrCat("session.spec.file: ", opened.status().message()));
-  }
-  auto source = dataplane::FileSource::Create(
-      *std::move(opened), static_cast<uint64_t>(file.offset()),
-      file.has_length() ? std::optional<uint64_t>(file.length())
-                        : std::nullopt);
-  if (!source.ok()) {
-    return absl::Status(
-        source.status().code(),
-        absl::StrCat("session.spec.file: ", source.status().message()));
-  }
-  return *std::move(source);
-}
-
-// Of a session that Drain() has put aside.
-absl::Status WaitsForStart(const std::string& name) {
-  return absl::UnavailableError(
-      absl::StrCat("the service is stopping; ", name,
-                   " waits again when it is back: try again then"));
-}
-
-absl::Status EtagMismatch(absl::string_view name, absl::string_view what) {
-  return absl::AbortedError(absl::StrCat("etag: ", name, " has changed since; ",
-                                         what, ". Read it, and try again"));
-}
-
-// What the data plane must find for `etag` to be right still, where it matches
-// `session`.
-std::optional<dataplane::SessionState> StateOf(const std::string& etag,
-                                               const v1::Session& session) {
-  if (etag.empty()) return std::nullopt;
-  return ToState(session.state());
-}
-
-std::string NewEtag(const v1::Session& session) {
-  return absl::StrCat("\"", session.create_time().seconds(), ".",
-                      session.create_time().nanos(), ".", session.state(),
-                      "\"");
-}
-
 }  // namespace
-
-// Carries the data plane's updates to the manager's thread.
-class SessionManager::Observer : public dataplane::SessionObserver {
- public:
-  Observer(SessionManager& manager, std::string name)
-      : manager_(manager), name_(std::move(name)) {}
-
-  void OnUpdate(const Update& update) override {
-    asio::post(
-        manager_.control_,
-        [&manager = manager_, name = name_, status = update.session,
-         changed = std::vector(update.changed.begin(), update.changed.end()),
-         forgotten =
-             std::vector(update.forgotten.begin(), update.forgotten.end())] {
-          manager.OnUpdate(name, status, changed, forgotten);
-        });
-  }
-
- private:
-  SessionManager& manager_;
-  const std::string name_;
-};
 
 SessionManager::SessionManager(Options options, dataplane::Engine& engine,
                                const ContentRoots& roots, SessionTable& table,
@@ -103,11 +34,16 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
       table_(table),
       hub_(hub),
       store_(store),
-      tick_timer_(control_),
-      progress_timer_(control_) {
+      ports_(engine, options_.rules.first_port, options_.rules.last_port),
+      live_(control_.get_executor(), table, hub, store,
+            [this](const LiveSessions::Live& live, const v1::Session& session) {
+              OnEnd(live, session);
+            }),
+      tick_(control_.get_executor(), kTick, [this] { OnTick(); }),
+      progress_(control_.get_executor(), kProgress, [this] { OnProgress(); }) {
   asio::post(control_, [this] {
-    OnTick();
-    OnProgress();
+    tick_.Run();
+    progress_.Run();
   });
 }
 
@@ -121,8 +57,10 @@ SessionManager::~SessionManager() {
         [&answered](const absl::Status&) { answered.set_value(); });
   });
   answered.get_future().wait();
-  // Timers would go on: one that is due already cannot be cancelled any more.
-  control_.stop();
+  asio::post(control_, [this] {
+    tick_.Stop();
+    progress_.Stop();
+  });
   control_.join();
 }
 
@@ -169,12 +107,12 @@ void SessionManager::RestoreSession(StoredSession stored) {
 absl::Status SessionManager::ListenAgain(const StoredSession& stored) {
   auto options = OptionsToResume(options_.rules, stored);
   if (!options.ok()) return options.status();
-  auto source = OpenSource(stored.session.spec());
+  auto source =
+      OpenSource(roots_, options_.stream_window_bytes, stored.session.spec());
   if (!source.ok()) return source.status();
   const uint64_t last_recipient = options->resume->last_recipient;
-  auto session =
-      Listen(*std::move(options), std::move(source->source),
-             std::make_shared<Observer>(*this, stored.session.name()));
+  auto session = ports_.Listen(*std::move(options), std::move(source->source),
+                               live_.NewObserver(stored.session.name()));
   if (!session.ok()) return session.status();
   v1::Session message = stored.session;
   CopyStatus((*session)->initial_status(), message);
@@ -183,8 +121,8 @@ absl::Status SessionManager::ListenAgain(const StoredSession& stored) {
     store_.DeleteRecipient(message.name(),
                            RecipientNumber(recipient.name()).value_or(0));
   }
-  AddLive(*std::move(session), message, std::move(source->upload))
-      .Open(message, last_recipient);
+  live_.Add(*std::move(session), message, last_recipient,
+            std::move(source->upload));
   LogInfo("session_restored",
           {{"session", message.name()}, {"endpoint", message.data_endpoint()}});
   return absl::OkStatus();
@@ -194,24 +132,16 @@ void SessionManager::Drain() {
   accepting_ = false;
   std::promise<void> told;
   asio::post(control_, [this, &told] {
-    for (const auto& [name, live] : live_) live.session->Drain();
+    live_.Drain();
     told.set_value();
   });
   told.get_future().wait();
 }
 
-bool SessionManager::WaitUntilIdle(absl::Duration timeout) {
-  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return running_ == 0;
-  };
-  absl::MutexLock lock(&mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(&idle), timeout);
-}
-
 void SessionManager::Stop() {
   Drain();
   engine_.Stop();
-  WaitUntilIdle(absl::InfiniteDuration());
+  live_.WaitUntilIdle(absl::InfiniteDuration());
 }
 
 void SessionManager::Create(v1::CreateSessionRequest request,
@@ -226,7 +156,8 @@ void SessionManager::Create(v1::CreateSessionRequest request,
   asio::post(control_, [this, creation = std::move(creation)]() mutable {
     if (IsAnswered(creation)) return;
     asio::post(openers_, [this, creation = std::move(creation)]() mutable {
-      auto source = OpenSource(creation.request.session().spec());
+      auto source = OpenSource(roots_, options_.stream_window_bytes,
+                               creation.request.session().spec());
       asio::post(control_, [this, creation = std::move(creation),
                             source = std::move(source)]() mutable {
         if (IsAnswered(creation)) return;
@@ -261,26 +192,15 @@ bool SessionManager::IsAnswered(const Creation& creation) {
   return true;
 }
 
-absl::StatusOr<SessionManager::OpenedSource> SessionManager::OpenSource(
-    const v1::SessionSpec& spec) const {
-  if (spec.has_upload()) {
-    auto stream =
-        std::make_shared<dataplane::StreamSource>(options_.stream_window_bytes);
-    return OpenedSource{.source = stream, .upload = stream};
-  }
-  auto file = OpenFile(roots_, spec.file());
-  if (!file.ok()) return file.status();
-  return OpenedSource{.source = *std::move(file)};
-}
-
-void SessionManager::CreateOpened(Creation creation, OpenedSource source) {
+void SessionManager::CreateOpened(Creation creation, SessionSource source) {
   const SessionDone& done = creation.done;
   if (absl::Status status = CheckRoom(); !status.ok()) return done(status);
   const absl::StatusOr<std::string> name =
       NewName(creation.request.session_id());
   if (!name.ok()) return done(name.status());
-  auto session = Listen(std::move(creation.options), std::move(source.source),
-                        std::make_shared<Observer>(*this, *name));
+  auto session =
+      ports_.Listen(std::move(creation.options), std::move(source.source),
+                    live_.NewObserver(*name));
   if (!session.ok()) return done(session.status());
 
   v1::Session message;
@@ -289,8 +209,7 @@ void SessionManager::CreateOpened(Creation creation, OpenedSource source) {
       std::move(*creation.request.mutable_session()->mutable_spec());
   CopyStatus((*session)->initial_status(), message);
   message.set_etag(NewEtag(message));
-  AddLive(*std::move(session), message, std::move(source.upload))
-      .Open(message, 0);
+  live_.Add(*std::move(session), message, 0, std::move(source.upload));
   ++held_;
   if (held_ > options_.max_sessions) Forget(*retention_.Oldest());
   hub_.WakeAll();
@@ -319,38 +238,16 @@ void SessionManager::CreateOpened(Creation creation, OpenedSource source) {
 void SessionManager::Undo(const std::string& name,
                           const std::string& request_id, Done done) {
   request_ids_.Remove(request_id);
-  const auto live = live_.find(name);
-  if (live == live_.end()) {
+  if (!live_.contains(name)) {
     Forget(name);
     return done(absl::OkStatus());
   }
-  End(name, std::nullopt,
+  live_.Cancel(
+      name, std::nullopt,
       [this, name, done = std::move(done)](const absl::Status& status) {
         Forget(name);
         done(status);
       });
-}
-
-SessionLedger& SessionManager::AddLive(
-    std::shared_ptr<dataplane::Session> session, const v1::Session& message,
-    std::shared_ptr<dataplane::StreamSource> upload) {
-  table_.Insert(message);
-  v1::Session status = message;
-  status.clear_spec();
-  Live& live = live_[message.name()];
-  live = {.session = std::move(session),
-          .message = std::move(status),
-          .ledger = std::make_shared<SessionLedger>(
-              store_, control_.get_executor(),
-              [this](const SessionLedger::Update& update) { Show(update); }),
-          .upload = std::move(upload)};
-  std::vector<v1::Recipient> expected;
-  for (const auto& recipient : live.session->TakeInitialRecipients()) {
-    expected.push_back(ToProto(message.name(), recipient));
-  }
-  table_.Update(live.message, expected, {});
-  CountLive();
-  return *live.ledger;
 }
 
 absl::StatusOr<std::string> SessionManager::NewName(const std::string& id) {
@@ -364,53 +261,9 @@ absl::StatusOr<std::string> SessionManager::NewName(const std::string& id) {
   }
   std::string name;
   do {
-    // A letter first; no vowels, which make words.
-    constexpr absl::string_view kAlphabet = "bcdfghjklmnpqrstvwxz0123456789";
-    name = "sessions/s";
-    for (int i = 0; i < 9; ++i) {
-      name += kAlphabet[absl::Uniform<size_t>(random_, 0, kAlphabet.size())];
-    }
+    name = RandomSessionName(random_);
   } while (table_.Get(name).ok());
   return name;
-}
-
-absl::StatusOr<std::shared_ptr<dataplane::Session>> SessionManager::Listen(
-    dataplane::SessionOptions options,
-    std::shared_ptr<dataplane::Source> source,
-    std::shared_ptr<Observer> observer) {
-  if (options.port != 0) {
-    auto session = engine_.CreateSession(options, source, observer);
-    if (absl::IsAlreadyExists(session.status())) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "session.spec.listener.port: ", session.status().message()));
-    }
-    if (absl::IsInvalidArgument(session.status())) {
-      return InvalidField("session.spec.listener.bind_address",
-                          session.status().message());
-    }
-    return session;
-  }
-  std::set<uint16_t> used;
-  for (const auto& [name, live] : live_) {
-    used.insert(live.session->data_endpoint().port());
-  }
-  for (uint32_t port = options_.rules.first_port;
-       port <= options_.rules.last_port; ++port) {
-    if (used.contains(static_cast<uint16_t>(port))) continue;
-    options.port = static_cast<uint16_t>(port);
-    auto session = engine_.CreateSession(options, source, observer);
-    // Another program may have the port.
-    if (absl::IsAlreadyExists(session.status())) continue;
-    if (absl::IsInvalidArgument(session.status())) {
-      return InvalidField("session.spec.listener.bind_address",
-                          session.status().message());
-    }
-    return session;
-  }
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "no port is free in ", options_.rules.first_port, "-",
-      options_.rules.last_port,
-      "; end a session, or start the service with more --data-ports"));
 }
 
 absl::Status SessionManager::CheckRoom() const {
@@ -440,13 +293,13 @@ void SessionManager::Start(v1::StartSessionRequest request, SessionDone done) {
       control_, [this, request = std::move(request), done = std::move(done)] {
         const auto session = Find(request.name(), request.etag());
         if (!session.ok()) return done(session.status());
-        const auto live = live_.find(request.name());
-        if (live == live_.end()) {
+        const LiveSessions::Live* live = live_.Find(request.name());
+        if (live == nullptr) {
           return done(absl::FailedPreconditionError(
               absl::StrCat(request.name(), " is finished: it is ",
                            StateName(session->state()), "; create another")));
         }
-        live->second.session->Start(
+        live->session->Start(
             StateOf(request.etag(), *session),
             [this, name = request.name(), done](absl::Status status) {
               asio::post(control_, [this, name, done, status] {
@@ -454,7 +307,8 @@ void SessionManager::Start(v1::StartSessionRequest request, SessionDone done) {
                   return done(EtagMismatch(name, status.message()));
                 }
                 if (!status.ok()) return done(status);
-                WhenShown(name, [this, name, done] { done(table_.Get(name)); });
+                live_.WhenShown(name,
+                                [this, name, done] { done(table_.Get(name)); });
               });
             });
       });
@@ -462,18 +316,18 @@ void SessionManager::Start(v1::StartSessionRequest request, SessionDone done) {
 
 void SessionManager::Cancel(v1::CancelSessionRequest request,
                             SessionDone done) {
-  asio::post(control_,
-             [this, request = std::move(request), done = std::move(done)] {
-               auto session = Find(request.name(), request.etag());
-               if (!session.ok() || !live_.contains(request.name())) {
-                 return done(std::move(session));
-               }
-               End(request.name(), StateOf(request.etag(), *session),
-                   [this, name = request.name(), done](absl::Status status) {
-                     if (!status.ok()) return done(status);
-                     done(table_.Get(name));
-                   });
-             });
+  asio::post(
+      control_, [this, request = std::move(request), done = std::move(done)] {
+        auto session = Find(request.name(), request.etag());
+        if (!session.ok() || !live_.contains(request.name())) {
+          return done(std::move(session));
+        }
+        live_.Cancel(request.name(), StateOf(request.etag(), *session),
+                     [this, name = request.name(), done](absl::Status status) {
+                       if (!status.ok()) return done(status);
+                       done(table_.Get(name));
+                     });
+      });
 }
 
 void SessionManager::Delete(v1::DeleteSessionRequest request, Done done) {
@@ -489,26 +343,11 @@ void SessionManager::Delete(v1::DeleteSessionRequest request, Done done) {
               absl::StrCat(request.name(), " is ", StateName(session->state()),
                            "; cancel it first, or set force")));
         }
-        End(request.name(), StateOf(request.etag(), *session),
-            [this, name = request.name(), done](absl::Status status) {
-              if (!status.ok()) return done(status);
-              Remove(name, done);
-            });
-      });
-}
-
-void SessionManager::End(const std::string& name,
-                         std::optional<dataplane::SessionState> expected,
-                         Done done) {
-  live_.at(name).session->Cancel(
-      expected, [this, name, done = std::move(done)](absl::Status status) {
-        asio::post(control_, [this, name, done, status] {
-          if (!status.ok()) return done(EtagMismatch(name, status.message()));
-          // Behind its last update, or not.
-          const auto live = live_.find(name);
-          if (live == live_.end()) return done(Find(name, "").status());
-          live->second.on_end.push_back(done);
-        });
+        live_.Cancel(request.name(), StateOf(request.etag(), *session),
+                     [this, name = request.name(), done](absl::Status status) {
+                       if (!status.ok()) return done(status);
+                       Remove(name, done);
+                     });
       });
 }
 
@@ -517,13 +356,6 @@ void SessionManager::Remove(const std::string& name, Done done) {
   store_.WhenDurable([this, done = std::move(done)](absl::Status status) {
     asio::post(control_, [done, status] { done(status); });
   });
-}
-
-void SessionManager::WhenShown(const std::string& name,
-                               std::function<void()> then) {
-  const auto live = live_.find(name);
-  if (live == live_.end()) return then();
-  live->second.ledger->WhenShown(std::move(then));
 }
 
 void SessionManager::Drop(v1::DropRecipientRequest request,
@@ -536,19 +368,20 @@ void SessionManager::Drop(v1::DropRecipientRequest request,
     }
     const auto session = Find(SessionOf(request.name()), "");
     if (!session.ok()) return done(session.status());
-    const auto live = live_.find(SessionOf(request.name()));
-    if (live == live_.end()) {
+    const LiveSessions::Live* live = live_.Find(SessionOf(request.name()));
+    if (live == nullptr) {
       return done(absl::FailedPreconditionError(
           absl::StrCat(request.name(), " is not connected: it is ",
                        v1::RecipientState_Name(recipient->state()))));
     }
-    live->second.session->Drop(
+    live->session->Drop(
         *RecipientNumber(request.name()),
         [this, name = request.name(), done](absl::Status status) {
           asio::post(control_, [this, name, done, status] {
             if (!status.ok()) return done(status);
-            WhenShown(SessionOf(name),
-                      [this, name, done] { done(table_.GetRecipient(name)); });
+            live_.WhenShown(SessionOf(name), [this, name, done] {
+              done(table_.GetRecipient(name));
+            });
           });
         });
   });
@@ -558,17 +391,17 @@ void SessionManager::OpenUpload(std::string name, UploadDone done) {
   asio::post(control_, [this, name = std::move(name), done = std::move(done)] {
     const auto session = Find(name, "");
     if (!session.ok()) return done(session.status());
-    const auto live = live_.find(name);
+    LiveSessions::Live* const live = live_.Find(name);
     if (!session->spec().has_upload()) {
       return done(absl::FailedPreconditionError(absl::StrCat(
           name, " serves a file; create a session with an upload source")));
     }
-    if (live == live_.end()) {
+    if (live == nullptr) {
       return done(absl::FailedPreconditionError(
           absl::StrCat(name, " is finished: it is ",
                        StateName(session->state()), "; create another")));
     }
-    if (live->second.upload == nullptr) {
+    if (live->upload == nullptr) {
       return done(absl::FailedPreconditionError(absl::StrCat(
           name,
           " has an upload already, and content is sent once; create "
@@ -581,12 +414,11 @@ void SessionManager::OpenUpload(std::string name, UploadDone done) {
           options_.max_upload_bytes,
           " bytes that the service allows; wait until a session has ended")));
     }
-    live->second.upload_bytes = options_.stream_window_bytes;
+    live->upload_bytes = options_.stream_window_bytes;
     upload_bytes_ += options_.stream_window_bytes;
-    live->second.ledger->UploadBegins();
-    done(std::make_unique<Upload>(name,
-                                  std::exchange(live->second.upload, nullptr),
-                                  live->second.session));
+    live->ledger->UploadBegins();
+    done(std::make_unique<Upload>(name, std::exchange(live->upload, nullptr),
+                                  live->session));
   });
 }
 
@@ -595,87 +427,27 @@ void SessionManager::GetUploaded(Upload& upload, SessionDone done) {
       [this, name = upload.session_name(), done](const absl::Status&) {
         // Behind the update with the length.
         asio::post(control_, [this, name, done] {
-          WhenShown(name, [this, name, done] { done(table_.Get(name)); });
+          live_.WhenShown(name, [this, name, done] { done(table_.Get(name)); });
         });
       });
 }
 
 void SessionManager::PortsInUse(
     std::function<void(std::vector<uint16_t>)> done) {
-  asio::post(control_, [this, done = std::move(done)] {
-    std::set<uint16_t> ports;
-    for (const auto& [name, live] : live_) {
-      ports.insert(live.session->data_endpoint().port());
-    }
-    done({ports.begin(), ports.end()});
-  });
+  asio::post(control_,
+             [this, done = std::move(done)] { done(ports_.in_use()); });
 }
 
-void SessionManager::OnUpdate(
-    const std::string& name, const dataplane::SessionStatus& status,
-    const std::vector<dataplane::RecipientStatus>& changed,
-    const std::vector<uint64_t>& forgotten) {
-  const auto live = live_.find(name);
-  if (live == live_.end()) return;
-  v1::Session& message = live->second.message;
-  CopyStatus(status, message);
-  const bool is_over = dataplane::IsFinal(status.state);
-  if (message.state() == v1::SESSION_STATE_INTERRUPTED &&
-      !message.has_start_time() && store_.persistent() &&
-      !live->second.ledger->upload_begun()) {
-    // Nothing is lost: it will wait again.
-    message.set_state(v1::SESSION_STATE_WAITING);
-    message.clear_end_time();
-  }
-  message.set_etag(NewEtag(message));
-  SessionLedger::Update update = {
-      .session = message, .forgotten = forgotten, .is_over = is_over};
-  for (const dataplane::RecipientStatus& recipient : changed) {
-    v1::Recipient& shown = update.changed[recipient.id];
-    shown = ToProto(name, recipient);
-    if (dataplane::IsFinal(recipient.state)) {
-      LogInfo("recipient_ended",
-              {{"session", name},
-               {"recipient", shown.name()},
-               {"address", shown.address()},
-               {"state", std::string(dataplane::Name(recipient.state))},
-               {"reason", std::string(dataplane::Name(recipient.reason))}});
-    }
-  }
-  live->second.ledger->Add(std::move(update));
-}
-
-void SessionManager::Show(const SessionLedger::Update& update) {
-  std::vector<v1::Recipient> changed;
-  changed.reserve(update.changed.size());
-  for (const auto& [number, recipient] : update.changed) {
-    changed.push_back(recipient);
-  }
-  if (table_.Update(update.session, changed, update.forgotten)) hub_.WakeAll();
-  if (!update.is_over) return;
-  const auto live = live_.find(update.session.name());
-  const Live ended = std::move(live->second);
-  live_.erase(live);
-  upload_bytes_ -= ended.upload_bytes;
-  const bool is_final = IsFinal(update.session.state());
-  if (is_final) OnEnd(*table_.Get(update.session.name()));
-  for (const Done& done : ended.on_end) {
-    done(is_final ? absl::OkStatus() : WaitsForStart(update.session.name()));
-  }
-  CountLive();
-}
-
-void SessionManager::OnEnd(const v1::Session& session) {
+void SessionManager::OnEnd(const LiveSessions::Live& live,
+                           const v1::Session& session) {
+  ports_.Release(live.session->data_endpoint().port());
+  upload_bytes_ -= live.upload_bytes;
+  if (!IsFinal(session.state())) return;
   LogInfo("session_ended", {{"session", session.name()},
                             {"state", StateName(session.state())},
                             {"delivered", session.counts().delivered()},
                             {"failed", session.counts().failed()}});
   retention_.Add(session);
-}
-
-void SessionManager::CountLive() {
-  absl::MutexLock lock(&mutex_);
-  running_ = live_.size();
 }
 
 void SessionManager::Forget(const std::string& name) {
@@ -690,10 +462,6 @@ void SessionManager::OnTick() {
   const absl::Time now = absl::Now();
   while (const auto expired = retention_.Expired(now)) Forget(*expired);
   hub_.WakeAll();  // For the bookmarks that are due.
-  tick_timer_.expires_after(kTick);
-  tick_timer_.async_wait([this](std::error_code error) {
-    if (!error) OnTick();
-  });
 }
 
 void SessionManager::OnProgress() {
@@ -701,10 +469,6 @@ void SessionManager::OnProgress() {
       table_.PublishProgress()) {
     hub_.WakeAll();
   }
-  progress_timer_.expires_after(kProgress);
-  progress_timer_.async_wait([this](std::error_code error) {
-    if (!error) OnProgress();
-  });
 }
 
 }  // namespace tcptool::server

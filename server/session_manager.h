@@ -3,29 +3,28 @@
 #ifndef TCPTOOL_SERVER_SESSION_MANAGER_H_
 #define TCPTOOL_SERVER_SESSION_MANAGER_H_
 
-#include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
 #include <atomic>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "dataplane/engine.h"
 #include "dataplane/stream_source.h"
 #include "server/content_roots.h"
+#include "server/data_ports.h"
+#include "server/live_sessions.h"
+#include "server/repeating_timer.h"
 #include "server/request_ids.h"
 #include "server/retention.h"
-#include "server/session_ledger.h"
+#include "server/session_source.h"
 #include "server/session_table.h"
 #include "server/spec.h"
 #include "server/store.h"
@@ -86,32 +85,15 @@ class SessionManager {
   // store is; those that run go on.
   void Drain();
   // Waits until no session runs, at most for `timeout`. True: none does.
-  bool WaitUntilIdle(absl::Duration timeout);
+  bool WaitUntilIdle(absl::Duration timeout) {
+    return live_.WaitUntilIdle(timeout);
+  }
   // Whether new sessions are taken.
   bool accepting() const { return accepting_; }
   // Drains, ends the sessions that run, and returns when the table shows it.
   void Stop();
 
  private:
-  class Observer;
-
-  // A session that the data plane has.
-  struct Live {
-    std::shared_ptr<dataplane::Session> session;
-    v1::Session message;  // As last seen; the table has its spec.
-    // What is shown of it, and when.
-    std::shared_ptr<SessionLedger> ledger;
-    // Until its upload begins; none if its source is no upload.
-    std::shared_ptr<dataplane::StreamSource> upload;
-    size_t upload_bytes = 0;  // Set aside for its window.
-    std::vector<Done> on_end;
-  };
-
-  struct OpenedSource {
-    std::shared_ptr<dataplane::Source> source;
-    std::shared_ptr<dataplane::StreamSource> upload;  // The same, or none.
-  };
-
   // A request to create a session, on its way.
   struct Creation {
     v1::CreateSessionRequest request;  // With the spec's defaults.
@@ -122,42 +104,21 @@ class SessionManager {
 
   // True: the request is answered, since there is nothing to make.
   bool IsAnswered(const Creation& creation);
-  // May wait for a disk.
-  absl::StatusOr<OpenedSource> OpenSource(const v1::SessionSpec& spec) const;
-  // The rest is quick.
-  void CreateOpened(Creation creation, OpenedSource source);
+  // Does not wait for a disk any more.
+  void CreateOpened(Creation creation, SessionSource source);
   void Undo(const std::string& name, const std::string& request_id, Done done);
   absl::Status ListenAgain(const StoredSession& stored);
   void RestoreSession(StoredSession stored);
-  // Has the data plane's session, and what it shows.
-  SessionLedger& AddLive(std::shared_ptr<dataplane::Session> session,
-                         const v1::Session& message,
-                         std::shared_ptr<dataplane::StreamSource> upload);
   absl::StatusOr<std::string> NewName(const std::string& id);
-  absl::StatusOr<std::shared_ptr<dataplane::Session>> Listen(
-      dataplane::SessionOptions options,
-      std::shared_ptr<dataplane::Source> source,
-      std::shared_ptr<Observer> observer);
   // RESOURCE_EXHAUSTED: there are too many, and none that can be forgotten.
   absl::Status CheckRoom() const;
 
-  void OnUpdate(const std::string& name, const dataplane::SessionStatus& status,
-                const std::vector<dataplane::RecipientStatus>& changed,
-                const std::vector<uint64_t>& forgotten);
-  void Show(const SessionLedger::Update& update);
-  void OnEnd(const v1::Session& session);
-  void CountLive();
+  void OnEnd(const LiveSessions::Live& live, const v1::Session& session);
   void Forget(const std::string& name);
   // Forgets, and says when that is durable.
   void Remove(const std::string& name, Done done);
-  void WhenShown(const std::string& name, std::function<void()> then);
   void OnTick();
   void OnProgress();
-
-  // Cancels a session that is live; `done` is called when the table shows its
-  // end. ABORTED: it is not `expected`, if that is given.
-  void End(const std::string& name,
-           std::optional<dataplane::SessionState> expected, Done done);
 
   // The session, if it is there and as `etag`, when given, says. UNAVAILABLE:
   // it waits for the service's next start.
@@ -175,18 +136,17 @@ class SessionManager {
   asio::thread_pool openers_{4};
   // Everything below is on its one thread.
   asio::thread_pool control_{1};
-  asio::steady_timer tick_timer_;
-  asio::steady_timer progress_timer_;
+  DataPorts ports_;
+  LiveSessions live_;
   absl::BitGen random_;
   RequestIds request_ids_{store_};
-  std::map<std::string, Live> live_;
   size_t held_ = 0;          // Sessions in the table.
   size_t upload_bytes_ = 0;  // Set aside for the windows of uploads.
   Retention retention_;
+  RepeatingTimer tick_;
+  RepeatingTimer progress_;
 
   std::atomic<bool> accepting_ = true;
-  absl::Mutex mutex_;
-  size_t running_ ABSL_GUARDED_BY(mutex_) = 0;  // As many as live_ has.
 };
 
 }  // namespace tcptool::server
