@@ -13,8 +13,8 @@ UploadReactor* UploadReactor::Start(SessionManager& manager,
                                     asio::thread_pool& worker,
                                     v1::UploadContentResponse* response) {
   auto reactor = std::make_shared<UploadReactor>(manager, worker, response);
-  reactor->self_ = reactor;
   absl::MutexLock lock(&reactor->mutex_);
+  reactor->self_ = reactor;
   reactor->Read();
   return reactor.get();
 }
@@ -43,7 +43,9 @@ void UploadReactor::OnCancel() {
 }
 
 void UploadReactor::OnDone() {
-  const std::shared_ptr<UploadReactor> self = std::exchange(self_, nullptr);
+  std::shared_ptr<UploadReactor> self;  // Goes after the lock.
+  absl::MutexLock lock(&mutex_);
+  self = std::exchange(self_, nullptr);
 }
 
 void UploadReactor::Open() {

@@ -54,9 +54,9 @@ class UploadReactor : public grpc::ServerReadReactor<v1::UploadContentRequest>,
   SessionManager& manager_;
   asio::thread_pool& worker_;
   v1::UploadContentResponse* const response_;
-  std::shared_ptr<UploadReactor> self_;  // Until OnDone().
-
   absl::Mutex mutex_;
+  // Until OnDone(). The manager may have it for longer.
+  std::shared_ptr<UploadReactor> self_ ABSL_GUARDED_BY(mutex_);
   // gRPC writes to it between StartRead() and OnReadDone().
   v1::UploadContentRequest request_;
   std::unique_ptr<Upload> upload_ ABSL_GUARDED_BY(mutex_);

@@ -19,11 +19,11 @@ constexpr auto kBookmarkInterval = std::chrono::seconds(1);
 WatchReactor* WatchReactor::Start(const SessionTable& table, WatchHub& hub,
                                   const v1::WatchSessionsRequest& request) {
   auto watcher = std::make_shared<WatchReactor>(table, hub);
-  watcher->self_ = watcher;
   absl::Status status = CheckRequest(request);
   if (status.ok()) status = watcher->Open(request);
   if (status.ok()) status = hub.Add(watcher);
   absl::MutexLock lock(&watcher->mutex_);
+  watcher->self_ = watcher;
   if (!status.ok()) {
     watcher->End(status);
   } else if (!watcher->writing_ && !watcher->finished_) {
@@ -78,8 +78,10 @@ void WatchReactor::OnCancel() {
 }
 
 void WatchReactor::OnDone() {
-  hub_.Remove(self_);
-  const std::shared_ptr<WatchReactor> self = std::exchange(self_, nullptr);
+  std::shared_ptr<WatchReactor> self;  // Goes after the lock.
+  absl::MutexLock lock(&mutex_);
+  self = std::exchange(self_, nullptr);
+  hub_.Remove(self);
 }
 
 void WatchReactor::Advance() {

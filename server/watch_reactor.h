@@ -48,9 +48,9 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchSessionsResponse>,
 
   const SessionTable& table_;
   WatchHub& hub_;
-  std::shared_ptr<WatchReactor> self_;  // Until OnDone().
-
   absl::Mutex mutex_;
+  // Until OnDone(). The hub may have it for longer.
+  std::shared_ptr<WatchReactor> self_ ABSL_GUARDED_BY(mutex_);
   SessionTable::Filter filter_ ABSL_GUARDED_BY(mutex_);
   SessionTable::Cursor cursor_ ABSL_GUARDED_BY(mutex_);
   v1::WatchSessionsResponse response_ ABSL_GUARDED_BY(mutex_);  // The last.
