@@ -1,13 +1,22 @@
-"""The control API: calls, lists, watchers, and memory."""
+"""The control API: calls, lists, watchers, uploads, and memory."""
 
 import json
 import os
 import statistics
 import subprocess
+import time
 from contextlib import contextmanager
 
 from paths import LOOPBACK
-from programs import CONTROL_LOAD, Recipients, Tcptoold, duration, memory
+from programs import (
+    CONTROL_LOAD,
+    TCPTOOLCTL,
+    Recipients,
+    Tcptoold,
+    duration,
+    free_port,
+    memory,
+)
 from report import number, spread
 
 SESSIONS = 10_000
@@ -26,6 +35,7 @@ def run(report, inputs, args):
         calls(report, service, inputs)
         fill_and_list(report, service, inputs, before)
     with Tcptoold(inputs.home) as service:
+        uploading(report, service, inputs, args)
         watching(report, service, inputs, args)
 
 
@@ -73,6 +83,43 @@ def fill_and_list(report, service, inputs, before):
         ],
     )
     report.keep("control/list", listed | {"bytes_per_session": each})
+
+
+def upload(service, content):
+    """GB/s of a pipe's content to one recipient, by way of the client."""
+    port = free_port()
+    client = subprocess.Popen(
+        [TCPTOOLCTL, f"--server={service.control_address}", "create", "--stdin", f"--port={port}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        with Recipients(LOOPBACK, 1, port=port) as recipients:
+            recipients.wait_connected()
+            recipients.go()
+            begin = time.monotonic()
+            subprocess.run(
+                ["dd", f"if={content}", "bs=1M", "status=none"], stdout=client.stdin, check=True
+            )
+            client.stdin.close()
+            seen = recipients.result(os.path.getsize(content))
+        if client.wait() != 0:
+            raise RuntimeError(f"tcptoolctl ended with {client.returncode}")
+    finally:
+        client.kill()
+        client.wait()
+    return os.path.getsize(content) / 1e9 / (seen["recipients"][0]["end"] - begin)
+
+
+def uploading(report, service, inputs, args):
+    content = inputs.file(MEBIBYTES // args.divisor)
+    rates = [upload(service, content) for _ in range(args.rounds)]
+    report.table(
+        ["an upload to one recipient", "GB/s"],
+        [["`dd` into `tcptoolctl create --stdin`", spread(rates)]],
+    )
+    report.bar("control: an upload to one recipient, in GB/s", statistics.median(rates), least=1)
+    report.keep("control/upload", {"gb_per_s": rates})
 
 
 @contextmanager

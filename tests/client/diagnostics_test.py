@@ -6,7 +6,7 @@ import re
 import socket
 import subprocess
 
-import tcptool_process
+import harness
 from tcptool_process import TcptoolTest
 
 MANUAL = pathlib.Path(__file__).with_name("manual_2008_diagnostics.txt")
@@ -138,7 +138,7 @@ class DiagnosticsTest(TcptoolTest):
         silent = socket.create_connection(("127.0.0.1", self.port))
         silent.close()
         friend = self.connect()
-        self.assertEqual(tcptool_process.read_all(friend), b"content")
+        self.assertEqual(harness.read_all(friend), b"content")
         friend.close()
         status, _, errors = self.finish(sender)
         # It does not count: all who asked for the content have it.
@@ -155,7 +155,7 @@ class DiagnosticsTest(TcptoolTest):
             ("127.0.0.1", self.port), source_address=("127.0.0.2", 0)
         )
         friend.sendall(b"\0")
-        self.assertEqual(tcptool_process.read_all(friend), b"content")
+        self.assertEqual(harness.read_all(friend), b"content")
         friend.close()
         self.assert_says(
             self.finish(sender),
@@ -226,7 +226,7 @@ class DiagnosticsTest(TcptoolTest):
         sender = self.start_sender("-c", "3", *rules, self.content, env=few)
         peers = [self.connect(), self.connect()]  # Two are enough now.
         for peer in peers:
-            self.assertEqual(tcptool_process.read_all(peer), b"content")
+            self.assertEqual(harness.read_all(peer), b"content")
             peer.close()
         self.assert_says(
             self.finish(sender),
@@ -266,7 +266,7 @@ class LevelsTest(TcptoolTest):
                 ("127.0.0.1", self.port), source_address=("127.0.0.2", 0)
             )
             friend.sendall(b"\0")
-            tcptool_process.read_all(friend)
+            harness.read_all(friend)
             friend.close()
             status, _, errors = self.finish(sender)
             self.assertEqual(status, 0)

@@ -268,7 +268,7 @@ class ProgressTest(TcptoolTest):
         os.close(theirs)
         tcptool_process.wait_listening(self.port, sender)
         peer = self.connect()
-        tcptool_process.read_all(peer)
+        harness.read_all(peer)
         peer.close()
         shown = b""
         # A pseudo-terminal whose other end is closed answers EIO (pty(7)).
@@ -293,7 +293,7 @@ class ProgressTest(TcptoolTest):
 
     def test_elsewhere_it_is_a_line_now_and_then(self):
         sender, peer = self.transfer()
-        self.assertEqual(len(tcptool_process.read_all(peer)), self.SIZE)
+        self.assertEqual(len(harness.read_all(peer)), self.SIZE)
         peer.close()
         status, _, errors = self.finish(sender)
         self.assertEqual(status, 0)

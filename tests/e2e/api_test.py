@@ -1,6 +1,5 @@
 """The control API, as a fleet's integration in another language uses it."""
 
-import socket
 
 import grpc
 
@@ -81,9 +80,7 @@ class ApiTest(harness.ServiceTest):
 
     def test_drop_resets_one_recipient(self):
         created = self.service.create()
-        peer = socket.create_connection(("127.0.0.1", harness.port_of(created)))
-        self.addCleanup(peer.close)
-        peer.send(recipients.WAIT)
+        peer = self.connect(created, recipients.WAIT)
         self.service.wait_ready(created.name, 1)
         (one,) = self.service.recipients(created.name)
         dropped = self.service.sessions.DropRecipient(
@@ -191,9 +188,7 @@ class ApiTest(harness.ServiceTest):
 
     def test_cancel_resets_recipients(self):
         created = self.service.create()
-        peer = socket.create_connection(("127.0.0.1", harness.port_of(created)))
-        self.addCleanup(peer.close)
-        peer.send(recipients.WAIT)
+        peer = self.connect(created, recipients.WAIT)
         self.service.wait_ready(created.name, 1)
         self.service.sessions.CancelSession(
             self.messages.CancelSessionRequest(name=created.name)

@@ -14,14 +14,8 @@ MEGABYTE = 1 << 20
 
 
 def connect(session):
-    peer = socket.create_connection(("127.0.0.1", port_of(session)))
-    peer.settimeout(harness.DEADLINE_S)
-    return peer
-
-
-def read_all(peer):
-    with peer.makefile("rb") as stream:
-        return stream.read()
+    """A recipient that has said nothing yet."""
+    return harness.connect(port_of(session))
 
 
 def reset(peer):
@@ -39,7 +33,7 @@ class BadPeersTest(ServiceTest):
         """Starts the session as its last recipient, who must get everything."""
         with connect(session) as peer:
             peer.sendall(recipients.START)
-            self.assertEqual(read_all(peer), CONTENT)
+            self.assertEqual(harness.read_all(peer), CONTENT)
         return self.service.wait_final(session.name)
 
     def wait_failed(self, session, count=1):
@@ -71,8 +65,8 @@ class BadPeersTest(ServiceTest):
             self.service.wait_ready(session.name, 1)
             with connect(session) as last:
                 last.sendall(recipients.START)
-                self.assertEqual(read_all(last), CONTENT)
-            self.assertEqual(read_all(peer), CONTENT)
+                self.assertEqual(harness.read_all(last), CONTENT)
+            self.assertEqual(harness.read_all(peer), CONTENT)
         self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
 
     def test_peer_that_leaves_before_its_byte_fails(self):
@@ -104,7 +98,7 @@ class BadPeersTest(ServiceTest):
             last.sendall(recipients.START)
             self.assertEqual(len(peer.recv(1)), 1)
             reset(peer)
-            self.assertEqual(read_all(last), CONTENT)
+            self.assertEqual(harness.read_all(last), CONTENT)
         self.assert_session_state(
             self.service.wait_final(session.name), "PARTIALLY_SUCCEEDED"
         )
@@ -121,7 +115,7 @@ class BadPeersTest(ServiceTest):
             self.service.wait_ready(session.name, 1)
             with connect(session) as last:
                 last.sendall(recipients.START)
-                self.assertEqual(read_all(last), CONTENT * 8)
+                self.assertEqual(harness.read_all(last), CONTENT * 8)
             self.assert_session_state(
                 self.service.wait_final(session.name), "PARTIALLY_SUCCEEDED"
             )

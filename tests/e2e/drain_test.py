@@ -24,13 +24,6 @@ class DrainCase(ServiceTest):
         super().setUp()
         self.service.write_file("content", CONTENT)
 
-    def connect(self, session, byte=recipients.WAIT):
-        peer = socket.create_connection(("127.0.0.1", port_of(session)))
-        self.addCleanup(peer.close)
-        peer.settimeout(harness.DEADLINE_S)
-        peer.sendall(byte)
-        return peer
-
     def start_transfer(self, rate=RATE, **spec):
         limits = stubs.session.Limits(recipient_bytes_per_second=rate)
         session = self.service.create(limits=limits, **spec)
@@ -50,17 +43,6 @@ class DrainCase(ServiceTest):
 
         return harness.wait_until(refused, "new sessions are refused")
 
-    def read_all(self, peer):
-        """The content; None: the connection was reset. Closes it."""
-        data = bytearray()
-        with peer:
-            try:
-                while chunk := peer.recv(1 << 20):
-                    data += chunk
-            except ConnectionResetError:
-                return None
-        return bytes(data)
-
 
 class DrainTest(DrainCase):
     def test_running_transfer_ends_and_nothing_new_begins(self):
@@ -76,14 +58,14 @@ class DrainTest(DrainCase):
         # HealthCheckResponse {status: NOT_SERVING}
         self.assertEqual(check(b"", timeout=harness.DEADLINE_S), b"\x08\x02")
         self.assert_session_state(self.service.get(session.name), "TRANSFERRING")
-        self.assertEqual(self.read_all(peer), CONTENT)
+        self.assertEqual(harness.read_all(peer), CONTENT)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
         self.service.start()
         self.assert_session_state(self.service.get(session.name), "SUCCEEDED")
 
     def test_waiting_session_resets_its_recipients_and_waits_again(self):
         waiting = self.service.create()
-        early = self.connect(waiting)
+        early = self.connect(waiting, recipients.WAIT)
         self.service.wait_ready(waiting.name, 1)
         _, peer = self.start_transfer()
         self.stop()
@@ -95,20 +77,20 @@ class DrainTest(DrainCase):
                 stubs.session_service.CancelSessionRequest(name=waiting.name)
             )
         self.assertEqual(refused.exception.code(), grpc.StatusCode.UNAVAILABLE)
-        self.assertEqual(self.read_all(peer), CONTENT)
+        self.assertEqual(harness.read_all(peer), CONTENT)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
         self.service.start()
         again = self.service.get(waiting.name)
         self.assert_session_state(again, "WAITING")
         self.assertEqual(again.data_endpoint, waiting.data_endpoint)
-        self.assertEqual(self.read_all(self.connect(waiting, recipients.START)), CONTENT)
+        self.assertEqual(harness.read_all(self.connect(waiting, recipients.START)), CONTENT)
 
     def test_second_signal_ends_transfers_at_once(self):
         session, peer = self.start_transfer(rate=1000)
         self.stop()
         self.service.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
-        self.assertIsNone(self.read_all(peer))
+        self.assertFalse(harness.read_to_end(peer)[1])
         self.service.start()
         self.assert_session_state(self.service.get(session.name), "INTERRUPTED")
         (recipient,) = self.service.recipients(session.name)
@@ -118,7 +100,7 @@ class DrainTest(DrainCase):
         session, peer = self.start_transfer(start=stubs.session.StartPolicy(immediate=True))
         self.stop()
         harness.wait_until(lambda: self.is_refused(session), "it takes nobody more")
-        self.assertEqual(self.read_all(peer), CONTENT)
+        self.assertEqual(harness.read_all(peer), CONTENT)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
         self.service.start()
         self.assert_session_state(self.service.get(session.name), "SUCCEEDED")
@@ -137,7 +119,7 @@ class DrainTimeoutTest(DrainCase):
     def test_transfer_that_takes_longer_is_reset(self):
         session, peer = self.start_transfer(rate=1000)
         self.stop()
-        self.assertIsNone(self.read_all(peer))
+        self.assertFalse(harness.read_to_end(peer)[1])
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
         self.service.start()
         self.assert_session_state(self.service.get(session.name), "INTERRUPTED")

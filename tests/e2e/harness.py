@@ -1,10 +1,12 @@
-"""A running tcptoold with a root of its own, and the API's Python stubs."""
+"""A running tcptoold with a root of its own, sockets that are its recipients, and the
+API's Python stubs."""
 
 import importlib
 import json
 import os
 import pathlib
 import random
+import socket
 import subprocess
 import sys
 import tempfile
@@ -221,6 +223,34 @@ def port_of(session):
     return int(session.data_endpoint.rpartition(":")[2])
 
 
+def connect(port, byte=None):
+    """A recipient that is a plain socket, and has sent `byte`, if that is given."""
+    peer = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+    if byte is not None:
+        peer.sendall(byte)
+    return peer
+
+
+def read_to_end(peer):
+    """What comes before the end, and whether that is an orderly one. Closes it then."""
+    content = bytearray()
+    with peer:
+        try:
+            while part := peer.recv(1 << 20):
+                content += part
+        except ConnectionResetError:
+            return bytes(content), False
+    return bytes(content), True
+
+
+def read_all(peer):
+    """What comes until the orderly end. Closes it then."""
+    content, is_whole = read_to_end(peer)
+    if not is_whole:
+        raise ConnectionResetError(f"reset after {len(content)} bytes")
+    return content
+
+
 class ServiceTest(unittest.TestCase):
     """A case that has a service for itself."""
 
@@ -230,6 +260,12 @@ class ServiceTest(unittest.TestCase):
     def setUp(self):
         self.service = Service(self.service_prefix, self.service_flags)
         self.addCleanup(self.service.close)
+
+    def connect(self, session, byte):
+        """A recipient that is a plain socket, and has sent `byte`."""
+        peer = connect(port_of(session), byte)
+        self.addCleanup(peer.close)
+        return peer
 
     def assert_session_state(self, session, name):
         self.assertEqual(

@@ -1,7 +1,6 @@
 """How the service starts and stops."""
 
 import signal
-import socket
 import time
 
 import grpc
@@ -17,9 +16,7 @@ class LifecycleTest(harness.ServiceTest):
         with open(self.service.root / "content", "wb") as file:
             file.truncate(200_000_000)
         session = self.service.create()
-        peer = socket.create_connection(("127.0.0.1", harness.port_of(session)))
-        self.addCleanup(peer.close)
-        peer.send(recipients.START)
+        peer = self.connect(session, recipients.START)
         self.assertTrue(peer.recv(1))
         watch = self.service.sessions.WatchSessions(
             harness.stubs.session_service.WatchSessionsRequest(include_recipients=True)

@@ -19,25 +19,6 @@ CONTENT = random.Random(1).randbytes(1 << 20)
 KILLS = 50
 
 
-def connect(session, byte=recipients.WAIT):
-    peer = socket.create_connection(("127.0.0.1", port_of(session)))
-    peer.settimeout(harness.DEADLINE_S)
-    peer.sendall(byte)
-    return peer
-
-
-def read_all(peer):
-    """What came before the end, and whether the end was in order. Closes it then."""
-    data = bytearray()
-    with peer:
-        try:
-            while chunk := peer.recv(1 << 20):
-                data += chunk
-        except ConnectionResetError:
-            return bytes(data), False
-    return bytes(data), True
-
-
 def by_name(recipients_of_session):
     return {recipient.name: recipient for recipient in recipients_of_session}
 
@@ -47,15 +28,10 @@ class RestartTest(ServiceTest):
         super().setUp()
         self.service.write_file("content", CONTENT)
 
-    def connect(self, session, byte=recipients.WAIT):
-        peer = connect(session, byte)
-        self.addCleanup(peer.close)
-        return peer
-
     def test_waiting_session_listens_again_on_the_same_port(self):
         expected = [stubs.session.ExpectedRecipient(address="192.0.2.1", label="first")]
         session = self.service.create(expected=expected, labels={"job": "7"})
-        self.connect(session)
+        self.connect(session, recipients.WAIT)
         self.service.wait_ready(session.name, 1)
         before = self.service.recipients(session.name)
         self.service.restart()
@@ -66,7 +42,7 @@ class RestartTest(ServiceTest):
         # The connection is gone, and with it the recipient; its name is not used again.
         self.assertEqual([one.label for one in self.service.recipients(session.name)], ["first"])
         peer = self.connect(session, recipients.START)
-        self.assertEqual(read_all(peer), (CONTENT, True))
+        self.assertEqual(harness.read_all(peer), CONTENT)
         self.assert_session_state(self.service.wait_final(session.name), "PARTIALLY_SUCCEEDED")
         names = by_name(self.service.recipients(session.name))
         self.assertEqual(set(names) & set(by_name(before)), {f"{session.name}/recipients/1"})
@@ -89,7 +65,7 @@ class RestartTest(ServiceTest):
         self.assertEqual(after.counts.failed, 1)
         # The port is free.
         with self.assertRaises(ConnectionRefusedError):
-            connect(session)
+            self.connect(session, recipients.WAIT)
 
     def test_session_whose_file_or_port_is_gone_has_failed(self):
         self.service.write_file("gone", CONTENT)
@@ -136,7 +112,7 @@ class RestartTest(ServiceTest):
         self.service.sessions.UploadContent(
             iter([chunk(untouched, data=CONTENT, complete=True)])
         )
-        self.assertEqual(read_all(peer), (CONTENT, True))
+        self.assertEqual(harness.read_all(peer), CONTENT)
 
     def upload_is_stored(self, session):
         with contextlib.closing(sqlite3.connect(self.service.state)) as database:
@@ -167,7 +143,7 @@ class RestartTest(ServiceTest):
 
     def test_retention_goes_on(self):
         session = self.service.create(retention={"seconds": 1})
-        read_all(self.connect(session, recipients.START))
+        harness.read_all(self.connect(session, recipients.START))
         self.service.wait_final(session.name)
         self.service.restart()
 
@@ -231,12 +207,13 @@ class RestartTest(ServiceTest):
         self.told[session.name] = session
         what = self.random.choice(("wait", "serve", "begin", "cancel", "delete"))
         if what == "serve":
-            content, in_order = read_all(connect(session, recipients.START))
+            peer = self.connect(session, recipients.START)
+            content, in_order = harness.read_to_end(peer)
             if in_order:
                 self.assertEqual(content, CONTENT)
             self.told[session.name] = self.service.get(session.name)
         elif what == "begin":
-            connect(session, recipients.START).close()
+            self.connect(session, recipients.START).close()
             self.told[session.name] = self.service.get(session.name)
         elif what == "cancel":
             self.told[session.name] = self.service.sessions.CancelSession(
@@ -271,7 +248,7 @@ class RestartTest(ServiceTest):
             elif now.state == names.SESSION_STATE_WAITING:
                 self.assertEqual(told.state, names.SESSION_STATE_WAITING)
                 self.assertEqual(now.data_endpoint, told.data_endpoint)
-                connect(now).close()
+                self.connect(now, recipients.WAIT).close()
             else:
                 self.assertNotEqual(now.state, names.SESSION_STATE_TRANSFERRING)
             if now.state not in unfinished:
@@ -406,6 +383,6 @@ class FullDiskTest(ServiceTest):
             stubs.session_service.ListSessionsRequest(page_size=1000)
         ).sessions
         self.assertEqual({one.name for one in listed}, {session.name, *made})
-        peer = connect(session, recipients.START)
-        self.assertEqual(read_all(peer), (CONTENT[:1000], True))
+        peer = self.connect(session, recipients.START)
+        self.assertEqual(harness.read_all(peer), CONTENT[:1000])
         self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")

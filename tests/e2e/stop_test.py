@@ -46,10 +46,7 @@ class StopTest(ServiceTest):
             self.addCleanup(recipient.close)
             self.running.append(recipient)
         self.service.wait_ready(session.name, len(self.running))
-        self.peer = socket.create_connection(("127.0.0.1", port_of(session)))
-        self.addCleanup(self.peer.close)
-        self.peer.settimeout(harness.DEADLINE_S)
-        self.peer.sendall(recipients.START)
+        self.peer = self.connect(session, recipients.START)
         harness.wait_until(
             lambda: all(r.bytes_acked for r in self.service.recipients(session.name)),
             "every recipient has some bytes",

@@ -91,19 +91,9 @@ class TcptoolTest(unittest.TestCase):
 
     def connect(self, byte=b"\0"):
         """A recipient of the test's own, which has sent `byte`."""
-        peer = socket.create_connection(("127.0.0.1", self.port))
+        peer = harness.connect(self.port, byte)
         self.addCleanup(peer.close)
-        peer.settimeout(harness.DEADLINE_S)
-        peer.sendall(byte)
         return peer
-
-
-def read_all(peer):
-    """What comes until the orderly end."""
-    parts = []
-    while part := peer.recv(1 << 16):
-        parts.append(part)
-    return b"".join(parts)
 
 
 def wait_line(process, end):

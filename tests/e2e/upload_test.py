@@ -55,12 +55,6 @@ class UploadTest(ServiceTest):
         self.addCleanup(recipient.close)
         return recipient
 
-    def reader(self, session, byte=recipients.START):
-        peer = socket.create_connection(("127.0.0.1", port_of(session)))
-        self.addCleanup(peer.close)
-        peer.send(byte)
-        return peer
-
     def assert_reset(self, peer):
         with self.assertRaises(ConnectionResetError):
             while peer.recv(MIB):
@@ -126,7 +120,7 @@ class UploadTest(ServiceTest):
         ):
             with self.subTest(name):
                 session = self.create()
-                peer = self.reader(session)
+                peer = self.connect(session, recipients.START)
                 first = self.request(name=session.name, data=b"0123456789")
                 code, words = self.refusal([first, self.request(data=b"x", **second)])
                 self.assertEqual(code, grpc.StatusCode.INVALID_ARGUMENT)
@@ -143,7 +137,7 @@ class UploadTest(ServiceTest):
 
     def test_stream_that_ends_early_fails_the_session(self):
         session = self.create()
-        peer = self.reader(session, recipients.WAIT)
+        peer = self.connect(session, recipients.WAIT)
         self.service.wait_ready(session.name, 1)
         code, words = self.refusal(
             self.chunks(session.name, content(MIB), size=1000, complete=False)
@@ -161,7 +155,7 @@ class UploadTest(ServiceTest):
 
     def test_client_that_is_lost_fails_the_session(self):
         session = self.create()
-        peer = self.reader(session)
+        peer = self.connect(session, recipients.START)
         channel = grpc.insecure_channel(self.service.control_address)
         sent, hold = threading.Event(), threading.Event()
         self.addCleanup(hold.set)
@@ -190,7 +184,7 @@ class UploadTest(ServiceTest):
             hold.wait()
 
         call = self.service.sessions.UploadContent.future(messages())
-        peer = self.reader(session)
+        peer = self.connect(session, recipients.START)
         self.assertEqual(peer.recv(10, socket.MSG_WAITALL), b"0123456789")
         self.service.sessions.CancelSession(
             stubs.session_service.CancelSessionRequest(name=session.name)
@@ -250,7 +244,7 @@ class UploadTest(ServiceTest):
             stubs.node_service.GetNodeRequest()
         ).limits.stream_window_bytes
         wait_until(lambda: sent >= window, "the window is full")
-        peer = self.reader(session)
+        peer = self.connect(session, recipients.START)
         received = len(peer.recv(MIB, socket.MSG_WAITALL))
         while received < LARGE:
             # Beside the window: what gRPC and the kernel hold on either side.

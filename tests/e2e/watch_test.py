@@ -1,14 +1,13 @@
 """Watches: what comes, what is left out, how they resume, and what a slow one costs."""
 
 import selectors
-import socket
 import threading
 
 import grpc
 
 import harness
 import recipients
-from harness import ServiceTest, port_of, stubs
+from harness import ServiceTest, stubs
 
 MIB = 1 << 20
 CROWD = 1000
@@ -37,12 +36,6 @@ class WatchTest(ServiceTest):
 
     def sessions_of(self, changes):
         return {one.session.name for one in changes if one.HasField("session")}
-
-    def connect(self, session, byte):
-        peer = socket.create_connection(("127.0.0.1", port_of(session)))
-        self.addCleanup(peer.close)
-        peer.send(byte)
-        return peer
 
     def delete(self, session):
         self.service.sessions.DeleteSession(

@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 
+import harness
 import tcptool_process
 from tcptool_process import TcptoolTest
 
@@ -70,7 +71,7 @@ class BadPeersTest(TcptoolTest):
         sender = self.start_sender("-c", "2", self.write("content", content))
         talker = self.connect(b"\0" + os.urandom(100_000))
         recipient = self.start_good()
-        self.assertEqual(tcptool_process.read_all(talker), content)
+        self.assertEqual(harness.read_all(talker), content)
         talker.close()
         self.assert_has(recipient, content)
         self.assert_outcome(sender, succeeded=2, failed=0)

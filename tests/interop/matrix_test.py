@@ -57,7 +57,7 @@ class OurSenderTest(TcptoolTest):
         sender = self.start_sender(self.file)
         peer = self.connect()
         peer.shutdown(socket.SHUT_WR)
-        self.assertEqual(tcptool_process.read_all(peer), self.content)
+        self.assertEqual(harness.read_all(peer), self.content)
         self.assertEqual(self.finish(sender)[0], 0)
 
     def test_serves_one_whose_byte_comes_late(self):
@@ -67,7 +67,7 @@ class OurSenderTest(TcptoolTest):
         # The sender has seen the connection, and no byte.
         self.assertIn(b"HANDSHAKING", sender.stderr.readline())
         late.sendall(b"\0more than the one byte")
-        self.assertEqual(tcptool_process.read_all(late), self.content)
+        self.assertEqual(harness.read_all(late), self.content)
         late.close()
         self.assertEqual(self.finish(sender)[0], 0)
 
@@ -75,7 +75,7 @@ class OurSenderTest(TcptoolTest):
         sender = self.start_sender(self.file)
         peer = self.connect()
         # A byte, then ten, then a hundred: the sender's socket is full meanwhile.
-        parts = [peer.recv(1), peer.recv(10), peer.recv(100), tcptool_process.read_all(peer)]
+        parts = [peer.recv(1), peer.recv(10), peer.recv(100), harness.read_all(peer)]
         peer.close()
         self.assertEqual(b"".join(parts), self.content)
         self.assertEqual(self.finish(sender)[0], 0)
