@@ -151,6 +151,11 @@ def duration(seen):
     return max(recipient["end"] for recipient in seen["recipients"]) - seen["start"]
 
 
+def port_of(session):
+    """Where recipients of a session, as tcptoolctl prints it, connect."""
+    return int(session["dataEndpoint"].rpartition(":")[2])
+
+
 class Tcptoold:
     """A service with one root, "files", driven by tcptoolctl."""
 
@@ -204,7 +209,7 @@ class Tcptoold:
     def create(self, file, *flags):
         """The name of a session, and its port."""
         (session,) = self.control("create", f"--file=files/{file}", *flags)
-        return session["name"], int(session["dataEndpoint"].rpartition(":")[2])
+        return session["name"], port_of(session)
 
     def get(self, name):
         return self.control("get", name)[0]
