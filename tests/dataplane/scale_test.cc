@@ -1,6 +1,7 @@
 // Many recipients and many sessions: that all are served, and what one that
 // waits costs.
 #include <gtest/gtest.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 
@@ -15,24 +16,26 @@ namespace {
 // What operator new has handed out and not got back, with the allocator's own
 // cost of each.
 std::atomic<int64_t> allocated{0};
-constexpr size_t kHeader = 16;
+
+int64_t SizeOf(void* memory) {
+  constexpr int64_t kHeader = sizeof(size_t);
+  return static_cast<int64_t>(malloc_usable_size(memory)) + kHeader;
+}
 
 }  // namespace
 
-void* operator new(size_t size) {
-  auto* memory = static_cast<char*>(std::malloc(size + kHeader));
+// Not inlined: the compiler would take the pair for mismatched.
+[[gnu::noinline]] void* operator new(size_t size) {
+  void* memory = std::malloc(size);
   if (memory == nullptr) throw std::bad_alloc();
-  *reinterpret_cast<size_t*>(memory) = size;
-  allocated += static_cast<int64_t>(size + kHeader);
-  return memory + kHeader;
+  allocated += SizeOf(memory);
+  return memory;
 }
 
-void operator delete(void* memory) noexcept {
+[[gnu::noinline]] void operator delete(void* memory) noexcept {
   if (memory == nullptr) return;
-  char* start = static_cast<char*>(memory) - kHeader;
-  allocated -=
-      static_cast<int64_t>(*reinterpret_cast<size_t*>(start) + kHeader);
-  std::free(start);
+  allocated -= SizeOf(memory);
+  std::free(memory);
 }
 
 void operator delete(void* memory, size_t) noexcept { operator delete(memory); }
