@@ -225,7 +225,9 @@ def port_of(session):
 
 def connect(port, byte=None):
     """A recipient that is a plain socket, and has sent `byte`, if that is given."""
-    peer = socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S)
+    # With a deadline from the beginning, a reset that follows is the connect's error.
+    peer = socket.create_connection(("127.0.0.1", port))
+    peer.settimeout(DEADLINE_S)
     if byte is not None:
         peer.sendall(byte)
     return peer

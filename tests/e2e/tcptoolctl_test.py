@@ -89,12 +89,14 @@ class TcptoolctlTest(harness.ServiceTest):
 
     def test_watch_draws_a_table_on_a_terminal(self):
         session = self.create()
-        self.serve(session)
         terminal, end = pty.openpty()
         with os.fdopen(terminal, "rb", buffering=0) as screen:
             watch = subprocess.Popen(self.command("watch", session["name"]), stdout=end)
             os.close(end)
             seen = b""
+            while b"WAITING" not in seen:
+                seen += screen.read(4096)
+            self.serve(session)
             while True:
                 try:
                     seen += screen.read(4096)
