@@ -19,9 +19,9 @@ def program(name):
     return os.path.join(os.environ["PROGRAMS"], name)
 
 
-TCPTOOL = program("client/tcptool")
-TCPTOOLCTL = program("client/tcptoolctl")
-TCPTOOLD = program("server/tcptoold")
+TCPTOOL = program("client/tcptool/tcptool")
+TCPTOOLCTL = program("client/tcptoolctl/tcptoolctl")
+TCPTOOLD = program("server/daemon/tcptoold")
 RECIPIENTS = program("tests/bench/recipients")
 FLOOR = program("tests/bench/floor")
 MODEL_2008 = program("tests/interop/model_sender")

@@ -28,8 +28,8 @@
 #include <thread>
 #include <vector>
 
-#include "dataplane/socket_api.h"
-#include "dataplane/unique_fd.h"
+#include "dataplane/base/unique_fd.h"
+#include "dataplane/lanes/socket_api.h"
 
 namespace {
 

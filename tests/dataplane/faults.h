@@ -12,8 +12,8 @@
 #include <span>
 
 #include "absl/synchronization/mutex.h"
-#include "dataplane/random_access_file.h"
-#include "dataplane/socket_api.h"
+#include "dataplane/lanes/random_access_file.h"
+#include "dataplane/lanes/socket_api.h"
 
 namespace tcptool::dataplane {
 

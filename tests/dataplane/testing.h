@@ -23,10 +23,10 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
-#include "dataplane/engine.h"
-#include "dataplane/file_source.h"
-#include "dataplane/session.h"
-#include "dataplane/unique_fd.h"
+#include "dataplane/base/unique_fd.h"
+#include "dataplane/content/file_source.h"
+#include "dataplane/engine/engine.h"
+#include "dataplane/session/session.h"
 
 namespace tcptool::dataplane {
 

@@ -1,5 +1,12 @@
 """Tests in Python's unittest, against the built programs."""
 
+# What tests of the whole service use.
+SERVICE_PROGRAMS = {
+    "tcptool": "//client:tcptool",
+    "tcptoolctl": "//client:tcptoolctl",
+    "tcptoold": "//server:tcptoold",
+}
+
 def python_test(name, programs, protos = False, data = [], **kwargs):
     """Runs NAME.py of this package.
 

@@ -1,7 +1,7 @@
 // Access rules from anywhere: none crashes the parser, what it takes means what
 // it says, and what it refuses it names. The seed is printed; TCPTOOL_SEED=N
 // runs one again.
-#include "dataplane/access_list.h"
+#include "dataplane/session/access_list.h"
 
 #include <gtest/gtest.h>
 

@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <random>
 
-#include "dataplane/stream_source.h"
+#include "dataplane/content/stream_source.h"
 #include "tests/dataplane/faults.h"
 #include "tests/dataplane/testing.h"
 

@@ -11,9 +11,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/session_manager.h"
-#include "server/session_service.h"
-#include "server/store.h"
+#include "server/rpc/session_service.h"
+#include "server/sessions/session_manager.h"
+#include "server/store/store.h"
 #include "tests/dataplane/testing.h"
 
 namespace tcptool::server {

@@ -1,0 +1,130 @@
+#include "client/api/channel.h"
+
+#include <arpa/inet.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
+#include <netinet/in.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <sstream>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace tcptool {
+namespace {
+
+// DeleteSession is not among them: if only its answer was lost, trying again
+// would answer NOT_FOUND. Nor is UploadContent: its stream's end fails the
+// session. A watch is tried again until its first message, by gRPC; after that
+// by Client::WatchSessions().
+constexpr char kServiceConfig[] = R"({
+  "methodConfig": [{
+    "name": [
+      {"service": "tcptool.v1.NodeService"},
+      {"service": "tcptool.v1.SessionService", "method": "CreateSession"},
+      {"service": "tcptool.v1.SessionService", "method": "GetSession"},
+      {"service": "tcptool.v1.SessionService", "method": "ListSessions"},
+      {"service": "tcptool.v1.SessionService", "method": "WatchSessions"},
+      {"service": "tcptool.v1.SessionService", "method": "StartSession"},
+      {"service": "tcptool.v1.SessionService", "method": "CancelSession"},
+      {"service": "tcptool.v1.SessionService", "method": "ListRecipients"},
+      {"service": "tcptool.v1.SessionService", "method": "DropRecipient"}
+    ],
+    "retryPolicy": {
+      "maxAttempts": 5,
+      "initialBackoff": "0.1s",
+      "maxBackoff": "2s",
+      "backoffMultiplier": 2,
+      "retryableStatusCodes": ["UNAVAILABLE"]
+    }
+  }]
+})";
+
+// gRPC's second would outlast most of the attempts above.
+constexpr int kFirstReconnectMillis = 100;
+
+// What a name that is empty stands for stays empty.
+absl::Status ReadFile(const std::string& path, std::string& content) {
+  if (path.empty()) return absl::OkStatus();
+  std::ostringstream text;
+  errno = 0;
+  text << std::ifstream(path).rdbuf();
+  if (!text) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path, ": ", errno != 0 ? std::strerror(errno) : "is empty"));
+  }
+  content = text.str();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
+    const ChannelOptions& options) {
+  if (!options.wants_tls()) return grpc::InsecureChannelCredentials();
+  if (options.tls_cert.empty() != options.tls_key.empty()) {
+    return absl::InvalidArgumentError(
+        "a certificate and its key go together: give both or none");
+  }
+  grpc::SslCredentialsOptions ssl;
+  for (const absl::Status& read :
+       {ReadFile(options.tls_ca, ssl.pem_root_certs),
+        ReadFile(options.tls_cert, ssl.pem_cert_chain),
+        ReadFile(options.tls_key, ssl.pem_private_key)}) {
+    if (!read.ok()) return read;
+  }
+  return grpc::SslCredentials(ssl);
+}
+
+// Nobody listens in on the way there.
+bool IsOfThisHost(const std::string& server) {
+  const std::string host = server.substr(0, server.rfind(':'));
+  in_addr address{};
+  const bool is_loopback =
+      inet_pton(AF_INET, host.c_str(), &address) == 1 &&
+      ntohl(address.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+  return is_loopback || host == "[::1]" || host == "localhost" ||
+         absl::StartsWith(server, "unix:");
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<grpc::Channel>> NewChannel(
+    const ChannelOptions& options) {
+  const auto credentials = Credentials(options);
+  if (!credentials.ok()) return credentials.status();
+  grpc::ChannelArguments arguments;
+  arguments.SetServiceConfigJSON(kServiceConfig);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
+                   kFirstReconnectMillis);
+  return grpc::CreateCustomChannel(options.server, *credentials, arguments);
+}
+
+absl::StatusOr<std::string> ReadToken(const std::string& path,
+                                      const ChannelOptions& options) {
+  if (!options.wants_tls() && !IsOfThisHost(options.server)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the token would go to ", options.server,
+                     " in clear text; use TLS, or a service on this host"));
+  }
+  std::string content;
+  if (absl::Status read = ReadFile(path, content); !read.ok()) return read;
+  const absl::string_view token = absl::StripAsciiWhitespace(content);
+  // What a header may hold (RFC 6750, 2.1): visible ASCII.
+  for (const char c : token) {
+    if (!absl::ascii_isgraph(c)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path, ": holds more than one token"));
+    }
+  }
+  if (token.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": holds no token"));
+  }
+  return std::string(token);
+}
+
+}  // namespace tcptool

@@ -1,0 +1,40 @@
+// The way to a service: where it is, whom the client trusts, and who it is.
+#ifndef TCPTOOL_CLIENT_API_CHANNEL_H_
+#define TCPTOOL_CLIENT_API_CHANNEL_H_
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace tcptool {
+
+// Files are PEM; an empty name is none.
+struct ChannelOptions {
+  std::string server = "127.0.0.1:9875";  // HOST:PORT, or unix:PATH.
+  bool tls = false;                       // Also by any of the next three.
+  std::string tls_ca;                     // Empty: the system's.
+  std::string tls_cert;                   // Goes with tls_key.
+  std::string tls_key;
+
+  bool wants_tls() const {
+    return tls || !tls_ca.empty() || !tls_cert.empty() || !tls_key.empty();
+  }
+};
+
+// Connects when it is first used, and tries again what client.h says.
+// INVALID_ARGUMENT: a file cannot be read, or only one of certificate and key
+// is given.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> NewChannel(
+    const ChannelOptions& options);
+
+// The bearer token in a file, without the blanks around it. INVALID_ARGUMENT:
+// there is none, or `options` would send it over a network in clear text.
+absl::StatusOr<std::string> ReadToken(const std::string& path,
+                                      const ChannelOptions& options);
+
+}  // namespace tcptool
+
+#endif  // TCPTOOL_CLIENT_API_CHANNEL_H_

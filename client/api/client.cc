@@ -1,0 +1,211 @@
+#include "client/api/client.h"
+
+#include <cstdint>
+#include <random>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+
+namespace tcptool {
+namespace {
+
+// Between a watch that broke off and the next, which backs off by itself.
+constexpr absl::Duration kWatchPause = absl::Milliseconds(500);
+
+constexpr int32_t kPageSize = 1000;
+constexpr size_t kChunkBytes = size_t{1} << 20;
+
+absl::Status ToAbsl(const grpc::Status& status) {
+  // The codes are the same numbers.
+  return {static_cast<absl::StatusCode>(status.error_code()),
+          status.error_message()};
+}
+
+std::string RandomId() {
+  std::random_device random;
+  return absl::StrFormat("%08x%08x%08x%08x", random(), random(), random(),
+                         random());
+}
+
+// Fills `data` unless the content ends before.
+absl::Status Fill(Client::ContentReader reader, std::string& data) {
+  data.resize(kChunkBytes);
+  size_t filled = 0;
+  while (filled < data.size()) {
+    const absl::StatusOr<size_t> count =
+        reader(data.data() + filled, data.size() - filled);
+    if (!count.ok()) return count.status();
+    if (*count == 0) break;
+    filled += *count;
+  }
+  data.resize(filled);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Client::Client(const std::shared_ptr<grpc::Channel>& channel,
+               absl::Duration timeout, const std::string& token)
+    : sessions_(v1::SessionService::NewStub(channel)),
+      nodes_(v1::NodeService::NewStub(channel)),
+      timeout_(timeout),
+      authorization_(token.empty() ? "" : absl::StrCat("Bearer ", token)) {}
+
+void Client::Authorize(grpc::ClientContext& context) const {
+  // Not as gRPC's call credentials, which want TLS also on this host.
+  if (!authorization_.empty()) {
+    context.AddMetadata("authorization", authorization_);
+  }
+}
+
+template <typename Service, typename Request, typename Response>
+absl::StatusOr<Response> Client::Call(
+    Service& service,
+    grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
+                                    Response*),
+    const Request& request) const {
+  grpc::ClientContext context;
+  Authorize(context);
+  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout_));
+  Response response;
+  const grpc::Status status = (service.*method)(&context, request, &response);
+  if (!status.ok()) return ToAbsl(status);
+  return response;
+}
+
+absl::StatusOr<v1::Session> Client::CreateSession(
+    v1::CreateSessionRequest request) {
+  if (request.request_id().empty()) request.set_request_id(RandomId());
+  return Call(*sessions_, &v1::SessionService::Stub::CreateSession, request);
+}
+
+absl::StatusOr<v1::Session> Client::GetSession(const std::string& name) {
+  v1::GetSessionRequest request;
+  request.set_name(name);
+  return Call(*sessions_, &v1::SessionService::Stub::GetSession, request);
+}
+
+absl::StatusOr<v1::Session> Client::StartSession(const std::string& name) {
+  v1::StartSessionRequest request;
+  request.set_name(name);
+  return Call(*sessions_, &v1::SessionService::Stub::StartSession, request);
+}
+
+absl::StatusOr<v1::Session> Client::CancelSession(const std::string& name) {
+  v1::CancelSessionRequest request;
+  request.set_name(name);
+  return Call(*sessions_, &v1::SessionService::Stub::CancelSession, request);
+}
+
+absl::Status Client::DeleteSession(const std::string& name, bool force) {
+  v1::DeleteSessionRequest request;
+  request.set_name(name);
+  request.set_force(force);
+  return Call(*sessions_, &v1::SessionService::Stub::DeleteSession, request)
+      .status();
+}
+
+absl::StatusOr<std::vector<v1::Session>> Client::ListSessions() {
+  v1::ListSessionsRequest request;
+  request.set_page_size(kPageSize);
+  std::vector<v1::Session> sessions;
+  do {
+    auto page =
+        Call(*sessions_, &v1::SessionService::Stub::ListSessions, request);
+    if (!page.ok()) return page.status();
+    for (v1::Session& session : *page->mutable_sessions()) {
+      sessions.push_back(std::move(session));
+    }
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  return sessions;
+}
+
+absl::StatusOr<std::vector<v1::Recipient>> Client::ListRecipients(
+    const std::string& session) {
+  v1::ListRecipientsRequest request;
+  request.set_parent(session);
+  request.set_page_size(kPageSize);
+  std::vector<v1::Recipient> recipients;
+  do {
+    auto page =
+        Call(*sessions_, &v1::SessionService::Stub::ListRecipients, request);
+    if (!page.ok()) return page.status();
+    for (v1::Recipient& recipient : *page->mutable_recipients()) {
+      recipients.push_back(std::move(recipient));
+    }
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  return recipients;
+}
+
+absl::StatusOr<v1::Recipient> Client::DropRecipient(const std::string& name) {
+  v1::DropRecipientRequest request;
+  request.set_name(name);
+  return Call(*sessions_, &v1::SessionService::Stub::DropRecipient, request);
+}
+
+absl::StatusOr<v1::Node> Client::GetNode() {
+  return Call(*nodes_, &v1::NodeService::Stub::GetNode, v1::GetNodeRequest());
+}
+
+absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
+                                   WatchCallback callback) {
+  absl::Time last_heard = absl::InfinitePast();
+  while (true) {
+    grpc::ClientContext context;
+    Authorize(context);
+    const auto stream = sessions_->WatchSessions(&context, request);
+    v1::WatchSessionsResponse response;
+    while (stream->Read(&response)) {
+      if (response.bookmark()) {
+        request.set_resume_revision(response.revision());
+      }
+      if (!callback(response)) {
+        context.TryCancel();
+        stream->Finish();
+        return absl::OkStatus();
+      }
+      last_heard = absl::Now();
+    }
+    const absl::Status status = ToAbsl(stream->Finish());
+    if (absl::IsOutOfRange(status) && request.resume_revision() != 0) {
+      request.set_resume_revision(0);
+      continue;
+    }
+    if (!absl::IsUnavailable(status) || absl::Now() - last_heard > timeout_) {
+      return status;
+    }
+    absl::SleepFor(kWatchPause);
+  }
+}
+
+absl::StatusOr<v1::Session> Client::UploadContent(const std::string& session,
+                                                  ContentReader reader) {
+  grpc::ClientContext context;
+  Authorize(context);
+  v1::UploadContentResponse response;
+  const auto stream = sessions_->UploadContent(&context, &response);
+  v1::UploadContentRequest request;
+  request.set_name(session);
+  int64_t offset = 0;
+  do {
+    if (absl::Status status = Fill(reader, *request.mutable_data());
+        !status.ok()) {
+      context.TryCancel();
+      stream->Finish();
+      return status;
+    }
+    request.set_offset(offset);
+    offset += static_cast<int64_t>(request.data().size());
+    request.set_complete(request.data().size() < kChunkBytes);
+  } while (stream->Write(request) && !request.complete());
+  stream->WritesDone();
+  const grpc::Status status = stream->Finish();
+  if (!status.ok()) return ToAbsl(status);
+  return std::move(*response.mutable_session());
+}
+
+}  // namespace tcptool

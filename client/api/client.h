@@ -1,0 +1,100 @@
+// The C++ client of the control API.
+#ifndef TCPTOOL_CLIENT_API_CLIENT_H_
+#define TCPTOOL_CLIENT_API_CLIENT_H_
+
+#include <grpcpp/channel.h>
+#include <grpcpp/client_context.h>
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tcptool/v1/node_service.grpc.pb.h"
+#include "tcptool/v1/session_service.grpc.pb.h"
+
+namespace tcptool {
+
+// Calls block their thread. Any thread may call any method, several at a time.
+//
+// Errors have the service's code and message. A call that is not over by
+// `timeout` is DEADLINE_EXCEEDED. What is safe to repeat is tried again, for
+// about two seconds, when the service is UNAVAILABLE; that is all except
+// DeleteSession and UploadContent.
+class Client {
+ public:
+  // `channel`: of NewChannel() (channel.h), which is set up to try again.
+  // `timeout` is for each call by itself, WatchSessions and UploadContent
+  // excepted. `token`: a bearer token; empty for none.
+  Client(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout,
+         const std::string& token = "");
+
+  // Makes up a `request_id` if there is none, so that trying again makes no
+  // second session.
+  absl::StatusOr<v1::Session> CreateSession(v1::CreateSessionRequest request);
+
+  // Sessions are named "sessions/{session}".
+  absl::StatusOr<v1::Session> GetSession(const std::string& name);
+  absl::StatusOr<v1::Session> StartSession(const std::string& name);
+  absl::StatusOr<v1::Session> CancelSession(const std::string& name);
+  // `force`: cancel it first if it is not finished.
+  absl::Status DeleteSession(const std::string& name, bool force);
+
+  // All pages, in the service's order.
+  absl::StatusOr<std::vector<v1::Session>> ListSessions();
+  absl::StatusOr<std::vector<v1::Recipient>> ListRecipients(
+      const std::string& session);
+
+  // Named "sessions/{session}/recipients/{recipient}".
+  absl::StatusOr<v1::Recipient> DropRecipient(const std::string& name);
+
+  absl::StatusOr<v1::Node> GetNode();
+
+  // Returns whether to go on watching.
+  using WatchCallback =
+      absl::FunctionRef<bool(const v1::WatchSessionsResponse&)>;
+
+  // Passes each message to `callback`, on this thread, until that ends the
+  // watch, which is OK, or the service does. A watch that has begun survives a
+  // service that is UNAVAILABLE for less than `timeout`: it goes on after the
+  // last bookmark, so messages after that one come twice. If the service no
+  // longer remembers that bookmark, a new snapshot comes, and deletions in
+  // between are not told.
+  absl::Status WatchSessions(v1::WatchSessionsRequest request,
+                             WatchCallback callback);
+
+  // Writes up to `size` bytes of content to `buffer` and returns how many; 0 is
+  // the content's end.
+  using ContentReader =
+      absl::FunctionRef<absl::StatusOr<size_t>(char* buffer, size_t size)>;
+
+  // Sends what `reader` gives, on this thread, no faster than the service takes
+  // it, and returns the session when the service has all of it. An error of
+  // `reader` is returned, and fails the session.
+  absl::StatusOr<v1::Session> UploadContent(const std::string& session,
+                                            ContentReader reader);
+
+ private:
+  void Authorize(grpc::ClientContext& context) const;
+
+  // One unary call.
+  template <typename Service, typename Request, typename Response>
+  absl::StatusOr<Response> Call(
+      Service& service,
+      grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
+                                      Response*),
+      const Request& request) const;
+
+  const std::unique_ptr<v1::SessionService::Stub> sessions_;
+  const std::unique_ptr<v1::NodeService::Stub> nodes_;
+  const absl::Duration timeout_;
+  const std::string authorization_;
+};
+
+}  // namespace tcptool
+
+#endif  // TCPTOOL_CLIENT_API_CLIENT_H_

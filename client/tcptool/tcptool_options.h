@@ -1,0 +1,48 @@
+// The command line of tcptool, as its manual of 2008 has it, with long options
+// beside it.
+#ifndef TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_OPTIONS_H_
+#define TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_OPTIONS_H_
+
+#include <asio/ip/address.hpp>
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "absl/time/time.h"
+#include "client/tcptool/diagnostics.h"
+#include "dataplane/session/access_list.h"
+
+namespace tcptool::client {
+
+struct SenderOptions {
+  uint16_t port = 0;
+  uint32_t max_clients = 1;           // 0: any number, the last says so.
+  uint32_t max_connections = 10'000;  // At a time, whatever max_clients is.
+  dataplane::AccessList allow;
+  asio::ip::address listen = asio::ip::address_v4::any();
+  absl::Duration stall_timeout = absl::Seconds(60);
+  uint64_t bytes_per_second = 0;  // To all recipients together; 0: no limit.
+  bool sha256 = false;
+  std::string file;  // Empty: standard input.
+};
+
+struct RecipientOptions {
+  std::string host;
+  std::string port;
+  bool start = false;
+  absl::Duration wait;  // For a sender that is not up yet.
+  absl::Duration stall_timeout = absl::InfiniteDuration();
+  bool sync = false;
+  bool sha256 = false;
+  std::string file;  // Empty: standard output.
+};
+
+// What to do, or the exit status after --help, --version or an error, which has
+// been said. Sets the level of `diagnostics` first of all, wherever `-d`
+// stands.
+std::variant<SenderOptions, RecipientOptions, int> ParseTcptoolOptions(
+    int argc, char** argv, Diagnostics& diagnostics);
+
+}  // namespace tcptool::client
+
+#endif  // TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_OPTIONS_H_

@@ -1,0 +1,346 @@
+#include "client/tcptoolctl/render.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace tcptool {
+namespace {
+
+constexpr int kBarWidth = 20;
+constexpr absl::string_view kNothing = "-";
+
+// Every byte of a character in UTF-8 but the first.
+bool IsContinuation(char byte) {
+  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
+}
+
+size_t Columns(absl::string_view text) {
+  return static_cast<size_t>(
+      std::count_if(text.begin(), text.end(),
+                    [](char byte) { return !IsContinuation(byte); }));
+}
+
+absl::Time FromProto(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) +
+         absl::Nanoseconds(time.nanos());
+}
+
+absl::Duration FromProto(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) +
+         absl::Nanoseconds(duration.nanos());
+}
+
+// `name` is empty for a number that this program's version of the API lacks.
+std::string EnumName(const std::string& name, absl::string_view prefix,
+                     int number) {
+  if (name.empty()) return absl::StrCat(number);
+  return std::string(absl::StripPrefix(name, prefix));
+}
+
+std::string OrNothing(const std::string& text) {
+  return text.empty() ? std::string(kNothing) : Printable(text);
+}
+
+std::string Rate(int64_t bytes_per_second) {
+  if (bytes_per_second == 0) return std::string(kNothing);
+  return absl::StrCat(HumanBytes(bytes_per_second), "/s");
+}
+
+std::string TimeLeft(const v1::Recipient& recipient, int64_t content_length) {
+  if (recipient.state() != v1::RECIPIENT_STATE_TRANSFERRING ||
+      recipient.bytes_per_second() <= 0) {
+    return std::string(kNothing);
+  }
+  return HumanDuration(
+      absl::Seconds((content_length - recipient.bytes_acked()) /
+                    recipient.bytes_per_second()));
+}
+
+std::string Source(const v1::SessionSpec& spec) {
+  if (!spec.has_file()) return "upload";
+  const v1::FileSource& file = spec.file();
+  std::string source = absl::StrCat(file.root(), "/", file.path());
+  if (file.offset() != 0) absl::StrAppend(&source, " from ", file.offset());
+  return source;
+}
+
+// "2 delivered, 1 failed": the states that some recipient is in.
+std::string Counts(const v1::RecipientCounts& counts) {
+  const std::array<std::pair<int32_t, absl::string_view>, 9> all = {{
+      {counts.expected(), "expected"},
+      {counts.handshaking(), "handshaking"},
+      {counts.ready(), "ready"},
+      {counts.transferring(), "transferring"},
+      {counts.confirming(), "confirming"},
+      {counts.delivered(), "delivered"},
+      {counts.failed(), "failed"},
+      {counts.rejected(), "rejected"},
+      {counts.dropped(), "dropped"},
+  }};
+  std::vector<std::string> parts;
+  for (const auto& [count, name] : all) {
+    if (count != 0) parts.push_back(absl::StrCat(count, " ", name));
+  }
+  return parts.empty() ? "none" : absl::StrJoin(parts, ", ");
+}
+
+// Recipients that should have the content; those turned away do not count.
+int32_t Wanting(const v1::RecipientCounts& counts) {
+  return counts.expected() + counts.handshaking() + counts.ready() +
+         counts.transferring() + counts.confirming() + counts.delivered() +
+         counts.failed() + counts.dropped();
+}
+
+// Lines of "label: value", the values aligned.
+class LabelledLines {
+ public:
+  void Add(absl::string_view label, absl::string_view value) {
+    absl::StrAppendFormat(&text_, "%-16s%s\n", absl::StrCat(label, ":"),
+                          Printable(value));
+  }
+  void AddTime(absl::string_view label,
+               const google::protobuf::Timestamp& time) {
+    Add(label, absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", FromProto(time),
+                                absl::UTCTimeZone()));
+  }
+  std::string Take() && { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+}  // namespace
+
+std::string HumanBytes(int64_t bytes) {
+  constexpr std::array<absl::string_view, 6> kUnits = {"KiB", "MiB", "GiB",
+                                                       "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  double amount = static_cast<double>(bytes) / 1024;
+  size_t unit = 0;
+  // What would be shown as 1024.0 is 1.0 of the next.
+  while (amount >= 1023.95 && unit + 1 < kUnits.size()) {
+    amount /= 1024;
+    ++unit;
+  }
+  return absl::StrFormat("%.1f %s", amount, kUnits[unit]);
+}
+
+std::string HumanDuration(absl::Duration duration) {
+  const int64_t seconds = absl::ToInt64Seconds(duration);
+  const int64_t minutes = seconds / 60;
+  const int64_t hours = minutes / 60;
+  if (minutes == 0) return absl::StrFormat("%ds", seconds);
+  if (hours == 0) return absl::StrFormat("%dm%02ds", minutes, seconds % 60);
+  if (hours < 24) return absl::StrFormat("%dh%02dm", hours, minutes % 60);
+  return absl::StrFormat("%dd%02dh", hours / 24, hours % 24);
+}
+
+std::string Bar(int64_t done, int64_t total, int width) {
+  const double part =
+      total <= 0
+          ? 1.0
+          : std::clamp(static_cast<double>(done) / static_cast<double>(total),
+                       0.0, 1.0);
+  // Rounded down, so that full means all.
+  const bool all = done >= total;
+  const int places = all ? width : std::min(width - 1, int(part * width));
+  const int percent = all ? 100 : std::min(99, int(part * 100));
+  return absl::StrFormat("[%s%s] %3d%%", std::string(places, '#'),
+                         std::string(width - places, '.'), percent);
+}
+
+std::string Printable(absl::string_view text) {
+  std::string result(text);
+  for (size_t i = 0; i < result.size(); ++i) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(result[i]))) {
+      result[i] = '?';
+    }
+    // U+0080 to U+009F, two bytes each in UTF-8, are control characters too.
+    if (result[i] == '\xC2' && i + 1 < result.size() &&
+        static_cast<unsigned char>(result[i + 1]) >= 0x80 &&
+        static_cast<unsigned char>(result[i + 1]) < 0xA0) {
+      result.replace(i, 2, "?");
+    }
+  }
+  return result;
+}
+
+std::string Truncate(absl::string_view line, size_t columns) {
+  size_t end = 0;
+  for (size_t shown = 0; end < line.size(); ++end) {
+    if (!IsContinuation(line[end]) && ++shown > columns) break;
+  }
+  return std::string(line.substr(0, end));
+}
+
+std::string Table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], Columns(row[i]));
+    }
+  }
+  std::string table;
+  for (const auto& row : rows) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppend(&line, row[i],
+                      std::string(widths[i] - Columns(row[i]) + 2, ' '));
+    }
+    absl::StrAppend(&table, absl::StripTrailingAsciiWhitespace(line), "\n");
+  }
+  return table;
+}
+
+std::string StateName(v1::SessionState state) {
+  return EnumName(v1::SessionState_Name(state), "SESSION_STATE_", state);
+}
+
+std::string StateName(v1::RecipientState state) {
+  return EnumName(v1::RecipientState_Name(state), "RECIPIENT_STATE_", state);
+}
+
+std::string ReasonName(v1::RecipientReason reason) {
+  return EnumName(v1::RecipientReason_Name(reason), "RECIPIENT_REASON_",
+                  reason);
+}
+
+std::string StateAndReason(const v1::Recipient& recipient) {
+  std::string text = StateName(recipient.state());
+  if (recipient.reason() != v1::RECIPIENT_REASON_UNSPECIFIED) {
+    absl::StrAppend(&text, " (", ReasonName(recipient.reason()), ")");
+  }
+  return text;
+}
+
+std::string SessionTable(const std::vector<v1::Session>& sessions,
+                         absl::Time now) {
+  std::vector<std::vector<std::string>> rows = {
+      {"SESSION", "STATE", "ADDRESS", "SIZE", "DELIVERED", "AGE"}};
+  for (const v1::Session& session : sessions) {
+    rows.push_back(
+        {Printable(absl::StripPrefix(session.name(), "sessions/")),
+         StateName(session.state()), OrNothing(session.data_endpoint()),
+         session.has_content_length() ? HumanBytes(session.content_length())
+                                      : std::string(kNothing),
+         absl::StrCat(session.counts().delivered(), "/",
+                      Wanting(session.counts())),
+         HumanDuration(now - FromProto(session.create_time()))});
+  }
+  return Table(rows);
+}
+
+std::string SessionDetails(const v1::Session& session) {
+  LabelledLines lines;
+  lines.Add("session", session.name());
+  lines.Add("state", StateName(session.state()));
+  if (!session.error().empty()) lines.Add("error", session.error());
+  lines.Add("address", session.data_endpoint());
+  lines.Add("source", Source(session.spec()));
+  if (session.has_content_length()) {
+    lines.Add("size", absl::StrFormat("%s (%d bytes)",
+                                      HumanBytes(session.content_length()),
+                                      session.content_length()));
+  }
+  if (!session.content_sha256().empty()) {
+    lines.Add("sha256", session.content_sha256());
+  }
+  lines.Add("recipients", Counts(session.counts()));
+  lines.Add("sent", HumanBytes(session.bytes_sent()));
+  lines.Add("acknowledged", HumanBytes(session.bytes_acked()));
+  lines.AddTime("created", session.create_time());
+  if (session.has_start_time()) lines.AddTime("started", session.start_time());
+  if (session.has_end_time()) lines.AddTime("ended", session.end_time());
+  return std::move(lines).Take();
+}
+
+std::string RecipientTable(const std::vector<v1::Recipient>& recipients) {
+  std::vector<std::vector<std::string>> rows = {{"RECIPIENT", "ADDRESS",
+                                                 "LABEL", "STATE", "ACKED",
+                                                 "RATE", "RTT", "RETRANSMITS"}};
+  for (const v1::Recipient& recipient : recipients) {
+    const std::pair<absl::string_view, absl::string_view> ids = absl::StrSplit(
+        absl::StripPrefix(recipient.name(), "sessions/"), "/recipients/");
+    rows.push_back(
+        {Printable(absl::StrCat(ids.first, "/", ids.second)),
+         OrNothing(recipient.address()), OrNothing(recipient.label()),
+         StateAndReason(recipient), HumanBytes(recipient.bytes_acked()),
+         Rate(recipient.bytes_per_second()),
+         recipient.has_rtt()
+             ? absl::StrFormat("%.1f ms", absl::ToDoubleMilliseconds(
+                                              FromProto(recipient.rtt())))
+             : std::string(kNothing),
+         absl::StrCat(recipient.retransmits())});
+  }
+  return Table(rows);
+}
+
+std::string ProgressTable(const std::vector<v1::Recipient>& recipients,
+                          std::optional<int64_t> content_length) {
+  std::vector<std::vector<std::string>> rows = {
+      {"ADDRESS", "LABEL", "STATE", "ACKED", "RATE", "PROGRESS", "LEFT"}};
+  for (const v1::Recipient& recipient : recipients) {
+    rows.push_back(
+        {OrNothing(recipient.address()), OrNothing(recipient.label()),
+         StateAndReason(recipient), HumanBytes(recipient.bytes_acked()),
+         Rate(recipient.bytes_per_second()),
+         content_length
+             ? Bar(recipient.bytes_acked(), *content_length, kBarWidth)
+             : std::string(kNothing),
+         content_length ? TimeLeft(recipient, *content_length)
+                        : std::string(kNothing)});
+  }
+  return Table(rows);
+}
+
+std::string NodeDetails(const v1::Node& node) {
+  LabelledLines lines;
+  lines.Add("version", node.version());
+  lines.AddTime("started", node.start_time());
+  lines.Add("uptime", HumanDuration(FromProto(node.uptime())));
+  for (const v1::Root& root : node.roots()) {
+    lines.Add(absl::StrCat("root ", root.name()),
+              root.has_free_bytes()
+                  ? absl::StrCat(HumanBytes(root.free_bytes()), " free of ",
+                                 HumanBytes(root.total_bytes()))
+                  : "not available");
+  }
+  lines.Add("data address", node.data_address());
+  lines.Add("data ports", absl::StrCat(node.data_ports().first(), "-",
+                                       node.data_ports().last(), ", ",
+                                       node.ports_in_use_size(), " in use"));
+  lines.Add("lanes", absl::StrCat(node.lanes()));
+  const v1::NodeLimits& limits = node.limits();
+  lines.Add("max sessions", absl::StrCat(limits.max_sessions()));
+  lines.Add("max recipients",
+            absl::StrCat(limits.max_recipients_per_session(), " a session"));
+  lines.Add("max watchers", absl::StrCat(limits.max_watchers()));
+  lines.Add("max message", HumanBytes(limits.max_message_bytes()));
+  lines.Add("upload window", HumanBytes(limits.stream_window_bytes()));
+  lines.Add("upload memory", HumanBytes(limits.max_upload_bytes()));
+  return std::move(lines).Take();
+}
+
+std::string Json(const google::protobuf::Message& message) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.always_print_primitive_fields = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(message, &json, options)
+           .ok()) {
+    return "{}";
+  }
+  return json;
+}
+
+}  // namespace tcptool

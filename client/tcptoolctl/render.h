@@ -1,0 +1,75 @@
+// The control API's messages as text for people, and as JSON for programs.
+// Pure functions: no clock, no terminal, no locale. Text that others chose
+// (labels, paths, errors) is shown without its control characters, so that it
+// cannot steer a terminal.
+#ifndef TCPTOOL_CLIENT_TCPTOOLCTL_RENDER_H_
+#define TCPTOOL_CLIENT_TCPTOOLCTL_RENDER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "tcptool/v1/node_service.pb.h"
+#include "tcptool/v1/recipient.pb.h"
+#include "tcptool/v1/session.pb.h"
+
+namespace tcptool {
+
+// "999 B", "1.5 GiB". Powers of 1,024.
+std::string HumanBytes(int64_t bytes);
+
+// The two largest units, in whole seconds: "7s", "4m05s", "2h00m", "3d04h".
+std::string HumanDuration(absl::Duration duration);
+
+// How much of `total` is done: "[#####.....]  50%", with `width` places between
+// the brackets. All of nothing is done. Never shows 100% before it is.
+std::string Bar(int64_t done, int64_t total, int width);
+
+// Replaces each control character by '?'.
+std::string Printable(absl::string_view text);
+
+// At most `columns` characters of UTF-8.
+std::string Truncate(absl::string_view line, size_t columns);
+
+// Columns aligned to the left, two spaces apart, a line each row; the first row
+// is the header. No line ends with spaces. All rows have as many cells as the
+// first.
+std::string Table(const std::vector<std::vector<std::string>>& rows);
+
+// "TRANSFERRING", "HANDSHAKE_TIMEOUT"; "7" for a value that is not known here.
+std::string StateName(v1::SessionState state);
+std::string StateName(v1::RecipientState state);
+std::string ReasonName(v1::RecipientReason reason);
+
+// "FAILED (STALLED)": the state, and the reason if there is one.
+std::string StateAndReason(const v1::Recipient& recipient);
+
+// One session a line; ages are counted to `now`.
+std::string SessionTable(const std::vector<v1::Session>& sessions,
+                         absl::Time now);
+
+// A session in labelled lines.
+std::string SessionDetails(const v1::Session& session);
+
+// One recipient a line. The first column is what `tcptoolctl drop` takes.
+std::string RecipientTable(const std::vector<v1::Recipient>& recipients);
+
+// One recipient a line, with how much of `content_length` it has and how long
+// the rest will take; without these if the length is not known.
+std::string ProgressTable(const std::vector<v1::Recipient>& recipients,
+                          std::optional<int64_t> content_length);
+
+// The node in labelled lines.
+std::string NodeDetails(const v1::Node& node);
+
+// One line, without its end. Fields at their defaults are included. "{}" for a
+// message that has no JSON: one with a time past the year 9999.
+std::string Json(const google::protobuf::Message& message);
+
+}  // namespace tcptool
+
+#endif  // TCPTOOL_CLIENT_TCPTOOLCTL_RENDER_H_

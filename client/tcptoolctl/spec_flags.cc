@@ -1,0 +1,291 @@
+#include "client/tcptoolctl/spec_flags.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <cstdint>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace tcptool {
+namespace {
+
+constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
+constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
+constexpr absl::Duration kYear = absl::Hours(8760);
+
+using Pair = std::pair<std::string, std::string>;
+
+// "a=b=c" is "a" and "b=c".
+Pair SplitPair(const std::string& text, char separator) {
+  return absl::StrSplit(text, absl::MaxSplits(separator, 1));
+}
+
+// What CLI11 calls on a value: the error, or an empty string.
+using Check = std::function<std::string(const std::string&)>;
+
+// What is before `separator` must not be empty.
+Check IsPair(char separator, const std::string& form) {
+  return [separator, form](const std::string& text) -> std::string {
+    const Pair pair = SplitPair(text, separator);
+    if (!pair.first.empty() && text.find(separator) != std::string::npos) {
+      return "";
+    }
+    return absl::StrCat("\"", text, "\" is not of the form ", form);
+  };
+}
+
+// Reads a SessionSpec in JSON.
+Check ReadSpec(v1::SessionSpec* spec) {
+  return [spec](const std::string& path) -> std::string {
+    std::ostringstream json;
+    json << std::ifstream(path).rdbuf();
+    if (!json) return absl::StrCat(path, " cannot be read, or is empty");
+    const auto status =
+        google::protobuf::util::JsonStringToMessage(json.str(), spec);
+    if (status.ok()) return "";
+    return absl::StrCat(path,
+                        " is no SessionSpec: ", std::string(status.message()));
+  };
+}
+
+google::protobuf::Duration ToProto(absl::Duration duration) {
+  google::protobuf::Duration proto;
+  absl::Duration rest;
+  proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &rest));
+  proto.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
+  return proto;
+}
+
+// From 0 to `high`. CLI11 would take a number that no int64_t can hold for the
+// largest that can.
+CLI::Option* AddNumber(CLI::App& app, const std::string& flag, int64_t high,
+                       const std::string& description,
+                       std::function<void(int64_t)> set) {
+  const auto check = [high](const std::string& text) -> std::string {
+    int64_t number = 0;
+    if (absl::SimpleAtoi(text, &number) && number >= 0 && number <= high) {
+      return "";
+    }
+    return absl::StrCat("\"", text, "\" is not a whole number from 0 to ",
+                        high);
+  };
+  const auto set_checked = [set = std::move(set)](const std::string& text) {
+    int64_t number = 0;
+    if (absl::SimpleAtoi(text, &number)) set(number);
+  };
+  return app.add_option_function<std::string>(flag, set_checked, description)
+      ->type_name("N")
+      ->check(check);
+}
+
+void AddDuration(CLI::App& app, const std::string& flag, absl::Duration low,
+                 absl::Duration high, const std::string& description,
+                 std::function<google::protobuf::Duration*()> field) {
+  const auto set = [field = std::move(field)](const std::string& text) {
+    absl::Duration duration;
+    if (absl::ParseDuration(text, &duration)) *field() = ToProto(duration);
+  };
+  app.add_option_function<std::string>(flag, set, description)
+      ->type_name("DURATION")
+      ->check(DurationIn(low, high));
+}
+
+// May be given several times, with one value each.
+CLI::Option* AddList(CLI::App& app, const std::string& flag,
+                     const std::string& type, const std::string& description,
+                     const std::function<void(const std::string&)>& add) {
+  const auto set = [add](const std::vector<std::string>& values) {
+    for (const std::string& value : values) add(value);
+  };
+  return app
+      .add_option_function<std::vector<std::string>>(
+          flag, set, absl::StrCat(description, "; may be repeated"))
+      ->type_name(type)
+      ->allow_extra_args(false);
+}
+
+void AddSource(CLI::App& command, CreateFlags& flags) {
+  v1::SessionSpec* spec = flags.request.mutable_session()->mutable_spec();
+  CLI::Option_group& sources = *command.add_option_group("Source");
+  sources.require_option(1, 0);
+  // Before all others, which CLI11 takes in the order of their definition: they
+  // change what is read here.
+  sources
+      .add_option("--spec",
+                  "Read the session's SessionSpec from a file, as JSON; other "
+                  "flags change it, or add to its lists")
+      ->type_name("FILE")
+      ->check(ReadSpec(spec));
+  const auto set_file = [spec](const std::string& text) {
+    const Pair pair = SplitPair(text, '/');
+    spec->mutable_file()->set_root(pair.first);
+    spec->mutable_file()->set_path(pair.second);
+  };
+  CLI::Option* file =
+      sources
+          .add_option_function<std::string>(
+              "--file", set_file, "Send a file below one of the node's roots")
+          ->type_name("ROOT/PATH")
+          ->check(IsPair('/', "ROOT/PATH"));
+  sources
+      .add_flag_callback(
+          "--stdin",
+          [&flags, spec] {
+            flags.from_stdin = true;
+            spec->mutable_upload();
+          },
+          "Upload standard input, as fast as the recipients take it")
+      ->excludes(file);
+  AddNumber(command, "--offset", kMaxInt64,
+            "Where in the file to begin, in bytes",
+            [spec](int64_t n) { spec->mutable_file()->set_offset(n); })
+      ->needs(file);
+  AddNumber(command, "--length", kMaxInt64,
+            "How many bytes of the file to send; default: all to its end",
+            [spec](int64_t n) { spec->mutable_file()->set_length(n); })
+      ->needs(file);
+  command.add_flag_callback(
+      "--sha256", [spec] { spec->set_compute_sha256(true); },
+      "Compute the content's SHA-256");
+}
+
+void AddRecipients(CLI::App& command, v1::SessionSpec* spec) {
+  command
+      .add_option_function<std::string>(
+          "--bind",
+          [spec](const std::string& address) {
+            spec->mutable_listener()->set_bind_address(address);
+          },
+          "The node's address to listen on; default: the node's data address")
+      ->type_name("ADDR");
+  AddNumber(command, "--port", 65535,
+            "The port to listen on; default: a free one", [spec](int64_t n) {
+              spec->mutable_listener()->set_port(static_cast<int32_t>(n));
+            });
+  AddNumber(
+      command, "--max-recipients", kMaxInt32,
+      "Start with this many recipients, and take no more",
+      [spec](int64_t n) { spec->set_max_recipients(static_cast<int32_t>(n)); });
+  AddList(command, "--allow", "RULE",
+          "Who may connect: an address, ADDR/BITS or ADDR/MASK",
+          [spec](const std::string& rule) { spec->add_allow(rule); });
+  AddList(command, "--expect", "ADDR[=LABEL]",
+          "A recipient to wait for, by its address",
+          [spec](const std::string& text) {
+            const Pair pair = SplitPair(text, '=');
+            v1::ExpectedRecipient& expected = *spec->add_expected();
+            expected.set_address(pair.first);
+            expected.set_label(pair.second);
+          });
+}
+
+void AddStart(CLI::App& command, v1::SessionSpec* spec) {
+  command.add_flag_callback(
+      "--immediate", [spec] { spec->mutable_start()->set_immediate(true); },
+      "Serve each recipient as it connects");
+  command.add_flag_callback(
+      "--ignore-start-byte",
+      [spec] { spec->mutable_start()->set_ignore_start_byte(true); },
+      "Do not let a recipient start the session");
+  AddNumber(
+      command, "--min-recipients", kMaxInt32,
+      "Start with this many recipients once --max-wait has passed",
+      [spec](int64_t n) {
+        spec->mutable_start()->set_min_recipients(static_cast<int32_t>(n));
+      });
+  AddDuration(command, "--max-wait", absl::ZeroDuration(), kYear,
+              "How long to wait for recipients; default: until another "
+              "condition starts the session",
+              [spec] { return spec->mutable_start()->mutable_max_wait(); });
+}
+
+void AddLimits(CLI::App& command, v1::SessionSpec* spec) {
+  constexpr absl::Duration kLeast = absl::Milliseconds(100);
+  AddDuration(command, "--handshake-timeout", kLeast, absl::Hours(1),
+              "How long a recipient may take to send its start byte", [spec] {
+                return spec->mutable_limits()->mutable_handshake_timeout();
+              });
+  AddDuration(command, "--stall-timeout", kLeast, absl::Hours(24),
+              "How long a recipient may acknowledge nothing", [spec] {
+                return spec->mutable_limits()->mutable_stall_timeout();
+              });
+  AddDuration(command, "--confirm-timeout", kLeast, absl::Hours(24),
+              "How long the proof of delivery may take", [spec] {
+                return spec->mutable_limits()->mutable_confirm_timeout();
+              });
+  AddNumber(
+      command, "--max-lag-bytes", kMaxInt64,
+      "How far a recipient may be behind the fastest, in bytes",
+      [spec](int64_t n) { spec->mutable_limits()->set_max_lag_bytes(n); });
+  AddNumber(command, "--recipient-rate", kMaxInt64,
+            "Bytes per second to each recipient at most", [spec](int64_t n) {
+              spec->mutable_limits()->set_recipient_bytes_per_second(n);
+            });
+  AddNumber(command, "--session-rate", kMaxInt64,
+            "Bytes per second to all recipients together at most",
+            [spec](int64_t n) {
+              spec->mutable_limits()->set_session_bytes_per_second(n);
+            });
+}
+
+void AddLifetime(CLI::App& command, v1::SessionSpec* spec) {
+  AddDuration(command, "--expire-after", absl::Seconds(1), kYear,
+              "End the session if it has not started by then",
+              [spec] { return spec->mutable_expire_after(); });
+  AddDuration(command, "--retention", absl::Seconds(1), kYear,
+              "How long to remember the session after its end",
+              [spec] { return spec->mutable_retention(); });
+  AddList(command, "--label", "KEY=VALUE", "A label for the session",
+          [spec](const std::string& text) {
+            const Pair pair = SplitPair(text, '=');
+            (*spec->mutable_labels())[pair.first] = pair.second;
+          })
+      ->check(IsPair('=', "KEY=VALUE"));
+}
+
+}  // namespace
+
+void AddCreateFlags(CLI::App& command, CreateFlags& flags) {
+  v1::SessionSpec* spec = flags.request.mutable_session()->mutable_spec();
+  AddSource(command, flags);
+  AddRecipients(command, spec);
+  AddStart(command, spec);
+  AddLimits(command, spec);
+  AddLifetime(command, spec);
+  command
+      .add_option("--session-id", *flags.request.mutable_session_id(),
+                  "The session's name; default: the service makes one up")
+      ->type_name("ID");
+  command
+      .add_option("--request-id", *flags.request.mutable_request_id(),
+                  "The same id makes the same session, when a script tries "
+                  "again")
+      ->type_name("ID");
+  command.add_flag("--watch", flags.watch,
+                   "Then watch the session until it is final");
+}
+
+CLI::Validator DurationIn(absl::Duration low, absl::Duration high) {
+  const auto check = [low, high](const std::string& text) -> std::string {
+    absl::Duration duration;
+    if (!absl::ParseDuration(text, &duration)) {
+      return absl::StrCat("\"", text,
+                          "\" is no duration; write it as 1.5s, 10m or 2h30m");
+    }
+    if (duration >= low && duration <= high) return "";
+    return absl::StrCat(text, " is not between ", absl::FormatDuration(low),
+                        " and ", absl::FormatDuration(high));
+  };
+  return CLI::Validator(check, "");
+}
+
+}  // namespace tcptool

@@ -1,0 +1,70 @@
+// What `tcptoolctl watch` shows of a session.
+#ifndef TCPTOOL_CLIENT_TCPTOOLCTL_WATCH_VIEW_H_
+#define TCPTOOL_CLIENT_TCPTOOLCTL_WATCH_VIEW_H_
+
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "tcptool/v1/recipient.pb.h"
+#include "tcptool/v1/session.pb.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool {
+
+// Fed with a watch of one session and its recipients, which may come anew after
+// a gap. Not for several threads.
+class WatchView {
+ public:
+  enum class Style {
+    kScreen,  // A table that is drawn again and again in the same place.
+    kLines,  // A line for each change of a state; progress each second at most.
+    kJson,   // Each session and recipient as it comes, an object a line.
+  };
+  // The terminal's, in characters.
+  struct Size {
+    size_t rows;
+    size_t columns;
+  };
+
+  // Writes to `out`, which must outlive it. `size` is asked before the screen
+  // is drawn, with style kScreen only.
+  WatchView(Style style, std::ostream& out, std::function<Size()> size);
+
+  // Takes in a message, and shows it, or waits until some have come together.
+  // Returns whether there is more to come: not once the session is final, or
+  // deleted, and all of it has been shown.
+  bool Update(const v1::WatchSessionsResponse& response, absl::Time now);
+
+  // The session as it ended. NOT_FOUND: it was deleted before that.
+  absl::StatusOr<v1::Session> Result() const;
+
+ private:
+  void Take(const v1::Change& change);
+  void ShowJson(const v1::Change& change);
+  void ShowChange(const v1::Change& change);
+  void ShowState(const v1::Session& session);
+  void ShowProgress();
+  void Draw();
+  std::vector<v1::Recipient> ActiveFirst() const;
+  int64_t Rate() const;
+
+  const Style style_;
+  std::ostream& out_;
+  const std::function<Size()> size_;
+  v1::Session session_;
+  std::map<std::string, v1::Recipient> recipients_;  // By name.
+  bool deleted_ = false;
+  absl::Time next_show_ = absl::InfinitePast();
+  size_t drawn_lines_ = 0;
+};
+
+}  // namespace tcptool
+
+#endif  // TCPTOOL_CLIENT_TCPTOOLCTL_WATCH_VIEW_H_

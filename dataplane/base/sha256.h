@@ -1,0 +1,66 @@
+// SHA-256 (FIPS 180-4), by OpenSSL.
+#ifndef TCPTOOL_DATAPLANE_BASE_SHA256_H_
+#define TCPTOOL_DATAPLANE_BASE_SHA256_H_
+
+#include <openssl/evp.h>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace tcptool::dataplane {
+
+// Not for several threads at a time.
+class Sha256 {
+ public:
+  Sha256();
+
+  void Update(std::span<const std::byte> data);
+  // 64 lowercase hexadecimal digits. Nothing may follow.
+  std::string Finish();
+
+ private:
+  struct Free {
+    void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+  };
+  std::unique_ptr<EVP_MD_CTX, Free> context_;
+};
+
+// That of a source's content, if it is asked for.
+class ContentDigest {
+ public:
+  // Before the first byte. Without it nothing is computed.
+  void Enable() { sha256_.emplace(); }
+  bool enabled() const { return sha256_.has_value(); }
+
+  // One thread at a time takes in the content, from front to back.
+  void Update(std::span<const std::byte> data) {
+    if (sha256_) sha256_->Update(data);
+  }
+  // The content is complete.
+  void Finish() {
+    if (!sha256_) return;
+    absl::MutexLock lock(&mutex_);
+    hex_ = sha256_->Finish();
+  }
+
+  // Any thread may ask. Empty until the content is complete.
+  std::string hex() const {
+    absl::MutexLock lock(&mutex_);
+    return hex_;
+  }
+
+ private:
+  std::optional<Sha256> sha256_;
+  mutable absl::Mutex mutex_;
+  std::string hex_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_BASE_SHA256_H_

@@ -1,0 +1,117 @@
+// What a session and its recipients are doing: the states, the reasons of a
+// failure, and the snapshots that the data plane hands out. Plain values, free
+// to be copied to any thread.
+#ifndef TCPTOOL_DATAPLANE_BASE_STATE_H_
+#define TCPTOOL_DATAPLANE_BASE_STATE_H_
+
+#include <array>
+#include <asio/ip/tcp.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/time/time.h"
+
+namespace tcptool::dataplane {
+
+enum class SessionState : uint8_t {
+  kWaiting,             // Listens; nothing has been sent.
+  kTransferring,        // Has begun to send.
+  kSucceeded,           // Every recipient was DELIVERED.
+  kPartiallySucceeded,  // Some were, some were not.
+  kFailed,              // None was, or the source failed.
+  kCancelled,           // Ended by its owner.
+  kExpired,             // Nobody started it in time.
+  kInterrupted,         // Cut off by the end of the service.
+};
+inline constexpr size_t kSessionStates = 8;
+
+enum class RecipientState : uint8_t {
+  kExpected,      // Named in advance; has not connected.
+  kHandshaking,   // Connected; its start byte has not come yet.
+  kReady,         // Waits for the session to start.
+  kTransferring,  // Content is being handed to its connection.
+  kConfirming,    // All content is handed over; delivery is not proven yet.
+  kDelivered,     // Proven to have every byte.
+  kFailed,
+  kRejected,  // Turned away: not authorised, or no room.
+  kDropped,   // Disconnected by the session's owner.
+};
+inline constexpr size_t kRecipientStates = 9;
+
+// Why a recipient FAILED or was REJECTED.
+enum class Reason : uint8_t {
+  kNone,
+  kNotAuthorized,
+  kHandshakeTimeout,
+  kHandshakeClosed,
+  kConnectionLost,
+  kStalled,
+  kUnconfirmed,
+  kSourceFailed,
+  kSessionCancelled,
+  kServiceStopped,
+  kCapacity,
+};
+inline constexpr size_t kReasons = 11;
+
+// The names of the API: "WAITING", "CONNECTION_LOST". kNone is "".
+std::string_view Name(SessionState state);
+std::string_view Name(RecipientState state);
+std::string_view Name(Reason reason);
+
+// True once the state can never change again.
+bool IsFinal(SessionState state);
+bool IsFinal(RecipientState state);
+
+struct RecipientStatus {
+  // Unique in the session, from 1, in the order of arrival (recipients that are
+  // expected come first, in the order given).
+  uint64_t id = 0;
+  // Port 0 while EXPECTED. IPv4-mapped addresses are shown as IPv4.
+  asio::ip::tcp::endpoint peer;
+  std::string label;  // That of the expected recipient it turned out to be.
+  RecipientState state = RecipientState::kHandshaking;
+  Reason reason = Reason::kNone;
+  std::string detail;       // For people; empty unless FAILED or REJECTED.
+  bool start_byte = false;  // It said "I am the last, start now".
+  // From its connection to its byte; infinite: the byte has not come.
+  absl::Duration handshake_time = absl::InfiniteDuration();
+  uint64_t bytes_sent = 0;        // Handed to the kernel.
+  uint64_t bytes_acked = 0;       // Acknowledged by the recipient's TCP.
+  uint64_t bytes_per_second = 0;  // Acknowledged, of late; the mean once final.
+  absl::Duration rtt;             // Smoothed, as the kernel has it.
+  uint64_t retransmits = 0;       // Segments, over the connection's life.
+  absl::Time connect_time = absl::InfinitePast();  // InfinitePast: not yet.
+  absl::Time start_time = absl::InfinitePast();
+  absl::Time end_time = absl::InfinitePast();
+};
+
+struct SessionStatus {
+  SessionState state = SessionState::kWaiting;
+  std::string error;  // Why it FAILED; empty otherwise.
+  asio::ip::tcp::endpoint data_endpoint;
+  // Not set for a stream that has not ended.
+  std::optional<uint64_t> content_length;
+  // 64 lowercase hexadecimal digits; empty unless it is computed and the
+  // content has been read to its end.
+  std::string content_sha256;
+  // How many recipients are in each state, by RecipientState. Counts those too
+  // that have been forgotten (see Session).
+  std::array<uint64_t, kRecipientStates> counts{};
+  uint64_t bytes_sent = 0;  // Over all recipients.
+  uint64_t bytes_acked = 0;
+  absl::Time create_time = absl::InfinitePast();
+  absl::Time start_time = absl::InfinitePast();
+  absl::Time end_time = absl::InfinitePast();
+
+  uint64_t count(RecipientState state) const {
+    return counts[static_cast<size_t>(state)];
+  }
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_BASE_STATE_H_

@@ -1,0 +1,106 @@
+// Where a session's content comes from, and how a lane gets at it.
+#ifndef TCPTOOL_DATAPLANE_CONTENT_SOURCE_H_
+#define TCPTOOL_DATAPLANE_CONTENT_SOURCE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "absl/status/status.h"
+#include "dataplane/base/sha256.h"
+
+namespace tcptool::dataplane {
+
+class Lane;
+
+// The way content gets from a source into a socket.
+enum class SendMethod : uint8_t {
+  kCopy,      // send(2) from a block that all recipients share.
+  kZeroCopy,  // sendfile(2) from the page cache, where the source has one.
+};
+
+// What a feed answers when asked for the content at a position.
+struct Piece {
+  enum class Kind : uint8_t {
+    kData,   // `data`, at least one byte; valid until the feed is asked again.
+    kFile,   // `size` bytes at `offset` of the descriptor `file`.
+    kWait,   // Not there yet; the feed's wake will be called.
+    kEnd,    // The content ends here.
+    kError,  // It cannot be had; Feed::error() says why.
+  };
+  Kind kind = Kind::kWait;
+  std::span<const std::byte> data;
+  int file = -1;
+  uint64_t offset = 0;
+  size_t size = 0;
+};
+
+// One lane's view of a source. Never waits. Lives on its lane's thread.
+class Feed {
+ public:
+  virtual ~Feed() = default;
+
+  // The content from `position`, counted in bytes from the content's start.
+  virtual Piece At(uint64_t position, SendMethod method) = 0;
+
+  // The recipients are between these positions: nobody will ask again for
+  // anything before `slowest`, and none has come further than `fastest`.
+  virtual void Moved(uint64_t slowest, uint64_t fastest) = 0;
+
+  // After kError.
+  virtual absl::Status error() const = 0;
+};
+
+// Methods may be called on any thread unless they say otherwise.
+class Source {
+ public:
+  virtual ~Source() = default;
+
+  // Called once, when the session starts, where waiting harms nobody. Fixes the
+  // length, if there is one.
+  virtual absl::Status Prepare() = 0;
+
+  // Bytes; none for a stream that has not ended.
+  virtual std::optional<uint64_t> length() const = 0;
+
+  // True: each recipient reads at its own pace, at any time, on any lane.
+  // False: there is one feed, and what it has released cannot be had again.
+  virtual bool seekable() const = 0;
+
+  // On the lane's thread. `wake` is called there after a kWait; it is not
+  // called once the feed is gone. The feed keeps what it needs of the source
+  // alive.
+  virtual std::unique_ptr<Feed> OpenFeed(Lane& lane,
+                                         std::function<void()> wake) = 0;
+
+  // Content that is held in memory until all recipients have it, in bytes, and
+  // how much that may be. A source that can be read again holds none.
+  struct Window {
+    uint64_t held = 0;
+    uint64_t size = 0;
+  };
+  virtual Window window() const { return {}; }
+
+  // The SHA-256 of the content. Streams take in what is appended, on the
+  // producer's thread.
+  ContentDigest& digest() { return digest_; }
+  const ContentDigest& digest() const { return digest_; }
+
+  // After Prepare(), where waiting harms nobody, one thread at a time: takes
+  // some more of the content into the digest. False: there is no more to do.
+  virtual bool DigestSome() { return false; }
+
+  // The session has ended and will ask for nothing more; a producer that waits
+  // for room is let go.
+  virtual void Close() = 0;
+
+ private:
+  ContentDigest digest_;
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_CONTENT_SOURCE_H_

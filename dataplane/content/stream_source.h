@@ -1,0 +1,114 @@
+// A source that is read once, from front to back: a pipe, or a producer in this
+// process. It holds a bounded window of blocks, so that its slowest recipient
+// sets the pace.
+#ifndef TCPTOOL_DATAPLANE_CONTENT_STREAM_SOURCE_H_
+#define TCPTOOL_DATAPLANE_CONTENT_STREAM_SOURCE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "dataplane/content/source.h"
+
+namespace tcptool::dataplane {
+
+// The producer's methods are for one producer; the session's are Source's. The
+// lock is taken once for a block on either side, never for a send.
+class StreamSource : public Source,
+                     public std::enable_shared_from_this<StreamSource> {
+ public:
+  static constexpr size_t kDefaultWindow = size_t{64} << 20;
+  // How far a producer that costs little to hold up, such as a pipe's reader,
+  // should be ahead of the fastest recipient at most: what is sent is then
+  // still in the processor's cache. The rest of the window is for those who are
+  // slower.
+  static constexpr size_t kNear = size_t{2} << 20;
+
+  // Content that somebody owns: shared by all recipients, never copied but into
+  // their sockets.
+  struct Block {
+    std::shared_ptr<const void> owner;
+    std::span<const std::byte> data;
+    // Bytes that `owner` holds, if they are more than `data`: many small blocks
+    // do not cost more than the window.
+    size_t memory = 0;
+  };
+
+  // `window`: how many bytes of memory are held at most, but for the last
+  // block, which may reach beyond it.
+  // `ahead`: how far the producer may be ahead of the fastest recipient, once
+  // one has got something.
+  explicit StreamSource(size_t window = kDefaultWindow,
+                        size_t ahead = std::numeric_limits<size_t>::max())
+      : window_(window), ahead_(ahead) {}
+
+  // --- The producer's side ---
+
+  // Appends a block, which is not empty. Answers whether there is room for one
+  // more; if not, `on_room` is called when there is, or when the source is
+  // closed. Not after End() or Fail().
+  bool Append(Block block);
+  // Called on a lane: must not wait. Set before the first Append(). Called at
+  // once if the source is closed already.
+  void set_on_room(std::function<void()> on_room);
+  // Nobody reads on.
+  bool closed() const;
+  // Waits until there is room. False: the source is closed, nobody reads on.
+  bool WaitForRoom();
+  // The content is complete.
+  void End();
+  // It never will be: the session fails with this error.
+  void Fail(absl::Status error);
+
+  // --- The session's side ---
+
+  absl::Status Prepare() override { return absl::OkStatus(); }
+  std::optional<uint64_t> length() const override;
+  bool seekable() const override { return false; }
+  std::unique_ptr<Feed> OpenFeed(Lane& lane,
+                                 std::function<void()> wake) override;
+  Window window() const override;
+  void Close() override;
+
+ private:
+  class StreamFeed;
+
+  static size_t MemoryOf(const Block& block) {
+    return std::max(block.memory, block.data.size());
+  }
+  void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return closed_ || (held_ < window_ &&
+                       (fastest_ == 0 || appended_ - fastest_ < ahead_));
+  }
+
+  const size_t window_;
+  const size_t ahead_;
+  mutable absl::Mutex mutex_;
+  // Appended, and not yet taken by the feed.
+  std::deque<Block> inbox_ ABSL_GUARDED_BY(mutex_);
+  size_t held_ ABSL_GUARDED_BY(mutex_) =
+      0;  // Bytes of memory, in the inbox and the feed.
+  uint64_t appended_ ABSL_GUARDED_BY(mutex_) = 0;
+  // How far any recipient has come.
+  uint64_t fastest_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  std::function<void()> on_room_ ABSL_GUARDED_BY(mutex_);
+  // Posts the feed's wake to its lane; set while the feed waits.
+  std::function<void()> wake_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_CONTENT_STREAM_SOURCE_H_

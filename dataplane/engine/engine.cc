@@ -1,0 +1,109 @@
+#include "dataplane/engine/engine.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <csignal>
+#include <latch>
+#include <thread>
+#include <utility>
+
+namespace tcptool::dataplane {
+namespace {
+
+// Connections are descriptors: takes as many as the system gives without asking
+// for a privilege.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+Engine::Engine(const EngineOptions& options)
+    : options_(options), disk_(options.disk_threads) {
+  std::signal(SIGPIPE, SIG_IGN);
+  RaiseDescriptorLimit();
+  const size_t lanes = options.lanes > 0
+                           ? options.lanes
+                           : std::max(1u, std::thread::hardware_concurrency());
+  for (size_t i = 0; i < lanes; ++i) {
+    lanes_.push_back(std::make_unique<Lane>(*options.sockets, disk_));
+  }
+}
+
+Engine::~Engine() {
+  Stop();
+  // Their reads answer to the lanes.
+  disk_.join();
+  starts_.join();
+  digests_.join();
+  // A session's last words may go from one lane to another and back.
+  Flush();
+  Flush();
+}
+
+absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
+    SessionOptions options, std::shared_ptr<Source> source,
+    std::shared_ptr<SessionObserver> observer) {
+  absl::MutexLock lock(&mutex_);
+  const uint64_t id = ++last_id_;
+  std::vector<Lane*> lanes;
+  for (size_t i = 0; i < lanes_.size(); ++i) {
+    lanes.push_back(lanes_[(id + i) % lanes_.size()].get());
+  }
+  absl::StatusOr<std::shared_ptr<Session>> session = Session::Create(
+      {.lanes = std::move(lanes),
+       .starts = starts_,
+       .digests = digests_,
+       .max_recipients = options_.max_recipients_per_session,
+       .counters = counters_,
+       .on_end =
+           [this, id] {
+             absl::MutexLock lock(&mutex_);
+             sessions_.erase(id);
+           }},
+      std::move(options), std::move(source), std::move(observer));
+  if (session.ok()) {
+    sessions_.emplace(id, *session);
+    counters_.SessionCreated();
+  }
+  return session;
+}
+
+Engine::Measures Engine::Measure() const {
+  Measures measures{.counters = counters_.Read()};
+  for (const auto& lane : lanes_) {
+    measures.lanes.push_back(
+        {.processor_time = lane->processor_time(), .lag = lane->lag().Read()});
+  }
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [id, session] : sessions_) {
+    const Source::Window window = session->window();
+    measures.window.held += window.held;
+    measures.window.size += window.size;
+  }
+  return measures;
+}
+
+void Engine::Stop() {
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [id, session] : sessions_) session->Stop();
+  const auto none_left = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return sessions_.empty();
+  };
+  mutex_.Await(absl::Condition(&none_left));
+}
+
+void Engine::Flush() {
+  std::latch flushed(static_cast<ptrdiff_t>(lanes_.size()));
+  for (const auto& lane : lanes_) {
+    asio::post(lane->io(), [&flushed] { flushed.count_down(); });
+  }
+  flushed.wait();
+}
+
+}  // namespace tcptool::dataplane

@@ -1,0 +1,87 @@
+// The data plane: lanes, and the sessions on them.
+#ifndef TCPTOOL_DATAPLANE_ENGINE_ENGINE_H_
+#define TCPTOOL_DATAPLANE_ENGINE_ENGINE_H_
+
+#include <asio/thread_pool.hpp>
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "dataplane/lanes/counters.h"
+#include "dataplane/lanes/lane.h"
+#include "dataplane/session/session.h"
+
+namespace tcptool::dataplane {
+
+struct EngineOptions {
+  size_t lanes = 0;  // 0: one for each core.
+  // Threads for reads that may wait for a disk.
+  size_t disk_threads = 4;
+  size_t max_recipients_per_session = 10'000;  // Connected at a time.
+  SocketApi* sockets = &SocketApi::Real();
+};
+
+// Any thread may call any method. In the process it ignores SIGPIPE, which
+// sendfile(2) raises, and raises the soft limit of descriptors to the hard one.
+class Engine {
+ public:
+  explicit Engine(const EngineOptions& options);
+  // Stops all sessions, see Stop().
+  ~Engine();
+
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  // Listens at once; errors as Session::Create(). The engine keeps the session
+  // until it has ended.
+  absl::StatusOr<std::shared_ptr<Session>> CreateSession(
+      SessionOptions options, std::shared_ptr<Source> source,
+      std::shared_ptr<SessionObserver> observer);
+
+  // Ends all sessions with SERVICE_STOPPED: their recipients are reset. Returns
+  // when the last update has been observed.
+  void Stop();
+
+  // What it is doing, and has done since it was made.
+  struct Measures {
+    struct LaneMeasures {
+      absl::Duration processor_time;
+      DurationHistogram::Values lag;
+    };
+    Counters::Values counters;
+    std::vector<LaneMeasures> lanes;
+    Source::Window window;  // The sum over all streams.
+  };
+  Measures Measure() const;
+
+  size_t lanes() const { return lanes_.size(); }
+  size_t max_recipients_per_session() const {
+    return options_.max_recipients_per_session;
+  }
+
+ private:
+  // Waits until every lane has run what was posted to it.
+  void Flush();
+
+  const EngineOptions options_;
+  Counters counters_;
+  asio::thread_pool disk_;
+  // Apart from the reads: a disk that hangs holds up no other session's start.
+  asio::thread_pool starts_{1};
+  // All SHA-256s, in turns: they take no more than one core.
+  asio::thread_pool digests_{1};
+  std::vector<std::unique_ptr<Lane>> lanes_;
+
+  mutable absl::Mutex mutex_;
+  uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::flat_hash_map<uint64_t, std::shared_ptr<Session>> sessions_
+      ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_ENGINE_ENGINE_H_

@@ -1,0 +1,56 @@
+// A lane: one thread with one event loop, and what its sessions share. A
+// recipient lives on one lane from its first byte to its last, so that the byte
+// path needs no lock.
+#ifndef TCPTOOL_DATAPLANE_LANES_LANE_H_
+#define TCPTOOL_DATAPLANE_LANES_LANE_H_
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/thread_pool.hpp>
+#include <thread>
+
+#include "absl/time/time.h"
+#include "dataplane/lanes/block_cache.h"
+#include "dataplane/lanes/counters.h"
+#include "dataplane/lanes/socket_api.h"
+
+namespace tcptool::dataplane {
+
+class Lane {
+ public:
+  // Starts the thread. `sockets` and `disk`, where reads that may wait for a
+  // disk are run, outlive the lane.
+  Lane(SocketApi& sockets, asio::thread_pool& disk);
+  // Stops the loop, then joins. What was posted and has not run is dropped.
+  ~Lane();
+
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  asio::io_context& io() { return io_; }
+  SocketApi& sockets() { return sockets_; }
+  // On the lane's thread only.
+  BlockCache& blocks() { return blocks_; }
+
+  // What the thread has had of a processor. Any thread may ask.
+  absl::Duration processor_time() const;
+  // How late the loop comes to what is due, looked at four times a second.
+  const DurationHistogram& lag() const { return lag_; }
+
+ private:
+  void WaitForProbe();
+
+  SocketApi& sockets_;
+  // Outlives the loop, whose last handlers own feeds that use it.
+  BlockCache blocks_;
+  asio::io_context io_{1};  // One thread runs it.
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  asio::steady_timer probe_timer_;
+  DurationHistogram lag_;
+  std::thread thread_;
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_LANES_LANE_H_

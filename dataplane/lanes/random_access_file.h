@@ -1,0 +1,45 @@
+// A file that is read at any offset. The seam at which tests inject disks that
+// fail or are slow.
+#ifndef TCPTOOL_DATAPLANE_LANES_RANDOM_ACCESS_FILE_H_
+#define TCPTOOL_DATAPLANE_LANES_RANDOM_ACCESS_FILE_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "absl/status/statusor.h"
+
+namespace tcptool::dataplane {
+
+// Any thread may call any method. Reads answer the number of bytes, less than
+// asked for only at the end of the file, or -errno.
+class RandomAccessFile {
+ public:
+  virtual ~RandomAccessFile() = default;
+
+  // Bytes, as of now, or the error of fstat(2).
+  virtual absl::StatusOr<uint64_t> Size() const = 0;
+
+  // Reads what is in memory. -EAGAIN: not all of it is, or the file system
+  // cannot say; Read() it where waiting harms nobody.
+  virtual ssize_t ReadCached(uint64_t offset, std::span<std::byte> buffer) = 0;
+
+  // May wait for the disk. Tells the kernel that what follows is wanted next.
+  virtual ssize_t Read(uint64_t offset, std::span<std::byte> buffer) = 0;
+
+  // Whether the range seems to be in memory: a few probes, no promise.
+  virtual bool Cached(uint64_t offset, size_t size) = 0;
+
+  // For sendfile(2); -1 if the file has none.
+  virtual int descriptor() const = 0;
+
+  // Takes over `descriptor`, an open regular file or block device.
+  static std::shared_ptr<RandomAccessFile> FromDescriptor(int descriptor);
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_LANES_RANDOM_ACCESS_FILE_H_

@@ -1,0 +1,62 @@
+// What a session is asked to do.
+#ifndef TCPTOOL_DATAPLANE_SESSION_SESSION_OPTIONS_H_
+#define TCPTOOL_DATAPLANE_SESSION_SESSION_OPTIONS_H_
+
+#include <asio/ip/address.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "dataplane/sending/limits.h"
+#include "dataplane/session/access_list.h"
+
+namespace tcptool::dataplane {
+
+// Besides these, a session starts when its ready recipients reach
+// `max_recipients`, when all that are expected are ready, and by
+// Session::Start().
+struct StartPolicy {
+  // Each recipient is served on arrival, until the session is cancelled or
+  // expires. For seekable sources only; the rest of the policy is moot.
+  bool immediate = false;
+  bool ignore_start_byte = false;
+  // Start once this many recipients are ready and `max_wait` has passed since
+  // the session was created. Off while both are zero.
+  uint32_t min_recipients = 0;
+  absl::Duration max_wait;
+};
+
+struct ExpectedRecipient {
+  asio::ip::address address;
+  std::string label;
+};
+
+// What a session that there was before a restart of the program goes on from.
+struct Resume {
+  absl::Time create_time;
+  uint64_t last_recipient = 0;  // Ids up to this one are not given again.
+};
+
+struct SessionOptions {
+  asio::ip::address bind_address = asio::ip::address_v4::any();
+  uint16_t port = 0;  // 0: the kernel picks one.
+  // The session starts when so many are ready; more are turned away with
+  // CAPACITY. 0: no such number.
+  uint32_t max_recipients = 0;
+  AccessList allow;
+  StartPolicy start;
+  std::vector<ExpectedRecipient> expected;
+  Limits limits;
+  // Whether SessionStatus::content_sha256 is computed. A session that delivers
+  // waits for it before it ends.
+  bool compute_sha256 = false;
+  // From creation until a session that nobody has started is EXPIRED.
+  absl::Duration expire_after = absl::InfiniteDuration();
+  std::optional<Resume> resume;
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_SESSION_SESSION_OPTIONS_H_

@@ -1,0 +1,26 @@
+#include "server/api/grpc_status.h"
+
+#include <string>
+
+namespace tcptool::server {
+namespace {
+
+// In the trailers a byte takes up to three characters.
+constexpr size_t kMaxMessageBytes = 2000;
+
+bool ContinuesCharacter(char byte) { return (byte & 0xC0) == 0x80; }  // UTF-8.
+
+}  // namespace
+
+grpc::Status ToGrpc(const absl::Status& status) {
+  std::string message(status.message());
+  if (message.size() > kMaxMessageBytes) {
+    size_t end = kMaxMessageBytes;
+    while (end > 0 && ContinuesCharacter(message[end])) --end;
+    message.resize(end);
+    message += "...";
+  }
+  return {static_cast<grpc::StatusCode>(status.code()), message};
+}
+
+}  // namespace tcptool::server

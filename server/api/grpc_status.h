@@ -1,0 +1,17 @@
+// absl::Status as gRPC's.
+#ifndef TCPTOOL_SERVER_API_GRPC_STATUS_H_
+#define TCPTOOL_SERVER_API_GRPC_STATUS_H_
+
+#include <grpcpp/support/status.h>
+
+#include "absl/status/status.h"
+
+namespace tcptool::server {
+
+// The codes are the same numbers. A message that quotes a very long field is
+// cut: clients take 8 KiB of trailers, and turn more into an error of theirs.
+grpc::Status ToGrpc(const absl::Status& status);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_API_GRPC_STATUS_H_

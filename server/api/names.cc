@@ -1,0 +1,57 @@
+#include "server/api/names.h"
+
+#include "absl/random/random.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr absl::string_view kSessions = "sessions/";
+constexpr absl::string_view kRecipients = "/recipients/";
+
+}  // namespace
+
+bool IsSessionId(absl::string_view id) {
+  return !id.empty() && id.size() <= 63 && absl::ascii_islower(id.front()) &&
+         id.back() != '-' &&
+         id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") ==
+             absl::string_view::npos;
+}
+
+bool IsSessionName(absl::string_view name) {
+  return absl::ConsumePrefix(&name, kSessions) && IsSessionId(name);
+}
+
+std::string RandomSessionName(absl::BitGenRef random) {
+  // No vowels, which make words.
+  constexpr absl::string_view kAlphabet = "bcdfghjklmnpqrstvwxz0123456789";
+  std::string name = absl::StrCat(kSessions, "s");  // A letter first.
+  for (int i = 0; i < 9; ++i) {
+    name += kAlphabet[absl::Uniform<size_t>(random, 0, kAlphabet.size())];
+  }
+  return name;
+}
+
+std::optional<uint64_t> RecipientNumber(absl::string_view name) {
+  const size_t at = name.rfind(kRecipients);
+  if (at == absl::string_view::npos || !IsSessionName(name.substr(0, at))) {
+    return std::nullopt;
+  }
+  const absl::string_view text = name.substr(at + kRecipients.size());
+  uint64_t number = 0;
+  // "7", and neither "07" nor "+7".
+  if (!absl::SimpleAtoi(text, &number) || absl::StrCat(number) != text) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+std::string SessionOf(absl::string_view recipient_name) {
+  return std::string(
+      recipient_name.substr(0, recipient_name.rfind(kRecipients)));
+}
+
+}  // namespace tcptool::server

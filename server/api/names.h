@@ -1,0 +1,33 @@
+// The names of sessions and of their recipients (AIP-122).
+#ifndef TCPTOOL_SERVER_API_NAMES_H_
+#define TCPTOOL_SERVER_API_NAMES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/random/bit_gen_ref.h"
+#include "absl/strings/string_view.h"
+
+namespace tcptool::server {
+
+// Whether `id` may be the last part of a session's name: 1 to 63 characters of
+// a-z, 0-9 and '-', the first a letter, the last no '-'.
+bool IsSessionId(absl::string_view id);
+
+// Whether it is "sessions/{session}".
+bool IsSessionName(absl::string_view name);
+
+// A session's name that the service chooses: one of 30^9.
+std::string RandomSessionName(absl::BitGenRef random);
+
+// The number in "sessions/{session}/recipients/{number}"; none if it has no
+// such form. No two names of one recipient are taken.
+std::optional<uint64_t> RecipientNumber(absl::string_view name);
+
+// The "sessions/{session}" of a recipient's name.
+std::string SessionOf(absl::string_view recipient_name);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_API_NAMES_H_

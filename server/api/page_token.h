@@ -1,0 +1,37 @@
+// Pages of a listing (AIP-158).
+#ifndef TCPTOOL_SERVER_API_PAGE_TOKEN_H_
+#define TCPTOOL_SERVER_API_PAGE_TOKEN_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+
+// Where a page begins and how long it is. A token holds the number of an object
+// and not a count, so that it stays right while others come and go; and a
+// fingerprint of the request, so that it is not taken for another listing's.
+struct Page {
+  int size = 0;
+  std::optional<uint64_t> after;  // What the token holds; none: the first page.
+
+  // INVALID_ARGUMENT names page_size or page_token.
+  static absl::StatusOr<Page> Of(v1::ListSessionsRequest request);
+  static absl::StatusOr<Page> Of(v1::ListRecipientsRequest request);
+
+  // The token of a page that begins at `number`.
+  std::string Token(uint64_t number) const;
+
+ private:
+  template <typename Request>
+  static absl::StatusOr<Page> Parse(Request& request);
+
+  uint64_t fingerprint_ = 0;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_API_PAGE_TOKEN_H_

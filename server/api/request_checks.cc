@@ -1,0 +1,102 @@
+#include "server/api/request_checks.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "server/api/invalid_field.h"
+#include "server/api/names.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr size_t kMaxRequestIdBytes = 64;
+constexpr int kMaxNames = 1000;
+
+template <typename States>
+absl::Status CheckStates(const States& states, bool (*is_valid)(int)) {
+  for (int i = 0; i < states.size(); ++i) {
+    if (states.Get(i) == 0 || !is_valid(states.Get(i))) {
+      return InvalidField(absl::StrCat("states[", i, "]"),
+                          absl::StrCat(states.Get(i), " is no state"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckSessionName(absl::string_view path, const std::string& name) {
+  if (IsSessionName(name)) return absl::OkStatus();
+  return InvalidField(path, absl::StrCat("\"", name,
+                                         "\" is no session's name; they look "
+                                         "like sessions/ID"));
+}
+
+absl::Status CheckRequest(const v1::CreateSessionRequest& request) {
+  if (!request.session_id().empty() && !IsSessionId(request.session_id())) {
+    return InvalidField(
+        "session_id",
+        absl::StrCat("\"", request.session_id(),
+                     "\" is not 1 to 63 characters of a-z, 0-9 and '-', the "
+                     "first a letter, the last no '-'"));
+  }
+  if (request.request_id().size() > kMaxRequestIdBytes ||
+      !std::ranges::all_of(request.request_id(), absl::ascii_isprint)) {
+    return InvalidField("request_id",
+                        "it is not at most 64 printable ASCII characters");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRequest(const v1::GetSessionRequest& request) {
+  return CheckSessionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::ListSessionsRequest& request) {
+  return CheckStates(request.states(), v1::SessionState_IsValid);
+}
+
+absl::Status CheckRequest(const v1::WatchSessionsRequest& request) {
+  if (request.names_size() > kMaxNames) {
+    return InvalidField("names",
+                        absl::StrCat("there are more than ", kMaxNames));
+  }
+  for (int i = 0; i < request.names_size(); ++i) {
+    absl::Status status =
+        CheckSessionName(absl::StrCat("names[", i, "]"), request.names(i));
+    if (!status.ok()) return status;
+  }
+  if (request.resume_revision() < 0) {
+    return InvalidField("resume_revision", "it is negative");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckRequest(const v1::StartSessionRequest& request) {
+  return CheckSessionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::CancelSessionRequest& request) {
+  return CheckSessionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::DeleteSessionRequest& request) {
+  return CheckSessionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::ListRecipientsRequest& request) {
+  absl::Status status = CheckSessionName("parent", request.parent());
+  if (!status.ok()) return status;
+  return CheckStates(request.states(), v1::RecipientState_IsValid);
+}
+
+absl::Status CheckRequest(const v1::DropRecipientRequest& request) {
+  if (RecipientNumber(request.name())) return absl::OkStatus();
+  return InvalidField("name",
+                      absl::StrCat("\"", request.name(),
+                                   "\" is no recipient's name; they look like "
+                                   "sessions/ID/recipients/NUMBER"));
+}
+
+}  // namespace tcptool::server

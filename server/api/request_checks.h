@@ -1,0 +1,27 @@
+// What is wrong with a request by itself, whatever the service knows.
+#ifndef TCPTOOL_SERVER_API_REQUEST_CHECKS_H_
+#define TCPTOOL_SERVER_API_REQUEST_CHECKS_H_
+
+#include "absl/status/status.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+
+// INVALID_ARGUMENT names the field. A session's spec is looked at in spec.h,
+// page_size and page_token in page.h, an upload's messages in upload.h.
+absl::Status CheckRequest(const v1::CreateSessionRequest& request);
+absl::Status CheckRequest(const v1::GetSessionRequest& request);
+absl::Status CheckRequest(const v1::ListSessionsRequest& request);
+absl::Status CheckRequest(const v1::WatchSessionsRequest& request);
+absl::Status CheckRequest(const v1::StartSessionRequest& request);
+absl::Status CheckRequest(const v1::CancelSessionRequest& request);
+absl::Status CheckRequest(const v1::DeleteSessionRequest& request);
+absl::Status CheckRequest(const v1::ListRecipientsRequest& request);
+absl::Status CheckRequest(const v1::DropRecipientRequest& request);
+
+// A "sessions/{session}" in the field at `path`.
+absl::Status CheckSessionName(absl::string_view path, const std::string& name);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_API_REQUEST_CHECKS_H_

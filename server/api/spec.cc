@@ -1,0 +1,284 @@
+#include "server/api/spec.h"
+
+#include <google/protobuf/duration.pb.h>
+
+#include <algorithm>
+#include <limits>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "server/api/invalid_field.h"
+#include "server/api/translate.h"
+
+namespace tcptool::server {
+namespace {
+
+using google::protobuf::Duration;
+
+constexpr size_t kMaxRules = 1000;
+constexpr size_t kMaxExpected = 10'000;
+constexpr size_t kMaxLabels = 64;
+constexpr size_t kMaxLabelBytes = 255;
+constexpr size_t kMaxPathBytes = 4096;
+constexpr int32_t kNanosInSecond = 1'000'000'000;
+
+std::string Spec(absl::string_view field) {
+  return absl::StrCat("session.spec.", field);
+}
+
+// Collects the first thing that is wrong with a spec.
+class Checker {
+ public:
+  const absl::Status& status() const { return status_; }
+
+  void Wrong(absl::string_view field, absl::string_view what) {
+    if (status_.ok()) status_ = InvalidField(Spec(field), what);
+  }
+
+  template <typename Number>
+  Number InRange(absl::string_view field, Number value, Number low,
+                 Number high) {
+    if (value < low || value > high) {
+      Wrong(field,
+            absl::StrCat(value, " is not in the range ", low, " to ", high));
+    }
+    return value;
+  }
+
+  // The duration in a field of `message`, or `fallback`, which is put there.
+  template <typename Message>
+  absl::Duration InRange(absl::string_view field, Message& message,
+                         bool (Message::*has)() const,
+                         Duration* (Message::*mutable_)(),
+                         absl::Duration fallback, absl::Duration low,
+                         absl::Duration high) {
+    if (!(message.*has)()) {
+      ToProto(fallback, *(message.*mutable_)());
+      return fallback;
+    }
+    const Duration& given = *(message.*mutable_)();
+    if (given.nanos() <= -kNanosInSecond || given.nanos() >= kNanosInSecond) {
+      Wrong(field, absl::StrCat(given.nanos(),
+                                " nanos are a second or more; put whole "
+                                "seconds into seconds"));
+    }
+    const absl::Duration value =
+        absl::Seconds(given.seconds()) + absl::Nanoseconds(given.nanos());
+    if (value < low || value > high) {
+      Wrong(field,
+            absl::StrCat(absl::FormatDuration(value), " is not in the range ",
+                         absl::FormatDuration(low), " to ",
+                         absl::FormatDuration(high)));
+    }
+    return value;
+  }
+
+  asio::ip::address Address(absl::string_view field, const std::string& text) {
+    std::error_code error;
+    const auto address = asio::ip::make_address(text, error);
+    if (error) {
+      Wrong(field, absl::StrCat("\"", text, "\" is no IP address"));
+    }
+    return address;
+  }
+
+ private:
+  absl::Status status_;
+};
+
+void CheckSource(const v1::SessionSpec& spec, Checker& check) {
+  if (spec.source_case() == v1::SessionSpec::SOURCE_NOT_SET) {
+    return check.Wrong("file",
+                       "the session has no source; give a root and a path, or "
+                       "an upload");
+  }
+  if (spec.has_upload()) {
+    if (spec.start().immediate()) {
+      check.Wrong("start.immediate",
+                  "an upload cannot be served again to those who come later; "
+                  "choose a file");
+    }
+    return;
+  }
+  const v1::FileSource& file = spec.file();
+  if (file.root().empty()) check.Wrong("file.root", "it is empty");
+  if (file.path().empty() || file.path().size() > kMaxPathBytes) {
+    check.Wrong("file.path", "it is not 1 to 4,096 bytes long");
+  }
+  if (absl::StrContains(file.path(), '\0')) {
+    check.Wrong("file.path", "it has a NUL in it");
+  }
+  if (file.offset() < 0) check.Wrong("file.offset", "it is negative");
+  if (file.length() < 0) check.Wrong("file.length", "it is negative");
+}
+
+void CheckLabels(const v1::SessionSpec& spec, Checker& check) {
+  if (static_cast<size_t>(spec.labels_size()) > kMaxLabels) {
+    check.Wrong("labels", absl::StrCat("there are more than ", kMaxLabels));
+  }
+  for (const auto& [key, value] : spec.labels()) {
+    const bool key_is_good =
+        !key.empty() && key.size() <= 63 && key[0] >= 'a' && key[0] <= 'z' &&
+        key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-/") ==
+            std::string::npos;
+    if (!key_is_good) {
+      check.Wrong("labels",
+                  absl::StrCat("key \"", key,
+                               "\" is not 1 to 63 characters of a-z, 0-9, '.', "
+                               "'_', '-' and '/', the first a letter"));
+    }
+    if (value.size() > kMaxLabelBytes) {
+      check.Wrong("labels",
+                  absl::StrCat("the value of \"", key, "\" is longer than ",
+                               kMaxLabelBytes, " bytes"));
+    }
+  }
+}
+
+dataplane::AccessList ToAccessList(const v1::SessionSpec& spec,
+                                   Checker& check) {
+  dataplane::AccessList allow;
+  if (static_cast<size_t>(spec.allow_size()) > kMaxRules) {
+    check.Wrong("allow", absl::StrCat("there are more than ", kMaxRules));
+    return allow;
+  }
+  for (int i = 0; i < spec.allow_size(); ++i) {
+    if (absl::Status status = allow.Add(spec.allow(i)); !status.ok()) {
+      check.Wrong(absl::StrCat("allow[", i, "]"), status.message());
+    }
+  }
+  return allow;
+}
+
+dataplane::StartPolicy ToStartPolicy(v1::SessionSpec& spec,
+                                     absl::Duration expire_after,
+                                     int32_t max_recipients, Checker& check) {
+  v1::StartPolicy& start = *spec.mutable_start();
+  const int32_t most =
+      spec.max_recipients() > 0 ? spec.max_recipients() : max_recipients;
+  dataplane::StartPolicy policy{
+      .immediate = start.immediate(),
+      .ignore_start_byte = start.ignore_start_byte(),
+  };
+  if (start.immediate() &&
+      (start.ignore_start_byte() || start.min_recipients() != 0 ||
+       start.has_max_wait())) {
+    check.Wrong("start.immediate",
+                "an immediate session has no other start condition");
+  }
+  check.InRange("start.min_recipients", start.min_recipients(), 0, most);
+  if (start.has_max_wait()) {
+    policy.max_wait =
+        check.InRange("start.max_wait", start, &v1::StartPolicy::has_max_wait,
+                      &v1::StartPolicy::mutable_max_wait, {},
+                      absl::ZeroDuration(), expire_after);
+    if (start.min_recipients() == 0) start.set_min_recipients(1);
+  } else if (start.min_recipients() != 0) {
+    check.Wrong("start.min_recipients", "it needs start.max_wait");
+  }
+  policy.min_recipients = start.min_recipients();
+  return policy;
+}
+
+std::vector<dataplane::ExpectedRecipient> ToExpected(
+    const v1::SessionSpec& spec, const dataplane::AccessList& allow,
+    Checker& check) {
+  std::vector<dataplane::ExpectedRecipient> expected;
+  const size_t most =
+      spec.max_recipients() > 0
+          ? std::min<size_t>(spec.max_recipients(), kMaxExpected)
+          : kMaxExpected;
+  if (static_cast<size_t>(spec.expected_size()) > most) {
+    check.Wrong("expected", absl::StrCat("there are more than ", most));
+    return expected;
+  }
+  for (int i = 0; i < spec.expected_size(); ++i) {
+    const std::string field = absl::StrCat("expected[", i, "]");
+    const std::string address_field = absl::StrCat(field, ".address");
+    const v1::ExpectedRecipient& recipient = spec.expected(i);
+    const auto address = check.Address(address_field, recipient.address());
+    if (!allow.Allows(address)) {
+      check.Wrong(address_field, absl::StrCat("no rule in allow matches ",
+                                              recipient.address()));
+    }
+    if (recipient.label().size() > kMaxLabelBytes) {
+      check.Wrong(absl::StrCat(field, ".label"),
+                  absl::StrCat("it is longer than ", kMaxLabelBytes, " bytes"));
+    }
+    expected.push_back({address, recipient.label()});
+  }
+  return expected;
+}
+
+dataplane::Limits ToLimits(v1::SessionSpec& spec, Checker& check) {
+  v1::Limits& from = *spec.mutable_limits();
+  const dataplane::Limits defaults;
+  constexpr auto kLeast = absl::Milliseconds(100);
+  constexpr auto kDay = absl::Hours(24);
+  constexpr int64_t kMax = std::numeric_limits<int64_t>::max();
+  dataplane::Limits limits;
+  limits.handshake_timeout = check.InRange(
+      "limits.handshake_timeout", from, &v1::Limits::has_handshake_timeout,
+      &v1::Limits::mutable_handshake_timeout, defaults.handshake_timeout,
+      kLeast, absl::Hours(1));
+  limits.stall_timeout = check.InRange(
+      "limits.stall_timeout", from, &v1::Limits::has_stall_timeout,
+      &v1::Limits::mutable_stall_timeout, defaults.stall_timeout, kLeast, kDay);
+  limits.confirm_timeout = check.InRange(
+      "limits.confirm_timeout", from, &v1::Limits::has_confirm_timeout,
+      &v1::Limits::mutable_confirm_timeout, defaults.confirm_timeout, kLeast,
+      kDay);
+  limits.max_lag_bytes = check.InRange("limits.max_lag_bytes",
+                                       from.max_lag_bytes(), int64_t{0}, kMax);
+  limits.recipient_bytes_per_second =
+      check.InRange("limits.recipient_bytes_per_second",
+                    from.recipient_bytes_per_second(), int64_t{0}, kMax);
+  limits.session_bytes_per_second =
+      check.InRange("limits.session_bytes_per_second",
+                    from.session_bytes_per_second(), int64_t{0}, kMax);
+  return limits;
+}
+
+}  // namespace
+
+absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
+                                                    v1::SessionSpec& spec) {
+  constexpr auto kSecond = absl::Seconds(1);
+  constexpr auto kYear = absl::Hours(8760);
+  Checker check;
+  dataplane::SessionOptions options;
+  CheckSource(spec, check);
+  v1::Listener& listener = *spec.mutable_listener();
+  if (listener.bind_address().empty()) {
+    listener.set_bind_address(rules.data_address.to_string());
+  }
+  options.bind_address =
+      check.Address("listener.bind_address", listener.bind_address());
+  if (listener.port() != 0) {
+    check.InRange<int32_t>("listener.port", listener.port(), rules.first_port,
+                           rules.last_port);
+  }
+  options.port = static_cast<uint16_t>(listener.port());
+  options.max_recipients = check.InRange(
+      "max_recipients", spec.max_recipients(), 0, rules.max_recipients);
+  options.allow = ToAccessList(spec, check);
+  options.compute_sha256 = spec.compute_sha256();
+  options.expire_after = check.InRange(
+      "expire_after", spec, &v1::SessionSpec::has_expire_after,
+      &v1::SessionSpec::mutable_expire_after, absl::Hours(24), kSecond, kYear);
+  check.InRange("retention", spec, &v1::SessionSpec::has_retention,
+                &v1::SessionSpec::mutable_retention, absl::Hours(168), kSecond,
+                kYear);
+  options.start =
+      ToStartPolicy(spec, options.expire_after, rules.max_recipients, check);
+  options.expected = ToExpected(spec, options.allow, check);
+  options.limits = ToLimits(spec, check);
+  CheckLabels(spec, check);
+  if (!check.status().ok()) return check.status();
+  return options;
+}
+
+}  // namespace tcptool::server

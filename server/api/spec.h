@@ -1,0 +1,30 @@
+// What a session's spec asks for.
+#ifndef TCPTOOL_SERVER_API_SPEC_H_
+#define TCPTOOL_SERVER_API_SPEC_H_
+
+#include <asio/ip/address.hpp>
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "dataplane/session/session_options.h"
+#include "tcptool/v1/session.pb.h"
+
+namespace tcptool::server {
+
+// What a spec may ask of this node.
+struct SpecRules {
+  asio::ip::address data_address;
+  uint16_t first_port = 0;
+  uint16_t last_port = 0;
+  int32_t max_recipients = 0;
+};
+
+// Checks `spec`, fills its defaults in, and says what the data plane is to do.
+// Port 0 stays 0. Whether there is such a file is not looked at.
+// INVALID_ARGUMENT names the first field that is wrong.
+absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
+                                                    v1::SessionSpec& spec);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_API_SPEC_H_

@@ -1,0 +1,38 @@
+#include "server/base/systemd_notify.h"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstddef>
+#include <cstdlib>
+
+#include "dataplane/base/unique_fd.h"
+
+namespace tcptool::server {
+
+// Not libsystemd's: sd_notify(3) invites to speak the protocol without it, and
+// it would bring its compression and cryptography into every container.
+bool NotifyServiceManager(absl::string_view state) {
+  const char* const variable = std::getenv("NOTIFY_SOCKET");
+  if (variable == nullptr) return false;
+  const absl::string_view path = variable;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  // A path, or a name of Linux's own that begins with '@' in place of a NUL.
+  if (path.size() < 2 || path.size() >= sizeof(address.sun_path) ||
+      (path[0] != '/' && path[0] != '@')) {
+    return false;
+  }
+  path.copy(address.sun_path, path.size());
+  if (path[0] == '@') address.sun_path[0] = '\0';
+  const auto length =
+      static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  const dataplane::UniqueFd socket(
+      ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  return ::sendto(socket.get(), state.data(), state.size(),
+                  MSG_NOSIGNAL | MSG_DONTWAIT,
+                  reinterpret_cast<const sockaddr*>(&address),
+                  length) == static_cast<ssize_t>(state.size());
+}
+
+}  // namespace tcptool::server

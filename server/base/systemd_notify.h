@@ -1,0 +1,17 @@
+// Tells the service manager (systemd, or whoever started the process in its
+// way) what the service is doing.
+#ifndef TCPTOOL_SERVER_BASE_SYSTEMD_NOTIFY_H_
+#define TCPTOOL_SERVER_BASE_SYSTEMD_NOTIFY_H_
+
+#include "absl/strings/string_view.h"
+
+namespace tcptool::server {
+
+// Sends `state`, "READY=1" for one, to the socket that $NOTIFY_SOCKET names;
+// the protocol and the states are those of sd_notify(3). Whether anybody took
+// it: false also if nobody asked, which is no error. Never waits. Any thread.
+bool NotifyServiceManager(absl::string_view state);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_BASE_SYSTEMD_NOTIFY_H_

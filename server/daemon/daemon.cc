@@ -1,0 +1,178 @@
+#include "server/daemon/daemon.h"
+
+#include <asio/ip/address.hpp>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/base/log.h"
+#include "server/base/thread_priority.h"
+#include "server/rpc/parse_errors.h"
+#include "server/store/store_file.h"
+#include "version.h"
+
+namespace tcptool::server {
+namespace {
+
+// What is left of the 5 s that a stop may take, for calls that do not end.
+constexpr auto kShutdownGrace = std::chrono::seconds(2);
+
+SessionManager::Options ManagerOptions(const Options& options,
+                                       const dataplane::Engine& engine) {
+  return {
+      .rules = {.data_address = asio::ip::make_address(options.data.address),
+                .first_port = options.data.first_port,
+                .last_port = options.data.last_port,
+                .max_recipients =
+                    static_cast<int32_t>(engine.max_recipients_per_session())},
+      .max_sessions = options.control.max_sessions,
+      .max_upload_bytes = options.control.max_upload_bytes};
+}
+
+absl::Status AddRoots(const DataOptions& options, ContentRoots& roots) {
+  for (const std::string& root : options.roots) {
+    if (absl::Status status = roots.Add(root); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+// Whole or not at all: whoever waits for the file may read it once it is there.
+absl::Status WriteReadyFile(const std::string& path,
+                            const std::string& control_address,
+                            const std::string& http_address) {
+  const std::string part = absl::StrCat(path, ".part");
+  std::ofstream file(part);
+  file << "{\"control_address\": " << JsonString(control_address)
+       << ", \"http_address\": " << JsonString(http_address) << "}\n";
+  file.close();
+  if (file.good() && std::rename(part.c_str(), path.c_str()) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::UnavailableError(
+      absl::StrCat("cannot write --ready-file ", path));
+}
+
+}  // namespace
+
+Daemon::Daemon(const Options& options)
+    : options_(options),
+      engine_({.lanes = options.data.lanes}),
+      hub_(options.control.max_watchers),
+      manager_options_(ManagerOptions(options, engine_)) {}
+
+absl::Status Daemon::Check(const Options& options) {
+  ContentRoots roots;
+  if (absl::Status status = AddRoots(options.data, roots); !status.ok()) {
+    return status;
+  }
+  return ControlServer::Check(options.security);
+}
+
+absl::Status Daemon::Start() {
+  if (absl::Status status = AddRoots(options_.data, roots_); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = Restore(); !status.ok()) return status;
+  // The lanes and the manager's threads are there; gRPC's are not.
+  YieldToDataPlane();
+  session_service_.emplace(*manager_, *table_, hub_);
+  node_service_.emplace(Node(), roots_, *manager_);
+  ControlServer::Interceptors interceptors;
+  interceptors.push_back(metrics_->grpc().NewInterceptors());
+  interceptors.push_back(std::make_unique<ParseErrorsFactory>());
+  absl::StatusOr<std::unique_ptr<ControlServer>> control = ControlServer::Start(
+      options_.control, options_.security,
+      {&*session_service_, &*node_service_}, std::move(interceptors));
+  if (!control.ok()) return control.status();
+  control_ = *std::move(control);
+  if (absl::Status status = StartHttp(); !status.ok()) return status;
+  if (!options_.ready_file.empty()) {
+    absl::Status status = WriteReadyFile(options_.ready_file,
+                                         control_->address(), http_->address());
+    if (!status.ok()) return status;
+  }
+  LogInfo("serving", {{"control", control_->address()},
+                      {"http", http_->address()},
+                      {"data", options_.data.address},
+                      {"first_port", options_.data.first_port},
+                      {"last_port", options_.data.last_port},
+                      {"lanes", engine_.lanes()},
+                      {"version", std::string(kVersion)}});
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartHttp() {
+  pages_.emplace(
+      HttpPages::Options{.status_page = options_.http.status_page,
+                         .is_ready = [this] { return manager_->accepting(); }},
+      *metrics_, *table_);
+  absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
+      options_.http.address,
+      [this](const HttpRequest& request) { return pages_->Get(request); });
+  if (!http.ok()) return http.status();
+  http_ = *std::move(http);
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::Restore() {
+  const absl::StatusOr<std::string> path =
+      options_.state.path.empty() ? DefaultStatePath() : options_.state.path;
+  if (!path.ok()) return path.status();
+  // Nothing is written before the manager is there, and so are the metrics.
+  auto store = Store::Open(
+      *path, [this](const char* operation, absl::Duration time, bool ok) {
+        if (metrics_) metrics_->store().Observe(operation, time, ok);
+      });
+  if (!store.ok()) return store.status();
+  store_ = *std::move(store);
+  auto contents = store_->Load();
+  if (!contents.ok()) return contents.status();
+  table_.emplace(contents->first_revision);
+  metrics_.emplace(engine_, *table_);
+  manager_.emplace(manager_options_, engine_, roots_, *table_, hub_, *store_);
+  manager_->Restore(*std::move(contents));
+  return absl::OkStatus();
+}
+
+void Daemon::Drain() {
+  control_->StopServing();
+  manager_->Drain();
+}
+
+bool Daemon::WaitUntilIdle(absl::Duration timeout) {
+  return manager_->WaitUntilIdle(timeout);
+}
+
+void Daemon::Stop() {
+  manager_->Stop();
+  hub_.StopAll();
+  control_->Stop(kShutdownGrace);
+  LogInfo("stopped");
+}
+
+v1::Node Daemon::Node() const {
+  v1::Node node;
+  node.set_version(std::string(kVersion));
+  node.mutable_start_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
+  node.set_data_address(options_.data.address);
+  node.mutable_data_ports()->set_first(options_.data.first_port);
+  node.mutable_data_ports()->set_last(options_.data.last_port);
+  node.set_lanes(static_cast<int32_t>(engine_.lanes()));
+  v1::NodeLimits& limits = *node.mutable_limits();
+  limits.set_max_sessions(static_cast<int32_t>(manager_options_.max_sessions));
+  limits.set_max_recipients_per_session(
+      static_cast<int32_t>(engine_.max_recipients_per_session()));
+  limits.set_max_watchers(static_cast<int32_t>(options_.control.max_watchers));
+  limits.set_max_message_bytes(options_.control.max_message_bytes);
+  limits.set_stream_window_bytes(
+      static_cast<int64_t>(manager_options_.stream_window_bytes));
+  limits.set_max_upload_bytes(
+      static_cast<int64_t>(manager_options_.max_upload_bytes));
+  return node;
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,69 @@
+// The parts of the service, put together, and taken apart in order.
+#ifndef TCPTOOL_SERVER_DAEMON_DAEMON_H_
+#define TCPTOOL_SERVER_DAEMON_DAEMON_H_
+
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "dataplane/engine/engine.h"
+#include "server/daemon/options.h"
+#include "server/http/http_pages.h"
+#include "server/http/http_server.h"
+#include "server/metrics/metrics.h"
+#include "server/rpc/control_server.h"
+#include "server/rpc/node_service.h"
+#include "server/rpc/session_service.h"
+#include "server/sessions/content_roots.h"
+#include "server/sessions/session_manager.h"
+#include "server/store/store.h"
+#include "server/watch/session_table.h"
+#include "server/watch/watch_hub.h"
+
+namespace tcptool::server {
+
+// For one thread.
+class Daemon {
+ public:
+  explicit Daemon(const Options& options);
+
+  // What Start() would say of the files that the options name.
+  static absl::Status Check(const Options& options);
+
+  // Serves from here on. On an error, whose message says what to do, the daemon
+  // can only be destroyed.
+  absl::Status Start();
+  // Refuses new sessions; those that run go on.
+  void Drain();
+  // Waits until no session runs, at most for `timeout`. True: none does.
+  bool WaitUntilIdle(absl::Duration timeout);
+  // Ends what runs, and returns when nothing does.
+  void Stop();
+
+ private:
+  // Opens the store, and takes up what it has.
+  absl::Status Restore();
+  v1::Node Node() const;
+  absl::Status StartHttp();
+
+  // In the order in which each needs those above it.
+  const Options options_;
+  ContentRoots roots_;
+  dataplane::Engine engine_;
+  std::optional<SessionTable> table_;
+  std::optional<Metrics> metrics_;
+  WatchHub hub_;
+  const SessionManager::Options manager_options_;
+  std::unique_ptr<Store> store_;
+  std::optional<SessionManager> manager_;
+  std::optional<SessionService> session_service_;
+  std::optional<NodeService> node_service_;
+  std::unique_ptr<ControlServer> control_;
+  std::optional<HttpPages> pages_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_DAEMON_DAEMON_H_

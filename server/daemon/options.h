@@ -1,0 +1,58 @@
+// The command line of tcptoold, by groups: each part of the service has its
+// own.
+#ifndef TCPTOOL_SERVER_DAEMON_OPTIONS_H_
+#define TCPTOOL_SERVER_DAEMON_OPTIONS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "server/base/log.h"
+#include "server/rpc/control_options.h"
+#include "server/security/security_options.h"
+
+namespace tcptool::server {
+
+// What is sent, and from where.
+struct DataOptions {
+  std::string address = "0.0.0.0";
+  uint16_t first_port = 9876;
+  uint16_t last_port = 9975;
+  std::vector<std::string> roots;  // NAME=DIR
+  size_t lanes = 0;                // 0: one for each core.
+};
+
+// What outlives the process, and how it ends.
+struct StateOptions {
+  std::string path;  // ":memory:": nothing; empty: DefaultStatePath().
+  absl::Duration drain_timeout = absl::Seconds(60);
+};
+
+// Pages for operators and their tools.
+struct HttpOptions {
+  std::string address = "127.0.0.1:9874";
+  bool status_page = false;
+};
+
+struct Options {
+  ControlOptions control;
+  SecurityOptions security;
+  DataOptions data;
+  StateOptions state;
+  HttpOptions http;
+  LogOptions log;
+  std::string ready_file;  // Empty: none.
+  bool check_config = false;
+};
+
+// From the command line; what it does not say, from the environment; and what
+// neither says, from the file that --config names. The options, or the exit
+// status after --help, --version or an error, which has been printed.
+std::variant<Options, int> ParseOptions(int argc, char** argv);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_DAEMON_OPTIONS_H_

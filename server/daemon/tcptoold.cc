@@ -1,0 +1,95 @@
+// tcptoold: the service. Starts it, and stops it when a signal says so.
+#include <malloc.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+
+#include "absl/synchronization/mutex.h"
+#include "server/base/log.h"
+#include "server/base/systemd_notify.h"
+#include "server/daemon/daemon.h"
+#include "server/daemon/options.h"
+
+namespace tcptool::server {
+namespace {
+
+// How often a drain looks for a second signal.
+constexpr absl::Duration kLook = absl::Milliseconds(20);
+constexpr timespec kNoTime = {};
+
+// An upload allocates a message of 1 MiB after the other, on any of gRPC's
+// threads, and a lane frees it. By default malloc gives each back to the
+// kernel, and has an arena for each thread where the memory that others freed
+// is not found: the page faults of the next message take longer than all the
+// rest.
+void KeepFreedMemory() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+  mallopt(M_TRIM_THRESHOLD, 16 << 20);
+}
+
+// Debian builds Abseil with its search for deadlocks, a graph under one lock
+// that each lock of gRPC's goes through. Tests keep it.
+void SkipDeadlockSearch() {
+#ifdef NDEBUG
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+#endif
+}
+
+// SIGTERM and SIGINT are waited for, not handled. Before any thread starts, so
+// that all of them inherit it.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signals;
+}
+
+int Fail(const absl::Status& status) {
+  std::fprintf(stderr, "tcptoold: %s\n", std::string(status.message()).c_str());
+  return 1;
+}
+
+int Main(int argc, char** argv) {
+  const std::variant<Options, int> parsed = ParseOptions(argc, argv);
+  if (const int* status = std::get_if<int>(&parsed)) return *status;
+  const Options& options = std::get<Options>(parsed);
+  if (options.check_config) {
+    const absl::Status status = Daemon::Check(options);
+    return status.ok() ? 0 : Fail(status);
+  }
+  const sigset_t stop_signals = BlockStopSignals();
+  KeepFreedMemory();
+  SkipDeadlockSearch();
+  SetUpLog(options.log);
+
+  Daemon daemon(options);
+  if (absl::Status status = daemon.Start(); !status.ok()) {
+    // People read a sentence, machines an event.
+    if (!options.log.json) return Fail(status);
+    LogError("not_started", {{"error", std::string(status.message())}});
+    return 1;
+  }
+  NotifyServiceManager("READY=1");
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  LogInfo("stopping", {{"signal", signal}});
+  NotifyServiceManager("STOPPING=1");
+  daemon.Drain();
+  const auto deadline = std::chrono::steady_clock::now() +
+                        absl::ToChronoNanoseconds(options.state.drain_timeout);
+  while (std::chrono::steady_clock::now() < deadline &&
+         !daemon.WaitUntilIdle(kLook) &&
+         sigtimedwait(&stop_signals, nullptr, &kNoTime) < 0) {
+  }
+  daemon.Stop();
+  return 0;
+}
+
+}  // namespace
+}  // namespace tcptool::server
+
+int main(int argc, char** argv) { return tcptool::server::Main(argc, argv); }

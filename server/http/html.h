@@ -1,0 +1,19 @@
+// Text that others have written, made harmless in a page.
+#ifndef TCPTOOL_SERVER_HTTP_HTML_H_
+#define TCPTOOL_SERVER_HTTP_HTML_H_
+
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace tcptool::server {
+
+// For the text of an element and for an attribute's value in double quotes.
+std::string EscapeHtml(absl::string_view text);
+
+// For a part of a path or the value of a parameter in a URL.
+std::string EscapeUrl(absl::string_view text);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_HTTP_HTML_H_

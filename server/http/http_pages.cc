@@ -1,0 +1,39 @@
+#include "server/http/http_pages.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "server/http/status_page.h"
+
+namespace tcptool::server {
+
+HttpPages::HttpPages(Options options, const Metrics& metrics,
+                     const SessionTable& table)
+    : options_(std::move(options)), metrics_(metrics), table_(table) {}
+
+HttpResponse HttpPages::Get(const HttpRequest& request) const {
+  if (request.path == "/metrics") {
+    return {.content_type = Metrics::kContentType,
+            .body = metrics_.Render(options_.is_ready())};
+  }
+  if (request.path == "/healthz") return {.body = "ok\n"};
+  if (request.path == "/readyz") {
+    if (options_.is_ready()) return {.body = "ready\n"};
+    return {.status = 503,
+            .body = "The service is stopping: it takes no new sessions.\n"};
+  }
+  if (IsStatusPage(request.path)) {
+    if (options_.status_page) return StatusPage(table_, request);
+    return {.status = 404,
+            .body =
+                "The status page is off. Start tcptoold with "
+                "--status-page to show sessions, recipients and their "
+                "addresses to everybody who reaches this port.\n"};
+  }
+  return {.status = 404,
+          .body =
+              "There are /metrics, /healthz, /readyz and, with "
+              "--status-page, /.\n"};
+}
+
+}  // namespace tcptool::server

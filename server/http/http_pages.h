@@ -1,0 +1,39 @@
+// What the service has at each path of its HTTP address.
+#ifndef TCPTOOL_SERVER_HTTP_HTTP_PAGES_H_
+#define TCPTOOL_SERVER_HTTP_HTTP_PAGES_H_
+
+#include <functional>
+
+#include "server/http/http_server.h"
+#include "server/metrics/metrics.h"
+#include "server/watch/session_table.h"
+
+namespace tcptool::server {
+
+// Any thread may call any method; none waits for anything but a lock.
+class HttpPages {
+ public:
+  struct Options {
+    // Whether people without the control API's credentials may see sessions,
+    // recipients and their addresses.
+    bool status_page = false;
+    // False from the first moment of a drain.
+    std::function<bool()> is_ready;
+  };
+
+  // Both outlive the pages.
+  HttpPages(Options options, const Metrics& metrics, const SessionTable& table);
+
+  // /metrics, /healthz, /readyz; and with the status page /, /sessions/ID,
+  // /status.css and /status.js. NOT_FOUND is a page too.
+  HttpResponse Get(const HttpRequest& request) const;
+
+ private:
+  const Options options_;
+  const Metrics& metrics_;
+  const SessionTable& table_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_HTTP_HTTP_PAGES_H_

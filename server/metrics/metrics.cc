@@ -1,0 +1,39 @@
+#include "server/metrics/metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "server/metrics/metric_family.h"
+#include "version.h"
+
+namespace tcptool::server {
+namespace {
+
+std::vector<prometheus::MetricFamily> ServiceMetrics(bool is_ready) {
+  std::vector<prometheus::MetricFamily> families = {
+      Gauge("tcptool_build_info", "Always 1; its labels say what runs."),
+      Gauge("tcptool_ready", "1: takes new sessions. 0: is being drained.")};
+  Add(families[0], 1,
+      {{.name = "version", .value = std::string(kVersion)},
+       {.name = "compiler", .value = __VERSION__}});
+  Add(families[1], is_ready ? 1 : 0);
+  return families;
+}
+
+}  // namespace
+
+std::string Metrics::Render(bool is_ready) const {
+  std::vector<prometheus::MetricFamily> families = ServiceMetrics(is_ready);
+  for (const prometheus::Collectable* part :
+       {static_cast<const prometheus::Collectable*>(&transfers_),
+        static_cast<const prometheus::Collectable*>(&registry_),
+        static_cast<const prometheus::Collectable*>(&process_)}) {
+    std::ranges::move(part->Collect(), std::back_inserter(families));
+  }
+  return prometheus::TextSerializer().Serialize(families);
+}
+
+}  // namespace tcptool::server

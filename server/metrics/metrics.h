@@ -1,0 +1,46 @@
+// Everything that the service tells Prometheus. docs/metrics.md describes it.
+#ifndef TCPTOOL_SERVER_METRICS_METRICS_H_
+#define TCPTOOL_SERVER_METRICS_METRICS_H_
+
+#include <prometheus/registry.h>
+
+#include <string>
+
+#include "dataplane/engine/engine.h"
+#include "server/metrics/grpc_metrics.h"
+#include "server/metrics/process_metrics.h"
+#include "server/metrics/store_metrics.h"
+#include "server/metrics/transfer_metrics.h"
+#include "server/watch/session_table.h"
+
+namespace tcptool::server {
+
+// Any thread may call any method. No label is ever an address, the name of a
+// session or anything else that a client or a recipient chooses.
+class Metrics {
+ public:
+  static constexpr const char* kContentType =
+      "text/plain; version=0.0.4; charset=utf-8";
+
+  // Both outlive the metrics.
+  Metrics(const dataplane::Engine& engine, const SessionTable& table)
+      : transfers_(engine, table) {}
+
+  // Those that are told what happens. They live as long as the metrics.
+  GrpcMetrics& grpc() { return grpc_; }
+  StoreMetrics& store() { return store_; }
+
+  // In Prometheus' text format. `is_ready`: the service takes new sessions.
+  std::string Render(bool is_ready) const;
+
+ private:
+  prometheus::Registry registry_;
+  GrpcMetrics grpc_{registry_};
+  StoreMetrics store_{registry_};
+  ProcessMetrics process_;
+  TransferMetrics transfers_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_METRICS_METRICS_H_

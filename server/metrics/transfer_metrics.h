@@ -1,0 +1,31 @@
+// Metrics of sessions, recipients and lanes.
+#ifndef TCPTOOL_SERVER_METRICS_TRANSFER_METRICS_H_
+#define TCPTOOL_SERVER_METRICS_TRANSFER_METRICS_H_
+
+#include <prometheus/collectable.h>
+
+#include <vector>
+
+#include "dataplane/engine/engine.h"
+#include "server/watch/session_table.h"
+
+namespace tcptool::server {
+
+// Asks the engine and the table when it is asked. docs/metrics.md describes
+// each metric.
+class TransferMetrics : public prometheus::Collectable {
+ public:
+  // Both outlive it.
+  TransferMetrics(const dataplane::Engine& engine, const SessionTable& table)
+      : engine_(engine), table_(table) {}
+
+  std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  const dataplane::Engine& engine_;
+  const SessionTable& table_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_METRICS_TRANSFER_METRICS_H_

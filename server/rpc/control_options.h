@@ -1,0 +1,24 @@
+// What the control API listens on, and what its clients may cost.
+#ifndef TCPTOOL_SERVER_RPC_CONTROL_OPTIONS_H_
+#define TCPTOOL_SERVER_RPC_CONTROL_OPTIONS_H_
+
+#include <cstddef>
+#include <string>
+
+namespace tcptool::server {
+
+// The control API, and what its clients may cost.
+struct ControlOptions {
+  std::string address = "127.0.0.1:9875";  // Or "unix:PATH".
+  bool insecure = false;  // Beyond this machine, in clear text, for everybody.
+  int max_message_bytes = 4 << 20;
+  int max_concurrent_streams = 1024;  // Of one connection.
+  size_t max_watchers = 1000;
+  size_t max_sessions = 10'000;  // Held, the finished ones included.
+  // What uploads hold in memory, all together.
+  size_t max_upload_bytes = size_t{1} << 30;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_RPC_CONTROL_OPTIONS_H_

@@ -1,0 +1,60 @@
+// The gRPC server of the control API: where it listens, who may call, and what
+// a client may cost.
+#ifndef TCPTOOL_SERVER_RPC_CONTROL_SERVER_H_
+#define TCPTOOL_SERVER_RPC_CONTROL_SERVER_H_
+
+#include <grpcpp/server.h>
+#include <grpcpp/support/server_interceptor.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/rpc/control_options.h"
+#include "server/security/auth.h"
+#include "server/security/security_options.h"
+
+namespace tcptool::server {
+
+// Serves health checking and reflection too.
+class ControlServer {
+ public:
+  // Called for each call, in this order.
+  using Interceptors = std::vector<
+      std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>;
+
+  // Listens and serves. The services, and what the interceptors need, outlive
+  // the server. UNAVAILABLE: it cannot listen; INVALID_ARGUMENT: a file of the
+  // security is not what it should be. The message says what to do.
+  static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
+      const ControlOptions& options, const SecurityOptions& security,
+      const std::vector<grpc::Service*>& services, Interceptors interceptors);
+
+  // What Start() would say of the files of the security.
+  static absl::Status Check(const SecurityOptions& security);
+
+  // With the actual port.
+  const std::string& address() const { return address_; }
+
+  // Says to who checks the health that this server is going away.
+  void StopServing();
+  // Ends the calls that are not over after `grace`, and returns when all are.
+  void Stop(std::chrono::milliseconds grace);
+
+ private:
+  ControlServer(std::shared_ptr<Auth> auth,
+                std::unique_ptr<grpc::Server> server, std::string address)
+      : auth_(std::move(auth)),
+        server_(std::move(server)),
+        address_(std::move(address)) {}
+
+  const std::shared_ptr<Auth> auth_;
+  const std::unique_ptr<grpc::Server> server_;
+  const std::string address_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_RPC_CONTROL_SERVER_H_

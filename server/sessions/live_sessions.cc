@@ -1,0 +1,175 @@
+#include "server/sessions/live_sessions.h"
+
+#include <asio/post.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/api/etag.h"
+#include "server/api/states.h"
+#include "server/api/translate.h"
+#include "server/base/log.h"
+
+namespace tcptool::server {
+
+absl::Status WaitsForStart(const std::string& session_name) {
+  return absl::UnavailableError(
+      absl::StrCat("the service is stopping; ", session_name,
+                   " waits again when it is back: try again then"));
+}
+
+// Carries the data plane's updates to the thread of the live sessions.
+class LiveSessions::Observer : public dataplane::SessionObserver {
+ public:
+  Observer(LiveSessions& sessions, std::string name)
+      : sessions_(sessions), name_(std::move(name)) {}
+
+  void OnUpdate(const Update& update) override {
+    asio::post(
+        sessions_.executor_,
+        [&sessions = sessions_, name = name_, status = update.session,
+         changed = std::vector(update.changed.begin(), update.changed.end()),
+         forgotten =
+             std::vector(update.forgotten.begin(), update.forgotten.end())] {
+          sessions.OnUpdate(name, status, changed, forgotten);
+        });
+  }
+
+ private:
+  LiveSessions& sessions_;
+  const std::string name_;
+};
+
+std::shared_ptr<dataplane::SessionObserver> LiveSessions::NewObserver(
+    std::string name) {
+  return std::make_shared<Observer>(*this, std::move(name));
+}
+
+void LiveSessions::Add(std::shared_ptr<dataplane::Session> session,
+                       const v1::Session& message, uint64_t last_recipient,
+                       std::shared_ptr<dataplane::StreamSource> upload) {
+  table_.Insert(message);
+  v1::Session status = message;
+  status.clear_spec();
+  Live& live = live_[message.name()];
+  live = {.session = std::move(session),
+          .message = std::move(status),
+          .ledger = std::make_shared<SessionLedger>(
+              store_, executor_,
+              [this](const SessionLedger::Update& update) { Show(update); }),
+          .upload = std::move(upload)};
+  std::vector<v1::Recipient> expected;
+  for (const auto& recipient : live.session->TakeInitialRecipients()) {
+    expected.push_back(ToProto(message.name(), recipient));
+  }
+  table_.Update(live.message, expected, {});
+  live.ledger->Open(message, last_recipient);
+  Count();
+}
+
+LiveSessions::Live* LiveSessions::Find(const std::string& name) {
+  const auto found = live_.find(name);
+  return found == live_.end() ? nullptr : &found->second;
+}
+
+void LiveSessions::WhenShown(const std::string& name,
+                             std::function<void()> then) {
+  Live* const live = Find(name);
+  if (live == nullptr) return then();
+  live->ledger->WhenShown(std::move(then));
+}
+
+void LiveSessions::Cancel(const std::string& name,
+                          std::optional<dataplane::SessionState> expected,
+                          Done done) {
+  live_.at(name).session->Cancel(
+      expected, [this, name, done = std::move(done)](absl::Status status) {
+        asio::post(executor_, [this, name, done, status] {
+          if (!status.ok()) return done(EtagMismatch(name, status.message()));
+          // Behind its last update, or not.
+          if (Live* const live = Find(name); live != nullptr) {
+            return live->on_end.push_back(done);
+          }
+          const auto session = table_.Get(name);
+          if (session.ok() && !IsFinal(session->state())) {
+            return done(WaitsForStart(name));
+          }
+          done(session.status());
+        });
+      });
+}
+
+void LiveSessions::Drain() {
+  for (const auto& [name, live] : live_) live.session->Drain();
+}
+
+bool LiveSessions::WaitUntilIdle(absl::Duration timeout) {
+  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return count_ == 0;
+  };
+  absl::MutexLock lock(&mutex_);
+  return mutex_.AwaitWithTimeout(absl::Condition(&idle), timeout);
+}
+
+void LiveSessions::OnUpdate(
+    const std::string& name, const dataplane::SessionStatus& status,
+    const std::vector<dataplane::RecipientStatus>& changed,
+    const std::vector<uint64_t>& forgotten) {
+  Live* const live = Find(name);
+  if (live == nullptr) return;
+  v1::Session& message = live->message;
+  CopyStatus(status, message);
+  const bool is_over = dataplane::IsFinal(status.state);
+  if (message.state() == v1::SESSION_STATE_INTERRUPTED &&
+      !message.has_start_time() && store_.persistent() &&
+      !live->ledger->upload_begun()) {
+    // Nothing is lost: it will wait again.
+    message.set_state(v1::SESSION_STATE_WAITING);
+    message.clear_end_time();
+  }
+  message.set_etag(NewEtag(message));
+  SessionLedger::Update update = {
+      .session = message, .forgotten = forgotten, .is_over = is_over};
+  for (const dataplane::RecipientStatus& recipient : changed) {
+    v1::Recipient& shown = update.changed[recipient.id];
+    shown = ToProto(name, recipient);
+    if (dataplane::IsFinal(recipient.state)) {
+      LogInfo("recipient_ended",
+              {{"session", name},
+               {"recipient", shown.name()},
+               {"address", shown.address()},
+               {"state", std::string(dataplane::Name(recipient.state))},
+               {"reason", std::string(dataplane::Name(recipient.reason))}});
+    }
+  }
+  live->ledger->Add(std::move(update));
+}
+
+void LiveSessions::Show(const SessionLedger::Update& update) {
+  std::vector<v1::Recipient> changed;
+  changed.reserve(update.changed.size());
+  for (const auto& [number, recipient] : update.changed) {
+    changed.push_back(recipient);
+  }
+  if (table_.Update(update.session, changed, update.forgotten)) hub_.WakeAll();
+  if (update.is_over) End(update.session.name());
+}
+
+void LiveSessions::End(const std::string& name) {
+  const auto live = live_.find(name);
+  const Live ended = std::move(live->second);
+  live_.erase(live);
+  const v1::Session session = *table_.Get(name);
+  on_end_(ended, session);
+  for (const Done& done : ended.on_end) {
+    done(IsFinal(session.state()) ? absl::OkStatus() : WaitsForStart(name));
+  }
+  // Whoever waits for the last one finds all of the above done.
+  Count();
+}
+
+void LiveSessions::Count() {
+  absl::MutexLock lock(&mutex_);
+  count_ = live_.size();
+}
+
+}  // namespace tcptool::server

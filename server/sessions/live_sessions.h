@@ -1,0 +1,111 @@
+// The sessions that the data plane has, and what is shown of them.
+#ifndef TCPTOOL_SERVER_SESSIONS_LIVE_SESSIONS_H_
+#define TCPTOOL_SERVER_SESSIONS_LIVE_SESSIONS_H_
+
+#include <asio/any_io_executor.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "dataplane/content/stream_source.h"
+#include "dataplane/session/session.h"
+#include "server/sessions/session_ledger.h"
+#include "server/store/store.h"
+#include "server/watch/session_table.h"
+#include "server/watch/watch_hub.h"
+#include "tcptool/v1/session.pb.h"
+
+namespace tcptool::server {
+
+// Lives on the one thread of its executor, where it calls back.
+class LiveSessions {
+ public:
+  using Done = std::function<void(absl::Status)>;
+
+  struct Live {
+    std::shared_ptr<dataplane::Session> session;
+    v1::Session message;  // As last seen; the table has its spec.
+    // What is shown of it, and when.
+    std::shared_ptr<SessionLedger> ledger;
+    // Until its upload begins; none if its source is no upload.
+    std::shared_ptr<dataplane::StreamSource> upload;
+    size_t upload_bytes = 0;  // Set aside for its window.
+    std::vector<Done> on_end;
+  };
+  // A session has ended, and the table shows it: its state there is final, or
+  // it is WAITING for the service's next start.
+  using OnEnd = std::function<void(const Live&, const v1::Session&)>;
+
+  // `table`, `hub` and `store` outlive it.
+  LiveSessions(asio::any_io_executor executor, SessionTable& table,
+               WatchHub& hub, Store& store, OnEnd on_end)
+      : executor_(std::move(executor)),
+        table_(table),
+        hub_(hub),
+        store_(store),
+        on_end_(std::move(on_end)) {}
+
+  // Takes what the data plane says of the session that will have this name. It
+  // is Add()ed in the same task as it is made, or never.
+  std::shared_ptr<dataplane::SessionObserver> NewObserver(std::string name);
+
+  // Has the session, and shows it; `message` says how it begins, with its spec.
+  // `upload` may be null.
+  void Add(std::shared_ptr<dataplane::Session> session,
+           const v1::Session& message, uint64_t last_recipient,
+           std::shared_ptr<dataplane::StreamSource> upload);
+
+  bool contains(const std::string& name) const { return live_.contains(name); }
+  // Null: there is none. Valid until the task that asks is over.
+  Live* Find(const std::string& name);
+
+  // Calls `then` when the table shows what has happened to the session until
+  // now; perhaps at once.
+  void WhenShown(const std::string& name, std::function<void()> then);
+  // Cancels a session; `done` is called when the table shows its end. ABORTED:
+  // it is not `expected`, if that is given.
+  void Cancel(const std::string& name,
+              std::optional<dataplane::SessionState> expected, Done done);
+  // As Session::Drain(), all of them.
+  void Drain();
+
+  // Waits until there is none, at most for `timeout`. True: there is none. Any
+  // thread but that of the executor.
+  bool WaitUntilIdle(absl::Duration timeout);
+
+ private:
+  class Observer;
+
+  void OnUpdate(const std::string& name, const dataplane::SessionStatus& status,
+                const std::vector<dataplane::RecipientStatus>& changed,
+                const std::vector<uint64_t>& forgotten);
+  void Show(const SessionLedger::Update& update);
+  void End(const std::string& name);
+  void Count();
+
+  const asio::any_io_executor executor_;
+  SessionTable& table_;
+  WatchHub& hub_;
+  Store& store_;
+  const OnEnd on_end_;
+  std::map<std::string, Live> live_;
+
+  absl::Mutex mutex_;
+  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;  // As many as live_ has.
+};
+
+// UNAVAILABLE: the session is WAITING, but not live. Drain() has put it aside.
+absl::Status WaitsForStart(const std::string& session_name);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_SESSIONS_LIVE_SESSIONS_H_

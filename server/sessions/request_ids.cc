@@ -1,0 +1,68 @@
+#include "server/sessions/request_ids.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include <openssl/evp.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace tcptool::server {
+
+std::string RequestIds::Fingerprint(const v1::CreateSessionRequest& request) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);  // Labels are in a map.
+    request.SerializeToCodedStream(&coded);
+  }
+  std::string digest(EVP_MAX_MD_SIZE, '\0');
+  unsigned int size = 0;
+  EVP_Digest(bytes.data(), bytes.size(),
+             reinterpret_cast<unsigned char*>(digest.data()), &size,
+             EVP_sha256(), nullptr);
+  digest.resize(size);
+  return digest;
+}
+
+absl::StatusOr<std::optional<std::string>> RequestIds::Find(
+    const std::string& id, const std::string& fingerprint, absl::Time now) {
+  while (!order_.empty() &&
+         (now - order_.front().first > kKept || order_.size() > kMax)) {
+    // The id may have been used again since.
+    const auto oldest = made_.find(order_.front().second);
+    if (oldest != made_.end() && oldest->second.time == order_.front().first) {
+      Remove(std::string(oldest->first));
+    }
+    order_.pop_front();
+  }
+  const auto found = made_.find(id);
+  if (found == made_.end()) return std::nullopt;
+  if (found->second.fingerprint != fingerprint) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "request_id: \"", id,
+        "\" came with another request before, which made ",
+        found->second.session_name, "; choose a new id for each session"));
+  }
+  return found->second.session_name;
+}
+
+void RequestIds::Add(StoredRequest request) {
+  if (request.id.empty()) return;
+  store_.PutRequest(request);
+  Restore(std::move(request));
+}
+
+void RequestIds::Restore(StoredRequest request) {
+  order_.emplace_back(request.time, request.id);
+  const std::string id = request.id;
+  made_[id] = std::move(request);
+}
+
+void RequestIds::Remove(const std::string& id) {
+  if (made_.erase(id) > 0) store_.DeleteRequest(id);
+}
+
+}  // namespace tcptool::server

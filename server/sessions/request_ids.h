@@ -1,0 +1,49 @@
+// Which request made which session, so that a retry makes no second one.
+#ifndef TCPTOOL_SERVER_SESSIONS_REQUEST_IDS_H_
+#define TCPTOOL_SERVER_SESSIONS_REQUEST_IDS_H_
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/store/store.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+
+// Not for several threads.
+class RequestIds {
+ public:
+  static constexpr absl::Duration kKept = absl::Hours(1);
+  static constexpr size_t kMax = 100'000;  // The oldest go first.
+
+  // `store` outlives it, and keeps what is added.
+  explicit RequestIds(Store& store) : store_(store) {}
+
+  // SHA-256 of what the client has sent.
+  static std::string Fingerprint(const v1::CreateSessionRequest& request);
+
+  // The name of the session that this request has made before; none if its id
+  // is new or empty. ALREADY_EXISTS: the id came with another request.
+  absl::StatusOr<std::optional<std::string>> Find(
+      const std::string& id, const std::string& fingerprint, absl::Time now);
+
+  // Does nothing if the id is empty.
+  void Add(StoredRequest request);
+  // One that the store has.
+  void Restore(StoredRequest request);
+  void Remove(const std::string& id);
+
+ private:
+  Store& store_;
+  absl::flat_hash_map<std::string, StoredRequest> made_;
+  std::deque<std::pair<absl::Time, std::string>> order_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_SESSIONS_REQUEST_IDS_H_

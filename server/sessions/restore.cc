@@ -1,0 +1,118 @@
+#include "server/sessions/restore.h"
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/api/names.h"
+#include "server/api/states.h"
+#include "server/api/translate.h"
+
+namespace tcptool::server {
+namespace {
+
+absl::Time ToTime(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) +
+         absl::Nanoseconds(time.nanos());
+}
+
+// Those of the spec that the store has nothing of.
+void AddExpected(StoredSession& stored) {
+  std::map<uint64_t, v1::Recipient> all;
+  uint64_t number = 0;
+  for (const auto& expected : stored.session.spec().expected()) {
+    v1::Recipient& recipient = all[++number];
+    recipient.set_name(
+        absl::StrCat(stored.session.name(), "/recipients/", number));
+    recipient.set_address(expected.address());
+    recipient.set_label(expected.label());
+    recipient.set_state(v1::RECIPIENT_STATE_EXPECTED);
+  }
+  for (v1::Recipient& recipient : stored.recipients) {
+    all[RecipientNumber(recipient.name()).value_or(0)] = std::move(recipient);
+  }
+  stored.recipients.clear();
+  for (auto& [id, recipient] : all) {
+    stored.recipients.push_back(std::move(recipient));
+  }
+}
+
+void Sum(StoredSession& stored) {
+  std::map<v1::RecipientState, int32_t> counts;
+  int64_t sent = 0;
+  int64_t acked = 0;
+  for (const v1::Recipient& recipient : stored.recipients) {
+    ++counts[recipient.state()];
+    sent += recipient.bytes_sent();
+    acked += recipient.bytes_acked();
+  }
+  // All others are over.
+  v1::RecipientCounts& sums = *stored.session.mutable_counts();
+  sums.Clear();
+  sums.set_expected(counts[v1::RECIPIENT_STATE_EXPECTED]);
+  sums.set_delivered(counts[v1::RECIPIENT_STATE_DELIVERED]);
+  sums.set_failed(counts[v1::RECIPIENT_STATE_FAILED]);
+  sums.set_rejected(counts[v1::RECIPIENT_STATE_REJECTED]);
+  sums.set_dropped(counts[v1::RECIPIENT_STATE_DROPPED]);
+  stored.session.set_bytes_sent(sent);
+  stored.session.set_bytes_acked(acked);
+}
+
+}  // namespace
+
+bool WaitsAgain(const StoredSession& stored) {
+  return stored.session.state() == v1::SESSION_STATE_WAITING &&
+         !stored.upload_begun;
+}
+
+absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
+    const SpecRules& rules, const StoredSession& stored) {
+  v1::SessionSpec spec = stored.session.spec();
+  auto options = ToOptions(rules, spec);
+  if (!options.ok()) return options.status();
+  const std::string& endpoint = stored.session.data_endpoint();
+  uint32_t port = 0;
+  if (!absl::SimpleAtoi(endpoint.substr(endpoint.rfind(':') + 1), &port)) {
+    return absl::DataLossError(absl::StrCat("no port in ", endpoint));
+  }
+  options->port = static_cast<uint16_t>(port);
+  options->resume = {.create_time = ToTime(stored.session.create_time()),
+                     .last_recipient = LastRecipient(stored)};
+  return options;
+}
+
+void EndUnfinished(StoredSession& stored, v1::SessionState state,
+                   absl::string_view error) {
+  google::protobuf::Timestamp now;
+  ToProto(absl::Now(), now);
+  AddExpected(stored);
+  for (v1::Recipient& recipient : stored.recipients) {
+    if (IsFinal(recipient.state()) ||
+        recipient.state() == v1::RECIPIENT_STATE_EXPECTED) {
+      continue;
+    }
+    recipient.set_state(v1::RECIPIENT_STATE_FAILED);
+    recipient.set_reason(v1::RECIPIENT_REASON_SERVICE_STOPPED);
+    recipient.set_detail("the service was stopped");
+    recipient.set_bytes_per_second(0);
+    *recipient.mutable_end_time() = now;
+  }
+  Sum(stored);
+  stored.session.set_state(state);
+  stored.session.set_error(std::string(error));
+  *stored.session.mutable_end_time() = now;
+}
+
+uint64_t LastRecipient(const StoredSession& stored) {
+  uint64_t last = stored.last_recipient;
+  if (!stored.recipients.empty()) {
+    last = std::max(
+        last, RecipientNumber(stored.recipients.back().name()).value_or(0));
+  }
+  return last;
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,30 @@
+// What becomes of a stored session when the service starts again.
+#ifndef TCPTOOL_SERVER_SESSIONS_RESTORE_H_
+#define TCPTOOL_SERVER_SESSIONS_RESTORE_H_
+
+#include "absl/status/statusor.h"
+#include "dataplane/session/session_options.h"
+#include "server/api/spec.h"
+#include "server/store/store.h"
+
+namespace tcptool::server {
+
+// Whether it was WAITING and can listen again: nothing of its content is lost.
+bool WaitsAgain(const StoredSession& stored);
+
+// How it listens again, on the port that it had. INVALID_ARGUMENT: its spec is
+// not allowed any more.
+absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
+    const SpecRules& rules, const StoredSession& stored);
+
+// Ends it: those of its recipients that were connected have FAILED, with
+// SERVICE_STOPPED; what was known of the others stays.
+void EndUnfinished(StoredSession& stored, v1::SessionState state,
+                   absl::string_view error);
+
+// The highest number that a recipient of it has had.
+uint64_t LastRecipient(const StoredSession& stored);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_SESSIONS_RESTORE_H_

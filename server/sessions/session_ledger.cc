@@ -1,0 +1,106 @@
+#include "server/sessions/session_ledger.h"
+
+#include <asio/post.hpp>
+#include <utility>
+
+#include "server/api/states.h"
+
+namespace tcptool::server {
+namespace {
+
+// `newer` goes on top.
+void Merge(SessionLedger::Update& older, SessionLedger::Update newer) {
+  if (!newer.session.name().empty()) older.session = std::move(newer.session);
+  for (auto& [number, recipient] : newer.changed) {
+    older.changed[number] = std::move(recipient);
+  }
+  for (const uint64_t number : newer.forgotten) {
+    older.changed.erase(number);
+    older.forgotten.push_back(number);
+  }
+  older.is_over |= newer.is_over;
+  for (auto& then : newer.then) older.then.push_back(std::move(then));
+}
+
+}  // namespace
+
+void SessionLedger::Open(const v1::Session& session, uint64_t last_recipient) {
+  last_recipient_ = last_recipient;
+  stored_ = session;
+  store_.PutSession(session, last_recipient_, upload_begun_);
+  stored_.clear_spec();
+}
+
+void SessionLedger::UploadBegins() {
+  upload_begun_ = true;
+  store_.PutSession(stored_, last_recipient_, upload_begun_);
+}
+
+bool SessionLedger::Put(const Update& update) {
+  bool must_last = false;
+  for (const auto& [number, recipient] : update.changed) {
+    // Those who are expected are in the spec.
+    if (recipient.state() == v1::RECIPIENT_STATE_EXPECTED) continue;
+    v1::RecipientState& stored = stored_recipients_[number];
+    if (stored == recipient.state()) continue;
+    stored = recipient.state();
+    store_.PutRecipient(recipient);
+    must_last |= IsFinal(stored);
+  }
+  for (const uint64_t number : update.forgotten) {
+    stored_recipients_.erase(number);
+    store_.DeleteRecipient(update.session.name(), number);
+  }
+  // Last, as the store may write in between: a session that is over must not
+  // count recipients that a crash then loses.
+  if (update.session.state() != stored_.state()) {
+    stored_ = update.session;
+    store_.PutSession(stored_, last_recipient_, upload_begun_);
+    must_last = true;
+  }
+  return must_last;
+}
+
+void SessionLedger::Add(Update update) {
+  const bool holds = Put(update);
+  if (holding_) {
+    Merge(next_, std::move(update));
+    next_holds_ |= holds;
+  } else if (holds) {
+    held_ = std::move(update);
+    Hold();
+  } else {
+    ShowAll(std::move(update));
+  }
+}
+
+void SessionLedger::WhenShown(std::function<void()> then) {
+  if (!holding_) return then();
+  next_.then.push_back(std::move(then));
+}
+
+void SessionLedger::Hold() {
+  holding_ = true;
+  store_.WhenDurable([self = shared_from_this()](const absl::Status&) {
+    // If it cannot be written, the store says so, and tries again; what has
+    // happened is shown all the same.
+    asio::post(self->executor_, [self] { self->OnDurable(); });
+  });
+}
+
+void SessionLedger::OnDurable() {
+  ShowAll(std::exchange(held_, {}));
+  if (std::exchange(next_holds_, false)) {
+    held_ = std::exchange(next_, {});
+    return Hold();
+  }
+  holding_ = false;
+  ShowAll(std::exchange(next_, {}));
+}
+
+void SessionLedger::ShowAll(Update update) {
+  if (!update.session.name().empty()) show_(update);
+  for (const auto& then : update.then) then();
+}
+
+}  // namespace tcptool::server

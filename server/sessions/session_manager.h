@@ -1,0 +1,154 @@
+// What can be done with sessions: the commands of the control API, behind the
+// gRPC services.
+#ifndef TCPTOOL_SERVER_SESSIONS_SESSION_MANAGER_H_
+#define TCPTOOL_SERVER_SESSIONS_SESSION_MANAGER_H_
+
+#include <asio/thread_pool.hpp>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/random/random.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "dataplane/content/stream_source.h"
+#include "dataplane/engine/engine.h"
+#include "server/api/spec.h"
+#include "server/base/repeating_timer.h"
+#include "server/sessions/content_roots.h"
+#include "server/sessions/data_ports.h"
+#include "server/sessions/live_sessions.h"
+#include "server/sessions/request_ids.h"
+#include "server/sessions/retention.h"
+#include "server/sessions/session_source.h"
+#include "server/sessions/upload.h"
+#include "server/store/store.h"
+#include "server/watch/session_table.h"
+#include "server/watch/watch_hub.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+
+// Any thread may call any method. Commands run one after the other on a thread
+// of the manager's, where their callbacks are called: these must not wait.
+class SessionManager {
+ public:
+  struct Options {
+    SpecRules rules;
+    size_t max_sessions = 10'000;  // Held, the finished ones included.
+    // How much of each upload is held in memory, and of all together.
+    size_t stream_window_bytes = dataplane::StreamSource::kDefaultWindow;
+    size_t max_upload_bytes = size_t{1} << 30;
+  };
+  using SessionDone = std::function<void(absl::StatusOr<v1::Session>)>;
+  using RecipientDone = std::function<void(absl::StatusOr<v1::Recipient>)>;
+  using UploadDone =
+      std::function<void(absl::StatusOr<std::unique_ptr<Upload>>)>;
+  using Done = std::function<void(absl::Status)>;
+
+  // All of them outlive the manager.
+  SessionManager(Options options, dataplane::Engine& engine,
+                 const ContentRoots& roots, SessionTable& table, WatchHub& hub,
+                 Store& store);
+  // Stops, see Stop().
+  ~SessionManager();
+
+  // Takes up what there was before the service was started: sessions that were
+  // WAITING listen again, others that were not finished are INTERRUPTED. Once,
+  // before anything else; waits for disks.
+  void Restore(Store::Contents contents);
+
+  // As the methods of SessionService say. CheckRequest() has passed. What is
+  // answered is durable.
+  void Create(v1::CreateSessionRequest request, SessionDone done);
+  void Start(v1::StartSessionRequest request, SessionDone done);
+  void Cancel(v1::CancelSessionRequest request, SessionDone done);
+  void Delete(v1::DeleteSessionRequest request, Done done);
+  void Drop(v1::DropRecipientRequest request, RecipientDone done);
+
+  // The way in for the content of a session whose source is an upload; once for
+  // each session. Errors as UploadContent says.
+  void OpenUpload(std::string name, UploadDone done);
+  // The session of an upload that is complete, with its length.
+  void GetUploaded(Upload& upload, SessionDone done);
+
+  // Ports that sessions listen on, or send from, ascending.
+  void PortsInUse(std::function<void(std::vector<uint16_t>)> done);
+
+  // From now on new sessions are refused with UNAVAILABLE. Those that are
+  // WAITING reset their recipients and are kept for the next start, if the
+  // store is; those that run go on.
+  void Drain();
+  // Waits until no session runs, at most for `timeout`. True: none does.
+  bool WaitUntilIdle(absl::Duration timeout) {
+    return live_.WaitUntilIdle(timeout);
+  }
+  // Whether new sessions are taken.
+  bool accepting() const { return accepting_; }
+  // Drains, ends the sessions that run, and returns when the table shows it.
+  void Stop();
+
+ private:
+  // A request to create a session, on its way.
+  struct Creation {
+    v1::CreateSessionRequest request;  // With the spec's defaults.
+    std::string fingerprint;           // Of the request as it came.
+    dataplane::SessionOptions options;
+    SessionDone done;
+  };
+
+  // True: the request is answered, since there is nothing to make.
+  bool IsAnswered(const Creation& creation);
+  // Does not wait for a disk any more.
+  void CreateOpened(Creation creation, SessionSource source);
+  void Undo(const std::string& name, const std::string& request_id, Done done);
+  absl::Status ListenAgain(const StoredSession& stored);
+  void RestoreSession(StoredSession stored);
+  absl::StatusOr<std::string> NewName(const std::string& id);
+  // RESOURCE_EXHAUSTED: there are too many, and none that can be forgotten.
+  absl::Status CheckRoom() const;
+
+  void OnEnd(const LiveSessions::Live& live, const v1::Session& session);
+  void Forget(const std::string& name);
+  // Forgets, and says when that is durable.
+  void Remove(const std::string& name, Done done);
+  void OnTick();
+  void OnProgress();
+
+  // The session, if it is there and as `etag`, when given, says. UNAVAILABLE:
+  // it waits for the service's next start.
+  absl::StatusOr<v1::Session> Find(const std::string& name,
+                                   const std::string& etag) const;
+
+  const Options options_;
+  dataplane::Engine& engine_;
+  const ContentRoots& roots_;
+  SessionTable& table_;
+  WatchHub& hub_;
+  Store& store_;
+
+  // Opens files, which may wait for a disk.
+  asio::thread_pool openers_{4};
+  // Everything below is on its one thread.
+  asio::thread_pool control_{1};
+  DataPorts ports_;
+  LiveSessions live_;
+  absl::BitGen random_;
+  RequestIds request_ids_{store_};
+  size_t held_ = 0;          // Sessions in the table.
+  size_t upload_bytes_ = 0;  // Set aside for the windows of uploads.
+  Retention retention_;
+  RepeatingTimer tick_;
+  RepeatingTimer progress_;
+
+  std::atomic<bool> accepting_ = true;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_SESSIONS_SESSION_MANAGER_H_

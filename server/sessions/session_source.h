@@ -1,0 +1,31 @@
+// Where the bytes of a session come from.
+#ifndef TCPTOOL_SERVER_SESSIONS_SESSION_SOURCE_H_
+#define TCPTOOL_SERVER_SESSIONS_SESSION_SOURCE_H_
+
+#include <cstddef>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "dataplane/content/source.h"
+#include "dataplane/content/stream_source.h"
+#include "server/sessions/content_roots.h"
+#include "tcptool/v1/session.pb.h"
+
+namespace tcptool::server {
+
+struct SessionSource {
+  std::shared_ptr<dataplane::Source> source;
+  // The same, if the content is to be uploaded; otherwise none.
+  std::shared_ptr<dataplane::StreamSource> upload;
+};
+
+// Opens what a spec says, which ToOptions() has found right. May wait for a
+// disk. An upload has a window of so many bytes. The errors are those of
+// CreateSession, and name the field.
+absl::StatusOr<SessionSource> OpenSource(const ContentRoots& roots,
+                                         size_t window_bytes,
+                                         const v1::SessionSpec& spec);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_SESSIONS_SESSION_SOURCE_H_

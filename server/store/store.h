@@ -1,0 +1,155 @@
+// What outlives the process: sessions, what became of their recipients, and the
+// ids of requests, in SQLite.
+#ifndef TCPTOOL_SERVER_STORE_STORE_H_
+#define TCPTOOL_SERVER_STORE_STORE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "dataplane/base/unique_fd.h"
+#include "server/store/sqlite.h"
+#include "tcptool/v1/recipient.pb.h"
+#include "tcptool/v1/session.pb.h"
+
+namespace tcptool::server {
+
+// A request that has made a session.
+struct StoredRequest {
+  std::string id;
+  absl::Time time;
+  std::string session_name;
+  std::string fingerprint;  // Of the request; see RequestIds.
+};
+
+struct StoredSession {
+  v1::Session session;
+  std::vector<v1::Recipient> recipients;  // By number.
+  // No recipient of the session has had a higher number.
+  uint64_t last_recipient = 0;
+  bool upload_begun = false;
+};
+
+// Any thread may call any method; none of them waits, unless it says so.
+//
+// A change is written by a thread of the store's, with all the others that came
+// meanwhile, in one transaction: SQLite in WAL mode with synchronous=FULL, so
+// that what is durable stays when the machine loses power. Of what changes
+// twice before it is written, the newest is written. Changes that cannot be
+// written are kept, and tried again every second.
+class Store {
+ public:
+  // Of each transaction ("write") and of the reading at the start ("load").
+  using Observe =
+      std::function<void(const char* operation, absl::Duration, bool ok)>;
+  // Called on the store's thread; must not wait.
+  using Done = std::function<void(absl::Status)>;
+
+  struct Contents {
+    std::vector<StoredSession> sessions;  // In the order of creation.
+    std::vector<StoredRequest> requests;  // The oldest first.
+    // Higher than any revision of those who had the database before.
+    int64_t first_revision = 0;
+  };
+
+  // Opens the database, makes it if there is none, and brings an older one up
+  // to date; `path` may be ":memory:". Waits for the disk. The errors name the
+  // path: FAILED_PRECONDITION another process uses it, it belongs to another
+  // program or a newer version; DATA_LOSS it is damaged. Nothing is overwritten
+  // then.
+  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path,
+                                                     Observe observe);
+  // Waits until what was put is written, or has failed once more.
+  ~Store();
+
+  // Once, before anything is put. Waits for the disk. DATA_LOSS: damaged.
+  absl::StatusOr<Contents> Load();
+
+  // A session's newest state. `session` has its spec the first time; later ones
+  // may leave it out.
+  void PutSession(const v1::Session& session, uint64_t last_recipient,
+                  bool upload_begun);
+  // A recipient of a session that has been put.
+  void PutRecipient(const v1::Recipient& recipient);
+  void DeleteRecipient(const std::string& session_name, uint64_t number);
+  // With its recipients.
+  void DeleteSession(const std::string& name);
+  void PutRequest(StoredRequest request);
+  void DeleteRequest(const std::string& id);
+
+  // Calls `done` when all that was put before is durable, or with the error
+  // that has kept it from being written.
+  void WhenDurable(Done done);
+
+  // Whether it outlives the process.
+  bool persistent() const { return persistent_; }
+  // Why the last transaction was not written; OK: it was.
+  absl::Status health() const;
+
+ private:
+  struct SessionRow {
+    std::optional<std::string> spec;
+    std::string status;
+    uint64_t last_recipient = 0;
+    bool upload_begun = false;
+  };
+  struct SessionChange {
+    bool deleted = false;  // All that there was, before the rest is put.
+    std::optional<SessionRow> row;
+    // No value: it goes.
+    std::map<uint64_t, std::optional<std::string>> recipients;
+  };
+  struct Changes {
+    std::map<std::string, SessionChange> sessions;
+    std::map<std::string, std::optional<StoredRequest>> requests;
+
+    bool empty() const { return sessions.empty() && requests.empty(); }
+  };
+
+  Store(std::string path, dataplane::UniqueFd lock, SqliteDatabase database,
+        Observe observe);
+
+  absl::Status Prepare();
+  absl::Status ReserveRevisions(Contents& contents);
+  absl::Status ReadSessions(Contents& contents);
+  absl::Status ReadRecipients(Contents& contents);
+  absl::Status ReadRequests(Contents& contents);
+  void Run();
+  absl::Status Write(const Changes& changes);
+  absl::Status WriteAll(const Changes& changes);
+  absl::Status WriteSession(const std::string& name,
+                            const SessionChange& change);
+  // What came later goes on top.
+  static void Merge(SessionChange& older, SessionChange&& newer);
+  static void Merge(Changes& older, Changes&& newer);
+  void Report(const absl::Status& status);
+
+  const std::string path_;
+  const bool persistent_;
+  const dataplane::UniqueFd lock_;
+  SqliteDatabase database_;  // On the store's thread, once that runs.
+  const Observe observe_;
+
+  mutable absl::Mutex mutex_;
+  Changes changes_ ABSL_GUARDED_BY(mutex_);
+  std::vector<Done> done_ ABSL_GUARDED_BY(mutex_);
+  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status health_ ABSL_GUARDED_BY(mutex_);
+
+  std::thread thread_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_STORE_STORE_H_

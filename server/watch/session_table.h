@@ -1,0 +1,157 @@
+// What the service knows of its sessions and their recipients, and the order in
+// which it changed.
+#ifndef TCPTOOL_SERVER_WATCH_SESSION_TABLE_H_
+#define TCPTOOL_SERVER_WATCH_SESSION_TABLE_H_
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+
+// Any thread may call any method.
+//
+// Changes are kept as a log in which each object has one entry, at the revision
+// of its newest state. Whoever watches holds a revision and nothing else: it
+// gets what comes after it, whenever it is ready to, and so always the newest
+// state, whatever was merged meanwhile. Mere progress is put into the log when
+// PublishProgress() is called; what else changes, at once.
+class SessionTable {
+ public:
+  // Of the deletions, so many are remembered for those who resume a watch.
+  static constexpr size_t kMaxTombstones = 10'000;
+
+  // Which changes a watcher wants.
+  struct Filter {
+    absl::flat_hash_set<std::string> names;  // Empty: all.
+    std::map<std::string, std::string> labels;
+    bool include_recipients = false;
+  };
+
+  // How far a watcher has come.
+  struct Cursor {
+    // The snapshot goes session by session; 0 when it is done.
+    uint64_t snapshot_session = 1;
+    uint64_t snapshot_recipient = 0;
+    bool in_snapshot = true;
+    int64_t revision = 0;
+  };
+
+  // `revision`: those from a run before are lower. The clock's, unless there is
+  // a store that knows better.
+  explicit SessionTable(int64_t revision = absl::ToUnixMicros(absl::Now()));
+
+  // A new session; its name is not in the table.
+  void Insert(v1::Session session);
+  // The newest state of a session, whose spec is not read, as it never changes;
+  // and of those of its recipients that changed. Answers whether there is
+  // something for the watchers. Does nothing if the session has gone.
+  bool Update(v1::Session session, absl::Span<const v1::Recipient> changed,
+              absl::Span<const uint64_t> forgotten);
+  // Shows the watchers what has made progress since the last time. False: there
+  // is nothing.
+  bool PublishProgress();
+  void Remove(const std::string& name);
+
+  // NOT_FOUND names the session or recipient.
+  absl::StatusOr<v1::Session> Get(const std::string& name) const;
+  absl::StatusOr<v1::Recipient> GetRecipient(const std::string& name) const;
+  absl::StatusOr<v1::ListSessionsResponse> List(
+      const v1::ListSessionsRequest& request) const;
+  absl::StatusOr<v1::ListRecipientsResponse> ListRecipients(
+      const v1::ListRecipientsRequest& request) const;
+
+  // How many there are, over all sessions.
+  struct Totals {
+    std::array<int64_t, v1::SessionState_ARRAYSIZE> sessions{};  // By state.
+    v1::RecipientCounts recipients;
+  };
+  Totals Count() const;
+
+  // Where a watch begins: at the snapshot, or after `resume_revision` if that
+  // is not 0. OUT_OF_RANGE: the log does not reach back so far.
+  absl::StatusOr<Cursor> Begin(int64_t resume_revision) const;
+
+  // Adds the next changes to `response`, at most about `limit`, and fewer if
+  // they are large, and moves the cursor, whose revision the response gets.
+  // Answers whether there may be more now.
+  bool Next(const Filter& filter, Cursor& cursor, size_t limit,
+            v1::WatchSessionsResponse& response) const;
+
+ private:
+  struct RecipientRow {
+    v1::Recipient recipient;
+    int64_t revision = 0;
+    bool progressed = false;  // Since the entry in the log.
+  };
+  struct SessionRow {
+    v1::Session session;
+    int64_t create_revision = 0;
+    int64_t revision = 0;
+    bool progressed = false;
+    std::map<uint64_t, RecipientRow> recipients;
+  };
+  // An entry of the log. `recipient` 0: the session itself.
+  struct Entry {
+    uint64_t session = 0;
+    uint64_t recipient = 0;
+    std::string deleted_name;  // Not empty: it is gone.
+  };
+  // What Next() fills.
+  struct Batch {
+    const size_t limit;
+    google::protobuf::RepeatedPtrField<v1::Change>& changes;
+    size_t bytes = 0;  // Of those that are measured.
+    int measured = 0;
+
+    bool full();
+  };
+
+  const SessionRow* Find(const std::string& name) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  static bool Matches(const Filter& filter, const v1::Session& session);
+  void Log(int64_t& revision, Entry entry)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Puts a row into the log, now or with PublishProgress().
+  template <typename Row>
+  void LogNow(Row& row, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  template <typename Row>
+  void LogLater(Row& row, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NextOfSnapshot(const Filter& filter, Cursor& cursor, Batch& batch) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // Answers whether it came to the end of the log.
+  bool NextOfLog(const Filter& filter, Cursor& cursor, Batch& batch) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+
+  mutable absl::Mutex mutex_;
+  // Sessions by number, in the order of creation.
+  absl::btree_map<uint64_t, SessionRow> sessions_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, uint64_t> numbers_ ABSL_GUARDED_BY(mutex_);
+  uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
+  absl::btree_map<int64_t, Entry> log_ ABSL_GUARDED_BY(mutex_);
+  // Rows that have progressed, or had when they were put here.
+  std::vector<Entry> progressed_ ABSL_GUARDED_BY(mutex_);
+  std::deque<int64_t> tombstones_ ABSL_GUARDED_BY(mutex_);
+  int64_t revision_ ABSL_GUARDED_BY(mutex_);
+  // Deletions up to this revision are forgotten.
+  int64_t oldest_revision_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_WATCH_SESSION_TABLE_H_

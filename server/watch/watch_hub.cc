@@ -1,0 +1,91 @@
+#include "server/watch/watch_hub.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "server/base/thread_priority.h"
+
+namespace tcptool::server {
+namespace {
+
+// What watchers may be told for progress' sake, by each core in a second: some
+// 10 us of the core, so a few percent of it.
+constexpr double kChangesPerCore = 5'000;
+
+// What changes within this time is told together: it takes about as long again
+// to tell it.
+constexpr absl::Duration kGather = absl::Milliseconds(10);
+constexpr absl::Duration kGatherPerWatcher = absl::Microseconds(100);
+
+}  // namespace
+
+WatchHub::WatchHub(size_t max_watchers)
+    : max_watchers_(max_watchers),
+      progress_pace_(kChangesPerCore * std::thread::hardware_concurrency(),
+                     ProgressPace::Clock::now()),
+      thread_([this] { Run(); }) {}
+
+WatchHub::~WatchHub() {
+  {
+    absl::MutexLock lock(&mutex_);
+    ended_ = true;
+  }
+  thread_.join();
+}
+
+absl::Status WatchHub::Add(std::shared_ptr<Watcher> watcher) {
+  absl::MutexLock lock(&mutex_);
+  if (stopped_) return absl::UnavailableError("the service is stopping");
+  if (watchers_.size() >= max_watchers_) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the service has ", max_watchers_,
+                     " watchers, as many as it allows; end one, or watch all "
+                     "sessions in one stream"));
+  }
+  watchers_.insert(std::move(watcher));
+  return absl::OkStatus();
+}
+
+void WatchHub::Remove(const std::shared_ptr<Watcher>& watcher) {
+  absl::MutexLock lock(&mutex_);
+  watchers_.erase(watcher);
+}
+
+void WatchHub::WakeAll() {
+  absl::MutexLock lock(&mutex_);
+  wake_ = true;
+}
+
+void WatchHub::StopAll() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopped_ = true;
+  }
+  for (const auto& watcher : All()) watcher->Stop();
+}
+
+void WatchHub::Run() {
+  YieldToDataPlane();
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto due = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return wake_ || ended_;
+      };
+      mutex_.Await(absl::Condition(&due));
+      mutex_.AwaitWithTimeout(absl::Condition(&ended_),
+                              kGather + kGatherPerWatcher * watchers_.size());
+      if (ended_) return;
+      wake_ = false;
+    }
+    for (const auto& watcher : All()) watcher->Wake();
+  }
+}
+
+WatchHub::Watchers WatchHub::All() const {
+  absl::MutexLock lock(&mutex_);
+  return watchers_;
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,103 @@
+"""tcptoolctl's help, its man page and its completions say the same."""
+
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+import harness
+
+MAN_PAGE = pathlib.Path("docs/tcptoolctl.1")
+BASH = pathlib.Path("client/tcptoolctl/completion/tcptoolctl.bash")
+ZSH = pathlib.Path("client/tcptoolctl/completion/_tcptoolctl")
+
+
+def help_of(*command):
+    return subprocess.run(
+        [harness.program("tcptoolctl"), *command, "--help"],
+        capture_output=True, text=True, check=True,
+    ).stdout
+
+
+def commands():
+    """The names of the subcommands."""
+    listed = help_of().partition("Subcommands:")[2]
+    return re.findall(r"^  ([a-z]+) ", listed, re.MULTILINE)
+
+
+def options(text):
+    """The long options that a help lists."""
+    return set(re.findall(r"^ +(?:-[a-z],)?(--[a-z0-9-]+)", text, re.MULTILINE))
+
+
+class ManPageTest(unittest.TestCase):
+    def test_it_has_the_options_and_commands_of_the_help(self):
+        page = MAN_PAGE.read_text(encoding="utf-8")
+        helped = options(help_of()).union(*(options(help_of(one)) for one in commands()))
+        listed = re.findall(r"^\.It Fl (?:h , Fl )?-([a-z0-9-]+)", page, re.MULTILINE)
+        self.assertEqual({f"--{name}" for name in listed}, helped)
+        self.assertEqual(
+            set(re.findall(r"^\.It Cm ([a-z]+)", page, re.MULTILINE)), set(commands())
+        )
+
+    def test_it_has_the_variables_of_the_help(self):
+        page = MAN_PAGE.read_text(encoding="utf-8")
+        self.assertEqual(
+            set(re.findall(r"^\.It Ev (\S+)", page, re.MULTILINE)),
+            set(re.findall(r"\(Env:(\w+)\)", help_of())),
+        )
+
+
+class CompletionTest(harness.ServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.service.write_file("content", b"content")
+        self.session = self.service.create().name
+        program = pathlib.Path(harness.program("tcptoolctl"))
+        self.environment = {
+            "PATH": f"{program.parent}:{os.environ['PATH']}",
+            "TCPTOOL_SERVER": self.service.control_address,
+        }
+
+    def run_shell(self, *command):
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=self.environment
+        )
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        return done.stdout.split()
+
+    def bash(self, *words):
+        script = (
+            f'source {BASH}; COMP_WORDS=(tcptoolctl "$@"); COMP_CWORD=$#; _tcptoolctl;'
+            ' printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        return self.run_shell("bash", "-c", script, "bash", *words)
+
+    def zsh(self, *words):
+        # Its line editor's functions are stood in for: they print what they are given.
+        script = (
+            "compadd() { if [[ $1 == -a ]]; then print -rl -- ${(P)2}; else print -rl -- $@; fi };"
+            " _describe() { print -rl -- ${${(P)2}%%:*} }; _files() { print FILES }; _message() { : };"
+            f' body=$(<{ZSH}); words=(tcptoolctl "$@"); CURRENT=$#words; eval $body'
+        )
+        return self.run_shell("zsh", "-f", "-c", script, "zsh", *words)
+
+    def test_both_shells_complete_what_the_program_has(self):
+        for shell in (self.bash, self.zsh):
+            with self.subTest(shell.__name__):
+                self.assertEqual(set(shell("")), set(commands()))
+                self.assertEqual(
+                    set(shell("create", "--")), options(help_of()) | options(help_of("create"))
+                )
+                self.assertEqual(shell("--output", ""), ["table", "json"])
+                self.assertEqual(shell("create", "--port", ""), [])
+                self.assertEqual(shell("get", ""), [self.session.partition("/")[2]])
+                self.assertEqual(shell("node", ""), [])
+
+    def test_files_where_a_file_is_meant(self):
+        self.assertEqual(self.bash("create", "--spec", "docs/tcptoolctl"), ["docs/tcptoolctl.1"])
+        self.assertEqual(self.zsh("create", "--spec", ""), ["FILES"])
+
+    def test_bash_offers_what_fits(self):
+        self.assertEqual(self.bash("g"), ["get"])

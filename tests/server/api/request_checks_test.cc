@@ -1,0 +1,90 @@
+// What is wrong with a request by itself, and its pages.
+#include "server/api/request_checks.h"
+
+#include <gtest/gtest.h>
+
+#include "server/api/grpc_status.h"
+#include "server/api/names.h"
+#include "server/api/page_token.h"
+
+namespace tcptool::server {
+namespace {
+
+TEST(NamesTest, SessionNamesHaveOneForm) {
+  EXPECT_TRUE(IsSessionName("sessions/a"));
+  EXPECT_TRUE(IsSessionName("sessions/" + std::string(63, 'a')));
+  for (const char* name :
+       {"", "a", "sessions", "sessions/", "sessions/A", "sessions/1a",
+        "sessions/a-", "sessions/a/b", "/sessions/a", "sessions/a\n"}) {
+    EXPECT_FALSE(IsSessionName(name)) << name;
+  }
+  EXPECT_FALSE(IsSessionName("sessions/" + std::string(64, 'a')));
+}
+
+TEST(NamesTest, RecipientHasOneNameOnly) {
+  EXPECT_EQ(RecipientNumber("sessions/a/recipients/7"), 7u);
+  EXPECT_EQ(SessionOf("sessions/a/recipients/7"), "sessions/a");
+  for (const char* name :
+       {"", "7", "sessions/a", "sessions/a/recipients/",
+        "sessions/a/recipients/07", "sessions/a/recipients/+7",
+        "sessions/a/recipients/-7", "sessions/a/recipients/ 7",
+        "sessions/a/recipients/7/", "sessions//recipients/7",
+        "sessions/a/recipients/99999999999999999999"}) {
+    EXPECT_FALSE(RecipientNumber(name)) << name;
+  }
+}
+
+TEST(RequestsTest, StatesThatAreNoneAreNamed) {
+  v1::ListSessionsRequest request;
+  request.add_states(v1::SESSION_STATE_WAITING);
+  EXPECT_TRUE(CheckRequest(request).ok());
+  request.add_states(static_cast<v1::SessionState>(99));
+  const absl::Status status = CheckRequest(request);
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_EQ(status.message(), "states[1]: 99 is no state");
+}
+
+TEST(RequestsTest, WatchOfTooManyNamesIsRefused) {
+  v1::WatchSessionsRequest request;
+  for (int i = 0; i < 1000; ++i) request.add_names("sessions/a");
+  EXPECT_TRUE(CheckRequest(request).ok());
+  request.add_names("sessions/a");
+  EXPECT_TRUE(absl::IsInvalidArgument(CheckRequest(request)));
+}
+
+TEST(PageTest, TokenBelongsToItsRequest) {
+  v1::ListSessionsRequest request;
+  (*request.mutable_labels())["a"] = "1";
+  (*request.mutable_labels())["b"] = "2";
+  request.set_page_token(Page::Of(request)->Token(42));
+  request.set_page_size(7);  // May change.
+  ASSERT_TRUE(Page::Of(request).ok());
+  EXPECT_EQ(Page::Of(request)->after, 42u);
+  (*request.mutable_labels())["b"] = "3";
+  EXPECT_TRUE(absl::IsInvalidArgument(Page::Of(request).status()));
+}
+
+TEST(PageTest, SizesAreBounded) {
+  v1::ListRecipientsRequest request;
+  EXPECT_EQ(Page::Of(request)->size, 100);
+  request.set_page_size(5000);
+  EXPECT_EQ(Page::Of(request)->size, 1000);
+  request.set_page_size(-1);
+  EXPECT_TRUE(absl::IsInvalidArgument(Page::Of(request).status()));
+}
+
+TEST(GrpcStatusTest, LongMessageIsCutBetweenCharacters) {
+  std::string quoted = "x";
+  for (int i = 0; i < 5000; ++i) quoted += "\u00fc";
+  const grpc::Status status = ToGrpc(absl::NotFoundError(quoted));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  const std::string& message = status.error_message();
+  EXPECT_LT(message.size(), 2100u);
+  ASSERT_GT(message.size(), 3u);
+  // Two bytes each, after the first.
+  EXPECT_EQ((message.size() - 1 - 3) % 2, 0u);
+  EXPECT_EQ(message.substr(message.size() - 5), "\u00fc...");
+}
+
+}  // namespace
+}  // namespace tcptool::server

@@ -1,0 +1,182 @@
+// Specs: what is filled in, and what is refused.
+#include "server/api/spec.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace tcptool::server {
+namespace {
+
+const SpecRules kRules = {.data_address = asio::ip::make_address("192.0.2.1"),
+                          .first_port = 9876,
+                          .last_port = 9975,
+                          .max_recipients = 10'000};
+
+v1::SessionSpec FileSpec() {
+  v1::SessionSpec spec;
+  spec.mutable_file()->set_root("files");
+  spec.mutable_file()->set_path("content");
+  return spec;
+}
+
+// The path of the field that is wrong in a spec that `change` has changed;
+// empty: none is.
+std::string WrongField(const std::function<void(v1::SessionSpec&)>& change) {
+  v1::SessionSpec spec = FileSpec();
+  change(spec);
+  const absl::Status status = ToOptions(kRules, spec).status();
+  if (status.ok()) return "";
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  const std::string message(status.message());
+  EXPECT_EQ(message.rfind("session.spec.", 0), 0u) << message;
+  const size_t begin = std::string("session.spec.").size();
+  return message.substr(begin, message.find(": ") - begin);
+}
+
+TEST(SpecTest, DefaultsAreFilledIn) {
+  v1::SessionSpec spec = FileSpec();
+  const auto options = ToOptions(kRules, spec);
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(spec.listener().bind_address(), "192.0.2.1");
+  EXPECT_EQ(spec.expire_after().seconds(), 24 * 3600);
+  EXPECT_EQ(spec.retention().seconds(), 168 * 3600);
+  EXPECT_EQ(spec.limits().handshake_timeout().seconds(), 10);
+  EXPECT_EQ(spec.limits().stall_timeout().seconds(), 60);
+  EXPECT_EQ(spec.limits().confirm_timeout().seconds(), 30);
+  EXPECT_EQ(options->expire_after, absl::Hours(24));
+  EXPECT_EQ(options->port, 0);
+}
+
+TEST(SpecTest, SpecThatWasFilledInStaysTheSame) {
+  v1::SessionSpec spec = FileSpec();
+  spec.mutable_start()->mutable_max_wait()->set_seconds(5);
+  ASSERT_TRUE(ToOptions(kRules, spec).ok());
+  EXPECT_EQ(spec.start().min_recipients(), 1);
+  const std::string once = spec.SerializeAsString();
+  ASSERT_TRUE(ToOptions(kRules, spec).ok());
+  EXPECT_EQ(spec.SerializeAsString(), once);
+}
+
+TEST(SpecTest, SourceIsRequired) {
+  EXPECT_EQ(WrongField([](auto& spec) { spec.clear_source(); }), "file");
+  EXPECT_EQ(WrongField([](auto& spec) { spec.mutable_file()->clear_root(); }),
+            "file.root");
+  EXPECT_EQ(WrongField([](auto& spec) { spec.mutable_file()->clear_path(); }),
+            "file.path");
+  EXPECT_EQ(WrongField([](auto& spec) { spec.mutable_upload(); }), "");
+}
+
+TEST(SpecTest, RangesHoldAtTheirEnds) {
+  const auto offset = [](int64_t value) {
+    return WrongField(
+        [value](auto& spec) { spec.mutable_file()->set_offset(value); });
+  };
+  EXPECT_EQ(offset(0), "");
+  EXPECT_EQ(offset(-1), "file.offset");
+  const auto port = [](int32_t value) {
+    return WrongField(
+        [value](auto& spec) { spec.mutable_listener()->set_port(value); });
+  };
+  EXPECT_EQ(port(9876), "");
+  EXPECT_EQ(port(9975), "");
+  EXPECT_EQ(port(9875), "listener.port");
+  EXPECT_EQ(port(9976), "listener.port");
+  EXPECT_EQ(port(9876 + 65'536), "listener.port");
+  const auto recipients = [](int32_t value) {
+    return WrongField([value](auto& spec) { spec.set_max_recipients(value); });
+  };
+  EXPECT_EQ(recipients(10'000), "");
+  EXPECT_EQ(recipients(10'001), "max_recipients");
+  EXPECT_EQ(recipients(-1), "max_recipients");
+}
+
+TEST(SpecTest, DurationsHaveRangesAndNoStrayNanos) {
+  const auto expire_after = [](int64_t seconds, int32_t nanos) {
+    return WrongField([=](auto& spec) {
+      spec.mutable_expire_after()->set_seconds(seconds);
+      spec.mutable_expire_after()->set_nanos(nanos);
+    });
+  };
+  EXPECT_EQ(expire_after(1, 0), "");
+  EXPECT_EQ(expire_after(0, 999'999'999), "expire_after");
+  EXPECT_EQ(expire_after(8760 * 3600, 0), "");
+  EXPECT_EQ(expire_after(8760 * 3600, 1), "expire_after");
+  EXPECT_EQ(expire_after(0, 1'000'000'000), "expire_after");
+  EXPECT_EQ(expire_after(-1, 0), "expire_after");
+  EXPECT_EQ(expire_after(std::numeric_limits<int64_t>::max(), 0),
+            "expire_after");
+  EXPECT_EQ(expire_after(std::numeric_limits<int64_t>::min(),
+                         std::numeric_limits<int32_t>::min()),
+            "expire_after");
+}
+
+TEST(SpecTest, StartConditionsThatExcludeEachOther) {
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.mutable_start()->set_immediate(true);
+              spec.mutable_start()->set_ignore_start_byte(true);
+            }),
+            "start.immediate");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.mutable_upload();
+              spec.mutable_start()->set_immediate(true);
+            }),
+            "start.immediate");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.mutable_start()->set_min_recipients(2);
+            }),
+            "start.min_recipients");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.set_max_recipients(2);
+              spec.mutable_start()->set_min_recipients(3);
+              spec.mutable_start()->mutable_max_wait()->set_seconds(1);
+            }),
+            "start.min_recipients");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.mutable_expire_after()->set_seconds(5);
+              spec.mutable_start()->mutable_max_wait()->set_seconds(6);
+            }),
+            "start.max_wait");
+}
+
+TEST(SpecTest, ExpectedRecipientsMustBeAllowedAndFit) {
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.add_allow("192.0.2.0/24");
+              spec.add_expected()->set_address("192.0.2.7");
+              spec.add_expected()->set_address("198.51.100.7");
+            }),
+            "expected[1].address");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.set_max_recipients(1);
+              spec.add_expected()->set_address("192.0.2.7");
+              spec.add_expected()->set_address("192.0.2.8");
+            }),
+            "expected");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.add_expected()->set_address("192.0.2.7");
+              spec.mutable_expected(0)->set_label(std::string(256, 'x'));
+            }),
+            "expected[0].label");
+}
+
+TEST(SpecTest, LabelsAreBounded) {
+  const auto label = [](const std::string& key, const std::string& value) {
+    return WrongField(
+        [&](auto& spec) { (*spec.mutable_labels())[key] = value; });
+  };
+  EXPECT_EQ(label("team.example/fleet_1", std::string(255, 'x')), "");
+  EXPECT_EQ(label("a", std::string(256, 'x')), "labels");
+  EXPECT_EQ(label("", "x"), "labels");
+  EXPECT_EQ(label("1a", "x"), "labels");
+  EXPECT_EQ(label("A", "x"), "labels");
+  EXPECT_EQ(label(std::string(64, 'a'), "x"), "labels");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              for (int i = 0; i < 65; ++i) {
+                (*spec.mutable_labels())["k" + std::to_string(i)] = "x";
+              }
+            }),
+            "labels");
+}
+
+}  // namespace
+}  // namespace tcptool::server

@@ -1,0 +1,36 @@
+#include "server/base/log.h"
+
+#include <gtest/gtest.h>
+
+namespace tcptool::server {
+namespace {
+
+TEST(JsonStringTest, KeepsUnicodeAndEscapesWhatMustBe) {
+  EXPECT_EQ(JsonString(""), R"("")");
+  EXPECT_EQ(JsonString("a b=c"), R"("a b=c")");
+  EXPECT_EQ(JsonString("\"\\/"), R"("\"\\/")");
+  EXPECT_EQ(JsonString(absl::string_view("\n\0\x1b\x7f", 4)),
+            R"("\u000a\u0000\u001b\u007f")");
+  // 2, 3 and 4 bytes, and the last character of Unicode.
+  for (const char* text : {"\u00e4", "\u20ac", "\U0001f4be", "\U0010ffff"}) {
+    EXPECT_EQ(JsonString(text), absl::StrCat("\"", text, "\""));
+  }
+}
+
+TEST(JsonStringTest, ReplacesEachByteThatIsNoUtf8) {
+  EXPECT_EQ(JsonString("a\x80z"), R"("a\ufffdz")");
+  EXPECT_EQ(JsonString("\xff\xfe"), R"("\ufffd\ufffd")");
+  // Cut short, at the end and by another character.
+  EXPECT_EQ(JsonString("\xe2\x82"), R"("\ufffd\ufffd")");
+  EXPECT_EQ(JsonString("\xe2\x82\""), R"("\ufffd\ufffd\"")");
+  // Overlong: a quote and a slash in disguise.
+  EXPECT_EQ(JsonString("\xc0\xa2"), R"("\ufffd\ufffd")");
+  EXPECT_EQ(JsonString("\xe0\x80\xaf"), R"("\ufffd\ufffd\ufffd")");
+  EXPECT_EQ(JsonString("\xf0\x80\x80\xaf"), R"("\ufffd\ufffd\ufffd\ufffd")");
+  // A surrogate, and one beyond the last character.
+  EXPECT_EQ(JsonString("\xed\xa0\x80"), R"("\ufffd\ufffd\ufffd")");
+  EXPECT_EQ(JsonString("\xf4\x90\x80\x80"), R"("\ufffd\ufffd\ufffd\ufffd")");
+}
+
+}  // namespace
+}  // namespace tcptool::server

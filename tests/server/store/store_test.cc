@@ -1,0 +1,255 @@
+// The store, on real files.
+#include "server/store/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
+#include <future>
+
+#include "absl/strings/str_cat.h"
+#include "server/store/store_file.h"
+
+namespace tcptool::server {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class StoreTest : public testing::Test {
+ protected:
+  StoreTest() {
+    std::string pattern = testing::TempDir() + "/store.XXXXXX";
+    directory_ = mkdtemp(pattern.data());
+    path_ = directory_ / "state" / "tcptoold.db";
+  }
+  ~StoreTest() override { std::filesystem::remove_all(directory_); }
+
+  std::unique_ptr<Store> Open() {
+    auto store = Store::Open(path_, [](const char*, absl::Duration, bool) {});
+    EXPECT_TRUE(store.ok()) << store.status();
+    return store.ok() ? *std::move(store) : nullptr;
+  }
+
+  static Store::Contents Load(Store& store) {
+    auto contents = store.Load();
+    EXPECT_TRUE(contents.ok()) << contents.status();
+    return contents.ok() ? *std::move(contents) : Store::Contents();
+  }
+
+  // What a store that is opened after this one finds.
+  Store::Contents Reopen(std::unique_ptr<Store>& store) {
+    store = nullptr;
+    store = Open();
+    return Load(*store);
+  }
+
+  static absl::Status Durable(Store& store) {
+    std::promise<absl::Status> result;
+    store.WhenDurable([&](absl::Status status) { result.set_value(status); });
+    return result.get_future().get();
+  }
+
+  static v1::Session Session(const std::string& name) {
+    v1::Session session;
+    session.set_name(name);
+    session.mutable_spec()->mutable_file()->set_path("of " + name);
+    session.set_state(v1::SESSION_STATE_WAITING);
+    return session;
+  }
+
+  static v1::Recipient Recipient(const std::string& session, uint64_t number,
+                                 v1::RecipientState state) {
+    v1::Recipient recipient;
+    recipient.set_name(absl::StrCat(session, "/recipients/", number));
+    recipient.set_state(state);
+    return recipient;
+  }
+
+  std::filesystem::path directory_;
+  std::string path_;
+};
+
+TEST_F(StoreTest, KeepsSessionsInTheOrderOfCreation) {
+  auto store = Open();
+  EXPECT_THAT(Load(*store).sessions, IsEmpty());
+  for (const char* name : {"sessions/c", "sessions/a", "sessions/b"}) {
+    store->PutSession(Session(name), 0, false);
+    EXPECT_TRUE(Durable(*store).ok());
+  }
+  // A newer state, without the spec, which stays.
+  v1::Session newer = Session("sessions/a");
+  newer.set_state(v1::SESSION_STATE_TRANSFERRING);
+  newer.clear_spec();
+  store->PutSession(newer, 7, true);
+  const Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.sessions, SizeIs(3));
+  EXPECT_EQ(contents.sessions[0].session.name(), "sessions/c");
+  EXPECT_EQ(contents.sessions[2].session.name(), "sessions/b");
+  const StoredSession& a = contents.sessions[1];
+  EXPECT_EQ(a.session.state(), v1::SESSION_STATE_TRANSFERRING);
+  EXPECT_EQ(a.session.spec().file().path(), "of sessions/a");
+  EXPECT_EQ(a.last_recipient, 7);
+  EXPECT_TRUE(a.upload_begun);
+}
+
+TEST_F(StoreTest, KeepsTheNewestOfEachRecipient) {
+  auto store = Open();
+  Load(*store);
+  store->PutSession(Session("sessions/a"), 0, false);
+  for (const uint64_t number : {10, 9, 1}) {
+    store->PutRecipient(
+        Recipient("sessions/a", number, v1::RECIPIENT_STATE_READY));
+  }
+  EXPECT_TRUE(Durable(*store).ok());
+  store->PutRecipient(Recipient("sessions/a", 9, v1::RECIPIENT_STATE_FAILED));
+  store->PutRecipient(
+      Recipient("sessions/a", 9, v1::RECIPIENT_STATE_DELIVERED));
+  store->DeleteRecipient("sessions/a", 1);
+  const Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.sessions, SizeIs(1));
+  ASSERT_THAT(contents.sessions[0].recipients, SizeIs(2));
+  const auto& recipients = contents.sessions[0].recipients;
+  EXPECT_EQ(recipients[0].name(), "sessions/a/recipients/9");
+  EXPECT_EQ(recipients[0].state(), v1::RECIPIENT_STATE_DELIVERED);
+  EXPECT_EQ(recipients[1].name(), "sessions/a/recipients/10");
+}
+
+TEST_F(StoreTest, SessionOfTheSameNameHasNothingOfTheOneBefore) {
+  auto store = Open();
+  Load(*store);
+  store->PutSession(Session("sessions/a"), 5, true);
+  store->PutRecipient(Recipient("sessions/a", 5, v1::RECIPIENT_STATE_READY));
+  EXPECT_TRUE(Durable(*store).ok());
+  store->DeleteSession("sessions/a");
+  v1::Session second = Session("sessions/a");
+  second.mutable_spec()->mutable_file()->set_path("another");
+  store->PutSession(second, 0, false);
+  Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.sessions, SizeIs(1));
+  EXPECT_EQ(contents.sessions[0].session.spec().file().path(), "another");
+  EXPECT_FALSE(contents.sessions[0].upload_begun);
+  EXPECT_THAT(contents.sessions[0].recipients, IsEmpty());
+  store->DeleteSession("sessions/a");
+  EXPECT_THAT(Reopen(store).sessions, IsEmpty());
+}
+
+TEST_F(StoreTest, KeepsRequestsOldestFirst) {
+  auto store = Open();
+  Load(*store);
+  const absl::Time now = absl::FromUnixMicros(1'700'000'000'000'001);
+  const std::string fingerprint("\0\xff", 2);
+  for (const auto& [id, age] : {std::pair("new", 1), {"old", 2}, {"gone", 3}}) {
+    store->PutRequest(
+        {id, now - absl::Seconds(age), "sessions/a", fingerprint});
+  }
+  store->DeleteRequest("gone");
+  const Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.requests, SizeIs(2));
+  EXPECT_EQ(contents.requests[0].id, "old");
+  EXPECT_EQ(contents.requests[1].id, "new");
+  EXPECT_EQ(contents.requests[1].time, now - absl::Seconds(1));
+  EXPECT_EQ(contents.requests[1].fingerprint, fingerprint);
+}
+
+TEST_F(StoreTest, RevisionsGoOnWhenTheClockIsSetBack) {
+  auto store = Open();
+  const int64_t first = Load(*store).first_revision;
+  // The second start is within the first one's time, as if that had been ahead.
+  EXPECT_GT(Reopen(store).first_revision, first + 1'000'000'000);
+}
+
+TEST_F(StoreTest, OneProcessAtATime) {
+  const auto store = Open();
+  const auto second =
+      Store::Open(path_, [](const char*, absl::Duration, bool) {});
+  EXPECT_TRUE(absl::IsFailedPrecondition(second.status()));
+  EXPECT_THAT(std::string(second.status().message()),
+              HasSubstr(path_ + ": another tcptoold uses it"));
+}
+
+TEST_F(StoreTest, RowThatIsNoMessageIsDataLoss) {
+  auto store = Open();
+  Load(*store);
+  store->PutSession(Session("sessions/a"), 0, false);
+  store = nullptr;
+  auto database = SqliteDatabase::Open(path_);
+  ASSERT_TRUE(database.ok());
+  ASSERT_TRUE(database->Run("UPDATE sessions SET status = x'ff'").ok());
+  store = Open();
+  const absl::Status status = store->Load().status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
+}
+
+TEST_F(StoreTest, InMemoryIsNotPersistent) {
+  auto store = Store::Open(kInMemory, [](const char*, absl::Duration, bool) {});
+  ASSERT_TRUE(store.ok());
+  EXPECT_FALSE((*store)->persistent());
+  EXPECT_GT(Load(**store).first_revision, 0);
+  (*store)->PutSession(Session("sessions/a"), 0, false);
+  EXPECT_TRUE(Durable(**store).ok());
+}
+
+// A limit on the size of files is as a full disk is (setrlimit(2)).
+class FullDisk {
+ public:
+  explicit FullDisk(rlim_t bytes) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit limit = {.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &limit);
+  }
+  ~FullDisk() { setrlimit(RLIMIT_FSIZE, &before_); }
+
+ private:
+  rlimit before_;
+};
+
+TEST_F(StoreTest, WritesWhatFailedOnceThereIsRoom) {
+  auto store = Open();
+  Load(*store);
+  store->PutSession(Session("sessions/before"), 0, false);
+  ASSERT_TRUE(Durable(*store).ok());
+  {
+    const FullDisk full(64 << 10);
+    v1::Session large = Session("sessions/large");
+    large.mutable_spec()->mutable_file()->set_path(std::string(1 << 20, 'x'));
+    store->PutSession(large, 0, false);
+    const absl::Status status = Durable(*store);
+    EXPECT_FALSE(status.ok());
+    EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
+    EXPECT_EQ(store->health(), status);
+  }
+  EXPECT_TRUE(Durable(*store).ok());
+  EXPECT_TRUE(store->health().ok());
+  const Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.sessions, SizeIs(2));
+  EXPECT_EQ(contents.sessions[1].session.spec().file().path().size(), 1 << 20);
+}
+
+TEST_F(StoreTest, WhatFailedAndIsTakenBackIsNotWritten) {
+  auto store = Open();
+  Load(*store);
+  {
+    const FullDisk full(64 << 10);
+    v1::Session large = Session("sessions/large");
+    large.mutable_spec()->mutable_file()->set_path(std::string(1 << 20, 'x'));
+    store->PutSession(large, 0, false);
+    store->PutRequest({"id", absl::Now(), "sessions/large", "fingerprint"});
+    EXPECT_FALSE(Durable(*store).ok());
+    store->DeleteSession("sessions/large");
+    store->DeleteRequest("id");
+    EXPECT_TRUE(Durable(*store).ok());
+  }
+  const Store::Contents contents = Reopen(store);
+  EXPECT_THAT(contents.sessions, IsEmpty());
+  EXPECT_THAT(contents.requests, IsEmpty());
+}
+
+}  // namespace
+}  // namespace tcptool::server

@@ -1,0 +1,373 @@
+// What clients see of sessions while they come, change and go.
+#include "server/watch/session_table.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "absl/strings/str_cat.h"
+
+namespace tcptool::server {
+namespace {
+
+v1::Session Waiting(const std::string& id) {
+  v1::Session session;
+  session.set_name("sessions/" + id);
+  session.set_state(v1::SESSION_STATE_WAITING);
+  session.mutable_spec()->mutable_file()->set_path(id);
+  return session;
+}
+
+// As the data plane's updates are: without a spec.
+v1::Session StatusOf(const v1::Session& session) {
+  v1::Session status = session;
+  status.clear_spec();
+  return status;
+}
+
+v1::Recipient Recipient(const v1::Session& session, uint64_t number,
+                        v1::RecipientState state, int64_t bytes = 0) {
+  v1::Recipient recipient;
+  recipient.set_name(absl::StrCat(session.name(), "/recipients/", number));
+  recipient.set_state(state);
+  recipient.set_bytes_sent(bytes);
+  return recipient;
+}
+
+// A watch that takes `limit` changes at a time.
+class Watch {
+ public:
+  explicit Watch(const SessionTable& table, SessionTable::Filter filter = {})
+      : table_(table), filter_(std::move(filter)), cursor_(*table.Begin(0)) {}
+
+  std::vector<v1::Change> Next(size_t limit = 1000) {
+    v1::WatchSessionsResponse response;
+    more_ = table_.Next(filter_, cursor_, limit, response);
+    EXPECT_EQ(response.revision(), cursor_.revision);
+    return {response.changes().begin(), response.changes().end()};
+  }
+  // Everything that there is now.
+  std::vector<v1::Change> All(size_t limit = 1000) {
+    std::vector<v1::Change> all;
+    do {
+      for (auto& change : Next(limit)) all.push_back(std::move(change));
+    } while (more_);
+    return all;
+  }
+  int64_t revision() const { return cursor_.revision; }
+
+ private:
+  const SessionTable& table_;
+  const SessionTable::Filter filter_;
+  SessionTable::Cursor cursor_;
+  bool more_ = true;
+};
+
+std::vector<std::string> NamesInPages(const SessionTable& table,
+                                      v1::ListSessionsRequest request,
+                                      const std::function<void()>& between) {
+  std::vector<std::string> names;
+  do {
+    const auto page = table.List(request);
+    EXPECT_TRUE(page.ok()) << page.status();
+    for (const auto& session : page->sessions()) {
+      names.push_back(session.name());
+    }
+    request.set_page_token(page->next_page_token());
+    between();
+  } while (!request.page_token().empty());
+  return names;
+}
+
+TEST(SessionTableTest, PagesStayRightWhileSessionsComeAndGo) {
+  SessionTable table;
+  for (int i = 0; i < 100; ++i) table.Insert(Waiting(absl::StrCat("s", i)));
+  v1::ListSessionsRequest request;
+  request.set_page_size(7);
+  int round = 0;
+  const auto names = NamesInPages(table, request, [&] {
+    // New ones, and the ones on either side of where a page begins.
+    table.Insert(Waiting(absl::StrCat("new", round)));
+    table.Remove(absl::StrCat("sessions/s", 99 - 7 * (round + 1)));
+    ++round;
+  });
+  const std::set<std::string> seen(names.begin(), names.end());
+  EXPECT_EQ(seen.size(), names.size());
+  for (int i = 0; i < 100; ++i) {
+    const std::string name = absl::StrCat("sessions/s", i);
+    if (table.Get(name).ok()) {
+      EXPECT_TRUE(seen.contains(name)) << name;
+    }
+  }
+  EXPECT_FALSE(seen.contains("sessions/new0"));
+}
+
+TEST(SessionTableTest, TenThousandSessionsListInPagesNewestFirst) {
+  SessionTable table;
+  for (int i = 0; i < 10'000; ++i) table.Insert(Waiting(absl::StrCat("s", i)));
+  v1::ListSessionsRequest request;
+  request.set_page_size(1000);
+  const auto names = NamesInPages(table, request, [] {});
+  ASSERT_EQ(names.size(), 10'000u);
+  EXPECT_EQ(names.front(), "sessions/s9999");
+  EXPECT_EQ(names.back(), "sessions/s0");
+}
+
+TEST(SessionTableTest, PageOfLargeSessionsFitsAMessage) {
+  SessionTable table;
+  for (int i = 0; i < 10; ++i) {
+    v1::Session session = Waiting(absl::StrCat("s", i));
+    for (int j = 0; j < 5000; ++j) {
+      v1::ExpectedRecipient& expected = *session.mutable_spec()->add_expected();
+      expected.set_address("192.0.2.1");
+      expected.set_label(std::string(200, 'x'));
+    }
+    table.Insert(std::move(session));
+  }
+  v1::ListSessionsRequest request;
+  EXPECT_LT(table.List(request)->ByteSizeLong(), size_t{4} << 20);
+  EXPECT_EQ(NamesInPages(table, request, [] {}).size(), 10u);
+}
+
+TEST(SessionTableTest, ListsFilterByStateAndLabels) {
+  SessionTable table;
+  for (int i = 0; i < 30; ++i) {
+    v1::Session session = Waiting(absl::StrCat("s", i));
+    (*session.mutable_spec()->mutable_labels())["fleet"] =
+        i % 3 == 0 ? "blue" : "red";
+    (*session.mutable_spec()->mutable_labels())["n"] = absl::StrCat(i);
+    table.Insert(session);
+    if (i % 2 == 0) {
+      session.set_state(v1::SESSION_STATE_CANCELLED);
+      table.Update(StatusOf(session), {}, {});
+    }
+  }
+  v1::ListSessionsRequest request;
+  request.set_page_size(2);
+  request.add_states(v1::SESSION_STATE_CANCELLED);
+  (*request.mutable_labels())["fleet"] = "blue";
+  EXPECT_EQ(
+      NamesInPages(table, request, [] {}),
+      (std::vector<std::string>{"sessions/s24", "sessions/s18", "sessions/s12",
+                                "sessions/s6", "sessions/s0"}));
+}
+
+TEST(SessionTableTest, RecipientsListExpectedFirstThenTheNewest) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  for (int i = 0; i < 3; ++i) session.mutable_spec()->add_expected();
+  table.Insert(session);
+  std::vector<v1::Recipient> recipients;
+  for (uint64_t id = 1; id <= 10'000; ++id) {
+    recipients.push_back(Recipient(session, id, v1::RECIPIENT_STATE_READY));
+  }
+  table.Update(StatusOf(session), recipients, {});
+  v1::ListRecipientsRequest request;
+  request.set_parent(session.name());
+  request.set_page_size(999);
+  std::vector<std::string> names;
+  do {
+    const auto page = table.ListRecipients(request);
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (const auto& one : page->recipients()) names.push_back(one.name());
+    request.set_page_token(page->next_page_token());
+    // One more has come, and one that is to be listed has gone.
+    const uint64_t gone[] = {5000};
+    const v1::Recipient come[] = {
+        Recipient(session, 20'000 + names.size(), v1::RECIPIENT_STATE_READY)};
+    table.Update(StatusOf(session), come, gone);
+  } while (!request.page_token().empty());
+  EXPECT_EQ(names.size(), 9999u);
+  EXPECT_EQ(names[0], "sessions/s/recipients/1");
+  EXPECT_EQ(names[2], "sessions/s/recipients/3");
+  EXPECT_EQ(names[3], "sessions/s/recipients/10000");
+  EXPECT_EQ(names.back(), "sessions/s/recipients/4");
+}
+
+TEST(SessionTableTest, UpdateKeepsTheSpec) {
+  SessionTable table;
+  const v1::Session session = Waiting("s");
+  table.Insert(session);
+  table.Update(StatusOf(session), {}, {});
+  EXPECT_EQ(table.Get(session.name())->spec().file().path(), "s");
+}
+
+TEST(SessionTableTest, ProgressIsShownWhenItIsPublished) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  table.Insert(session);
+  Watch watch(table, {.include_recipients = true});
+  v1::Recipient recipient =
+      Recipient(session, 1, v1::RECIPIENT_STATE_TRANSFERRING);
+  EXPECT_TRUE(table.Update(StatusOf(session), {&recipient, 1}, {}));
+  watch.All();
+  for (int64_t bytes = 1; bytes <= 100; ++bytes) {
+    recipient.set_bytes_sent(bytes);
+    session.set_bytes_sent(bytes);
+    EXPECT_FALSE(table.Update(StatusOf(session), {&recipient, 1}, {}));
+    EXPECT_TRUE(watch.All().empty());
+  }
+  // Whoever asks gets the newest.
+  EXPECT_EQ(table.Get(session.name())->bytes_sent(), 100);
+  EXPECT_TRUE(table.PublishProgress());
+  const auto changes = watch.All();
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].session().bytes_sent(), 100);
+  EXPECT_EQ(changes[1].recipient().bytes_sent(), 100);
+  EXPECT_FALSE(table.PublishProgress());
+  EXPECT_TRUE(watch.All().empty());
+}
+
+TEST(SessionTableTest, StateIsShownAtOnceWithItsProgress) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  table.Insert(session);
+  Watch watch(table, {.include_recipients = true});
+  v1::Recipient recipient =
+      Recipient(session, 1, v1::RECIPIENT_STATE_TRANSFERRING);
+  table.Update(StatusOf(session), {&recipient, 1}, {});
+  watch.All();
+  recipient.set_bytes_sent(5);
+  table.Update(StatusOf(session), {&recipient, 1}, {});
+  recipient.set_state(v1::RECIPIENT_STATE_DELIVERED);
+  EXPECT_TRUE(table.Update(StatusOf(session), {&recipient, 1}, {}));
+  const auto changes = watch.All();
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].recipient().state(), v1::RECIPIENT_STATE_DELIVERED);
+  // Its progress came with it.
+  EXPECT_FALSE(table.PublishProgress());
+}
+
+TEST(SessionTableTest, ProgressOfWhatHasGoneIsForgotten) {
+  SessionTable table;
+  const v1::Session session = Waiting("s");
+  table.Insert(session);
+  v1::Recipient recipient =
+      Recipient(session, 1, v1::RECIPIENT_STATE_TRANSFERRING);
+  table.Update(StatusOf(session), {&recipient, 1}, {});
+  recipient.set_bytes_sent(1);
+  table.Update(StatusOf(session), {&recipient, 1}, {});
+  table.Remove(session.name());
+  EXPECT_FALSE(table.PublishProgress());
+}
+
+TEST(SessionTableTest, SlowWatcherGetsTheNewestStateOnly) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  table.Insert(session);
+  Watch watch(table, {.include_recipients = true});
+  watch.All();
+  for (int64_t bytes = 0; bytes < 1000; ++bytes) {
+    std::vector<v1::Recipient> changed;
+    for (uint64_t id = 1; id <= 50; ++id) {
+      changed.push_back(
+          Recipient(session, id, v1::RECIPIENT_STATE_TRANSFERRING, bytes));
+    }
+    session.set_bytes_sent(50 * bytes);
+    table.Update(StatusOf(session), changed, {});
+    table.PublishProgress();
+  }
+  const auto changes = watch.All();
+  EXPECT_EQ(changes.size(), 51u);
+  for (const auto& change : changes) {
+    if (change.has_recipient()) {
+      EXPECT_EQ(change.recipient().bytes_sent(), 999);
+    }
+  }
+}
+
+TEST(SessionTableTest, SnapshotInSmallPartsMissesNothing) {
+  SessionTable table;
+  for (int i = 0; i < 20; ++i) {
+    const v1::Session session = Waiting(absl::StrCat("s", i));
+    table.Insert(session);
+    std::vector<v1::Recipient> recipients;
+    for (uint64_t id = 1; id <= 5; ++id) {
+      recipients.push_back(Recipient(session, id, v1::RECIPIENT_STATE_READY));
+    }
+    table.Update(StatusOf(session), recipients, {});
+  }
+  Watch watch(table, {.include_recipients = true});
+  std::set<std::string> known;
+  int parts = 0;
+  for (auto part = watch.Next(3); !part.empty(); part = watch.Next(3)) {
+    for (const auto& change : part) {
+      if (change.has_session()) known.insert(change.session().name());
+      if (change.has_recipient()) {
+        // Comes after its session.
+        const std::string& name = change.recipient().name();
+        EXPECT_TRUE(known.contains(name.substr(0, name.find("/rec")))) << name;
+        known.insert(name);
+      }
+      if (change.has_deleted_name()) known.erase(change.deleted_name());
+    }
+    // Behind it and before it.
+    if (++parts == 5) {
+      table.Remove("sessions/s0");
+      table.Remove("sessions/s19");
+      table.Insert(Waiting("late"));
+    }
+  }
+  EXPECT_FALSE(known.contains("sessions/s0"));
+  EXPECT_FALSE(known.contains("sessions/s19"));
+  EXPECT_TRUE(known.contains("sessions/late"));
+  EXPECT_TRUE(known.contains("sessions/s18/recipients/5"));
+}
+
+TEST(SessionTableTest, LargeSessionsComeInSmallerParts) {
+  SessionTable table;
+  for (int i = 0; i < 20; ++i) {
+    v1::Session session = Waiting(absl::StrCat("s", i));
+    session.mutable_spec()->add_allow(std::string(100'000, 'x'));
+    table.Insert(std::move(session));
+  }
+  Watch watch(table);
+  EXPECT_EQ(watch.Next(1000).size(), 3u);
+  EXPECT_EQ(watch.All().size(), 17u);
+}
+
+TEST(SessionTableTest, ResumedWatchGetsWhatItMissedWithDeletions) {
+  SessionTable table;
+  table.Insert(Waiting("stays"));
+  table.Insert(Waiting("goes"));
+  Watch watch(table);
+  watch.All();
+  const int64_t seen = watch.revision();
+  table.Remove("sessions/goes");
+  table.Insert(Waiting("comes"));
+  SessionTable::Cursor cursor = *table.Begin(seen);
+  v1::WatchSessionsResponse missed;
+  EXPECT_FALSE(table.Next({}, cursor, 1000, missed));
+  const auto& changes = missed.changes();
+  ASSERT_EQ(changes.size(), 2);
+  EXPECT_EQ(changes[0].deleted_name(), "sessions/goes");
+  EXPECT_EQ(changes[1].session().name(), "sessions/comes");
+}
+
+TEST(SessionTableTest, RevisionOfAnotherRunIsOutOfRange) {
+  SessionTable before;
+  before.Insert(Waiting("s"));
+  Watch watch(before);
+  watch.All();
+  SessionTable after;
+  EXPECT_TRUE(absl::IsOutOfRange(after.Begin(watch.revision()).status()));
+  EXPECT_TRUE(absl::IsOutOfRange(after.Begin(1).status()));
+}
+
+TEST(SessionTableTest, ResumeBeforeForgottenDeletionsIsOutOfRange) {
+  SessionTable table;
+  Watch watch(table);
+  watch.All();
+  table.Insert(Waiting("s"));
+  watch.All();
+  const int64_t seen = watch.revision();
+  for (size_t i = 0; i <= SessionTable::kMaxTombstones; ++i) {
+    const std::string id = absl::StrCat("t", i);
+    table.Insert(Waiting(id));
+    table.Remove("sessions/" + id);
+  }
+  EXPECT_TRUE(absl::IsOutOfRange(table.Begin(seen).status()));
+}
+
+}  // namespace
+}  // namespace tcptool::server
