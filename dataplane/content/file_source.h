@@ -24,7 +24,8 @@ class FileSource : public Source {
 
   absl::Status Prepare() override;
   std::optional<uint64_t> length() const override { return length_; }
-  bool seekable() const override { return true; }
+  bool rereadable() const override { return true; }
+  bool feed_per_lane() const override { return true; }
   std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                  std::function<void()> wake) override;
   bool DigestSome() override;

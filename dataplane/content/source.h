@@ -63,12 +63,17 @@ class Source {
   // length, if there is one.
   virtual absl::Status Prepare() = 0;
 
-  // Bytes; none for a stream that has not ended.
+  // Bytes. None: not known yet, as the content is still being produced.
   virtual std::optional<uint64_t> length() const = 0;
 
-  // True: each recipient reads at its own pace, at any time, on any lane.
-  // False: there is one feed, and what it has released cannot be had again.
-  virtual bool seekable() const = 0;
+  // Whether any position can be had again at any time, so that each recipient
+  // goes at its own pace and may come late. If not, what a feed has released
+  // (see Feed::Moved()) is gone.
+  virtual bool rereadable() const = 0;
+
+  // Whether each lane may open a feed of its own. If not, there is one feed for
+  // all recipients, which therefore share a lane.
+  virtual bool feed_per_lane() const = 0;
 
   // On the lane's thread. `wake` is called there after a kWait; it is not
   // called once the feed is gone. The feed keeps what it needs of the source

@@ -73,7 +73,8 @@ class StreamSource : public Source,
 
   absl::Status Prepare() override { return absl::OkStatus(); }
   std::optional<uint64_t> length() const override;
-  bool seekable() const override { return false; }
+  bool rereadable() const override { return false; }
+  bool feed_per_lane() const override { return false; }
   std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                  std::function<void()> wake) override;
   Window window() const override;

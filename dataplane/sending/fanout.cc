@@ -78,7 +78,7 @@ void Fanout::Admit(uint64_t id) {
   }
   const auto found = recipients_.find(id);
   if (found == recipients_.end() || found->second->closed()) return;
-  if (!source_->seekable()) positions_.insert(0);
+  if (!source_->rereadable()) positions_.insert(0);
   found->second->Begin(Clock::now());
   StartTicking();
 }
@@ -197,7 +197,7 @@ size_t Fanout::Serve(const std::shared_ptr<Recipient>& recipient, size_t share,
 }
 
 void Fanout::Moved(uint64_t from, uint64_t to) {
-  if (source_->seekable()) return;
+  if (source_->rereadable()) return;
   fastest_ = std::max(fastest_, to);
   auto node = positions_.extract(positions_.find(from));
   node.value() = to;
@@ -205,18 +205,18 @@ void Fanout::Moved(uint64_t from, uint64_t to) {
 }
 
 void Fanout::Left(uint64_t position) {
-  if (!source_->seekable()) positions_.erase(positions_.find(position));
+  if (!source_->rereadable()) positions_.erase(positions_.find(position));
 }
 
 void Fanout::TellFeed() {
-  if (source_->seekable()) return;
+  if (source_->rereadable()) return;
   feed_->Moved(positions_.empty() ? std::numeric_limits<uint64_t>::max()
                                   : *positions_.begin(),
                fastest_);
 }
 
 void Fanout::CheckLag() {
-  if (source_->seekable() || limits_.max_lag_bytes == 0) return;
+  if (source_->rereadable() || limits_.max_lag_bytes == 0) return;
   for (const auto& [id, recipient] : recipients_) {
     if (Takes(*recipient) &&
         fastest_ - recipient->position() > limits_.max_lag_bytes) {

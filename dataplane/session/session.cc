@@ -14,7 +14,7 @@ using asio::ip::tcp;
 absl::StatusOr<std::shared_ptr<Session>> Session::Create(
     Environment environment, SessionOptions options,
     std::shared_ptr<Source> source, std::shared_ptr<SessionObserver> observer) {
-  if (options.start.immediate && !source->seekable()) {
+  if (options.start.immediate && !source->rereadable()) {
     return absl::InvalidArgumentError(
         "an immediate session needs a file: a stream cannot be served again "
         "to those who come later");
@@ -44,7 +44,8 @@ Session::Session(Environment environment, SessionOptions options,
               options_.resume ? options_.resume->last_recipient : 0,
               environment_.counters) {
   // One feed, or one rate, for all: they share a lane.
-  if (!source_->seekable() || options_.limits.session_bytes_per_second > 0) {
+  if (!source_->feed_per_lane() ||
+      options_.limits.session_bytes_per_second > 0) {
     environment_.lanes.resize(1);
   }
   status_.data_endpoint = listener_->endpoint();
@@ -237,7 +238,8 @@ void Session::BeginSending() {
   // A stream cannot be had twice: it waits for those whose handshake is still
   // to come. A file does not make the others wait; they get it when they are
   // ready.
-  if (!source_->seekable() && roster_.count(RecipientState::kHandshaking) > 0) {
+  if (!source_->rereadable() &&
+      roster_.count(RecipientState::kHandshaking) > 0) {
     return;
   }
   sending_ = true;

@@ -19,7 +19,8 @@ namespace tcptool::dataplane {
 // Session::Start().
 struct StartPolicy {
   // Each recipient is served on arrival, until the session is cancelled or
-  // expires. For seekable sources only; the rest of the policy is moot.
+  // expires. For sources that can be read again only; the rest of the policy is
+  // moot.
   bool immediate = false;
   bool ignore_start_byte = false;
   // Start once this many recipients are ready and `max_wait` has passed since

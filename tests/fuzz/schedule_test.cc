@@ -96,9 +96,9 @@ void Live(uint16_t port, uint64_t seed, const std::string& content) {
   if (random.OneIn(2)) peer.Reset();
 }
 
-SessionOptions RandomOptions(Random& random, bool seekable) {
+SessionOptions RandomOptions(Random& random, bool rereadable) {
   SessionOptions options;
-  options.start.immediate = seekable && random.OneIn(5);
+  options.start.immediate = rereadable && random.OneIn(5);
   options.start.ignore_start_byte = random.OneIn(4);
   if (random.OneIn(3)) {
     options.max_recipients = 1 + static_cast<uint32_t>(random.Below(8));
