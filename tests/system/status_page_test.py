@@ -24,7 +24,7 @@ class Browser:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env=os.environ | {"NODE_PATH": str(npm.node_modules("playwright-core@1.65.1"))},
+            env=os.environ | {"NODE_PATH": str(npm.node_modules("playwright-core@1.61.0"))},
         )
 
     def tell(self, name, **parameters):
