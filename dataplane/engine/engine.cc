@@ -12,8 +12,8 @@
 namespace tcptool::dataplane {
 namespace {
 
-// Connections are descriptors: takes as many as the system gives without asking
-// for a privilege.
+// Each connection needs a descriptor: raises the soft limit to the hard one,
+// for which no privilege is needed.
 void RaiseDescriptorLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
@@ -37,11 +37,12 @@ Engine::Engine(const EngineOptions& options)
 
 Engine::~Engine() {
   Stop();
-  // Their reads answer to the lanes.
+  // Before the lanes are destroyed: what the pools run posts its results there.
   disk_.join();
   starts_.join();
   digests_.join();
-  // A session's last words may go from one lane to another and back.
+  // A session's last tasks may go from its home lane to another and back: two
+  // rounds let them run, where ~Lane would drop them.
   Flush();
   Flush();
 }

@@ -70,9 +70,10 @@ class Engine {
   const EngineOptions options_;
   Counters counters_;
   asio::thread_pool disk_;
-  // Apart from the reads: a disk that hangs holds up no other session's start.
+  // Runs Source::Prepare(), apart from the reads: these may fill their pool
+  // while a disk hangs.
   asio::thread_pool starts_{1};
-  // All SHA-256s, in turns: they take no more than one core.
+  // Computes all SHA-256s, in turns, on one core at most.
   asio::thread_pool digests_{1};
   std::vector<std::unique_ptr<Lane>> lanes_;
 

@@ -23,14 +23,14 @@ using asio::ip::tcp;
 // allows no less; it bounds what a peer can make the kernel hold.
 constexpr int kReceiveBuffer = 4096;
 
-// Connections that are accepted before others get a turn on the lane.
+// Connections that are accepted before the lane runs other handlers.
 constexpr int kBatch = 64;
 
 // More than the kernel queues for a listener (listen(2), somaxconn).
 constexpr int kQueue = 2 * asio::socket_base::max_listen_connections;
 
-// The errors of a connection that has broken before it was accepted
-// (accept(2)): the next one is not the worse for it.
+// Whether accept(2) failed for this one connection, which broke while it was in
+// the queue; the next one may be accepted at once.
 bool IsOfConnection(int error) {
   switch (-error) {
     case ECONNABORTED:
@@ -50,6 +50,7 @@ bool IsOfConnection(int error) {
   }
 }
 
+// A descriptor to give up when accept(2) finds none: see ResetOneConnection().
 UniqueFd OpenSpare() {
   return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
@@ -95,14 +96,14 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.non_blocking(true, error);
-    // Connections inherit it.
+    // Connections inherit it from the listening socket.
     const asio::socket_base::receive_buffer_size size(kReceiveBuffer);
     if (!error) acceptor_.set_option(size, error);
     if (!error) acceptor_.bind(endpoint, error);
     if (error) return BindError(endpoint, error);
     acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    // With SO_REUSEADDR, bind(2) gives the port to others as well; it belongs
-    // to the one who listens.
+    // With SO_REUSEADDR two sockets may bind(2) the same port while neither of
+    // them listens; the second listen(2) fails.
     if (error == asio::error::address_in_use) return BindError(endpoint, error);
     if (!error) endpoint_ = acceptor_.local_endpoint(error);
     if (error) {
@@ -126,7 +127,7 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
         handlers_.on_connection(UniqueFd(fd), ToEndpoint(address, size));
         continue;
       }
-      if (fd == -EMFILE || fd == -ENFILE) fd = TurnAway();
+      if (fd == -EMFILE || fd == -ENFILE) fd = ResetOneConnection();
       if (fd == -EAGAIN) return;
       if (fd < 0 && !IsOfConnection(fd)) return Pause();
     }
@@ -154,9 +155,10 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     if (acceptor_.is_open() && !paused_) Wait();
   }
 
-  // Uses the spare descriptor to take a connection off the queue, where it
-  // would wake the lane again and again. Answers as Accept() of the sockets.
-  int TurnAway() {
+  // Out of descriptors: gives up the spare one to accept a connection and reset
+  // it. Left in the queue, it would wake the lane again and again. The result
+  // is that of SocketApi::Accept().
+  int ResetOneConnection() {
     if (!spare_.valid()) return -EMFILE;
     spare_ = UniqueFd();
     sockaddr_storage address{};
@@ -168,13 +170,14 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     return fd;
   }
 
-  // The kernel is short of something: looks again a little later.
+  // accept(2) failed for want of descriptors or memory: tries again in 100 ms.
   void Pause() {
     if (std::exchange(paused_, true)) return;
     retry_.expires_after(std::chrono::milliseconds(100));
     retry_.async_wait([self = shared_from_this()](std::error_code) {
       self->paused_ = false;
-      // Somebody else may have been faster than the spare's return.
+      // Another thread may have taken the descriptor before it was opened
+      // again.
       if (!self->spare_.valid()) self->spare_ = OpenSpare();
       self->Accept(kBatch);
       self->Resume();
@@ -210,6 +213,6 @@ const tcp::endpoint& Listener::endpoint() const { return impl_->endpoint(); }
 
 void Listener::Open(Handlers handlers) { impl_->Open(std::move(handlers)); }
 
-void Listener::Drain() { impl_->Accept(kQueue); }
+void Listener::AcceptPending() { impl_->Accept(kQueue); }
 
 }  // namespace tcptool::dataplane

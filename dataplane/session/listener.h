@@ -19,8 +19,7 @@ class Listener {
  public:
   struct Handlers {
     std::function<void(UniqueFd, const asio::ip::tcp::endpoint&)> on_connection;
-    // A peer was turned away (reset), since this process has no descriptor
-    // left.
+    // A connection was reset, since this process has no descriptor left for it.
     std::function<void(const asio::ip::tcp::endpoint&)> on_no_descriptors;
   };
 
@@ -37,9 +36,9 @@ class Listener {
   // destroyed; no handler is called after that.
   void Open(Handlers handlers);
 
-  // Accepts, at once, the connections that the kernel has established. Those
-  // that were connected before now are among them.
-  void Drain();
+  // Accepts the whole accept queue at once: whoever connected before this call
+  // is passed to on_connection during it.
+  void AcceptPending();
 
   Listener(Listener&&) = default;
   ~Listener();

@@ -40,10 +40,12 @@ Session::Session(Environment environment, SessionOptions options,
       source_(std::move(source)),
       observer_(std::move(observer)),
       listener_(std::move(listener)),
+      start_condition_(options_.start, options_.max_recipients),
       roster_(options_.expected,
               options_.resume ? options_.resume->last_recipient : 0,
               environment_.counters) {
-  // One feed, or one rate, for all: they share a lane.
+  // A stream's feed and a session's token bucket have no lock: the recipients
+  // that share one are on one lane.
   if (!source_->feed_per_lane() ||
       options_.limits.session_bytes_per_second > 0) {
     environment_.lanes.resize(1);
@@ -55,11 +57,6 @@ Session::Session(Environment environment, SessionOptions options,
   roster_.Sum(status_);
   initial_status_ = status_;
   initial_recipients_ = roster_.changed();
-}
-
-template <typename Call>
-void Session::OnLane(size_t index, Call call) {
-  asio::post(environment_.lanes[index]->io(), std::move(call));
 }
 
 void Session::Open() {
@@ -76,7 +73,7 @@ void Session::Open() {
         }));
   }
   listener_->Open({
-      // The listener belongs to the session, which therefore is there.
+      // `this` outlives the listener, which calls no handler once destroyed.
       .on_connection =
           [this](UniqueFd socket, const tcp::endpoint& peer) {
             OnConnection(std::move(socket), peer);
@@ -85,22 +82,22 @@ void Session::Open() {
           [this](const tcp::endpoint& peer) { OnNoDescriptors(peer); },
   });
   if (options_.start.max_wait > absl::ZeroDuration()) {
-    After(max_wait_timer_.emplace(environment_.lanes[0]->io()),
-          options_.start.max_wait, &Session::OnMaxWait);
+    RunAfter(max_wait_timer_.emplace(environment_.lanes[0]->io()),
+             options_.start.max_wait, &Session::OnMaxWaitOver);
   } else {
-    max_wait_passed_ = true;
+    max_wait_is_over_ = true;
   }
   if (options_.expire_after != absl::InfiniteDuration()) {
-    After(expiry_timer_.emplace(environment_.lanes[0]->io()),
-          status_.create_time + options_.expire_after - absl::Now(),
-          &Session::OnExpiry);
+    RunAfter(expiry_timer_.emplace(environment_.lanes[0]->io()),
+             status_.create_time + options_.expire_after - absl::Now(),
+             &Session::OnExpiry);
   }
-  if (options_.start.immediate) Begin();
+  if (options_.start.immediate) BeginTransfer();
   Notify();
 }
 
-void Session::After(asio::steady_timer& timer, absl::Duration delay,
-                    void (Session::*then)()) {
+void Session::RunAfter(asio::steady_timer& timer, absl::Duration delay,
+                       void (Session::*then)()) {
   timer.expires_after(
       absl::ToChronoNanoseconds(std::min(delay, absl::Hours(24 * 365))));
   timer.async_wait([weak = weak_from_this(), then](std::error_code error) {
@@ -154,7 +151,8 @@ void Session::OnReport(Fanout::Report report) {
   for (const RecipientStatus& status : report.changed) {
     if (status_.state == SessionState::kWaiting &&
         status.state == RecipientState::kTransferring) {
-      status_.state = SessionState::kTransferring;  // An immediate's first.
+      // The first recipient of an immediate session.
+      status_.state = SessionState::kTransferring;
       status_.start_time = status.start_time;
     }
     if (roster_.Merge(status)) OnReady(status);
@@ -162,9 +160,9 @@ void Session::OnReport(Fanout::Report report) {
   if (!report.source_error.ok()) OnSourceError(report.source_error);
   if (!ending_ && status_.state == SessionState::kWaiting &&
       StartConditionHolds()) {
-    Begin();
+    BeginTransfer();
   }
-  BeginSending();
+  BeginSendingIfPossible();
   FinishIfDone();
   Notify();
 }
@@ -188,29 +186,20 @@ void Session::OnReady(const RecipientStatus& status) {
 }
 
 bool Session::StartConditionHolds() const {
-  if (options_.start.immediate) return false;  // It has begun.
-  const uint64_t ready = roster_.count(RecipientState::kReady);
-  if (ready == 0) return false;
-  if (options_.max_recipients > 0 && ready >= options_.max_recipients) {
-    return true;
-  }
-  if (start_byte_seen_ && !options_.start.ignore_start_byte) return true;
-  const bool waits_for_some = options_.start.min_recipients > 0 ||
-                              options_.start.max_wait > absl::ZeroDuration();
-  if (waits_for_some && max_wait_passed_ &&
-      ready >= options_.start.min_recipients) {
-    return true;
-  }
-  return roster_.AllExpectedAreReady();
+  return start_condition_.Holds(
+      {.ready = roster_.count(RecipientState::kReady),
+       .all_expected_are_ready = roster_.AllExpectedAreReady(),
+       .start_byte_seen = start_byte_seen_,
+       .max_wait_is_over = max_wait_is_over_});
 }
 
-void Session::Begin() {
+void Session::BeginTransfer() {
   if (!options_.start.immediate) {
     status_.state = SessionState::kTransferring;
     status_.start_time = absl::Now();
-    // Whoever connected before the one that gave the start is in the kernel's
-    // queue: none of them is left out.
-    listener_->Drain();
+    // Whoever connected before the start may still be in the accept queue,
+    // which closing the listener would reset.
+    listener_->AcceptPending();
     listener_.reset();
     max_wait_timer_.reset();
     expiry_timer_.reset();
@@ -222,170 +211,67 @@ void Session::Begin() {
       if (!status.ok()) {
         self->OnSourceError(status);
       } else if (self->options_.compute_sha256) {
-        self->digesting_ = true;
-        self->ContinueDigest();
+        self->is_digesting_ = true;
+        self->DigestNextPart();
       }
-      self->prepared_ = true;
-      self->BeginSending();
+      self->source_is_prepared_ = true;
+      self->BeginSendingIfPossible();
       self->FinishIfDone();
       self->Notify();
     });
   });
 }
 
-void Session::BeginSending() {
-  if (!prepared_ || sending_ || ending_) return;
-  // A stream cannot be had twice: it waits for those whose handshake is still
-  // to come. A file does not make the others wait; they get it when they are
-  // ready.
+void Session::BeginSendingIfPossible() {
+  if (!source_is_prepared_ || is_sending_ || ending_) return;
+  // A stream is read once, from its beginning for all: it waits until nobody
+  // is HANDSHAKING any more. A file is read by each recipient from its own
+  // position, so those who are READY need not wait for the others.
   if (!source_->rereadable() &&
       roster_.count(RecipientState::kHandshaking) > 0) {
     return;
   }
-  sending_ = true;
+  is_sending_ = true;
   for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
     OnLane(lane, [fanout = fanouts_[lane]] { fanout->Begin(); });
   }
 }
 
-void Session::ContinueDigest() {
+void Session::DigestNextPart() {
   asio::post(environment_.digests, [self = shared_from_this()] {
     const bool more = self->source_->DigestSome();
     self->OnLane(0, [self, more] {
       if (self->ending_ || self->observer_ == nullptr) return;
-      if (more) return self->ContinueDigest();
-      self->digesting_ = false;
+      if (more) return self->DigestNextPart();
+      self->is_digesting_ = false;
       self->FinishIfDone();
       self->Notify();
     });
   });
 }
 
-absl::Status Session::CheckState(std::optional<SessionState> expected) const {
-  const SessionState state = ending_.value_or(status_.state);
-  if (!expected || *expected == state) return absl::OkStatus();
-  return absl::AbortedError(
-      absl::StrCat("it is ", absl::string_view(Name(state).data())));
-}
-
-void Session::Start(std::optional<SessionState> expected, Done done) {
-  OnLane(0, [self = shared_from_this(), expected, done = std::move(done)] {
-    if (absl::Status status = self->CheckState(expected); !status.ok()) {
-      return done(status);
-    }
-    if (self->ending_ || IsFinal(self->status_.state)) {
-      return done(absl::FailedPreconditionError(absl::StrCat(
-          "the session has ended: it is ",
-          absl::string_view(
-              Name(self->ending_.value_or(self->status_.state)).data()))));
-    }
-    if (self->status_.state == SessionState::kWaiting &&
-        !self->options_.start.immediate) {
-      if (self->roster_.connected() == 0) {
-        return done(absl::FailedPreconditionError(
-            "no recipient is connected; wait until one is READY"));
-      }
-      self->Begin();
-      self->Notify();
-    }
-    done(absl::OkStatus());
-  });
-}
-
-void Session::Cancel(std::optional<SessionState> expected, Done done) {
-  OnLane(0, [self = shared_from_this(), expected, done = std::move(done)] {
-    if (absl::Status status = self->CheckState(expected); !status.ok()) {
-      return done(status);
-    }
-    if (!self->ending_ && !IsFinal(self->status_.state)) {
-      self->End(SessionState::kCancelled, Reason::kSessionCancelled,
-                "the session was cancelled");
-      self->Notify();
-    }
-    done(absl::OkStatus());
-  });
-}
-
-void Session::Drop(uint64_t recipient, Done done) {
-  OnLane(0, [self = shared_from_this(), recipient, done = std::move(done)] {
-    const RecipientStatus* found = self->roster_.Find(recipient);
-    if (found == nullptr) {
-      return done(absl::NotFoundError(
-          absl::StrCat("the session has no recipient ", recipient)));
-    }
-    const RecipientState state = found->state;
-    if (IsFinal(state) || state == RecipientState::kExpected) {
-      return done(absl::FailedPreconditionError(
-          absl::StrCat("recipient ", recipient, " is not connected: it is ",
-                       absl::string_view(Name(state).data()))));
-    }
-    const size_t lane = self->LaneOf(recipient);
-    self->OnLane(
-        lane, [self, lane, fanout = self->fanouts_[lane], recipient, done] {
-          fanout->Close(recipient, RecipientState::kDropped, Reason::kNone, "");
-          // Behind the report of it.
-          self->OnLane(lane, [self, done] {
-            self->OnLane(0, [done] { done(absl::OkStatus()); });
-          });
-        });
-  });
-}
-
-void Session::FailSource(absl::Status error) {
-  OnLane(0, [self = shared_from_this(), error = std::move(error)] {
-    if (IsFinal(self->status_.state)) return;
-    self->OnSourceError(error);
-    self->Notify();
-  });
-}
-
-void Session::SourceEnded(Done done) {
-  OnLane(0, [self = shared_from_this(), done = std::move(done)] {
-    self->Notify();
-    done(absl::OkStatus());
-  });
-}
-
-void Session::Stop() {
-  OnLane(0, [self = shared_from_this()] {
-    if (self->ending_ || IsFinal(self->status_.state)) return;
-    self->End(SessionState::kInterrupted, Reason::kServiceStopped,
-              "the service was stopped");
-    self->Notify();
-  });
-}
-
-void Session::Drain() {
-  OnLane(0, [self = shared_from_this()] {
-    if (self->ending_) return;
-    if (self->status_.state == SessionState::kWaiting) {
-      self->End(SessionState::kInterrupted, Reason::kServiceStopped,
-                "the service was stopped");
-    } else {
-      self->StopListening();
-    }
-    self->Notify();
-  });
-}
-
-void Session::OnMaxWait() {
-  max_wait_passed_ = true;
-  if (status_.state == SessionState::kWaiting && StartConditionHolds()) Begin();
+void Session::OnMaxWaitOver() {
+  max_wait_is_over_ = true;
+  if (status_.state == SessionState::kWaiting && StartConditionHolds())
+    BeginTransfer();
 }
 
 void Session::OnExpiry() {
-  if (options_.start.immediate) return StopListening();
-  // It may have started since: a timer that is due cannot be cancelled.
+  if (options_.start.immediate) {
+    StopAccepting();
+    return FinishIfDone();
+  }
+  // It may have started since: cancelling a timer does not take back a handler
+  // that asio has queued already.
   if (status_.state != SessionState::kWaiting) return;
   End(SessionState::kExpired, Reason::kSessionCancelled,
       "nobody started the session in time");
 }
 
-void Session::StopListening() {
+void Session::StopAccepting() {
   if (!listener_) return;
-  listener_->Drain();
+  listener_->AcceptPending();
   listener_.reset();
-  FinishIfDone();
 }
 
 void Session::OnSourceError(const absl::Status& error) {
@@ -408,7 +294,8 @@ void Session::End(SessionState state, Reason reason,
 
 void Session::FinishIfDone() {
   if (IsFinal(status_.state) || listener_ || roster_.connected() > 0) return;
-  if (!ending_ && digesting_ && roster_.count(RecipientState::kDelivered) > 0) {
+  if (!ending_ && is_digesting_ &&
+      roster_.count(RecipientState::kDelivered) > 0) {
     return;
   }
   Finish(ending_ ? *ending_ : Result());
@@ -426,7 +313,7 @@ void Session::Finish(SessionState state) {
   source_->Close();
   Notify();
   observer_ = nullptr;
-  // Each goes on its own lane, where its timers are.
+  // A fan-out's timers belong to its lane's io_context: it is destroyed there.
   for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
     OnLane(lane, [fanout = std::move(fanouts_[lane])]() mutable {
       fanout = nullptr;

@@ -1,8 +1,9 @@
-// A session: it listens, gathers recipients, starts, and knows how each of them
-// fares.
+// A session: it accepts recipients, starts when its start condition holds, and
+// keeps the state of each of them until the end.
 #ifndef TCPTOOL_DATAPLANE_SESSION_SESSION_H_
 #define TCPTOOL_DATAPLANE_SESSION_SESSION_H_
 
+#include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
@@ -22,11 +23,12 @@
 #include "dataplane/session/listener.h"
 #include "dataplane/session/roster.h"
 #include "dataplane/session/session_options.h"
+#include "dataplane/session/start_condition.h"
 
 namespace tcptool::dataplane {
 
-// Is told of a session's changes, in order, on the session's lane: it must not
-// wait.
+// Called with a session's changes, in their order, on the session's lane: it
+// must not block.
 class SessionObserver {
  public:
   virtual ~SessionObserver() = default;
@@ -42,19 +44,21 @@ class SessionObserver {
   virtual void OnUpdate(const Update& update) = 0;
 };
 
-// Any thread may call the methods; they post to the session's lane and call
-// `done` there. `done` must not wait. Not to be used once the engine is gone.
+// Any thread may call the public methods; they post to the session's lane and
+// call `done` there. `done` must not block. The engine outlives its sessions'
+// use.
 class Session : public std::enable_shared_from_this<Session> {
  public:
   using Done = std::function<void(absl::Status)>;
 
   // What the engine gives to each of its sessions.
   struct Environment {
-    std::vector<Lane*> lanes;   // The first is the session's own.
-    asio::thread_pool& starts;  // Prepares sources.
-    asio::thread_pool& digests;
-    size_t max_recipients;  // That are connected at a time.
+    std::vector<Lane*> lanes;    // The first is the session's home lane.
+    asio::thread_pool& starts;   // Runs Source::Prepare().
+    asio::thread_pool& digests;  // Runs Source::DigestSome().
+    size_t max_recipients;       // Connected at a time.
     Counters& counters;
+    // Called on the session's lane, behind the last update.
     std::function<void()> on_end;
   };
 
@@ -71,8 +75,8 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // As it was when it was created. Later ones come to the observer.
   const SessionStatus& initial_status() const { return initial_status_; }
-  // Those that are expected, as they were then; to be had once. The observer is
-  // told of them too.
+  // Those that are expected, as they were then; the second call returns none.
+  // The first update has them too.
   std::vector<RecipientStatus> TakeInitialRecipients() {
     return std::move(initial_recipients_);
   }
@@ -89,16 +93,17 @@ class Session : public std::enable_shared_from_this<Session> {
   // Disconnects one recipient. NOT_FOUND, or FAILED_PRECONDITION if it has
   // ended.
   void Drop(uint64_t recipient, Done done);
-  // The source's producer has broken off: fails the session with `error`, also
-  // where nobody reads the source yet. Does nothing to a session that has
-  // ended.
+  // The source's producer has failed: ends the session as FAILED with `error`,
+  // at once, whether or not a recipient has read that far. Does nothing to a
+  // session that has ended.
   void FailSource(absl::Status error);
-  // The source has ended: tells the observer its length.
+  // The source's producer is done: its length, which is known now, goes to the
+  // observer before `done` is called.
   void SourceEnded(Done done);
-  // The service stops: all recipients are reset, with SERVICE_STOPPED.
+  // Resets all recipients, with SERVICE_STOPPED.
   void Stop();
-  // The service is about to stop: as Stop() if the session is WAITING;
-  // otherwise it takes no more recipients, and ends when those it has are done.
+  // As Stop() if the session is WAITING; otherwise it accepts no more
+  // recipients, and ends when those that it has are done.
   void Drain();
 
   // What its source holds in memory.
@@ -118,29 +123,41 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnReport(Fanout::Report report);
   void OnReady(const RecipientStatus& status);
 
-  absl::Status CheckState(std::optional<SessionState> expected) const;
+  // ABORTED: its state is not `expected`, if that is given.
+  absl::Status CheckUnchanged(std::optional<SessionState> expected) const;
   bool StartConditionHolds() const;
-  void Begin();
-  void BeginSending();
-  void ContinueDigest();
+  // Becomes TRANSFERRING, closes the listener, and prepares the source; an
+  // immediate session prepares the source alone.
+  void BeginTransfer();
+  // Starts the fan-outs once the source is prepared and, if it is a stream,
+  // nobody is HANDSHAKING.
+  void BeginSendingIfPossible();
+  void DigestNextPart();
   void OnSourceError(const absl::Status& error);
+  // Closes the listener and all connections; the session is in `state` once the
+  // last of them is closed.
   void End(SessionState state, Reason reason, const std::string& detail);
   void FinishIfDone();
+  // Its last update.
   void Finish(SessionState state);
   SessionState Result() const;
 
   void Notify();
-  void After(asio::steady_timer& timer, absl::Duration delay,
-             void (Session::*then)());
-  void OnMaxWait();
+  void RunAfter(asio::steady_timer& timer, absl::Duration delay,
+                void (Session::*then)());
+  void OnMaxWaitOver();
   void OnExpiry();
-  void StopListening();
+  // Takes those who have connected so far, and nobody after them.
+  void StopAccepting();
 
   size_t LaneOf(uint64_t recipient) const {
     return recipient % fanouts_.size();
   }
+  // Runs `call` on a lane, behind what was posted to it before.
   template <typename Call>
-  void OnLane(size_t index, Call call);
+  void OnLane(size_t index, Call call) {
+    asio::post(environment_.lanes[index]->io(), std::move(call));
+  }
 
   Environment environment_;
   const SessionOptions options_;
@@ -153,14 +170,16 @@ class Session : public std::enable_shared_from_this<Session> {
 
   SessionStatus initial_status_;
   std::vector<RecipientStatus> initial_recipients_;
+  const StartCondition start_condition_;
   Roster roster_;
-  SessionStatus status_;  // Its sums are the roster's, of the last Notify().
-  bool max_wait_passed_ = false;
+  SessionStatus status_;  // Notify() copies the roster's sums into it.
+  bool max_wait_is_over_ = false;
   bool start_byte_seen_ = false;
-  bool prepared_ = false;  // The source is.
-  bool sending_ = false;
-  bool digesting_ = false;
-  std::optional<SessionState> ending_;  // What it ends as when all have closed.
+  bool source_is_prepared_ = false;
+  bool is_sending_ = false;    // The fan-outs have begun.
+  bool is_digesting_ = false;  // The SHA-256 is being computed.
+  // After End(): what it is once all connections are closed.
+  std::optional<SessionState> ending_;
 };
 
 }  // namespace tcptool::dataplane

@@ -1,0 +1,119 @@
+// The commands of a session's owner. Any thread gives them; each is carried out
+// on the session's lane, where its answer is called.
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/session/session.h"
+
+namespace tcptool::dataplane {
+
+absl::Status Session::CheckUnchanged(std::optional<SessionState> expected) const {
+  const SessionState state = ending_.value_or(status_.state);
+  if (!expected || *expected == state) return absl::OkStatus();
+  return absl::AbortedError(
+      absl::StrCat("it is ", absl::string_view(Name(state).data())));
+}
+
+void Session::Start(std::optional<SessionState> expected, Done done) {
+  OnLane(0, [self = shared_from_this(), expected, done = std::move(done)] {
+    if (absl::Status status = self->CheckUnchanged(expected); !status.ok()) {
+      return done(status);
+    }
+    if (self->ending_ || IsFinal(self->status_.state)) {
+      return done(absl::FailedPreconditionError(absl::StrCat(
+          "the session has ended: it is ",
+          absl::string_view(
+              Name(self->ending_.value_or(self->status_.state)).data()))));
+    }
+    if (self->status_.state == SessionState::kWaiting &&
+        !self->options_.start.immediate) {
+      if (self->roster_.connected() == 0) {
+        return done(absl::FailedPreconditionError(
+            "no recipient is connected; wait until one is READY"));
+      }
+      self->BeginTransfer();
+      self->Notify();
+    }
+    done(absl::OkStatus());
+  });
+}
+
+void Session::Cancel(std::optional<SessionState> expected, Done done) {
+  OnLane(0, [self = shared_from_this(), expected, done = std::move(done)] {
+    if (absl::Status status = self->CheckUnchanged(expected); !status.ok()) {
+      return done(status);
+    }
+    if (!self->ending_ && !IsFinal(self->status_.state)) {
+      self->End(SessionState::kCancelled, Reason::kSessionCancelled,
+                "the session was cancelled");
+      self->Notify();
+    }
+    done(absl::OkStatus());
+  });
+}
+
+void Session::Drop(uint64_t recipient, Done done) {
+  OnLane(0, [self = shared_from_this(), recipient, done = std::move(done)] {
+    const RecipientStatus* found = self->roster_.Find(recipient);
+    if (found == nullptr) {
+      return done(absl::NotFoundError(
+          absl::StrCat("the session has no recipient ", recipient)));
+    }
+    const RecipientState state = found->state;
+    if (IsFinal(state) || state == RecipientState::kExpected) {
+      return done(absl::FailedPreconditionError(
+          absl::StrCat("recipient ", recipient, " is not connected: it is ",
+                       absl::string_view(Name(state).data()))));
+    }
+    const size_t lane = self->LaneOf(recipient);
+    self->OnLane(
+        lane, [self, lane, fanout = self->fanouts_[lane], recipient, done] {
+          fanout->Close(recipient, RecipientState::kDropped, Reason::kNone, "");
+          // The fan-out has posted its report of this to its lane; the answer is
+          // posted behind it, so that the observer has seen the report by then.
+          self->OnLane(lane, [self, done] {
+            self->OnLane(0, [done] { done(absl::OkStatus()); });
+          });
+        });
+  });
+}
+
+void Session::FailSource(absl::Status error) {
+  OnLane(0, [self = shared_from_this(), error = std::move(error)] {
+    if (IsFinal(self->status_.state)) return;
+    self->OnSourceError(error);
+    self->Notify();
+  });
+}
+
+void Session::SourceEnded(Done done) {
+  OnLane(0, [self = shared_from_this(), done = std::move(done)] {
+    self->Notify();
+    done(absl::OkStatus());
+  });
+}
+
+void Session::Stop() {
+  OnLane(0, [self = shared_from_this()] {
+    if (self->ending_ || IsFinal(self->status_.state)) return;
+    self->End(SessionState::kInterrupted, Reason::kServiceStopped,
+              "the service was stopped");
+    self->Notify();
+  });
+}
+
+void Session::Drain() {
+  OnLane(0, [self = shared_from_this()] {
+    if (self->ending_) return;
+    if (self->status_.state == SessionState::kWaiting) {
+      self->End(SessionState::kInterrupted, Reason::kServiceStopped,
+                "the service was stopped");
+    } else {
+      self->StopAccepting();
+      self->FinishIfDone();
+    }
+    self->Notify();
+  });
+}
+
+}  // namespace tcptool::dataplane
