@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <asio/post.hpp>
 #include <iterator>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,33 +19,12 @@ constexpr auto kTick = std::chrono::milliseconds(50);
 constexpr auto kMeasure = std::chrono::milliseconds(250);
 constexpr auto kMeasureEach = std::chrono::microseconds(250);
 
-// So many bytes go out, to so many recipients, before others on the lane get a
-// turn: a few ms.
-constexpr size_t kTurn = size_t{16} << 20;
-constexpr size_t kTurnRecipients = 64;
-
-// A recipient that is behind another by no more than this catches up with it in
-// its turn: both then want the same block while it is hot. Who is further
-// behind is slower, or came later.
-constexpr size_t kReach = size_t{8} << 20;
-
-// What a recipient gets first, so that the last of a thousand does not wait for
-// a whole block to each of the others.
-constexpr size_t kFirstPiece = size_t{64} << 10;
-
-// What a recipient gets at least where a rate is shared by many.
-constexpr size_t kLeastShare = size_t{16} << 10;
-
 // How long a session that has used up its rate pauses.
 constexpr auto kBudgetPause = std::chrono::milliseconds(5);
 
 bool IsActive(const Recipient& recipient) {
   return !recipient.closed() &&
          recipient.status().state != RecipientState::kReady;
-}
-
-bool Takes(const Recipient& recipient) {
-  return recipient.status().state == RecipientState::kTransferring;
 }
 
 }  // namespace
@@ -59,12 +37,15 @@ Fanout::Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
       reporter_(std::move(reporter)),
       budget_(limits.session_bytes_per_second),
       budget_timer_(lane.io()),
-      tick_timer_(lane.io()) {}
+      tick_timer_(lane.io()) {
+  if (!source_->rereadable()) lag_.emplace();
+}
 
 void Fanout::Add(UniqueFd socket, RecipientStatus status) {
   const uint64_t id = status.id;
-  auto recipient =
-      std::make_shared<Recipient>(*this, std::move(socket), std::move(status));
+  Recipient::Owner& owner = *this;
+  auto recipient = std::make_shared<Recipient>(
+      lane_, limits_, owner, std::move(socket), std::move(status));
   recipients_[id] = recipient;
   admitted_.erase(id);  // One that had this id before, and was lost.
   recipient->Open(Clock::now());
@@ -78,14 +59,17 @@ void Fanout::Admit(uint64_t id) {
   }
   const auto found = recipients_.find(id);
   if (found == recipients_.end() || found->second->closed()) return;
-  if (!source_->rereadable()) positions_.insert(0);
-  found->second->Begin(Clock::now());
+  const std::shared_ptr<Recipient>& recipient = found->second;
+  if (lag_) lag_->Add(id, recipient->position());
+  recipient->Begin(Clock::now());
+  Queue(recipient);
   StartTicking();
 }
 
 void Fanout::Begin() {
   feed_ = source_->OpenFeed(lane_, [weak = weak_from_this()] {
-    if (const auto self = weak.lock()) self->Requeue(self->waiting_for_feed_);
+    if (const auto self = weak.lock())
+      self->Requeue(self->waiting_for_content_);
   });
   for (const uint64_t id : std::exchange(admitted_, {})) Admit(id);
 }
@@ -106,21 +90,18 @@ void Fanout::CloseAll(Reason reason, const std::string& detail) {
 }
 
 void Fanout::Changed(const Recipient& recipient) {
+  if (lag_ && !recipient.can_be_sent_to()) lag_->Remove(recipient.status().id);
   report_[recipient.status().id] = recipient.status();
   PostFlush();
+}
+
+void Fanout::HasRoom(std::shared_ptr<Recipient> recipient) {
+  Queue(std::move(recipient));
 }
 
 void Fanout::Queue(std::shared_ptr<Recipient> recipient) {
   queue_.push_back(std::move(recipient));
   PostTurn();
-}
-
-void Fanout::WaitForFeed(std::shared_ptr<Recipient> recipient) {
-  waiting_for_feed_.push_back(std::move(recipient));
-}
-
-void Fanout::WaitForTick(std::shared_ptr<Recipient> recipient) {
-  waiting_for_tick_.push_back(std::move(recipient));
 }
 
 void Fanout::SourceFailed(const absl::Status& error) {
@@ -144,30 +125,28 @@ void Fanout::RunTurn() {
   // turn_posted_ stays true meanwhile: whoever queues for the next turn posts
   // none, as it may have to wait for the budget.
   const Clock::time_point now = Clock::now();
-  const size_t available = budget_.Available(now);
   std::swap(queue_, turn_);
-  // An equal part each of what there is, in pieces that are worth a call.
-  const size_t share = std::max(kLeastShare, available / turn_.size());
-  size_t left = std::min(available, kTurn);
-  const auto end =
-      turn_.begin() + std::min<ptrdiff_t>(kTurnRecipients, std::ssize(turn_));
-  std::sort(turn_.begin(), end, [](const auto& one, const auto& other) {
-    return one->position() < other->position();
-  });
-  auto next = turn_.begin();
-  auto ahead = next;  // As far as `next` can reach.
-  for (; next != end && left > 0; ++next) {
-    const uint64_t reach = (*next)->position() + kReach;
-    while (std::next(ahead) != end &&
-           (*std::next(ahead))->position() <= reach) {
-      ++ahead;
-    }
-    const uint64_t goal = budget_.limited() ? 0 : (*ahead)->position();
-    left -= Serve(*next, share, goal, left, now);
+  const size_t planned = std::min(turn_.size(), TurnPlan::kMostRecipients);
+  positions_.clear();
+  for (size_t i = 0; i < planned; ++i) {
+    positions_.push_back(turn_[i]->position());
+  }
+  plan_.Make(positions_, turn_.size(), budget_.Available(now),
+             budget_.limited());
+  size_t left = plan_.most;
+  auto step = plan_.steps.begin();
+  for (; step != plan_.steps.end() && left > 0; ++step) {
+    left -= Serve(turn_[step->recipient], *step, left, now);
   }
   // Whom it did not reach comes first in the next one.
-  queue_.insert(queue_.begin(), std::make_move_iterator(next),
-                std::make_move_iterator(turn_.end()));
+  unreached_.clear();
+  for (; step != plan_.steps.end(); ++step) {
+    unreached_.push_back(std::move(turn_[step->recipient]));
+  }
+  std::move(turn_.begin() + planned, turn_.end(),
+            std::back_inserter(unreached_));
+  queue_.insert(queue_.begin(), std::make_move_iterator(unreached_.begin()),
+                std::make_move_iterator(unreached_.end()));
   turn_.clear();
   TellFeed();
   turn_posted_ = false;
@@ -179,52 +158,56 @@ void Fanout::RunTurn() {
       [self = shared_from_this()](std::error_code) { self->RunTurn(); });
 }
 
-size_t Fanout::Serve(const std::shared_ptr<Recipient>& recipient, size_t share,
-                     uint64_t goal, size_t most, Clock::time_point now) {
+size_t Fanout::Serve(const std::shared_ptr<Recipient>& recipient,
+                     const TurnPlan::Step& step, size_t most,
+                     Clock::time_point now) {
+  using Wait = Recipient::Wait;
+  if (!recipient->can_be_sent_to()) return 0;
   size_t total = 0;
-  Recipient::Sent sent{.more = !recipient->closed()};
-  while (sent.more && total < most &&
-         (total == 0 || recipient->position() < goal)) {
-    const size_t limit = recipient->position() == 0 ? kFirstPiece : share;
-    sent = recipient->Send(*feed_, std::min(limit, most - total), now);
-    if (sent.bytes == 0) break;
-    total += sent.bytes;
-    budget_.Spend(sent.bytes);
-    Moved(recipient->position() - sent.bytes, recipient->position());
+  size_t piece = step.first;
+  Recipient::Sent sent;
+  do {
+    sent = recipient->Send(*feed_, std::min(piece, most - total), now);
+    if (sent.bytes > 0) {
+      total += sent.bytes;
+      budget_.Spend(sent.bytes);
+      if (lag_) lag_->Move(recipient->status().id, recipient->position());
+    }
+    piece = plan_.share;
+  } while (sent.wait == Wait::kNothing && total < most &&
+           recipient->position() < step.goal);
+  switch (sent.wait) {
+    case Wait::kNothing:
+      queue_.push_back(recipient);
+      break;
+    case Wait::kContent:
+      waiting_for_content_.push_back(recipient);
+      break;
+    case Wait::kMemory:
+      waiting_for_memory_.push_back(recipient);
+      break;
+    case Wait::kRoom:  // It tells.
+      break;
+    case Wait::kForever:
+      if (!sent.source_error.ok()) SourceFailed(sent.source_error);
+      break;
   }
-  if (sent.more) Queue(recipient);
   return total;
 }
 
-void Fanout::Moved(uint64_t from, uint64_t to) {
-  if (source_->rereadable()) return;
-  fastest_ = std::max(fastest_, to);
-  auto node = positions_.extract(positions_.find(from));
-  node.value() = to;
-  positions_.insert(std::move(node));
-}
-
-void Fanout::Left(uint64_t position) {
-  if (!source_->rereadable()) positions_.erase(positions_.find(position));
-}
-
 void Fanout::TellFeed() {
-  if (source_->rereadable()) return;
-  feed_->Moved(positions_.empty() ? std::numeric_limits<uint64_t>::max()
-                                  : *positions_.begin(),
-               fastest_);
+  if (lag_) feed_->Moved(lag_->slowest(), lag_->fastest());
 }
 
 void Fanout::CheckLag() {
-  if (source_->rereadable() || limits_.max_lag_bytes == 0) return;
+  if (!lag_ || limits_.max_lag_bytes == 0) return;
   for (const auto& [id, recipient] : recipients_) {
-    if (Takes(*recipient) &&
-        fastest_ - recipient->position() > limits_.max_lag_bytes) {
-      recipient->Close(RecipientState::kFailed, Reason::kStalled,
-                       absl::StrCat("fell ", fastest_ - recipient->position(),
-                                    " bytes behind; ", limits_.max_lag_bytes,
-                                    " are allowed"));
-    }
+    if (!recipient->can_be_sent_to()) continue;
+    const uint64_t lag = lag_->fastest() - recipient->position();
+    if (lag <= limits_.max_lag_bytes) continue;
+    recipient->Close(RecipientState::kFailed, Reason::kStalled,
+                     absl::StrCat("fell ", lag, " bytes behind; ",
+                                  limits_.max_lag_bytes, " are allowed"));
   }
 }
 
@@ -249,7 +232,7 @@ void Fanout::Tick() {
     // Holds it while it may close.
     const std::shared_ptr<Recipient> recipient = current->second;
     recipient->Tick(now);
-    if (measure && (Takes(*recipient) ||
+    if (measure && (recipient->can_be_sent_to() ||
                     recipient->status().state == RecipientState::kConfirming)) {
       recipient->Measure(now);
     }
@@ -260,7 +243,7 @@ void Fanout::Tick() {
     CheckLag();
     TellFeed();  // What only those had not got that have just been closed.
   }
-  Requeue(waiting_for_tick_);
+  Requeue(waiting_for_memory_);
   if (active) StartTicking();
 }
 

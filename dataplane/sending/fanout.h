@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -16,16 +17,18 @@
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/lane.h"
+#include "dataplane/sending/lag_tracker.h"
 #include "dataplane/sending/limits.h"
 #include "dataplane/sending/recipient.h"
+#include "dataplane/sending/turn_plan.h"
 
 namespace tcptool::dataplane {
 
-// Lives on its lane's thread: whoever is elsewhere posts. A turn gives each
-// recipient that can take bytes one block, and a little more to those who are a
-// little behind; recipients of one speed so stay near each other, and all of
-// them find the block in the processor's cache.
-class Fanout : public std::enable_shared_from_this<Fanout> {
+// Lives on its lane's thread: whoever is elsewhere posts. It alone keeps the
+// lists of who can be sent to and who waits for what. A turn serves those that
+// can be sent to by a TurnPlan.
+class Fanout : public std::enable_shared_from_this<Fanout>,
+               private Recipient::Owner {
  public:
   // What has changed, in the order in which it did; at most the newest status
   // of each recipient.
@@ -39,8 +42,6 @@ class Fanout : public std::enable_shared_from_this<Fanout> {
   Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
          Reporter reporter);
 
-  // --- The session's side ---
-
   // Takes a new connection and waits for its handshake.
   void Add(UniqueFd socket, RecipientStatus status);
   // From Begin() on, this recipient, which is READY, gets the content.
@@ -51,31 +52,21 @@ class Fanout : public std::enable_shared_from_this<Fanout> {
              const std::string& detail);
   void CloseAll(Reason reason, const std::string& detail);
 
-  // --- The recipients' side ---
-
-  asio::io_context& io() { return lane_.io(); }
-  SocketApi& sockets() { return lane_.sockets(); }
-  const Limits& limits() const { return limits_; }
-  // There is something to report of it.
-  void Changed(const Recipient& recipient);
-  // It can take bytes.
-  void Queue(std::shared_ptr<Recipient> recipient);
-  // It can, once the feed has some, or at the next tick.
-  void WaitForFeed(std::shared_ptr<Recipient> recipient);
-  void WaitForTick(std::shared_ptr<Recipient> recipient);
-  void SourceFailed(const absl::Status& error);
-  // One that was being sent to, up to `position`, is not any longer.
-  void Left(uint64_t position);
-
  private:
   using List = std::vector<std::shared_ptr<Recipient>>;
 
+  // Recipient::Owner:
+  void Changed(const Recipient& recipient) override;
+  void HasRoom(std::shared_ptr<Recipient> recipient) override;
+
+  void Queue(std::shared_ptr<Recipient> recipient);
   void RunTurn();
-  // Sends one share, and more until the recipient is level with `goal`, but no
-  // more than `most` bytes. Answers how many.
-  size_t Serve(const std::shared_ptr<Recipient>& recipient, size_t share,
-               uint64_t goal, size_t most, Clock::time_point now);
-  void Moved(uint64_t from, uint64_t to);
+  // Takes a step of the plan, with `most` bytes at most, and puts the recipient
+  // on the list of those that wait for what it waits for. Answers how many
+  // bytes have been sent.
+  size_t Serve(const std::shared_ptr<Recipient>& recipient,
+               const TurnPlan::Step& step, size_t most, Clock::time_point now);
+  void SourceFailed(const absl::Status& error);
   void PostTurn();
   void Requeue(List& list);
   // Streams: tells the feed where the recipients are.
@@ -96,12 +87,13 @@ class Fanout : public std::enable_shared_from_this<Fanout> {
   std::set<uint64_t> admitted_;  // Until Begin().
   List queue_;
   List turn_;  // Being run; a member so that its memory is used again.
-  List waiting_for_feed_;
-  List waiting_for_tick_;
+  std::vector<uint64_t> positions_;  // Of those in `turn_`.
+  TurnPlan plan_;
+  List unreached_;  // By the turn. A member for the same reason.
+  List waiting_for_content_;
+  List waiting_for_memory_;
   bool turn_posted_ = false;
-  // Streams: the positions of those that are being sent to.
-  std::multiset<uint64_t> positions_;
-  uint64_t fastest_ = 0;  // The position of the fastest recipient, ever.
+  std::optional<LagTracker> lag_;  // Streams: of those that are sent to.
   TokenBucket budget_;
   asio::steady_timer budget_timer_;
 

@@ -8,7 +8,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "dataplane/sending/fanout.h"
 #include "dataplane/sending/handshake.h"
 #include "dataplane/sending/send_method.h"
 
@@ -48,8 +47,13 @@ std::string Describe(int error) {
 
 }  // namespace
 
-Recipient::Recipient(Fanout& fanout, UniqueFd socket, RecipientStatus status)
-    : fanout_(fanout), socket_(fanout.io()), status_(std::move(status)) {
+Recipient::Recipient(Lane& lane, const Limits& limits, Owner& owner,
+                     UniqueFd socket, RecipientStatus status)
+    : sockets_(lane.sockets()),
+      limits_(limits),
+      owner_(owner),
+      socket_(lane.io()),
+      status_(std::move(status)) {
   const auto protocol = status_.peer.address().is_v6() ? asio::ip::tcp::v6()
                                                        : asio::ip::tcp::v4();
   std::error_code error;
@@ -80,8 +84,7 @@ void Recipient::WaitForHandshake() {
 }
 
 void Recipient::OnHandshake() {
-  const Handshake handshake =
-      PeekHandshake(fanout_.sockets(), socket_.native_handle());
+  const Handshake handshake = PeekHandshake(sockets_, socket_.native_handle());
   switch (handshake.outcome) {
     case Handshake::Outcome::kPending:
       return WaitForHandshake();
@@ -94,7 +97,7 @@ void Recipient::OnHandshake() {
       status_.start_byte = handshake.start_byte;
       status_.handshake_time = absl::FromChrono(Clock::now() - opened_);
       status_.state = RecipientState::kReady;
-      fanout_.Changed(*this);
+      owner_.Changed(*this);
       return WaitForLoss();
   }
 }
@@ -106,26 +109,24 @@ void Recipient::WaitForLoss() {
   socket_.async_wait(asio::socket_base::wait_error,
                      [self = shared_from_this()](std::error_code error) {
                        if (error || self->closed()) return;
-                       const int loss = self->fanout_.sockets().Error(
-                           self->socket_.native_handle());
+                       const int loss =
+                           self->sockets_.Error(self->socket_.native_handle());
                        if (loss < 0) self->Lost(loss);
                      });
 }
 
 void Recipient::Begin(Clock::time_point now) {
   const int socket = socket_.native_handle();
-  method_ = ChooseSendMethod(fanout_.sockets(), socket);
+  method_ = ChooseSendMethod(sockets_, socket);
   // Full segments only; the end of the stream sends the rest (tcp(7)).
   SetOption(socket, IPPROTO_TCP, TCP_CORK, 1);
-  if (const uint64_t rate = fanout_.limits().recipient_bytes_per_second;
-      rate > 0) {
+  if (const uint64_t rate = limits_.recipient_bytes_per_second; rate > 0) {
     Pace(socket, rate);
   }
   last_progress_ = last_measure_ = now;
   status_.state = RecipientState::kTransferring;
   status_.start_time = absl::Now();
-  fanout_.Changed(*this);
-  fanout_.Queue(shared_from_this());
+  owner_.Changed(*this);
 }
 
 Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
@@ -135,8 +136,8 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
   size_t wanted = 0;
   if (piece.kind == Piece::Kind::kFile) {
     wanted = std::min(limit, piece.size);
-    sent = fanout_.sockets().SendFile(socket_.native_handle(), piece.file,
-                                      piece.offset, wanted);
+    sent = sockets_.SendFile(socket_.native_handle(), piece.file, piece.offset,
+                             wanted);
     if (sent == 0 || sent == -EIO) {
       // The file ends here: reading it says how.
       piece = feed.At(position(), SendMethod::kCopy);
@@ -144,18 +145,15 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
   }
   switch (piece.kind) {
     case Piece::Kind::kWait:
-      fanout_.WaitForFeed(shared_from_this());
-      return {};
+      return {.wait = Wait::kContent};
     case Piece::Kind::kEnd:
       FinishSending(now);
       return {};
     case Piece::Kind::kError:
-      fanout_.SourceFailed(feed.error());
-      return {};
+      return {.source_error = feed.error()};
     case Piece::Kind::kData:
       wanted = std::min(limit, piece.data.size());
-      sent = fanout_.sockets().Send(socket_.native_handle(),
-                                    piece.data.first(wanted));
+      sent = sockets_.Send(socket_.native_handle(), piece.data.first(wanted));
       break;
     case Piece::Kind::kFile:
       break;
@@ -165,36 +163,31 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
     return {};
   }
   if (sent < 0) {
-    // Short of memory, the kernel may never say that there is room again.
-    if (sent == -EAGAIN) {
-      WaitForRoom();
-    } else {
-      fanout_.WaitForTick(shared_from_this());
-    }
-    return {};
+    if (sent != -EAGAIN) return {.wait = Wait::kMemory};
+    WaitForRoom();
+    return {.wait = Wait::kRoom};
   }
   status_.bytes_sent += sent;
   // A short write means that the socket is full.
   const bool full = static_cast<size_t>(sent) < wanted;
   if (full) WaitForRoom();
-  return {.bytes = static_cast<size_t>(sent), .more = !full};
+  return {.bytes = static_cast<size_t>(sent),
+          .wait = full ? Wait::kRoom : Wait::kNothing};
 }
 
 void Recipient::WaitForRoom() {
   socket_.async_wait(asio::socket_base::wait_write,
                      [self = shared_from_this()](std::error_code error) {
                        if (error || self->closed()) return;
-                       self->fanout_.Queue(self);
+                       self->owner_.HasRoom(self);
                      });
 }
 
 void Recipient::FinishSending(Clock::time_point now) {
-  fanout_.Left(position());
   status_.state = RecipientState::kConfirming;
-  fanout_.Changed(*this);
-  const auto timeout =
-      absl::ToChronoNanoseconds(fanout_.limits().confirm_timeout);
-  delivery_.emplace(fanout_.sockets(), socket_.native_handle(), timeout);
+  owner_.Changed(*this);
+  const auto timeout = absl::ToChronoNanoseconds(limits_.confirm_timeout);
+  delivery_.emplace(sockets_, socket_.native_handle(), timeout);
   Handle(delivery_->Begin(now));
   if (!closed() && !delivery_->peer_closed()) WaitForClose();
 }
@@ -233,11 +226,10 @@ void Recipient::Tick(Clock::time_point now) {
   switch (status_.state) {
     case RecipientState::kHandshaking:
       if (now - opened_ >=
-          absl::ToChronoNanoseconds(fanout_.limits().handshake_timeout)) {
+          absl::ToChronoNanoseconds(limits_.handshake_timeout)) {
         Close(RecipientState::kFailed, Reason::kHandshakeTimeout,
-              absl::StrCat(
-                  "no byte came within ",
-                  absl::FormatDuration(fanout_.limits().handshake_timeout)));
+              absl::StrCat("no byte came within ",
+                           absl::FormatDuration(limits_.handshake_timeout)));
       }
       return;
     case RecipientState::kTransferring:
@@ -252,13 +244,13 @@ void Recipient::Tick(Clock::time_point now) {
 void Recipient::Measure(Clock::time_point now) {
   const uint64_t before = status_.bytes_acked;
   const std::optional<TcpInfo> info = ReadProgress(now);
-  if (status_.bytes_acked != before) fanout_.Changed(*this);
+  if (status_.bytes_acked != before) owner_.Changed(*this);
   if (info) CheckVanished(*info, now);
 }
 
 std::optional<TcpInfo> Recipient::ReadProgress(Clock::time_point now) {
   TcpInfo info;
-  if (fanout_.sockets().Info(socket_.native_handle(), &info) < 0) return {};
+  if (sockets_.Info(socket_.native_handle(), &info) < 0) return {};
   const uint64_t before = status_.bytes_acked;
   // TCP counts the end of the stream as a byte.
   status_.bytes_acked =
@@ -297,7 +289,7 @@ void Recipient::CheckVanished(const TcpInfo& info, Clock::time_point now) {
 }
 
 void Recipient::CheckStall(Clock::time_point now) {
-  const absl::Duration timeout = fanout_.limits().stall_timeout;
+  const absl::Duration timeout = limits_.stall_timeout;
   if (now - last_progress_ >= absl::ToChronoNanoseconds(timeout)) {
     // Measured now: what was acknowledged since the last time counts.
     Measure(now);
@@ -317,9 +309,6 @@ void Recipient::Close(RecipientState state, Reason reason, std::string detail) {
       status_.state == RecipientState::kConfirming) {
     ReadProgress(Clock::now());
   }
-  if (status_.state == RecipientState::kTransferring) {
-    fanout_.Left(position());
-  }
   status_.state = state;
   status_.reason = reason;
   status_.detail = std::move(detail);
@@ -337,7 +326,7 @@ void Recipient::Close(RecipientState state, Reason reason, std::string detail) {
   }
   std::error_code ignored;
   socket_.close(ignored);
-  fanout_.Changed(*this);
+  owner_.Changed(*this);
 }
 
 }  // namespace tcptool::dataplane

@@ -12,32 +12,55 @@
 #include "dataplane/base/state.h"
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/content/source.h"
+#include "dataplane/lanes/lane.h"
 #include "dataplane/sending/delivery.h"
 #include "dataplane/sending/limits.h"
 
 namespace tcptool::dataplane {
 
-class Fanout;
-
-// Lives on its lane's thread. Its fan-out outlives it for as long as it is not
-// closed; the handlers that it leaves behind when it closes touch neither.
+// Lives on its lane's thread. It keeps itself alive while it waits for its
+// socket; handlers that run after it has closed do nothing.
 class Recipient : public std::enable_shared_from_this<Recipient> {
  public:
-  Recipient(Fanout& fanout, UniqueFd socket, RecipientStatus status);
+  // Whose recipient it is. Called on the lane's thread, from within the methods
+  // of the recipient or from its own handlers.
+  class Owner {
+   public:
+    // There is something new in its status().
+    virtual void Changed(const Recipient& recipient) = 0;
+    // The socket of one that waited for room has some.
+    virtual void HasRoom(std::shared_ptr<Recipient> recipient) = 0;
+
+   protected:
+    ~Owner() = default;
+  };
+
+  // `lane`, `limits` and `owner` outlive it for as long as it is not closed.
+  Recipient(Lane& lane, const Limits& limits, Owner& owner, UniqueFd socket,
+            RecipientStatus status);
 
   // Waits for the handshake byte.
   void Open(Clock::time_point now);
 
-  // Begins to send. The recipient is READY.
+  // From now on it can be sent to. The recipient is READY.
   void Begin(Clock::time_point now);
 
+  // What a recipient waits for before it can be sent to again.
+  enum class Wait : uint8_t {
+    kNothing,  // It can take more at once.
+    kRoom,     // For room in its socket; Owner::HasRoom() tells.
+    kMemory,   // The kernel lacks memory, and does not tell when it has some.
+    kContent,  // For content; the feed's wake tells.
+    kForever,  // It takes no more: it has been given everything, is closed, or
+               // the content cannot be had (`source_error`).
+  };
   struct Sent {
     size_t bytes = 0;
-    // It can take more at once. If not, it waits for what it lacks, or is done.
-    bool more = false;
+    Wait wait = Wait::kForever;
+    absl::Status source_error;
   };
   // Hands at most `limit` bytes, and at most the rest of one block, to the
-  // kernel.
+  // kernel. The recipient is TRANSFERRING.
   Sent Send(Feed& feed, size_t limit, Clock::time_point now);
 
   // Checks the time limits, and the proof of delivery.
@@ -50,6 +73,9 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // reset otherwise.
   void Close(RecipientState state, Reason reason, std::string detail);
 
+  bool can_be_sent_to() const {
+    return status_.state == RecipientState::kTransferring;
+  }
   const RecipientStatus& status() const { return status_; }
   // Of the next byte to send.
   uint64_t position() const { return status_.bytes_sent; }
@@ -69,7 +95,9 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Brings the status up to date. None: TCP says nothing.
   std::optional<TcpInfo> ReadProgress(Clock::time_point now);
 
-  Fanout& fanout_;
+  SocketApi& sockets_;
+  const Limits& limits_;
+  Owner& owner_;
   asio::ip::tcp::socket socket_;
   RecipientStatus status_;
   SendMethod method_ = SendMethod::kCopy;

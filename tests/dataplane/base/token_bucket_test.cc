@@ -1,0 +1,54 @@
+#include "dataplane/base/token_bucket.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+namespace tcptool::dataplane {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr uint64_t kRate = 1'000'000;  // Bytes a second.
+constexpr size_t kBurst = kRate * TokenBucket::kBurst.count() / 1000;
+
+TEST(TokenBucketTest, WithoutRateThereIsNoLimit) {
+  TokenBucket bucket(0);
+  EXPECT_FALSE(bucket.limited());
+  bucket.Spend(std::numeric_limits<size_t>::max());
+  EXPECT_EQ(bucket.Available(TokenBucket::Clock::now()),
+            std::numeric_limits<size_t>::max());
+}
+
+TEST(TokenBucketTest, FillsAtItsRate) {
+  TokenBucket bucket(kRate);
+  const auto start = TokenBucket::Clock::now() + seconds(1);
+  bucket.Spend(bucket.Available(start));
+  EXPECT_EQ(bucket.Available(start), 0u);
+  EXPECT_NEAR(bucket.Available(start + milliseconds(10)), kRate / 100, 1);
+}
+
+TEST(TokenBucketTest, SavesNoMoreThanABurst) {
+  TokenBucket bucket(kRate);
+  const auto later = TokenBucket::Clock::now() + seconds(1000);
+  EXPECT_EQ(bucket.Available(later), kBurst);
+}
+
+// A piece may be larger than what there is: the debt is paid first.
+TEST(TokenBucketTest, DebtIsPaidBeforeMoreGoesOut) {
+  TokenBucket bucket(kRate);
+  const auto start = TokenBucket::Clock::now() + seconds(1);
+  bucket.Spend(bucket.Available(start) + kRate / 10);
+  EXPECT_EQ(bucket.Available(start + milliseconds(99)), 0u);
+  EXPECT_NEAR(bucket.Available(start + milliseconds(110)), kRate / 100, 1);
+}
+
+// A byte a second is less than a byte in a burst.
+TEST(TokenBucketTest, LowestRateStillSendsSomething) {
+  TokenBucket bucket(1);
+  EXPECT_EQ(bucket.Available(TokenBucket::Clock::now() + seconds(2)), 1u);
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane

@@ -1,0 +1,237 @@
+// A fan-out on a lane of its own, with real sockets and no session around it.
+#include "dataplane/sending/fanout.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <asio/post.hpp>
+#include <asio/thread_pool.hpp>
+
+#include "tests/dataplane/faults.h"
+#include "tests/dataplane/sending/connection.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using testing::ElementsAre;
+
+constexpr size_t kSmall = 5'000;
+constexpr size_t kLarge = 24'000'001;  // More than any socket's buffers hold.
+
+class OneFanout {
+ public:
+  explicit OneFanout(std::shared_ptr<Source> source, Limits limits = {},
+                     SocketApi& sockets = SocketApi::Real())
+      : limits_(limits), lane_(sockets, disk_) {
+    EXPECT_TRUE(source->Prepare().ok());
+    fanout_ = std::make_shared<Fanout>(
+        lane_, std::move(source), limits_,
+        [this](Fanout::Report report) { OnReport(std::move(report)); });
+  }
+  ~OneFanout() {
+    Call([this] {
+      fanout_->CloseAll(Reason::kServiceStopped, "");
+      fanout_ = nullptr;
+    });
+  }
+
+  // Runs `call` on the lane, and waits until it has.
+  template <typename Function>
+  void Call(Function call) {
+    absl::Notification done;
+    asio::post(lane_.io(), [&] {
+      call();
+      done.Notify();
+    });
+    done.WaitForNotification();
+  }
+  Fanout& operator*() { return *fanout_; }
+  Fanout* operator->() { return fanout_.get(); }
+
+  // A new connection, which becomes recipient `id`.
+  std::unique_ptr<Peer> Add(uint64_t id) {
+    Connection connection = Connect();
+    Call([&] {
+      RecipientStatus status;
+      status.id = id;
+      fanout_->Add(std::move(connection.sender), std::move(status));
+    });
+    return std::move(connection.peer);
+  }
+  // The same, and it has said its byte.
+  std::unique_ptr<Peer> AddReady(uint64_t id) {
+    auto peer = Add(id);
+    peer->Say(0);
+    EXPECT_TRUE(WaitFor(id, RecipientState::kReady));
+    return peer;
+  }
+
+  bool WaitFor(uint64_t id, RecipientState state) {
+    return Await([=, this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      const auto& states = states_[id];
+      return std::find(states.begin(), states.end(), state) != states.end();
+    });
+  }
+  bool WaitForSourceError() {
+    return Await([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return !source_error_.ok();
+    });
+  }
+  // Each state that it was reported in, once.
+  std::vector<RecipientState> states(uint64_t id) {
+    absl::MutexLock lock(&mutex_);
+    return states_[id];
+  }
+  RecipientStatus status(uint64_t id) {
+    absl::MutexLock lock(&mutex_);
+    return statuses_[id];
+  }
+
+ private:
+  void OnReport(Fanout::Report report) {
+    absl::MutexLock lock(&mutex_);
+    source_error_.Update(report.source_error);
+    for (RecipientStatus& status : report.changed) {
+      auto& states = states_[status.id];
+      if (states.empty() || states.back() != status.state) {
+        states.push_back(status.state);
+      }
+      const uint64_t id = status.id;
+      statuses_[id] = std::move(status);
+    }
+  }
+  template <typename Condition>
+  bool Await(Condition condition) {
+    absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&condition), kDeadline);
+  }
+
+  absl::Mutex mutex_;
+  std::map<uint64_t, std::vector<RecipientState>> states_
+      ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, RecipientStatus> statuses_ ABSL_GUARDED_BY(mutex_);
+  absl::Status source_error_ ABSL_GUARDED_BY(mutex_);
+  const Limits limits_;
+  asio::thread_pool disk_{1};
+  Lane lane_;
+  std::shared_ptr<Fanout> fanout_;
+};
+
+TEST(FanoutTest, ServesThoseAdmittedBeforeAndAfterItBegins) {
+  const std::string content = Content(kLarge);
+  OneFanout fanout(FileOf(content));
+  auto early = fanout.AddReady(1);
+  auto late = fanout.AddReady(2);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Begin();
+  });
+  EXPECT_TRUE(early->ReadAndClose().data == content);
+  fanout.Call([&] { fanout->Admit(2); });
+  EXPECT_TRUE(late->ReadAndClose().data == content);
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kDelivered));
+  EXPECT_TRUE(fanout.WaitFor(2, RecipientState::kDelivered));
+  EXPECT_EQ(fanout.status(2).bytes_acked, kLarge);
+}
+
+TEST(FanoutTest, SendsNothingToThoseWhoAreNotAdmitted) {
+  OneFanout fanout(FileOf(Content(kSmall)));
+  auto admitted = fanout.AddReady(1);
+  auto waiting = fanout.AddReady(2);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Begin();
+  });
+  EXPECT_EQ(admitted->ReadAndClose().data.size(), kSmall);
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kDelivered));
+  char byte;
+  EXPECT_EQ(recv(waiting->fd(), &byte, 1, MSG_DONTWAIT), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  EXPECT_THAT(fanout.states(2), ElementsAre(RecipientState::kReady));
+}
+
+TEST(FanoutTest, WhoReadsNothingHoldsUpNobody) {
+  OneFanout fanout(FileOf(Content(kLarge)));
+  auto idle = fanout.AddReady(1);
+  auto reading = fanout.AddReady(2);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Admit(2);
+    fanout->Begin();
+  });
+  EXPECT_EQ(reading->ReadAndClose().data.size(), kLarge);
+  EXPECT_TRUE(fanout.WaitFor(2, RecipientState::kDelivered));
+  EXPECT_EQ(fanout.states(1).back(), RecipientState::kTransferring);
+}
+
+TEST(FanoutTest, ReportsEachStateInItsOrder) {
+  OneFanout fanout(FileOf(Content(kLarge)));
+  auto peer = fanout.AddReady(1);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Begin();
+  });
+  EXPECT_EQ(peer->Read().data.size(), kLarge);
+  // Its end has come, and it has not closed.
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kConfirming));
+  peer->Close();
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kDelivered));
+  EXPECT_THAT(
+      fanout.states(1),
+      ElementsAre(RecipientState::kReady, RecipientState::kTransferring,
+                  RecipientState::kConfirming, RecipientState::kDelivered));
+}
+
+TEST(FanoutTest, SourceThatCannotBeReadIsReported) {
+  const auto file = std::make_shared<FaultyFile>(
+      RandomAccessFile::FromDescriptor(MemoryFile(Content(kSmall)).release()),
+      FileFault{.error = -EIO, .first = 0, .count = 1000});
+  OneFanout fanout(*FileSource::Create(file, 0, std::nullopt));
+  auto peer = fanout.AddReady(1);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Begin();
+  });
+  EXPECT_TRUE(fanout.WaitForSourceError());
+  // What becomes of its recipients is the session's decision.
+  EXPECT_EQ(fanout.states(1).back(), RecipientState::kTransferring);
+  fanout.Call([&] { fanout->CloseAll(Reason::kSourceFailed, "it is gone"); });
+  EXPECT_EQ(peer->Read().error, ECONNRESET);
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kFailed));
+  EXPECT_EQ(fanout.status(1).detail, "it is gone");
+}
+
+TEST(FanoutTest, OneIsClosedAndTheOthersGoOn) {
+  OneFanout fanout(FileOf(Content(kLarge)));
+  auto dropped = fanout.AddReady(1);
+  auto reading = fanout.AddReady(2);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Admit(2);
+    fanout->Begin();
+    fanout->Close(1, RecipientState::kDropped, Reason::kNone, "");
+    fanout->Close(7, RecipientState::kDropped, Reason::kNone, "");
+  });
+  EXPECT_EQ(dropped->Read().error, ECONNRESET);
+  EXPECT_EQ(reading->ReadAndClose().data.size(), kLarge);
+  EXPECT_TRUE(fanout.WaitFor(2, RecipientState::kDelivered));
+  EXPECT_EQ(fanout.states(1).back(), RecipientState::kDropped);
+}
+
+// An expected recipient that was lost comes again under its id.
+TEST(FanoutTest, IdIsUsedAgain) {
+  OneFanout fanout(FileOf(Content(kSmall)));
+  fanout.Call([&] { fanout->Begin(); });
+  fanout.AddReady(1)->Reset();
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kFailed));
+  auto again = fanout.Add(1);
+  again->Say(0);
+  EXPECT_TRUE(Eventually(
+      [&] { return fanout.states(1).back() == RecipientState::kReady; }));
+  fanout.Call([&] { fanout->Admit(1); });
+  EXPECT_EQ(again->ReadAndClose().data.size(), kSmall);
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kDelivered));
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
