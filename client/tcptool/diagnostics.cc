@@ -1,8 +1,10 @@
 #include "client/tcptool/diagnostics.h"
 
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +21,23 @@ absl::string_view View(std::string_view text) {
 void Write(const std::string& text) {
   [[maybe_unused]] const ssize_t written =
       write(STDERR_FILENO, text.data(), text.size());
+}
+
+bool CanRedraw() {
+  const char* term = std::getenv("TERM");
+  const char* no_color = std::getenv("NO_COLOR");
+  return isatty(STDERR_FILENO) && term != nullptr && *term != '\0' &&
+         std::string_view(term) != "dumb" &&
+         (no_color == nullptr || *no_color == '\0');
+}
+
+// A line that is wrapped could not be drawn again.
+std::string_view CutToTerminal(std::string_view line) {
+  winsize size = {};
+  if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0) {
+    return line;
+  }
+  return line.substr(0, size.ws_col - 1);
 }
 
 }  // namespace
@@ -42,7 +61,7 @@ std::optional<Level> ParseLevel(std::string_view text) {
   }
 }
 
-Diagnostics::Diagnostics() {
+Diagnostics::Diagnostics() : redraws_(CanRedraw()) {
   if (fcntl(STDERR_FILENO, F_GETFD) >= 0) return;
   const int nothing = open("/dev/null", O_WRONLY);
   if (nothing >= 0 && nothing != STDERR_FILENO) {
@@ -63,10 +82,11 @@ void Diagnostics::Say(Level level, std::string_view text) {
 
 void Diagnostics::SayProgress(std::string_view text) {
   if (!Wants(Level::kProgress)) return;
-  if (isatty(STDERR_FILENO)) {
+  if (redraws_) {
     progress_shown_ = true;
+    const std::string line = absl::StrCat("tcptool: ", View(text));
     // To the line's start, and clear it (ECMA-48, EL).
-    Write(absl::StrCat("\r\x1b[Ktcptool: ", View(text)));
+    Write(absl::StrCat("\r\x1b[K", View(CutToTerminal(line))));
   } else {
     Write(absl::StrCat("tcptool: ", View(text), "\n"));
   }

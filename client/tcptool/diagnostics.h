@@ -35,15 +35,22 @@ class Diagnostics {
   void set_level(Level level) { level_ = level; }
   bool Wants(Level level) const { return level <= level_; }
 
+  // Whether standard error is a terminal on which a line can be drawn again.
+  // Not if TERM is "dumb" or not set, or if NO_COLOR is set (no-color.org):
+  // who reads such terminals, as screen readers do, wants plain lines.
+  bool redraws() const { return redraws_; }
+
   // A line, `tcptool: TEXT`, if the level is wanted. Ends a line of progress
   // that is on the screen.
   void Say(Level level, std::string_view text);
 
-  // A line of progress: on a terminal in place of the one before.
+  // A line of progress: in place of the one before where that can be, and no
+  // longer than such a terminal is wide.
   void SayProgress(std::string_view text);
 
  private:
   std::atomic<Level> level_{Level::kInfo};
+  const bool redraws_;
   std::atomic<bool> progress_shown_{false};
 };
 

@@ -1,13 +1,11 @@
 #include "client/tcptool/progress.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/time/clock.h"
+#include "absl/time/time.h"
 
 namespace tcptool::client {
 namespace {
@@ -36,28 +34,29 @@ std::string Remaining(const dataplane::SessionStatus& session, double rate) {
   return text;
 }
 
-std::string AmountAndRate(uint64_t bytes, absl::Duration time) {
-  const double seconds = absl::ToDoubleSeconds(time);
+std::string AmountAndRate(uint64_t bytes, double seconds) {
   return absl::StrFormat("%d bytes, %.1f MB/s", bytes,
                          seconds > 0 ? bytes / seconds / 1e6 : 0.0);
+}
+
+double Seconds(std::chrono::steady_clock::duration time) {
+  return std::chrono::duration<double>(time).count();
 }
 
 }  // namespace
 
 Progress::Progress(Diagnostics& diagnostics)
     : diagnostics_(diagnostics),
-      interval_(isatty(STDERR_FILENO) ? absl::Milliseconds(250)
-                                      : absl::Seconds(5)) {}
+      interval_(diagnostics.redraws() ? std::chrono::milliseconds(250)
+                                      : std::chrono::seconds(5)) {}
 
 void Progress::Show(const dataplane::SessionStatus& session) {
-  const absl::Time now = absl::Now();
-  if (session.start_time == absl::InfinitePast() ||
-      (!IsDue(now) && !dataplane::IsFinal(session.state))) {
-    return;
-  }
+  if (session.start_time == absl::InfinitePast()) return;
+  const Clock::time_point now = Clock::now();
+  if (!start_) start_ = now;
+  if (!IsDue(now) && !dataplane::IsFinal(session.state)) return;
   next_ = now + interval_;
-  const absl::Duration time = now - session.start_time;
-  const double seconds = absl::ToDoubleSeconds(time);
+  const double seconds = Seconds(now - *start_);
   std::string states;
   for (size_t i = 0; i < dataplane::kRecipientStates; ++i) {
     if (session.counts[i] == 0) continue;
@@ -65,16 +64,18 @@ void Progress::Show(const dataplane::SessionStatus& session) {
                     dataplane::Name(static_cast<RecipientState>(i)).data());
   }
   diagnostics_.SayProgress(absl::StrCat(
-      AmountAndRate(session.bytes_acked, time),
+      AmountAndRate(session.bytes_acked, seconds),
       Remaining(session, seconds > 0 ? session.bytes_acked / seconds : 0),
       states));
 }
 
 void Progress::Show(uint64_t received_bytes) {
-  const absl::Time now = absl::Now();
+  const Clock::time_point now = Clock::now();
+  if (!start_) start_ = now;
   if (!IsDue(now)) return;
   next_ = now + interval_;
-  diagnostics_.SayProgress(AmountAndRate(received_bytes, now - start_));
+  diagnostics_.SayProgress(
+      AmountAndRate(received_bytes, Seconds(now - *start_)));
 }
 
 }  // namespace tcptool::client

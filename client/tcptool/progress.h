@@ -2,10 +2,10 @@
 #ifndef TCPTOOL_CLIENT_TCPTOOL_PROGRESS_H_
 #define TCPTOOL_CLIENT_TCPTOOL_PROGRESS_H_
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 
-#include "absl/time/clock.h"
-#include "absl/time/time.h"
 #include "client/tcptool/diagnostics.h"
 #include "dataplane/base/state.h"
 
@@ -16,23 +16,29 @@ class Progress {
  public:
   explicit Progress(Diagnostics& diagnostics);
 
-  // Show where the transfer stands, on a terminal four times a second,
-  // elsewhere every 5 s, if progress is wanted.
+  // Show where the transfer stands, where a line can be drawn again four times
+  // a second, elsewhere every 5 s, if progress is wanted. Rates and what is
+  // left are of the whole transfer's mean.
 
   // A sender's, and how it ended; nothing while the session waits.
   void Show(const dataplane::SessionStatus& session);
-  // A recipient's, which has so many bytes.
+  // A recipient's, which has so many bytes; counts the time from the first
+  // call.
   void Show(uint64_t received_bytes);
 
  private:
-  bool IsDue(absl::Time now) const {
+  // Of the day is what somebody may set meanwhile.
+  using Clock = std::chrono::steady_clock;
+
+  bool IsDue(Clock::time_point now) const {
     return diagnostics_.Wants(Level::kProgress) && now >= next_;
   }
 
   Diagnostics& diagnostics_;
-  const absl::Time start_ = absl::Now();
-  const absl::Duration interval_;
-  absl::Time next_ = absl::InfinitePast();
+  const Clock::duration interval_;
+  // Not set: nothing has been transferred yet.
+  std::optional<Clock::time_point> start_;
+  Clock::time_point next_ = Clock::time_point::min();
 };
 
 }  // namespace tcptool::client

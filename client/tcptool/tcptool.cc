@@ -6,9 +6,9 @@
 #include <variant>
 
 #include "client/tcptool/diagnostics.h"
-#include "client/tcptool/tcptool_options.h"
-#include "client/tcptool/tcptool_recipient.h"
-#include "client/tcptool/tcptool_sender.h"
+#include "client/tcptool/options.h"
+#include "client/tcptool/recipient.h"
+#include "client/tcptool/sender.h"
 
 namespace {
 

@@ -2,7 +2,10 @@
 #ifndef TCPTOOL_CLIENT_TCPTOOL_TERMINATION_H_
 #define TCPTOOL_CLIENT_TCPTOOL_TERMINATION_H_
 
+#include <atomic>
 #include <csignal>
+#include <functional>
+#include <memory>
 
 namespace tcptool::client {
 
@@ -11,6 +14,29 @@ namespace tcptool::client {
 // starts a script's background jobs like this, which the terminal's Ctrl-C is
 // not for.
 sigset_t BlockTermination();
+
+// While it lives, SIGTERM and SIGINT end the process with status 1, whatever
+// its threads wait for. Create it before the threads that it is to end.
+class ExitOnTermination {
+ public:
+  // `say` is called first, on a thread of its own.
+  explicit ExitOnTermination(std::function<void()> say);
+  // As Disarm().
+  ~ExitOnTermination() { Disarm(); }
+
+  ExitOnTermination(const ExitOnTermination&) = delete;
+  ExitOnTermination& operator=(const ExitOnTermination&) = delete;
+
+  // From now on signals come too late. Does not return if one has come before:
+  // then the process is about to end.
+  void Disarm();
+
+ private:
+  enum class State : uint8_t { kArmed, kSignalled, kDisarmed };
+  // Shared with a thread that outlives this.
+  std::shared_ptr<std::atomic<State>> state_ =
+      std::make_shared<std::atomic<State>>(State::kArmed);
+};
 
 }  // namespace tcptool::client
 

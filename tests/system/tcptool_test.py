@@ -89,7 +89,9 @@ class OwnNetworkTest(TcptoolTest):
             capture_output=True, text=True, timeout=harness.DEADLINE_S,
         )
         self.assertEqual(
-            (result.returncode, result.stderr), (1, "tcptool: Failed to connect to sender!\n")
+            (result.returncode, result.stderr),
+            (1, "tcptool: Failed to connect to sender!\n"
+                "tcptool: 127.0.0.1:40000: Connection refused; --wait goes on trying.\n"),
         )
 
     def test_recipient_waits_for_its_senders_name(self):

@@ -73,16 +73,42 @@ class DiagnosticsTest(TcptoolTest):
                 self.assert_says(self.run_tcptool(*arguments), 1, *texts)
 
     def test_output_that_cannot_be_opened(self):
-        path = self.home / "absent" / "output"
+        (self.home / "loop").symlink_to(self.home / "loop")
+        for path, reason in (
+            (self.home / "absent" / "output",
+             "No such file or directory; the directory has to exist."),
+            (self.content / "output", "Not a directory."),
+            (self.home, "Is a directory."),
+            (self.home / ("x" * 300), "File name too long."),
+            (self.home / "loop", "Too many levels of symbolic links."),
+        ):
+            with self.subTest(str(path)[:60]):
+                self.assert_says(
+                    self.run_tcptool("-r", self.sender_endpoint, path),
+                    1, f"Failed to open output file '{path}'!", reason,
+                )
+
+    def test_output_on_a_file_system_that_is_read_only(self):
+        path = self.home / "output"
         self.assert_says(
-            self.run_tcptool("-r", self.sender_endpoint, path),
-            1, f"Failed to open output file '{path}'!",
+            self.run_tcptool(
+                "-r", self.sender_endpoint, path,
+                prefix=["strace", "-f", "-o", "/dev/null", "-e", "inject=faccessat2:error=EROFS"],
+            ),
+            1,
+            f"Failed to open output file '{path}'!",
+            "Read-only file system; no file can be created in its directory.",
         )
 
     def test_input_that_cannot_be_opened(self):
-        for path in (self.home / "absent", self.home):  # The second is a directory.
+        for path, reason in (
+            (self.home / "absent", "No such file or directory."),
+            (self.home, "Is a directory."),
+            (self.content / "below", "Not a directory."),
+        ):
             self.assert_says(
-                self.run_tcptool("-s", self.port, path), 1, f"Failed to open input file '{path}'!"
+                self.run_tcptool("-s", self.port, path),
+                1, f"Failed to open input file '{path}'!", reason,
             )
 
     def test_full_disk(self):
@@ -104,33 +130,46 @@ class DiagnosticsTest(TcptoolTest):
     def test_sender_that_is_gone_before_the_byte(self):
         listener = socket.create_server(("127.0.0.1", self.port))
         self.addCleanup(listener.close)
-        # connect(2) returns, and a second passes before the program goes on.
+        # A reset that comes between the connection and the byte.
         recipient = self.start(
             "-r", self.sender_endpoint,
-            prefix=["strace", "-f", "-o", "/dev/null", "-e", "inject=connect:delay_exit=1000000"],
+            prefix=["strace", "-f", "-o", "/dev/null", "-e", "inject=sendto:error=ECONNRESET"],
         )
-        connection, _ = listener.accept()
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        connection.close()
         self.assert_says(
-            self.finish(recipient), 1, "Failed to send initialization byte to sender!"
+            self.finish(recipient), 1,
+            "Failed to send initialization byte to sender!",
+            "Connection reset by peer; it may have ended, or not allow this host.",
         )
 
     def test_sender_that_does_not_listen(self):
         self.assert_says(
-            self.run_tcptool("-r", self.sender_endpoint), 1, "Failed to connect to sender!"
+            self.run_tcptool("-r", self.sender_endpoint), 1,
+            "Failed to connect to sender!",
+            f"{self.sender_endpoint}: Connection refused; --wait goes on trying.",
+        )
+
+    def test_network_that_cannot_be_reached(self):
+        status, _, errors = self.run_tcptool(
+            "-r", self.sender_endpoint,
+            prefix=["strace", "-f", "-o", "/dev/null", "-e", "inject=connect:error=ENETUNREACH"],
+        )
+        self.assert_says(
+            (status, b"", errors), 1,
+            "Failed to connect to sender!",
+            f"{self.sender_endpoint}: Network is unreachable; --wait goes on trying.",
         )
 
     def test_host_that_has_no_address(self):
         self.assert_says(
-            self.run_tcptool("-r", "no-such-host.invalid:9876"), 1, "Sender host IP not found!"
+            self.run_tcptool("-r", "no-such-host.invalid:9876"), 1,
+            "Sender host IP not found!", "no-such-host.invalid: Name or service not known.",
         )
 
     def test_no_descriptors_for_a_socket(self):
         # 0, 1, 2 and the copy of standard output leave none.
         self.assert_says(
             self.run_tcptool("-r", self.sender_endpoint, prefix=["prlimit", "--nofile=4:4"]),
-            1, "Failed to create TCP/IP socket!",
+            1, "Failed to create TCP/IP socket!", f"{self.sender_endpoint}: Too many open files.",
         )
 
     def test_recipients_that_do_not_send_their_byte(self):
@@ -157,10 +196,12 @@ class DiagnosticsTest(TcptoolTest):
         friend.sendall(b"\0")
         self.assertEqual(harness.read_all(friend), b"content")
         friend.close()
+        port = stranger.getsockname()[1]
         self.assert_says(
             self.finish(sender),
             0,
             "Connection attempt from non-authorized client!",
+            f"127.0.0.1:{port}: NOT_AUTHORIZED, 127.0.0.1 matches no access rule of the session.",
             "Transmission succeeded for '127.0.0.2'.",
         )
 
@@ -185,13 +226,17 @@ class DiagnosticsTest(TcptoolTest):
                 prefix=["strace", "-f", "-o", "/dev/null", "-e", "inject=listen:error=ENOBUFS"],
             ),
             1, "Failed to listen for connection attempts!",
+            "the system does not listen: No buffer space available.",
         )
 
     def test_port_in_use(self):
         listener = socket.create_server(("127.0.0.1", self.port))
         self.addCleanup(listener.close)
         self.assert_says(
-            self.run_tcptool("-s", self.port, self.content), 1, "Failed to bind to specified port!"
+            self.run_tcptool("-s", self.port, self.content), 1,
+            "Failed to bind to specified port!",
+            f"cannot listen on 0.0.0.0:{self.port}: Address already in use; choose another port,"
+            " or 0 for any.",
         )
 
     def test_recipient_that_goes_away(self):
@@ -199,9 +244,16 @@ class DiagnosticsTest(TcptoolTest):
         sender = self.start_sender(big)
         peer = self.connect()
         peer.recv(1)
+        peer_port = peer.getsockname()[1]
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         peer.close()
-        self.assertIn("tcptool: Failed tosend data!\n", self.assert_failed(sender))
+        self.assertEqual(
+            self.assert_failed(sender),
+            "tcptool: Failed tosend data!\n"
+            "tcptool: Transmission failed for '127.0.0.1'!\n"
+            f"tcptool: 127.0.0.1:{peer_port}: CONNECTION_LOST, Connection reset by peer.\n"
+            "tcptool: no recipient has the whole content\n",
+        )
 
     def test_no_memory(self):
         # Enough to load the program, and not enough to run it.
@@ -270,8 +322,12 @@ class LevelsTest(TcptoolTest):
             friend.close()
             status, _, errors = self.finish(sender)
             self.assertEqual(status, 0)
-            said[level[0]] = errors
-        warning = "tcptool: Connection attempt from non-authorized client!\n"
+            said[level[0]] = re.sub(r"127\.0\.0\.1:\d+", "127.0.0.1:PORT", errors)
+        warning = (
+            "tcptool: Connection attempt from non-authorized client!\n"
+            "tcptool: 127.0.0.1:PORT: NOT_AUTHORIZED, 127.0.0.1 matches no access rule of the"
+            " session.\n"
+        )
         info = "tcptool: Transmission succeeded for '127.0.0.2'.\n"
         self.assertEqual((said["n"], said["e"]), ("", ""))
         self.assertEqual(said["w"], warning)

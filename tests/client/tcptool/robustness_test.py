@@ -15,7 +15,8 @@ class OutputTest(TcptoolTest):
     def test_a_file_keeps_what_it_has_until_a_sender_sends(self):
         output = self.write("output", b"the last transfer's")
         status, _, errors = self.run_tcptool("-r", self.sender_endpoint, output)
-        self.assertEqual((status, errors), (1, "tcptool: Failed to connect to sender!\n"))
+        self.assertEqual(status, 1)
+        self.assertTrue(errors.startswith("tcptool: Failed to connect to sender!\n"), errors)
         self.assertEqual(output.read_bytes(), b"the last transfer's")
         sender = self.start_sender("-c", "2", self.write("content", b""))
         recipient = self.start("-d", "debug", "-r", self.sender_endpoint, output)
@@ -28,8 +29,19 @@ class OutputTest(TcptoolTest):
         self.assertEqual(output.read_bytes(), b"the last transfer's")
         sender.kill()
 
-    def test_empty_content_empties_the_file(self):
+    def test_empty_content_empties_the_file_and_says_so(self):
         output = self.write("output", b"the last transfer's")
+        for said in (
+            f"tcptool: The content is empty: '{output}' had 19 bytes, and is empty now.\n",
+            "",  # It had nothing to lose.
+        ):
+            sender = self.start_sender(self.write("content", b""))
+            self.assertEqual(self.run_tcptool("-r", self.sender_endpoint, output), (0, b"", said))
+            self.assertEqual(self.finish(sender)[0], 0)
+        self.assertEqual(output.read_bytes(), b"")
+
+    def test_empty_content_makes_an_empty_file(self):
+        output = self.home / "new"
         sender = self.start_sender(self.write("content", b""))
         self.assertEqual(self.run_tcptool("-r", self.sender_endpoint, output), (0, b"", ""))
         self.assertEqual(output.read_bytes(), b"")
@@ -79,16 +91,18 @@ class OutputTest(TcptoolTest):
         self.assertEqual(output.read_bytes(), b"content")
 
     def test_closed_standard_streams_are_errors(self):
-        for redirection, arguments, text in (
-            ("<&-", ["-s", self.port], "Failed to open input file ''!"),
-            (">&-", ["-r", self.sender_endpoint], "Failed to open output file ''!"),
+        for redirection, arguments, texts in (
+            ("<&-", ["-s", self.port], ("Failed to open input file ''!", "Bad file descriptor.")),
+            (">&-", ["-r", self.sender_endpoint],
+             ("Failed to open output file ''!", "Standard output: Bad file descriptor.")),
         ):
             result = subprocess.run(
                 ["sh", "-c", f'exec "$@" {redirection}', "sh", harness.program("tcptool"),
                  *map(str, arguments)],
                 capture_output=True, text=True, timeout=harness.DEADLINE_S,
             )
-            self.assertEqual((result.returncode, result.stderr), (1, f"tcptool: {text}\n"))
+            said = "".join(f"tcptool: {text}\n" for text in texts)
+            self.assertEqual((result.returncode, result.stderr), (1, said))
 
 
 class SignalTest(TcptoolTest):

@@ -9,6 +9,7 @@ import select
 import signal
 import socket
 import subprocess
+import termios
 import threading
 
 import harness
@@ -77,7 +78,11 @@ class CommandLineTest(TcptoolTest):
 
     def test_recipient_does_not_wait_for_ever(self):
         status, _, errors = self.run_tcptool("-r", self.sender_endpoint, "--wait", "300ms")
-        self.assertEqual((status, errors), (1, "tcptool: Failed to connect to sender!\n"))
+        self.assertEqual(
+            (status, errors),
+            (1, "tcptool: Failed to connect to sender!\n"
+                f"tcptool: {self.sender_endpoint}: Connection refused.\n"),
+        )
 
 
 class StreamsTest(TcptoolTest):
@@ -256,13 +261,16 @@ class ProgressTest(TcptoolTest):
         peer = self.connect()
         return sender, peer
 
-    def test_a_terminal_shows_one_line_that_is_drawn_again(self):
+    def send_on_terminal(self, columns, **environment):
+        """What a sender shows on a terminal while it serves one recipient."""
         ours, theirs = pty.openpty()
         self.addCleanup(os.close, ours)
+        termios.tcsetwinsize(theirs, (24, columns))
+        inherited = {k: v for k, v in os.environ.items() if k not in ("TERM", "NO_COLOR")}
         sender = subprocess.Popen(
             [harness.program("tcptool"), "-s", str(self.port), "--rate", SLOW, "-d", "p",
              str(self.write("content", bytes(self.SIZE)))],
-            stderr=theirs,
+            stderr=theirs, env=inherited | environment,
         )
         self.addCleanup(sender.kill)
         os.close(theirs)
@@ -278,7 +286,10 @@ class ProgressTest(TcptoolTest):
             except OSError:
                 break
         self.assertEqual(sender.wait(timeout=harness.DEADLINE_S), 0)
-        before, *drawn = shown.decode().split("\r\x1b[K")
+        return shown.decode()
+
+    def test_a_terminal_shows_one_line_that_is_drawn_again(self):
+        before, *drawn = self.send_on_terminal(100, TERM="xterm").split("\r\x1b[K")
         self.assertEqual(before, "")
         self.assertGreater(len(drawn), 4)
         line = r"tcptool: \d+ bytes, \d+\.\d MB/s, \d+%(, \S+ left)?, 1 [A-Z]+"
@@ -290,6 +301,20 @@ class ProgressTest(TcptoolTest):
         )
         self.assertRegex(drawn[-1], rf"^{line}\r\n$")
         self.assertIn(f"{self.SIZE} bytes", drawn[-1])
+
+    def test_a_line_is_no_longer_than_a_terminal_is_wide(self):
+        drawn = self.send_on_terminal(30, TERM="xterm").split("\r\x1b[K")[1:]
+        self.assertEqual({len(one.partition("\r")[0]) for one in drawn}, {29})
+
+    def test_terminals_that_cannot_draw_again_get_plain_lines(self):
+        for environment in ({"TERM": "dumb"}, {}, {"TERM": "xterm", "NO_COLOR": "1"}):
+            with self.subTest(environment):
+                shown = self.send_on_terminal(100, **environment)
+                self.assertNotIn("\x1b", shown)
+                self.assertRegex(shown, r"^tcptool: 0 bytes, 0\.0 MB/s, 0%, 1 [A-Z]+\r\n")
+                self.assertTrue(
+                    shown.endswith("MB/s, 100%, 0 left, 1 DELIVERED\r\n"), shown
+                )
 
     def test_elsewhere_it_is_a_line_now_and_then(self):
         sender, peer = self.transfer()

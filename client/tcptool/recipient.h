@@ -1,9 +1,9 @@
 // tcptool as a recipient.
-#ifndef TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_RECIPIENT_H_
-#define TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_RECIPIENT_H_
+#ifndef TCPTOOL_CLIENT_TCPTOOL_RECIPIENT_H_
+#define TCPTOOL_CLIENT_TCPTOOL_RECIPIENT_H_
 
 #include "client/tcptool/diagnostics.h"
-#include "client/tcptool/tcptool_options.h"
+#include "client/tcptool/options.h"
 
 namespace tcptool::client {
 
@@ -15,4 +15,4 @@ int Receive(const RecipientOptions& options, Diagnostics& diagnostics);
 
 }  // namespace tcptool::client
 
-#endif  // TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_RECIPIENT_H_
+#endif  // TCPTOOL_CLIENT_TCPTOOL_RECIPIENT_H_

@@ -1,7 +1,7 @@
 // The command line of tcptool, as its manual of 2008 has it, with long options
 // beside it.
-#ifndef TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_OPTIONS_H_
-#define TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_OPTIONS_H_
+#ifndef TCPTOOL_CLIENT_TCPTOOL_OPTIONS_H_
+#define TCPTOOL_CLIENT_TCPTOOL_OPTIONS_H_
 
 #include <asio/ip/address.hpp>
 #include <cstdint>
@@ -10,7 +10,9 @@
 
 #include "absl/time/time.h"
 #include "client/tcptool/diagnostics.h"
+#include "client/tcptool/output.h"
 #include "dataplane/session/access_list.h"
+#include "dataplane/session/session_options.h"
 
 namespace tcptool::client {
 
@@ -20,8 +22,7 @@ struct SenderOptions {
   uint32_t max_connections = 10'000;  // At a time, whatever max_clients is.
   dataplane::AccessList allow;
   asio::ip::address listen = asio::ip::address_v4::any();
-  absl::Duration stall_timeout = absl::Seconds(60);
-  uint64_t bytes_per_second = 0;  // To all recipients together; 0: no limit.
+  dataplane::Limits limits;
   bool sha256 = false;
   std::string file;  // Empty: standard input.
 };
@@ -32,9 +33,9 @@ struct RecipientOptions {
   bool start = false;
   absl::Duration wait;  // For a sender that is not up yet.
   absl::Duration stall_timeout = absl::InfiniteDuration();
-  bool sync = false;
+  absl::Duration dead_timeout = absl::Seconds(60);
   bool sha256 = false;
-  std::string file;  // Empty: standard output.
+  OutputOptions output;
 };
 
 // What to do, or the exit status after --help, --version or an error, which has
@@ -45,4 +46,4 @@ std::variant<SenderOptions, RecipientOptions, int> ParseTcptoolOptions(
 
 }  // namespace tcptool::client
 
-#endif  // TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_OPTIONS_H_
+#endif  // TCPTOOL_CLIENT_TCPTOOL_OPTIONS_H_

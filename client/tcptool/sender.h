@@ -1,9 +1,9 @@
 // tcptool as a sender.
-#ifndef TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_SENDER_H_
-#define TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_SENDER_H_
+#ifndef TCPTOOL_CLIENT_TCPTOOL_SENDER_H_
+#define TCPTOOL_CLIENT_TCPTOOL_SENDER_H_
 
 #include "client/tcptool/diagnostics.h"
-#include "client/tcptool/tcptool_options.h"
+#include "client/tcptool/options.h"
 
 namespace tcptool::client {
 
@@ -13,4 +13,4 @@ int Send(const SenderOptions& options, Diagnostics& diagnostics);
 
 }  // namespace tcptool::client
 
-#endif  // TCPTOOL_CLIENT_TCPTOOL_TCPTOOL_SENDER_H_
+#endif  // TCPTOOL_CLIENT_TCPTOOL_SENDER_H_

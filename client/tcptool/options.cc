@@ -1,4 +1,4 @@
-#include "client/tcptool/tcptool_options.h"
+#include "client/tcptool/options.h"
 
 #include <getopt.h>
 
@@ -11,6 +11,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "client/tcptool/usage.h"
 #include "version.h"
 
 namespace tcptool::client {
@@ -18,39 +19,6 @@ namespace {
 
 constexpr uint32_t kDefaultMaxClients = 10'000;
 constexpr size_t kMaxHostPort = 1024;
-
-constexpr char kHelp[] =
-    R"(Usage: tcptool [OPTION]... -s PORT [-c MAXCLIENTS] [INPUTFILE]
-       tcptool [OPTION]... -r HOST:PORT [-t] [OUTPUTFILE]
-
-Sends one input to many recipients over plain TCP, or receives it.
-
-Sender:
-  -s PORT                  listen on this port
-  -c MAXCLIENTS            start when so many clients are ready; 0 or
-                           "unlimited": when one says so (default 1)
-  -a IP/MASK               allow these clients only; also CIDR, IPv6, one
-                           address; may be repeated
-      --listen ADDR        listen on this address (default 0.0.0.0)
-      --rate BYTES         send at most so many bytes a second in all
-Recipient:
-  -r HOST:PORT             connect there; [ADDRESS]:PORT for IPv6
-  -t                       say "I am the last client, start now"
-      --wait DURATION      go on trying to connect for so long (10s, 5m)
-      --sync               have the output on the disk before reporting success
-Both:
-      --stall-timeout DURATION
-                           give up a peer that makes no progress for so long
-                           (sender: 60s; recipient: never)
-      --sha256             print the SHA-256 of the content on standard error
-  -d LEVEL                 none, error, warning, info, progress or debug, by
-                           the first letter (default info)
-      --help               show this, and exit
-      --version            show the version, and exit
-
-The environment variable TCPTOOL_MAX_CLIENTS sets the greatest number of clients
-and of access rules (default 10000).
-)";
 
 enum LongOption : int {
   kHelpOption = 256,
@@ -61,6 +29,11 @@ enum LongOption : int {
   kSyncOption,
   kStallTimeoutOption,
   kSha256Option,
+  kConfirmTimeoutOption,
+  kMaxLagOption,
+  kSparseOption,
+  kDiscardOption,
+  kForceOption,
 };
 
 constexpr option kLongOptions[] = {
@@ -72,6 +45,11 @@ constexpr option kLongOptions[] = {
     {"sync", no_argument, nullptr, kSyncOption},
     {"stall-timeout", required_argument, nullptr, kStallTimeoutOption},
     {"sha256", no_argument, nullptr, kSha256Option},
+    {"confirm-timeout", required_argument, nullptr, kConfirmTimeoutOption},
+    {"max-lag", required_argument, nullptr, kMaxLagOption},
+    {"sparse", no_argument, nullptr, kSparseOption},
+    {"discard", no_argument, nullptr, kDiscardOption},
+    {"force", no_argument, nullptr, kForceOption},
     {nullptr, 0, nullptr, 0},
 };
 
@@ -117,22 +95,33 @@ class Parser {
       case kListenOption:
         return TakeListen(value);
       case kRateOption:
-        if (IsNumber(value) &&
-            absl::SimpleAtoi(value, &sender_.bytes_per_second)) {
-          return true;
-        }
-        return Error(absl::StrCat("Illegal rate: ", value,
-                                  "! Give it in bytes a second."));
+        return TakeBytes("rate", "bytes a second", value,
+                         sender_.limits.session_bytes_per_second);
+      case kMaxLagOption:
+        return TakeBytes("lag", "bytes", value, sender_.limits.max_lag_bytes);
+      case kConfirmTimeoutOption:
+        return TakeDuration("confirm-timeout", value,
+                            sender_.limits.confirm_timeout);
       case kWaitOption:
         return TakeDuration("wait", value, recipient_.wait);
       case kSyncOption:
-        recipient_.sync = true;
+        recipient_.output.sync = true;
+        return true;
+      case kSparseOption:
+        recipient_.output.sparse = true;
+        return true;
+      case kDiscardOption:
+        recipient_.output.discard = true;
+        return true;
+      case kForceOption:
+        recipient_.output.force = true;
         return true;
       case kSha256Option:
         sender_.sha256 = recipient_.sha256 = true;
         return true;
       case kStallTimeoutOption:
-        return TakeDuration("stall-timeout", value, sender_.stall_timeout) &&
+        return TakeDuration("stall-timeout", value,
+                            sender_.limits.stall_timeout) &&
                TakeDuration("stall-timeout", value, recipient_.stall_timeout);
       default:
         return false;
@@ -159,7 +148,7 @@ class Parser {
                        : "No sender/recipient mode was choosen!");
       return 1;
     }
-    sender_.file = recipient_.file = file_.value_or("");
+    sender_.file = recipient_.output.path = file_.value_or("");
     sender_.max_connections = max_clients_;
     if (is_sender_) return std::move(sender_);
     return std::move(recipient_);
@@ -240,6 +229,13 @@ class Parser {
                                         "'! Give an IP address of this host."));
   }
 
+  bool TakeBytes(absl::string_view what, absl::string_view unit,
+                 const std::string& text, uint64_t& bytes) {
+    if (IsNumber(text) && absl::SimpleAtoi(text, &bytes)) return true;
+    return Error(
+        absl::StrCat("Illegal ", what, ": ", text, "! Give it in ", unit, "."));
+  }
+
   bool TakeDuration(absl::string_view name, const std::string& text,
                     absl::Duration& duration) {
     if (absl::ParseDuration(text, &duration) &&
@@ -314,7 +310,7 @@ std::variant<SenderOptions, RecipientOptions, int> ParseTcptoolOptions(
 
   for (const auto& [kind, value] : arguments) {
     if (kind == kHelpOption) {
-      std::cout << kHelp;
+      std::cout << kUsage;
       return 0;
     }
     if (kind == kVersionOption) {

@@ -1,0 +1,56 @@
+#include "client/tcptool/dial.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "client/tcptool/happy_eyeballs.h"
+#include "client/tcptool/resolver.h"
+
+namespace tcptool::client {
+namespace {
+
+using dataplane::UniqueFd;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kRetryInterval{100};
+
+// While it waits for a sender, an address that does not answer at all keeps the
+// others, which may have refused, and a name's new addresses no longer than
+// this from their next attempt.
+constexpr std::chrono::seconds kRound{2};
+
+absl::StatusOr<UniqueFd> DialOnce(const std::string& host,
+                                  const std::string& port,
+                                  Clock::time_point deadline,
+                                  Clock::duration round) {
+  const auto endpoints = Resolve(host, port, deadline);
+  if (absl::IsDeadlineExceeded(endpoints.status())) {
+    return absl::NotFoundError(endpoints.status().message());
+  }
+  if (!endpoints.ok()) return endpoints.status();
+  const Clock::time_point now = Clock::now();
+  return ConnectToFirst(InterleaveFamilies(*endpoints),
+                        deadline - now > round ? now + round : deadline);
+}
+
+}  // namespace
+
+absl::StatusOr<UniqueFd> Dial(const std::string& host, const std::string& port,
+                              absl::Duration wait) {
+  if (wait == absl::ZeroDuration()) {
+    return DialOnce(host, port, Clock::time_point::max(),
+                    Clock::duration::max());
+  }
+  const Clock::time_point began = Clock::now();
+  const Clock::duration longest = Clock::time_point::max() - began;
+  const Clock::time_point deadline =
+      began + std::min(absl::ToChronoNanoseconds(wait), longest);
+  for (;;) {
+    absl::StatusOr<UniqueFd> socket = DialOnce(host, port, deadline, kRound);
+    if (socket.ok() || deadline - Clock::now() < kRetryInterval) return socket;
+    std::this_thread::sleep_for(kRetryInterval);
+  }
+}
+
+}  // namespace tcptool::client

@@ -1,0 +1,215 @@
+#include "client/tcptool/recipient.h"
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <csignal>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "client/tcptool/dial.h"
+#include "client/tcptool/output.h"
+#include "client/tcptool/progress.h"
+#include "client/tcptool/sender_connection.h"
+#include "client/tcptool/termination.h"
+#include "dataplane/base/sha256.h"
+
+namespace tcptool::client {
+namespace {
+
+using dataplane::Sha256;
+
+// Large writes keep a disk and the page cache at their full speed.
+constexpr size_t kBufferSize = size_t{1} << 20;
+
+const char* DialDiagnostic(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return "Sender host IP not found!";
+    case absl::StatusCode::kResourceExhausted:
+      return "Failed to create TCP/IP socket!";
+    default:
+      return "Failed to connect to sender!";
+  }
+}
+
+// One reception, from the command line to the exit status.
+class Recipient {
+ public:
+  Recipient(const RecipientOptions& options, Diagnostics& diagnostics)
+      : options_(options), diagnostics_(diagnostics) {}
+
+  // False: the error has been said.
+  bool Run();
+
+ private:
+  bool Connect();
+  // From the first byte to the orderly end.
+  bool Copy(Sha256* digest);
+  bool Begin(bool is_empty);
+  bool Finish();
+
+  bool Fail(const std::string& text, const std::string& reason) {
+    diagnostics_.Say(Level::kError, text);
+    diagnostics_.Say(Level::kError, reason);
+    return false;
+  }
+  bool FailToWrite(const absl::Status& status) {
+    return Fail("Problem while writing to output file!",
+                absl::StrCat(status.message(), " after ", size_.load(),
+                             " bytes; the output is not complete."));
+  }
+  bool FailToOpen(const std::string& reason) {
+    return Fail(absl::StrCat("Failed to open output file '",
+                             options_.output.path, "'!"),
+                reason);
+  }
+  void SayInterrupted() const;
+
+  const RecipientOptions& options_;
+  Diagnostics& diagnostics_;
+  // Of the output, for the thread that takes signals.
+  std::atomic<uint64_t> size_{0};
+  // Behind what its thread reads, and before all that it interrupts.
+  ExitOnTermination termination_{[this] { SayInterrupted(); }};
+  std::unique_ptr<Output> output_;
+  std::optional<SenderConnection> connection_;
+};
+
+bool Recipient::Run() {
+  // Opened before the sender counts on this recipient, so that it is not left
+  // with one that cannot write.
+  absl::StatusOr<std::unique_ptr<Output>> output =
+      Output::Open(options_.output);
+  if (!output.ok()) return FailToOpen(std::string(output.status().message()));
+  output_ = *std::move(output);
+  std::optional<Sha256> digest;
+  if (options_.sha256) digest.emplace();
+  if (!Connect() || !Copy(digest ? &*digest : nullptr) || !Finish()) {
+    return false;
+  }
+  if (digest) {
+    diagnostics_.Say(Level::kError, absl::StrCat("SHA-256 ", digest->Finish()));
+  }
+  return true;
+}
+
+bool Recipient::Connect() {
+  absl::StatusOr<dataplane::UniqueFd> socket =
+      Dial(options_.host, options_.port, options_.wait);
+  if (!socket.ok()) {
+    const bool is_name = absl::IsNotFound(socket.status());
+    const bool may_wait = absl::IsUnavailable(socket.status()) &&
+                          options_.wait == absl::ZeroDuration();
+    return Fail(DialDiagnostic(socket.status()),
+                absl::StrCat(is_name ? options_.host : "", is_name ? ": " : "",
+                             socket.status().message(),
+                             may_wait ? "; --wait goes on trying." : "."));
+  }
+  connection_.emplace(*std::move(socket), options_.dead_timeout);
+  diagnostics_.Say(Level::kDebug,
+                   absl::StrCat("Connected to ", connection_->PeerName(), "."));
+  if (const absl::Status sent = connection_->SendByte(options_.start);
+      !sent.ok()) {
+    return Fail("Failed to send initialization byte to sender!",
+                absl::StrCat(sent.message(),
+                             "; it may have ended, or not allow this host."));
+  }
+  diagnostics_.Say(Level::kDebug,
+                   options_.start ? "Told the sender to start."
+                                  : "Told the sender to wait for the others.");
+  return true;
+}
+
+bool Recipient::Copy(Sha256* digest) {
+  const auto memory = std::make_unique_for_overwrite<std::byte[]>(kBufferSize);
+  const std::span<std::byte> buffer(memory.get(), kBufferSize);
+  Progress progress(diagnostics_);
+  uint64_t received = 0;
+  for (;;) {
+    const absl::StatusOr<size_t> got =
+        connection_->Receive(buffer, options_.stall_timeout);
+    if (absl::IsDeadlineExceeded(got.status())) {
+      diagnostics_.Say(Level::kError,
+                       absl::StrCat("Nothing came from the sender for ",
+                                    got.status().message(), "!"));
+      return false;
+    }
+    if (!got.ok()) {
+      diagnostics_.Say(
+          Level::kError,
+          absl::StrCat("Connection to sender lost after ", received,
+                       " bytes: ", got.status().message(),
+                       "! The output is not complete."));
+      return false;
+    }
+    if (received == 0 && !Begin(*got == 0)) return false;
+    if (*got == 0) return true;
+    const auto data = buffer.first(*got);
+    const absl::Status written = output_->Append(data);
+    size_ = output_->size();
+    if (!written.ok()) return FailToWrite(written);
+    if (digest != nullptr) digest->Update(data);
+    received += data.size();
+    progress.Show(received);
+  }
+}
+
+bool Recipient::Begin(bool is_empty) {
+  diagnostics_.Say(Level::kDebug,
+                   is_empty ? "The content is empty." : "The content begins.");
+  const absl::Status begun = output_->Begin();
+  if (!begun.ok()) return FailToOpen(absl::StrCat(begun.message(), "."));
+  // A sender that was killed before its first byte can look like this.
+  if (is_empty && output_->replaced_bytes() > 0) {
+    diagnostics_.Say(
+        Level::kWarning,
+        absl::StrCat("The content is empty: '", options_.output.path, "' had ",
+                     output_->replaced_bytes(), " bytes, and is empty now."));
+  }
+  return true;
+}
+
+bool Recipient::Finish() {
+  if (const absl::Status written = output_->Finish(); !written.ok()) {
+    return FailToWrite(written);
+  }
+  diagnostics_.Say(
+      Level::kDebug,
+      absl::StrCat("The content is complete: ", output_->size(), " bytes."));
+  // A signal comes too late from here on: the sender is told.
+  termination_.Disarm();
+  if (const absl::Status closed = connection_->Close(); !closed.ok()) {
+    diagnostics_.Say(
+        Level::kError,
+        absl::StrCat("Connection to sender lost after all ", output_->size(),
+                     " bytes: ", closed.message(),
+                     "! The sender does not know that they are written."));
+    return false;
+  }
+  return true;
+}
+
+void Recipient::SayInterrupted() const {
+  const std::string& name = options_.output.path;
+  diagnostics_.Say(
+      Level::kError,
+      size_ == 0
+          ? "Interrupted before any content came!"
+          : absl::StrCat(
+                "Interrupted: ",
+                name.empty() ? "the output" : absl::StrCat("'", name, "'"),
+                " has ", size_.load(), " bytes and is not complete!"));
+}
+
+}  // namespace
+
+int Receive(const RecipientOptions& options, Diagnostics& diagnostics) {
+  std::signal(SIGPIPE, SIG_IGN);
+  return Recipient(options, diagnostics).Run() ? 0 : 1;
+}
+
+}  // namespace tcptool::client

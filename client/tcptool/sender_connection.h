@@ -1,0 +1,59 @@
+// A recipient's connection with its sender: docs/wire-protocol.md.
+#ifndef TCPTOOL_CLIENT_TCPTOOL_SENDER_CONNECTION_H_
+#define TCPTOOL_CLIENT_TCPTOOL_SENDER_CONNECTION_H_
+
+#include <chrono>
+#include <cstddef>
+#include <span>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "dataplane/base/unique_fd.h"
+
+namespace tcptool::client {
+
+// To the sender, a connection that its recipient closes in an orderly way is
+// the proof that the content has arrived. So the connection is reset by every
+// end of this object, and of the process, but Close().
+//
+// For one thread. What it says of an error is the system's reason alone.
+class SenderConnection {
+ public:
+  // Without a word from the sender's host for `dead_timeout`, even to
+  // keepalive probes, the connection is lost. At least a few seconds.
+  SenderConnection(dataplane::UniqueFd socket, absl::Duration dead_timeout);
+
+  // "192.0.2.7:9876", "[2001:db8::7]:9876"; "the sender" if it is gone already.
+  std::string PeerName() const;
+
+  // Sends the one byte of the protocol. `start`: "I am the last, start now".
+  absl::Status SendByte(bool start);
+
+  // The next bytes, at most as many as `buffer` takes; 0 once the sender has
+  // ended the content in an orderly way. Errors: DeadlineExceeded, nothing came
+  // for `stall_timeout`; Unavailable, the connection is lost.
+  absl::StatusOr<size_t> Receive(std::span<std::byte> buffer,
+                                 absl::Duration stall_timeout);
+
+  // Tells the sender that everything is written, after the content's end. Waits
+  // until the sender's TCP has acknowledged that: Unavailable means that the
+  // sender has reset the connection, before or meanwhile, and so does not take
+  // the content for delivered. A sender that cannot be reached any more for
+  // 10 s has had its answer sent, and is left alone.
+  absl::Status Close();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  absl::Status WaitForAcknowledgement();
+
+  const dataplane::UniqueFd socket_;
+  // When the content ended.
+  Clock::time_point ended_at_;
+};
+
+}  // namespace tcptool::client
+
+#endif  // TCPTOOL_CLIENT_TCPTOOL_SENDER_CONNECTION_H_

@@ -1,0 +1,46 @@
+#include "client/tcptool/usage.h"
+
+namespace tcptool::client {
+
+const char kUsage[] =
+    R"(Usage: tcptool [OPTION]... -s PORT [-c MAXCLIENTS] [INPUTFILE]
+       tcptool [OPTION]... -r HOST:PORT [-t] [OUTPUTFILE]
+
+Sends one input to many recipients over plain TCP, or receives it.
+
+Sender:
+  -s PORT                  listen on this port
+  -c MAXCLIENTS            start when so many clients are ready; 0 or
+                           "unlimited": when one says so (default 1)
+  -a IP/MASK               allow these clients only; also CIDR, IPv6, one
+                           address; may be repeated
+      --listen ADDR        listen on this address (default 0.0.0.0)
+      --rate BYTES         send at most so many bytes a second in all
+      --max-lag BYTES      of a pipe: give up a client that is so far behind the
+                           fastest (default: the slowest sets the pace)
+      --confirm-timeout DURATION
+                           after the last byte: give up a client that does not
+                           confirm the content for so long
+Recipient:
+  -r HOST:PORT             connect there; [ADDRESS]:PORT for IPv6
+  -t                       say "I am the last client, start now"
+      --wait DURATION      go on trying to connect for so long (10s, 5m)
+      --sync               have the output on the disk before reporting success
+      --sparse             regular files: make blocks of zeros holes
+      --discard            devices: discard blocks of zeros
+      --force              write to a device that is mounted or in use, too
+Both:
+      --stall-timeout DURATION
+                           give up a peer that makes no progress for so long
+                           (sender: 60s; recipient: never)
+      --sha256             print the SHA-256 of the content on standard error
+  -d LEVEL                 none, error, warning, info, progress or debug, by
+                           the first letter (default info)
+      --help               show this, and exit
+      --version            show the version, and exit
+
+The environment variable TCPTOOL_MAX_CLIENTS sets the greatest number of clients
+and of access rules (default 10000).
+)";
+
+}  // namespace tcptool::client
