@@ -56,8 +56,7 @@ class Race {
         Wait(now);
       }
     }
-    fcntl(winner_.get(), F_SETFL,
-          fcntl(winner_.get(), F_GETFL) & ~O_NONBLOCK);
+    fcntl(winner_.get(), F_SETFL, fcntl(winner_.get(), F_GETFL) & ~O_NONBLOCK);
     return std::move(winner_);
   }
 

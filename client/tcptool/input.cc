@@ -14,8 +14,7 @@ namespace {
 constexpr int kOpenFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
 absl::Status Error(int error) {
-  return absl::FailedPreconditionError(
-      std::generic_category().message(error));
+  return absl::FailedPreconditionError(std::generic_category().message(error));
 }
 
 }  // namespace

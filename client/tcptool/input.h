@@ -25,9 +25,9 @@ struct Input {
   std::shared_ptr<dataplane::StreamSource> stream;
 };
 
-// `name`: of a regular file, a block device, a FIFO, ...; empty: standard input,
-// from where it stands. Does not wait for a FIFO's writer: recipients may come
-// before it. The error's message is the system's reason.
+// `name`: of a regular file, a block device, a FIFO, ...; empty: standard
+// input, from where it stands. Does not wait for a FIFO's writer: recipients
+// may come before it. The error's message is the system's reason.
 absl::StatusOr<Input> OpenInput(const std::string& name);
 
 }  // namespace tcptool::client

@@ -39,8 +39,7 @@ absl::StatusOr<std::unique_ptr<Output>> Output::Open(OutputOptions options) {
           absl::StrCat("Standard output: ", Errno().message(), "."));
     }
   } else {
-    absl::StatusOr<UniqueFd> opened =
-        OpenExisting(options.path, options.force);
+    absl::StatusOr<UniqueFd> opened = OpenExisting(options.path, options.force);
     if (!opened.ok()) return opened.status();
     file = *std::move(opened);
   }
@@ -172,8 +171,7 @@ absl::Status Output::Write(std::span<const std::byte> data) {
 }
 
 absl::Status Output::CheckDeviceHasRoom(size_t more) const {
-  if (!device_size_ ||
-      begin_ + size_ + unit_.size() + more <= *device_size_) {
+  if (!device_size_ || begin_ + size_ + unit_.size() + more <= *device_size_) {
     return absl::OkStatus();
   }
   return absl::ResourceExhaustedError(

@@ -26,7 +26,8 @@ absl::Status Error(int error, absl::string_view advice = "") {
 }
 
 // Whether the directory is one of devices. devtmpfs is one file system; of what
-// is mounted below it, and of /dev/shm where it is not mounted, nothing is said.
+// is mounted below it, and of /dev/shm where it is not mounted, nothing is
+// said.
 bool HasDevices(const std::string& directory) {
   struct stat status;
   struct stat dev;

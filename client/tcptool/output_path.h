@@ -14,8 +14,9 @@ namespace tcptool::client {
 // file can be created. A block device that is mounted or in use is refused
 // unless `force`, and nobody can mount it while it is open.
 //
-// Nothing is ever created below /dev, where a name that is misspelled would fill
-// the memory. (But in /dev/shm.) The error's message is the system's reason.
+// Nothing is ever created below /dev, where a name that is misspelled would
+// fill the memory. (But in /dev/shm.) The error's message is the system's
+// reason.
 absl::StatusOr<dataplane::UniqueFd> OpenExisting(const std::string& path,
                                                  bool force);
 

@@ -23,10 +23,9 @@ std::string EndpointOf(const RecipientStatus& recipient) {
 
 // "192.0.2.7:40112: STALLED, acknowledged nothing for 1m."
 std::string ReasonOf(const RecipientStatus& recipient) {
-  return absl::StrCat(EndpointOf(recipient), ": ",
-                      dataplane::Name(recipient.reason).data(),
-                      recipient.detail.empty() ? "" : ", ", recipient.detail,
-                      ".");
+  return absl::StrCat(
+      EndpointOf(recipient), ": ", dataplane::Name(recipient.reason).data(),
+      recipient.detail.empty() ? "" : ", ", recipient.detail, ".");
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 #include "client/tcptool/sender_connection.h"
 
-#include <netinet/tcp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -141,8 +141,8 @@ absl::Status SenderConnection::WaitForAcknowledgement() {
     // The state first: an error that comes between the two is not missed.
     const bool closed = IsClosed(socket_.get());
     if (const int error = PendingError(socket_.get())) return Lost(error);
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - Clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     if (closed || left.count() <= 0) return absl::OkStatus();
     epoll_wait(events.get(), &event, 1, static_cast<int>(left.count()));
   }

@@ -1,8 +1,8 @@
 // Which of several addresses a connection is made to, and how soon.
 #include "client/tcptool/happy_eyeballs.h"
 
-#include <gtest/gtest.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <sys/socket.h>
 
 #include <asio/ip/tcp.hpp>

@@ -22,17 +22,34 @@ TEST(ZeroUnitsTest, ZeroPrefixIsOfWholeUnits) {
   EXPECT_EQ(ZeroPrefix(Bytes("000"), kUnit), 0u);
   EXPECT_EQ(ZeroPrefix(Bytes("0000"), kUnit), 4u);
   EXPECT_EQ(ZeroPrefix(Bytes("0000000"), kUnit), 4u);
-  EXPECT_EQ(ZeroPrefix(Bytes("00000000" "0001" "0000"), kUnit), 8u);
-  EXPECT_EQ(ZeroPrefix(Bytes("1000" "0000"), kUnit), 0u);
+  EXPECT_EQ(ZeroPrefix(Bytes("00000000"
+                             "0001"
+                             "0000"),
+                       kUnit),
+            8u);
+  EXPECT_EQ(ZeroPrefix(Bytes("1000"
+                             "0000"),
+                       kUnit),
+            0u);
   EXPECT_EQ(ZeroPrefix(Bytes("0100"), kUnit), 0u);
 }
 
 TEST(ZeroUnitsTest, DataPrefixEndsBeforeAWholeUnitOfZeros) {
   EXPECT_EQ(DataPrefix(Bytes(""), kUnit), 0u);
   EXPECT_EQ(DataPrefix(Bytes("0000"), kUnit), 0u);
-  EXPECT_EQ(DataPrefix(Bytes("1000" "0000"), kUnit), 4u);
-  EXPECT_EQ(DataPrefix(Bytes("0001" "1000" "00001"), kUnit), 8u);
-  EXPECT_EQ(DataPrefix(Bytes("1111" "000"), kUnit), 7u);
+  EXPECT_EQ(DataPrefix(Bytes("1000"
+                             "0000"),
+                       kUnit),
+            4u);
+  EXPECT_EQ(DataPrefix(Bytes("0001"
+                             "1000"
+                             "00001"),
+                       kUnit),
+            8u);
+  EXPECT_EQ(DataPrefix(Bytes("1111"
+                             "000"),
+                       kUnit),
+            7u);
 }
 
 }  // namespace
