@@ -215,12 +215,20 @@ void AddLimits(CLI::App& command, v1::SessionSpec* spec) {
                 return spec->mutable_limits()->mutable_handshake_timeout();
               });
   AddDuration(command, "--stall-timeout", kLeast, absl::Hours(24),
-              "How long a recipient may acknowledge nothing", [spec] {
+              "How long a recipient may acknowledge next to nothing", [spec] {
                 return spec->mutable_limits()->mutable_stall_timeout();
               });
-  AddDuration(command, "--confirm-timeout", kLeast, absl::Hours(24),
-              "How long the proof of delivery may take", [spec] {
-                return spec->mutable_limits()->mutable_confirm_timeout();
+  AddDuration(
+      command, "--acknowledge-timeout", kLeast, absl::Hours(24),
+      "How long it may acknowledge next to nothing of the last bytes",
+      [spec] { return spec->mutable_limits()->mutable_acknowledge_timeout(); });
+  AddDuration(
+      command, "--confirm-timeout", kLeast, absl::Hours(24),
+      "How long it may take to close once it has acknowledged all",
+      [spec] { return spec->mutable_limits()->mutable_confirm_timeout(); });
+  AddDuration(command, "--dead-timeout", absl::Seconds(1), absl::Hours(24),
+              "How long its host may leave what it is sent unanswered", [spec] {
+                return spec->mutable_limits()->mutable_dead_timeout();
               });
   AddNumber(
       command, "--max-lag-bytes", kMaxInt64,

@@ -103,6 +103,7 @@ int SocketApi::Info(int socket, TcpInfo* info) {
   if (getsockopt(socket, IPPROTO_TCP, TCP_INFO, &kernel, &size) < 0) {
     return -errno;
   }
+  info->state = kernel.tcpi_state;
   info->bytes_acked = kernel.tcpi_bytes_acked;
   info->rtt_us = kernel.tcpi_rtt;
   info->total_retransmits = kernel.tcpi_total_retrans;

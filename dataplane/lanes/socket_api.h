@@ -15,6 +15,7 @@ namespace tcptool::dataplane {
 
 // What TCP knows about a connection (tcp(7), TCP_INFO).
 struct TcpInfo {
+  uint8_t state = 0;  // TCP_ESTABLISHED, TCP_CLOSE_WAIT, ... (netinet/tcp.h).
   uint64_t bytes_acked = 0;
   uint32_t rtt_us = 0;             // Smoothed.
   uint32_t total_retransmits = 0;  // Segments.

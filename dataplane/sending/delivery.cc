@@ -1,16 +1,36 @@
 #include "dataplane/sending/delivery.h"
 
+#include <netinet/tcp.h>
+
+#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <limits>
 
 namespace tcptool::dataplane {
+namespace {
 
-Delivery::Outcome Delivery::Begin(Clock::time_point now) {
-  last_progress_ = now;
-  unacknowledged_ = std::numeric_limits<int>::max();
+// Between two questions whether all is acknowledged: half of the time that it
+// has taken so far, within these bounds. A peer that acknowledges nothing is
+// asked for more seldom, so that thousands of them cost little.
+constexpr Clock::duration kFirstInterval = std::chrono::milliseconds(2);
+constexpr Clock::duration kLongestInterval = std::chrono::milliseconds(250);
+constexpr Clock::duration kLongestIdleInterval = std::chrono::seconds(1);
+
+}  // namespace
+
+Delivery::Delivery(SocketApi& sockets, int socket, const Limits& limits)
+    : sockets_(sockets),
+      socket_(socket),
+      acknowledge_timeout_(
+          absl::ToChronoNanoseconds(limits.acknowledge_timeout)),
+      confirm_timeout_(absl::ToChronoNanoseconds(limits.confirm_timeout)),
+      rate_(limits.recipient_bytes_per_second) {}
+
+Delivery::Outcome Delivery::End(Clock::time_point now) {
+  ended_ = true;
+  acknowledged_at_.reset();
+  progress_.reset();
   if (!DrainInput()) return Lost(error_);
-  closed_early_ = peer_closed_;
   if (const int error = sockets_.ShutdownWrite(socket_); error < 0) {
     return Lost(error);
   }
@@ -18,22 +38,55 @@ Delivery::Outcome Delivery::Begin(Clock::time_point now) {
 }
 
 Delivery::Outcome Delivery::Check(Clock::time_point now) {
-  if (const int error = sockets_.Error(socket_); error < 0) return Lost(error);
-  if (!DrainInput()) return Lost(error_);
+  if (ended_ && !DrainInput()) return Lost(error_);
   const int unacknowledged = sockets_.Unacknowledged(socket_);
   if (unacknowledged < 0) return Lost(unacknowledged);
-  if (unacknowledged < unacknowledged_) {
-    unacknowledged_ = unacknowledged;
-    last_progress_ = now;
-  }
-  if (unacknowledged == 0 && peer_closed_) {
-    if (!closed_early_) return Outcome::kDelivered;
+  Outcome outcome = Outcome::kPending;
+  if (unacknowledged > 0) {
+    outcome = CheckAcknowledged(unacknowledged, now);
+  } else {
+    unacknowledged_ = 0;
     if (!acknowledged_at_) acknowledged_at_ = now;
-    if (now - *acknowledged_at_ >= kGrace) return Outcome::kDelivered;
-  } else if (now - last_progress_ >= confirm_timeout_) {
-    return Outcome::kUnconfirmed;
+    outcome = ended_ ? CheckClosed(now) : CheckGrace(now);
   }
+  // Last, so that a reset that came while the other answers were read counts.
+  if (const int error = sockets_.Error(socket_); error < 0) return Lost(error);
+  return outcome;
+}
+
+Delivery::Outcome Delivery::CheckAcknowledged(int unacknowledged,
+                                              Clock::time_point now) {
+  if (!progress_) {
+    since_ = now;
+    to_acknowledge_ = unacknowledged;
+    progress_.emplace(acknowledge_timeout_, rate_, now);
+  }
+  const bool less = unacknowledged < unacknowledged_;
+  unacknowledged_ = unacknowledged;
+  progress_->Update(to_acknowledge_,
+                    std::max(0, to_acknowledge_ - unacknowledged), now);
+  if (progress_->Stalled(now)) return Outcome::kUnconfirmed;
+  next_check_ =
+      now + std::clamp((now - since_) / 2, kFirstInterval,
+                       less ? kLongestInterval : kLongestIdleInterval);
+  next_check_ = std::min(next_check_, progress_->deadline());
   return Outcome::kPending;
+}
+
+Delivery::Outcome Delivery::CheckGrace(Clock::time_point now) {
+  TcpInfo info;
+  if (const int error = sockets_.Info(socket_, &info); error < 0) {
+    return Lost(error);
+  }
+  if (info.state != TCP_CLOSE_WAIT) return Outcome::kMayEnd;
+  next_check_ = *acknowledged_at_ + kGrace;
+  return now >= next_check_ ? Outcome::kMayEnd : Outcome::kPending;
+}
+
+Delivery::Outcome Delivery::CheckClosed(Clock::time_point now) {
+  if (peer_closed_) return Outcome::kDelivered;
+  next_check_ = Later(*acknowledged_at_, confirm_timeout_);
+  return now >= next_check_ ? Outcome::kUnconfirmed : Outcome::kPending;
 }
 
 bool Delivery::DrainInput() {

@@ -10,22 +10,16 @@
 namespace tcptool::dataplane {
 namespace {
 
-// How exactly time limits hold, and how soon the delivery to a recipient that
-// half-closed is noticed.
-constexpr auto kTick = std::chrono::milliseconds(50);
+// A kernel that is short of memory is asked again so soon.
+constexpr auto kMemoryPause = std::chrono::milliseconds(50);
 
 // Progress is measured and reported this often; more seldom where there are so
 // many recipients that it would take a part of the lane's time worth the name.
-constexpr auto kMeasure = std::chrono::milliseconds(250);
+constexpr auto kMeasureInterval = std::chrono::milliseconds(250);
 constexpr auto kMeasureEach = std::chrono::microseconds(250);
 
 // How long a session that has used up its rate pauses.
 constexpr auto kBudgetPause = std::chrono::milliseconds(5);
-
-bool IsActive(const Recipient& recipient) {
-  return !recipient.closed() &&
-         recipient.status().state != RecipientState::kReady;
-}
 
 }  // namespace
 
@@ -37,7 +31,8 @@ Fanout::Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
       reporter_(std::move(reporter)),
       budget_(limits.session_bytes_per_second),
       budget_timer_(lane.io()),
-      tick_timer_(lane.io()) {
+      measure_timer_(lane.io()),
+      memory_timer_(lane.io()) {
   if (!source_->rereadable()) lag_.emplace();
 }
 
@@ -49,7 +44,6 @@ void Fanout::Add(UniqueFd socket, RecipientStatus status) {
   recipients_[id] = recipient;
   admitted_.erase(id);  // One that had this id before, and was lost.
   recipient->Open(Clock::now());
-  StartTicking();
 }
 
 void Fanout::Admit(uint64_t id) {
@@ -63,7 +57,7 @@ void Fanout::Admit(uint64_t id) {
   if (lag_) lag_->Add(id, recipient->position());
   recipient->Begin(Clock::now());
   Queue(recipient);
-  StartTicking();
+  StartMeasuring();
 }
 
 void Fanout::Begin() {
@@ -82,10 +76,22 @@ void Fanout::Close(uint64_t id, RecipientState state, Reason reason,
 }
 
 void Fanout::CloseAll(Reason reason, const std::string& detail) {
+  FailAllThat([](const Recipient&) { return true; }, reason, detail);
+}
+
+void Fanout::CloseUnserved(Reason reason, const std::string& detail) {
+  FailAllThat(
+      [](const Recipient& recipient) {
+        return recipient.status().state != RecipientState::kConfirming;
+      },
+      reason, detail);
+}
+
+void Fanout::FailAllThat(bool (*matches)(const Recipient&), Reason reason,
+                         const std::string& detail) {
   for (const auto& [id, recipient] : recipients_) {
-    if (!recipient->closed()) {
-      recipient->Close(RecipientState::kFailed, reason, detail);
-    }
+    if (recipient->closed() || !matches(*recipient)) continue;
+    recipient->Close(RecipientState::kFailed, reason, detail);
   }
 }
 
@@ -148,6 +154,7 @@ void Fanout::RunTurn() {
   queue_.insert(queue_.begin(), std::make_move_iterator(unreached_.begin()),
                 std::make_move_iterator(unreached_.end()));
   turn_.clear();
+  CheckLag();
   TellFeed();
   turn_posted_ = false;
   if (queue_.empty()) return;
@@ -185,6 +192,7 @@ size_t Fanout::Serve(const std::shared_ptr<Recipient>& recipient,
       break;
     case Wait::kMemory:
       waiting_for_memory_.push_back(recipient);
+      RetryMemory();
       break;
     case Wait::kRoom:  // It tells.
       break;
@@ -201,6 +209,9 @@ void Fanout::TellFeed() {
 
 void Fanout::CheckLag() {
   if (!lag_ || limits_.max_lag_bytes == 0) return;
+  // Nobody's position is beyond the fastest, so this is 0 where nobody is left.
+  const uint64_t slowest = std::min(lag_->slowest(), lag_->fastest());
+  if (lag_->fastest() - slowest <= limits_.max_lag_bytes) return;
   for (const auto& [id, recipient] : recipients_) {
     if (!recipient->can_be_sent_to()) continue;
     const uint64_t lag = lag_->fastest() - recipient->position();
@@ -211,40 +222,33 @@ void Fanout::CheckLag() {
   }
 }
 
-void Fanout::StartTicking() {
-  if (std::exchange(ticking_, true)) return;
-  tick_timer_.expires_after(kTick);
-  tick_timer_.async_wait([self = shared_from_this()](std::error_code) {
-    self->ticking_ = false;
-    self->Tick();
+void Fanout::RetryMemory() {
+  if (waiting_for_memory_.size() > 1) return;  // It is about to.
+  memory_timer_.expires_after(kMemoryPause);
+  memory_timer_.async_wait([weak = weak_from_this()](std::error_code) {
+    if (const auto self = weak.lock()) self->Requeue(self->waiting_for_memory_);
   });
 }
 
-void Fanout::Tick() {
+void Fanout::StartMeasuring() {
+  if (std::exchange(measuring_, true)) return;
+  measure_timer_.expires_after(std::max<Clock::duration>(
+      kMeasureInterval, kMeasureEach * recipients_.size()));
+  measure_timer_.async_wait([weak = weak_from_this()](std::error_code) {
+    if (const auto self = weak.lock()) self->Measure();
+  });
+}
+
+void Fanout::Measure() {
+  measuring_ = false;
   const Clock::time_point now = Clock::now();
-  const bool measure =
-      now - last_measure_ >=
-      std::max<Clock::duration>(kMeasure, kMeasureEach * recipients_.size());
-  if (measure) last_measure_ = now;
-  bool active = false;
-  for (auto next = recipients_.begin(); next != recipients_.end();) {
-    const auto current = next++;
-    // Holds it while it may close.
-    const std::shared_ptr<Recipient> recipient = current->second;
-    recipient->Tick(now);
-    if (measure && (recipient->can_be_sent_to() ||
-                    recipient->status().state == RecipientState::kConfirming)) {
-      recipient->Measure(now);
-    }
-    active |= IsActive(*recipient);
-    if (recipient->closed()) recipients_.erase(current);
+  bool in_flight = false;
+  for (const auto& [id, recipient] : recipients_) {
+    if (!recipient->in_flight()) continue;
+    recipient->Measure(now);
+    in_flight |= recipient->in_flight();
   }
-  if (feed_ != nullptr) {
-    CheckLag();
-    TellFeed();  // What only those had not got that have just been closed.
-  }
-  Requeue(waiting_for_memory_);
-  if (active) StartTicking();
+  if (in_flight) StartMeasuring();
 }
 
 void Fanout::PostFlush() {
@@ -256,9 +260,17 @@ void Fanout::Flush() {
   flush_posted_ = false;
   Report report{.source_error = source_error_};
   report.changed.reserve(report_.size());
-  for (auto& [id, status] : report_)
+  for (auto& [id, status] : report_) {
+    // Not from within its own call that closes it, or a loop over all.
+    const auto found = recipients_.find(id);
+    if (found != recipients_.end() && found->second->closed()) {
+      recipients_.erase(found);
+    }
     report.changed.push_back(std::move(status));
+  }
   report_.clear();
+  // What only those had not got that have closed.
+  if (feed_ != nullptr) TellFeed();
   reporter_(std::move(report));
 }
 

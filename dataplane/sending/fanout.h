@@ -51,6 +51,8 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   void Close(uint64_t id, RecipientState state, Reason reason,
              const std::string& detail);
   void CloseAll(Reason reason, const std::string& detail);
+  // As CloseAll(), but leaves alone those that have been given everything.
+  void CloseUnserved(Reason reason, const std::string& detail);
 
  private:
   using List = std::vector<std::shared_ptr<Recipient>>;
@@ -73,8 +75,12 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   void TellFeed();
   // Fails those that are too far behind the fastest.
   void CheckLag();
-  void StartTicking();
-  void Tick();
+  void FailAllThat(bool (*matches)(const Recipient&), Reason reason,
+                   const std::string& detail);
+  // Measures those that are in flight, from time to time while there are any.
+  void StartMeasuring();
+  void Measure();
+  void RetryMemory();
   void Flush();
   void PostFlush();
 
@@ -100,9 +106,9 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   std::map<uint64_t, RecipientStatus> report_;
   absl::Status source_error_;
   bool flush_posted_ = false;
-  asio::steady_timer tick_timer_;
-  bool ticking_ = false;
-  Clock::time_point last_measure_;
+  asio::steady_timer measure_timer_;
+  bool measuring_ = false;
+  asio::steady_timer memory_timer_;  // Runs while any waits for memory.
 };
 
 }  // namespace tcptool::dataplane

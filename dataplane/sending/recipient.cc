@@ -1,7 +1,5 @@
 #include "dataplane/sending/recipient.h"
 
-#include <netinet/tcp.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -10,36 +8,21 @@
 #include "absl/time/clock.h"
 #include "dataplane/sending/handshake.h"
 #include "dataplane/sending/send_method.h"
+#include "dataplane/sending/socket_options.h"
 
 namespace tcptool::dataplane {
 namespace {
 
-// A host that has left packets unanswered for so long has vanished. Well above
-// what a congested path or a rebooting switch takes.
-constexpr uint32_t kVanishedMs = 15'000;
-
 // How long an answer may take on the slowest path.
 constexpr auto kAnswerTime = std::chrono::seconds(2);
 
-void SetOption(int socket, int level, int option, int value) {
-  setsockopt(socket, level, option, &value, sizeof value);
-}
-
-// Finds a host that vanishes while its recipient waits for the start: in 60 s.
-void EnableKeepalive(int socket) {
-  SetOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
-  SetOption(socket, IPPROTO_TCP, TCP_KEEPIDLE, 30);
-  SetOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, 10);
-  SetOption(socket, IPPROTO_TCP, TCP_KEEPCNT, 3);
-}
-
-// The kernel paces the connection (socket(7)); 32 bits are 4 GB/s, beyond which
-// there is no limit worth the name.
-void Pace(int socket, uint64_t bytes_per_second) {
-  const uint32_t rate =
-      static_cast<uint32_t>(std::min<uint64_t>(bytes_per_second, ~0u));
-  setsockopt(socket, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
-}
+// How many unsent bytes the kernel takes: few at first, so that hundreds of
+// recipients that read nothing do not use up the memory that all of the host's
+// connections share (net.ipv4.tcp_mem). One that has been sent kProof, more
+// than its window holds, reads.
+constexpr size_t kMaxUnsentUnproven = size_t{128} << 10;
+constexpr size_t kMaxUnsent = size_t{1} << 20;
+constexpr uint64_t kProof = uint64_t{2} << 20;
 
 std::string Describe(int error) {
   return std::generic_category().message(-error);
@@ -53,7 +36,8 @@ Recipient::Recipient(Lane& lane, const Limits& limits, Owner& owner,
       limits_(limits),
       owner_(owner),
       socket_(lane.io()),
-      status_(std::move(status)) {
+      status_(std::move(status)),
+      timer_(lane.io()) {
   const auto protocol = status_.peer.address().is_v6() ? asio::ip::tcp::v6()
                                                        : asio::ip::tcp::v4();
   std::error_code error;
@@ -71,8 +55,26 @@ void Recipient::Open(Clock::time_point now) {
     return Close(RecipientState::kRejected, Reason::kCapacity,
                  "the service could not watch one more connection");
   }
-  EnableKeepalive(socket_.native_handle());
+  EnableKeepalive(socket_.native_handle(), limits_.dead_timeout);
+  SetTimer(Later(now, absl::ToChronoNanoseconds(limits_.handshake_timeout)),
+           &Recipient::OnHandshakeTimeout);
   OnHandshake();  // The byte often comes with the connection.
+}
+
+void Recipient::SetTimer(Clock::time_point when, void (Recipient::*then)()) {
+  timer_.expires_at(when);
+  timer_.async_wait([self = shared_from_this(), then](std::error_code error) {
+    // One that is due already cannot be cancelled any more.
+    if (error || self->closed() || self->timer_.expiry() > Clock::now()) return;
+    ((*self).*then)();
+  });
+}
+
+void Recipient::OnHandshakeTimeout() {
+  if (status_.state != RecipientState::kHandshaking) return;
+  Close(RecipientState::kFailed, Reason::kHandshakeTimeout,
+        absl::StrCat("no byte came within ",
+                     absl::FormatDuration(limits_.handshake_timeout)));
 }
 
 void Recipient::WaitForHandshake() {
@@ -94,6 +96,7 @@ void Recipient::OnHandshake() {
                        ? "the recipient closed before it sent its byte"
                        : Describe(handshake.error));
     case Handshake::Outcome::kReady:
+      timer_.cancel();
       status_.start_byte = handshake.start_byte;
       status_.handshake_time = absl::FromChrono(Clock::now() - opened_);
       status_.state = RecipientState::kReady;
@@ -103,27 +106,32 @@ void Recipient::OnHandshake() {
 }
 
 void Recipient::WaitForLoss() {
-  // Fires on a reset or a dead host, not on a half-close. Urgent data fires it
-  // too; it is not watched again then, lest a peer keep the lane busy: sending
-  // finds a loss as well.
+  // Fires on a reset or a dead host, and when both sides have ended, but not on
+  // a half-close. Urgent data fires it too; it is not watched again then, lest
+  // a peer keep the lane busy: sending finds a loss as well.
   socket_.async_wait(asio::socket_base::wait_error,
                      [self = shared_from_this()](std::error_code error) {
                        if (error || self->closed()) return;
-                       const int loss =
-                           self->sockets_.Error(self->socket_.native_handle());
-                       if (loss < 0) self->Lost(loss);
+                       self->OnLoss();
                      });
+}
+
+void Recipient::OnLoss() {
+  if (delivery_) return CheckDelivery();
+  const int loss = sockets_.Error(socket_.native_handle());
+  if (loss < 0) Lost(loss);
 }
 
 void Recipient::Begin(Clock::time_point now) {
   const int socket = socket_.native_handle();
   method_ = ChooseSendMethod(sockets_, socket);
-  // Full segments only; the end of the stream sends the rest (tcp(7)).
-  SetOption(socket, IPPROTO_TCP, TCP_CORK, 1);
-  if (const uint64_t rate = limits_.recipient_bytes_per_second; rate > 0) {
-    Pace(socket, rate);
-  }
-  last_progress_ = last_measure_ = now;
+  const uint64_t rate = limits_.recipient_bytes_per_second;
+  SetCork(socket, true);
+  SetMaxUnsent(socket, kMaxUnsentUnproven);
+  if (rate > 0) SetPacing(socket, rate);
+  progress_.emplace(absl::ToChronoNanoseconds(limits_.stall_timeout), rate,
+                    now);
+  last_measure_ = now;
   status_.state = RecipientState::kTransferring;
   status_.start_time = absl::Now();
   owner_.Changed(*this);
@@ -167,6 +175,9 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
     WaitForRoom();
     return {.wait = Wait::kRoom};
   }
+  if (status_.bytes_sent < kProof && status_.bytes_sent + sent >= kProof) {
+    SetMaxUnsent(socket_.native_handle(), kMaxUnsent);
+  }
   status_.bytes_sent += sent;
   // A short write means that the socket is full.
   const bool full = static_cast<size_t>(sent) < wanted;
@@ -184,28 +195,34 @@ void Recipient::WaitForRoom() {
 }
 
 void Recipient::FinishSending(Clock::time_point now) {
+  // Nothing follows that would fill the last segment.
+  SetCork(socket_.native_handle(), false);
   status_.state = RecipientState::kConfirming;
   owner_.Changed(*this);
-  const auto timeout = absl::ToChronoNanoseconds(limits_.confirm_timeout);
-  delivery_.emplace(sockets_, socket_.native_handle(), timeout);
-  Handle(delivery_->Begin(now));
-  if (!closed() && !delivery_->peer_closed()) WaitForClose();
+  delivery_.emplace(sockets_, socket_.native_handle(), limits_);
+  Handle(delivery_->Check(now));
 }
 
 void Recipient::WaitForClose() {
   socket_.async_wait(asio::socket_base::wait_read,
                      [self = shared_from_this()](std::error_code error) {
                        if (error || self->closed()) return;
-                       self->Handle(self->delivery_->Check(Clock::now()));
+                       self->CheckDelivery();
                        if (!self->closed() && !self->delivery_->peer_closed()) {
                          self->WaitForClose();
                        }
                      });
 }
 
+void Recipient::CheckDelivery() { Handle(delivery_->Check(Clock::now())); }
+
 void Recipient::Handle(Delivery::Outcome outcome) {
   switch (outcome) {
     case Delivery::Outcome::kPending:
+      return SetTimer(delivery_->next_check(), &Recipient::CheckDelivery);
+    case Delivery::Outcome::kMayEnd:
+      Handle(delivery_->End(Clock::now()));
+      if (!closed() && !delivery_->peer_closed()) WaitForClose();
       return;
     case Delivery::Outcome::kDelivered:
       return Close(RecipientState::kDelivered, Reason::kNone, "");
@@ -222,30 +239,12 @@ void Recipient::Handle(Delivery::Outcome outcome) {
   }
 }
 
-void Recipient::Tick(Clock::time_point now) {
-  switch (status_.state) {
-    case RecipientState::kHandshaking:
-      if (now - opened_ >=
-          absl::ToChronoNanoseconds(limits_.handshake_timeout)) {
-        Close(RecipientState::kFailed, Reason::kHandshakeTimeout,
-              absl::StrCat("no byte came within ",
-                           absl::FormatDuration(limits_.handshake_timeout)));
-      }
-      return;
-    case RecipientState::kTransferring:
-      return CheckStall(now);
-    case RecipientState::kConfirming:
-      return Handle(delivery_->Check(now));
-    default:
-      return;
-  }
-}
-
 void Recipient::Measure(Clock::time_point now) {
   const uint64_t before = status_.bytes_acked;
   const std::optional<TcpInfo> info = ReadProgress(now);
   if (status_.bytes_acked != before) owner_.Changed(*this);
   if (info) CheckVanished(*info, now);
+  if (can_be_sent_to()) CheckStall(now);
 }
 
 std::optional<TcpInfo> Recipient::ReadProgress(Clock::time_point now) {
@@ -267,15 +266,13 @@ std::optional<TcpInfo> Recipient::ReadProgress(Clock::time_point now) {
                                       : (status_.bytes_per_second + rate) / 2);
   }
   last_measure_ = now;
-  if (status_.bytes_acked > before ||
-      status_.bytes_acked == status_.bytes_sent) {
-    last_progress_ = now;
-  }
+  progress_->Update(status_.bytes_sent, status_.bytes_acked, now);
   return info;
 }
 
 void Recipient::CheckVanished(const TcpInfo& info, Clock::time_point now) {
-  if (info.unanswered == 0 || info.last_ack_ms < kVanishedMs) {
+  if (info.unanswered == 0 ||
+      absl::Milliseconds(info.last_ack_ms) < limits_.dead_timeout) {
     silent_since_.reset();
     return;
   }
@@ -289,15 +286,10 @@ void Recipient::CheckVanished(const TcpInfo& info, Clock::time_point now) {
 }
 
 void Recipient::CheckStall(Clock::time_point now) {
-  const absl::Duration timeout = limits_.stall_timeout;
-  if (now - last_progress_ >= absl::ToChronoNanoseconds(timeout)) {
-    // Measured now: what was acknowledged since the last time counts.
-    Measure(now);
-    if (closed() || last_progress_ == now) return;
-    return Close(RecipientState::kFailed, Reason::kStalled,
-                 absl::StrCat("acknowledged nothing for ",
-                              absl::FormatDuration(timeout)));
-  }
+  if (!progress_->Stalled(now)) return;
+  Close(RecipientState::kFailed, Reason::kStalled,
+        absl::StrCat("acknowledged nothing, or next to nothing, for ",
+                     absl::FormatDuration(limits_.stall_timeout)));
 }
 
 void Recipient::Lost(int error) {
@@ -324,6 +316,7 @@ void Recipient::Close(RecipientState state, Reason reason, std::string detail) {
     status_.bytes_per_second =
         seconds > 0 ? static_cast<uint64_t>(status_.bytes_acked / seconds) : 0;
   }
+  timer_.cancel();
   std::error_code ignored;
   socket_.close(ignored);
   owner_.Changed(*this);

@@ -4,6 +4,7 @@
 #define TCPTOOL_DATAPLANE_SENDING_RECIPIENT_H_
 
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 #include "dataplane/lanes/lane.h"
 #include "dataplane/sending/delivery.h"
 #include "dataplane/sending/limits.h"
+#include "dataplane/sending/progress.h"
 
 namespace tcptool::dataplane {
 
@@ -63,10 +65,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // kernel. The recipient is TRANSFERRING.
   Sent Send(Feed& feed, size_t limit, Clock::time_point now);
 
-  // Checks the time limits, and the proof of delivery.
-  void Tick(Clock::time_point now);
-
-  // Asks TCP how far it has come, and whether the host is still there.
+  // Asks TCP how far it has come, and whether the host is still there. From
+  // time to time, while in_flight().
   void Measure(Clock::time_point now);
 
   // Ends the connection: in an orderly way if `state` is DELIVERED, with a
@@ -75,6 +75,11 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
 
   bool can_be_sent_to() const {
     return status_.state == RecipientState::kTransferring;
+  }
+  // There may be bytes that it has not acknowledged.
+  bool in_flight() const {
+    return can_be_sent_to() || (status_.state == RecipientState::kConfirming &&
+                                !delivery_->acknowledged());
   }
   const RecipientStatus& status() const { return status_; }
   // Of the next byte to send.
@@ -87,7 +92,12 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   void WaitForLoss();
   void WaitForRoom();
   void WaitForClose();
+  // Calls `then` at that time, unless it is set again before.
+  void SetTimer(Clock::time_point when, void (Recipient::*then)());
+  void OnHandshakeTimeout();
+  void OnLoss();
   void FinishSending(Clock::time_point now);
+  void CheckDelivery();
   void Handle(Delivery::Outcome outcome);
   void Lost(int error);
   void CheckStall(Clock::time_point now);
@@ -101,9 +111,10 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   asio::ip::tcp::socket socket_;
   RecipientStatus status_;
   SendMethod method_ = SendMethod::kCopy;
+  // HANDSHAKING: its timeout. CONFIRMING: when to look how far that is.
+  asio::steady_timer timer_;
   Clock::time_point opened_;
-  // When it last acknowledged something, or had nothing to acknowledge.
-  Clock::time_point last_progress_;
+  std::optional<Progress> progress_;  // From Begin() on.
   Clock::time_point last_measure_;
   // Since when its host seems to have vanished.
   std::optional<Clock::time_point> silent_since_;

@@ -232,9 +232,7 @@ void Session::BeginSendingIfPossible() {
     return;
   }
   is_sending_ = true;
-  for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
-    OnLane(lane, [fanout = fanouts_[lane]] { fanout->Begin(); });
-  }
+  OnEachFanout([](Fanout& fanout) { fanout.Begin(); });
 }
 
 void Session::DigestNextPart() {
@@ -277,18 +275,21 @@ void Session::StopAccepting() {
 void Session::OnSourceError(const absl::Status& error) {
   if (ending_) return;
   status_.error = std::string(error.message());
-  End(SessionState::kFailed, Reason::kSourceFailed, status_.error);
+  ending_ = SessionState::kFailed;
+  listener_.reset();
+  // Who has been given everything before does not need the source any more.
+  OnEachFanout([detail = status_.error](Fanout& fanout) {
+    fanout.CloseUnserved(Reason::kSourceFailed, detail);
+  });
+  FinishIfDone();
 }
 
 void Session::End(SessionState state, Reason reason,
                   const std::string& detail) {
-  ending_ = state;
+  if (!ending_) ending_ = state;
   listener_.reset();
-  for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
-    OnLane(lane, [fanout = fanouts_[lane], reason, detail] {
-      fanout->CloseAll(reason, detail);
-    });
-  }
+  OnEachFanout(
+      [reason, detail](Fanout& fanout) { fanout.CloseAll(reason, detail); });
   FinishIfDone();
 }
 

@@ -133,9 +133,11 @@ class Session : public std::enable_shared_from_this<Session> {
   // nobody is HANDSHAKING.
   void BeginSendingIfPossible();
   void DigestNextPart();
+  // Fails the session. Those that have been given everything before are left to
+  // confirm it; the session has ended when they have.
   void OnSourceError(const absl::Status& error);
   // Closes the listener and all connections; the session is in `state` once the
-  // last of them is closed.
+  // last of them is closed. One that is ending already keeps its state.
   void End(SessionState state, Reason reason, const std::string& detail);
   void FinishIfDone();
   // Its last update.
@@ -157,6 +159,13 @@ class Session : public std::enable_shared_from_this<Session> {
   template <typename Call>
   void OnLane(size_t index, Call call) {
     asio::post(environment_.lanes[index]->io(), std::move(call));
+  }
+  // Runs `call` with each fan-out, on its lane.
+  template <typename Call>
+  void OnEachFanout(Call call) {
+    for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
+      OnLane(lane, [fanout = fanouts_[lane], call] { call(*fanout); });
+    }
   }
 
   Environment environment_;

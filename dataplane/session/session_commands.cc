@@ -7,7 +7,8 @@
 
 namespace tcptool::dataplane {
 
-absl::Status Session::CheckUnchanged(std::optional<SessionState> expected) const {
+absl::Status Session::CheckUnchanged(
+    std::optional<SessionState> expected) const {
   const SessionState state = ending_.value_or(status_.state);
   if (!expected || *expected == state) return absl::OkStatus();
   return absl::AbortedError(
@@ -43,7 +44,8 @@ void Session::Cancel(std::optional<SessionState> expected, Done done) {
     if (absl::Status status = self->CheckUnchanged(expected); !status.ok()) {
       return done(status);
     }
-    if (!self->ending_ && !IsFinal(self->status_.state)) {
+    // One whose source has failed may wait for recipients that confirm.
+    if (!IsFinal(self->status_.state)) {
       self->End(SessionState::kCancelled, Reason::kSessionCancelled,
                 "the session was cancelled");
       self->Notify();
@@ -69,8 +71,9 @@ void Session::Drop(uint64_t recipient, Done done) {
     self->OnLane(
         lane, [self, lane, fanout = self->fanouts_[lane], recipient, done] {
           fanout->Close(recipient, RecipientState::kDropped, Reason::kNone, "");
-          // The fan-out has posted its report of this to its lane; the answer is
-          // posted behind it, so that the observer has seen the report by then.
+          // The fan-out has posted its report of this to its lane; the answer
+          // is posted behind it, so that the observer has seen the report by
+          // then.
           self->OnLane(lane, [self, done] {
             self->OnLane(0, [done] { done(absl::OkStatus()); });
           });
@@ -95,7 +98,7 @@ void Session::SourceEnded(Done done) {
 
 void Session::Stop() {
   OnLane(0, [self = shared_from_this()] {
-    if (self->ending_ || IsFinal(self->status_.state)) return;
+    if (IsFinal(self->status_.state)) return;
     self->End(SessionState::kInterrupted, Reason::kServiceStopped,
               "the service was stopped");
     self->Notify();

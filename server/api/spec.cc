@@ -231,6 +231,14 @@ dataplane::Limits ToLimits(v1::SessionSpec& spec, Checker& check) {
       "limits.confirm_timeout", from, &v1::Limits::has_confirm_timeout,
       &v1::Limits::mutable_confirm_timeout, defaults.confirm_timeout, kLeast,
       kDay);
+  limits.acknowledge_timeout = check.InRange(
+      "limits.acknowledge_timeout", from, &v1::Limits::has_acknowledge_timeout,
+      &v1::Limits::mutable_acknowledge_timeout, defaults.acknowledge_timeout,
+      kLeast, kDay);
+  limits.dead_timeout =
+      check.InRange("limits.dead_timeout", from, &v1::Limits::has_dead_timeout,
+                    &v1::Limits::mutable_dead_timeout, defaults.dead_timeout,
+                    absl::Seconds(1), kDay);
   limits.max_lag_bytes = check.InRange("limits.max_lag_bytes",
                                        from.max_lag_bytes(), int64_t{0}, kMax);
   limits.recipient_bytes_per_second =

@@ -12,14 +12,15 @@ from report import number, spread
 GOOD = 8
 MEBIBYTES = 512
 
-# How the bad ones behave.
+# How the bad ones behave, and how many of each there are.
 BAD = {
-    "none": (),
-    "one reads 1 MB/s": ("slow",),
-    "one reads nothing": ("idle",),
-    "one resets": ("reset",),
-    "one's host vanishes": ("vanish",),
-    "all four": ("slow", "idle", "reset", "vanish"),
+    "none": {},
+    "one reads 1 MB/s": {"slow": 1},
+    "one reads nothing": {"idle": 1},
+    "500 read nothing": {"idle": 500},
+    "one resets": {"reset": 1},
+    "one's host vanishes": {"vanish": 1},
+    "all four": {"slow": 1, "idle": 1, "reset": 1, "vanish": 1},
 }
 
 
@@ -55,13 +56,13 @@ def measure(service, pair, content, behaviours):
             stack.enter_context(
                 Recipients(
                     pair if behaviour == "vanish" else here,
-                    1,
+                    count,
                     port=port,
                     speak="wait",
                     extra=[f"--behave={'good' if behaviour == 'vanish' else behaviour}"],
                 )
             )
-            for behaviour in behaviours
+            for behaviour, count in behaviours.items()
         ]
         good = stack.enter_context(Recipients(here, GOOD, port=port))
         for recipients in [*bad, good]:

@@ -118,6 +118,8 @@ SessionOptions RandomOptions(Random& random, bool rereadable) {
   }
   options.limits.handshake_timeout = absl::Milliseconds(50 + random.Below(200));
   options.limits.stall_timeout = absl::Milliseconds(100 + random.Below(400));
+  options.limits.acknowledge_timeout =
+      absl::Milliseconds(100 + random.Below(400));
   options.limits.confirm_timeout = absl::Milliseconds(100 + random.Below(400));
   if (random.OneIn(3)) options.limits.max_lag_bytes = 1 + random.Below(1 << 20);
   if (random.OneIn(4)) options.limits.session_bytes_per_second = 20'000'000;

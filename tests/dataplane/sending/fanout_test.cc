@@ -49,8 +49,8 @@ class OneFanout {
   Fanout* operator->() { return fanout_.get(); }
 
   // A new connection, which becomes recipient `id`.
-  std::unique_ptr<Peer> Add(uint64_t id) {
-    Connection connection = Connect();
+  std::unique_ptr<Peer> Add(uint64_t id, int receive_buffer = 0) {
+    Connection connection = Connect(receive_buffer);
     Call([&] {
       RecipientStatus status;
       status.id = id;
@@ -59,8 +59,8 @@ class OneFanout {
     return std::move(connection.peer);
   }
   // The same, and it has said its byte.
-  std::unique_ptr<Peer> AddReady(uint64_t id) {
-    auto peer = Add(id);
+  std::unique_ptr<Peer> AddReady(uint64_t id, int receive_buffer = 0) {
+    auto peer = Add(id, receive_buffer);
     peer->Say(0);
     EXPECT_TRUE(WaitFor(id, RecipientState::kReady));
     return peer;
@@ -216,6 +216,102 @@ TEST(FanoutTest, OneIsClosedAndTheOthersGoOn) {
   EXPECT_EQ(reading->ReadAndClose().data.size(), kLarge);
   EXPECT_TRUE(fanout.WaitFor(2, RecipientState::kDelivered));
   EXPECT_EQ(fanout.states(1).back(), RecipientState::kDropped);
+}
+
+TEST(FanoutTest, WhoHasEverythingIsLeftAloneWhenTheSourceFails) {
+  OneFanout fanout(FileOf(Content(kLarge)));
+  auto served = fanout.AddReady(1);
+  auto idle = fanout.AddReady(2);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Admit(2);
+    fanout->Begin();
+  });
+  EXPECT_EQ(served->Read().data.size(), kLarge);
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kConfirming));
+  fanout.Call(
+      [&] { fanout->CloseUnserved(Reason::kSourceFailed, "it is gone"); });
+  EXPECT_EQ(idle->Read().error, ECONNRESET);
+  EXPECT_TRUE(fanout.WaitFor(2, RecipientState::kFailed));
+  served->Close();
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kDelivered));
+}
+
+TEST(FanoutTest, WhoReadsNothingCostsLittleKernelMemory) {
+  OneFanout fanout(FileOf(Content(kLarge)));
+  auto idle = fanout.AddReady(1);
+  auto reading = fanout.AddReady(2);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Admit(2);
+    fanout->Begin();
+  });
+  EXPECT_EQ(reading->ReadAndClose().data.size(), kLarge);
+  EXPECT_TRUE(fanout.WaitFor(2, RecipientState::kDelivered));
+  fanout.Call([&] { fanout->CloseAll(Reason::kServiceStopped, ""); });
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kFailed));
+  // Its own receive buffer's part included.
+  EXPECT_LT(fanout.status(1).bytes_sent, size_t{1} << 20);
+}
+
+TEST(FanoutTest, TrickleIsAStall) {
+  Limits limits;
+  limits.stall_timeout = absl::Milliseconds(500);
+  OneFanout fanout(FileOf(Content(kLarge)), limits);
+  auto peer = fanout.AddReady(1, /*receive_buffer=*/4096);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Begin();
+  });
+  // 20 KB a second.
+  char buffer[1000];
+  while (recv(peer->fd(), buffer, sizeof buffer, 0) > 0) {
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kFailed));
+  EXPECT_EQ(fanout.status(1).reason, Reason::kStalled);
+}
+
+// Counts what a connection is asked for.
+class CountingSockets : public SocketApi {
+ public:
+  int Unacknowledged(int socket) override {
+    ++calls;
+    return SocketApi::Unacknowledged(socket);
+  }
+  int Error(int socket) override {
+    ++calls;
+    return SocketApi::Error(socket);
+  }
+  int Info(int socket, TcpInfo* info) override {
+    ++calls;
+    return SocketApi::Info(socket, info);
+  }
+  std::atomic<int> calls{0};
+};
+
+TEST(FanoutTest, WhoDoesNotCloseIsWaitedForAndNotPolled) {
+  CountingSockets sockets;
+  Limits limits;
+  limits.handshake_timeout = absl::Milliseconds(700);
+  OneFanout fanout(FileOf(Content(kSmall)), limits, sockets);
+  auto peer = fanout.AddReady(1);
+  fanout.Call([&] {
+    fanout->Admit(1);
+    fanout->Begin();
+  });
+  EXPECT_EQ(peer->Read().data.size(), kSmall);  // The end has come.
+  // One after the other, silent peers time out: that is how time passes here.
+  // In the first's the last measurement may be made.
+  const auto first = fanout.Add(2);
+  EXPECT_TRUE(fanout.WaitFor(2, RecipientState::kFailed));
+  const int before = sockets.calls;
+  const auto second = fanout.Add(3);
+  EXPECT_TRUE(fanout.WaitFor(3, RecipientState::kFailed));
+  EXPECT_EQ(sockets.calls, before);
+  EXPECT_EQ(fanout.states(1).back(), RecipientState::kConfirming);
+  peer->Close();
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kDelivered));
 }
 
 // An expected recipient that was lost comes again under its id.

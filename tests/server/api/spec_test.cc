@@ -43,7 +43,9 @@ TEST(SpecTest, DefaultsAreFilledIn) {
   EXPECT_EQ(spec.retention().seconds(), 168 * 3600);
   EXPECT_EQ(spec.limits().handshake_timeout().seconds(), 10);
   EXPECT_EQ(spec.limits().stall_timeout().seconds(), 60);
-  EXPECT_EQ(spec.limits().confirm_timeout().seconds(), 30);
+  EXPECT_EQ(spec.limits().confirm_timeout().seconds(), 600);
+  EXPECT_EQ(spec.limits().acknowledge_timeout().seconds(), 30);
+  EXPECT_EQ(spec.limits().dead_timeout().seconds(), 15);
   EXPECT_EQ(options->expire_after, absl::Hours(24));
   EXPECT_EQ(options->port, 0);
 }

@@ -1,0 +1,212 @@
+// The proof of delivery, against real sockets and a clock of the test's.
+#include "dataplane/sending/delivery.h"
+
+#include <gtest/gtest.h>
+#include <sys/ioctl.h>
+
+#include "tests/dataplane/faults.h"
+#include "tests/dataplane/sending/connection.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using std::chrono::milliseconds;
+using Outcome = Delivery::Outcome;
+
+constexpr size_t kSmall = 5'000;
+const Clock::time_point kStart = Clock::now();
+
+class DeliveryTest : public testing::Test {
+ protected:
+  // `receive_buffer`: the peer's.
+  void Open(int receive_buffer = 0) {
+    connection_ = Connect(receive_buffer);
+    peer().Say(0);
+    EXPECT_TRUE(Eventually([&] { return Unread(sender()) == 1; }));
+    delivery_.emplace(SocketApi::Real(), sender(), limits_);
+  }
+  // Content that fits into the peer's receive buffer, and is acknowledged.
+  void SendSmall() {
+    const std::string content = Content(kSmall);
+    ASSERT_EQ(send(sender(), content.data(), content.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(kSmall));
+    AwaitAcknowledged();
+  }
+  // Content that does not; answers how much.
+  size_t SendMoreThanThePeerHolds() {
+    const std::string content = Content(100'000);
+    size_t sent = 0;
+    while (sent < 1'000'000) {
+      const ssize_t got = send(sender(), content.data(), content.size(),
+                               MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (got <= 0) break;
+      sent += got;
+    }
+    return sent;
+  }
+  void AwaitAcknowledged() {
+    ASSERT_TRUE(Eventually(
+        [&] { return SocketApi::Real().Unacknowledged(sender()) == 0; }));
+  }
+  void AwaitState(int state) {
+    ASSERT_TRUE(Eventually([&] { return TcpState(sender()) == state; }));
+  }
+  static int Unread(int socket) {
+    int bytes = 0;
+    ioctl(socket, FIONREAD, &bytes);
+    return bytes;
+  }
+
+  int sender() { return connection_.sender.get(); }
+  Peer& peer() { return *connection_.peer; }
+  Delivery& delivery() { return *delivery_; }
+
+  Limits limits_;
+
+ private:
+  Connection connection_;
+  std::optional<Delivery> delivery_;
+};
+
+TEST_F(DeliveryTest, WhoReadsAllAndClosesIsDelivered) {
+  Open();
+  SendSmall();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
+  ASSERT_EQ(delivery().End(kStart), Outcome::kPending);
+  EXPECT_EQ(peer().ReadAndClose().data.size(), kSmall);
+  EXPECT_TRUE(Eventually(
+      [&] { return delivery().Check(kStart) == Outcome::kDelivered; }));
+}
+
+TEST_F(DeliveryTest, EndIsHeldBackUntilAllIsAcknowledged) {
+  Open(/*receive_buffer=*/4096);
+  const size_t sent = SendMoreThanThePeerHolds();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  EXPECT_GT(delivery().unacknowledged(), 0);
+  EXPECT_FALSE(delivery().acknowledged());
+  EXPECT_EQ(TcpState(sender()), TCP_ESTABLISHED);
+  EXPECT_EQ(peer().Read(sent).data.size(), sent);
+  AwaitAcknowledged();
+  EXPECT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
+}
+
+// If this process is killed before the end is sent, the unread byte makes the
+// kernel reset the connection.
+TEST_F(DeliveryTest, HandshakeByteIsReadWithTheEnd) {
+  Open();
+  SendSmall();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
+  EXPECT_EQ(Unread(sender()), 1);
+  delivery().End(kStart);
+  EXPECT_EQ(Unread(sender()), 0);
+}
+
+TEST_F(DeliveryTest, WhoHalfClosedEarlyIsDeliveredAfterAGrace) {
+  Open();
+  peer().HalfClose();
+  SendSmall();
+  AwaitState(TCP_CLOSE_WAIT);
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  EXPECT_EQ(delivery().next_check(), kStart + Delivery::kGrace);
+  EXPECT_EQ(delivery().Check(kStart + Delivery::kGrace - milliseconds(1)),
+            Outcome::kPending);
+  ASSERT_EQ(delivery().Check(kStart + Delivery::kGrace), Outcome::kMayEnd);
+  delivery().End(kStart);
+  EXPECT_TRUE(Eventually(
+      [&] { return delivery().Check(kStart) == Outcome::kDelivered; }));
+  const Peer::Result result = peer().ReadAndClose();
+  EXPECT_EQ(result.data.size(), kSmall);
+  EXPECT_EQ(result.error, 0);
+}
+
+// It has acknowledged everything, and read nothing of it.
+TEST_F(DeliveryTest, WhoHalfClosedEarlyAndIsKilledIsLost) {
+  Open();
+  peer().HalfClose();
+  SendSmall();
+  AwaitState(TCP_CLOSE_WAIT);
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  peer().Close();  // With unread input.
+  AwaitState(TCP_CLOSE);
+  EXPECT_EQ(delivery().Check(kStart + Delivery::kGrace), Outcome::kLost);
+  EXPECT_NE(delivery().error(), 0);
+}
+
+// Not at the start, but before it had acknowledged the content.
+TEST_F(DeliveryTest, EndThatComesBeforeAllIsAcknowledgedIsEarly) {
+  Open(/*receive_buffer=*/4096);
+  const size_t sent = SendMoreThanThePeerHolds();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  peer().HalfClose();
+  AwaitState(TCP_CLOSE_WAIT);
+  // All but what its buffer holds: that is acknowledged, and not read.
+  ASSERT_GT(sent, 10'000u);
+  size_t read = 0;
+  char byte;
+  while (SocketApi::Real().Unacknowledged(sender()) > 0) {
+    ASSERT_EQ(recv(peer().fd(), &byte, 1, 0), 1);
+    ++read;
+  }
+  ASSERT_LT(read, sent);
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  peer().Close();
+  AwaitState(TCP_CLOSE);
+  EXPECT_EQ(delivery().Check(kStart + Delivery::kGrace), Outcome::kLost);
+}
+
+TEST_F(DeliveryTest, ResetAfterTheEndIsSeen) {
+  Open();
+  SendSmall();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
+  ASSERT_EQ(delivery().End(kStart), Outcome::kPending);
+  peer().Close();  // With unread input.
+  AwaitState(TCP_CLOSE);
+  EXPECT_EQ(delivery().Check(kStart), Outcome::kLost);
+}
+
+TEST_F(DeliveryTest, WhoAcknowledgesNothingIsUnconfirmed) {
+  limits_.acknowledge_timeout = absl::Seconds(30);
+  limits_.confirm_timeout = absl::Seconds(1);  // Does not count.
+  Open(/*receive_buffer=*/4096);
+  SendMoreThanThePeerHolds();
+  EXPECT_EQ(delivery().Check(kStart), Outcome::kPending);
+  EXPECT_EQ(delivery().Check(kStart + milliseconds(29'999)), Outcome::kPending);
+  EXPECT_EQ(delivery().next_check(), kStart + milliseconds(30'000));
+  EXPECT_EQ(delivery().Check(kStart + milliseconds(30'000)),
+            Outcome::kUnconfirmed);
+  EXPECT_GT(delivery().unacknowledged(), 0);
+}
+
+TEST_F(DeliveryTest, WhoDoesNotCloseIsUnconfirmed) {
+  limits_.acknowledge_timeout = absl::Seconds(1);  // Does not count.
+  limits_.confirm_timeout = absl::Minutes(5);
+  Open();
+  SendSmall();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
+  delivery().End(kStart);
+  AwaitAcknowledged();
+  EXPECT_EQ(delivery().Check(kStart), Outcome::kPending);
+  EXPECT_EQ(delivery().next_check(), kStart + std::chrono::minutes(5));
+  EXPECT_EQ(delivery().Check(kStart + milliseconds(299'999)),
+            Outcome::kPending);
+  EXPECT_EQ(delivery().Check(kStart + std::chrono::minutes(5)),
+            Outcome::kUnconfirmed);
+  EXPECT_EQ(delivery().unacknowledged(), 0);
+}
+
+TEST_F(DeliveryTest, WhoAcknowledgesNothingIsAskedMoreAndMoreSeldom) {
+  Open(/*receive_buffer=*/4096);
+  SendMoreThanThePeerHolds();
+  Clock::time_point now = kStart;
+  int questions = 0;
+  while (delivery().Check(now) == Outcome::kPending) {
+    ASSERT_GT(delivery().next_check(), now);
+    now = delivery().next_check();
+    ++questions;
+  }
+  EXPECT_EQ(now, kStart + std::chrono::seconds(30));
+  EXPECT_LT(questions, 60);
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
