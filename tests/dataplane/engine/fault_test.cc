@@ -298,5 +298,18 @@ TEST(FaultTest, HostThatHasVanishedIsLost) {
   EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kConnectionLost);
 }
 
+TEST(FaultTest, HostMayBeSilentForAsLongAsItsOwnerSays) {
+  SilentHost sockets;
+  SessionOptions options;
+  options.limits.dead_timeout = absl::Seconds(21);
+  // Lost would be noticed before.
+  options.limits.stall_timeout = absl::Seconds(4);
+  OneSession one(FileOf(Content(24'000'001)), options, {.sockets = &sockets});
+  Peer peer(one.port());
+  peer.Say(1);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kStalled);
+}
+
 }  // namespace
 }  // namespace tcptool::dataplane

@@ -66,6 +66,14 @@ class OneFanout {
     return peer;
   }
 
+  // Admits these, and begins.
+  void Serve(std::initializer_list<uint64_t> ids) {
+    Call([&] {
+      for (const uint64_t id : ids) fanout_->Admit(id);
+      fanout_->Begin();
+    });
+  }
+
   bool WaitFor(uint64_t id, RecipientState state) {
     return Await([=, this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       const auto& states = states_[id];
@@ -122,10 +130,7 @@ TEST(FanoutTest, ServesThoseAdmittedBeforeAndAfterItBegins) {
   OneFanout fanout(FileOf(content));
   auto early = fanout.AddReady(1);
   auto late = fanout.AddReady(2);
-  fanout.Call([&] {
-    fanout->Admit(1);
-    fanout->Begin();
-  });
+  fanout.Serve({1});
   EXPECT_TRUE(early->ReadAndClose().data == content);
   fanout.Call([&] { fanout->Admit(2); });
   EXPECT_TRUE(late->ReadAndClose().data == content);
@@ -138,10 +143,7 @@ TEST(FanoutTest, SendsNothingToThoseWhoAreNotAdmitted) {
   OneFanout fanout(FileOf(Content(kSmall)));
   auto admitted = fanout.AddReady(1);
   auto waiting = fanout.AddReady(2);
-  fanout.Call([&] {
-    fanout->Admit(1);
-    fanout->Begin();
-  });
+  fanout.Serve({1});
   EXPECT_EQ(admitted->ReadAndClose().data.size(), kSmall);
   EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kDelivered));
   char byte;
@@ -154,11 +156,7 @@ TEST(FanoutTest, WhoReadsNothingHoldsUpNobody) {
   OneFanout fanout(FileOf(Content(kLarge)));
   auto idle = fanout.AddReady(1);
   auto reading = fanout.AddReady(2);
-  fanout.Call([&] {
-    fanout->Admit(1);
-    fanout->Admit(2);
-    fanout->Begin();
-  });
+  fanout.Serve({1, 2});
   EXPECT_EQ(reading->ReadAndClose().data.size(), kLarge);
   EXPECT_TRUE(fanout.WaitFor(2, RecipientState::kDelivered));
   EXPECT_EQ(fanout.states(1).back(), RecipientState::kTransferring);
@@ -167,10 +165,7 @@ TEST(FanoutTest, WhoReadsNothingHoldsUpNobody) {
 TEST(FanoutTest, ReportsEachStateInItsOrder) {
   OneFanout fanout(FileOf(Content(kLarge)));
   auto peer = fanout.AddReady(1);
-  fanout.Call([&] {
-    fanout->Admit(1);
-    fanout->Begin();
-  });
+  fanout.Serve({1});
   EXPECT_EQ(peer->Read().data.size(), kLarge);
   // Its end has come, and it has not closed.
   EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kConfirming));
@@ -188,10 +183,7 @@ TEST(FanoutTest, SourceThatCannotBeReadIsReported) {
       FileFault{.error = -EIO, .first = 0, .count = 1000});
   OneFanout fanout(*FileSource::Create(file, 0, std::nullopt));
   auto peer = fanout.AddReady(1);
-  fanout.Call([&] {
-    fanout->Admit(1);
-    fanout->Begin();
-  });
+  fanout.Serve({1});
   EXPECT_TRUE(fanout.WaitForSourceError());
   // What becomes of its recipients is the session's decision.
   EXPECT_EQ(fanout.states(1).back(), RecipientState::kTransferring);
@@ -222,11 +214,7 @@ TEST(FanoutTest, WhoHasEverythingIsLeftAloneWhenTheSourceFails) {
   OneFanout fanout(FileOf(Content(kLarge)));
   auto served = fanout.AddReady(1);
   auto idle = fanout.AddReady(2);
-  fanout.Call([&] {
-    fanout->Admit(1);
-    fanout->Admit(2);
-    fanout->Begin();
-  });
+  fanout.Serve({1, 2});
   EXPECT_EQ(served->Read().data.size(), kLarge);
   EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kConfirming));
   fanout.Call(
@@ -241,11 +229,7 @@ TEST(FanoutTest, WhoReadsNothingCostsLittleKernelMemory) {
   OneFanout fanout(FileOf(Content(kLarge)));
   auto idle = fanout.AddReady(1);
   auto reading = fanout.AddReady(2);
-  fanout.Call([&] {
-    fanout->Admit(1);
-    fanout->Admit(2);
-    fanout->Begin();
-  });
+  fanout.Serve({1, 2});
   EXPECT_EQ(reading->ReadAndClose().data.size(), kLarge);
   EXPECT_TRUE(fanout.WaitFor(2, RecipientState::kDelivered));
   fanout.Call([&] { fanout->CloseAll(Reason::kServiceStopped, ""); });
@@ -259,10 +243,7 @@ TEST(FanoutTest, TrickleIsAStall) {
   limits.stall_timeout = absl::Milliseconds(500);
   OneFanout fanout(FileOf(Content(kLarge)), limits);
   auto peer = fanout.AddReady(1, /*receive_buffer=*/4096);
-  fanout.Call([&] {
-    fanout->Admit(1);
-    fanout->Begin();
-  });
+  fanout.Serve({1});
   // 20 KB a second.
   char buffer[1000];
   while (recv(peer->fd(), buffer, sizeof buffer, 0) > 0) {
@@ -296,10 +277,7 @@ TEST(FanoutTest, WhoDoesNotCloseIsWaitedForAndNotPolled) {
   limits.handshake_timeout = absl::Milliseconds(700);
   OneFanout fanout(FileOf(Content(kSmall)), limits, sockets);
   auto peer = fanout.AddReady(1);
-  fanout.Call([&] {
-    fanout->Admit(1);
-    fanout->Begin();
-  });
+  fanout.Serve({1});
   EXPECT_EQ(peer->Read().data.size(), kSmall);  // The end has come.
   // One after the other, silent peers time out: that is how time passes here.
   // In the first's the last measurement may be made.
