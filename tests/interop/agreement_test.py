@@ -5,6 +5,7 @@ round. The recipient's fsync(2) is made to take long, to fail, or to be cut shor
 
 import os
 import pathlib
+import re
 import signal
 import socket
 
@@ -96,6 +97,32 @@ class AgreementTest(TcptoolTest):
             succeed=False,
         )
         self.assertIn("tcptool: Problem while writing to output file!\n", said)
+
+    def test_little_is_left_for_the_flush(self):
+        size = 100 << 20
+        self.file.write_bytes(bytes(size))
+        trace = self.home / "trace"
+        self.assert_both(
+            *self.start_both(
+                prefix=["strace", "-f", "-o", trace, "-e", "trace=sync_file_range,fsync"]
+            ),
+            succeed=True,
+        )
+        calls = trace.read_text(encoding="ascii")
+        before_the_flush = calls[: calls.index("fsync(")]
+        on_their_way = re.findall(
+            r"sync_file_range\(\d+, (\d+), (\d+), SYNC_FILE_RANGE_WRITE\)", before_the_flush
+        )
+        waited_for = re.findall(
+            r"sync_file_range\(\d+, (\d+), (\d+), SYNC_FILE_RANGE_WAIT_BEFORE", before_the_flush
+        )
+        end = 0
+        for offset, length in on_their_way:
+            self.assertEqual(int(offset), end)
+            end += int(length)
+        # Less than a window is left, and one more may be on its way.
+        self.assertGreater(end, size - (17 << 20))
+        self.assertEqual(waited_for, on_their_way[:-1])
 
     def test_recipient_that_is_ended_while_it_flushes(self):
         for signum in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):

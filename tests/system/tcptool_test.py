@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 
@@ -45,8 +46,51 @@ class DevicesTest(TcptoolTest):
         status, _, errors = self.run_tcptool("-r", self.sender_endpoint, target)
         self.assertEqual(status, 1)
         self.assertIn("tcptool: Problem while writing to output file!\n", errors)
-        self.assertIn("No space left on device", errors)
+        self.assertRegex(
+            errors,
+            r"tcptool: No space left on device, as the content is larger than the device, which"
+            r" has 1048576 bytes, after \d+ bytes; the output is not complete\.\n$",
+        )
         self.assert_failed(sender)
+
+    def mounted_device(self):
+        """A block device with a file system that is mounted."""
+        device = self.loop_device(self.write("disk", bytes(8 * MEBIBYTE)))
+        run("mkfs.ext4", "-q", device)
+        mount = tempfile.mkdtemp(dir=self.home)
+        run("mount", device, mount)
+        self.addCleanup(run, "umount", mount)
+        return device
+
+    def test_block_device_that_is_mounted(self):
+        device = self.mounted_device()
+        status, _, errors = self.run_tcptool("-r", self.sender_endpoint, device)
+        self.assertEqual(
+            (status, errors),
+            (1, f"tcptool: Failed to open output file '{device}'!\n"
+                "tcptool: Device or resource busy; it is mounted, or in use otherwise. --force"
+                " writes it all the same.\n"),
+        )
+        sender = self.start_sender(self.write("content", b"content"))
+        status, _, errors = self.run_tcptool("-r", self.sender_endpoint, "--force", device)
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual(self.finish(sender)[0], 0)
+
+    def test_zeros_are_discarded(self):
+        size = 16 * MEBIBYTE
+        content = os.urandom(MEBIBYTE) + bytes(size - 2 * MEBIBYTE) + os.urandom(MEBIBYTE)
+        disk = self.write("disk", os.urandom(size))
+        device = self.loop_device(disk)
+        sender = self.start_sender(self.write("content", content))
+        status, _, errors = self.run_tcptool(
+            "-r", self.sender_endpoint, "--sync", "--discard", device
+        )
+        self.assertEqual((status, errors), (0, ""))
+        self.assertEqual(self.finish(sender)[0], 0)
+        run("blockdev", "--flushbufs", device)
+        self.assertEqual(disk.read_bytes(), content)
+        # What is discarded on a loop device is a hole in its file.
+        self.assertLess(disk.stat().st_blocks * 512, size / 2)
 
     def assert_failed(self, sender):
         status, _, errors = self.finish(sender)
@@ -93,6 +137,32 @@ class OwnNetworkTest(TcptoolTest):
             (1, "tcptool: Failed to connect to sender!\n"
                 "tcptool: 127.0.0.1:40000: Connection refused; --wait goes on trying.\n"),
         )
+
+    def test_recipient_tries_a_names_addresses_beside_each_other(self):
+        # The IPv6 address is a black hole: its queue is full, and nobody is let in.
+        listener = socket.socket(socket.AF_INET6)
+        self.addCleanup(listener.close)
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(("::1", self.port))
+        listener.listen(0)
+        for _ in range(3):
+            filler = socket.socket(socket.AF_INET6)
+            self.addCleanup(filler.close)
+            filler.setblocking(False)
+            filler.connect_ex(("::1", self.port))
+        hosts = self.write("hosts", b"::1 sender.invalid\n127.0.0.1 sender.invalid\n")
+        sender = self.start(
+            "-s", self.port, "--listen", "127.0.0.1", self.write("content", b"content")
+        )
+        recipient = self.start(
+            "-r", f"sender.invalid:{self.port}", "--wait", "30s",
+            prefix=[
+                "unshare", "--mount", "sh", "-c",
+                f'mount --bind "{hosts}" /etc/hosts && exec "$@"', "sh",
+            ],
+        )
+        self.assertEqual(self.finish(recipient), (0, b"content", ""))
+        self.assertEqual(self.finish(sender)[0], 0)
 
     def test_recipient_waits_for_its_senders_name(self):
         # A hosts file of its own, which does not know the name at first.

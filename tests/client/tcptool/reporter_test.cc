@@ -1,0 +1,103 @@
+// What a sender says of its recipients.
+#include "client/tcptool/reporter.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <thread>
+
+namespace tcptool::client {
+namespace {
+
+using dataplane::Reason;
+using dataplane::RecipientState;
+using dataplane::RecipientStatus;
+using dataplane::SessionState;
+using dataplane::SessionStatus;
+
+class ReporterTest : public testing::Test {
+ protected:
+  static RecipientStatus Recipient(RecipientState state,
+                                   Reason reason = Reason::kNone,
+                                   const std::string& detail = "") {
+    RecipientStatus recipient;
+    recipient.id = 1;
+    recipient.peer = {asio::ip::make_address("192.0.2.7"), 40112};
+    recipient.state = state;
+    recipient.reason = reason;
+    recipient.detail = detail;
+    return recipient;
+  }
+
+  // What is said of these states, one after the other.
+  std::string Said(const std::vector<RecipientStatus>& recipients) {
+    testing::internal::CaptureStderr();
+    for (const RecipientStatus& recipient : recipients) {
+      const std::vector<RecipientStatus> changed = {recipient};
+      reporter_.OnUpdate({.session = {}, .changed = changed, .forgotten = {}});
+    }
+    return testing::internal::GetCapturedStderr();
+  }
+
+  Diagnostics diagnostics_;
+  Reporter reporter_{diagnostics_};
+};
+
+TEST_F(ReporterTest, SuccessIsSaidOnce) {
+  EXPECT_EQ(Said({Recipient(RecipientState::kReady),
+                  Recipient(RecipientState::kDelivered),
+                  Recipient(RecipientState::kDelivered)}),
+            "tcptool: Transmission succeeded for '192.0.2.7'.\n");
+}
+
+TEST_F(ReporterTest, FailureHasItsReasonInASecondLine) {
+  EXPECT_EQ(
+      Said({Recipient(RecipientState::kReady),
+            Recipient(RecipientState::kFailed, Reason::kStalled, "no ack")}),
+      "tcptool: Transmission failed for '192.0.2.7'!\n"
+      "tcptool: 192.0.2.7:40112: STALLED, no ack.\n");
+}
+
+TEST_F(ReporterTest, ConnectionThatBreaksInTheTransferIsAFailureToSend) {
+  RecipientStatus lost =
+      Recipient(RecipientState::kFailed, Reason::kConnectionLost, "reset");
+  lost.start_time = absl::UnixEpoch();
+  EXPECT_EQ(Said({lost}),
+            "tcptool: Failed tosend data!\n"
+            "tcptool: Transmission failed for '192.0.2.7'!\n"
+            "tcptool: 192.0.2.7:40112: CONNECTION_LOST, reset.\n");
+}
+
+TEST_F(ReporterTest, PeerWithoutItsByteIsAWarning) {
+  const std::vector<RecipientStatus> silent = {
+      Recipient(RecipientState::kHandshaking),
+      Recipient(RecipientState::kFailed, Reason::kHandshakeTimeout, "no byte")};
+  EXPECT_EQ(Said(silent),
+            "tcptool: Failed to obtain initialization byte from recipient!\n"
+            "tcptool: 192.0.2.7:40112: HANDSHAKE_TIMEOUT, no byte.\n");
+  diagnostics_.set_level(Level::kError);
+  EXPECT_EQ(Said(silent), "");
+}
+
+TEST_F(ReporterTest, WhoIsTurnedAwayLaterIsNoFailureToAccept) {
+  const auto full =
+      Recipient(RecipientState::kRejected, Reason::kCapacity, "full");
+  EXPECT_EQ(Said({Recipient(RecipientState::kHandshaking), full}), "");
+}
+
+TEST_F(ReporterTest, EndIsHandedOver) {
+  std::thread lane([this] {
+    SessionStatus session;
+    reporter_.OnUpdate({.session = session, .changed = {}, .forgotten = {}});
+    session.state = SessionState::kSucceeded;
+    session.content_sha256 = "digest";
+    reporter_.OnUpdate({.session = session, .changed = {}, .forgotten = {}});
+  });
+  const SessionStatus end = reporter_.WaitForEnd();
+  lane.join();
+  EXPECT_EQ(end.state, SessionState::kSucceeded);
+  EXPECT_EQ(end.content_sha256, "digest");
+}
+
+}  // namespace
+}  // namespace tcptool::client
