@@ -30,6 +30,7 @@ enum LongOption : int {
   kStallTimeoutOption,
   kSha256Option,
   kConfirmTimeoutOption,
+  kDeadTimeoutOption,
   kMaxLagOption,
   kSparseOption,
   kDiscardOption,
@@ -46,6 +47,7 @@ constexpr option kLongOptions[] = {
     {"stall-timeout", required_argument, nullptr, kStallTimeoutOption},
     {"sha256", no_argument, nullptr, kSha256Option},
     {"confirm-timeout", required_argument, nullptr, kConfirmTimeoutOption},
+    {"dead-timeout", required_argument, nullptr, kDeadTimeoutOption},
     {"max-lag", required_argument, nullptr, kMaxLagOption},
     {"sparse", no_argument, nullptr, kSparseOption},
     {"discard", no_argument, nullptr, kDiscardOption},
@@ -102,6 +104,10 @@ class Parser {
       case kConfirmTimeoutOption:
         return TakeDuration("confirm-timeout", value,
                             sender_.limits.confirm_timeout);
+      case kDeadTimeoutOption:
+        return TakeDuration("dead-timeout", value,
+                            sender_.limits.dead_timeout) &&
+               TakeDuration("dead-timeout", value, recipient_.dead_timeout);
       case kWaitOption:
         return TakeDuration("wait", value, recipient_.wait);
       case kSyncOption:

@@ -33,6 +33,7 @@ struct RecipientOptions {
   bool start = false;
   absl::Duration wait;  // For a sender that is not up yet.
   absl::Duration stall_timeout = absl::InfiniteDuration();
+  // Without a word from the sender's host, even to keepalive probes.
   absl::Duration dead_timeout = absl::Seconds(60);
   bool sha256 = false;
   OutputOptions output;

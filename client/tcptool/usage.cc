@@ -19,8 +19,8 @@ Sender:
       --max-lag BYTES      of a pipe: give up a client that is so far behind the
                            fastest (default: the slowest sets the pace)
       --confirm-timeout DURATION
-                           after the last byte: give up a client that does not
-                           confirm the content for so long
+                           give up a client that has everything and does not
+                           close its connection for so long (default 10m)
 Recipient:
   -r HOST:PORT             connect there; [ADDRESS]:PORT for IPv6
   -t                       say "I am the last client, start now"
@@ -33,6 +33,9 @@ Both:
       --stall-timeout DURATION
                            give up a peer that makes no progress for so long
                            (sender: 60s; recipient: never)
+      --dead-timeout DURATION
+                           give up a peer whose host answers nothing for so long
+                           (sender: 15s; recipient: 60s)
       --sha256             print the SHA-256 of the content on standard error
   -d LEVEL                 none, error, warning, info, progress or debug, by
                            the first letter (default info)

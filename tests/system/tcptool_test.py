@@ -1,12 +1,14 @@
 """tcptool on block devices, on a full disk, and where it could meet itself."""
 
 import os
+import random
 import shutil
 import socket
 import subprocess
 import tempfile
 
 import harness
+import tcptool_process
 from tcptool_process import TcptoolTest
 
 MEBIBYTE = 1 << 20
@@ -112,6 +114,59 @@ class DevicesTest(TcptoolTest):
         )
         self.assertLessEqual(os.stat(output).st_size, 4 * MEBIBYTE)  # It stays.
         self.assert_failed(sender)
+
+
+class VanishedPeerTest(TcptoolTest):
+    """The other end's host goes away without a word."""
+
+    def setUp(self):
+        super().setUp()
+        self.there = f"tcptool{os.getpid()}"
+        self.link = f"t{os.getpid()}"
+        try:
+            run("ip", "netns", "add", self.there)
+        except subprocess.CalledProcessError as error:
+            # A container may not make any.
+            self.skipTest(f"no network namespace can be had: {error.stderr}")
+        self.addCleanup(run, "ip", "netns", "del", self.there)
+        net = f"10.{random.randrange(100, 250)}.{random.randrange(250)}"
+        self.address = f"{net}.1"
+        run("ip", "link", "add", self.link, "type", "veth", "peer", "name", "there",
+            "netns", self.there)
+        run("ip", "address", "add", f"{net}.1/24", "dev", self.link)
+        run("ip", "link", "set", self.link, "up")
+        run("ip", "-n", self.there, "address", "add", f"{net}.2/24", "dev", "there")
+        run("ip", "-n", self.there, "link", "set", "there", "up")
+
+    def start_there(self, *arguments):
+        return self.start(
+            "-r", f"{self.address}:{self.port}", *arguments,
+            prefix=["ip", "netns", "exec", self.there],
+        )
+
+    def test_sender_gives_up_when_it_was_told_to(self):
+        sender = self.start_sender(
+            "--dead-timeout", "2s", "--rate", "100000", self.write("content", bytes(MEBIBYTE * 50))
+        )
+        output = self.home / "output"
+        self.start_there(output)
+        harness.wait_until(
+            lambda: output.exists() and output.stat().st_size > 0, "the transfer has begun"
+        )
+        run("ip", "-n", self.there, "link", "set", "there", "down")
+        status, _, errors = self.finish(sender)
+        self.assertEqual(status, 1)
+        # At the default it would be "for 15 s" at the least.
+        self.assertRegex(errors, r"CONNECTION_LOST, the host has not answered for \d s\.\n")
+
+    def test_recipient_gives_up_when_it_was_told_to(self):
+        self.start_sender("-c", "unlimited", "--listen", self.address, self.write("content", b""))
+        recipient = self.start_there("--dead-timeout", "4s", "-d", "debug")
+        tcptool_process.wait_line(recipient, "Told the sender to wait for the others.")
+        run("ip", "-n", self.there, "link", "set", "there", "down")
+        status, _, errors = self.finish(recipient)
+        self.assertEqual(status, 1)
+        self.assertRegex(errors, r"Connection to sender lost after 0 bytes: ")
 
 
 class OwnNetworkTest(TcptoolTest):
