@@ -55,6 +55,24 @@ class BadPeersTest(TcptoolTest):
         self.assertEqual((status, errors), (0, f"tcptool: SHA-256 {digest}\n"))
         self.assert_outcome(sender, succeeded=1, failed=1)
 
+    def test_one_that_lags_behind_a_stream_is_given_up_before_it_stalls(self):
+        # More than the sender keeps for the slowest: without a limit, the good one would
+        # wait for the other until that has stalled.
+        size = 96 << 20
+        with subprocess.Popen(
+            ["head", "-c", str(size), "/dev/zero"], stdout=subprocess.PIPE
+        ) as content:
+            sender = self.start_sender(
+                "-c", "2", "--max-lag", str(16 << 20), "--stall-timeout", "1h",
+                stdin=content.stdout,
+            )
+            self.connect()
+            recipient = self.start_good()
+            status, _, errors = self.finish(recipient)
+            content.stdout.close()
+        self.assertEqual((status, errors), (0, ""))
+        self.assert_outcome(sender, succeeded=1, failed=1)
+
     def test_silent_peers_do_not_take_the_place_of_a_recipient(self):
         content = os.urandom(1000)
         sender = self.start_sender(self.write("content", content))
