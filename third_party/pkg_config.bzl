@@ -19,7 +19,7 @@ def _pkg_config_repository_impl(ctx):
 
     # All headers lie below /usr/include, which the compiler searches by itself; -I is not needed.
     defines = [flag[2:] for flag in cflags if flag.startswith("-D")]
-    libs = ["-l" + lib for lib in ctx.attr.extra_libs] + _pkg_config(ctx, "--libs")
+    libs = _pkg_config(ctx, "--libs")
     ctx.file("BUILD.bazel", """
 cc_library(
     name = "{name}",
@@ -35,9 +35,6 @@ pkg_config_repository = repository_rule(
         "modules": attr.string_list(
             mandatory = True,
             doc = "pkg-config module names.",
-        ),
-        "extra_libs": attr.string_list(
-            doc = "Libraries that ship with the modules but have no .pc file.",
         ),
     },
     environ = ["PKG_CONFIG_PATH"],

@@ -11,7 +11,6 @@
 #include "absl/time/clock.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
-#include "server/rpc/parse_errors.h"
 #include "server/store/store_file.h"
 #include "version.h"
 
@@ -83,7 +82,6 @@ absl::Status Daemon::Start() {
   node_service_.emplace(Node(), roots_, *manager_);
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());
-  interceptors.push_back(std::make_unique<ParseErrorsFactory>());
   absl::StatusOr<std::unique_ptr<ControlServer>> control = ControlServer::Start(
       options_.control, options_.security,
       {&*session_service_, &*node_service_}, std::move(interceptors));

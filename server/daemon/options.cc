@@ -75,6 +75,22 @@ void AddControl(CLI::App& app, ControlOptions& options) {
             "Sessions that are held, the finished ones included", 1, 1'000'000);
   add_limit("--max-upload-bytes", options.max_upload_bytes,
             "Memory for all uploads together", 64 << 20, int64_t{1} << 40);
+  app.add_option_function<std::string>(
+         "--client-idle-limit",
+         [&options](const std::string& text) {
+           absl::Duration limit;
+           if (!absl::ParseDuration(text, &limit) || limit < absl::Seconds(1) ||
+               limit > absl::Hours(24)) {
+             throw CLI::ValidationError(
+                 "--client-idle-limit",
+                 absl::StrCat("\"", text,
+                              "\" is not between 1s and 24h; write it as 5m"));
+           }
+           options.client_idle_limit = absl::ToChronoSeconds(limit);
+         },
+         "How long an upload may send nothing while the service waits for it")
+      ->default_str("5m")
+      ->type_name("TIME");
 }
 
 void AddSecurity(CLI::App& app, SecurityOptions& options) {
@@ -86,10 +102,15 @@ void AddSecurity(CLI::App& app, SecurityOptions& options) {
   app.add_option("--tls-client-ca", options.tls_client_ca,
                  "Who signs the clients' certificates")
       ->type_name("PEM");
-  app.add_option("--cert-role", options.cert_roles,
-                 "viewer or operator, by a client certificate's common or\n"
-                 "alternative name; * is any other; may be repeated")
+  app.add_option(
+         "--cert-role", options.cert_roles,
+         "viewer or operator, by a client certificate's common name\n"
+         "(cn:NAME) or alternative name (dns:NAME, uri:NAME); * is any\n"
+         "other; may be repeated")
       ->type_name("NAME=ROLE");
+  app.add_flag("--tls-require-client-cert", options.tls_require_client_cert,
+               "Refuse clients without a certificate in the TLS handshake, as\n"
+               "is always done where there is no --token-file");
   app.add_option("--token-file", options.token_file,
                  "Bearer tokens, a line NAME ROLE SHA256 for each")
       ->type_name("PATH");
@@ -211,6 +232,9 @@ std::string CheckTogether(const Options& options) {
   if (security.tls_client_ca.empty() != security.cert_roles.empty()) {
     return "--tls-client-ca and --cert-role go together: the one says which "
            "certificates are good, the other what they are good for";
+  }
+  if (security.tls_require_client_cert && security.tls_client_ca.empty()) {
+    return "--tls-require-client-cert wants --tls-client-ca";
   }
   if (options.control.insecure && asks_who && !tls) {
     return "--insecure-control sends tokens in clear text; add --tls-cert and "

@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_SERVER_RPC_CONTROL_OPTIONS_H_
 #define TCPTOOL_SERVER_RPC_CONTROL_OPTIONS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 
@@ -13,6 +14,9 @@ struct ControlOptions {
   bool insecure = false;  // Beyond this machine, in clear text, for everybody.
   int max_message_bytes = 4 << 20;
   int max_concurrent_streams = 1024;  // Of one connection.
+  // For how long a client may send no message while the service waits for one,
+  // as that of an upload.
+  std::chrono::seconds client_idle_limit{300};
   size_t max_watchers = 1000;
   size_t max_sessions = 10'000;  // Held, the finished ones included.
   // What uploads hold in memory, all together.

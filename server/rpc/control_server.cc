@@ -1,6 +1,5 @@
 #include "server/rpc/control_server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <sys/stat.h>
@@ -10,7 +9,7 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "server/rpc/control_address.h"
-#include "server/security/audit.h"
+#include "server/security/auth.h"
 #include "server/security/tls.h"
 
 namespace tcptool::server {
@@ -29,23 +28,8 @@ constexpr int kLookaheadBytes = 4 << 20;
 // Others than the owner and its group do not reach a socket.
 constexpr mode_t kSocketMask = S_IXUSR | S_IXGRP | S_IRWXO;
 
-std::shared_ptr<grpc::ServerCredentials> NewCredentials(
-    const std::string& address, const SecurityOptions& security,
-    const std::shared_ptr<Auth>& auth) {
-  std::shared_ptr<grpc::ServerCredentials> credentials;
-  if (!security.tls_cert.empty()) {
-    credentials = NewTlsCredentials(security);
-  } else if (auth->enabled()) {
-    // Clear text, as clients see it; unlike gRPC's insecure credentials they
-    // let somebody be asked about each call.
-    credentials = grpc::experimental::LocalServerCredentials(
-        IsUnixSocket(address) ? UDS : LOCAL_TCP);
-  } else {
-    return grpc::InsecureServerCredentials();
-  }
-  if (auth->enabled()) credentials->SetAuthMetadataProcessor(auth);
-  return credentials;
-}
+// How often tokens and calls are looked at.
+constexpr absl::Duration kTick = absl::Seconds(1);
 
 }  // namespace
 
@@ -60,21 +44,31 @@ absl::Status ControlServer::Check(const SecurityOptions& security) {
 
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     const ControlOptions& options, const SecurityOptions& security,
-    const std::vector<grpc::Service*>& services, Interceptors interceptors) {
+    const std::vector<RpcService*>& services, Interceptors interceptors) {
   if (absl::Status status = Check(security); !status.ok()) return status;
-  absl::StatusOr<std::shared_ptr<Auth>> auth = Auth::Create(security);
+  absl::StatusOr<std::unique_ptr<Auth>> auth = Auth::Create(security);
   if (!auth.ok()) return auth.status();
   const bool unix_socket = IsUnixSocket(options.address);
   if (unix_socket) {
     absl::Status status = CheckSocketPath(options.address);
     if (!status.ok()) return status;
   }
-  grpc::EnableDefaultHealthCheckService(true);
-  grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+  auto control = absl::WrapUnique(new ControlServer());
+  MethodTable methods;
+  for (RpcService* service : services) service->AddTo(methods);
+  control->health_.AddTo(methods);
+  control->reflection_.AddTo(methods);
+  control->dispatcher_ = std::make_unique<Dispatcher>(
+      *std::move(auth), std::move(methods), options.client_idle_limit);
+  // Nothing is served but by the dispatcher.
+  grpc::EnableDefaultHealthCheckService(false);
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(
-      options.address, NewCredentials(options.address, security, *auth), &port);
+  builder.AddListeningPort(options.address,
+                           security.tls_cert.empty()
+                               ? grpc::InsecureServerCredentials()
+                               : NewTlsCredentials(security),
+                           &port);
   // A second service on the same port is an error, not a partner.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
@@ -84,14 +78,13 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
                              kLookaheadBytes);
-  for (grpc::Service* service : services) builder.RegisterService(service);
-  interceptors.push_back(NewAuditInterceptors(**auth));
+  builder.RegisterCallbackGenericService(control->dispatcher_.get());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   // It is the process's; what others create meanwhile is less open than usual.
   const mode_t mask = unix_socket ? umask(kSocketMask) : 0;
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  control->server_ = builder.BuildAndStart();
   if (unix_socket) umask(mask);
-  if (server == nullptr || port == 0) {
+  if (control->server_ == nullptr || port == 0) {
     return absl::UnavailableError(absl::StrCat(
         "cannot listen on ", options.address,
         unix_socket
@@ -100,18 +93,35 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
             : ": the port is in use or the address is not this host's; choose "
               "another --control-address"));
   }
-  std::string address =
+  control->address_ =
       unix_socket
           ? options.address
           : absl::StrCat(options.address.substr(0, options.address.rfind(':')),
                          ":", port);
-  return absl::WrapUnique(new ControlServer(*std::move(auth), std::move(server),
-                                            std::move(address)));
+  control->ticker_ = std::thread([server = control.get()] { server->Tick(); });
+  return control;
 }
 
-void ControlServer::StopServing() {
-  server_->GetHealthCheckService()->SetServingStatus(false);
+ControlServer::~ControlServer() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopped_ = true;
+  }
+  if (ticker_.joinable()) ticker_.join();
 }
+
+void ControlServer::Tick() {
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.AwaitWithTimeout(absl::Condition(&stopped_), kTick);
+      if (stopped_) return;
+    }
+    dispatcher_->Tick();
+  }
+}
+
+void ControlServer::StopServing() { health_.SetServing(false); }
 
 void ControlServer::Stop(std::chrono::milliseconds grace) {
   server_->Shutdown(std::chrono::system_clock::now() + grace);

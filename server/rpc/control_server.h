@@ -9,11 +9,17 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "server/rpc/control_options.h"
-#include "server/security/auth.h"
+#include "server/rpc/dispatcher.h"
+#include "server/rpc/health_service.h"
+#include "server/rpc/method_table.h"
+#include "server/rpc/reflection_service.h"
 #include "server/security/security_options.h"
 
 namespace tcptool::server {
@@ -30,10 +36,12 @@ class ControlServer {
   // security is not what it should be. The message says what to do.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
       const ControlOptions& options, const SecurityOptions& security,
-      const std::vector<grpc::Service*>& services, Interceptors interceptors);
+      const std::vector<RpcService*>& services, Interceptors interceptors);
 
   // What Start() would say of the files of the security.
   static absl::Status Check(const SecurityOptions& security);
+
+  ~ControlServer();
 
   // With the actual port.
   const std::string& address() const { return address_; }
@@ -44,15 +52,18 @@ class ControlServer {
   void Stop(std::chrono::milliseconds grace);
 
  private:
-  ControlServer(std::shared_ptr<Auth> auth,
-                std::unique_ptr<grpc::Server> server, std::string address)
-      : auth_(std::move(auth)),
-        server_(std::move(server)),
-        address_(std::move(address)) {}
+  ControlServer() = default;
 
-  const std::shared_ptr<Auth> auth_;
-  const std::unique_ptr<grpc::Server> server_;
-  const std::string address_;
+  void Tick();
+
+  HealthService health_;
+  ReflectionService reflection_;
+  std::unique_ptr<Dispatcher> dispatcher_;
+  std::string address_;
+  std::unique_ptr<grpc::Server> server_;
+  absl::Mutex mutex_;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread ticker_;  // Runs Tick().
 };
 
 }  // namespace tcptool::server

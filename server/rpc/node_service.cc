@@ -13,29 +13,41 @@ NodeService::NodeService(v1::Node node, const ContentRoots& roots,
       manager_(manager),
       start_(std::chrono::steady_clock::now()) {}
 
-grpc::ServerUnaryReactor* NodeService::GetNode(
-    grpc::CallbackServerContext* context, const v1::GetNodeRequest*,
-    v1::Node* response) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  *response = node_;
+void NodeService::AddTo(MethodTable& table) {
+  const auto& method = *v1::GetNodeRequest::descriptor()
+                            ->file()
+                            ->FindServiceByName("NodeService")
+                            ->FindMethodByName("GetNode");
+  table.Add(method, RequiredRole(method),
+            [function = GetNodeCall::Function([this](const auto&, auto done) {
+               GetNode(std::move(done));
+             })](Call::Headers headers) {
+              return std::make_shared<GetNodeCall>(std::move(headers),
+                                                   function);
+            });
+}
+
+void NodeService::GetNode(GetNodeCall::Done done) {
+  v1::Node node = node_;
   const auto uptime = std::chrono::steady_clock::now() - start_;
-  response->mutable_uptime()->set_seconds(
+  node.mutable_uptime()->set_seconds(
       std::chrono::duration_cast<std::chrono::seconds>(uptime).count());
-  asio::post(disk_, [this, reactor, response] {
-    for (const ContentRoots::Space& space : roots_.Spaces()) {
-      v1::Root& root = *response->add_roots();
-      root.set_name(space.name);
-      if (space.free_bytes) {
-        root.set_free_bytes(static_cast<int64_t>(*space.free_bytes));
-        root.set_total_bytes(static_cast<int64_t>(*space.total_bytes));
-      }
-    }
-    manager_.PortsInUse([reactor, response](std::vector<uint16_t> ports) {
-      for (const uint16_t port : ports) response->add_ports_in_use(port);
-      reactor->Finish(grpc::Status::OK);
-    });
-  });
-  return reactor;
+  asio::post(
+      disk_, [this, node = std::move(node), done = std::move(done)]() mutable {
+        for (const ContentRoots::Space& space : roots_.Spaces()) {
+          v1::Root& root = *node.add_roots();
+          root.set_name(space.name);
+          if (space.free_bytes) {
+            root.set_free_bytes(static_cast<int64_t>(*space.free_bytes));
+            root.set_total_bytes(static_cast<int64_t>(*space.total_bytes));
+          }
+        }
+        manager_.PortsInUse([node, done = std::move(done)](
+                                std::vector<uint16_t> ports) mutable {
+          for (const uint16_t port : ports) node.add_ports_in_use(port);
+          done(std::move(node));
+        });
+      });
 }
 
 }  // namespace tcptool::server

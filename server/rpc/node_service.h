@@ -5,25 +5,29 @@
 #include <asio/thread_pool.hpp>
 #include <chrono>
 
+#include "server/rpc/method_table.h"
+#include "server/rpc/unary_call.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/session_manager.h"
-#include "tcptool/v1/node_service.grpc.pb.h"
+#include "tcptool/v1/node_service.pb.h"
 
 namespace tcptool::server {
 
 // Methods are described in node_service.proto.
-class NodeService : public v1::NodeService::CallbackService {
+class NodeService : public RpcService {
  public:
   // `node` has what does not change while the service runs. The others outlive
   // the service.
   NodeService(v1::Node node, const ContentRoots& roots,
               SessionManager& manager);
 
-  grpc::ServerUnaryReactor* GetNode(grpc::CallbackServerContext* context,
-                                    const v1::GetNodeRequest* request,
-                                    v1::Node* response) override;
+  void AddTo(MethodTable& table) override;
 
  private:
+  using GetNodeCall = UnaryCall<v1::GetNodeRequest, v1::Node>;
+
+  void GetNode(GetNodeCall::Done done);
+
   const v1::Node node_;
   const ContentRoots& roots_;
   SessionManager& manager_;

@@ -1,115 +1,105 @@
 #include "server/rpc/session_service.h"
 
+#include <functional>
+#include <string>
 #include <utility>
 
-#include "server/api/grpc_status.h"
 #include "server/api/request_checks.h"
+#include "server/rpc/unary_call.h"
 #include "server/rpc/upload_reactor.h"
 #include "server/rpc/watch_reactor.h"
+#include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool::server {
 namespace {
 
-// Ends a call with `result`: its value goes to `response`.
-template <typename Message>
-void Finish(grpc::ServerUnaryReactor* reactor, Message* response,
-            absl::StatusOr<Message> result) {
-  if (result.ok()) *response = *std::move(result);
-  reactor->Finish(ToGrpc(result.status()));
-}
+// Adds the methods of a service that have one request and one answer.
+class UnaryMethods {
+ public:
+  UnaryMethods(MethodTable& table,
+               const google::protobuf::ServiceDescriptor& service)
+      : table_(table), service_(service) {}
 
-// Answers a request that is right by itself with what `call` gives to the
-// function that it is called with.
-template <typename Request, typename Message, typename Call>
-grpc::ServerUnaryReactor* Answer(grpc::CallbackServerContext* context,
-                                 const Request& request, Message* response,
-                                 Call call) {
-  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  if (absl::Status status = CheckRequest(request); !status.ok()) {
-    reactor->Finish(ToGrpc(status));
-    return reactor;
+  // `function` gets requests that are right by themselves.
+  template <typename Request, typename Response>
+  void Add(const std::string& name,
+           typename UnaryCall<Request, Response>::Function function) {
+    const auto& method = *service_.FindMethodByName(name);
+    table_.Add(method, RequiredRole(method),
+               [checked = Checked<Request, Response>(std::move(function))](
+                   Call::Headers headers) {
+                 return std::make_shared<UnaryCall<Request, Response>>(
+                     std::move(headers), checked);
+               });
   }
-  call([reactor, response](absl::StatusOr<Message> result) {
-    Finish(reactor, response, std::move(result));
-  });
-  return reactor;
-}
+
+ private:
+  template <typename Request, typename Response>
+  static typename UnaryCall<Request, Response>::Function Checked(
+      typename UnaryCall<Request, Response>::Function function) {
+    return [function = std::move(function)](const Request& request, auto done) {
+      if (absl::Status status = CheckRequest(request); !status.ok()) {
+        return done(status);
+      }
+      function(request, std::move(done));
+    };
+  }
+
+  MethodTable& table_;
+  const google::protobuf::ServiceDescriptor& service_;
+};
 
 }  // namespace
 
-grpc::ServerUnaryReactor* SessionService::CreateSession(
-    grpc::CallbackServerContext* context,
-    const v1::CreateSessionRequest* request, v1::Session* response) {
-  return Answer(context, *request, response,
-                [&](auto done) { manager_.Create(*request, std::move(done)); });
-}
+void SessionService::AddTo(MethodTable& table) {
+  const google::protobuf::ServiceDescriptor& service =
+      *v1::CreateSessionRequest::descriptor()->file()->FindServiceByName(
+          "SessionService");
+  UnaryMethods unary(table, service);
+  unary.Add<v1::CreateSessionRequest, v1::Session>(
+      "CreateSession", [this](const auto& request, auto done) {
+        manager_.Create(request, std::move(done));
+      });
+  unary.Add<v1::GetSessionRequest, v1::Session>(
+      "GetSession", [this](const auto& request, auto done) {
+        done(table_.Get(request.name()));
+      });
+  unary.Add<v1::ListSessionsRequest, v1::ListSessionsResponse>(
+      "ListSessions",
+      [this](const auto& request, auto done) { done(table_.List(request)); });
+  unary.Add<v1::StartSessionRequest, v1::Session>(
+      "StartSession", [this](const auto& request, auto done) {
+        manager_.Start(request, std::move(done));
+      });
+  unary.Add<v1::CancelSessionRequest, v1::Session>(
+      "CancelSession", [this](const auto& request, auto done) {
+        manager_.Cancel(request, std::move(done));
+      });
+  unary.Add<v1::DeleteSessionRequest, google::protobuf::Empty>(
+      "DeleteSession", [this](const auto& request, auto done) {
+        manager_.Delete(request, [done](const absl::Status& status) {
+          if (!status.ok()) return done(status);
+          done(google::protobuf::Empty());
+        });
+      });
+  unary.Add<v1::ListRecipientsRequest, v1::ListRecipientsResponse>(
+      "ListRecipients", [this](const auto& request, auto done) {
+        done(table_.ListRecipients(request));
+      });
+  unary.Add<v1::DropRecipientRequest, v1::Recipient>(
+      "DropRecipient", [this](const auto& request, auto done) {
+        manager_.Drop(request, std::move(done));
+      });
 
-grpc::ServerUnaryReactor* SessionService::GetSession(
-    grpc::CallbackServerContext* context, const v1::GetSessionRequest* request,
-    v1::Session* response) {
-  return Answer(context, *request, response,
-                [&](auto done) { done(table_.Get(request->name())); });
-}
-
-grpc::ServerUnaryReactor* SessionService::ListSessions(
-    grpc::CallbackServerContext* context,
-    const v1::ListSessionsRequest* request,
-    v1::ListSessionsResponse* response) {
-  return Answer(context, *request, response,
-                [&](auto done) { done(table_.List(*request)); });
-}
-
-grpc::ServerWriteReactor<v1::WatchSessionsResponse>*
-SessionService::WatchSessions(grpc::CallbackServerContext*,
-                              const v1::WatchSessionsRequest* request) {
-  return WatchReactor::Start(table_, hub_, *request);
-}
-
-grpc::ServerUnaryReactor* SessionService::StartSession(
-    grpc::CallbackServerContext* context,
-    const v1::StartSessionRequest* request, v1::Session* response) {
-  return Answer(context, *request, response,
-                [&](auto done) { manager_.Start(*request, std::move(done)); });
-}
-
-grpc::ServerUnaryReactor* SessionService::CancelSession(
-    grpc::CallbackServerContext* context,
-    const v1::CancelSessionRequest* request, v1::Session* response) {
-  return Answer(context, *request, response,
-                [&](auto done) { manager_.Cancel(*request, std::move(done)); });
-}
-
-grpc::ServerUnaryReactor* SessionService::DeleteSession(
-    grpc::CallbackServerContext* context,
-    const v1::DeleteSessionRequest* request,
-    google::protobuf::Empty* response) {
-  return Answer(context, *request, response, [&](auto done) {
-    manager_.Delete(*request, [done](const absl::Status& status) {
-      if (!status.ok()) return done(status);
-      done(google::protobuf::Empty());
-    });
+  const auto& watch = *service.FindMethodByName("WatchSessions");
+  table.Add(watch, RequiredRole(watch), [this](Call::Headers headers) {
+    return std::make_shared<WatchReactor>(std::move(headers), table_, hub_);
   });
-}
-
-grpc::ServerUnaryReactor* SessionService::ListRecipients(
-    grpc::CallbackServerContext* context,
-    const v1::ListRecipientsRequest* request,
-    v1::ListRecipientsResponse* response) {
-  return Answer(context, *request, response,
-                [&](auto done) { done(table_.ListRecipients(*request)); });
-}
-
-grpc::ServerUnaryReactor* SessionService::DropRecipient(
-    grpc::CallbackServerContext* context,
-    const v1::DropRecipientRequest* request, v1::Recipient* response) {
-  return Answer(context, *request, response,
-                [&](auto done) { manager_.Drop(*request, std::move(done)); });
-}
-
-grpc::ServerReadReactor<v1::UploadContentRequest>*
-SessionService::UploadContent(grpc::CallbackServerContext*,
-                              v1::UploadContentResponse* response) {
-  return UploadReactor::Start(manager_, upload_worker_, response);
+  const auto& upload = *service.FindMethodByName("UploadContent");
+  table.Add(upload, RequiredRole(upload), [this](Call::Headers headers) {
+    return std::make_shared<UploadReactor>(std::move(headers), manager_,
+                                           upload_worker_);
+  });
 }
 
 }  // namespace tcptool::server

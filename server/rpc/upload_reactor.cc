@@ -3,71 +3,68 @@
 #include <asio/post.hpp>
 #include <utility>
 
-#include "server/api/grpc_status.h"
 #include "server/api/invalid_field.h"
 #include "server/api/request_checks.h"
 
 namespace tcptool::server {
 
-UploadReactor* UploadReactor::Start(SessionManager& manager,
-                                    asio::thread_pool& worker,
-                                    v1::UploadContentResponse* response) {
-  auto reactor = std::make_shared<UploadReactor>(manager, worker, response);
-  absl::MutexLock lock(&reactor->mutex_);
-  reactor->self_ = reactor;
-  reactor->Read();
-  return reactor.get();
+void UploadReactor::Begin() {
+  absl::MutexLock lock(&mutex_);
+  ReadNext();
 }
 
-void UploadReactor::OnReadDone(bool ok) {
+void UploadReactor::OnRead(bool ok) {
   absl::MutexLock lock(&mutex_);
   reading_ = false;
+  absl::Status parsed;
+  if (ok) parsed = Parse(request_);
   // A first message that a cancellation has overtaken still has to fail the
   // session that it names.
-  if (ok && upload_ == nullptr) return Open();
+  if (ok && parsed.ok() && upload_ == nullptr) return Open();
   if (finished_ || succeeding_) return;
+  if (!parsed.ok()) return BreakOff(parsed);
   if (ok) return Take();
   if (upload_ == nullptr) {
-    return End(InvalidField("name", "the stream ended without a message"));
+    return EndOnce(
+        EndReason(InvalidField("name", "the stream ended without a message")));
   }
   if (upload_->complete()) return Succeed();
-  Break(InvalidField("complete", "the stream ended without it"));
+  BreakOff(EndReason(InvalidField("complete", "the stream ended without it")));
 }
 
 void UploadReactor::OnCancel() {
   absl::MutexLock lock(&mutex_);
   // Content that is whole stays whole, whether or not the client hears of it.
-  if (upload_ == nullptr || !upload_->complete()) {
-    Break(absl::CancelledError("the client cancelled the call, or was lost"));
-  }
+  if (upload_ == nullptr || !upload_->complete()) BreakOff(CancelReason());
 }
 
 void UploadReactor::OnDone() {
-  std::shared_ptr<UploadReactor> self;  // Goes after the lock.
-  absl::MutexLock lock(&mutex_);
-  self = std::exchange(self_, nullptr);
+  // After what other threads have done under it.
+  { absl::MutexLock lock(&mutex_); }
+  Call::OnDone();
 }
 
 void UploadReactor::Open() {
   if (absl::Status status = CheckSessionName("name", request_.name());
       !status.ok()) {
-    return End(status);
+    return EndOnce(status);
   }
-  manager_.OpenUpload(request_.name(),
-                      [self = shared_from_this()](
-                          absl::StatusOr<std::unique_ptr<Upload>> upload) {
-                        self->OnOpened(std::move(upload));
-                      });
+  set_target(request_.name());
+  manager_.OpenUpload(
+      request_.name(),
+      [self = Self()](absl::StatusOr<std::unique_ptr<Upload>> upload) {
+        self->OnOpened(std::move(upload));
+      });
 }
 
 void UploadReactor::OnOpened(absl::StatusOr<std::unique_ptr<Upload>> upload) {
   absl::MutexLock lock(&mutex_);
-  if (!upload.ok()) return End(upload.status());
+  if (!upload.ok()) return EndOnce(upload.status());
   upload_ = *std::move(upload);
   if (finished_) {  // Cancelled while it was being opened.
-    return upload_->Fail("the client cancelled the call, or was lost");
+    return upload_->Fail(CancelReason().message());
   }
-  upload_->set_on_change([weak = weak_from_this()] {
+  upload_->set_on_change([weak = std::weak_ptr<UploadReactor>(Self())] {
     const auto self = weak.lock();
     if (self == nullptr) return;
     asio::post(self->worker_, [self] { self->OnChange(); });
@@ -79,11 +76,11 @@ void UploadReactor::OnChange() {
   absl::MutexLock lock(&mutex_);
   if (finished_ || succeeding_) return;
   if (!upload_->closed()) {
-    if (!reading_) Read();
+    if (!reading_) ReadNext();
   } else if (upload_->complete()) {
     Succeed();
   } else {
-    End(absl::AbortedError(
+    EndOnce(absl::AbortedError(
         "the session ended before the upload did; its state and error say "
         "why"));
   }
@@ -91,38 +88,44 @@ void UploadReactor::OnChange() {
 
 void UploadReactor::Take() {
   if (absl::Status status = upload_->Take(request_); !status.ok()) {
-    return Break(status);
+    return BreakOff(status);
   }
   // After the message that completes the content comes the stream's end.
-  if (upload_->has_room() || upload_->complete()) Read();
+  if (upload_->has_room() || upload_->complete()) ReadNext();
 }
 
-void UploadReactor::Read() {
+void UploadReactor::ReadNext() {
   reading_ = true;
-  StartRead(&request_);
+  Read();
 }
 
 void UploadReactor::Succeed() {
   succeeding_ = true;
-  manager_.GetUploaded(*upload_, [self = shared_from_this()](
-                                     absl::StatusOr<v1::Session> session) {
-    absl::MutexLock lock(&self->mutex_);
-    if (session.ok()) {
-      *self->response_->mutable_session() = *std::move(session);
-    }
-    self->End(session.status());
-  });
+  manager_.GetUploaded(*upload_,
+                       [self = Self()](absl::StatusOr<v1::Session> session) {
+                         absl::MutexLock lock(&self->mutex_);
+                         if (self->finished_) return;
+                         if (!session.ok())
+                           return self->EndOnce(session.status());
+                         v1::UploadContentResponse response;
+                         *response.mutable_session() = *std::move(session);
+                         self->finished_ = true;
+                         self->WriteAndEnd(response);
+                       });
 }
 
-void UploadReactor::Break(const absl::Status& status) {
+void UploadReactor::BreakOff(const absl::Status& status) {
   if (finished_) return;
   if (upload_ != nullptr) upload_->Fail(status.message());
-  End(status);
+  EndOnce(status);
 }
 
-void UploadReactor::End(const absl::Status& status) {
-  if (std::exchange(finished_, true)) return;
-  Finish(ToGrpc(status));
+void UploadReactor::EndOnce(const absl::Status& status) {
+  if (!std::exchange(finished_, true)) End(status);
+}
+
+std::shared_ptr<UploadReactor> UploadReactor::Self() {
+  return std::static_pointer_cast<UploadReactor>(shared_from_this());
 }
 
 }  // namespace tcptool::server

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/api/grpc_status.h"
 #include "server/api/request_checks.h"
 
 namespace tcptool::server {
@@ -16,20 +15,26 @@ constexpr auto kBookmarkInterval = std::chrono::seconds(1);
 
 }  // namespace
 
-WatchReactor* WatchReactor::Start(const SessionTable& table, WatchHub& hub,
-                                  const v1::WatchSessionsRequest& request) {
-  auto watcher = std::make_shared<WatchReactor>(table, hub);
-  absl::Status status = CheckRequest(request);
-  if (status.ok()) status = watcher->Open(request);
-  if (status.ok()) status = hub.Add(watcher);
-  absl::MutexLock lock(&watcher->mutex_);
-  watcher->self_ = watcher;
-  if (!status.ok()) {
-    watcher->End(status);
-  } else if (!watcher->writing_ && !watcher->finished_) {
-    watcher->Advance();
+void WatchReactor::OnRead(bool ok) {
+  v1::WatchSessionsRequest request;
+  absl::Status status =
+      ok ? Parse(request)
+         : absl::InvalidArgumentError("the request has not come");
+  if (status.ok()) status = CheckRequest(request);
+  if (status.ok()) status = Open(request);
+  if (status.ok()) {
+    const auto watcher =
+        std::static_pointer_cast<WatchReactor>(shared_from_this());
+    status = hub_.Add(watcher);
+    absl::MutexLock lock(&mutex_);
+    watcher_ = watcher;
   }
-  return watcher.get();
+  absl::MutexLock lock(&mutex_);
+  if (!status.ok()) {
+    EndOnce(status);
+  } else if (!writing_ && !finished_) {
+    Advance();
+  }
 }
 
 absl::Status WatchReactor::Open(const v1::WatchSessionsRequest& request) {
@@ -66,52 +71,55 @@ void WatchReactor::Stop() {
 void WatchReactor::OnWriteDone(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
-  response_ = v1::WatchSessionsResponse();  // A client may be idle for long.
-  if (!ok || cancelled_) return End(absl::CancelledError("the client left"));
+  if (!ok || cancelled_) return EndOnce(CancelReason());
   if (more_) Advance();
 }
 
 void WatchReactor::OnCancel() {
   absl::MutexLock lock(&mutex_);
   cancelled_ = true;
-  if (!writing_) End(absl::CancelledError("the client left"));
+  if (!writing_) EndOnce(CancelReason());
 }
 
 void WatchReactor::OnDone() {
-  std::shared_ptr<WatchReactor> self;  // Goes after the lock.
-  absl::MutexLock lock(&mutex_);
-  self = std::exchange(self_, nullptr);
-  hub_.Remove(self);
+  std::shared_ptr<Watcher> watcher;
+  {
+    absl::MutexLock lock(&mutex_);
+    watcher = std::exchange(watcher_, nullptr);
+  }
+  if (watcher != nullptr) hub_.Remove(watcher);
+  Call::OnDone();
 }
 
 void WatchReactor::Advance() {
-  if (Fill()) {
+  v1::WatchSessionsResponse response;
+  if (Fill(response)) {
     writing_ = true;
-    StartWrite(&response_);
+    Write(response);
   } else if (stopping_) {
-    End(absl::UnavailableError(
+    EndOnce(absl::UnavailableError(
         "the service is stopping; watch again when it is back"));
   }
 }
 
-bool WatchReactor::Fill() {
+bool WatchReactor::Fill(v1::WatchSessionsResponse& response) {
   // A part of the snapshot may hold nothing for this watcher.
   bool in_snapshot;
   do {
     in_snapshot = cursor_.in_snapshot;
-    more_ = table_.Next(filter_, cursor_, kMaxChanges, response_);
-  } while (response_.changes().empty() && cursor_.in_snapshot);
-  end_seen_ |= std::ranges::any_of(response_.changes(), [](const auto& change) {
+    more_ = table_.Next(filter_, cursor_, kMaxChanges, response);
+  } while (response.changes().empty() && cursor_.in_snapshot);
+  end_seen_ |= std::ranges::any_of(response.changes(), [](const auto& change) {
     return change.session().has_end_time();
   });
-  if (!in_snapshot) hub_.progress_pace().Spend(response_.changes_size());
+  if (!in_snapshot) hub_.progress_pace().Spend(response.changes_size());
   if (in_snapshot ? !cursor_.in_snapshot : !more_ && BookmarkIsDue()) {
-    response_.set_bookmark(true);
+    response.set_bookmark(true);
     bookmark_ = cursor_.revision;
     bookmark_time_ = Clock::now();
     end_seen_ = false;
   }
-  return response_.bookmark() || !response_.changes().empty();
+  return response.bookmark() || !response.changes().empty();
 }
 
 bool WatchReactor::BookmarkIsDue() const {
@@ -123,9 +131,8 @@ bool WatchReactor::BookmarkIsDue() const {
          Clock::now() - bookmark_time_ >= kBookmarkInterval;
 }
 
-void WatchReactor::End(const absl::Status& status) {
-  if (std::exchange(finished_, true)) return;
-  Finish(ToGrpc(status));
+void WatchReactor::EndOnce(const absl::Status& status) {
+  if (!std::exchange(finished_, true)) End(status);
 }
 
 }  // namespace tcptool::server

@@ -5,10 +5,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/memory/memory.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "server/api/grpc_status.h"
-#include "server/base/log.h"
 
 namespace tcptool::server {
 namespace {
@@ -18,21 +17,36 @@ constexpr absl::string_view kWhatToSend =
     "send \"authorization: Bearer TOKEN\", or connect with a client "
     "certificate";
 
+// The kinds of names that a certificate may have: whoever may give out one kind
+// of them need not be trusted with the others.
+struct NameKind {
+  absl::string_view prefix;
+  const char* property;  // gRPC's, of the connection.
+};
+constexpr NameKind kNameKinds[] = {{"cn:", GRPC_X509_CN_PROPERTY_NAME},
+                                   {"dns:", GRPC_PEER_DNS_PROPERTY_NAME},
+                                   {"uri:", GRPC_PEER_URI_PROPERTY_NAME}};
+constexpr absl::string_view kAnyName = "*";
+
+bool IsCertificateName(absl::string_view name) {
+  if (name == kAnyName) return true;
+  for (const NameKind& kind : kNameKinds) {
+    if (absl::StartsWith(name, kind.prefix)) {
+      return name.size() > kind.prefix.size();
+    }
+  }
+  return false;
+}
+
 absl::string_view View(grpc::string_ref text) {
   return {text.data(), text.size()};
 }
 
-absl::string_view Value(const grpc::AuthMetadataProcessor::InputMetadata& all,
-                        const char* key) {
-  const auto found = all.find(key);
-  return found == all.end() ? absl::string_view() : View(found->second);
-}
-
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<Auth>> Auth::Create(
+absl::StatusOr<std::unique_ptr<Auth>> Auth::Create(
     const SecurityOptions& options) {
-  std::shared_ptr<Auth> auth(new Auth());
+  auto auth = absl::WrapUnique(new Auth());
   if (!options.token_file.empty()) {
     auto tokens = TokenFile::Open(options.token_file);
     if (!tokens.ok()) return tokens.status();
@@ -44,21 +58,24 @@ absl::StatusOr<std::shared_ptr<Auth>> Auth::Create(
     const std::optional<Role> role = end == std::string::npos
                                          ? std::nullopt
                                          : ParseRole(rule.substr(end + 1));
-    if (!role || end == 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--cert-role \"", rule,
-                       "\": write it as NAME=viewer or NAME=operator"));
+    if (!role || !IsCertificateName(rule.substr(0, end))) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--cert-role \"", rule,
+          "\": write it as cn:NAME=ROLE, dns:NAME=ROLE, uri:NAME=ROLE or "
+          "*=ROLE, for the certificate's common name, a DNS name or a URI of "
+          "its alternative names, or any; ROLE is viewer or operator"));
     }
     auth->cert_roles_[rule.substr(0, end)] = *role;
   }
   return auth;
 }
 
-absl::StatusOr<Caller> Auth::Identify(const InputMetadata& metadata,
+absl::StatusOr<Caller> Auth::Identify(const Metadata& metadata,
                                       const grpc::AuthContext& context) const {
   if (!enabled()) return Caller{.name = "anonymous", .role = Role::kOperator};
-  const absl::string_view authorization = Value(metadata, "authorization");
-  if (tokens_ != nullptr && !authorization.empty()) {
+  const auto found = metadata.find("authorization");
+  if (tokens_ != nullptr && found != metadata.end()) {
+    const absl::string_view authorization = View(found->second);
     if (!absl::StartsWithIgnoreCase(authorization, kBearer)) {
       return absl::UnauthenticatedError(
           absl::StrCat("the authorization is no bearer token; ", kWhatToSend));
@@ -77,55 +94,45 @@ absl::StatusOr<Caller> Auth::Identify(const InputMetadata& metadata,
 }
 
 Caller Auth::OfCertificate(const grpc::AuthContext& context) const {
-  std::vector<grpc::string_ref> names =
-      context.FindPropertyValues(GRPC_X509_CN_PROPERTY_NAME);
-  for (const grpc::string_ref& name :
-       context.FindPropertyValues(GRPC_X509_SAN_PROPERTY_NAME)) {
-    names.push_back(name);
+  Caller caller;
+  std::string first;
+  for (const NameKind& kind : kNameKinds) {
+    for (const grpc::string_ref& value :
+         context.FindPropertyValues(kind.property)) {
+      const std::string name = absl::StrCat(kind.prefix, View(value));
+      if (first.empty()) first = name;
+      const auto found = cert_roles_.find(name);
+      // Of several names, the one that may do most.
+      if (found == cert_roles_.end() || found->second <= caller.role) continue;
+      caller = {.name = absl::StrCat("certificate:", name),
+                .role = found->second};
+    }
   }
-  names.push_back("*");
-  const auto named = [](grpc::string_ref name) {
-    return absl::StrCat("certificate:", View(name));
-  };
-  for (const grpc::string_ref& name : names) {
-    const auto found = cert_roles_.find(std::string(View(name)));
-    if (found == cert_roles_.end()) continue;
-    // Whom "*" lets in has a name nevertheless.
-    return {.name = named(name == "*" ? names.front() : name),
-            .role = found->second};
-  }
-  return {.name = named(names.front()), .role = Role::kNone};
+  if (caller.role != Role::kNone) return caller;
+  const auto any = cert_roles_.find(std::string(kAnyName));
+  return {.name = absl::StrCat("certificate:", first),
+          .role = any == cert_roles_.end() ? Role::kNone : any->second};
 }
 
-absl::Status Auth::Check(absl::string_view method,
-                         const InputMetadata& metadata,
-                         const grpc::AuthContext& context,
-                         std::string& who) const {
-  const Role required = RequiredRole(method);
-  if (required == Role::kNone) return absl::OkStatus();
-  const absl::StatusOr<Caller> caller = Identify(metadata, context);
-  if (!caller.ok()) return caller.status();
-  who = caller->name;
-  if (caller->role >= required) return absl::OkStatus();
+absl::Status Auth::Recheck(const Caller& caller, Role required) const {
+  if (caller.token_hash.empty()) return absl::OkStatus();
+  const std::optional<Caller> now = tokens_->FindHash(caller.token_hash);
+  if (now) return CheckRole("this call", required, *now);
+  return absl::UnauthenticatedError(
+      absl::StrCat("the token of ", caller.name, " was taken away"));
+}
+
+absl::Status CheckRole(absl::string_view method, Role required,
+                       const Caller& caller) {
+  if (caller.role >= required) return absl::OkStatus();
   return absl::PermissionDeniedError(absl::StrCat(
-      method, " needs the role ", RoleName(required), "; ", caller->name,
-      " has ", RoleName(caller->role),
+      method, " needs the role ", RoleName(required), "; ", caller.name,
+      " has ", RoleName(caller.role),
       ". Who runs this service gives roles, by --token-file or --cert-role"));
 }
 
-grpc::Status Auth::Process(const InputMetadata& metadata,
-                           grpc::AuthContext* context, OutputMetadata*,
-                           OutputMetadata*) {
-  const absl::string_view method = Value(metadata, ":path");
-  std::string who = "unknown";
-  const absl::Status status = Check(method, metadata, *context, who);
-  if (!status.ok()) {
-    LogWarning("call_refused",
-               {{"who", who},
-                {"method", method},
-                {"outcome", absl::StatusCodeToString(status.code())}});
-  }
-  return ToGrpc(status);
+bool Auth::Refresh() {
+  return tokens_ != nullptr && tokens_->ReloadIfChanged();
 }
 
 }  // namespace tcptool::server

@@ -3,12 +3,13 @@
 #define TCPTOOL_SERVER_SECURITY_AUTH_H_
 
 #include <grpcpp/security/auth_context.h>
-#include <grpcpp/security/auth_metadata_processor.h>
+#include <grpcpp/support/string_ref.h>
 
 #include <map>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "server/security/role.h"
@@ -17,38 +18,46 @@
 
 namespace tcptool::server {
 
-// gRPC asks it about every call, before it looks for who serves the method: no
-// service can forget to. Any thread may call any method.
-class Auth : public grpc::AuthMetadataProcessor {
+// Any thread may call any method. Not an AuthMetadataProcessor of gRPC's: 1.51
+// converts all metadata for one, and aborts the process on some that a peer
+// may send.
+class Auth {
  public:
-  // INVALID_ARGUMENT as TokenFile::Open(), and for roles that are none.
-  static absl::StatusOr<std::shared_ptr<Auth>> Create(
+  using Metadata = std::multimap<grpc::string_ref, grpc::string_ref>;
+
+  // INVALID_ARGUMENT as TokenFile::Open(), and for --cert-role.
+  static absl::StatusOr<std::unique_ptr<Auth>> Create(
       const SecurityOptions& options);
 
-  // Whether anybody is asked who they are.
-  bool enabled() const { return tokens_ != nullptr || !cert_roles_.empty(); }
-
-  // UNAUTHENTICATED: neither a token nor a certificate says who it is. A token
-  // goes before a certificate.
-  absl::StatusOr<Caller> Identify(const InputMetadata& metadata,
+  // Who calls. UNAUTHENTICATED: neither a token nor a certificate says who it
+  // is. A token goes before a certificate. Never waits.
+  absl::StatusOr<Caller> Identify(const Metadata& metadata,
                                   const grpc::AuthContext& context) const;
 
-  // Tokens may be read again from the disk.
-  bool IsBlocking() const override { return true; }
-  grpc::Status Process(const InputMetadata& metadata,
-                       grpc::AuthContext* context, OutputMetadata* consumed,
-                       OutputMetadata* response) override;
+  // For a call that goes on: UNAUTHENTICATED if the token that the caller came
+  // with was taken away since, PERMISSION_DENIED if it has not the role now.
+  absl::Status Recheck(const Caller& caller, Role required) const;
+
+  // Reads the tokens again if their file has changed, which may wait for a
+  // disk. True: they are others now.
+  bool Refresh();
 
  private:
   Auth() = default;
 
-  absl::Status Check(absl::string_view method, const InputMetadata& metadata,
-                     const grpc::AuthContext& context, std::string& who) const;
+  // Whether anybody is asked who they are.
+  bool enabled() const { return tokens_ != nullptr || !cert_roles_.empty(); }
   Caller OfCertificate(const grpc::AuthContext& context) const;
 
-  std::unique_ptr<TokenFile> tokens_;       // None: tokens mean nothing.
-  std::map<std::string, Role> cert_roles_;  // By name; "*": any other.
+  std::unique_ptr<TokenFile> tokens_;  // None: tokens mean nothing.
+  // By "cn:NAME", "dns:NAME" or "uri:NAME"; "*": any other.
+  std::map<std::string, Role> cert_roles_;
 };
+
+// PERMISSION_DENIED, with what to do: `caller` has not the role that `method`
+// requires.
+absl::Status CheckRole(absl::string_view method, Role required,
+                       const Caller& caller);
 
 }  // namespace tcptool::server
 

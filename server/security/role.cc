@@ -1,6 +1,6 @@
 #include "server/security/role.h"
 
-#include "absl/strings/match.h"
+#include <google/protobuf/descriptor.pb.h>
 
 namespace tcptool::server {
 
@@ -22,14 +22,11 @@ absl::string_view RoleName(Role role) {
   return "none";
 }
 
-Role RequiredRole(absl::string_view method) {
-  if (absl::StartsWith(method, "/grpc.health.v1.Health/")) return Role::kNone;
-  if (absl::StartsWith(method, "/grpc.reflection.")) return Role::kViewer;
-  const absl::string_view name = method.substr(method.rfind('/') + 1);
-  for (const absl::string_view reading : {"Get", "List", "Watch"}) {
-    if (absl::StartsWith(name, reading)) return Role::kViewer;
-  }
-  return Role::kOperator;
+Role RequiredRole(const google::protobuf::MethodDescriptor& method) {
+  return method.options().idempotency_level() ==
+                 google::protobuf::MethodOptions::NO_SIDE_EFFECTS
+             ? Role::kViewer
+             : Role::kOperator;
 }
 
 }  // namespace tcptool::server

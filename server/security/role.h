@@ -2,6 +2,8 @@
 #ifndef TCPTOOL_SERVER_SECURITY_ROLE_H_
 #define TCPTOOL_SERVER_SECURITY_ROLE_H_
 
+#include <google/protobuf/descriptor.h>
+
 #include <optional>
 #include <string>
 
@@ -17,18 +19,20 @@ enum class Role {
 };
 
 struct Caller {
-  std::string name;  // "token:NAME", "certificate:NAME" or "anonymous".
+  // "token:NAME", "certificate:cn:NAME" (or dns:, uri:), or "anonymous".
+  std::string name;
   Role role = Role::kNone;
+  // The hash of the token that they came with; empty if they came without.
+  std::string token_hash;
 };
 
 // "viewer" or "operator".
 std::optional<Role> ParseRole(absl::string_view text);
 absl::string_view RoleName(Role role);
 
-// What it takes to call `method`, "/package.Service/Method". A method that
-// nobody thought of takes an operator: only the names that
-// https://google.aip.dev/130 gives to reading are for viewers.
-Role RequiredRole(absl::string_view method);
+// What it takes to call a method of the API: a viewer where the proto says
+// `option idempotency_level = NO_SIDE_EFFECTS`, else an operator.
+Role RequiredRole(const google::protobuf::MethodDescriptor& method);
 
 }  // namespace tcptool::server
 

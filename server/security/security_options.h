@@ -13,7 +13,15 @@ struct SecurityOptions {
   std::string tls_key;
   std::string tls_client_ca;
   std::string token_file;
-  std::vector<std::string> cert_roles;  // NAME=ROLE
+  std::vector<std::string> cert_roles;  // cn:NAME=ROLE, dns:, uri:, *=ROLE
+  bool tls_require_client_cert = false;
+
+  // Whether the TLS handshake fails without a client certificate. Where tokens
+  // are no way in, nobody without one has any business here.
+  bool RequiresClientCertificate() const {
+    return !tls_client_ca.empty() &&
+           (tls_require_client_cert || token_file.empty());
+  }
 };
 
 }  // namespace tcptool::server

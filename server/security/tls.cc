@@ -77,7 +77,10 @@ std::shared_ptr<grpc::ServerCredentials> NewTlsCredentials(
   tls.watch_identity_key_cert_pairs();
   if (!options.tls_client_ca.empty()) {
     tls.watch_root_certs();
-    tls.set_cert_request_type(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
+    tls.set_cert_request_type(
+        options.RequiresClientCertificate()
+            ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+            : GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   }
   return grpc::experimental::TlsServerCredentials(tls);
 }

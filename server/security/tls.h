@@ -18,8 +18,8 @@ absl::Status CheckTlsFiles(const SecurityOptions& options);
 // After CheckTlsFiles(). The files are read again when they change; that is for
 // new connections, those that there are go on.
 //
-// A client may come without a certificate, so that health checks need none; if
-// it has one, that must be signed by the CA.
+// A client's certificate must be signed by the CA. It may come without one
+// unless SecurityOptions::RequiresClientCertificate().
 std::shared_ptr<grpc::ServerCredentials> NewTlsCredentials(
     const SecurityOptions& options);
 

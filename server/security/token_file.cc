@@ -21,31 +21,39 @@ namespace tcptool::server {
 namespace {
 
 constexpr int64_t kMaxBytes = 1 << 20;
-constexpr auto kCheckInterval = std::chrono::seconds(1);
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TokenFile>> TokenFile::Open(std::string path) {
   auto file = absl::WrapUnique(new TokenFile(std::move(path)));
-  absl::MutexLock lock(&file->mutex_);
-  if (absl::Status status = file->Load(); !status.ok()) return status;
+  absl::StatusOr<Callers> callers = file->Load();
+  if (absl::IsNotFound(callers.status())) {
+    return file->Wrong(std::strerror(ENOENT));
+  }
+  if (!callers.ok()) return callers.status();
+  if (callers->empty()) return file->Wrong("has no token: nobody could call");
+  file->Replace(*std::move(callers));
   return file;
 }
 
-std::optional<Caller> TokenFile::Find(absl::string_view token) {
-  std::array<uint8_t, SHA256_DIGEST_LENGTH> hash;
+std::optional<Caller> TokenFile::Find(absl::string_view token) const {
+  std::string hash(SHA256_DIGEST_LENGTH, '\0');
   SHA256(reinterpret_cast<const uint8_t*>(token.data()), token.size(),
-         hash.data());
+         reinterpret_cast<uint8_t*>(hash.data()));
+  return FindHash(hash);
+}
+
+std::optional<Caller> TokenFile::FindHash(absl::string_view hash) const {
   absl::MutexLock lock(&mutex_);
-  ReloadIfChanged();
-  const Entry* found = nullptr;
-  for (const Entry& entry : entries_) {
-    if (CRYPTO_memcmp(entry.hash.data(), hash.data(), hash.size()) == 0) {
-      found = &entry;
+  const Caller* found = nullptr;
+  for (const Caller& caller : callers_) {
+    if (CRYPTO_memcmp(caller.token_hash.data(), hash.data(),
+                      SHA256_DIGEST_LENGTH) == 0) {
+      found = &caller;
     }
   }
   if (found == nullptr) return std::nullopt;
-  return found->caller;
+  return *found;
 }
 
 TokenFile::Version TokenFile::VersionOf(const struct stat& status) {
@@ -58,9 +66,12 @@ absl::Status TokenFile::Wrong(absl::string_view what) const {
       absl::StrCat("--token-file ", path_, ": ", what));
 }
 
-absl::Status TokenFile::Load() {
+absl::StatusOr<TokenFile::Callers> TokenFile::Load() {
   const dataplane::UniqueFd fd(
       open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  if (fd.get() < 0 && (errno == ENOENT || errno == ENOTDIR)) {
+    return absl::NotFoundError(path_);
+  }
   struct stat status {};
   if (fd.get() < 0 || fstat(fd.get(), &status) != 0) {
     return Wrong(std::strerror(errno));
@@ -73,28 +84,28 @@ absl::Status TokenFile::Load() {
   if (status.st_size > kMaxBytes) return Wrong("is larger than 1 MiB");
   std::string text(static_cast<size_t>(status.st_size), '\0');
   const ssize_t count = pread(fd.get(), text.data(), text.size(), 0);
-  if (count != status.st_size) return Wrong("changes while it is read");
+  if (count != status.st_size) {
+    version_ = {};  // To look again, whatever the clock's resolution.
+    return Wrong("changes while it is read");
+  }
 
-  std::vector<Entry> entries;
+  Callers callers;
   int number = 0;
   for (absl::string_view line : absl::StrSplit(text, '\n')) {
     ++number;
     line = absl::StripAsciiWhitespace(line);
     if (line.empty() || line.front() == '#') continue;
-    absl::StatusOr<Entry> entry = ParseLine(line, number);
-    if (!entry.ok()) return entry.status();
-    entries.push_back(*std::move(entry));
+    absl::StatusOr<Caller> caller = ParseLine(line, number);
+    if (!caller.ok()) return caller.status();
+    callers.push_back(*std::move(caller));
   }
-  if (entries.empty()) return Wrong("has no token: nobody could call");
-  entries_ = std::move(entries);
-  return absl::OkStatus();
+  return callers;
 }
 
-absl::StatusOr<TokenFile::Entry> TokenFile::ParseLine(absl::string_view line,
-                                                      int number) const {
+absl::StatusOr<Caller> TokenFile::ParseLine(absl::string_view line,
+                                            int number) const {
   const std::vector<absl::string_view> words =
       absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
-  Entry entry;
   // The line is not repeated: somebody may have put the token itself there.
   if (words.size() != 3) {
     return Wrong(absl::StrCat("line ", number, " is not NAME ROLE SHA256"));
@@ -104,7 +115,7 @@ absl::StatusOr<TokenFile::Entry> TokenFile::ParseLine(absl::string_view line,
     return Wrong(absl::StrCat("line ", number,
                               ": the role is neither viewer nor operator"));
   }
-  const bool is_hash = words[2].size() == 2 * entry.hash.size() &&
+  const bool is_hash = words[2].size() == 2 * SHA256_DIGEST_LENGTH &&
                        words[2].find_first_not_of("0123456789abcdefABCDEF") ==
                            absl::string_view::npos;
   if (!is_hash) {
@@ -113,27 +124,44 @@ absl::StatusOr<TokenFile::Entry> TokenFile::ParseLine(absl::string_view line,
         ": the last word is no SHA-256 in hexadecimal; make it by printf %s "
         "TOKEN | sha256sum"));
   }
-  entry.caller = {.name = absl::StrCat("token:", words[0]), .role = *role};
-  const std::string bytes = absl::HexStringToBytes(words[2]);
-  std::memcpy(entry.hash.data(), bytes.data(), entry.hash.size());
-  return entry;
+  return Caller{.name = absl::StrCat("token:", words[0]),
+                .role = *role,
+                .token_hash = absl::HexStringToBytes(words[2])};
 }
 
-void TokenFile::ReloadIfChanged() {
-  const Clock::time_point now = Clock::now();
-  if (now - checked_ < kCheckInterval) return;
-  checked_ = now;
+void TokenFile::Replace(Callers callers) {
+  absl::MutexLock lock(&mutex_);
+  callers_ = std::move(callers);
+}
+
+bool TokenFile::ReloadIfChanged() {
   struct stat status {};
-  // Between its removal and its return there is nothing to say; a return is a
-  // change.
-  if (stat(path_.c_str(), &status) != 0) return;
-  if (VersionOf(status) == version_) return;
-  if (absl::Status loaded = Load(); !loaded.ok()) {
-    version_ = VersionOf(status);
-    LogError("tokens_not_reloaded", {{"error", loaded.message()}});
-    return;
+  if (stat(path_.c_str(), &status) == 0 && VersionOf(status) == version_) {
+    return false;
   }
-  LogInfo("tokens_reloaded", {{"tokens", entries_.size()}});
+  absl::StatusOr<Callers> callers = Load();
+  if (absl::IsNotFound(callers.status())) {
+    // Not told again until there has been one.
+    if (version_ == Version()) return false;
+    version_ = {};
+    callers = Callers();
+  }
+  if (!callers.ok()) {
+    if (callers.status() != failure_) {
+      LogError("tokens_not_reloaded", {{"error", callers.status().message()}});
+    }
+    failure_ = callers.status();
+    return false;
+  }
+  failure_ = absl::OkStatus();
+  if (callers->empty()) {
+    LogWarning("tokens_reloaded",
+               {{"tokens", 0}, {"file", path_}, {"detail", "nobody may call"}});
+  } else {
+    LogInfo("tokens_reloaded", {{"tokens", callers->size()}});
+  }
+  Replace(*std::move(callers));
+  return true;
 }
 
 }  // namespace tcptool::server

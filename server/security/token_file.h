@@ -4,9 +4,8 @@
 
 #include <sys/stat.h>
 
-#include <array>
-#include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,20 +25,25 @@ namespace tcptool::server {
 // Any thread may call any method.
 class TokenFile {
  public:
-  // INVALID_ARGUMENT: the file cannot be read, has a line that is none, or may
-  // be read or written by others than its owner and (read) its group.
+  // INVALID_ARGUMENT: the file cannot be read, has no token, has a line that is
+  // none, or may be read or written by others than its owner and (read) its
+  // group.
   static absl::StatusOr<std::unique_ptr<TokenFile>> Open(std::string path);
 
-  // Whose token it is; takes the same time whatever is wrong with it. Looks
-  // whether the file has changed, once a second at most, and so may wait for a
-  // disk. A change that cannot be used is logged, and the old tokens stay.
-  std::optional<Caller> Find(absl::string_view token);
+  // Whose token it is, with its hash; takes the same time whatever is wrong
+  // with it. Never waits for a disk.
+  std::optional<Caller> Find(absl::string_view token) const;
+  // The same, by the hash: Caller::token_hash.
+  std::optional<Caller> FindHash(absl::string_view hash) const;
+
+  // Looks at the file, and so may wait for a disk; for one thread at a time.
+  // True: the tokens are others now. A file that has no token any more, or is
+  // gone, takes them all away. A change that cannot be used, such as a line
+  // that is wrong, is logged, and the old tokens stay.
+  bool ReloadIfChanged();
 
  private:
-  struct Entry {
-    Caller caller;
-    std::array<uint8_t, 32> hash;
-  };
+  using Callers = std::vector<Caller>;
   // What tells one state of the file from another.
   struct Version {
     int64_t seconds = 0;
@@ -48,21 +52,22 @@ class TokenFile {
     int64_t bytes = 0;
     bool operator==(const Version&) const = default;
   };
-  using Clock = std::chrono::steady_clock;
 
   explicit TokenFile(std::string path) : path_(std::move(path)) {}
 
   static Version VersionOf(const struct stat& status);
   absl::Status Wrong(absl::string_view what) const;
-  absl::Status Load() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  absl::StatusOr<Entry> ParseLine(absl::string_view line, int number) const;
-  void ReloadIfChanged() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // NOT_FOUND: there is no file. Sets version_ where there is one.
+  absl::StatusOr<Callers> Load();
+  absl::StatusOr<Caller> ParseLine(absl::string_view line, int number) const;
+  void Replace(Callers callers);
 
   const std::string path_;
-  absl::Mutex mutex_;
-  std::vector<Entry> entries_ ABSL_GUARDED_BY(mutex_);
-  Version version_ ABSL_GUARDED_BY(mutex_);
-  Clock::time_point checked_ ABSL_GUARDED_BY(mutex_);
+  // Whoever reloads has these. No version: there was no file.
+  Version version_;
+  absl::Status failure_;  // Of the last reload; told once.
+  mutable absl::Mutex mutex_;
+  Callers callers_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tcptool::server

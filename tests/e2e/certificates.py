@@ -22,14 +22,18 @@ class Authority:
             "-subj", f"/CN={directory.name}", "-days", 2,
         )
 
-    def issue(self, name, days=2):
-        """The paths of a certificate and its key; it has expired if `days` is negative."""
+    def issue(self, name, days=2, alternative=None):
+        """The paths of a certificate and its key; it has expired if `days` is negative.
+
+        `alternative`: its subjectAltName as openssl has it, or else NAME.example.
+        """
+        alternative = alternative or f"DNS:{name}.example,IP:127.0.0.1"
         certificate = self._directory / f"{name}.pem"
         key = self._directory / f"{name}.key"
         request = self._directory / f"{name}.csr"
         _openssl(
             "req", "-new", *_NEW_KEY, "-keyout", key, "-out", request, "-subj", f"/CN={name}",
-            "-addext", f"subjectAltName=DNS:{name}.example,IP:127.0.0.1",
+            "-addext", f"subjectAltName={alternative}",
         )
         _openssl(
             "x509", "-req", "-in", request, "-CA", self.path, "-CAkey", self._key,

@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+import queue
 import shutil
 import tempfile
 import unittest
@@ -14,7 +15,6 @@ from harness import Service, run_daemon, stubs, wait_until
 
 SERVICES = ("session_service", "node_service")
 NODE = "tcptool.v1.NodeService"
-READING = ("Get", "List", "Watch")
 # Not that of a channel to the same address, nor its pause after a failure.
 OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)
 HEALTH = "/grpc.health.v1.Health/Check"
@@ -22,12 +22,14 @@ SERVING = b"\x08\x01"  # HealthCheckResponse{status: SERVING}
 
 
 def methods():
-    """The paths of all methods of the API, from its descriptors."""
+    """All methods of the API, from its descriptors: path, and whether viewers may call it."""
     for module in SERVICES:
         descriptors = getattr(stubs, module).DESCRIPTOR.services_by_name
         for service in descriptors.values():
             for method in service.methods:
-                yield f"/{service.full_name}/{method.name}"
+                options = method.GetOptions()
+                reads = options.idempotency_level == options.NO_SIDE_EFFECTS
+                yield f"/{service.full_name}/{method.name}", reads
 
 
 def bearer(token):
@@ -92,13 +94,14 @@ class SecurityTest(unittest.TestCase):
         codes = grpc.StatusCode
         denials = (codes.UNAUTHENTICATED, codes.PERMISSION_DENIED)
         unknown = "/tcptool.v1.SessionService/NotThoughtOf"
-        for path in (*methods(), unknown):
+        for path, reads in (*methods(), (unknown, False)):
             with self.subTest(path):
-                code, words, _ = nobody(path)
-                self.assertEqual(code, codes.UNAUTHENTICATED)
-                self.assertIn("authorization: Bearer", words)
+                if nobody is not None:
+                    code, words, _ = nobody(path)
+                    self.assertEqual(code, codes.UNAUTHENTICATED)
+                    self.assertIn("authorization: Bearer", words)
                 code, words, _ = viewer(path)
-                if path.rpartition("/")[2].startswith(READING):
+                if reads:
                     self.assertNotIn(code, denials, words)
                 else:
                     self.assertEqual(code, codes.PERMISSION_DENIED)
@@ -106,7 +109,7 @@ class SecurityTest(unittest.TestCase):
                 code, words, _ = operator(path)
                 self.assertNotIn(code, denials, words)
         self.assertEqual(operator(unknown)[0], codes.UNIMPLEMENTED)
-        self.assertEqual(nobody(HEALTH)[2], SERVING)
+        self.assertEqual((nobody or viewer)(HEALTH)[2], SERVING)
 
 
 class TokenTest(SecurityTest):
@@ -141,6 +144,78 @@ class TokenTest(SecurityTest):
             and self.events(service, "tokens_not_reloaded"),
             "the log tells of the file",
         )
+
+    def test_tokens_that_are_taken_away_are_gone(self):
+        get_node = f"/{NODE}/GetNode"
+        for take_away in (lambda: self.write_tokens(), lambda: (self.home / "tokens").unlink()):
+            tokens = self.write_tokens(otto=("operator", "o"))
+            service = self.serve(f"--token-file={tokens}")
+            self.assertEqual(call(service.channel, get_node, "o")[0], grpc.StatusCode.OK)
+            take_away()
+            wait_until(
+                lambda: call(service.channel, get_node, "o")[0]
+                == grpc.StatusCode.UNAUTHENTICATED,
+                "the last token is gone",
+            )
+            self.write_tokens(nils=("viewer", "n"))
+            wait_until(
+                lambda: call(service.channel, get_node, "n")[0] == grpc.StatusCode.OK,
+                "a new token is known",
+            )
+            self.assertEqual(call(service.channel, get_node, "o")[0], grpc.StatusCode.UNAUTHENTICATED)
+
+    def test_streams_end_with_their_token_and_are_logged_under_its_name(self):
+        tokens = self.write_tokens(otto=("operator", "o"), vera=("viewer", "v"))
+        service = self.serve(f"--token-file={tokens}")
+        requests = stubs.session_service
+        session = service.sessions.CreateSession(
+            requests.CreateSessionRequest(
+                session=stubs.session.Session(
+                    spec=stubs.session.SessionSpec(upload=stubs.session.UploadSource())
+                )
+            ),
+            metadata=bearer("o"),
+        )
+        watches = [
+            service.sessions.WatchSessions(requests.WatchSessionsRequest(), metadata=bearer(token))
+            for token in ("o", "v")
+        ]
+        for watch in watches:
+            next(watch)
+        more = queue.SimpleQueue()
+        more.put(requests.UploadContentRequest(name=session.name, data=b"x"))
+        upload = service.sessions.UploadContent.future(iter(more.get, None), metadata=bearer("o"))
+        recipient = harness.connect(harness.port_of(session), b"\1")
+        self.addCleanup(recipient.close)
+        self.assertEqual(recipient.recv(1), b"x")  # The upload runs.
+        self.write_tokens(vera=("viewer", "v"))
+        with self.assertRaises(grpc.RpcError) as caught:
+            for _ in watches[0]:
+                pass
+        for error in (caught.exception, upload.exception(timeout=harness.DEADLINE_S)):
+            self.assertEqual(error.code(), grpc.StatusCode.UNAUTHENTICATED)
+            self.assertIn("taken away", error.details())
+        more.put(None)
+        failed = wait_until(
+            lambda: [
+                event
+                for event in self.events(service, "audit")
+                if event["method"].endswith("/UploadContent")
+                and event["outcome"] == "UNAUTHENTICATED"
+            ],
+            "the upload's end is logged",
+        )
+        self.assertEqual((failed[0]["who"], failed[0]["target"]), ("token:otto", session.name))
+        wait_until(
+            lambda: service.sessions.GetSession(
+                requests.GetSessionRequest(name=session.name), metadata=bearer("v")
+            ).state
+            == stubs.session.SESSION_STATE_FAILED,
+            "the upload's session fails",
+        )
+        # Others go on.
+        watches[1].cancel()
+        self.assertEqual(watches[1].code(), grpc.StatusCode.CANCELLED)
 
     def test_bad_token_files_are_named(self):
         hash_ = "0" * 64
@@ -211,8 +286,9 @@ class TlsTest(SecurityTest):
             arguments = (
                 *arguments,
                 f"--tls-client-ca={clients.path}",
-                "--cert-role=otto=operator",
-                "--cert-role=vera.example=viewer",
+                "--cert-role=cn:otto=operator",
+                "--cert-role=dns:vera.example=viewer",
+                "--cert-role=uri:spiffe://example/uri=viewer",
             )
         return self.serve(f"--tls-cert={self.certificate}", f"--tls-key={self.key}", *arguments)
 
@@ -225,12 +301,27 @@ class TlsTest(SecurityTest):
             return lambda path: call(channel, path)
 
         self.assert_roles_are_kept(
-            as_client(None), as_client(clients.issue("vera")), as_client(clients.issue("otto"))
+            None, as_client(clients.issue("vera")), as_client(clients.issue("otto"))
         )
+        # Certificates are the only way in: without one there is no connection.
+        self.assertEqual(as_client(None)(HEALTH)[0], grpc.StatusCode.UNAVAILABLE)
         get_node = f"/{NODE}/GetNode"
         code, words, _ = as_client(clients.issue("nora"))(get_node)
         self.assertEqual(code, grpc.StatusCode.PERMISSION_DENIED)
-        self.assertIn("certificate:nora", words)
+        self.assertIn("certificate:cn:nora", words)
+        by_uri = clients.issue("uma", alternative="URI:spiffe://example/uri")
+        self.assertEqual(as_client(by_uri)(get_node)[0], grpc.StatusCode.OK)
+        # One kind of names is not another's.
+        for name, alternative in (
+            ("vera.example", "DNS:x.example"),
+            ("x", "DNS:otto"),
+            ("y", "email:vera.example"),
+        ):
+            with self.subTest(name=name, alternative=alternative):
+                client = clients.issue(name, alternative=alternative)
+                self.assertEqual(
+                    as_client(client)(get_node)[0], grpc.StatusCode.PERMISSION_DENIED
+                )
         strangers = Authority(self.home / "strangers")
         for wrong in (strangers.issue("otto"), clients.issue("otto", days=-1)):
             self.assertEqual(as_client(wrong)(get_node)[0], grpc.StatusCode.UNAVAILABLE)
@@ -246,6 +337,20 @@ class TlsTest(SecurityTest):
         get_node = f"/{NODE}/GetNode"
         self.assertEqual(call(channel, get_node, "o")[0], grpc.StatusCode.OK)
         self.assertEqual(call(channel, get_node, "p")[0], grpc.StatusCode.UNAUTHENTICATED)
+
+    def test_the_handshake_wants_a_certificate_if_asked_to(self):
+        tokens = self.write_tokens(otto=("operator", "o"))
+        clients = Authority(self.home / "clients")
+        flags = (f"--token-file={tokens}",)
+        get_node = f"/{NODE}/GetNode"
+        service = self.serve_tls(*flags, clients=clients)
+        channel = self.channel(service, self.authority)
+        self.assertEqual(call(channel, get_node, "o")[0], grpc.StatusCode.OK)
+        service = self.serve_tls(*flags, "--tls-require-client-cert", clients=clients)
+        channel = self.channel(service, self.authority)
+        self.assertEqual(call(channel, get_node, "o")[0], grpc.StatusCode.UNAVAILABLE)
+        channel = self.channel(service, self.authority, clients.issue("anybody"))
+        self.assertEqual(call(channel, get_node, "o")[0], grpc.StatusCode.OK)
 
     def test_a_watch_goes_on_while_certificates_change(self):
         service = self.serve_tls()
@@ -298,8 +403,9 @@ class TlsTest(SecurityTest):
             (tls[:1], "--tls-key"),
             (tls[1:], "--tls-cert"),
             ((*tls, "--tls-client-ca=x"), "--cert-role"),
-            ((*tls, "--cert-role=x=viewer"), "--tls-client-ca"),
-            (("--tls-client-ca=x", "--cert-role=x=viewer"), "--tls-cert"),
+            ((*tls, "--cert-role=cn:x=viewer"), "--tls-client-ca"),
+            (("--tls-client-ca=x", "--cert-role=cn:x=viewer"), "--tls-cert"),
+            ((*tls, "--tls-require-client-cert"), "--tls-client-ca"),
         ):
             with self.subTest(arguments):
                 done = run_daemon(*arguments)

@@ -9,11 +9,12 @@
 #include <memory>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/rpc/control_server.h"
 #include "server/rpc/session_service.h"
 #include "server/sessions/session_manager.h"
 #include "server/store/store.h"
+#include "tcptool/v1/session_service.grpc.pb.h"
 #include "tests/dataplane/testing.h"
 
 namespace tcptool::server {
@@ -36,20 +37,15 @@ class InProcessService {
 
   InProcessService() {
     manager_.Restore(*store_->Load());
-    grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(),
-                             &port);
-    builder.RegisterService(&service_);
-    server_ = builder.BuildAndStart();
+    control_ =
+        *ControlServer::Start({.address = "127.0.0.1:0"}, {}, {&service_}, {});
     stub_ = v1::SessionService::NewStub(grpc::CreateChannel(
-        absl::StrCat("127.0.0.1:", port), grpc::InsecureChannelCredentials()));
+        control_->address(), grpc::InsecureChannelCredentials()));
   }
   ~InProcessService() {
     manager_.Stop();
     hub_.StopAll();
-    server_->Shutdown(std::chrono::system_clock::now());
-    server_->Wait();
+    control_->Stop(std::chrono::milliseconds(0));
   }
 
   v1::SessionService::Stub& stub() { return *stub_; }
@@ -114,7 +110,7 @@ class InProcessService {
       hub_,
       *store_};
   SessionService service_{manager_, table_, hub_};
-  std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<ControlServer> control_;
   std::unique_ptr<v1::SessionService::Stub> stub_;
 };
 

@@ -69,7 +69,7 @@ class TcptoolctlSecurityTest(unittest.TestCase):
     def test_client_certificate(self):
         server = self.serve(
             f"--tls-cert={self.certificate}", f"--tls-key={self.key}",
-            f"--tls-client-ca={self.authority.path}", "--cert-role=alice=operator",
+            f"--tls-client-ca={self.authority.path}", "--cert-role=cn:alice=operator",
         ).control_address
         certificate, key = self.authority.issue("alice")
         trusted = ["--tls-ca", self.authority.path]

@@ -1,0 +1,92 @@
+#include "server/rpc/call.h"
+
+#include <grpcpp/impl/codegen/proto_utils.h>
+#include <grpcpp/support/proto_buffer_reader.h>
+#include <grpcpp/support/proto_buffer_writer.h>
+
+#include <utility>
+
+#include "server/api/grpc_status.h"
+#include "server/rpc/open_calls.h"
+#include "server/security/audit.h"
+
+namespace tcptool::server {
+namespace {
+
+grpc::ByteBuffer Serialize(const google::protobuf::Message& message) {
+  grpc::ByteBuffer bytes;
+  bool owned = false;
+  grpc::GenericSerialize<grpc::ProtoBufferWriter, google::protobuf::Message>(
+      message, &bytes, &owned);
+  return bytes;
+}
+
+}  // namespace
+
+Call::Clock::duration Call::WaitingFor(Clock::time_point now) const {
+  const Clock::rep since = reading_since_;
+  if (since == 0) return Clock::duration::zero();
+  return now.time_since_epoch() - Clock::duration(since);
+}
+
+void Call::SetCancelReason(absl::Status reason) {
+  absl::MutexLock lock(&mutex_);
+  cancel_reason_ = std::move(reason);
+}
+
+absl::Status Call::EndReason(absl::Status otherwise) const {
+  absl::MutexLock lock(&mutex_);
+  return cancel_reason_.ok() ? otherwise : cancel_reason_;
+}
+
+absl::Status Call::CancelReason() const {
+  return EndReason(
+      absl::CancelledError("the client cancelled the call, or was lost"));
+}
+
+void Call::Read() {
+  reading_since_ = Clock::now().time_since_epoch().count();
+  StartRead(&received_);
+}
+
+void Call::OnReadDone(bool ok) {
+  reading_since_ = 0;
+  OnRead(ok);
+}
+
+absl::Status Call::Parse(google::protobuf::Message& message) {
+  grpc::ProtoBufferReader reader(&received_);
+  const bool parsed =
+      reader.status().ok() && message.ParseFromZeroCopyStream(&reader);
+  received_.Clear();
+  if (parsed) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "the request is no message of this method: it is cut, or a string in it "
+      "is no UTF-8");
+}
+
+void Call::Write(const google::protobuf::Message& message) {
+  sent_ = Serialize(message);
+  StartWrite(&sent_);
+}
+
+void Call::End(const absl::Status& status) {
+  Log(status);
+  Finish(ToGrpc(status));
+}
+
+void Call::WriteAndEnd(const google::protobuf::Message& message) {
+  Log(absl::OkStatus());
+  sent_ = Serialize(message);
+  StartWriteAndFinish(&sent_, grpc::WriteOptions(), grpc::Status::OK);
+}
+
+void Call::Log(const absl::Status& status) const {
+  if (headers_.required != Role::kOperator) return;
+  LogAudit(headers_.caller.name, headers_.context->peer(),
+           headers_.context->method(), target_, status);
+}
+
+void Call::OnDone() { headers_.open->Remove(this); }
+
+}  // namespace tcptool::server

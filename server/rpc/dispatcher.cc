@@ -1,0 +1,92 @@
+#include "server/rpc/dispatcher.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace tcptool::server {
+namespace {
+
+// A call that is answered with an error, and of which nothing is read.
+class RefusedCall : public Call {
+ public:
+  RefusedCall(Headers headers, absl::Status status)
+      : Call(std::move(headers)), status_(std::move(status)) {}
+
+  void Begin() override { End(status_); }
+
+ private:
+  void OnRead(bool) override {}
+
+  const absl::Status status_;
+};
+
+}  // namespace
+
+grpc::ServerGenericBidiReactor* Dispatcher::CreateReactor(
+    grpc::GenericCallbackServerContext* context) {
+  const std::shared_ptr<Call> call = NewCall(*context);
+  open_.Add(call);
+  call->Begin();
+  // It may be over already; gRPC does not say so before it has the reactor.
+  return call.get();
+}
+
+std::shared_ptr<Call> Dispatcher::NewCall(
+    grpc::GenericCallbackServerContext& context) {
+  const std::string& path = context.method();
+  const MethodTable::Method* method = methods_.Find(path);
+  // Only operators learn what is not there.
+  Call::Headers headers = {
+      .context = &context,
+      .caller = {.name = "anonymous"},
+      .required = method == nullptr ? Role::kOperator : method->required,
+      .open = &open_};
+  if (headers.required != Role::kNone) {
+    absl::StatusOr<Caller> caller =
+        auth_->Identify(context.client_metadata(), *context.auth_context());
+    absl::Status status = caller.ok()
+                              ? CheckRole(path, headers.required, *caller)
+                              : caller.status();
+    if (!status.ok()) {
+      refusals_.Add(caller.ok() ? caller->name : "unknown", context.peer(),
+                    path, status);
+      // It has its line already.
+      headers.required = Role::kNone;
+      return std::make_shared<RefusedCall>(std::move(headers),
+                                           std::move(status));
+    }
+    headers.caller = *std::move(caller);
+  }
+  if (method == nullptr) {
+    return std::make_shared<RefusedCall>(
+        std::move(headers),
+        absl::UnimplementedError(
+            "there is no such method; is the service older than its client?"));
+  }
+  return method->new_call(std::move(headers));
+}
+
+absl::Status Dispatcher::WhyCancel(const Call& call, bool recheck) const {
+  if (recheck) {
+    absl::Status status = auth_->Recheck(call.caller(), call.required());
+    if (!status.ok()) return status;
+  }
+  if (call.WaitingFor(Call::Clock::now()) < idle_limit_) {
+    return absl::OkStatus();
+  }
+  return absl::DeadlineExceededError(
+      absl::StrCat("the client has sent no message for ", idle_limit_.count(),
+                   " s, with room for one"));
+}
+
+void Dispatcher::Tick() {
+  if (auth_->Refresh()) rechecks_ = 2;
+  const bool recheck = rechecks_ > 0;
+  if (recheck) --rechecks_;
+  open_.CancelIf(
+      [this, recheck](const Call& call) { return WhyCancel(call, recheck); });
+  refusals_.Flush();
+}
+
+}  // namespace tcptool::server

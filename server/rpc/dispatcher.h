@@ -1,0 +1,54 @@
+// What every call meets first: who makes it, and whether they may.
+#ifndef TCPTOOL_SERVER_RPC_DISPATCHER_H_
+#define TCPTOOL_SERVER_RPC_DISPATCHER_H_
+
+#include <grpcpp/generic/async_generic_service.h>
+
+#include <chrono>
+#include <memory>
+
+#include "server/rpc/method_table.h"
+#include "server/rpc/open_calls.h"
+#include "server/security/audit.h"
+#include "server/security/auth.h"
+
+namespace tcptool::server {
+
+// The one service that gRPC knows: the calls of all methods come here, those
+// of unknown ones too, as soon as their headers are there. No service has
+// another way in, so none can forget to ask who calls.
+class Dispatcher : public grpc::CallbackGenericService {
+ public:
+  // A client that the service waits for must send its next message within
+  // `idle_limit`.
+  Dispatcher(std::unique_ptr<Auth> auth, MethodTable methods,
+             std::chrono::seconds idle_limit)
+      : auth_(std::move(auth)),
+        methods_(std::move(methods)),
+        idle_limit_(idle_limit) {}
+
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override;
+
+  // To be called about once a second, on one thread: reads tokens again, ends
+  // the calls whose token was taken away, and those that wait for their client
+  // for too long. May wait for a disk.
+  void Tick();
+
+ private:
+  std::shared_ptr<Call> NewCall(grpc::GenericCallbackServerContext& context);
+  absl::Status WhyCancel(const Call& call, bool recheck) const;
+
+  const std::unique_ptr<Auth> auth_;
+  const MethodTable methods_;
+  const std::chrono::seconds idle_limit_;
+  RefusalLog refusals_;
+  // Two ticks after a change of the tokens: a call that was being admitted then
+  // is not open at the first of them.
+  int rechecks_ = 0;
+  OpenCalls open_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_RPC_DISPATCHER_H_

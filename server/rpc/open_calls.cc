@@ -1,0 +1,48 @@
+#include "server/rpc/open_calls.h"
+
+#include <grpc/grpc.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace tcptool::server {
+
+void OpenCalls::Add(std::shared_ptr<Call> call) {
+  Call* const key = call.get();
+  absl::MutexLock lock(&mutex_);
+  calls_.emplace(key, std::move(call));
+}
+
+void OpenCalls::Remove(Call* call) {
+  std::shared_ptr<Call> last;  // Goes after the lock.
+  absl::MutexLock lock(&mutex_);
+  const auto found = calls_.find(call);
+  if (found == calls_.end()) return;
+  last = std::move(found->second);
+  calls_.erase(found);
+}
+
+void OpenCalls::CancelIf(const std::function<absl::Status(const Call&)>& why) {
+  std::vector<std::pair<grpc_call*, absl::Status>> cancelled;
+  {
+    // Until it is removed, a call is gRPC's too.
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [call, owner] : calls_) {
+      absl::Status status = why(*call);
+      if (status.ok()) continue;
+      call->SetCancelReason(status);
+      grpc_call_ref(call->grpc());
+      cancelled.emplace_back(call->grpc(), std::move(status));
+    }
+  }
+  // Not under the lock: gRPC may call reactions from here.
+  for (const auto& [call, status] : cancelled) {
+    grpc_call_cancel_with_status(
+        call, static_cast<grpc_status_code>(status.code()),
+        std::string(status.message()).c_str(), nullptr);
+    grpc_call_unref(call);
+  }
+}
+
+}  // namespace tcptool::server

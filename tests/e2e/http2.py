@@ -1,0 +1,111 @@
+"""As much of HTTP/2 (RFC 9113) and HPACK (RFC 7541) as it takes to send what no gRPC
+client would."""
+
+import socket
+import struct
+
+import harness
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+
+
+def frame(kind, flags, stream, payload=b""):
+    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
+
+
+def integer(value, prefix_bits, first=0):
+    """RFC 7541, section 5.1."""
+    most = (1 << prefix_bits) - 1
+    if value < most:
+        return bytes([first | value])
+    out = bytearray([first | most])
+    value -= most
+    while value >= 128:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def literal(name, value, indexed=False):
+    """A header without Huffman's code, put into the dynamic table or not."""
+    return b"".join(
+        [b"\x40" if indexed else b"\x00"]
+        + [integer(len(text), 7) + text for text in (name, value)]
+    )
+
+
+def request_headers(path, *more, scheme=b"http"):
+    """The header block of a call; `more` are names and values."""
+    headers = (
+        (b":method", b"POST"),
+        (b":scheme", scheme),
+        (b":path", path),
+        (b":authority", b"x"),
+        (b"content-type", b"application/grpc"),
+        (b"te", b"trailers"),
+    )
+    return b"".join(literal(*header) for header in (*headers, *more))
+
+
+def header_frames(stream, block, flags=0, size=16384):
+    """HEADERS, and as many CONTINUATIONs as the block needs."""
+    parts = [block[i : i + size] for i in range(0, len(block), size)] or [b""]
+    frames = []
+    for i, part in enumerate(parts):
+        last = END_HEADERS if i == len(parts) - 1 else 0
+        kind = HEADERS if i == 0 else CONTINUATION
+        frames.append(frame(kind, last | (flags if i == 0 else 0), stream, part))
+    return b"".join(frames)
+
+
+def message(payload):
+    """A message of gRPC's, uncompressed."""
+    return struct.pack(">BI", 0, len(payload)) + payload
+
+
+class Connection:
+    """To a control address, over which the preface and empty settings were sent."""
+
+    def __init__(self, address, wrap=lambda plain: plain, settings=b""):
+        host, _, port = address.rpartition(":")
+        plain = socket.create_connection((host, int(port)), timeout=harness.DEADLINE_S)
+        self.socket = wrap(plain)
+        self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
+
+    def send(self, data):
+        self.socket.sendall(data)
+
+    def call(self, stream, path, payload=b"", *more):
+        self.send(
+            header_frames(stream, request_headers(path, *more))
+            + frame(DATA, END_STREAM, stream, message(payload))
+        )
+
+    def read_frame(self):
+        """Kind, flags, stream and payload; answers settings and pings. None: the end."""
+        header = self._read(9)
+        if header is None:
+            return None
+        kind, flags, stream = struct.unpack(">BBI", header[3:])
+        payload = self._read(int.from_bytes(header[:3], "big"))
+        if kind in (SETTINGS, PING) and not flags & ACK:
+            self.send(frame(kind, ACK, 0, payload if kind == PING else b""))
+        return kind, flags, stream, payload
+
+    def _read(self, size):
+        data = bytearray()
+        while len(data) < size:
+            try:
+                part = self.socket.recv(size - len(data))
+            except ConnectionResetError:
+                part = b""
+            if not part:
+                return None
+            data += part
+        return bytes(data)
+
+    def close(self):
+        self.socket.close()
