@@ -13,40 +13,17 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "messages/counts.h"
+#include "messages/states.h"
+#include "messages/time.h"
+#include "text/amounts.h"
+#include "text/characters.h"
 
 namespace tcptool {
 namespace {
 
 constexpr int kBarWidth = 20;
 constexpr absl::string_view kNothing = "-";
-
-// Every byte of a character in UTF-8 but the first.
-bool IsContinuation(char byte) {
-  return (static_cast<unsigned char>(byte) & 0xC0) == 0x80;
-}
-
-size_t Columns(absl::string_view text) {
-  return static_cast<size_t>(
-      std::count_if(text.begin(), text.end(),
-                    [](char byte) { return !IsContinuation(byte); }));
-}
-
-absl::Time FromProto(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) +
-         absl::Nanoseconds(time.nanos());
-}
-
-absl::Duration FromProto(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) +
-         absl::Nanoseconds(duration.nanos());
-}
-
-// `name` is empty for a number that this program's version of the API lacks.
-std::string EnumName(const std::string& name, absl::string_view prefix,
-                     int number) {
-  if (name.empty()) return absl::StrCat(number);
-  return std::string(absl::StripPrefix(name, prefix));
-}
 
 std::string OrNothing(const std::string& text) {
   return text.empty() ? std::string(kNothing) : Printable(text);
@@ -95,13 +72,6 @@ std::string Counts(const v1::RecipientCounts& counts) {
   return parts.empty() ? "none" : absl::StrJoin(parts, ", ");
 }
 
-// Recipients that should have the content; those turned away do not count.
-int32_t Wanting(const v1::RecipientCounts& counts) {
-  return counts.expected() + counts.handshaking() + counts.ready() +
-         counts.transferring() + counts.confirming() + counts.delivered() +
-         counts.failed() + counts.dropped();
-}
-
 // Lines of "label: value", the values aligned.
 class LabelledLines {
  public:
@@ -111,7 +81,7 @@ class LabelledLines {
   }
   void AddTime(absl::string_view label,
                const google::protobuf::Timestamp& time) {
-    Add(label, absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", FromProto(time),
+    Add(label, absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", ToTime(time),
                                 absl::UTCTimeZone()));
   }
   std::string Take() && { return std::move(text_); }
@@ -121,30 +91,6 @@ class LabelledLines {
 };
 
 }  // namespace
-
-std::string HumanBytes(int64_t bytes) {
-  constexpr std::array<absl::string_view, 6> kUnits = {"KiB", "MiB", "GiB",
-                                                       "TiB", "PiB", "EiB"};
-  if (bytes < 1024) return absl::StrCat(bytes, " B");
-  double amount = static_cast<double>(bytes) / 1024;
-  size_t unit = 0;
-  // What would be shown as 1024.0 is 1.0 of the next.
-  while (amount >= 1023.95 && unit + 1 < kUnits.size()) {
-    amount /= 1024;
-    ++unit;
-  }
-  return absl::StrFormat("%.1f %s", amount, kUnits[unit]);
-}
-
-std::string HumanDuration(absl::Duration duration) {
-  const int64_t seconds = absl::ToInt64Seconds(duration);
-  const int64_t minutes = seconds / 60;
-  const int64_t hours = minutes / 60;
-  if (minutes == 0) return absl::StrFormat("%ds", seconds);
-  if (hours == 0) return absl::StrFormat("%dm%02ds", minutes, seconds % 60);
-  if (hours < 24) return absl::StrFormat("%dh%02dm", hours, minutes % 60);
-  return absl::StrFormat("%dd%02dh", hours / 24, hours % 24);
-}
 
 std::string Bar(int64_t done, int64_t total, int width) {
   const double part =
@@ -158,30 +104,6 @@ std::string Bar(int64_t done, int64_t total, int width) {
   const int percent = all ? 100 : std::min(99, int(part * 100));
   return absl::StrFormat("[%s%s] %3d%%", std::string(places, '#'),
                          std::string(width - places, '.'), percent);
-}
-
-std::string Printable(absl::string_view text) {
-  std::string result(text);
-  for (size_t i = 0; i < result.size(); ++i) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(result[i]))) {
-      result[i] = '?';
-    }
-    // U+0080 to U+009F, two bytes each in UTF-8, are control characters too.
-    if (result[i] == '\xC2' && i + 1 < result.size() &&
-        static_cast<unsigned char>(result[i + 1]) >= 0x80 &&
-        static_cast<unsigned char>(result[i + 1]) < 0xA0) {
-      result.replace(i, 2, "?");
-    }
-  }
-  return result;
-}
-
-std::string Truncate(absl::string_view line, size_t columns) {
-  size_t end = 0;
-  for (size_t shown = 0; end < line.size(); ++end) {
-    if (!IsContinuation(line[end]) && ++shown > columns) break;
-  }
-  return std::string(line.substr(0, end));
 }
 
 std::string Table(const std::vector<std::vector<std::string>>& rows) {
@@ -203,19 +125,6 @@ std::string Table(const std::vector<std::vector<std::string>>& rows) {
   return table;
 }
 
-std::string StateName(v1::SessionState state) {
-  return EnumName(v1::SessionState_Name(state), "SESSION_STATE_", state);
-}
-
-std::string StateName(v1::RecipientState state) {
-  return EnumName(v1::RecipientState_Name(state), "RECIPIENT_STATE_", state);
-}
-
-std::string ReasonName(v1::RecipientReason reason) {
-  return EnumName(v1::RecipientReason_Name(reason), "RECIPIENT_REASON_",
-                  reason);
-}
-
 std::string StateAndReason(const v1::Recipient& recipient) {
   std::string text = StateName(recipient.state());
   if (recipient.reason() != v1::RECIPIENT_REASON_UNSPECIFIED) {
@@ -235,8 +144,8 @@ std::string SessionTable(const std::vector<v1::Session>& sessions,
          session.has_content_length() ? HumanBytes(session.content_length())
                                       : std::string(kNothing),
          absl::StrCat(session.counts().delivered(), "/",
-                      Wanting(session.counts())),
-         HumanDuration(now - FromProto(session.create_time()))});
+                      Takers(session.counts())),
+         HumanDuration(now - ToTime(session.create_time()))});
   }
   return Table(rows);
 }
@@ -279,7 +188,7 @@ std::string RecipientTable(const std::vector<v1::Recipient>& recipients) {
          Rate(recipient.bytes_per_second()),
          recipient.has_rtt()
              ? absl::StrFormat("%.1f ms", absl::ToDoubleMilliseconds(
-                                              FromProto(recipient.rtt())))
+                                              ToDuration(recipient.rtt())))
              : std::string(kNothing),
          absl::StrCat(recipient.retransmits())});
   }
@@ -308,7 +217,7 @@ std::string NodeDetails(const v1::Node& node) {
   LabelledLines lines;
   lines.Add("version", node.version());
   lines.AddTime("started", node.start_time());
-  lines.Add("uptime", HumanDuration(FromProto(node.uptime())));
+  lines.Add("uptime", HumanDuration(ToDuration(node.uptime())));
   for (const v1::Root& root : node.roots()) {
     lines.Add(absl::StrCat("root ", root.name()),
               root.has_free_bytes()

@@ -19,31 +19,14 @@
 
 namespace tcptool {
 
-// "999 B", "1.5 GiB". Powers of 1,024.
-std::string HumanBytes(int64_t bytes);
-
-// The two largest units, in whole seconds: "7s", "4m05s", "2h00m", "3d04h".
-std::string HumanDuration(absl::Duration duration);
-
 // How much of `total` is done: "[#####.....]  50%", with `width` places between
 // the brackets. All of nothing is done. Never shows 100% before it is.
 std::string Bar(int64_t done, int64_t total, int width);
-
-// Replaces each control character by '?'.
-std::string Printable(absl::string_view text);
-
-// At most `columns` characters of UTF-8.
-std::string Truncate(absl::string_view line, size_t columns);
 
 // Columns aligned to the left, two spaces apart, a line each row; the first row
 // is the header. No line ends with spaces. All rows have as many cells as the
 // first.
 std::string Table(const std::vector<std::vector<std::string>>& rows);
-
-// "TRANSFERRING", "HANDSHAKE_TIMEOUT"; "7" for a value that is not known here.
-std::string StateName(v1::SessionState state);
-std::string StateName(v1::RecipientState state);
-std::string ReasonName(v1::RecipientReason reason);
 
 // "FAILED (STALLED)": the state, and the reason if there is one.
 std::string StateAndReason(const v1::Recipient& recipient);

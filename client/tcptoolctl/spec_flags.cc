@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "messages/time.h"
 
 namespace tcptool {
 namespace {
@@ -57,14 +58,6 @@ Check ReadSpec(v1::SessionSpec* spec) {
   };
 }
 
-google::protobuf::Duration ToProto(absl::Duration duration) {
-  google::protobuf::Duration proto;
-  absl::Duration rest;
-  proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &rest));
-  proto.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
-  return proto;
-}
-
 // From 0 to `high`. CLI11 would take a number that no int64_t can hold for the
 // largest that can.
 CLI::Option* AddNumber(CLI::App& app, const std::string& flag, int64_t high,
@@ -92,7 +85,8 @@ void AddDuration(CLI::App& app, const std::string& flag, absl::Duration low,
                  std::function<google::protobuf::Duration*()> field) {
   const auto set = [field = std::move(field)](const std::string& text) {
     absl::Duration duration;
-    if (absl::ParseDuration(text, &duration)) *field() = ToProto(duration);
+    if (absl::ParseDuration(text, &duration))
+      *field() = ToProtoDuration(duration);
   };
   app.add_option_function<std::string>(flag, set, description)
       ->type_name("DURATION")

@@ -7,18 +7,15 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "client/tcptoolctl/render.h"
+#include "messages/states.h"
+#include "text/amounts.h"
+#include "text/characters.h"
 
 namespace tcptool {
 namespace {
 
 constexpr absl::Duration kDrawInterval = absl::Milliseconds(100);
 constexpr absl::Duration kProgressInterval = absl::Seconds(1);
-
-bool IsFinal(v1::SessionState state) {
-  return state != v1::SESSION_STATE_UNSPECIFIED &&
-         state != v1::SESSION_STATE_WAITING &&
-         state != v1::SESSION_STATE_TRANSFERRING;
-}
 
 // Where a recipient belongs on a screen that may be too small for all: what
 // moves, then what went wrong, then what waits, then what is done.
@@ -140,8 +137,8 @@ void WatchView::Draw() {
                                         ProgressTable(ActiveFirst(), length));
   std::vector<std::string> lines =
       absl::StrSplit(text, '\n', absl::SkipEmpty());
-  // The cursor's line is one of the screen's: what scrolls away cannot be drawn
-  // over.
+  // Less the line that the cursor is on afterwards: lines that scroll off the
+  // screen cannot be drawn over.
   const size_t room = std::max<size_t>(size.rows, 4) - 1;
   if (lines.size() > room) {
     const size_t hidden = lines.size() - (room - 1);

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "messages/time.h"
 #include "server/api/invalid_field.h"
 #include "server/api/translate.h"
 
@@ -56,7 +57,7 @@ class Checker {
                          absl::Duration fallback, absl::Duration low,
                          absl::Duration high) {
     if (!(message.*has)()) {
-      ToProto(fallback, *(message.*mutable_)());
+      *(message.*mutable_)() = ToProtoDuration(fallback);
       return fallback;
     }
     const Duration& given = *(message.*mutable_)();

@@ -3,7 +3,7 @@
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "messages/time.h"
 
 namespace tcptool::server {
 namespace {
@@ -12,26 +12,9 @@ bool IsSet(absl::Time time) { return time != absl::InfinitePast(); }
 
 }  // namespace
 
-void ToProto(absl::Time from, google::protobuf::Timestamp& to) {
-  const int64_t seconds = absl::ToUnixSeconds(from);
-  to.set_seconds(seconds);
-  to.set_nanos(static_cast<int32_t>(
-      absl::ToInt64Nanoseconds(from - absl::FromUnixSeconds(seconds))));
-}
-
-void ToProto(absl::Duration from, google::protobuf::Duration& to) {
-  to.set_seconds(absl::IDivDuration(from, absl::Seconds(1), &from));
-  to.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(from)));
-}
-
 // The enumerations have the same order; the API's begin with UNSPECIFIED.
 dataplane::SessionState ToState(v1::SessionState state) {
   return static_cast<dataplane::SessionState>(static_cast<int>(state) - 1);
-}
-
-std::string StateName(v1::SessionState state) {
-  return std::string(
-      absl::StripPrefix(v1::SessionState_Name(state), "SESSION_STATE_"));
 }
 
 std::string ToString(const asio::ip::tcp::endpoint& endpoint) {
@@ -66,12 +49,12 @@ void CopyStatus(const dataplane::SessionStatus& status, v1::Session& session) {
   counts.set_dropped(count(RecipientState::kDropped));
   session.set_bytes_sent(static_cast<int64_t>(status.bytes_sent));
   session.set_bytes_acked(static_cast<int64_t>(status.bytes_acked));
-  ToProto(status.create_time, *session.mutable_create_time());
+  *session.mutable_create_time() = ToTimestamp(status.create_time);
   if (IsSet(status.start_time)) {
-    ToProto(status.start_time, *session.mutable_start_time());
+    *session.mutable_start_time() = ToTimestamp(status.start_time);
   }
   if (IsSet(status.end_time)) {
-    ToProto(status.end_time, *session.mutable_end_time());
+    *session.mutable_end_time() = ToTimestamp(status.end_time);
   }
 }
 
@@ -93,17 +76,17 @@ v1::Recipient ToProto(absl::string_view session_name,
   recipient.set_bytes_acked(static_cast<int64_t>(status.bytes_acked));
   recipient.set_bytes_per_second(static_cast<int64_t>(status.bytes_per_second));
   if (status.rtt > absl::ZeroDuration()) {
-    ToProto(status.rtt, *recipient.mutable_rtt());
+    *recipient.mutable_rtt() = ToProtoDuration(status.rtt);
   }
   recipient.set_retransmits(static_cast<int64_t>(status.retransmits));
   if (IsSet(status.connect_time)) {
-    ToProto(status.connect_time, *recipient.mutable_connect_time());
+    *recipient.mutable_connect_time() = ToTimestamp(status.connect_time);
   }
   if (IsSet(status.start_time)) {
-    ToProto(status.start_time, *recipient.mutable_start_time());
+    *recipient.mutable_start_time() = ToTimestamp(status.start_time);
   }
   if (IsSet(status.end_time)) {
-    ToProto(status.end_time, *recipient.mutable_end_time());
+    *recipient.mutable_end_time() = ToTimestamp(status.end_time);
   }
   return recipient;
 }

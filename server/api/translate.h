@@ -3,27 +3,17 @@
 #ifndef TCPTOOL_SERVER_API_TRANSLATE_H_
 #define TCPTOOL_SERVER_API_TRANSLATE_H_
 
-#include <google/protobuf/duration.pb.h>
-#include <google/protobuf/timestamp.pb.h>
-
 #include <string>
 
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
 #include "dataplane/base/state.h"
 #include "tcptool/v1/recipient.pb.h"
 #include "tcptool/v1/session.pb.h"
 
 namespace tcptool::server {
 
-void ToProto(absl::Duration from, google::protobuf::Duration& to);
-void ToProto(absl::Time from, google::protobuf::Timestamp& to);
-
 // The state is one of a session: not UNSPECIFIED.
 dataplane::SessionState ToState(v1::SessionState state);
-
-// "TRANSFERRING".
-std::string StateName(v1::SessionState state);
 
 // "192.0.2.7:9876", "[2001:db8::7]:9876".
 std::string ToString(const asio::ip::tcp::endpoint& endpoint);

@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "messages/states.h"
 #include "server/api/etag.h"
-#include "server/api/states.h"
 #include "server/api/translate.h"
 #include "server/base/log.h"
 

@@ -7,17 +7,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "messages/states.h"
+#include "messages/time.h"
 #include "server/api/names.h"
-#include "server/api/states.h"
 #include "server/api/translate.h"
 
 namespace tcptool::server {
 namespace {
-
-absl::Time ToTime(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) +
-         absl::Nanoseconds(time.nanos());
-}
 
 // Those of the spec that the store has nothing of.
 void AddExpected(StoredSession& stored) {
@@ -86,8 +82,7 @@ absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
 
 void EndUnfinished(StoredSession& stored, v1::SessionState state,
                    absl::string_view error) {
-  google::protobuf::Timestamp now;
-  ToProto(absl::Now(), now);
+  const google::protobuf::Timestamp now = ToTimestamp(absl::Now());
   AddExpected(stored);
   for (v1::Recipient& recipient : stored.recipients) {
     if (IsFinal(recipient.state()) ||

@@ -1,10 +1,11 @@
 #include "server/sessions/retention.h"
 
+#include "messages/time.h"
+
 namespace tcptool::server {
 
 void Retention::Add(const v1::Session& session) {
-  const absl::Time end = absl::FromUnixSeconds(session.end_time().seconds()) +
-                         absl::Nanoseconds(session.end_time().nanos());
+  const absl::Time end = ToTime(session.end_time());
   const Times times = {
       .end = end,
       .expiry = end + absl::Seconds(session.spec().retention().seconds())};

@@ -3,7 +3,7 @@
 #include <asio/post.hpp>
 #include <utility>
 
-#include "server/api/states.h"
+#include "messages/states.h"
 
 namespace tcptool::server {
 namespace {

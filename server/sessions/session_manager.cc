@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "messages/states.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
-#include "server/api/states.h"
 #include "server/api/translate.h"
 #include "server/base/log.h"
 #include "server/sessions/restore.h"

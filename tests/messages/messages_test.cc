@@ -1,0 +1,61 @@
+#include <gtest/gtest.h>
+
+#include "messages/counts.h"
+#include "messages/states.h"
+#include "messages/time.h"
+
+namespace tcptool {
+namespace {
+
+TEST(StatesTest, AreFinalWhenTheyCannotChange) {
+  EXPECT_FALSE(IsFinal(v1::SESSION_STATE_UNSPECIFIED));
+  EXPECT_FALSE(IsFinal(v1::SESSION_STATE_WAITING));
+  EXPECT_FALSE(IsFinal(v1::SESSION_STATE_TRANSFERRING));
+  EXPECT_TRUE(IsFinal(v1::SESSION_STATE_SUCCEEDED));
+  EXPECT_TRUE(IsFinal(v1::SESSION_STATE_INTERRUPTED));
+  EXPECT_FALSE(IsFinal(v1::RECIPIENT_STATE_EXPECTED));
+  EXPECT_FALSE(IsFinal(v1::RECIPIENT_STATE_CONFIRMING));
+  EXPECT_TRUE(IsFinal(v1::RECIPIENT_STATE_DELIVERED));
+  EXPECT_TRUE(IsFinal(v1::RECIPIENT_STATE_DROPPED));
+}
+
+TEST(StatesTest, HaveNamesWithoutPrefixes) {
+  EXPECT_EQ(StateName(v1::SESSION_STATE_WAITING), "WAITING");
+  EXPECT_EQ(StateName(v1::RECIPIENT_STATE_READY), "READY");
+  EXPECT_EQ(ReasonName(v1::RECIPIENT_REASON_STALLED), "STALLED");
+  // Of a service that is newer than this program.
+  EXPECT_EQ(StateName(static_cast<v1::SessionState>(999)), "999");
+}
+
+TEST(TakersTest, AreThoseWhoHaveTheContentOrWereToGetIt) {
+  v1::RecipientCounts counts;
+  EXPECT_EQ(Takers(counts), 0);
+  counts.set_expected(1);
+  counts.set_ready(10);
+  counts.set_transferring(100);
+  counts.set_confirming(1'000);
+  counts.set_delivered(10'000);
+  counts.set_failed(100'000);
+  counts.set_dropped(1'000'000);
+  // Neither of these has ever been promised anything.
+  counts.set_handshaking(10'000'000);
+  counts.set_rejected(100'000'000);
+  EXPECT_EQ(Takers(counts), 1'111'111);
+}
+
+TEST(TimeTest, GoesThroughMessagesUnchanged) {
+  for (const absl::Time time :
+       {absl::UnixEpoch(), absl::UnixEpoch() - absl::Nanoseconds(1),
+        absl::FromUnixNanos(1'700'000'000'123'456'789)}) {
+    EXPECT_EQ(ToTime(ToTimestamp(time)), time);
+    EXPECT_GE(ToTimestamp(time).nanos(), 0);
+  }
+  for (const absl::Duration duration :
+       {absl::ZeroDuration(), absl::Nanoseconds(1'500'000'001),
+        absl::Hours(9)}) {
+    EXPECT_EQ(ToDuration(ToProtoDuration(duration)), duration);
+  }
+}
+
+}  // namespace
+}  // namespace tcptool
