@@ -17,7 +17,8 @@
 namespace tcptool::server {
 namespace {
 
-// What is left of the 5 s that a stop may take, for calls that do not end.
+// How long calls that do not end may go on once all sessions have ended. A stop
+// may take 5 s in all.
 constexpr auto kShutdownGrace = std::chrono::seconds(2);
 
 SessionManager::Options ManagerOptions(const Options& options,
@@ -39,7 +40,7 @@ absl::Status AddRoots(const DataOptions& options, ContentRoots& roots) {
   return absl::OkStatus();
 }
 
-// Whole or not at all: whoever waits for the file may read it once it is there.
+// Renamed into place, so that whoever waits for the file never reads a part.
 absl::Status WriteReadyFile(const std::string& path,
                             const std::string& control_address,
                             const std::string& http_address) {
@@ -76,7 +77,9 @@ absl::Status Daemon::Start() {
     return status;
   }
   if (absl::Status status = Restore(); !status.ok()) return status;
-  // The lanes and the manager's threads are there; gRPC's are not.
+  // Threads inherit the niceness of the one that creates them. The lanes and
+  // the manager's threads exist already, and keep theirs; gRPC's and HTTP's
+  // follow.
   YieldToDataPlane();
   session_service_.emplace(*manager_, *table_, hub_);
   node_service_.emplace(Node(), roots_, *manager_);
@@ -106,6 +109,7 @@ absl::Status Daemon::Start() {
 absl::Status Daemon::StartHttp() {
   pages_.emplace(
       HttpPages::Options{.status_page = options_.http.status_page,
+                         .hosts = options_.http.hosts,
                          .is_ready = [this] { return manager_->accepting(); }},
       *metrics_, *table_);
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
@@ -120,7 +124,8 @@ absl::Status Daemon::Restore() {
   const absl::StatusOr<std::string> path =
       options_.state.path.empty() ? DefaultStatePath() : options_.state.path;
   if (!path.ok()) return path.status();
-  // Nothing is written before the manager is there, and so are the metrics.
+  // The store may report operations before `metrics_` exists, and is destroyed
+  // before it is.
   auto store = Store::Open(
       *path, [this](const char* operation, absl::Duration time, bool ok) {
         if (metrics_) metrics_->store().Observe(operation, time, ok);

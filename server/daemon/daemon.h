@@ -1,4 +1,4 @@
-// The parts of the service, put together, and taken apart in order.
+// The whole service: creates its parts in order and ends them in order.
 #ifndef TCPTOOL_SERVER_DAEMON_DAEMON_H_
 #define TCPTOOL_SERVER_DAEMON_DAEMON_H_
 
@@ -23,7 +23,7 @@
 
 namespace tcptool::server {
 
-// For one thread.
+// Not thread-safe.
 class Daemon {
  public:
   explicit Daemon(const Options& options);
@@ -38,16 +38,16 @@ class Daemon {
   void Drain();
   // Waits until no session runs, at most for `timeout`. True: none does.
   bool WaitUntilIdle(absl::Duration timeout);
-  // Ends what runs, and returns when nothing does.
+  // Ends all sessions and calls, and returns when they have ended.
   void Stop();
 
  private:
-  // Opens the store, and takes up what it has.
+  // Opens the store, and restores the sessions that it has.
   absl::Status Restore();
   v1::Node Node() const;
   absl::Status StartHttp();
 
-  // In the order in which each needs those above it.
+  // Each uses only those above it, and so is destroyed before them.
   const Options options_;
   ContentRoots roots_;
   dataplane::Engine engine_;

@@ -1,6 +1,7 @@
 #include "server/http/html.h"
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
 
@@ -12,6 +13,10 @@ std::string EscapeHtml(absl::string_view text) {
                                     {">", "&gt;"},
                                     {"\"", "&quot;"},
                                     {"'", "&#39;"}});
+}
+
+std::string IsolatedText(absl::string_view text) {
+  return absl::StrCat("<bdi>", EscapeHtml(text), "</bdi>");
 }
 
 std::string EscapeUrl(absl::string_view text) {

@@ -1,4 +1,4 @@
-// Text that others have written, made harmless in a page.
+// Text in HTML and in URLs: escaped, so that nobody's text becomes markup.
 #ifndef TCPTOOL_SERVER_HTTP_HTML_H_
 #define TCPTOOL_SERVER_HTTP_HTML_H_
 
@@ -10,6 +10,11 @@ namespace tcptool::server {
 
 // For the text of an element and for an attribute's value in double quotes.
 std::string EscapeHtml(absl::string_view text);
+
+// An element with `text`, which a user or a peer chose, escaped. The element
+// isolates its direction too (<bdi>): characters that turn the direction of
+// writing do not reach the text around it.
+std::string IsolatedText(absl::string_view text);
 
 // For a part of a path or the value of a parameter in a URL.
 std::string EscapeUrl(absl::string_view text);

@@ -9,18 +9,28 @@ namespace tcptool::server {
 
 HttpPages::HttpPages(Options options, const Metrics& metrics,
                      const SessionTable& table)
-    : options_(std::move(options)), metrics_(metrics), table_(table) {}
+    : options_(std::move(options)),
+      hosts_(options_.hosts),
+      metrics_(metrics),
+      table_(table) {}
 
 HttpResponse HttpPages::Get(const HttpRequest& request) const {
-  if (request.path == "/metrics") {
-    return {.content_type = Metrics::kContentType,
-            .body = metrics_.Render(options_.is_ready())};
-  }
   if (request.path == "/healthz") return {.body = "ok\n"};
   if (request.path == "/readyz") {
     if (options_.is_ready()) return {.body = "ready\n"};
     return {.status = 503,
             .body = "The service is stopping: it takes no new sessions.\n"};
+  }
+  if (!hosts_.Allows(request.host)) {
+    return {.status = 421,
+            .body =
+                "The Host header names neither this node nor an address. If it "
+                "is a name of this service, start tcptoold with "
+                "--http-host=NAME.\n"};
+  }
+  if (request.path == "/metrics") {
+    return {.content_type = Metrics::kContentType,
+            .body = metrics_.Render(options_.is_ready())};
   }
   if (IsStatusPage(request.path)) {
     if (options_.status_page) return StatusPage(table_, request);

@@ -3,8 +3,11 @@
 #define TCPTOOL_SERVER_HTTP_HTTP_PAGES_H_
 
 #include <functional>
+#include <string>
+#include <vector>
 
-#include "server/http/http_server.h"
+#include "server/http/allowed_hosts.h"
+#include "server/http/http_message.h"
 #include "server/metrics/metrics.h"
 #include "server/watch/session_table.h"
 
@@ -17,6 +20,8 @@ class HttpPages {
     // Whether people without the control API's credentials may see sessions,
     // recipients and their addresses.
     bool status_page = false;
+    // Names in Host headers besides this node's own; see allowed_hosts.h.
+    std::vector<std::string> hosts;
     // False from the first moment of a drain.
     std::function<bool()> is_ready;
   };
@@ -25,11 +30,13 @@ class HttpPages {
   HttpPages(Options options, const Metrics& metrics, const SessionTable& table);
 
   // /metrics, /healthz, /readyz; and with the status page /, /sessions/ID,
-  // /status.css and /status.js. NOT_FOUND is a page too.
+  // /status.css and /status.js. 404 for other paths, and 421 if the request's
+  // Host may not see the page: health, which is no secret, is for all.
   HttpResponse Get(const HttpRequest& request) const;
 
  private:
   const Options options_;
+  const AllowedHosts hosts_;
   const Metrics& metrics_;
   const SessionTable& table_;
 };

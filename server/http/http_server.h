@@ -1,53 +1,35 @@
-// A small HTTP server for the pages of operators and their tools. The library
-// behind it is civetweb, which prometheus-cpp has for its own exposer.
+// A small HTTP server for the pages of operators and their tools. One thread
+// serves all connections, so that slow and idle ones cost no thread each.
 #ifndef TCPTOOL_SERVER_HTTP_HTTP_SERVER_H_
 #define TCPTOOL_SERVER_HTTP_HTTP_SERVER_H_
 
-#include <functional>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
+#include <list>
 #include <memory>
 #include <string>
+#include <thread>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-
-struct mg_connection;
-struct mg_context;
+#include "server/http/http_connection.h"
 
 namespace tcptool::server {
 
-struct HttpRequest {
-  std::string path;   // Decoded, without "." and ".."; begins with '/'.
-  std::string query;  // As sent, without the '?'.
-
-  // The decoded value of a parameter of the query; empty if there is none.
-  std::string Parameter(const std::string& name) const;
-};
-
-struct HttpResponse {
-  int status = 200;
-  std::string content_type = "text/plain; charset=utf-8";
-  std::string body;
-};
-
-// Answers GET and HEAD, each on a connection of its own. Whatever peers do, it
-// has kThreads threads, holds kQueue connections more, and lets the kernel hold
-// the rest; a request is at most kMaxRequestBytes, and has to be there within
-// kTimeoutSeconds.
+// Answers each request on a connection of its own, on one thread. Peers can
+// make it hold HttpLimits::max_connections; one that comes beyond them, or when
+// the process has no descriptor left, takes the place of the oldest. A client
+// that asks and reads at once is so never kept out by others that do not.
 class HttpServer {
  public:
-  static constexpr int kThreads = 32;
-  static constexpr int kQueue = 32;
-  static constexpr int kMaxRequestBytes = 16'384;
-  static constexpr int kTimeoutSeconds = 5;
-
-  // Called on the server's threads, several at a time.
-  using Handler = std::function<HttpResponse(const HttpRequest&)>;
-
-  // Listens on "127.0.0.1:9874" or "[::1]:9874"; port 0 picks a free one.
-  // UNAVAILABLE names the address and says why it cannot.
+  // Listens on "127.0.0.1:9874" or "[::1]:9874"; port 0 picks a free one;
+  // "[::]" takes IPv4 too. `handler` is called on the server's thread, and
+  // waits for nothing. UNAVAILABLE names the address and says why it cannot
+  // listen.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
-      const std::string& address, Handler handler);
-  // Ends the requests that are being read; waits for the handler.
+      const std::string& address, HttpHandler handler, HttpLimits limits = {});
+  // Ends all connections; waits for the handler.
   ~HttpServer();
 
   HttpServer(const HttpServer&) = delete;
@@ -57,14 +39,22 @@ class HttpServer {
   const std::string& address() const { return address_; }
 
  private:
-  explicit HttpServer(Handler handler) : handler_(std::move(handler)) {}
+  HttpServer(HttpHandler handler, HttpLimits limits)
+      : limits_(limits), handler_(std::move(handler)) {}
 
-  static int OnRequest(mg_connection* connection);
-  HttpResponse Answer(const mg_connection* connection) const;
+  absl::Status Listen(const std::string& address);
+  void Accept();
+  void Serve(asio::ip::tcp::socket socket);
+  void CloseOldest();
 
-  const Handler handler_;
+  const HttpLimits limits_;
+  const HttpHandler handler_;
+  asio::io_context context_{1};
+  asio::ip::tcp::acceptor acceptor_{context_};
+  asio::steady_timer retry_{context_};
+  std::list<std::shared_ptr<HttpConnection>> connections_;  // Oldest first.
   std::string address_;
-  mg_context* context_ = nullptr;
+  std::thread thread_;
 };
 
 }  // namespace tcptool::server

@@ -1,23 +1,20 @@
-// The page for people: sessions and recipients, how far they are, and why they
-// are no further.
+// The status page: sessions and recipients, how far they are, and why they are
+// no further.
 #ifndef TCPTOOL_SERVER_HTTP_STATUS_PAGE_H_
 #define TCPTOOL_SERVER_HTTP_STATUS_PAGE_H_
 
 #include "absl/strings/string_view.h"
-#include "server/http/http_server.h"
+#include "server/http/http_message.h"
 #include "server/watch/session_table.h"
 
 namespace tcptool::server {
 
-// A page shows so many sessions, or recipients, and links to the next ones.
-inline constexpr int kSessionsOnPage = 20;
-inline constexpr int kRecipientsOnPage = 100;
-
 // "/", "/sessions/ID", and the files that they use.
 bool IsStatusPage(absl::string_view path);
 
-// Whole without JavaScript: a script only spares the reload. The query's "page"
-// is a page token of the API's lists.
+// For paths that IsStatusPage() takes. Complete without JavaScript: a script
+// only spares the reload. The query's "page" is a page token of the API's
+// lists.
 HttpResponse StatusPage(const SessionTable& table, const HttpRequest& request);
 
 }  // namespace tcptool::server

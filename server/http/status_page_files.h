@@ -1,4 +1,5 @@
-// The style and the script of the status page.
+// The style sheet and the script of the status page: status.css and status.js,
+// which the build puts into the program.
 #ifndef TCPTOOL_SERVER_HTTP_STATUS_PAGE_FILES_H_
 #define TCPTOOL_SERVER_HTTP_STATUS_PAGE_FILES_H_
 

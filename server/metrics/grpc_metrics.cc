@@ -1,5 +1,7 @@
 #include "server/metrics/grpc_metrics.h"
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <utility>
 
@@ -7,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "messages/methods.h"
 
 namespace tcptool::server {
 namespace {
@@ -16,9 +19,20 @@ using grpc::experimental::InterceptorBatchMethods;
 using grpc::experimental::ServerInterceptorFactoryInterface;
 using grpc::experimental::ServerRpcInfo;
 
-// "/tcptool.v1.SessionService/GetSession" as labels. Only methods that somebody
-// serves come here, so that their number is bounded.
+// Besides the API's methods, what the server has by gRPC's own services.
+constexpr std::array<absl::string_view, 3> kGrpcMethods = {
+    "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch",
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"};
+
+// "/tcptool.v1.SessionService/GetSession" as labels. gRPC calls interceptors
+// for methods that nobody serves too, and before anybody is asked who they are:
+// a path that is not on the list shares one series, so that callers cannot make
+// series.
 prometheus::Labels Labels(absl::string_view method) {
+  if (!ApiMethods().contains(method) &&
+      std::ranges::find(kGrpcMethods, method) == kGrpcMethods.end()) {
+    return {{"grpc_service", "unknown"}, {"grpc_method", "unknown"}};
+  }
   const std::pair<absl::string_view, absl::string_view> parts =
       absl::StrSplit(absl::StripPrefix(method, "/"), absl::MaxSplits('/', 1));
   return {{"grpc_service", std::string(parts.first)},
@@ -45,7 +59,7 @@ class GrpcMetrics::Interceptor : public grpc::experimental::Interceptor {
   ~Interceptor() override {
     const std::chrono::duration<double> taken =
         std::chrono::steady_clock::now() - start_;
-    // Answers are fast; watches and uploads take as long as they are.
+    // Seconds: unary calls take milliseconds, watches and uploads up to hours.
     static const prometheus::Histogram::BucketBoundaries kBounds = {
         0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60, 3600};
     metrics_.seconds_.Add(labels_, kBounds).Observe(taken.count());
@@ -66,7 +80,7 @@ class GrpcMetrics::Interceptor : public grpc::experimental::Interceptor {
   prometheus::Labels labels_;
   const std::chrono::steady_clock::time_point start_ =
       std::chrono::steady_clock::now();
-  // Of a call that ends before anybody has given it a status.
+  // What remains if the call ends without a status: the client is gone.
   grpc::StatusCode code_ = grpc::StatusCode::CANCELLED;
 };
 

@@ -14,8 +14,10 @@
 
 namespace tcptool::server {
 
-// Give NewInterceptors() to the server's builder: every call that has a method
-// is measured, whoever serves it. Any thread may call any method.
+// Give NewInterceptors() to the server's builder: every call is measured,
+// whoever serves it. The labels are those of the methods that the server has;
+// calls of any other method are counted together as "unknown". Any thread may
+// call any method.
 class GrpcMetrics {
  public:
   // `registry` outlives it, and it outlives the server.

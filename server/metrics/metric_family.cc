@@ -36,7 +36,7 @@ void Add(MetricFamily& family,
          MetricLabels labels) {
   prometheus::ClientMetric& metric = family.metric.emplace_back();
   metric.label = std::move(labels);
-  // Prometheus counts what is at most a bound, the classes below included.
+  // Prometheus' buckets are cumulative: each counts all values up to its bound.
   uint64_t count = 0;
   for (size_t i = 0; i < values.counts.size(); ++i) {
     count += values.counts[i];

@@ -1,5 +1,5 @@
-// Metrics whose values are looked up when they are asked for, as prometheus-cpp
-// collects them.
+// Builds prometheus-cpp's metric families from values that are read at each
+// scrape (its Collectable), in place of counters that are kept up to date.
 #ifndef TCPTOOL_SERVER_METRICS_METRIC_FAMILY_H_
 #define TCPTOOL_SERVER_METRICS_METRIC_FAMILY_H_
 

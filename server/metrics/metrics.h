@@ -26,7 +26,8 @@ class Metrics {
   Metrics(const dataplane::Engine& engine, const SessionTable& table)
       : transfers_(engine, table) {}
 
-  // Those that are told what happens. They live as long as the metrics.
+  // What calls and the store's operations are reported to. They live as long as
+  // the metrics.
   GrpcMetrics& grpc() { return grpc_; }
   StoreMetrics& store() { return store_; }
 

@@ -17,7 +17,7 @@
 namespace tcptool::server {
 namespace {
 
-// Descriptors in use; the one that the look itself takes is not counted.
+// Descriptors in use, without the one that listing the directory takes.
 std::optional<int64_t> OpenDescriptors() {
   std::error_code error;
   std::filesystem::directory_iterator each("/proc/self/fd", error);

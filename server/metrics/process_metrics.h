@@ -9,7 +9,7 @@
 
 namespace tcptool::server {
 
-// Asks the kernel when it is asked (proc(5), getrusage(2)). What it does not
+// Read from the kernel at each scrape (proc(5), getrusage(2)). What it does not
 // tell is left out.
 class ProcessMetrics : public prometheus::Collectable {
  public:

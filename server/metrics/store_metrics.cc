@@ -14,13 +14,14 @@ StoreMetrics::StoreMetrics(prometheus::Registry& registry)
 
 void StoreMetrics::Observe(const char* operation, absl::Duration duration,
                            bool ok) {
-  // From a page in memory to a disk that is in trouble.
+  // Seconds: from a page in memory to a disk in trouble.
   static const prometheus::Histogram::BucketBoundaries kBounds = {
       0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
       0.025,  0.05,    0.1,    0.25,  0.5,    1,     5};
   const prometheus::Labels labels = {{"operation", operation}};
   seconds_.Add(labels, kBounds).Observe(absl::ToDoubleSeconds(duration));
-  // Is there at 0 too, so that the first error is a change.
+  // Exists from the first operation on, at 0: rate() and alerts miss the first
+  // increment of a series that appears with it.
   prometheus::Counter& errors = errors_.Add(labels);
   if (!ok) errors.Increment();
 }

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/api/translate.h"
+#include "messages/states.h"
 #include "server/metrics/metric_family.h"
 
 namespace tcptool::server {

@@ -11,8 +11,8 @@
 
 namespace tcptool::server {
 
-// Asks the engine and the table when it is asked. docs/metrics.md describes
-// each metric.
+// Read from the engine and the session table at each scrape. docs/metrics.md
+// describes each metric.
 class TransferMetrics : public prometheus::Collectable {
  public:
   // Both outlive it.

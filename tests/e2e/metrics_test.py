@@ -141,6 +141,26 @@ class MetricsTest(HttpTest):
         self.assertNotIn("127.0.0.1", text)
         self.assertNotIn(session.name.removeprefix("sessions/"), text)
 
+    def test_callers_cannot_make_series(self):
+        """Calls are counted before anybody is asked who they are, unknown methods too."""
+        before = set(self.metrics())
+        names = [f"/tcptool.v1.SessionService/none{i}" for i in range(50)]
+        names += [f"/grpc.health.v1.Health/none{i}" for i in range(50)]
+        names += ["/none", "/a/b/c", '/a"b\\c/d']
+        for name in names:
+            with self.assertRaises(grpc.RpcError) as caught:
+                self.service.channel.unary_unary(name)(b"", timeout=harness.DEADLINE_S)
+            self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
+        unknown = 'grpc_method="unknown",grpc_service="unknown"}'
+        wait_until(
+            lambda: self.metrics()[
+                f'grpc_server_handled_total{{grpc_code="UNIMPLEMENTED",{unknown}'
+            ] == len(names),
+            "all are counted",
+        )
+        new = set(self.metrics()) - before
+        self.assertEqual({name for name in new if unknown not in name}, set())
+
     def test_histograms_are_cumulative(self):
         self.transfer()
         got = self.metrics()
@@ -178,6 +198,35 @@ class HealthTest(HttpTest):
         self.assertEqual((status, headers["Content-Length"], text), (200, "3", ""))
 
 
+class HostTest(HttpTest):
+    """What another site's page could read by pointing its own name here."""
+
+    service_flags = ("--status-page", "--http-host=images.example", "--http-host=b.example")
+
+    def status(self, path, host):
+        with self.connect() as peer:
+            header = "" if host is None else f"Host: {host}\r\n"
+            version = "HTTP/1.0" if host is None else "HTTP/1.1"
+            peer.sendall(f"GET {path} {version}\r\n{header}\r\n".encode())
+            answer = b""
+            while data := peer.recv(65536):
+                answer += data
+            return int(answer.split()[1])
+
+    def test_a_name_that_is_not_the_nodes_sees_nothing(self):
+        for path in ("/", "/metrics", "/sessions/a", "/status.js"):
+            self.assertEqual(self.status(path, "evil.example"), 421)
+        for path in ("/healthz", "/readyz"):
+            self.assertEqual(self.status(path, "evil.example"), 200)
+
+    def test_the_nodes_names_and_addresses_see_it(self):
+        node = socket.gethostname()
+        for host in (None, self.service.http_address, "localhost:1", "[::1]", node,
+                     "images.example", "B.example:80"):
+            with self.subTest(host):
+                self.assertEqual(self.status("/metrics", host), 200)
+
+
 class BadPeersTest(HttpTest):
     def read_to_end(self, peer):
         """What it says until it ends the connection."""
@@ -211,12 +260,20 @@ class BadPeersTest(HttpTest):
             with peer:
                 self.assertNotIn(b"200 OK", self.read_to_end(peer))
 
-    def test_peers_that_fill_every_place_go_away_by_themselves(self):
-        peers = [self.connect() for _ in range(60)]
-        for peer in peers:
-            self.addCleanup(peer.close)
-        # Behind them, and answered when their time is up.
-        self.assertEqual(self.get("/healthz")[0], 200)
+    def test_peers_that_fill_every_place_keep_nobody_out(self):
+        """More than there are places, some half-way through a request."""
+        peers = []
+        for i in range(400):
+            peers.append(self.connect())
+            self.addCleanup(peers[-1].close)
+            if i % 2:
+                peers[-1].sendall(b"GET / HTTP/1.1\r\nX: ")
+            if i % 20 == 19:
+                self.assertEqual(self.get("/healthz")[0], 200)
+        # The oldest have made room; the others' time may be over, too.
+        with self.assertRaises(ConnectionResetError):
+            peers[0].recv(1)
+        self.assertLess(self.service.descriptors(), 400)
 
     def test_a_request_has_a_size(self):
         with self.connect() as peer:

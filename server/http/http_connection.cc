@@ -1,0 +1,117 @@
+#include "server/http/http_connection.h"
+
+#include <asio/buffer.hpp>
+#include <asio/write.hpp>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace tcptool::server {
+HttpConnection::HttpConnection(asio::ip::tcp::socket socket,
+                               const HttpLimits& limits,
+                               const HttpHandler& handler,
+                               std::function<void()> ended)
+    : socket_(std::move(socket)),
+      limits_(limits),
+      handler_(handler),
+      ended_(std::move(ended)),
+      deadline_(socket_.get_executor()) {}
+
+void HttpConnection::Start() {
+  AbortAfter(limits_.request_time);
+  ReadHead();
+}
+
+void HttpConnection::Abort() {
+  std::error_code ignored;
+  // Reset, so that the kernel drops what the peer has not read.
+  if (!closed_) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  Close();
+}
+
+void HttpConnection::Close() {
+  if (closed_) return;
+  closed_ = true;
+  std::error_code ignored;
+  deadline_.cancel();
+  socket_.close(ignored);
+  ended_();
+}
+
+void HttpConnection::AbortAfter(std::chrono::milliseconds time) {
+  deadline_.expires_after(time);
+  deadline_.async_wait([self = shared_from_this()](std::error_code error) {
+    // It may have been set anew when this handler was queued already.
+    if (!error &&
+        self->deadline_.expiry() <= std::chrono::steady_clock::now()) {
+      self->Abort();
+    }
+  });
+}
+
+void HttpConnection::ReadHead() {
+  socket_.async_read_some(
+      asio::buffer(chunk_),
+      [self = shared_from_this()](std::error_code error, size_t bytes) {
+        if (self->closed_) return;
+        if (error) return self->Close();
+        self->head_.append(self->chunk_.data(), bytes);
+        if (const auto size = HeadSize(self->head_)) {
+          self->head_.resize(*size);
+          return self->Respond();
+        }
+        if (self->head_.size() > self->limits_.max_request_bytes) {
+          return self->Send({.status = 431,
+                             .body = absl::StrCat(
+                                 "A request has at most ",
+                                 self->limits_.max_request_bytes, " bytes.\n")},
+                            /*head_only=*/false);
+        }
+        self->ReadHead();
+      });
+}
+
+void HttpConnection::Respond() {
+  const absl::StatusOr<HttpRequest> request = ParseHead(head_);
+  if (!request.ok()) {
+    return Send(
+        {.status = 400,
+         .body = absl::StrCat(std::string(request.status().message()), "\n")},
+        /*head_only=*/false);
+  }
+  if (request->method != "GET" && request->method != "HEAD") {
+    return Send({.status = 405, .body = "This server answers GET and HEAD.\n"},
+                /*head_only=*/false);
+  }
+  Send(handler_(*request), request->method == "HEAD");
+}
+
+void HttpConnection::Send(const HttpResponse& response, bool head_only) {
+  response_ = Serialize(response, head_only);
+  AbortAfter(limits_.response_time);
+  asio::async_write(socket_, asio::buffer(response_),
+                    [self = shared_from_this()](std::error_code error, size_t) {
+                      if (self->closed_) return;
+                      if (error) return self->Close();
+                      // To close a socket with unread input, such as a body
+                      // that nobody wants, resets the connection, and the
+                      // client may lose the response. So it is half-closed, and
+                      // read until the client has closed its end.
+                      self->socket_.shutdown(asio::socket_base::shutdown_send,
+                                             error);
+                      self->ReadToEnd();
+                    });
+}
+
+void HttpConnection::ReadToEnd() {
+  socket_.async_read_some(
+      asio::buffer(chunk_),
+      [self = shared_from_this()](std::error_code error, size_t) {
+        if (self->closed_) return;
+        if (error) return self->Close();
+        self->ReadToEnd();
+      });
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,48 @@
+// Requests and responses of HTTP/1.1 (RFC 9112), as much as the server of the
+// operators' pages needs: GET and HEAD, without bodies in requests.
+#ifndef TCPTOOL_SERVER_HTTP_HTTP_MESSAGE_H_
+#define TCPTOOL_SERVER_HTTP_HTTP_MESSAGE_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace tcptool::server {
+
+struct HttpRequest {
+  std::string method;  // "GET"
+  std::string path;    // Percent-decoded; begins with '/'.
+  std::string query;   // As sent, without the '?'.
+  // The Host header as sent, with its port; none in HTTP/1.0 at most.
+  std::optional<std::string> host;
+
+  // The decoded value of a parameter of the query; empty if there is none, or
+  // if it is malformed.
+  std::string Parameter(absl::string_view name) const;
+};
+
+struct HttpResponse {
+  int status = 200;
+  std::string content_type = "text/plain; charset=utf-8";
+  std::string body;
+};
+
+// How many bytes at the start of `data` are a request's head, with the empty
+// line that ends it. None: it has not all come yet.
+std::optional<size_t> HeadSize(absl::string_view data);
+
+// The request with this head. INVALID_ARGUMENT: it is malformed, or of another
+// version than HTTP/1.0 and 1.1. Two Host headers are malformed too, since
+// a proxy may have checked the other one.
+absl::StatusOr<HttpRequest> ParseHead(absl::string_view head);
+
+// The response as it is sent, with headers that keep browsers from running,
+// loading or framing anything in it that is not this server's own. The
+// connection ends after it. `head_only`: to HEAD, without the body.
+std::string Serialize(const HttpResponse& response, bool head_only);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_HTTP_HTTP_MESSAGE_H_

@@ -1,0 +1,113 @@
+#include "server/http/session_page.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "messages/states.h"
+#include "server/http/html.h"
+#include "server/http/session_texts.h"
+#include "server/http/status_layout.h"
+#include "text/amounts.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr int kRecipientsOnPage = 100;
+
+// "STALLED: acknowledged nothing for 30 s".
+std::string WhyOf(const v1::Recipient& recipient) {
+  std::string why;
+  if (recipient.reason() != v1::RECIPIENT_REASON_UNSPECIFIED) {
+    why = ReasonName(recipient.reason());
+  }
+  if (!recipient.detail().empty()) {
+    absl::StrAppend(&why, ": ", recipient.detail());
+  }
+  return why;
+}
+
+std::string RecipientRow(const v1::Session& session,
+                         const v1::Recipient& recipient) {
+  const std::string number =
+      recipient.name().substr(recipient.name().rfind('/') + 1);
+  return absl::StrCat(
+      "<tr>\n<th scope=\"row\">", EscapeHtml(number), "</th>\n",
+      Cell("Address", absl::StrCat(IsolatedText(recipient.address()), " ",
+                                   IsolatedText(recipient.label()))),
+      Cell("State", absl::StrCat(StateBadge(StateName(recipient.state())),
+                                 Explanation(WhyOf(recipient)))),
+      Cell("Progress",
+           AckedProgress(absl::StrCat("Recipient ", number),
+                         recipient.bytes_acked(), session.content_length())),
+      Cell("Speed",
+           recipient.bytes_per_second() > 0
+               ? absl::StrCat(HumanBytes(recipient.bytes_per_second()), "/s")
+               : ""),
+      Cell("Connected", recipient.has_connect_time()
+                            ? TimeElement(recipient.connect_time())
+                            : ""),
+      "</tr>\n");
+}
+
+// The session's fields, as a list of terms and their descriptions.
+std::string Facts(const v1::Session& session) {
+  std::string facts;
+  const auto fact = [&facts](absl::string_view term, absl::string_view html) {
+    if (html.empty()) return;
+    absl::StrAppend(&facts, "<div><dt>", EscapeHtml(term), "</dt><dd>", html,
+                    "</dd></div>\n");
+  };
+  fact("Progress", ProgressOf(session));
+  fact("Content",
+       absl::StrCat(
+           SourceOf(session),
+           session.has_content_length()
+               ? absl::StrCat(", ", HumanBytes(session.content_length()))
+               : ""));
+  fact("Recipients connect to", IsolatedText(session.data_endpoint()));
+  for (const auto& [key, value] : session.spec().labels()) {
+    fact(key, IsolatedText(value));
+  }
+  if (session.has_create_time()) {
+    fact("Created (UTC)", TimeElement(session.create_time()));
+  }
+  if (session.has_start_time()) {
+    fact("Started (UTC)", TimeElement(session.start_time()));
+  }
+  if (session.has_end_time()) {
+    fact("Ended (UTC)", TimeElement(session.end_time()));
+  }
+  return absl::StrCat("<dl>\n", facts, "</dl>\n");
+}
+
+}  // namespace
+
+HttpResponse SessionPage(const SessionTable& table,
+                         const HttpRequest& request) {
+  const std::string name = request.path.substr(1);
+  const auto session = table.Get(name);
+  if (!session.ok()) return ErrorDocument(session.status());
+  v1::ListRecipientsRequest list;
+  list.set_parent(name);
+  list.set_page_size(kRecipientsOnPage);
+  list.set_page_token(PageToken(request));
+  const auto recipients = table.ListRecipients(list);
+  if (!recipients.ok()) return ErrorDocument(recipients.status());
+  std::string rows;
+  for (const v1::Recipient& recipient : recipients->recipients()) {
+    rows += RecipientRow(*session, recipient);
+  }
+  return StatusDocument(
+      200, name,
+      absl::StrCat(StateBadge(StateName(session->state())), " ",
+                   CountsOf(*session), session->error().empty() ? "" : ". ",
+                   IsolatedText(session->error())),
+      absl::StrCat(Facts(*session),
+                   HtmlTable("Recipients",
+                             {"Recipient", "Address and label", "State",
+                              "Progress", "Speed", "Connected (UTC)"},
+                             rows, "Nobody has connected yet."),
+                   PageLinks(request, recipients->next_page_token())));
+}
+
+}  // namespace tcptool::server

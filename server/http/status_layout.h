@@ -1,0 +1,61 @@
+// What all pages of the status page are made of: the frame around them, tables,
+// links to further pages, badges and progress bars. Arguments named `html` are
+// put in as they are, others are escaped.
+#ifndef TCPTOOL_SERVER_HTTP_STATUS_LAYOUT_H_
+#define TCPTOOL_SERVER_HTTP_STATUS_LAYOUT_H_
+
+#include <google/protobuf/timestamp.pb.h>
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "server/http/http_message.h"
+
+namespace tcptool::server {
+
+// "2026-01-31 12:00:00" in UTC, for people and for programs.
+std::string TimeElement(const google::protobuf::Timestamp& time);
+
+// "PARTIALLY_SUCCEEDED" in words, in the colour that status.css has for it.
+std::string StateBadge(std::string name);
+
+// Why something is in its state; nothing if `text` is empty.
+std::string Explanation(absl::string_view text);
+
+// A bar, its percentage and "1.5 GiB acknowledged". `of_what` is the bar's name
+// for screen readers. `whole`: what `done` is a part of; 0 if that is not
+// known, and there is no bar then.
+std::string AckedProgress(absl::string_view of_what, int64_t done,
+                          int64_t whole);
+
+// `label` is shown in front of the cell on narrow screens, which have no room
+// for the table's head.
+std::string Cell(absl::string_view label, absl::string_view html);
+
+// `rows_html` are complete rows; where there are none, a paragraph says so.
+std::string HtmlTable(absl::string_view caption,
+                      std::initializer_list<absl::string_view> columns,
+                      absl::string_view rows_html, absl::string_view if_empty);
+
+// The page token in a request's query; empty on the first page.
+std::string PageToken(const HttpRequest& request);
+
+// Links to the first page and to the next one, where there are such.
+std::string PageLinks(const HttpRequest& request,
+                      const std::string& next_page_token);
+
+// A whole page. Screen readers announce changes of `summary_html`, and none of
+// the rest, which changes each second.
+HttpResponse StatusDocument(int status, absl::string_view title,
+                            absl::string_view summary_html,
+                            absl::string_view main_html);
+
+// 404 for NOT_FOUND, 400 for others, with the error's message.
+HttpResponse ErrorDocument(const absl::Status& error);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_HTTP_STATUS_LAYOUT_H_

@@ -1,0 +1,148 @@
+#include "server/http/http_server.h"
+
+#include <gtest/gtest.h>
+
+#include <asio/connect.hpp>
+#include <asio/io_context.hpp>
+#include <asio/read.hpp>
+#include <asio/write.hpp>
+#include <deque>
+
+namespace tcptool::server {
+namespace {
+
+using asio::ip::tcp;
+
+constexpr char kRequest[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+
+// Longer than any test takes: what ends earlier has another cause.
+HttpLimits PatientLimits() {
+  return {.max_connections = 4,
+          .request_time = std::chrono::minutes(5),
+          .response_time = std::chrono::minutes(5)};
+}
+
+class HttpServerTest : public testing::Test {
+ protected:
+  void Start(
+      HttpLimits limits, HttpHandler handler = [](const HttpRequest&) {
+        return HttpResponse{.body = "yes"};
+      }) {
+    auto server = HttpServer::Start("127.0.0.1:0", std::move(handler), limits);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+  }
+
+  tcp::socket Connect() {
+    const std::string& address = server_->address();
+    const int port = std::stoi(address.substr(address.rfind(':') + 1));
+    tcp::socket socket(context_);
+    socket.connect(
+        {asio::ip::address_v4::loopback(), static_cast<unsigned short>(port)});
+    return socket;
+  }
+
+  // What the server says until it ends the connection.
+  static std::string ReadToEnd(tcp::socket& socket) {
+    std::string text;
+    std::error_code end;
+    asio::read(socket, asio::dynamic_buffer(text), end);
+    return text;
+  }
+
+  std::string Get() {
+    tcp::socket socket = Connect();
+    std::error_code ignored;
+    asio::write(socket, asio::buffer(std::string(kRequest)), ignored);
+    return ReadToEnd(socket);
+  }
+
+  asio::io_context context_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+bool IsOk(const std::string& response) {
+  return response.rfind("HTTP/1.1 200 ", 0) == 0;
+}
+
+TEST_F(HttpServerTest, AnswersHoweverManySaySoLittle) {
+  Start(PatientLimits());
+  std::deque<tcp::socket> idle;
+  for (int i = 0; i < 100; ++i) {
+    idle.push_back(Connect());
+    if (i % 2 == 0) {
+      asio::write(idle.back(), asio::buffer(std::string("GET /a HT")));
+    }
+    EXPECT_TRUE(IsOk(Get()));
+  }
+  // The oldest made room.
+  EXPECT_EQ(ReadToEnd(idle.front()), "");
+}
+
+TEST_F(HttpServerTest, AnswersHoweverManyDoNotReadTheirs) {
+  // More than the kernel holds for a connection.
+  const std::string much(16 << 20, 'x');
+  Start(PatientLimits(), [&much](const HttpRequest& request) {
+    return HttpResponse{.body = request.path == "/much" ? much : "yes"};
+  });
+  std::deque<tcp::socket> slow;
+  for (int i = 0; i < 20; ++i) {
+    slow.push_back(Connect());
+    asio::write(
+        slow.back(),
+        asio::buffer(std::string("GET /much HTTP/1.1\r\nHost: a\r\n\r\n")));
+    EXPECT_TRUE(IsOk(Get()));
+  }
+}
+
+TEST_F(HttpServerTest, EndsRequestsThatDoNotCome) {
+  HttpLimits limits = PatientLimits();
+  limits.request_time = std::chrono::milliseconds(50);
+  Start(limits);
+  tcp::socket silent = Connect();
+  EXPECT_EQ(ReadToEnd(silent), "");
+}
+
+TEST_F(HttpServerTest, EndsResponsesThatNobodyReads) {
+  HttpLimits limits = PatientLimits();
+  limits.response_time = std::chrono::milliseconds(50);
+  std::string much(16 << 20, 'x');
+  Start(limits,
+        [&much](const HttpRequest&) { return HttpResponse{.body = much}; });
+  tcp::socket slow = Connect();
+  asio::write(slow, asio::buffer(std::string(kRequest)));
+  // Reading would make room. A reset is seen without.
+  slow.wait(tcp::socket::wait_error);
+  EXPECT_LT(ReadToEnd(slow).size(), much.size());
+}
+
+TEST_F(HttpServerTest, RefusesLargeRequests) {
+  Start(PatientLimits());
+  tcp::socket socket = Connect();
+  std::error_code ignored;
+  asio::write(socket,
+              asio::buffer("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x')),
+              ignored);
+  EXPECT_EQ(ReadToEnd(socket).rfind("HTTP/1.1 431 ", 0), 0);
+}
+
+TEST_F(HttpServerTest, AnswersToThoseWhoSendABody) {
+  Start(PatientLimits());
+  tcp::socket socket = Connect();
+  asio::write(socket,
+              asio::buffer(std::string("POST / HTTP/1.1\r\nHost: a\r\n"
+                                       "Content-Length: 1000000\r\n\r\nbody")));
+  EXPECT_EQ(ReadToEnd(socket).rfind("HTTP/1.1 405 ", 0), 0);
+}
+
+TEST_F(HttpServerTest, SaysWhyItCannotListen) {
+  Start(PatientLimits());
+  const auto second = HttpServer::Start(
+      server_->address(), [](const HttpRequest&) { return HttpResponse(); });
+  EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_NE(second.status().message().find("in use"), std::string::npos)
+      << second.status();
+}
+
+}  // namespace
+}  // namespace tcptool::server
