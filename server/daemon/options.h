@@ -1,5 +1,4 @@
-// The command line of tcptoold, by groups: each part of the service has its
-// own.
+// The options of tcptoold. Each part of the service defines its own.
 #ifndef TCPTOOL_SERVER_DAEMON_OPTIONS_H_
 #define TCPTOOL_SERVER_DAEMON_OPTIONS_H_
 
@@ -11,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/log.h"
+#include "server/http/http_options.h"
 #include "server/rpc/control_options.h"
 #include "server/security/security_options.h"
 
@@ -31,12 +31,6 @@ struct StateOptions {
   absl::Duration drain_timeout = absl::Seconds(60);
 };
 
-// Pages for operators and their tools.
-struct HttpOptions {
-  std::string address = "127.0.0.1:9874";
-  bool status_page = false;
-};
-
 struct Options {
   ControlOptions control;
   SecurityOptions security;
@@ -48,9 +42,9 @@ struct Options {
   bool check_config = false;
 };
 
-// From the command line; what it does not say, from the environment; and what
-// neither says, from the file that --config names. The options, or the exit
-// status after --help, --version or an error, which has been printed.
+// From the command line; what it does not set, from the environment; and what
+// neither sets, from the file that --config names. Returns the options; or the
+// exit status after --help, --version or an error, which has been printed.
 std::variant<Options, int> ParseOptions(int argc, char** argv);
 
 }  // namespace tcptool::server

@@ -15,23 +15,23 @@ namespace tcptool::server {
 namespace {
 
 // How often a drain looks for a second signal.
-constexpr absl::Duration kLook = absl::Milliseconds(20);
+constexpr absl::Duration kSignalInterval = absl::Milliseconds(20);
 constexpr timespec kNoTime = {};
 
-// An upload allocates a message of 1 MiB after the other, on any of gRPC's
-// threads, and a lane frees it. By default malloc gives each back to the
-// kernel, and has an arena for each thread where the memory that others freed
-// is not found: the page faults of the next message take longer than all the
-// rest.
+// An upload allocates one message of 1 MiB after the other, on any of gRPC's
+// threads, and a lane frees them. By default malloc returns each to the kernel,
+// and threads use arenas of their own that do not find the memory which others
+// freed: page faults for fresh memory would take most of an upload's time.
 void KeepFreedMemory() {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_THRESHOLD, 32 << 20);
   mallopt(M_TRIM_THRESHOLD, 16 << 20);
 }
 
-// Debian builds Abseil with its search for deadlocks, a graph under one lock
-// that each lock of gRPC's goes through. Tests keep it.
-void SkipDeadlockSearch() {
+// Debian builds Abseil with deadlock detection: each acquisition of an
+// absl::Mutex, and gRPC has many, updates a graph under one global lock. Debug
+// builds, and so the tests, keep it.
+void TurnOffDeadlockDetection() {
 #ifdef NDEBUG
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
 #endif
@@ -63,7 +63,7 @@ int Main(int argc, char** argv) {
   }
   const sigset_t stop_signals = BlockStopSignals();
   KeepFreedMemory();
-  SkipDeadlockSearch();
+  TurnOffDeadlockDetection();
   SetUpLog(options.log);
 
   Daemon daemon(options);
@@ -71,6 +71,7 @@ int Main(int argc, char** argv) {
     // People read a sentence, machines an event.
     if (!options.log.json) return Fail(status);
     LogError("not_started", {{"error", std::string(status.message())}});
+    FlushLog();
     return 1;
   }
   NotifyServiceManager("READY=1");
@@ -82,10 +83,11 @@ int Main(int argc, char** argv) {
   const auto deadline = std::chrono::steady_clock::now() +
                         absl::ToChronoNanoseconds(options.state.drain_timeout);
   while (std::chrono::steady_clock::now() < deadline &&
-         !daemon.WaitUntilIdle(kLook) &&
+         !daemon.WaitUntilIdle(kSignalInterval) &&
          sigtimedwait(&stop_signals, nullptr, &kNoTime) < 0) {
   }
   daemon.Stop();
+  FlushLog();
   return 0;
 }
 

@@ -1,5 +1,7 @@
 """Where options come from, and what the log looks like."""
 
+import fcntl
+import os
 import pathlib
 import re
 import tempfile
@@ -58,6 +60,74 @@ class ConfigTest(unittest.TestCase):
         done = run_daemon("--check-config", missing)
         self.assertEqual(done.returncode, 1)
         self.assertIn("nowhere", done.stderr)
+
+    def test_the_file_is_toml(self):
+        """What a reader of lines and commas would take for something else."""
+        for name in ("a#b", "c,d", 'e"f'):
+            (self.home / name).mkdir()
+        file = self.write(
+            "root = [\n"
+            f"  'one={self.home}/a#b',  # A comment: with a # and \"quotes\".\n"
+            f'  "two={self.home}/c,d",\n'
+            f'  "three={self.home}/e\\"\\u0066",\n'
+            "]\n"
+            "max-watchers = 1_000\n"
+            'data-address = """\n127.0.0.1"""\n'
+        )
+        service = Service(flags=[file])
+        self.addCleanup(service.close)
+        node = service.node.GetNode(harness.stubs.node_service.GetNodeRequest())
+        # The harness' --root is on the command line, which goes first.
+        self.assertEqual(node.limits.max_watchers, 1000)
+        self.assertEqual(node.data_address, "127.0.0.1")
+        self.assertEqual([root.name for root in node.roots], ["files"])
+        done = run_daemon("--check-config", file)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_errors_in_the_file_have_a_place(self):
+        for text, place, words in (
+            ("lanes = 1\n max-watcher = 1\n", "2:2", '"max-watcher"'),
+            ("lanes = 1\n[limits]\nmax-watchers = 1\n", "2:1", '"limits"'),
+            ("lanes = \n", "1:9", "TOML"),
+            ('log-level = "info"\nlog-level = "debug"\n', "2:", "TOML"),
+            ("max-watchers = 0\n", "1:16", "--max-watchers"),
+            ('log-level = ["info"]\n', "1:13", '"log-level"'),
+            ("root = [1.5]\n", "1:9", "string"),
+            ("check-config = true\n", "1:1", '"check-config"'),
+            ('version = "1"\n', "1:1", '"version"'),
+            ("status-page = 7.5\n", "1:15", "true or false"),
+        ):
+            with self.subTest(text):
+                done = run_daemon("--check-config", self.write(text))
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(f"tcptoold.toml:{place}", done.stderr)
+                self.assertIn(words, done.stderr)
+
+    def test_an_empty_file_is_fine(self):
+        done = run_daemon("--check-config", self.write(""))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        done = run_daemon("--check-config", f"--config={self.home}")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("Is a directory", done.stderr)
+
+    def test_of_an_option_given_twice_the_last_one_counts(self):
+        self.assertEqual(self.watchers("--max-watchers=3", "--max-watchers=4"), 4)
+        for name in ("a", "b"):
+            (self.home / name).mkdir()
+        for flags in (
+            ["--log-level=debug", "--log-level=info"],
+            ["--data-ports=1-2", "--data-ports=20000-20099"],
+            ["--drain-timeout=1s", "--drain-timeout=2s"],
+            ["--status-page", "--status-page"],
+            [f"--config={self.home}/absent", self.write("lanes = 1\n")],
+        ):
+            with self.subTest(flags[0]):
+                done = run_daemon("--check-config", *flags)
+                self.assertEqual((done.returncode, done.stderr), (0, ""))
+        service = Service(flags=[f"--root=a={self.home}/a", f"--root=b={self.home}/b"])
+        self.addCleanup(service.close)
+        node = service.node.GetNode(harness.stubs.node_service.GetNodeRequest())
+        self.assertEqual([root.name for root in node.roots], ["files", "a", "b"])
 
     def test_what_is_wrong_is_named(self):
         for text, words in (
@@ -148,7 +218,7 @@ class LogTest(ServiceTest):
     service_flags = ("--log-format=json",)
 
     def test_every_line_is_json_whatever_names_have_in_them(self):
-        name = 'we"ird\\ \n\t\x7f\u00e4\u2028\U0001f4be'
+        name = 'we"ird\\ \n\t\x7f\u00e4\u009b\u202e\u2028\U0001f4be'
         self.service.write_file(name, b"content")
         session = self.service.create(path=name)
         self.service.sessions.CancelSession(
@@ -164,5 +234,36 @@ class LogTest(ServiceTest):
             self.assertRegex(event["event"], r"^[a-z_]+$")
             self.assertRegex(event["time"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d$")
             self.assertIn(event["level"], ("debug", "info", "warning", "error"))
+        for character in "\u009b\u202e\u2028":
+            self.assertNotIn(character, self.service.log())
         (created,) = [event for event in events if event["event"] == "session_created"]
         self.assertEqual((created["session"], created["path"]), (session.name, name))
+
+
+class UnreadLogTest(ServiceTest):
+    """A log that is a pipe which nobody reads."""
+
+    service_flags = ("--log-format=json",)
+
+    def setUp(self):
+        self.reader, self.writer = os.pipe()
+        self.addCleanup(os.close, self.reader)
+        # The least that a pipe has: it is full after some lines.
+        fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, 4096)
+        # The shell's descriptor, as the harness gives the service a file.
+        self.service_prefix = (
+            "sh", "-c", f'exec "$@" 2>/proc/{os.getpid()}/fd/{self.writer}', "sh",
+        )
+        super().setUp()
+        os.close(self.writer)
+
+    def test_it_holds_up_no_call_and_no_stop(self):
+        self.service.write_file("content", b"content")
+        for _ in range(200):
+            session = self.service.create()
+            self.service.sessions.CancelSession(
+                harness.stubs.session_service.CancelSessionRequest(name=session.name),
+                timeout=harness.DEADLINE_S,
+            )
+        self.service.process.terminate()
+        self.assertEqual(self.service.process.wait(harness.DEADLINE_S), 0)

@@ -1,0 +1,222 @@
+#include "server/daemon/flags.h"
+
+#include <CLI/CLI.hpp>
+#include <asio/ip/address.hpp>
+#include <cstdint>
+#include <map>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/rpc/control_address.h"
+
+namespace tcptool::server {
+namespace {
+
+bool ToPort(absl::string_view text, uint16_t& port) {
+  uint32_t number = 0;
+  if (!absl::SimpleAtoi(text, &number) || number > 65535) return false;
+  port = static_cast<uint16_t>(number);
+  return true;
+}
+
+// Sets both ends from "LOW-HIGH". The error, or an empty string.
+std::string ParsePortRange(const std::string& text, DataOptions& options) {
+  const std::pair<absl::string_view, absl::string_view> ends =
+      absl::StrSplit(text, absl::MaxSplits('-', 1));
+  if (!ToPort(ends.first, options.first_port) ||
+      !ToPort(ends.second, options.last_port) || options.first_port == 0 ||
+      options.first_port > options.last_port) {
+    return absl::StrCat("\"", text,
+                        "\" is no range of ports; write it as 9876-9975");
+  }
+  return "";
+}
+
+std::string CheckDataAddress(const std::string& text) {
+  std::error_code error;
+  asio::ip::make_address(text, error);
+  return error ? absl::StrCat("\"", text, "\" is no IP address") : "";
+}
+
+// The HTTP server takes IP addresses only.
+std::string CheckHttpAddress(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  std::string host = text.substr(0, colon);
+  uint16_t port = 0;
+  const bool bracketed =
+      host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  std::error_code error;
+  const auto address = asio::ip::make_address(host, error);
+  if (colon == std::string::npos || error || address.is_v6() != bracketed ||
+      !ToPort(absl::string_view(text).substr(colon + 1), port)) {
+    return absl::StrCat("\"", text,
+                        "\" is no IP address and port; write it as "
+                        "127.0.0.1:9874 or [::1]:9874");
+  }
+  return "";
+}
+
+}  // namespace
+
+void AddControlFlags(CLI::App& app, ControlOptions& options) {
+  app.add_option("--control-address", options.address,
+                 "Where the gRPC control API listens; port 0 picks a free one")
+      ->capture_default_str()
+      ->type_name("HOST:PORT|unix:PATH")
+      ->check([](const std::string& text) {
+        return std::string(CheckControlAddress(text).message());
+      });
+  app.add_flag(
+      "--insecure-control", options.insecure,
+      "Allow a control address beyond loopback, in clear text and for\n"
+      "everybody");
+  const auto add_limit = [&app](const std::string& name, auto& value,
+                                const std::string& description, int64_t least,
+                                int64_t most) {
+    app.add_option(name, value, description)
+        ->capture_default_str()
+        ->type_name("N")
+        ->check(CLI::Range(least, most));
+  };
+  add_limit("--max-message-bytes", options.max_message_bytes,
+            "The largest message that a client may send", 64 << 10, 64 << 20);
+  add_limit("--max-concurrent-streams", options.max_concurrent_streams,
+            "Calls that one connection may have at a time", 1, 100'000);
+  add_limit("--max-watchers", options.max_watchers,
+            "Calls of WatchSessions at a time", 1, 100'000);
+  add_limit("--max-sessions", options.max_sessions,
+            "Sessions that are held, the finished ones included", 1, 1'000'000);
+  add_limit("--max-upload-bytes", options.max_upload_bytes,
+            "Memory for all uploads together", 64 << 20, int64_t{1} << 40);
+  app.add_option_function<std::string>(
+         "--client-idle-limit",
+         [&options](const std::string& text) {
+           absl::Duration limit;
+           if (!absl::ParseDuration(text, &limit) || limit < absl::Seconds(1) ||
+               limit > absl::Hours(24)) {
+             throw CLI::ValidationError(
+                 "--client-idle-limit",
+                 absl::StrCat("\"", text,
+                              "\" is not between 1s and 24h; write it as 5m"));
+           }
+           options.client_idle_limit = absl::ToChronoSeconds(limit);
+         },
+         "How long an upload may send nothing while the service waits for it")
+      ->default_str("5m")
+      ->type_name("TIME");
+}
+
+void AddSecurityFlags(CLI::App& app, SecurityOptions& options) {
+  app.add_option("--tls-cert", options.tls_cert,
+                 "Serve the control API over TLS, with this certificate chain")
+      ->type_name("PEM");
+  app.add_option("--tls-key", options.tls_key, "The certificate's key")
+      ->type_name("PEM");
+  app.add_option("--tls-client-ca", options.tls_client_ca,
+                 "Who signs the clients' certificates")
+      ->type_name("PEM");
+  app.add_option(
+         "--cert-role", options.cert_roles,
+         "viewer or operator, by a client certificate's common name\n"
+         "(cn:NAME) or alternative name (dns:NAME, uri:NAME); * is any\n"
+         "other; may be repeated")
+      ->type_name("NAME=ROLE");
+  app.add_flag("--tls-require-client-cert", options.tls_require_client_cert,
+               "Refuse clients without a certificate in the TLS handshake, as\n"
+               "is always done where there is no --token-file");
+  app.add_option("--token-file", options.token_file,
+                 "Bearer tokens, a line NAME ROLE SHA256 for each")
+      ->type_name("PATH");
+}
+
+void AddDataFlags(CLI::App& app, DataOptions& options) {
+  app.add_option("--data-address", options.address,
+                 "The address that sessions listen on unless they ask for "
+                 "another")
+      ->capture_default_str()
+      ->type_name("IP")
+      ->check(CheckDataAddress);
+  app.add_option_function<std::string>(
+         "--data-ports",
+         [&options](const std::string& text) {
+           const std::string error = ParsePortRange(text, options);
+           if (!error.empty())
+             throw CLI::ValidationError("--data-ports", error);
+         },
+         "The ports that sessions listen on, one each")
+      ->default_str(absl::StrCat(options.first_port, "-", options.last_port))
+      ->type_name("LOW-HIGH");
+  app.add_option(
+         "--root", options.roots,
+         "A directory to serve files from, and its name in the API; may "
+         "be repeated")
+      ->type_name("NAME=DIR");
+  app.add_option("--lanes", options.lanes,
+                 "Threads that send; 0: one for each core")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::Range(0, 1024));
+}
+
+void AddStateFlags(CLI::App& app, StateOptions& options) {
+  app.add_option("--state", options.path,
+                 "The database of sessions and their results, or :memory: for\n"
+                 "none. Default: $STATE_DIRECTORY/tcptoold.db, else\n"
+                 "tcptool/tcptoold.db in $XDG_STATE_HOME or ~/.local/state")
+      ->type_name("PATH");
+  app.add_option_function<std::string>(
+         "--drain-timeout",
+         [&options](const std::string& text) {
+           if (!absl::ParseDuration(text, &options.drain_timeout) ||
+               options.drain_timeout < absl::ZeroDuration() ||
+               options.drain_timeout > absl::Hours(24)) {
+             throw CLI::ValidationError(
+                 "--drain-timeout",
+                 absl::StrCat("\"", text,
+                              "\" is not between 0s and 24h; write it as 60s"));
+           }
+         },
+         "How long running transfers may go on after SIGTERM; a second "
+         "SIGTERM\n"
+         "ends them at once")
+      ->default_str("60s")
+      ->type_name("TIME");
+}
+
+void AddHttpFlags(CLI::App& app, HttpOptions& options) {
+  app.add_option("--http-address", options.address,
+                 "Where /metrics, /healthz and /readyz are served over HTTP;\n"
+                 "port 0 picks a free one")
+      ->capture_default_str()
+      ->type_name("IP:PORT")
+      ->check(CheckHttpAddress);
+  app.add_option("--http-host", options.hosts,
+                 "A name by which that is reached, besides the host's own; *\n"
+                 "is any; may be repeated")
+      ->type_name("NAME");
+  app.add_flag(
+      "--status-page", options.status_page,
+      "Show sessions, recipients and their addresses there too, at /,\n"
+      "to everybody who reaches it");
+}
+
+void AddLogFlags(CLI::App& app, LogOptions& options) {
+  const std::map<std::string, bool> formats = {{"text", false}, {"json", true}};
+  app.add_option("--log-format", options.json, "text or json")
+      ->type_name("FORMAT")
+      ->transform(CLI::CheckedTransformer(formats));
+  const std::map<std::string, spdlog::level::level_enum> levels = {
+      {"debug", spdlog::level::debug},
+      {"info", spdlog::level::info},
+      {"warning", spdlog::level::warn},
+      {"error", spdlog::level::err}};
+  app.add_option("--log-level", options.level, "debug, info, warning or error")
+      ->type_name("LEVEL")
+      ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
+}
+
+}  // namespace tcptool::server
