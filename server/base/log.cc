@@ -1,37 +1,34 @@
 #include "server/base/log.h"
 
 #include <grpc/support/log.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <mutex>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
-#include "spdlog/sinks/stdout_sinks.h"
+#include "spdlog/sinks/base_sink.h"
 #include "spdlog/spdlog.h"
+#include "text/characters.h"
+#include "text/line_writer.h"
 
 namespace tcptool::server {
 namespace {
 
-bool g_json = false;  // Set before there are threads.
+bool g_json = false;  // Constant once there are threads.
 
-// How many bytes at the start of `text` are one character of UTF-8, as RFC 3629
-// has it: neither overlong nor a surrogate. 0: none.
-size_t Utf8Length(absl::string_view text) {
-  const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
-  const uint8_t first = byte(0);
-  if (first < 0x80) return 1;
-  if (first < 0xC2 || first > 0xF4) return 0;
-  const size_t length = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (text.size() < length) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
+// "\u202e"; beyond U+FFFF the two surrogates of UTF-16 (RFC 8259, section 7).
+void AppendEscape(int32_t code_point, std::string& json) {
+  if (code_point > 0xFFFF) {
+    const int32_t rest = code_point - 0x10000;
+    absl::StrAppendFormat(&json, "\\u%04x\\u%04x", 0xD800 + (rest >> 10),
+                          0xDC00 + (rest & 0x3FF));
+  } else {
+    absl::StrAppendFormat(&json, "\\u%04x", code_point);
   }
-  const bool overlong =
-      (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool not_unicode =
-      (first == 0xED && byte(1) > 0x9F) || (first == 0xF4 && byte(1) > 0x8F);
-  return overlong || not_unicode ? 0 : length;
 }
 
 // Whether a line of text can have it without quotes.
@@ -62,31 +59,72 @@ std::string TextLine(absl::string_view event, LogFields fields) {
   return line;
 }
 
+std::string Line(absl::string_view event, LogFields fields) {
+  return g_json ? JsonLine(event, fields) : TextLine(event, fields);
+}
+
 void Write(spdlog::level::level_enum level, absl::string_view event,
            LogFields fields) {
   if (!spdlog::should_log(level)) return;
-  const std::string line =
-      g_json ? JsonLine(event, fields) : TextLine(event, fields);
+  const std::string line = Line(event, fields);
   spdlog::default_logger_raw()->log(level, spdlog::string_view_t(line));
 }
 
-// Its errors are mostly what peers do, such as a failed handshake.
+// gRPC logs as errors mostly what peers do, such as a failed handshake.
 void WriteForGrpc(gpr_log_func_args* args) {
   Write(args->severity == GPR_LOG_SEVERITY_ERROR ? spdlog::level::warn
                                                  : spdlog::level::debug,
         "grpc", {{"message", args->message}});
 }
 
+// Gives the lines that spdlog has formatted to a LineWriter.
+class LineSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  void Flush() { writer_.Flush(); }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    writer_.Write(Format(message));
+  }
+  void flush_() override {}
+
+ private:
+  std::string Format(const spdlog::details::log_msg& message) {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    return {line.data(), line.size()};
+  }
+
+  std::string Dropped(uint64_t count) {
+    const std::string line = Line("log_lines_dropped", {{"count", count}});
+    const std::lock_guard lock(mutex_);
+    return Format(spdlog::details::log_msg("tcptoold", spdlog::level::warn,
+                                           spdlog::string_view_t(line)));
+  }
+
+  LineWriter writer_{STDERR_FILENO,
+                     [this](uint64_t count) { return Dropped(count); }};
+};
+
+// Never destroyed: other threads may log until the process has ended.
+std::shared_ptr<LineSink>* g_sink = nullptr;
+
 }  // namespace
 
 void SetUpLog(const LogOptions& options) {
   g_json = options.json;
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("tcptoold"));
+  g_sink = new std::shared_ptr<LineSink>(std::make_shared<LineSink>());
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("tcptoold", *g_sink));
   spdlog::set_pattern(
       g_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})"
              : "%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   spdlog::set_level(options.level);
   gpr_set_log_function(&WriteForGrpc);
+}
+
+void FlushLog() {
+  if (g_sink != nullptr) (*g_sink)->Flush();
 }
 
 void LogDebug(absl::string_view event, LogFields fields) {
@@ -108,18 +146,17 @@ void LogError(absl::string_view event, LogFields fields) {
 std::string JsonString(absl::string_view text) {
   std::string json = "\"";
   while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    const char c = text.front();
-    if (length == 0) {
+    const Character character = FirstCharacter(text);
+    if (character.code_point < 0) {
       json += "\\ufffd";
-    } else if (c == '"' || c == '\\') {
-      json += {'\\', c};
-    } else if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
-      json += absl::StrFormat("\\u%04x", c);
+    } else if (character.code_point == '"' || character.code_point == '\\') {
+      json += {'\\', text.front()};
+    } else if (IsUnsafe(character)) {
+      AppendEscape(character.code_point, json);
     } else {
-      absl::StrAppend(&json, text.substr(0, length));
+      absl::StrAppend(&json, text.substr(0, character.bytes));
     }
-    text.remove_prefix(std::max<size_t>(length, 1));
+    text.remove_prefix(character.bytes);
   }
   return json + "\"";
 }

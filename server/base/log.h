@@ -3,11 +3,11 @@
 #define TCPTOOL_SERVER_BASE_LOG_H_
 
 #include <concepts>
-#include <initializer_list>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "spdlog/common.h"
 
 namespace tcptool::server {
@@ -17,8 +17,9 @@ struct LogOptions {
   spdlog::level::level_enum level = spdlog::level::info;
 };
 
-// What an event is about. Text may be a peer's: it is escaped, whatever it has.
-// Never a secret. Does not outlive the call that it is made for.
+// A name and a value. A text may come from a peer: it is escaped. Never a
+// secret. Refers to the text, so it must not outlive the call that it is made
+// for.
 class LogField {
  public:
   LogField(absl::string_view name, absl::string_view text)
@@ -39,19 +40,26 @@ class LogField {
 };
 
 // Before the first event, and before there are threads. gRPC's own messages
-// become events too.
+// become events too. Lines are written by a thread of the log's own, so that a
+// stderr that nobody reads holds up nobody else: what does not fit into 1 MiB
+// of memory is dropped, and the event "log_lines_dropped" tells how many.
 void SetUpLog(const LogOptions& options);
+
+// At the end of the process: waits until the lines are written, unless nobody
+// reads them.
+void FlushLog();
 
 // Events have a name of their own, in snake_case; names of fields are the
 // API's: session, recipient, state, reason. Any thread.
-using LogFields = std::initializer_list<LogField>;
+using LogFields = absl::Span<const LogField>;
 void LogDebug(absl::string_view event, LogFields fields = {});
 void LogInfo(absl::string_view event, LogFields fields = {});
 void LogWarning(absl::string_view event, LogFields fields = {});
 void LogError(absl::string_view event, LogFields fields = {});
 
-// `text` as a string of JSON, with its quotes: RFC 8259, section 7. Bytes that
-// are no UTF-8 become U+FFFD.
+// `text` as a string of JSON, with its quotes: RFC 8259, section 7. Characters
+// that could steer a terminal or reorder the line (IsUnsafe()) are escaped;
+// bytes that are no UTF-8 become U+FFFD.
 std::string JsonString(absl::string_view text);
 
 }  // namespace tcptool::server

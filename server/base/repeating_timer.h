@@ -11,8 +11,9 @@
 
 namespace tcptool::server {
 
-// Lives on the one thread of its executor, which runs nothing of it any more
-// when it goes.
+// Not thread-safe: its methods and the function run on the executor's one
+// thread. Destroy it only when the executor will run no handler of it any more:
+// its io_context has stopped or run out of work.
 class RepeatingTimer {
  public:
   RepeatingTimer(const asio::any_io_executor& executor,
@@ -25,7 +26,7 @@ class RepeatingTimer {
     function_();
     timer_.expires_after(interval_);
     timer_.async_wait([this](std::error_code) {
-      // One that is due cannot be cancelled any more.
+      // Cancelling does not reach a handler that is queued already.
       if (!stopped_) Run();
     });
   }

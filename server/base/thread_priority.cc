@@ -6,7 +6,8 @@ namespace tcptool::server {
 
 void YieldToDataPlane() {
   constexpr int kNice = 19;
-  // Of one thread, on Linux (setpriority(2), "C library/kernel differences").
+  // On Linux niceness is a thread's, not the process's (setpriority(2), "C
+  // library/kernel differences").
   setpriority(PRIO_PROCESS, 0, kNice);
 }
 

@@ -1,12 +1,13 @@
-// Which threads go first where all cores are busy.
+// The scheduling priority of threads.
 #ifndef TCPTOOL_SERVER_BASE_THREAD_PRIORITY_H_
 #define TCPTOOL_SERVER_BASE_THREAD_PRIORITY_H_
 
 namespace tcptool::server {
 
-// The calling thread, and those that it starts from here on, give way to the
-// data plane's: a thousand watchers do not slow a transfer. Whoever calls waits
-// a little longer while all cores are busy sending.
+// Gives the calling thread, and those that it creates from here on, the lowest
+// priority (nice 19): the lanes, at nice 0, go first where all cores are busy,
+// and a thousand watchers do not slow a transfer. Calls take a little longer
+// then.
 void YieldToDataPlane();
 
 }  // namespace tcptool::server

@@ -17,6 +17,14 @@ TEST(JsonStringTest, KeepsUnicodeAndEscapesWhatMustBe) {
   }
 }
 
+TEST(JsonStringTest, EscapesWhatSteersATerminalOrReordersALine) {
+  EXPECT_EQ(JsonString("\u009b2J"), R"("\u009b2J")");
+  EXPECT_EQ(JsonString("a\u202eb\u2066"), R"("a\u202eb\u2066")");
+  EXPECT_EQ(JsonString("\u2028\u200b\ufeff"), R"("\u2028\u200b\ufeff")");
+  // A format character beyond U+FFFF.
+  EXPECT_EQ(JsonString("\U000e0001"), R"("\udb40\udc01")");
+}
+
 TEST(JsonStringTest, ReplacesEachByteThatIsNoUtf8) {
   EXPECT_EQ(JsonString("a\x80z"), R"("a\ufffdz")");
   EXPECT_EQ(JsonString("\xff\xfe"), R"("\ufffd\ufffd")");

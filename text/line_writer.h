@@ -1,0 +1,53 @@
+// Lines of a log, written without ever waiting for whoever reads them.
+#ifndef TCPTOOL_TEXT_LINE_WRITER_H_
+#define TCPTOOL_TEXT_LINE_WRITER_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace tcptool {
+
+// Queues lines, and writes them to a descriptor on a thread of its own. A pipe
+// or a terminal that nobody reads stops that thread alone: what does not fit
+// into the queue any more is dropped and counted. Any thread may call any
+// method.
+class LineWriter {
+ public:
+  // The text, with its end of line, that is written in the place of lines that
+  // were dropped. Called on the writer's thread.
+  using DroppedText = std::function<std::string(uint64_t count)>;
+
+  // `fd` stays the caller's, and is left in its mode: a standard stream is
+  // shared with other processes, and so is its O_NONBLOCK. `max_bytes`: of
+  // queued lines.
+  LineWriter(int fd, DroppedText dropped, size_t max_bytes = size_t{1} << 20);
+  // Flush(), and leaves unwritten what that does not get written.
+  ~LineWriter();
+
+  LineWriter(const LineWriter&) = delete;
+  LineWriter& operator=(const LineWriter&) = delete;
+
+  // `text` ends its line itself. Texts are written in the order of these calls,
+  // each by one write(2) if it has at most PIPE_BUF (4 KiB) bytes. Never waits
+  // for more than the queue's lock.
+  void Write(std::string text);
+
+  // Waits until all is written that was queued before, or until nothing has
+  // been taken for `patience`.
+  void Flush(std::chrono::milliseconds patience = std::chrono::seconds(1));
+
+ private:
+  struct Queue;
+
+  // The thread's too, which may outlive the writer: inside of a write(2) that
+  // never returns.
+  const std::shared_ptr<Queue> queue_;
+};
+
+}  // namespace tcptool
+
+#endif  // TCPTOOL_TEXT_LINE_WRITER_H_
