@@ -46,10 +46,14 @@ constexpr char kServiceConfig[] = R"({
   }]
 })";
 
-// gRPC's second would outlast most of the attempts above.
+// gRPC's default, 1 s, is longer than most of the retry policy's pauses.
 constexpr int kFirstReconnectMillis = 100;
 
-// What a name that is empty stands for stays empty.
+// While a call is open: a ping after so long without a word from the service,
+// and the connection's end if it is not answered within as long again.
+constexpr int kKeepaliveMillis = 10'000;
+
+// Leaves `content` as it is if `path` is empty.
 absl::Status ReadFile(const std::string& path, std::string& content) {
   if (path.empty()) return absl::OkStatus();
   std::ostringstream text;
@@ -80,7 +84,8 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
   return grpc::SslCredentials(ssl);
 }
 
-// Nobody listens in on the way there.
+// Whether the connection stays on this host, where clear text cannot be
+// intercepted.
 bool IsOfThisHost(const std::string& server) {
   const std::string host = server.substr(0, server.rfind(':'));
   in_addr address{};
@@ -101,6 +106,16 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> NewChannel(
   arguments.SetServiceConfigJSON(kServiceConfig);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS,
                    kFirstReconnectMillis);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMillis);
+  // Not two pings alone: a watch may be quiet for hours.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  // $http_proxy is for web pages. The proxy that it names rarely knows a way to
+  // the control API, which is on a management network or on this host.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  if (!options.tls_server_name.empty()) {
+    arguments.SetSslTargetNameOverride(options.tls_server_name);
+  }
   return grpc::CreateCustomChannel(options.server, *credentials, arguments);
 }
 

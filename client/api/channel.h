@@ -1,4 +1,5 @@
-// The way to a service: where it is, whom the client trusts, and who it is.
+// The gRPC channel to a service: its address, TLS, and the client's
+// credentials.
 #ifndef TCPTOOL_CLIENT_API_CHANNEL_H_
 #define TCPTOOL_CLIENT_API_CHANNEL_H_
 
@@ -14,13 +15,17 @@ namespace tcptool {
 // Files are PEM; an empty name is none.
 struct ChannelOptions {
   std::string server = "127.0.0.1:9875";  // HOST:PORT, or unix:PATH.
-  bool tls = false;                       // Also by any of the next three.
+  bool tls = false;                       // Also by any of the next four.
   std::string tls_ca;                     // Empty: the system's.
   std::string tls_cert;                   // Goes with tls_key.
   std::string tls_key;
+  // The name that the service's certificate must have, where it is not the
+  // host's in `server`: through a tunnel, or by an address.
+  std::string tls_server_name;
 
   bool wants_tls() const {
-    return tls || !tls_ca.empty() || !tls_cert.empty() || !tls_key.empty();
+    return tls || !tls_ca.empty() || !tls_cert.empty() || !tls_key.empty() ||
+           !tls_server_name.empty();
   }
 };
 

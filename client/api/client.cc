@@ -1,6 +1,8 @@
 #include "client/api/client.h"
 
+#include <chrono>
 #include <cstdint>
+#include <optional>
 #include <random>
 #include <utility>
 
@@ -11,7 +13,10 @@
 namespace tcptool {
 namespace {
 
-// Between a watch that broke off and the next, which backs off by itself.
+using std::chrono::steady_clock;
+
+// Between a watch that broke off and the next. While there is no connection,
+// gRPC's own backoff adds to it.
 constexpr absl::Duration kWatchPause = absl::Milliseconds(500);
 
 constexpr int32_t kPageSize = 1000;
@@ -21,6 +26,14 @@ absl::Status ToAbsl(const grpc::Status& status) {
   // The codes are the same numbers.
   return {static_cast<absl::StatusCode>(status.error_code()),
           status.error_message()};
+}
+
+// Whether a watch ended because of its connection, and not because the service
+// wanted it to: gRPC has these codes for a reset of the HTTP/2 stream, by which
+// proxies end those that are idle, and for connections that are lost.
+bool IsConnectionError(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsInternal(status) ||
+         absl::IsCancelled(status) || absl::IsUnknown(status);
 }
 
 std::string RandomId() {
@@ -153,11 +166,14 @@ absl::StatusOr<v1::Node> Client::GetNode() {
 
 absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
                                    WatchCallback callback) {
-  absl::Time last_heard = absl::InfinitePast();
+  // Since when nothing has come from the service: from the end of the last
+  // watch that said something. None: it has said nothing yet.
+  std::optional<steady_clock::time_point> lost;
   while (true) {
     grpc::ClientContext context;
     Authorize(context);
     const auto stream = sessions_->WatchSessions(&context, request);
+    bool heard = false;
     v1::WatchSessionsResponse response;
     while (stream->Read(&response)) {
       if (response.bookmark()) {
@@ -168,14 +184,16 @@ absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
         stream->Finish();
         return absl::OkStatus();
       }
-      last_heard = absl::Now();
+      heard = true;
     }
     const absl::Status status = ToAbsl(stream->Finish());
     if (absl::IsOutOfRange(status) && request.resume_revision() != 0) {
       request.set_resume_revision(0);
       continue;
     }
-    if (!absl::IsUnavailable(status) || absl::Now() - last_heard > timeout_) {
+    if (heard) lost = steady_clock::now();
+    if (!IsConnectionError(status) || !lost ||
+        steady_clock::now() - *lost > absl::ToChronoNanoseconds(timeout_)) {
       return status;
     }
     absl::SleepFor(kWatchPause);

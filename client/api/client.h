@@ -60,9 +60,11 @@ class Client {
 
   // Passes each message to `callback`, on this thread, until that ends the
   // watch, which is OK, or the service does. A watch that has begun survives a
-  // service that is UNAVAILABLE for less than `timeout`: it goes on after the
-  // last bookmark, so messages after that one come twice. If the service no
-  // longer remembers that bookmark, a new snapshot comes, and deletions in
+  // lost connection, a stream that a proxy resets, and a service that is away,
+  // if none of these lasts longer than `timeout`, however long it was quiet
+  // before: it goes on after the last bookmark, so messages after that one come
+  // twice. A service that has gone without a word is noticed within 20 s. If it
+  // no longer remembers that bookmark, a new snapshot comes, and deletions in
   // between are not told.
   absl::Status WatchSessions(v1::WatchSessionsRequest request,
                              WatchCallback callback);

@@ -1,31 +1,20 @@
 // tcptoolctl: the command line of the control API.
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <iostream>
-#include <stop_token>
 #include <string>
-#include <thread>
 #include <utility>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/api/channel.h"
 #include "client/api/client.h"
-#include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/commands.h"
 #include "client/tcptoolctl/spec_flags.h"
-#include "client/tcptoolctl/watch_view.h"
+#include "text/characters.h"
 #include "version.h"
 
 namespace tcptool {
@@ -33,27 +22,6 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kUsageError = 2;
-
-// How soon the end of a session is noticed while standard input is silent.
-constexpr int kPollMillis = 200;
-
-// The most that an unprivileged user may ask for (pipe(7)).
-constexpr int kPipeBytes = 1 << 20;
-
-struct Options {
-  ChannelOptions channel;
-  std::string token_file;
-  std::string output = "table";
-  std::string timeout = "30s";
-  CreateFlags create;
-  std::string name;
-  bool force = false;
-};
-
-bool IsJson(const Options& options) { return options.output == "json"; }
-
-// A subcommand's work, after the command line was found to be right.
-using Command = absl::Status (*)(Client&, const Options&);
 
 std::string CheckServer(const std::string& text) {
   if (absl::StartsWith(text, "unix:") && text.size() > 5) return "";
@@ -67,190 +35,6 @@ std::string CheckServer(const std::string& text) {
   return absl::StrCat("\"", text,
                       "\" is no address; write it as 127.0.0.1:9875 or "
                       "unix:/run/tcptool/control.sock");
-}
-
-std::string SessionName(const std::string& name) {
-  return absl::StartsWith(name, "sessions/") ? name
-                                             : absl::StrCat("sessions/", name);
-}
-
-// "sessions/S/recipients/R" of itself, or of "S/R".
-std::string RecipientName(const std::string& name) {
-  if (absl::StartsWith(name, "sessions/")) return name;
-  const std::pair<std::string, std::string> ids =
-      absl::StrSplit(name, absl::MaxSplits('/', 1));
-  return absl::StrCat("sessions/", ids.first, "/recipients/", ids.second);
-}
-
-absl::Status PrintSession(const absl::StatusOr<v1::Session>& session,
-                          const Options& options) {
-  if (!session.ok()) return session.status();
-  std::cout << (IsJson(options) ? Json(*session) + "\n"
-                                : SessionDetails(*session));
-  return absl::OkStatus();
-}
-
-WatchView::Size TerminalSize() {
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 ||
-      size.ws_col == 0) {
-    return {.rows = 24, .columns = 80};
-  }
-  return {.rows = size.ws_row, .columns = size.ws_col};
-}
-
-WatchView::Style StyleOf(const Options& options) {
-  if (IsJson(options)) return WatchView::Style::kJson;
-  return isatty(STDOUT_FILENO) ? WatchView::Style::kScreen
-                               : WatchView::Style::kLines;
-}
-
-// Until the session is final; an error unless it has SUCCEEDED.
-absl::Status WatchToEnd(Client& client, const std::string& name,
-                        const Options& options) {
-  v1::WatchSessionsRequest request;
-  request.add_names(name);
-  request.set_include_recipients(true);
-  WatchView view(StyleOf(options), std::cout, TerminalSize);
-  const absl::Status status = client.WatchSessions(
-      request, [&view](const v1::WatchSessionsResponse& response) {
-        return view.Update(response, absl::Now());
-      });
-  if (!status.ok()) return status;
-  const absl::StatusOr<v1::Session> session = view.Result();
-  if (!session.ok()) return session.status();
-  if (session->state() == v1::SESSION_STATE_SUCCEEDED) return absl::OkStatus();
-  return absl::AbortedError(absl::StrCat(
-      name, " ended as ", StateName(session->state()),
-      session->error().empty() ? "" : ": ", Printable(session->error())));
-}
-
-absl::StatusOr<size_t> ReadStdin(char* buffer, size_t size,
-                                 const std::stop_token& stop) {
-  pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
-  while (!stop.stop_requested()) {
-    const int ready = poll(&input, 1, kPollMillis);
-    if (ready == 0) continue;
-    const ssize_t count = ready < 0 ? -1 : read(STDIN_FILENO, buffer, size);
-    if (count >= 0) return static_cast<size_t>(count);
-    if (errno != EINTR && errno != EAGAIN) {
-      return absl::ErrnoToStatus(errno, "cannot read standard input");
-    }
-  }
-  return absl::CancelledError("the session ended before standard input did");
-}
-
-absl::Status UploadStdin(Client& client, const std::string& name,
-                         const std::stop_token& stop) {
-  // What comes through a pipe comes in fewer, larger pieces. Fails where it is
-  // none, or where the user has too many such pipes: then it is only slower.
-  fcntl(STDIN_FILENO, F_SETPIPE_SZ, kPipeBytes);
-  const absl::Status status =
-      client
-          .UploadContent(name,
-                         [&stop](char* buffer, size_t size) {
-                           return ReadStdin(buffer, size, stop);
-                         })
-          .status();
-  // Without its content the session is of no use; if the upload did not even
-  // begin, the service would wait for it.
-  if (!status.ok()) client.CancelSession(name).IgnoreError();
-  return status;
-}
-
-absl::Status UploadAndWatch(Client& client, const std::string& name,
-                            const Options& options) {
-  absl::Status uploaded;
-  absl::Status watched;
-  {
-    const std::jthread upload([&](const std::stop_token& stop) {
-      uploaded = UploadStdin(client, name, stop);
-    });
-    watched = WatchToEnd(client, name, options);
-  }
-  // Where both failed, the session's end says more.
-  return watched.ok() ? uploaded : watched;
-}
-
-absl::Status Create(Client& client, const Options& options) {
-  const absl::StatusOr<v1::Session> session =
-      client.CreateSession(options.create.request);
-  if (!session.ok()) return session.status();
-  if (IsJson(options)) {
-    std::cout << Json(*session) << std::endl;
-  } else {
-    // Flushed: whoever reads it brings the recipients.
-    std::cout << "session: " << session->name()
-              << "\naddress: " << session->data_endpoint() << std::endl;
-  }
-  const std::string& name = session->name();
-  if (options.create.from_stdin && options.create.watch) {
-    return UploadAndWatch(client, name, options);
-  }
-  if (options.create.from_stdin) return UploadStdin(client, name, {});
-  if (options.create.watch) return WatchToEnd(client, name, options);
-  return absl::OkStatus();
-}
-
-absl::Status Get(Client& client, const Options& options) {
-  return PrintSession(client.GetSession(SessionName(options.name)), options);
-}
-
-absl::Status List(Client& client, const Options& options) {
-  const auto sessions = client.ListSessions();
-  if (!sessions.ok()) return sessions.status();
-  if (IsJson(options)) {
-    v1::ListSessionsResponse list;
-    list.mutable_sessions()->Assign(sessions->begin(), sessions->end());
-    std::cout << Json(list) << '\n';
-  } else {
-    std::cout << SessionTable(*sessions, absl::Now());
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Watch(Client& client, const Options& options) {
-  return WatchToEnd(client, SessionName(options.name), options);
-}
-
-absl::Status Start(Client& client, const Options& options) {
-  return PrintSession(client.StartSession(SessionName(options.name)), options);
-}
-
-absl::Status Cancel(Client& client, const Options& options) {
-  return PrintSession(client.CancelSession(SessionName(options.name)), options);
-}
-
-absl::Status Delete(Client& client, const Options& options) {
-  return client.DeleteSession(SessionName(options.name), options.force);
-}
-
-absl::Status Recipients(Client& client, const Options& options) {
-  const auto recipients = client.ListRecipients(SessionName(options.name));
-  if (!recipients.ok()) return recipients.status();
-  if (IsJson(options)) {
-    v1::ListRecipientsResponse list;
-    list.mutable_recipients()->Assign(recipients->begin(), recipients->end());
-    std::cout << Json(list) << '\n';
-  } else {
-    std::cout << RecipientTable(*recipients);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Drop(Client& client, const Options& options) {
-  const auto recipient = client.DropRecipient(RecipientName(options.name));
-  if (!recipient.ok()) return recipient.status();
-  std::cout << (IsJson(options) ? Json(*recipient) + "\n"
-                                : RecipientTable({*recipient}));
-  return absl::OkStatus();
-}
-
-absl::Status Node(Client& client, const Options& options) {
-  const auto node = client.GetNode();
-  if (!node.ok()) return node.status();
-  std::cout << (IsJson(options) ? Json(*node) + "\n" : NodeDetails(*node));
-  return absl::OkStatus();
 }
 
 void AddSecurityFlags(CLI::App& app, Options& options) {
@@ -270,6 +54,10 @@ void AddSecurityFlags(CLI::App& app, Options& options) {
            "Use TLS, and show this certificate (PEM)");
   add_file("--tls-key", channel.tls_key, "TCPTOOL_TLS_KEY",
            "The certificate's key (PEM)");
+  app.add_option("--tls-server-name", channel.tls_server_name,
+                 "Use TLS, and expect this name in the service's certificate")
+      ->envname("TCPTOOL_TLS_SERVER_NAME")
+      ->type_name("NAME");
   add_file("--token-file", options.token_file, "TCPTOOL_TOKEN_FILE",
            "Send the bearer token that this file holds");
 }

@@ -2,10 +2,29 @@
 # Completion of tcptoolctl for bash. What there is to complete, it asks the program.
 # To be installed as /usr/share/bash-completion/completions/tcptoolctl.
 
+# Prints the options of the line that say where the service is, and who calls, each
+# with its value, a word a line. From the line itself: bash splits words at ":" and "=".
+_tcptoolctl_service() {
+  local -a line
+  local i
+  read -r -a line <<<"${COMP_LINE:0:COMP_POINT}"
+  for ((i = 1; i < ${#line[@]}; i++)); do
+    case ${line[i]} in
+      --server | --token-file | --tls-ca | --tls-cert | --tls-key | --tls-server-name)
+        ((i + 1 < ${#line[@]})) && printf '%s\n' "${line[i]}" "${line[i + 1]}"
+        ;;
+      --server=* | --token-file=* | --tls | --tls-ca=* | --tls-cert=* | --tls-key=* | --tls-server-name=*)
+        printf '%s\n' "${line[i]}"
+        ;;
+    esac
+  done
+}
+
 _tcptoolctl() {
   local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]}
   local previous=${COMP_WORDS[COMP_CWORD - 1]}
   local commands command="" word words="" help
+  local -a service
   commands=$("${program}" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z]\+\) .*/\1/p')
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [[ ${word} != -* ]] && grep -qxF -- "${word}" <<<"${commands}"; then
@@ -29,8 +48,9 @@ _tcptoolctl() {
   elif [[ -z ${command} ]]; then
     words=${commands}
   elif grep -q 'ID or sessions/ID' <<<"${help}"; then
+    mapfile -t service < <(_tcptoolctl_service)
     # The service may be away: not for long.
-    words=$("${program}" --timeout 1s list 2>/dev/null | awk 'NR > 1 { print $1 }')
+    words=$("${program}" "${service[@]}" --timeout 1s list 2>/dev/null | awk 'NR > 1 { print $1 }')
   fi
   mapfile -t COMPREPLY < <(compgen -W "${words}" -- "${current}")
 }

@@ -66,6 +66,21 @@ class TcptoolctlSecurityTest(unittest.TestCase):
         )
         self.assert_refused(self.ctl(server, "--token-file", self.token), "UNAVAILABLE")
 
+    def test_the_certificate_may_have_another_name_than_the_address(self):
+        """As through a tunnel: what is connected to is not what the service is called."""
+        address = self.serve(
+            f"--tls-cert={self.certificate}", f"--tls-key={self.key}",
+            f"--token-file={self.tokens}",
+        ).control_address
+        server = address.replace("127.0.0.1", "localhost")
+        named = ["--tls-ca", self.authority.path, "--token-file", self.token]
+        self.assert_refused(self.ctl(server, *named), "UNAVAILABLE")
+        done = self.ctl(server, *named, "--tls-server-name", "service.example")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assert_refused(
+            self.ctl(server, *named, "--tls-server-name", "other.example"), "UNAVAILABLE"
+        )
+
     def test_client_certificate(self):
         server = self.serve(
             f"--tls-cert={self.certificate}", f"--tls-key={self.key}",

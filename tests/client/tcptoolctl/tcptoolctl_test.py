@@ -91,7 +91,10 @@ class TcptoolctlTest(harness.ServiceTest):
         session = self.create()
         terminal, end = pty.openpty()
         with os.fdopen(terminal, "rb", buffering=0) as screen:
-            watch = subprocess.Popen(self.command("watch", session["name"]), stdout=end)
+            watch = subprocess.Popen(
+                self.command("watch", session["name"]), stdout=end,
+                env=os.environ | {"TERM": "xterm"},
+            )
             os.close(end)
             seen = b""
             while b"WAITING" not in seen:
@@ -106,6 +109,48 @@ class TcptoolctlTest(harness.ServiceTest):
         self.assertIn(b"\x1b[", seen)
         for text in (b"ADDRESS", b"DELIVERED", b"[####", b"SUCCEEDED"):
             self.assertIn(text, seen)
+
+    def test_watch_prints_lines_on_a_terminal_that_cannot_draw(self):
+        for variables in ({"TERM": "dumb"}, {"TERM": "xterm", "NO_COLOR": "1"}):
+            with self.subTest(str(variables)):
+                session = self.create()
+                terminal, end = pty.openpty()
+                with os.fdopen(terminal, "rb", buffering=0) as screen:
+                    watch = subprocess.Popen(
+                        self.command("watch", session["name"]), stdout=end,
+                        env=os.environ | variables,
+                    )
+                    os.close(end)
+                    self.serve(session)
+                    seen = b""
+                    try:
+                        while data := screen.read(4096):
+                            seen += data
+                    except OSError:  # EIO: the program has gone.
+                        pass
+                    self.assertEqual(watch.wait(timeout=harness.DEADLINE_S), 0)
+                self.assertNotIn(b"\x1b", seen)
+                self.assertIn(b"SUCCEEDED", seen)
+
+    def test_wide_characters_keep_the_columns_straight(self):
+        session = self.create(
+            "--expect=192.0.2.1=\u65e5\u672c", "--expect=192.0.2.2=plain", "--expect=192.0.2.3=e\u0301"
+        )
+        lines = self.ctl("recipients", session["name"]).splitlines()
+        # The states begin in one column of the terminal: before them, two characters are
+        # wide in one line, and one takes no place in another.
+        columns = [line.index(word) for line, word in zip(lines, ["STATE"] + 3 * ["EXPECTED"])]
+        self.assertEqual([columns[0] - one for one in columns], [0, 2, 0, -1])
+
+    def test_delivered_counts_those_who_should_have_it(self):
+        """One who has just connected has not asked for anything yet."""
+        name = self.create("--expect=192.0.2.1", "--handshake-timeout=10m")["name"]
+        peer = self.connect(self.service.get(name), b"")
+        self.addCleanup(peer.close)
+        harness.wait_until(
+            lambda: self.service.get(name).counts.handshaking == 1, "somebody is HANDSHAKING"
+        )
+        self.assertRegex(self.ctl("list"), r" 0/1 ")
 
     def test_create_and_watch_ends_as_the_session_does(self):
         for ending, status in (("served", 0), ("cancelled", 1)):

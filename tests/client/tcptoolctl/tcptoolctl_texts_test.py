@@ -69,7 +69,8 @@ class CompletionTest(harness.ServiceTest):
 
     def bash(self, *words):
         script = (
-            f'source {BASH}; COMP_WORDS=(tcptoolctl "$@"); COMP_CWORD=$#; _tcptoolctl;'
+            f'source {BASH}; COMP_WORDS=(tcptoolctl "$@"); COMP_CWORD=$#;'
+            ' COMP_LINE="tcptoolctl $*"; COMP_POINT=${#COMP_LINE}; _tcptoolctl;'
             ' printf "%s\\n" "${COMPREPLY[@]}"'
         )
         return self.run_shell("bash", "-c", script, "bash", *words)
@@ -94,6 +95,20 @@ class CompletionTest(harness.ServiceTest):
                 self.assertEqual(shell("create", "--port", ""), [])
                 self.assertEqual(shell("get", ""), [self.session.partition("/")[2]])
                 self.assertEqual(shell("node", ""), [])
+
+    def test_the_service_that_the_line_names_is_asked(self):
+        """And not the one of the environment, which is another here."""
+        server = self.environment.pop("TCPTOOL_SERVER")
+        self.environment["TCPTOOL_SERVER"] = "127.0.0.1:1"
+        id_ = self.session.partition("/")[2]
+        for shell in (self.bash, self.zsh):
+            for named in (["--server", server], [f"--server={server}"]):
+                with self.subTest(f"{shell.__name__} {named[0]}"):
+                    self.assertEqual(shell(*named, "get", ""), [id_])
+                    self.assertEqual(shell("get", *named, ""), [id_])
+            self.assertEqual(shell("get", ""), [])
+            # Of an option that has no value yet, nothing is passed on.
+            self.assertEqual(shell("get", "--server", ""), [])
 
     def test_files_where_a_file_is_meant(self):
         self.assertEqual(self.bash("create", "--spec", "docs/tcptoolctl"), ["docs/tcptoolctl.1"])

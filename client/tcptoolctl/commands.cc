@@ -1,0 +1,195 @@
+#include "client/tcptoolctl/commands.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <iostream>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/upload_stdin.h"
+#include "client/tcptoolctl/watch_view.h"
+#include "messages/states.h"
+#include "text/characters.h"
+
+namespace tcptool {
+namespace {
+
+bool IsJson(const Options& options) { return options.output == "json"; }
+
+std::string SessionName(const std::string& name) {
+  return absl::StartsWith(name, "sessions/") ? name
+                                             : absl::StrCat("sessions/", name);
+}
+
+// "sessions/S/recipients/R" of itself, or of "S/R".
+std::string RecipientName(const std::string& name) {
+  if (absl::StartsWith(name, "sessions/")) return name;
+  const std::pair<std::string, std::string> ids =
+      absl::StrSplit(name, absl::MaxSplits('/', 1));
+  return absl::StrCat("sessions/", ids.first, "/recipients/", ids.second);
+}
+
+absl::Status PrintSession(const absl::StatusOr<v1::Session>& session,
+                          const Options& options) {
+  if (!session.ok()) return session.status();
+  std::cout << (IsJson(options) ? Json(*session) + "\n"
+                                : SessionDetails(*session));
+  return absl::OkStatus();
+}
+
+WatchView::Size TerminalSize() {
+  winsize size{};
+  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 ||
+      size.ws_col == 0) {
+    return {.rows = 24, .columns = 80};
+  }
+  return {.rows = size.ws_row, .columns = size.ws_col};
+}
+
+// Whether a variable of the environment is there and not empty.
+bool IsSet(const char* variable) {
+  const char* const value = std::getenv(variable);
+  return value != nullptr && *value != '\0';
+}
+
+// Drawing over what is there takes a terminal with a cursor. Those who set
+// NO_COLOR (no-color.org) want no escape sequences.
+bool CanDraw() {
+  const char* const terminal = std::getenv("TERM");
+  return isatty(STDOUT_FILENO) && terminal != nullptr &&
+         absl::string_view(terminal) != "dumb" && !IsSet("NO_COLOR");
+}
+
+WatchView::Style StyleOf(const Options& options) {
+  if (IsJson(options)) return WatchView::Style::kJson;
+  return CanDraw() ? WatchView::Style::kScreen : WatchView::Style::kLines;
+}
+
+// Until the session is final; an error unless it has SUCCEEDED.
+absl::Status WatchToEnd(Client& client, const std::string& name,
+                        const Options& options) {
+  v1::WatchSessionsRequest request;
+  request.add_names(name);
+  request.set_include_recipients(true);
+  WatchView view(StyleOf(options), std::cout, TerminalSize);
+  const absl::Status status = client.WatchSessions(
+      request, [&view](const v1::WatchSessionsResponse& response) {
+        return view.Update(response, absl::Now());
+      });
+  if (!status.ok()) return status;
+  const absl::StatusOr<v1::Session> session = view.Result();
+  if (!session.ok()) return session.status();
+  if (session->state() == v1::SESSION_STATE_SUCCEEDED) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat(
+      name, " ended as ", StateName(session->state()),
+      session->error().empty() ? "" : ": ", Printable(session->error())));
+}
+
+absl::Status UploadAndWatch(Client& client, const std::string& name,
+                            const Options& options) {
+  absl::Status uploaded;
+  absl::Status watched;
+  {
+    const std::jthread upload([&](const std::stop_token& stop) {
+      uploaded = UploadStdin(client, name, stop);
+    });
+    watched = WatchToEnd(client, name, options);
+  }
+  // Where both failed, the session's end says more.
+  return watched.ok() ? uploaded : watched;
+}
+
+}  // namespace
+
+absl::Status Create(Client& client, const Options& options) {
+  const absl::StatusOr<v1::Session> session =
+      client.CreateSession(options.create.request);
+  if (!session.ok()) return session.status();
+  if (IsJson(options)) {
+    std::cout << Json(*session) << std::endl;
+  } else {
+    // Flushed: whoever reads it brings the recipients.
+    std::cout << "session: " << session->name()
+              << "\naddress: " << session->data_endpoint() << std::endl;
+  }
+  const std::string& name = session->name();
+  if (options.create.from_stdin && options.create.watch) {
+    return UploadAndWatch(client, name, options);
+  }
+  if (options.create.from_stdin) return UploadStdin(client, name, {});
+  if (options.create.watch) return WatchToEnd(client, name, options);
+  return absl::OkStatus();
+}
+
+absl::Status Get(Client& client, const Options& options) {
+  return PrintSession(client.GetSession(SessionName(options.name)), options);
+}
+
+absl::Status List(Client& client, const Options& options) {
+  const auto sessions = client.ListSessions();
+  if (!sessions.ok()) return sessions.status();
+  if (IsJson(options)) {
+    v1::ListSessionsResponse list;
+    list.mutable_sessions()->Assign(sessions->begin(), sessions->end());
+    std::cout << Json(list) << '\n';
+  } else {
+    std::cout << SessionTable(*sessions, absl::Now());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Watch(Client& client, const Options& options) {
+  return WatchToEnd(client, SessionName(options.name), options);
+}
+
+absl::Status Start(Client& client, const Options& options) {
+  return PrintSession(client.StartSession(SessionName(options.name)), options);
+}
+
+absl::Status Cancel(Client& client, const Options& options) {
+  return PrintSession(client.CancelSession(SessionName(options.name)), options);
+}
+
+absl::Status Delete(Client& client, const Options& options) {
+  return client.DeleteSession(SessionName(options.name), options.force);
+}
+
+absl::Status Recipients(Client& client, const Options& options) {
+  const auto recipients = client.ListRecipients(SessionName(options.name));
+  if (!recipients.ok()) return recipients.status();
+  if (IsJson(options)) {
+    v1::ListRecipientsResponse list;
+    list.mutable_recipients()->Assign(recipients->begin(), recipients->end());
+    std::cout << Json(list) << '\n';
+  } else {
+    std::cout << RecipientTable(*recipients);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Drop(Client& client, const Options& options) {
+  const auto recipient = client.DropRecipient(RecipientName(options.name));
+  if (!recipient.ok()) return recipient.status();
+  std::cout << (IsJson(options) ? Json(*recipient) + "\n"
+                                : RecipientTable({*recipient}));
+  return absl::OkStatus();
+}
+
+absl::Status Node(Client& client, const Options& options) {
+  const auto node = client.GetNode();
+  if (!node.ok()) return node.status();
+  std::cout << (IsJson(options) ? Json(*node) + "\n" : NodeDetails(*node));
+  return absl::OkStatus();
+}
+
+}  // namespace tcptool

@@ -1,0 +1,42 @@
+// What the subcommands of tcptoolctl do, once the command line was found right.
+#ifndef TCPTOOL_CLIENT_TCPTOOLCTL_COMMANDS_H_
+#define TCPTOOL_CLIENT_TCPTOOLCTL_COMMANDS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "client/api/channel.h"
+#include "client/api/client.h"
+#include "client/tcptoolctl/spec_flags.h"
+
+namespace tcptool {
+
+struct Options {
+  ChannelOptions channel;
+  std::string token_file;
+  std::string output = "table";
+  std::string timeout = "30s";
+  CreateFlags create;
+  std::string name;
+  bool force = false;
+};
+
+// Each makes its calls and prints to standard output. An error has the
+// service's code and message.
+using Command = absl::Status (*)(Client&, const Options&);
+
+absl::Status Create(Client& client, const Options& options);
+absl::Status Get(Client& client, const Options& options);
+absl::Status List(Client& client, const Options& options);
+// Until the session is final; ABORTED unless it has SUCCEEDED.
+absl::Status Watch(Client& client, const Options& options);
+absl::Status Start(Client& client, const Options& options);
+absl::Status Cancel(Client& client, const Options& options);
+absl::Status Delete(Client& client, const Options& options);
+absl::Status Recipients(Client& client, const Options& options);
+absl::Status Drop(Client& client, const Options& options);
+absl::Status Node(Client& client, const Options& options);
+
+}  // namespace tcptool
+
+#endif  // TCPTOOL_CLIENT_TCPTOOLCTL_COMMANDS_H_

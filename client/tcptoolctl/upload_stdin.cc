@@ -1,0 +1,55 @@
+#include "client/tcptoolctl/upload_stdin.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/status/statusor.h"
+
+namespace tcptool {
+namespace {
+
+// How soon the end of a session is noticed while standard input is silent.
+constexpr int kPollMillis = 200;
+
+// The most that an unprivileged user may ask for (pipe(7)).
+constexpr int kPipeBytes = 1 << 20;
+
+absl::StatusOr<size_t> ReadStdin(char* buffer, size_t size,
+                                 const std::stop_token& stop) {
+  pollfd input = {.fd = STDIN_FILENO, .events = POLLIN};
+  while (!stop.stop_requested()) {
+    const int ready = poll(&input, 1, kPollMillis);
+    if (ready == 0) continue;
+    const ssize_t count = ready < 0 ? -1 : read(STDIN_FILENO, buffer, size);
+    if (count >= 0) return static_cast<size_t>(count);
+    if (errno != EINTR && errno != EAGAIN) {
+      return absl::ErrnoToStatus(errno, "cannot read standard input");
+    }
+  }
+  return absl::CancelledError("the session ended before standard input did");
+}
+
+}  // namespace
+
+absl::Status UploadStdin(Client& client, const std::string& name,
+                         const std::stop_token& stop) {
+  // What comes through a pipe comes in fewer, larger pieces. Fails where it is
+  // none, or where the user has too many such pipes: then it is only slower.
+  fcntl(STDIN_FILENO, F_SETPIPE_SZ, kPipeBytes);
+  const absl::Status status =
+      client
+          .UploadContent(name,
+                         [&stop](char* buffer, size_t size) {
+                           return ReadStdin(buffer, size, stop);
+                         })
+          .status();
+  // Without its content the session is of no use; if the upload did not even
+  // begin, the service would wait for it.
+  if (!status.ok()) client.CancelSession(name).IgnoreError();
+  return status;
+}
+
+}  // namespace tcptool
