@@ -3,7 +3,6 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <iostream>
 #include <stop_token>
 #include <thread>
@@ -13,13 +12,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
 #include "absl/time/clock.h"
 #include "client/tcptoolctl/render.h"
 #include "client/tcptoolctl/upload_stdin.h"
 #include "client/tcptoolctl/watch_view.h"
 #include "messages/states.h"
 #include "text/characters.h"
+#include "text/terminal.h"
 
 namespace tcptool {
 namespace {
@@ -56,23 +55,10 @@ WatchView::Size TerminalSize() {
   return {.rows = size.ws_row, .columns = size.ws_col};
 }
 
-// Whether a variable of the environment is there and not empty.
-bool IsSet(const char* variable) {
-  const char* const value = std::getenv(variable);
-  return value != nullptr && *value != '\0';
-}
-
-// Drawing over what is there takes a terminal with a cursor. Those who set
-// NO_COLOR (no-color.org) want no escape sequences.
-bool CanDraw() {
-  const char* const terminal = std::getenv("TERM");
-  return isatty(STDOUT_FILENO) && terminal != nullptr &&
-         absl::string_view(terminal) != "dumb" && !IsSet("NO_COLOR");
-}
-
 WatchView::Style StyleOf(const Options& options) {
   if (IsJson(options)) return WatchView::Style::kJson;
-  return CanDraw() ? WatchView::Style::kScreen : WatchView::Style::kLines;
+  return CanRedraw(STDOUT_FILENO) ? WatchView::Style::kScreen
+                                  : WatchView::Style::kLines;
 }
 
 // Until the session is final; an error unless it has SUCCEEDED.

@@ -20,8 +20,8 @@ struct HttpLimits {
   size_t max_request_bytes = 16'384;
   // From the connection to the end of the request's head.
   std::chrono::milliseconds request_time = std::chrono::seconds(5);
-  // From the request to the client's end of the connection, when it has read the
-  // response.
+  // From the request to the client's end of the connection, when it has read
+  // the response.
   std::chrono::milliseconds response_time = std::chrono::seconds(10);
 };
 

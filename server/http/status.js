@@ -31,7 +31,7 @@ function update(old, fresh) {
       before[i].replaceWith(node);
     }
   });
-  before.slice(after.length).forEach((node) => node.remove());
+  for (const node of before.slice(after.length)) node.remove();
 }
 
 async function refresh() {

@@ -151,10 +151,10 @@ class MetricsTest(HttpTest):
             with self.assertRaises(grpc.RpcError) as caught:
                 self.service.channel.unary_unary(name)(b"", timeout=harness.DEADLINE_S)
             self.assertEqual(caught.exception.code(), grpc.StatusCode.UNIMPLEMENTED)
-        unknown = 'grpc_method="unknown",grpc_service="unknown"}'
+        unknown = 'grpc_method="unknown",grpc_service="unknown"'
         wait_until(
             lambda: self.metrics()[
-                f'grpc_server_handled_total{{grpc_code="UNIMPLEMENTED",{unknown}'
+                f'grpc_server_handled_total{{grpc_code="UNIMPLEMENTED",{unknown}}}'
             ] == len(names),
             "all are counted",
         )

@@ -17,7 +17,7 @@ import pathlib
 import re
 import sys
 
-PROGRAMS = ("dataplane", "server", "client")
+PROGRAMS = ("text", "messages", "dataplane", "server", "client")
 COMPILED = {"cc_library", "cc_binary"}
 MAP = pathlib.Path("docs/architecture.md")
 MAP_HEADER = "| folder | idea | uses |\n|---|---|---|\n"
@@ -27,7 +27,6 @@ SYSTEM = {
     "absl": "@absl",
     "asio": "//third_party:asio",
     "asio.hpp": "//third_party:asio",
-    "civetweb.h": "//third_party:civetweb",
     "google": "@grpc",
     "grpc": "@grpc",
     "grpcpp": "@grpc",
@@ -35,6 +34,8 @@ SYSTEM = {
     "prometheus": "@prometheus",
     "spdlog": "@spdlog",
     "sqlite3.h": "@sqlite3",
+    "toml++": "@tomlplusplus",
+    "utf8proc.h": "@utf8proc",
 }
 # What a program is linked with for its effect, and includes nothing of.
 WITHOUT_HEADERS = {"//third_party:tsan_grpc", "//third_party:tsan_mutex"}

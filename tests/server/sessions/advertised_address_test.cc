@@ -1,0 +1,48 @@
+#include "server/sessions/advertised_address.h"
+
+#include <gtest/gtest.h>
+
+#include <asio/io_context.hpp>
+#include <asio/ip/address.hpp>
+
+namespace tcptool::server {
+namespace {
+
+using asio::ip::make_address;
+using asio::ip::tcp;
+
+tcp::endpoint At(const char* address) { return {make_address(address), 9876}; }
+
+TEST(AdvertisedAddressTest, IsTheOneThatASessionListensOn) {
+  const AdvertisedAddress own("");
+  EXPECT_EQ(own.EndpointOf(At("192.0.2.7")), "192.0.2.7:9876");
+  EXPECT_EQ(own.EndpointOf(At("2001:db8::7")), "[2001:db8::7]:9876");
+  EXPECT_EQ(own.EndpointOf(At("127.0.0.1")), "127.0.0.1:9876");
+}
+
+TEST(AdvertisedAddressTest, IsTheGivenOneUnlessNobodyCanComeFromElsewhere) {
+  const AdvertisedAddress name("node-1.example");
+  EXPECT_EQ(name.EndpointOf(At("0.0.0.0")), "node-1.example:9876");
+  EXPECT_EQ(name.EndpointOf(At("192.0.2.7")), "node-1.example:9876");
+  EXPECT_EQ(name.EndpointOf(At("127.0.0.1")), "127.0.0.1:9876");
+  EXPECT_EQ(name.EndpointOf(At("::1")), "[::1]:9876");
+  EXPECT_EQ(AdvertisedAddress("2001:db8::9").EndpointOf(At("::")),
+            "[2001:db8::9]:9876");
+}
+
+// Whatever addresses this machine has: what is told is connected to.
+TEST(AdvertisedAddressTest, ReachesASessionThatListensOnAllAddresses) {
+  asio::io_context context;
+  tcp::acceptor acceptor(context, {tcp::v4(), 0});
+  const std::string endpoint =
+      AdvertisedAddress("").EndpointOf(acceptor.local_endpoint());
+  const size_t colon = endpoint.rfind(':');
+  const auto address = make_address(endpoint.substr(0, colon));
+  EXPECT_FALSE(address.is_unspecified());
+  tcp::socket socket(context);
+  socket.connect(
+      {address, static_cast<uint16_t>(std::stoi(endpoint.substr(colon + 1)))});
+}
+
+}  // namespace
+}  // namespace tcptool::server
