@@ -67,8 +67,8 @@ void Session::Open() {
         [weak = weak_from_this()](Fanout::Report report) {
           const auto self = weak.lock();
           if (self == nullptr) return;
-          self->OnLane(0, [self, report = std::move(report)]() mutable {
-            self->OnReport(std::move(report));
+          self->OnLane(0, [self, report = std::move(report)] {
+            self->OnReport(report);
           });
         }));
   }
@@ -146,7 +146,7 @@ void Session::Reject(const tcp::endpoint& peer, Reason reason,
   Notify();
 }
 
-void Session::OnReport(Fanout::Report report) {
+void Session::OnReport(const Fanout::Report& report) {
   if (observer_ == nullptr) return;  // Ended.
   for (const RecipientStatus& status : report.changed) {
     if (status_.state == SessionState::kWaiting &&

@@ -120,7 +120,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void AddRecipient(UniqueFd socket, const asio::ip::tcp::endpoint& peer);
   void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
               std::string detail);
-  void OnReport(Fanout::Report report);
+  void OnReport(const Fanout::Report& report);
   void OnReady(const RecipientStatus& status);
 
   // ABORTED: its state is not `expected`, if that is given.

@@ -22,8 +22,7 @@ TEST(StartConditionTest, StartByteStartsUnlessItIsIgnored) {
   const StartCondition::Situation situation = {.ready = 1,
                                                .start_byte_seen = true};
   EXPECT_TRUE(StartCondition({}, 0).Holds(situation));
-  EXPECT_FALSE(
-      StartCondition({.ignore_start_byte = true}, 0).Holds(situation));
+  EXPECT_FALSE(StartCondition({.ignore_start_byte = true}, 0).Holds(situation));
 }
 
 TEST(StartConditionTest, GreatestNumberStarts) {
