@@ -14,9 +14,9 @@ import harness
 import recipients
 from harness import ServiceTest, port_of, stubs
 
-CONTENT = random.Random(2).randbytes(4 << 20)
-# A transfer takes some seconds, unless nothing holds it back.
-RATE = 2 << 20
+# More than the kernel's buffers of a connection hold: the transfer lasts until its
+# recipient reads.
+CONTENT = random.Random(2).randbytes(24 << 20)
 
 
 class DrainCase(ServiceTest):
@@ -24,11 +24,15 @@ class DrainCase(ServiceTest):
         super().setUp()
         self.service.write_file("content", CONTENT)
 
-    def start_transfer(self, rate=RATE, **spec):
-        limits = stubs.session.Limits(recipient_bytes_per_second=rate)
-        session = self.service.create(limits=limits, **spec)
+    def start_transfer(self, **spec):
+        session = self.service.create(**spec)
         peer = self.connect(session, recipients.START)
-        self.assertTrue(peer.recv(1, socket.MSG_PEEK))
+        # The first bytes may be here before the state is on the disk, and shown.
+        harness.wait_until(
+            lambda: self.service.get(session.name).state
+            == stubs.session.SESSION_STATE_TRANSFERRING,
+            "the transfer has begun",
+        )
         return session, peer
 
     def stop(self):
@@ -86,7 +90,7 @@ class DrainTest(DrainCase):
         self.assertEqual(harness.read_all(self.connect(waiting, recipients.START)), CONTENT)
 
     def test_second_signal_ends_transfers_at_once(self):
-        session, peer = self.start_transfer(rate=1000)
+        session, peer = self.start_transfer()
         self.stop()
         self.service.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
@@ -117,20 +121,22 @@ class DrainTimeoutTest(DrainCase):
     service_flags = ("--drain-timeout=1s",)
 
     def test_transfer_that_takes_longer_is_reset(self):
-        session, peer = self.start_transfer(rate=1000)
+        session, peer = self.start_transfer()
         self.stop()
-        self.assertFalse(harness.read_to_end(peer)[1])
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.assertFalse(harness.read_to_end(peer)[1])
         self.service.start()
         self.assert_session_state(self.service.get(session.name), "INTERRUPTED")
 
 
 class RollingRestartTest(ServiceTest):
     RESTARTS = 4
+    CONTENT = CONTENT[: 4 << 20]
+    RATE = 2 << 20  # The slowest transfer takes two seconds.
 
     def test_no_result_is_lost_and_no_cut_file_taken_for_whole(self):
-        digest = hashlib.sha256(CONTENT).digest()
-        self.service.write_file("content", CONTENT)
+        digest = hashlib.sha256(self.CONTENT).digest()
+        self.service.write_file("content", self.CONTENT)
         whole = set()  # Sessions of which a recipient has had an orderly end.
         cut = []
         lock = threading.Lock()
@@ -155,7 +161,7 @@ class RollingRestartTest(ServiceTest):
         for _ in range(self.RESTARTS):
             receivers = []
             for number in range(4):
-                limits = states.Limits(recipient_bytes_per_second=RATE << number)
+                limits = states.Limits(recipient_bytes_per_second=self.RATE << number)
                 session = self.service.create(limits=limits)
                 receivers.append(threading.Thread(target=receive, args=(session,)))
                 receivers[-1].start()
