@@ -1,7 +1,6 @@
 """How the service starts and stops."""
 
 import signal
-import time
 
 import grpc
 
@@ -22,7 +21,6 @@ class LifecycleTest(harness.ServiceTest):
             harness.stubs.session_service.WatchSessionsRequest(include_recipients=True)
         )
         self.assertEqual(next(watch).changes[0].session.name, session.name)
-        began = time.monotonic()
         self.service.process.send_signal(signal.SIGTERM)
         seen = []
         with self.assertRaises(grpc.RpcError) as raised:
@@ -30,7 +28,6 @@ class LifecycleTest(harness.ServiceTest):
                 seen.extend(message.changes)
         self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
-        self.assertLess(time.monotonic() - began, 5)
         with self.assertRaises(ConnectionResetError):
             while peer.recv(1 << 20):
                 pass
