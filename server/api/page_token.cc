@@ -1,8 +1,5 @@
 #include "server/api/page_token.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -11,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/api/deterministic.h"
 #include "server/api/invalid_field.h"
 
 namespace tcptool::server {
@@ -21,13 +19,7 @@ constexpr int kMaxSize = 1000;
 
 // FNV-1a: the same in every process, unlike absl::Hash.
 uint64_t Fingerprint(const google::protobuf::MessageLite& message) {
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);  // Maps in one order.
-    message.SerializeToCodedStream(&coded);
-  }
+  const std::string bytes = SerializeDeterministically(message);
   uint64_t hash = 14695981039346656037u;
   for (const unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211u;
   return hash;
@@ -61,7 +53,7 @@ absl::StatusOr<Page> Page::Parse(Request& request) {
     return InvalidField("page_token",
                         "it belongs to a request with other fields");
   }
-  page.after = number;
+  page.begin = number;
   return page;
 }
 

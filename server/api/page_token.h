@@ -16,13 +16,15 @@ namespace tcptool::server {
 // fingerprint of the request, so that it is not taken for another listing's.
 struct Page {
   int size = 0;
-  std::optional<uint64_t> after;  // What the token holds; none: the first page.
+  // The number of the object that the page begins with; if that is gone since,
+  // of the next one in the listing's order. None: the first page.
+  std::optional<uint64_t> begin;
 
   // INVALID_ARGUMENT names page_size or page_token.
   static absl::StatusOr<Page> Of(v1::ListSessionsRequest request);
   static absl::StatusOr<Page> Of(v1::ListRecipientsRequest request);
 
-  // The token of a page that begins at `number`.
+  // The token of a page that begins with the object of this number.
   std::string Token(uint64_t number) const;
 
  private:

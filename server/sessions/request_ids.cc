@@ -1,23 +1,16 @@
 #include "server/sessions/request_ids.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <openssl/evp.h>
 
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/api/deterministic.h"
 
 namespace tcptool::server {
 
 std::string RequestIds::Fingerprint(const v1::CreateSessionRequest& request) {
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);  // Labels are in a map.
-    request.SerializeToCodedStream(&coded);
-  }
+  const std::string bytes = SerializeDeterministically(request);
   std::string digest(EVP_MAX_MD_SIZE, '\0');
   unsigned int size = 0;
   EVP_Digest(bytes.data(), bytes.size(),
@@ -27,7 +20,7 @@ std::string RequestIds::Fingerprint(const v1::CreateSessionRequest& request) {
   return digest;
 }
 
-absl::StatusOr<std::optional<std::string>> RequestIds::Find(
+absl::StatusOr<std::optional<std::string>> RequestIds::Lookup(
     const std::string& id, const std::string& fingerprint, absl::Time now) {
   while (!order_.empty() &&
          (now - order_.front().first > kKept || order_.size() > kMax)) {

@@ -5,9 +5,7 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -20,26 +18,12 @@
 #include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
 #include "server/store/sqlite.h"
+#include "server/store/store_changes.h"
+#include "server/store/stored.h"
 #include "tcptool/v1/recipient.pb.h"
 #include "tcptool/v1/session.pb.h"
 
 namespace tcptool::server {
-
-// A request that has made a session.
-struct StoredRequest {
-  std::string id;
-  absl::Time time;
-  std::string session_name;
-  std::string fingerprint;  // Of the request; see RequestIds.
-};
-
-struct StoredSession {
-  v1::Session session;
-  std::vector<v1::Recipient> recipients;  // By number.
-  // No recipient of the session has had a higher number.
-  uint64_t last_recipient = 0;
-  bool upload_begun = false;
-};
 
 // Any thread may call any method; none of them waits, unless it says so.
 //
@@ -56,12 +40,7 @@ class Store {
   // Called on the store's thread; must not wait.
   using Done = std::function<void(absl::Status)>;
 
-  struct Contents {
-    std::vector<StoredSession> sessions;  // In the order of creation.
-    std::vector<StoredRequest> requests;  // The oldest first.
-    // Higher than any revision of those who had the database before.
-    int64_t first_revision = 0;
-  };
+  using Contents = StoredContents;
 
   // Opens the database, makes it if there is none, and brings an older one up
   // to date; `path` may be ":memory:". Waits for the disk. The errors name the
@@ -98,41 +77,13 @@ class Store {
   absl::Status health() const;
 
  private:
-  struct SessionRow {
-    std::optional<std::string> spec;
-    std::string status;
-    uint64_t last_recipient = 0;
-    bool upload_begun = false;
-  };
-  struct SessionChange {
-    bool deleted = false;  // All that there was, before the rest is put.
-    std::optional<SessionRow> row;
-    // No value: it goes.
-    std::map<uint64_t, std::optional<std::string>> recipients;
-  };
-  struct Changes {
-    std::map<std::string, SessionChange> sessions;
-    std::map<std::string, std::optional<StoredRequest>> requests;
-
-    bool empty() const { return sessions.empty() && requests.empty(); }
-  };
-
   Store(std::string path, dataplane::UniqueFd lock, SqliteDatabase database,
         Observe observe);
 
   absl::Status Prepare();
   absl::Status ReserveRevisions(Contents& contents);
-  absl::Status ReadSessions(Contents& contents);
-  absl::Status ReadRecipients(Contents& contents);
-  absl::Status ReadRequests(Contents& contents);
   void Run();
-  absl::Status Write(const Changes& changes);
-  absl::Status WriteAll(const Changes& changes);
-  absl::Status WriteSession(const std::string& name,
-                            const SessionChange& change);
-  // What came later goes on top.
-  static void Merge(SessionChange& older, SessionChange&& newer);
-  static void Merge(Changes& older, Changes&& newer);
+  absl::Status Write(const StoreChanges& changes);
   void Report(const absl::Status& status);
 
   const std::string path_;
@@ -142,7 +93,7 @@ class Store {
   const Observe observe_;
 
   mutable absl::Mutex mutex_;
-  Changes changes_ ABSL_GUARDED_BY(mutex_);
+  StoreChanges changes_ ABSL_GUARDED_BY(mutex_);
   std::vector<Done> done_ ABSL_GUARDED_BY(mutex_);
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Status health_ ABSL_GUARDED_BY(mutex_);

@@ -59,7 +59,7 @@ TEST(PageTest, TokenBelongsToItsRequest) {
   request.set_page_token(Page::Of(request)->Token(42));
   request.set_page_size(7);  // May change.
   ASSERT_TRUE(Page::Of(request).ok());
-  EXPECT_EQ(Page::Of(request)->after, 42u);
+  EXPECT_EQ(Page::Of(request)->begin, 42u);
   (*request.mutable_labels())["b"] = "3";
   EXPECT_TRUE(absl::IsInvalidArgument(Page::Of(request).status()));
 }

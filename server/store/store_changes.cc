@@ -1,0 +1,70 @@
+#include "server/store/store_changes.h"
+
+#include <utility>
+
+#include "server/api/names.h"
+
+namespace tcptool::server {
+
+void StoreChanges::PutSession(const v1::Session& session,
+                              uint64_t last_recipient, bool upload_begun) {
+  SessionRow row = {.last_recipient = last_recipient,
+                    .upload_begun = upload_begun};
+  if (session.has_spec()) row.spec = session.spec().SerializeAsString();
+  v1::Session status = session;
+  status.clear_spec();
+  row.status = status.SerializeAsString();
+  SessionChange change;
+  change.row = std::move(row);
+  Merge(sessions_[session.name()], std::move(change));
+}
+
+void StoreChanges::PutRecipient(const v1::Recipient& recipient) {
+  sessions_[SessionOf(recipient.name())]
+      .recipients[*RecipientNumber(recipient.name())] =
+      recipient.SerializeAsString();
+}
+
+void StoreChanges::DeleteRecipient(const std::string& session_name,
+                                   uint64_t number) {
+  sessions_[session_name].recipients[number] = std::nullopt;
+}
+
+void StoreChanges::DeleteSession(const std::string& name) {
+  sessions_[name] = {.deleted = true};
+}
+
+void StoreChanges::PutRequest(StoredRequest request) {
+  const std::string id = request.id;
+  requests_[id] = std::move(request);
+}
+
+void StoreChanges::DeleteRequest(const std::string& id) {
+  requests_[id] = std::nullopt;
+}
+
+void StoreChanges::Merge(StoreChanges&& newer) {
+  for (auto& [name, change] : newer.sessions_) {
+    Merge(sessions_[name], std::move(change));
+  }
+  for (auto& [id, request] : newer.requests_) {
+    requests_[id] = std::move(request);
+  }
+}
+
+void StoreChanges::Merge(SessionChange& older, SessionChange&& newer) {
+  if (newer.deleted) {
+    older = std::move(newer);
+    return;
+  }
+  if (newer.row) {
+    // The spec does not change, and may be waiting to be written.
+    if (older.row && !newer.row->spec) newer.row->spec = older.row->spec;
+    older.row = std::move(newer.row);
+  }
+  for (auto& [number, recipient] : newer.recipients) {
+    older.recipients[number] = std::move(recipient);
+  }
+}
+
+}  // namespace tcptool::server

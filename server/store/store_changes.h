@@ -1,0 +1,61 @@
+// What is to be written, the newest of each object.
+#ifndef TCPTOOL_SERVER_STORE_STORE_CHANGES_H_
+#define TCPTOOL_SERVER_STORE_STORE_CHANGES_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "server/store/stored.h"
+
+namespace tcptool::server {
+
+// Not for several threads.
+class StoreChanges {
+ public:
+  struct SessionRow {
+    std::optional<std::string> spec;  // None: as it was written before.
+    std::string status;
+    uint64_t last_recipient = 0;
+    bool upload_begun = false;
+  };
+  struct SessionChange {
+    // The rows that were there go, before the rest is put.
+    bool deleted = false;
+    std::optional<SessionRow> row;
+    // By number; no value: its row goes.
+    std::map<uint64_t, std::optional<std::string>> recipients;
+  };
+
+  // As the methods of Store.
+  void PutSession(const v1::Session& session, uint64_t last_recipient,
+                  bool upload_begun);
+  void PutRecipient(const v1::Recipient& recipient);
+  void DeleteRecipient(const std::string& session_name, uint64_t number);
+  void DeleteSession(const std::string& name);
+  void PutRequest(StoredRequest request);
+  void DeleteRequest(const std::string& id);
+
+  // Puts later changes on top of these.
+  void Merge(StoreChanges&& newer);
+
+  bool empty() const { return sessions_.empty() && requests_.empty(); }
+  const std::map<std::string, SessionChange>& sessions() const {
+    return sessions_;
+  }
+  // By id; no value: its row goes.
+  const std::map<std::string, std::optional<StoredRequest>>& requests() const {
+    return requests_;
+  }
+
+ private:
+  static void Merge(SessionChange& older, SessionChange&& newer);
+
+  std::map<std::string, SessionChange> sessions_;
+  std::map<std::string, std::optional<StoredRequest>> requests_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_STORE_STORE_CHANGES_H_

@@ -1,0 +1,92 @@
+#include "server/store/store_reader.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/api/names.h"
+
+namespace tcptool::server {
+namespace {
+
+// In the form that a stored row must have.
+template <typename Message>
+absl::Status Parse(const std::string& bytes, Message& message) {
+  if (message.ParseFromString(bytes)) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("a row is no ", message.GetTypeName()));
+}
+
+absl::Status ReadSessions(SqliteDatabase& database,
+                          StoredContents& contents) {
+  auto rows = database.Prepare(
+      "SELECT name, spec, status, last_recipient, upload_begun FROM sessions"
+      " ORDER BY number");
+  if (!rows.ok()) return rows.status();
+  absl::StatusOr<bool> row = rows->Step();
+  for (; row.ok() && *row; row = rows->Step()) {
+    StoredSession& stored = contents.sessions.emplace_back();
+    absl::Status status = Parse(rows->Bytes(2), stored.session);
+    status.Update(Parse(rows->Bytes(1), *stored.session.mutable_spec()));
+    if (!status.ok()) return status;
+    if (stored.session.name() != rows->Bytes(0)) {
+      return absl::DataLossError("a session has another's name");
+    }
+    stored.last_recipient = static_cast<uint64_t>(rows->Integer(3));
+    stored.upload_begun = rows->Integer(4) != 0;
+  }
+  return row.status();
+}
+
+absl::Status ReadRecipients(SqliteDatabase& database,
+                          StoredContents& contents) {
+  auto rows = database.Prepare(
+      "SELECT number, status FROM recipients WHERE session_name = ?"
+      " ORDER BY number");
+  if (!rows.ok()) return rows.status();
+  for (StoredSession& stored : contents.sessions) {
+    rows->Bind(1, stored.session.name());
+    absl::StatusOr<bool> row = rows->Step();
+    for (; row.ok() && *row; row = rows->Step()) {
+      v1::Recipient& recipient = stored.recipients.emplace_back();
+      absl::Status status = Parse(rows->Bytes(1), recipient);
+      if (!status.ok()) return status;
+      if (SessionOf(recipient.name()) != stored.session.name() ||
+          RecipientNumber(recipient.name()).value_or(0) !=
+              static_cast<uint64_t>(rows->Integer(0))) {
+        return absl::DataLossError("a recipient has another's name");
+      }
+    }
+    if (!row.ok()) return row.status();
+    if (absl::Status status = rows->Run(); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadRequests(SqliteDatabase& database,
+                          StoredContents& contents) {
+  auto rows = database.Prepare(
+      "SELECT id, time, session_name, fingerprint FROM requests"
+      " ORDER BY time");
+  if (!rows.ok()) return rows.status();
+  absl::StatusOr<bool> row = rows->Step();
+  for (; row.ok() && *row; row = rows->Step()) {
+    contents.requests.push_back({.id = rows->Bytes(0),
+                                 .time = absl::FromUnixMicros(rows->Integer(1)),
+                                 .session_name = rows->Bytes(2),
+                                 .fingerprint = rows->Bytes(3)});
+  }
+  return row.status();
+}
+
+}  // namespace
+
+absl::StatusOr<StoredContents> ReadContents(SqliteDatabase& database) {
+  StoredContents contents;
+  absl::Status status = ReadSessions(database, contents);
+  if (status.ok()) status = ReadRecipients(database, contents);
+  if (status.ok()) status = ReadRequests(database, contents);
+  if (!status.ok()) return status;
+  return contents;
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,16 @@
+// The state of before, read from the database.
+#ifndef TCPTOOL_SERVER_STORE_STORE_READER_H_
+#define TCPTOOL_SERVER_STORE_STORE_READER_H_
+
+#include "absl/status/statusor.h"
+#include "server/store/sqlite.h"
+#include "server/store/stored.h"
+
+namespace tcptool::server {
+
+// All but the revision. DATA_LOSS: a row is not what this program writes.
+absl::StatusOr<StoredContents> ReadContents(SqliteDatabase& database);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_STORE_STORE_READER_H_

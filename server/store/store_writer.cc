@@ -1,0 +1,88 @@
+#include "server/store/store_writer.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace tcptool::server {
+namespace {
+
+absl::Status WriteSession(SqliteDatabase& database, const std::string& name,
+                          const StoreChanges::SessionChange& change) {
+  if (change.deleted) {
+    absl::Status status =
+        database.Run("DELETE FROM recipients WHERE session_name = ?", name);
+    if (status.ok()) {
+      status = database.Run("DELETE FROM sessions WHERE name = ?", name);
+    }
+    if (!status.ok()) return status;
+  }
+  if (change.row) {
+    const StoreChanges::SessionRow& row = *change.row;
+    const auto last_recipient = static_cast<int64_t>(row.last_recipient);
+    const int64_t upload_begun = row.upload_begun ? 1 : 0;
+    const absl::Status status =
+        row.spec
+            ? database.Run(
+                  "INSERT INTO sessions (name, spec, status,"
+                  " last_recipient, upload_begun) VALUES (?, ?, ?, ?, ?)"
+                  " ON CONFLICT (name) DO UPDATE SET"
+                  " status = excluded.status,"
+                  " last_recipient = excluded.last_recipient,"
+                  " upload_begun = excluded.upload_begun",
+                  name, SqliteBlob{*row.spec}, SqliteBlob{row.status},
+                  last_recipient, upload_begun)
+            : database.Run(
+                  "UPDATE sessions SET status = ?, last_recipient = ?,"
+                  " upload_begun = ? WHERE name = ?",
+                  SqliteBlob{row.status}, last_recipient, upload_begun, name);
+    if (!status.ok()) return status;
+  }
+  for (const auto& [number, recipient] : change.recipients) {
+    const auto id = static_cast<int64_t>(number);
+    const absl::Status status =
+        recipient ? database.Run(
+                        "INSERT OR REPLACE INTO recipients VALUES (?, ?, ?)",
+                        name, id, SqliteBlob{*recipient})
+                  : database.Run(
+                        "DELETE FROM recipients"
+                        " WHERE session_name = ? AND number = ?",
+                        name, id);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status WriteAll(SqliteDatabase& database, const StoreChanges& changes) {
+  for (const auto& [name, change] : changes.sessions()) {
+    const absl::Status status = WriteSession(database, name, change);
+    if (!status.ok()) return status;
+  }
+  for (const auto& [id, request] : changes.requests()) {
+    const absl::Status status =
+        request ? database.Run(
+                      "INSERT OR REPLACE INTO requests"
+                      " VALUES (?, ?, ?, ?)",
+                      id, absl::ToUnixMicros(request->time),
+                      request->session_name, SqliteBlob{request->fingerprint})
+                : database.Run("DELETE FROM requests WHERE id = ?", id);
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status WriteChanges(SqliteDatabase& database,
+                          const StoreChanges& changes) {
+  absl::Status status = database.Run("BEGIN IMMEDIATE");
+  if (!status.ok()) return status;
+  status = WriteAll(database, changes);
+  if (status.ok()) status = database.Run("COMMIT");
+  // After some errors it has been rolled back already.
+  if (!status.ok()) database.Run("ROLLBACK").IgnoreError();
+  return status;
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,41 @@
+// What the store gives back.
+#ifndef TCPTOOL_SERVER_STORE_STORED_H_
+#define TCPTOOL_SERVER_STORE_STORED_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "tcptool/v1/recipient.pb.h"
+#include "tcptool/v1/session.pb.h"
+
+namespace tcptool::server {
+
+// A request that has made a session.
+struct StoredRequest {
+  std::string id;
+  absl::Time time;
+  std::string session_name;
+  std::string fingerprint;  // Of the request; see RequestIds.
+};
+
+struct StoredSession {
+  v1::Session session;
+  std::vector<v1::Recipient> recipients;  // By number.
+  // No recipient of the session has had a higher number.
+  uint64_t last_recipient = 0;
+  // Some of the content was in memory, and is lost in a restart.
+  bool upload_begun = false;
+};
+
+struct StoredContents {
+  std::vector<StoredSession> sessions;  // In the order of creation.
+  std::vector<StoredRequest> requests;  // The oldest first.
+  // Higher than any revision of those who had the database before.
+  int64_t first_revision = 0;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_STORE_STORED_H_
