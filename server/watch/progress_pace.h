@@ -9,11 +9,13 @@
 
 namespace tcptool::server {
 
-// Progress of many recipients, told to many watchers, is work without a bound,
-// and nothing is lost with less of it: whoever is told later is told the
-// newest. So it is shown again when what watchers were told since the last
-// time, at so many changes a second, is paid for. States are told at once,
-// whatever they cost, and progress waits for them too.
+// A token bucket, whose tokens are changes sent to watchers: it is filled at a
+// constant rate, and each change that a watcher is sent takes a token, so the
+// level may become negative. Progress is published only while it is not.
+// Changes of state are sent at once, whatever the level, and take tokens too.
+//
+// Without it, the progress of many recipients, sent to many watchers, would be
+// work without a bound. Progress that waits is merged, not lost.
 class ProgressPace {
  public:
   using Clock = std::chrono::steady_clock;
@@ -21,27 +23,27 @@ class ProgressPace {
   ProgressPace(double changes_per_second, Clock::time_point now)
       : changes_per_second_(changes_per_second), last_(now) {}
 
-  // A watcher is told so many changes. Any thread.
+  // A watcher is sent so many changes. Any thread.
   void Spend(int64_t changes) { spent_ += changes; }
 
-  // Whether progress may be shown now. One thread at a time.
+  // Whether progress may be published now. One thread at a time.
   bool Allows(Clock::time_point now) {
     const std::chrono::duration<double> passed = now - last_;
     last_ = now;
     const int64_t spent = spent_.exchange(0);
-    balance_ = std::min(balance_ + passed.count() * changes_per_second_,
-                        kSaved.count() * changes_per_second_) -
-               static_cast<double>(spent);
-    return balance_ >= 0;
+    tokens_ = std::min(tokens_ + passed.count() * changes_per_second_,
+                       kBurst.count() * changes_per_second_) -
+              static_cast<double>(spent);
+    return tokens_ >= 0;
   }
 
  private:
-  // What was not used for longer than this is not saved up.
-  static constexpr std::chrono::duration<double> kSaved{0.25};
+  // The bucket holds what comes in this time.
+  static constexpr std::chrono::duration<double> kBurst{0.25};
 
   const double changes_per_second_;
   Clock::time_point last_;
-  double balance_ = 0;
+  double tokens_ = 0;
   std::atomic<int64_t> spent_{0};
 };
 

@@ -2,39 +2,14 @@
 
 #include <google/protobuf/util/message_differencer.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/api/names.h"
-#include "server/api/page_token.h"
+#include "server/watch/session_filter.h"
 
 namespace tcptool::server {
 namespace {
-
-absl::Status NoSession(absl::string_view name) {
-  return absl::NotFoundError(absl::StrCat("there is no session \"", name,
-                                          "\"; names look like sessions/ID"));
-}
-
-template <typename Labels>
-bool HasLabels(const v1::Session& session, const Labels& wanted) {
-  const auto& labels = session.spec().labels();
-  return std::ranges::all_of(wanted, [&labels](const auto& label) {
-    const auto found = labels.find(label.first);
-    return found != labels.end() && found->second == label.second;
-  });
-}
-
-template <typename States, typename State>
-bool IsOneOf(const States& states, State state) {
-  return states.empty() || std::ranges::find(states, state) != states.end();
-}
-
-// Specs may be large: of these, a page and a batch hold fewer. A client takes
-// messages of 4 MiB.
-constexpr size_t kMaxPageBytes = size_t{3} << 20;
-constexpr size_t kMaxBatchBytes = size_t{256} << 10;
 
 enum class Difference { kNone, kProgress, kMore };
 
@@ -61,28 +36,9 @@ Difference Compare(const v1::Recipient& before, const v1::Recipient& after) {
              : Difference::kProgress;
 }
 
-// Adds `item` to a page unless that is full.
-template <typename Items, typename Item>
-bool AddToPage(const Page& page, const Item& item, size_t& bytes,
-               Items& items) {
-  bytes += item.ByteSizeLong();
-  if (items.size() == page.size || (!items.empty() && bytes > kMaxPageBytes)) {
-    return false;
-  }
-  *items.Add() = item;
-  return true;
-}
-
 }  // namespace
 
-SessionTable::SessionTable(int64_t revision)
-    : revision_(revision), oldest_revision_(revision) {}
-
-void SessionTable::Log(int64_t& revision, Entry entry) {
-  if (revision != 0) log_.erase(revision);
-  revision = ++revision_;
-  log_.emplace(revision, std::move(entry));
-}
+SessionTable::SessionTable(int64_t revision) : log_(revision) {}
 
 void SessionTable::Insert(v1::Session session) {
   absl::MutexLock lock(&mutex_);
@@ -90,20 +46,20 @@ void SessionTable::Insert(v1::Session session) {
   numbers_[session.name()] = number;
   SessionRow& row = sessions_[number];
   row.session = std::move(session);
-  Log(row.revision, {.session = number});
+  log_.Append(row.revision, {.session = number});
   row.create_revision = row.revision;
 }
 
 template <typename Row>
-void SessionTable::LogNow(Row& row, Entry entry) {
+void SessionTable::LogNow(Row& row, Key key) {
   row.progressed = false;
-  Log(row.revision, std::move(entry));
+  log_.Append(row.revision, key);
 }
 
 template <typename Row>
-void SessionTable::LogLater(Row& row, Entry entry) {
+void SessionTable::LogLater(Row& row, Key key) {
   if (std::exchange(row.progressed, true)) return;
-  progressed_.push_back(std::move(entry));
+  progressed_.push_back(key);
 }
 
 bool SessionTable::Update(v1::Session session,
@@ -127,15 +83,15 @@ bool SessionTable::Update(v1::Session session,
     const Difference what =
         is_new ? Difference::kMore : Compare(known.recipient, recipient);
     known.recipient = recipient;
-    const Entry entry = {.session = number, .recipient = id};
-    if (what == Difference::kMore) LogNow(known, entry);
-    if (what == Difference::kProgress) LogLater(known, entry);
+    const Key key = {.session = number, .recipient = id};
+    if (what == Difference::kMore) LogNow(known, key);
+    if (what == Difference::kProgress) LogLater(known, key);
     logged |= what == Difference::kMore;
   }
   for (const uint64_t id : forgotten) {
     const auto gone = row.recipients.find(id);
     if (gone == row.recipients.end()) continue;
-    log_.erase(gone->second.revision);
+    log_.Erase(gone->second.revision);
     row.recipients.erase(gone);
   }
   return logged;
@@ -144,21 +100,21 @@ bool SessionTable::Update(v1::Session session,
 bool SessionTable::PublishProgress() {
   absl::MutexLock lock(&mutex_);
   bool logged = false;
-  const auto publish = [&](auto& row, Entry& entry)
+  const auto publish = [&](auto& row, const Key& key)
                            ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
                              if (!row.progressed) return;
-                             LogNow(row, std::move(entry));
+                             LogNow(row, key);
                              logged = true;
                            };
-  for (Entry& entry : progressed_) {
-    const auto session = sessions_.find(entry.session);
+  for (const Key& key : progressed_) {
+    const auto session = sessions_.find(key.session);
     if (session == sessions_.end()) continue;
     SessionRow& row = session->second;
-    if (entry.recipient == 0) {
-      publish(row, entry);
-    } else if (const auto found = row.recipients.find(entry.recipient);
+    if (key.recipient == 0) {
+      publish(row, key);
+    } else if (const auto found = row.recipients.find(key.recipient);
                found != row.recipients.end()) {
-      publish(found->second, entry);
+      publish(found->second, key);
     }
   }
   progressed_.clear();
@@ -171,17 +127,9 @@ void SessionTable::Remove(const std::string& name) {
   if (found == numbers_.end()) return;
   const auto row = sessions_.find(found->second);
   for (const auto& [id, recipient] : row->second.recipients) {
-    log_.erase(recipient.revision);
+    log_.Erase(recipient.revision);
   }
-  // In place of the session's own entry.
-  int64_t revision = row->second.revision;
-  Log(revision, {.session = found->second, .deleted_name = name});
-  tombstones_.push_back(revision);
-  if (tombstones_.size() > kMaxTombstones) {
-    oldest_revision_ = tombstones_.front();
-    log_.erase(oldest_revision_);
-    tombstones_.pop_front();
-  }
+  log_.AppendDeletion(row->second.revision, {.session_name = name});
   sessions_.erase(row);
   numbers_.erase(found);
 }
@@ -195,7 +143,7 @@ const SessionTable::SessionRow* SessionTable::Find(
 absl::StatusOr<v1::Session> SessionTable::Get(const std::string& name) const {
   absl::ReaderMutexLock lock(&mutex_);
   const SessionRow* row = Find(name);
-  if (row == nullptr) return NoSession(name);
+  if (row == nullptr) return NoSuchSession(name);
   return row->session;
 }
 
@@ -203,7 +151,7 @@ absl::StatusOr<v1::Recipient> SessionTable::GetRecipient(
     const std::string& name) const {
   absl::ReaderMutexLock lock(&mutex_);
   const SessionRow* row = Find(SessionOf(name));
-  if (row == nullptr) return NoSession(SessionOf(name));
+  if (row == nullptr) return NoSuchSession(SessionOf(name));
   const auto found = row->recipients.find(RecipientNumber(name).value_or(0));
   if (found == row->recipients.end()) {
     return absl::NotFoundError(
@@ -211,68 +159,6 @@ absl::StatusOr<v1::Recipient> SessionTable::GetRecipient(
                      "\"; names look like sessions/ID/recipients/NUMBER"));
   }
   return found->second.recipient;
-}
-
-absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
-    const v1::ListSessionsRequest& request) const {
-  const absl::StatusOr<Page> page = Page::Of(request);
-  if (!page.ok()) return page.status();
-  absl::ReaderMutexLock lock(&mutex_);
-  v1::ListSessionsResponse response;
-  size_t bytes = 0;
-  auto next =
-      page->after ? sessions_.lower_bound(*page->after) : sessions_.end();
-  while (next != sessions_.begin()) {
-    --next;
-    const v1::Session& session = next->second.session;
-    if (!IsOneOf(request.states(), session.state()) ||
-        !HasLabels(session, request.labels())) {
-      continue;
-    }
-    if (!AddToPage(*page, session, bytes, *response.mutable_sessions())) {
-      response.set_next_page_token(page->Token(next->first + 1));
-      break;
-    }
-  }
-  return response;
-}
-
-absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
-    const v1::ListRecipientsRequest& request) const {
-  const absl::StatusOr<Page> page = Page::Of(request);
-  if (!page.ok()) return page.status();
-  absl::ReaderMutexLock lock(&mutex_);
-  const SessionRow* row = Find(request.parent());
-  if (row == nullptr) return NoSession(request.parent());
-  v1::ListRecipientsResponse response;
-  size_t bytes = 0;
-  // False: the page is full, and its token set.
-  const auto add = [&](uint64_t id, const v1::Recipient& recipient) {
-    if (!IsOneOf(request.states(), recipient.state()) ||
-        !IsOneOf(request.labels(), recipient.label())) {
-      return true;
-    }
-    if (!AddToPage(*page, recipient, bytes, *response.mutable_recipients())) {
-      response.set_next_page_token(page->Token(id));
-      return false;
-    }
-    return true;
-  };
-  const auto& all = row->recipients;
-  const uint64_t expected = row->session.spec().expected_size();
-  // The page begins with the recipient in the token.
-  const bool in_expected = !page->after || *page->after <= expected;
-  if (in_expected) {
-    for (auto next = all.lower_bound(page->after.value_or(0));
-         next != all.end() && next->first <= expected; ++next) {
-      if (!add(next->first, next->second.recipient)) return response;
-    }
-  }
-  auto next = in_expected ? all.end() : all.upper_bound(*page->after);
-  while (next != all.begin() && (--next)->first > expected) {
-    if (!add(next->first, next->second.recipient)) return response;
-  }
-  return response;
 }
 
 SessionTable::Totals SessionTable::Count() const {
@@ -293,111 +179,6 @@ SessionTable::Totals SessionTable::Count() const {
     sum.set_dropped(sum.dropped() + more.dropped());
   }
   return totals;
-}
-
-absl::StatusOr<SessionTable::Cursor> SessionTable::Begin(
-    int64_t resume_revision) const {
-  absl::ReaderMutexLock lock(&mutex_);
-  if (resume_revision == 0) return Cursor{.revision = revision_};
-  if (resume_revision < oldest_revision_ || resume_revision > revision_) {
-    return absl::OutOfRangeError(absl::StrCat(
-        "resume_revision: ", resume_revision, " is not among the revisions ",
-        oldest_revision_, " to ", revision_,
-        " that the service remembers; watch anew, without it"));
-  }
-  return Cursor{.in_snapshot = false, .revision = resume_revision};
-}
-
-bool SessionTable::Matches(const Filter& filter, const v1::Session& session) {
-  return (filter.names.empty() || filter.names.contains(session.name())) &&
-         HasLabels(session, filter.labels);
-}
-
-bool SessionTable::Next(const Filter& filter, Cursor& cursor, size_t limit,
-                        v1::WatchSessionsResponse& response) const {
-  absl::ReaderMutexLock lock(&mutex_);
-  Batch batch{.limit = limit, .changes = *response.mutable_changes()};
-  bool more = true;
-  if (cursor.in_snapshot) {
-    NextOfSnapshot(filter, cursor, batch);
-  } else {
-    more = !NextOfLog(filter, cursor, batch);
-  }
-  response.set_revision(cursor.revision);
-  return more;
-}
-
-bool SessionTable::Batch::full() {
-  for (; measured < changes.size(); ++measured) {
-    bytes += changes[measured].ByteSizeLong();
-  }
-  return static_cast<size_t>(changes.size()) >= limit ||
-         bytes >= kMaxBatchBytes;
-}
-
-void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
-                                  Batch& batch) const {
-  for (auto row = sessions_.lower_bound(cursor.snapshot_session);
-       row != sessions_.end(); ++row) {
-    if (row->first != cursor.snapshot_session) {
-      cursor.snapshot_session = row->first;
-      cursor.snapshot_recipient = 0;
-    }
-    if (Matches(filter, row->second.session)) {
-      if (cursor.snapshot_recipient == 0) {
-        if (batch.full()) return;
-        *batch.changes.Add()->mutable_session() = row->second.session;
-      }
-      const auto& recipients = row->second.recipients;
-      for (auto next = recipients.upper_bound(cursor.snapshot_recipient);
-           filter.include_recipients && next != recipients.end(); ++next) {
-        if (batch.full()) return;
-        *batch.changes.Add()->mutable_recipient() = next->second.recipient;
-        cursor.snapshot_recipient = next->first;
-      }
-    }
-    cursor.snapshot_session = row->first + 1;
-    cursor.snapshot_recipient = 0;
-  }
-  cursor.in_snapshot = false;
-  // What has changed since the snapshot began follows from the log.
-}
-
-bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
-                             Batch& batch) const {
-  const int64_t seen = cursor.revision;
-  uint64_t introduced = 0;
-  auto next = log_.upper_bound(seen);
-  for (; next != log_.end() && !batch.full(); ++next) {
-    const auto& [revision, entry] = *next;
-    cursor.revision = revision;
-    if (!entry.deleted_name.empty()) {
-      // Its labels are gone; a name that means nothing to the client does no
-      // harm.
-      if (filter.names.empty() || filter.names.contains(entry.deleted_name)) {
-        batch.changes.Add()->set_deleted_name(entry.deleted_name);
-      }
-      continue;
-    }
-    const SessionRow& row = sessions_.at(entry.session);
-    if (!Matches(filter, row.session)) continue;
-    if (entry.recipient == 0) {
-      *batch.changes.Add()->mutable_session() = row.session;
-      introduced = entry.session;
-    } else if (filter.include_recipients) {
-      // A recipient comes after its session, also where the session's entry has
-      // moved on in the log.
-      if (row.create_revision > seen && introduced != entry.session) {
-        *batch.changes.Add()->mutable_session() = row.session;
-        introduced = entry.session;
-      }
-      *batch.changes.Add()->mutable_recipient() =
-          row.recipients.at(entry.recipient).recipient;
-    }
-  }
-  if (next != log_.end()) return false;
-  cursor.revision = std::max(seen, revision_);
-  return true;
 }
 
 }  // namespace tcptool::server

@@ -5,7 +5,6 @@
 
 #include <array>
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,42 +12,36 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "server/watch/change_log.h"
+#include "server/watch/session_filter.h"
 #include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool::server {
 
 // Any thread may call any method.
 //
-// Changes are kept as a log in which each object has one entry, at the revision
-// of its newest state. Whoever watches holds a revision and nothing else: it
-// gets what comes after it, whenever it is ready to, and so always the newest
-// state, whatever was merged meanwhile. Mere progress is put into the log when
-// PublishProgress() is called; what else changes, at once.
+// Changes are kept in a ChangeLog: a watcher gets what comes after its revision
+// whenever it is ready to, and so always the newest state, whatever was merged
+// meanwhile. Progress alone is put into the log when PublishProgress() is
+// called; what else changes, at once.
 class SessionTable {
  public:
-  // Of the deletions, so many are remembered for those who resume a watch.
-  static constexpr size_t kMaxTombstones = 10'000;
-
-  // Which changes a watcher wants.
-  struct Filter {
-    absl::flat_hash_set<std::string> names;  // Empty: all.
-    std::map<std::string, std::string> labels;
-    bool include_recipients = false;
-  };
+  using Filter = SessionFilter;
 
   // How far a watcher has come.
   struct Cursor {
-    // The snapshot goes session by session; 0 when it is done.
+    bool in_snapshot = true;
+    // While in the snapshot: the number of the session that it has come to, and
+    // of the last of its recipients that was told.
     uint64_t snapshot_session = 1;
     uint64_t snapshot_recipient = 0;
-    bool in_snapshot = true;
+    // Everything up to this was told, or will be by the snapshot.
     int64_t revision = 0;
   };
 
@@ -59,13 +52,16 @@ class SessionTable {
   // A new session; its name is not in the table.
   void Insert(v1::Session session);
   // The newest state of a session, whose spec is not read, as it never changes;
-  // and of those of its recipients that changed. Answers whether there is
+  // and of those of its recipients that changed. `forgotten`: the numbers of
+  // recipients of which no record is kept any longer. Answers whether there is
   // something for the watchers. Does nothing if the session has gone.
   bool Update(v1::Session session, absl::Span<const v1::Recipient> changed,
               absl::Span<const uint64_t> forgotten);
   // Shows the watchers what has made progress since the last time. False: there
   // is nothing.
   bool PublishProgress();
+  // Takes the session and its recipients out, and tells the watchers that it
+  // was deleted.
   void Remove(const std::string& name);
 
   // NOT_FOUND names the session or recipient.
@@ -106,11 +102,13 @@ class SessionTable {
     bool progressed = false;
     std::map<uint64_t, RecipientRow> recipients;
   };
-  // An entry of the log. `recipient` 0: the session itself.
-  struct Entry {
+  // What has changed. `recipient` 0: the session itself.
+  struct Key {
     uint64_t session = 0;
     uint64_t recipient = 0;
-    std::string deleted_name;  // Not empty: it is gone.
+  };
+  struct Deletion {
+    std::string session_name;
   };
   // What Next() fills.
   struct Batch {
@@ -124,14 +122,11 @@ class SessionTable {
 
   const SessionRow* Find(const std::string& name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  static bool Matches(const Filter& filter, const v1::Session& session);
-  void Log(int64_t& revision, Entry entry)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Puts a row into the log, now or with PublishProgress().
   template <typename Row>
-  void LogNow(Row& row, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LogNow(Row& row, Key key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Row>
-  void LogLater(Row& row, Entry entry) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void LogLater(Row& row, Key key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NextOfSnapshot(const Filter& filter, Cursor& cursor, Batch& batch) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Answers whether it came to the end of the log.
@@ -143,13 +138,9 @@ class SessionTable {
   absl::btree_map<uint64_t, SessionRow> sessions_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, uint64_t> numbers_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
-  absl::btree_map<int64_t, Entry> log_ ABSL_GUARDED_BY(mutex_);
-  // Rows that have progressed, or had when they were put here.
-  std::vector<Entry> progressed_ ABSL_GUARDED_BY(mutex_);
-  std::deque<int64_t> tombstones_ ABSL_GUARDED_BY(mutex_);
-  int64_t revision_ ABSL_GUARDED_BY(mutex_);
-  // Deletions up to this revision are forgotten.
-  int64_t oldest_revision_ ABSL_GUARDED_BY(mutex_);
+  ChangeLog<Key, Deletion> log_ ABSL_GUARDED_BY(mutex_);
+  // Rows with progress that is not in the log; some are there by now.
+  std::vector<Key> progressed_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tcptool::server

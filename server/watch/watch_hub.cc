@@ -9,12 +9,12 @@
 namespace tcptool::server {
 namespace {
 
-// What watchers may be told for progress' sake, by each core in a second: some
-// 10 us of the core, so a few percent of it.
+// The rate of the token bucket, for each core: a change costs some 10 us of
+// processor time, so this is a few percent of it.
 constexpr double kChangesPerCore = 5'000;
 
-// What changes within this time is told together: it takes about as long again
-// to tell it.
+// Watchers are woken this long after the first change, so that what changes
+// meanwhile goes out in one message. Waking them all takes about as long.
 constexpr absl::Duration kGather = absl::Milliseconds(10);
 constexpr absl::Duration kGatherPerWatcher = absl::Microseconds(100);
 

@@ -1,4 +1,4 @@
-// Who is to be woken when something changes.
+// The watchers, and the thread that wakes them when something changes.
 #ifndef TCPTOOL_SERVER_WATCH_WATCH_HUB_H_
 #define TCPTOOL_SERVER_WATCH_WATCH_HUB_H_
 
@@ -38,7 +38,8 @@ class WatchHub {
   // Watchers spend what they send of changes.
   ProgressPace& progress_pace() { return progress_pace_; }
 
-  // Has all watchers woken, soon; several calls together wake them once.
+  // Has the hub's thread wake all watchers within some milliseconds; several
+  // calls before that wake them once.
   void WakeAll();
   void StopAll();
 

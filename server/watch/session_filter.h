@@ -1,0 +1,49 @@
+// Which sessions somebody asks for, and what is said where there is none.
+#ifndef TCPTOOL_SERVER_WATCH_SESSION_FILTER_H_
+#define TCPTOOL_SERVER_WATCH_SESSION_FILTER_H_
+
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "tcptool/v1/session.pb.h"
+
+namespace tcptool::server {
+
+// Which changes a watcher wants.
+struct SessionFilter {
+  absl::flat_hash_set<std::string> names;  // Empty: all.
+  std::map<std::string, std::string> labels;
+  bool include_recipients = false;
+};
+
+template <typename Labels>
+bool HasLabels(const v1::Session& session, const Labels& wanted) {
+  const auto& labels = session.spec().labels();
+  return std::ranges::all_of(wanted, [&labels](const auto& label) {
+    const auto found = labels.find(label.first);
+    return found != labels.end() && found->second == label.second;
+  });
+}
+
+inline bool MatchesName(const SessionFilter& filter, const std::string& name) {
+  return filter.names.empty() || filter.names.contains(name);
+}
+
+inline bool Matches(const SessionFilter& filter, const v1::Session& session) {
+  return MatchesName(filter, session.name()) &&
+         HasLabels(session, filter.labels);
+}
+
+inline absl::Status NoSuchSession(absl::string_view name) {
+  return absl::NotFoundError(absl::StrCat("there is no session \"", name,
+                                          "\"; names look like sessions/ID"));
+}
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_WATCH_SESSION_FILTER_H_

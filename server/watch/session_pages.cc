@@ -1,0 +1,95 @@
+// Lists of sessions and of recipients, a page at a time.
+#include <algorithm>
+
+#include "server/api/page_token.h"
+#include "server/watch/session_filter.h"
+#include "server/watch/session_table.h"
+
+namespace tcptool::server {
+namespace {
+
+// Specs may be large: of these, a page holds fewer. A client takes messages of
+// 4 MiB.
+constexpr size_t kMaxPageBytes = size_t{3} << 20;
+
+template <typename States, typename State>
+bool IsOneOf(const States& states, State state) {
+  return states.empty() || std::ranges::find(states, state) != states.end();
+}
+
+// Adds `item` to a page unless that is full.
+template <typename Items, typename Item>
+bool AddToPage(const Page& page, const Item& item, size_t& bytes,
+               Items& items) {
+  bytes += item.ByteSizeLong();
+  if (items.size() == page.size || (!items.empty() && bytes > kMaxPageBytes)) {
+    return false;
+  }
+  *items.Add() = item;
+  return true;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
+    const v1::ListSessionsRequest& request) const {
+  const absl::StatusOr<Page> page = Page::Of(request);
+  if (!page.ok()) return page.status();
+  absl::ReaderMutexLock lock(&mutex_);
+  v1::ListSessionsResponse response;
+  size_t bytes = 0;
+  auto next =
+      page->begin ? sessions_.upper_bound(*page->begin) : sessions_.end();
+  while (next != sessions_.begin()) {
+    --next;
+    const v1::Session& session = next->second.session;
+    if (!IsOneOf(request.states(), session.state()) ||
+        !HasLabels(session, request.labels())) {
+      continue;
+    }
+    if (!AddToPage(*page, session, bytes, *response.mutable_sessions())) {
+      response.set_next_page_token(page->Token(next->first));
+      break;
+    }
+  }
+  return response;
+}
+
+absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
+    const v1::ListRecipientsRequest& request) const {
+  const absl::StatusOr<Page> page = Page::Of(request);
+  if (!page.ok()) return page.status();
+  absl::ReaderMutexLock lock(&mutex_);
+  const SessionRow* row = Find(request.parent());
+  if (row == nullptr) return NoSuchSession(request.parent());
+  v1::ListRecipientsResponse response;
+  size_t bytes = 0;
+  // False: the page is full, and its token set.
+  const auto add = [&](uint64_t id, const v1::Recipient& recipient) {
+    if (!IsOneOf(request.states(), recipient.state()) ||
+        !IsOneOf(request.labels(), recipient.label())) {
+      return true;
+    }
+    if (!AddToPage(*page, recipient, bytes, *response.mutable_recipients())) {
+      response.set_next_page_token(page->Token(id));
+      return false;
+    }
+    return true;
+  };
+  const auto& all = row->recipients;
+  const uint64_t expected = row->session.spec().expected_size();
+  const bool in_expected = !page->begin || *page->begin <= expected;
+  if (in_expected) {
+    for (auto next = all.lower_bound(page->begin.value_or(0));
+         next != all.end() && next->first <= expected; ++next) {
+      if (!add(next->first, next->second.recipient)) return response;
+    }
+  }
+  auto next = in_expected ? all.end() : all.upper_bound(*page->begin);
+  while (next != all.begin() && (--next)->first > expected) {
+    if (!add(next->first, next->second.recipient)) return response;
+  }
+  return response;
+}
+
+}  // namespace tcptool::server
