@@ -11,7 +11,7 @@
 
 namespace tcptool::server {
 
-absl::Status WaitsForStart(const std::string& session_name) {
+absl::Status WaitsForNextStart(const std::string& session_name) {
   return absl::UnavailableError(
       absl::StrCat("the service is stopping; ", session_name,
                    " waits again when it is back: try again then"));
@@ -91,7 +91,7 @@ void LiveSessions::Cancel(const std::string& name,
           }
           const auto session = table_.Get(name);
           if (session.ok() && !IsFinal(session->state())) {
-            return done(WaitsForStart(name));
+            return done(WaitsForNextStart(name));
           }
           done(session.status());
         });
@@ -122,7 +122,8 @@ void LiveSessions::OnUpdate(
   if (message.state() == v1::SESSION_STATE_INTERRUPTED &&
       !message.has_start_time() && store_.persistent() &&
       !live->ledger->upload_begun()) {
-    // Nothing is lost: it will wait again.
+    // Nobody has got any of the content: the next start of the service lets it
+    // wait again.
     message.set_state(v1::SESSION_STATE_WAITING);
     message.clear_end_time();
   }
@@ -161,9 +162,9 @@ void LiveSessions::End(const std::string& name) {
   const v1::Session session = *table_.Get(name);
   on_end_(ended, session);
   for (const Done& done : ended.on_end) {
-    done(IsFinal(session.state()) ? absl::OkStatus() : WaitsForStart(name));
+    done(IsFinal(session.state()) ? absl::OkStatus() : WaitsForNextStart(name));
   }
-  // Whoever waits for the last one finds all of the above done.
+  // Last, since WaitUntilIdle() promises that all of the above is done.
   Count();
 }
 

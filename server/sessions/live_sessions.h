@@ -104,7 +104,7 @@ class LiveSessions {
 };
 
 // UNAVAILABLE: the session is WAITING, but not live. Drain() has put it aside.
-absl::Status WaitsForStart(const std::string& session_name);
+absl::Status WaitsForNextStart(const std::string& session_name);
 
 }  // namespace tcptool::server
 

@@ -29,7 +29,7 @@ class RequestIds {
 
   // The name of the session that this request has made before; none if its id
   // is new or empty. ALREADY_EXISTS: the id came with another request.
-  absl::StatusOr<std::optional<std::string>> Find(
+  absl::StatusOr<std::optional<std::string>> Lookup(
       const std::string& id, const std::string& fingerprint, absl::Time now);
 
   // Does nothing if the id is empty.

@@ -36,8 +36,8 @@ void SessionLedger::UploadBegins() {
   store_.PutSession(stored_, last_recipient_, upload_begun_);
 }
 
-bool SessionLedger::Put(const Update& update) {
-  bool must_last = false;
+SessionLedger::ShowWhen SessionLedger::WriteToStore(const Update& update) {
+  ShowWhen when = ShowWhen::kNow;
   for (const auto& [number, recipient] : update.changed) {
     // Those who are expected are in the spec.
     if (recipient.state() == v1::RECIPIENT_STATE_EXPECTED) continue;
@@ -45,7 +45,7 @@ bool SessionLedger::Put(const Update& update) {
     if (stored == recipient.state()) continue;
     stored = recipient.state();
     store_.PutRecipient(recipient);
-    must_last |= IsFinal(stored);
+    if (IsFinal(stored)) when = ShowWhen::kDurable;
   }
   for (const uint64_t number : update.forgotten) {
     stored_recipients_.erase(number);
@@ -56,21 +56,21 @@ bool SessionLedger::Put(const Update& update) {
   if (update.session.state() != stored_.state()) {
     stored_ = update.session;
     store_.PutSession(stored_, last_recipient_, upload_begun_);
-    must_last = true;
+    when = ShowWhen::kDurable;
   }
-  return must_last;
+  return when;
 }
 
 void SessionLedger::Add(Update update) {
-  const bool holds = Put(update);
+  const ShowWhen when = WriteToStore(update);
   if (holding_) {
     Merge(next_, std::move(update));
-    next_holds_ |= holds;
-  } else if (holds) {
+    if (when == ShowWhen::kDurable) show_next_ = when;
+  } else if (when == ShowWhen::kDurable) {
     held_ = std::move(update);
-    Hold();
+    ShowHeldWhenDurable();
   } else {
-    ShowAll(std::move(update));
+    ShowNow(std::move(update));
   }
 }
 
@@ -79,7 +79,7 @@ void SessionLedger::WhenShown(std::function<void()> then) {
   next_.then.push_back(std::move(then));
 }
 
-void SessionLedger::Hold() {
+void SessionLedger::ShowHeldWhenDurable() {
   holding_ = true;
   store_.WhenDurable([self = shared_from_this()](const absl::Status&) {
     // If it cannot be written, the store says so, and tries again; what has
@@ -89,16 +89,16 @@ void SessionLedger::Hold() {
 }
 
 void SessionLedger::OnDurable() {
-  ShowAll(std::exchange(held_, {}));
-  if (std::exchange(next_holds_, false)) {
+  ShowNow(std::exchange(held_, {}));
+  if (std::exchange(show_next_, ShowWhen::kNow) == ShowWhen::kDurable) {
     held_ = std::exchange(next_, {});
-    return Hold();
+    return ShowHeldWhenDurable();
   }
   holding_ = false;
-  ShowAll(std::exchange(next_, {}));
+  ShowNow(std::exchange(next_, {}));
 }
 
-void SessionLedger::ShowAll(Update update) {
+void SessionLedger::ShowNow(Update update) {
   if (!update.session.name().empty()) show_(update);
   for (const auto& then : update.then) then();
 }

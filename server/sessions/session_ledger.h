@@ -15,9 +15,21 @@
 
 namespace tcptool::server {
 
-// What must not be forgotten is shown when it is durable: the session's state,
-// and the recipients' final ones. Until then the updates behind it wait too, of
-// which the newest of each object is kept. Progress is not stored.
+// A session's new state and a recipient's final one are shown to watchers only
+// when they are durable, so that nobody is told what a crash can take back.
+// Progress is not stored, and is shown at once if nothing waits in front of it.
+//
+//   Add() -> store -+- nothing must be durable, nothing waits ------> show
+//                   |
+//                   +- must be durable --> held_ -- durable --------> show
+//                   |                        ^
+//                   |                        | becomes the next held_ if some
+//                   |                        | of it must be durable
+//                   +- held_ waits ------> next_ -- otherwise ------> show
+//
+// held_ is one update that waits for the disk. What comes meanwhile is merged
+// into next_, of each object the newest. Once held_ was shown, next_ takes its
+// place, or is shown at once if it has nothing that must be durable.
 //
 // Lives on one thread, that of its executor.
 class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
@@ -47,12 +59,15 @@ class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
   void WhenShown(std::function<void()> then);
 
  private:
-  // Puts what the store is to know. True: it has to be durable before it is
+  enum class ShowWhen { kNow, kDurable };
+
+  // Gives the store what it is to keep of an update; says when that may be
   // shown.
-  bool Put(const Update& update);
-  void Hold();
+  ShowWhen WriteToStore(const Update& update);
+  // Shows held_ when the store has written everything so far.
+  void ShowHeldWhenDurable();
   void OnDurable();
-  void ShowAll(Update update);
+  void ShowNow(Update update);
 
   Store& store_;
   const asio::any_io_executor executor_;
@@ -61,10 +76,10 @@ class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
   uint64_t last_recipient_ = 0;
   bool upload_begun_ = false;
   std::map<uint64_t, v1::RecipientState> stored_recipients_;
-  bool holding_ = false;
-  Update held_;  // To be shown when it is durable.
-  Update next_;  // What came since.
-  bool next_holds_ = false;
+  bool holding_ = false;  // held_ waits to be durable.
+  Update held_;
+  Update next_;
+  ShowWhen show_next_ = ShowWhen::kNow;
 };
 
 }  // namespace tcptool::server

@@ -4,17 +4,12 @@
 #define TCPTOOL_SERVER_SESSIONS_SESSION_MANAGER_H_
 
 #include <asio/thread_pool.hpp>
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/random/random.h"
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "dataplane/content/stream_source.h"
 #include "dataplane/engine/engine.h"
@@ -22,11 +17,12 @@
 #include "server/base/repeating_timer.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/data_ports.h"
+#include "server/sessions/held_sessions.h"
 #include "server/sessions/live_sessions.h"
-#include "server/sessions/request_ids.h"
-#include "server/sessions/retention.h"
-#include "server/sessions/session_source.h"
+#include "server/sessions/session_commands.h"
+#include "server/sessions/session_creation.h"
 #include "server/sessions/upload.h"
+#include "server/sessions/upload_admission.h"
 #include "server/store/store.h"
 #include "server/watch/session_table.h"
 #include "server/watch/watch_hub.h"
@@ -35,7 +31,8 @@
 namespace tcptool::server {
 
 // Any thread may call any method. Commands run one after the other on a thread
-// of the manager's, where their callbacks are called: these must not wait.
+// of the manager's, the control thread, where their callbacks are called: these
+// must not wait.
 class SessionManager {
  public:
   struct Options {
@@ -45,11 +42,10 @@ class SessionManager {
     size_t stream_window_bytes = dataplane::StreamSource::kDefaultWindow;
     size_t max_upload_bytes = size_t{1} << 30;
   };
-  using SessionDone = std::function<void(absl::StatusOr<v1::Session>)>;
-  using RecipientDone = std::function<void(absl::StatusOr<v1::Recipient>)>;
-  using UploadDone =
-      std::function<void(absl::StatusOr<std::unique_ptr<Upload>>)>;
-  using Done = std::function<void(absl::Status)>;
+  using SessionDone = SessionCommands::SessionDone;
+  using RecipientDone = SessionCommands::RecipientDone;
+  using UploadDone = SessionCommands::UploadDone;
+  using Done = SessionCommands::Done;
 
   // All of them outlive the manager.
   SessionManager(Options options, dataplane::Engine& engine,
@@ -89,41 +85,21 @@ class SessionManager {
     return live_.WaitUntilIdle(timeout);
   }
   // Whether new sessions are taken.
-  bool accepting() const { return accepting_; }
+  bool accepting() const { return creation_.accepting(); }
   // Drains, ends the sessions that run, and returns when the table shows it.
   void Stop();
 
  private:
-  // A request to create a session, on its way.
-  struct Creation {
-    v1::CreateSessionRequest request;  // With the spec's defaults.
-    std::string fingerprint;           // Of the request as it came.
-    dataplane::SessionOptions options;
-    SessionDone done;
-  };
-
-  // True: the request is answered, since there is nothing to make.
-  bool IsAnswered(const Creation& creation);
-  // Does not wait for a disk any more.
-  void CreateOpened(Creation creation, SessionSource source);
-  void Undo(const std::string& name, const std::string& request_id, Done done);
-  absl::Status ListenAgain(const StoredSession& stored);
-  void RestoreSession(StoredSession stored);
-  absl::StatusOr<std::string> NewName(const std::string& id);
-  // RESOURCE_EXHAUSTED: there are too many, and none that can be forgotten.
-  absl::Status CheckRoom() const;
+  // Runs it on the control thread.
+  template <typename Task>
+  void OnControl(Task task);
+  // The same, and waits until it has run.
+  template <typename Task>
+  void OnControlAndWait(Task task);
 
   void OnEnd(const LiveSessions::Live& live, const v1::Session& session);
-  void Forget(const std::string& name);
-  // Forgets, and says when that is durable.
-  void Remove(const std::string& name, Done done);
   void OnTick();
   void OnProgress();
-
-  // The session, if it is there and as `etag`, when given, says. UNAVAILABLE:
-  // it waits for the service's next start.
-  absl::StatusOr<v1::Session> Find(const std::string& name,
-                                   const std::string& etag) const;
 
   const Options options_;
   dataplane::Engine& engine_;
@@ -132,21 +108,16 @@ class SessionManager {
   WatchHub& hub_;
   Store& store_;
 
-  // Opens files, which may wait for a disk.
-  asio::thread_pool openers_{4};
-  // Everything below is on its one thread.
+  // Everything below is used on its one thread.
   asio::thread_pool control_{1};
   DataPorts ports_;
   LiveSessions live_;
-  absl::BitGen random_;
-  RequestIds request_ids_{store_};
-  size_t held_ = 0;          // Sessions in the table.
-  size_t upload_bytes_ = 0;  // Set aside for the windows of uploads.
-  Retention retention_;
+  HeldSessions held_;
+  UploadAdmission uploads_;
+  SessionCommands commands_;
+  SessionCreation creation_;
   RepeatingTimer tick_;
   RepeatingTimer progress_;
-
-  std::atomic<bool> accepting_ = true;
 };
 
 }  // namespace tcptool::server

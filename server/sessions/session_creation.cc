@@ -1,0 +1,155 @@
+#include "server/sessions/session_creation.h"
+
+#include <asio/post.hpp>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/api/etag.h"
+#include "server/api/names.h"
+#include "server/api/translate.h"
+#include "server/base/log.h"
+
+namespace tcptool::server {
+
+SessionCreation::SessionCreation(asio::any_io_executor executor,
+                                 SpecRules rules, size_t upload_window_bytes,
+                                 const ContentRoots& roots, SessionTable& table,
+                                 WatchHub& hub, Store& store, DataPorts& ports,
+                                 LiveSessions& live, HeldSessions& held)
+    : executor_(std::move(executor)),
+      rules_(std::move(rules)),
+      upload_window_bytes_(upload_window_bytes),
+      roots_(roots),
+      table_(table),
+      hub_(hub),
+      store_(store),
+      ports_(ports),
+      live_(live),
+      held_(held),
+      request_ids_(store) {}
+
+void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
+  Creation creation = {.fingerprint = RequestIds::Fingerprint(request),
+                       .done = std::move(done)};
+  auto options = ToOptions(rules_, *request.mutable_session()->mutable_spec());
+  if (!options.ok()) return creation.done(options.status());
+  creation.request = std::move(request);
+  creation.options = *std::move(options);
+  asio::post(executor_, [this, creation = std::move(creation)]() mutable {
+    if (!AnswerWithoutCreating(creation)) Open(std::move(creation));
+  });
+}
+
+void SessionCreation::Open(Creation creation) {
+  asio::post(openers_, [this, creation = std::move(creation)]() mutable {
+    auto source = OpenSource(roots_, upload_window_bytes_,
+                             creation.request.session().spec());
+    asio::post(executor_, [this, creation = std::move(creation),
+                           source = std::move(source)]() mutable {
+      if (AnswerWithoutCreating(creation)) return;
+      if (!source.ok()) return creation.done(source.status());
+      CreateOpened(std::move(creation), *std::move(source));
+    });
+  });
+}
+
+bool SessionCreation::AnswerWithoutCreating(const Creation& creation) {
+  if (!accepting_) {
+    creation.done(absl::UnavailableError(
+        "the service is stopping; try again when it is back"));
+    return true;
+  }
+  const auto made = request_ids_.Lookup(creation.request.request_id(),
+                                        creation.fingerprint, absl::Now());
+  if (!made.ok()) {
+    creation.done(made.status());
+    return true;
+  }
+  if (!*made) return false;
+  // The first call may still wait for the disk.
+  store_.WhenDurable(
+      [this, name = **made, done = creation.done](absl::Status status) {
+        asio::post(executor_, [this, name, done, status] {
+          if (!status.ok()) return done(status);
+          done(table_.Get(name));
+        });
+      });
+  return true;
+}
+
+void SessionCreation::CreateOpened(Creation creation, SessionSource source) {
+  const Done& done = creation.done;
+  if (absl::Status status = held_.CheckRoom(); !status.ok()) {
+    return done(status);
+  }
+  const absl::StatusOr<std::string> name =
+      ChooseName(creation.request.session_id());
+  if (!name.ok()) return done(name.status());
+  auto session =
+      ports_.Listen(std::move(creation.options), std::move(source.source),
+                    live_.NewObserver(*name));
+  if (!session.ok()) return done(session.status());
+
+  v1::Session message;
+  message.set_name(*name);
+  *message.mutable_spec() =
+      std::move(*creation.request.mutable_session()->mutable_spec());
+  CopyStatus((*session)->initial_status(), message);
+  message.set_etag(NewEtag(message));
+  live_.Add(*std::move(session), message, 0, std::move(source.upload));
+  held_.Add();
+  held_.PurgeSurplus();
+  hub_.WakeAll();
+  const std::string& request_id = creation.request.request_id();
+  request_ids_.Add({.id = request_id,
+                    .time = absl::Now(),
+                    .session_name = *name,
+                    .fingerprint = std::move(creation.fingerprint)});
+  store_.WhenDurable([this, request_id, done, message = std::move(message)](
+                         absl::Status status) mutable {
+    asio::post(executor_, [this, request_id, done, status,
+                           message = std::move(message)]() mutable {
+      if (!status.ok()) {
+        return RollBack(message.name(), request_id,
+                        [done, status] { done(status); });
+      }
+      LogInfo("session_created", {{"session", message.name()},
+                                  {"endpoint", message.data_endpoint()},
+                                  {"root", message.spec().file().root()},
+                                  {"path", message.spec().file().path()}});
+      done(std::move(message));
+    });
+  });
+}
+
+void SessionCreation::RollBack(const std::string& name,
+                               const std::string& request_id,
+                               std::function<void()> then) {
+  request_ids_.Remove(request_id);
+  const auto purge = [this, name, then = std::move(then)] {
+    held_.Purge(name);
+    then();
+  };
+  if (!live_.contains(name)) return purge();
+  live_.Cancel(name, std::nullopt, [purge](const absl::Status&) { purge(); });
+}
+
+absl::StatusOr<std::string> SessionCreation::ChooseName(const std::string& id) {
+  if (!id.empty()) {
+    std::string name = absl::StrCat("sessions/", id);
+    if (table_.Get(name).ok()) {
+      return absl::AlreadyExistsError(
+          absl::StrCat("session_id: there is a session \"", id, "\" already"));
+    }
+    return name;
+  }
+  std::string name;
+  do {
+    name = RandomSessionName(random_);
+  } while (table_.Get(name).ok());
+  return name;
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,102 @@
+// How a session is made.
+#ifndef TCPTOOL_SERVER_SESSIONS_SESSION_CREATION_H_
+#define TCPTOOL_SERVER_SESSIONS_SESSION_CREATION_H_
+
+#include <asio/any_io_executor.hpp>
+#include <asio/thread_pool.hpp>
+#include <atomic>
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include "absl/random/random.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/session/session_options.h"
+#include "server/api/spec.h"
+#include "server/sessions/content_roots.h"
+#include "server/sessions/data_ports.h"
+#include "server/sessions/held_sessions.h"
+#include "server/sessions/live_sessions.h"
+#include "server/sessions/request_ids.h"
+#include "server/sessions/session_source.h"
+#include "server/store/store.h"
+#include "server/watch/session_table.h"
+#include "server/watch/watch_hub.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+
+// A request goes through these steps:
+//
+//   any thread        its spec is checked
+//   control thread    a request id that made a session before is answered
+//   opener's thread   the file is opened, which may wait for a disk
+//   control thread    the request id again; then the session listens, is shown,
+//                     and goes to the store
+//   control thread    when that is durable: the answer. If it cannot be written,
+//                     the session is rolled back.
+//
+// The control thread is that of `executor`, where callbacks are called. Methods
+// are for this thread, unless they say otherwise.
+class SessionCreation {
+ public:
+  using Done = std::function<void(absl::StatusOr<v1::Session>)>;
+
+  // The references outlive it.
+  SessionCreation(asio::any_io_executor executor, SpecRules rules,
+                  size_t upload_window_bytes, const ContentRoots& roots,
+                  SessionTable& table, WatchHub& hub, Store& store,
+                  DataPorts& ports, LiveSessions& live, HeldSessions& held);
+
+  // As SessionService.CreateSession. Any thread.
+  void Create(v1::CreateSessionRequest request, Done done);
+
+  // From now on, requests are refused with UNAVAILABLE. Any thread.
+  void StopAccepting() { accepting_ = false; }
+  bool accepting() const { return accepting_; }  // Any thread.
+  // Waits until no file is being opened any more. Any thread.
+  void JoinOpeners() { openers_.join(); }
+
+  // A request that the store remembers.
+  void RestoreRequest(StoredRequest request) {
+    request_ids_.Restore(std::move(request));
+  }
+
+ private:
+  // A request on its way.
+  struct Creation {
+    v1::CreateSessionRequest request;  // With the spec's defaults.
+    std::string fingerprint;           // Of the request as it came.
+    dataplane::SessionOptions options;
+    Done done;
+  };
+
+  void Open(Creation creation);
+  // Answers a request for which no session is to be made: the service stops, or
+  // its id has made one before. False: a session is to be made.
+  bool AnswerWithoutCreating(const Creation& creation);
+  void CreateOpened(Creation creation, SessionSource source);
+  void RollBack(const std::string& name, const std::string& request_id,
+                std::function<void()> then);
+  absl::StatusOr<std::string> ChooseName(const std::string& id);
+
+  const asio::any_io_executor executor_;
+  const SpecRules rules_;
+  const size_t upload_window_bytes_;
+  const ContentRoots& roots_;
+  SessionTable& table_;
+  WatchHub& hub_;
+  Store& store_;
+  DataPorts& ports_;
+  LiveSessions& live_;
+  HeldSessions& held_;
+  absl::BitGen random_;
+  RequestIds request_ids_;
+  std::atomic<bool> accepting_ = true;
+  asio::thread_pool openers_{4};
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_SESSIONS_SESSION_CREATION_H_

@@ -1,0 +1,54 @@
+// How the sessions of before a restart of the service are taken up again.
+#ifndef TCPTOOL_SERVER_SESSIONS_SESSION_RESTORATION_H_
+#define TCPTOOL_SERVER_SESSIONS_SESSION_RESTORATION_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "server/api/spec.h"
+#include "server/sessions/content_roots.h"
+#include "server/sessions/data_ports.h"
+#include "server/sessions/held_sessions.h"
+#include "server/sessions/live_sessions.h"
+#include "server/store/store.h"
+#include "server/watch/session_table.h"
+
+namespace tcptool::server {
+
+// Used in one task on the thread of `live`.
+class SessionRestoration {
+ public:
+  // The references outlive it.
+  SessionRestoration(const SpecRules& rules, size_t upload_window_bytes,
+                     const ContentRoots& roots, SessionTable& table,
+                     Store& store, DataPorts& ports, LiveSessions& live,
+                     HeldSessions& held)
+      : rules_(rules),
+        upload_window_bytes_(upload_window_bytes),
+        roots_(roots),
+        table_(table),
+        store_(store),
+        ports_(ports),
+        live_(live),
+        held_(held) {}
+
+  // One that was WAITING listens again if it can; what was not finished ends; a
+  // finished one is shown as it was. May wait for a disk.
+  void Restore(StoredSession stored);
+
+ private:
+  absl::Status ListenAgain(const StoredSession& stored);
+
+  const SpecRules& rules_;
+  const size_t upload_window_bytes_;
+  const ContentRoots& roots_;
+  SessionTable& table_;
+  Store& store_;
+  DataPorts& ports_;
+  LiveSessions& live_;
+  HeldSessions& held_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_SESSIONS_SESSION_RESTORATION_H_
