@@ -361,7 +361,7 @@ TEST(SessionTableTest, ResumeBeforeForgottenDeletionsIsOutOfRange) {
   table.Insert(Waiting("s"));
   watch.All();
   const int64_t seen = watch.revision();
-  for (size_t i = 0; i <= SessionTable::kMaxTombstones; ++i) {
+  for (size_t i = 0; i <= ChangeLog<int, int>::kMaxDeletions; ++i) {
     const std::string id = absl::StrCat("t", i);
     table.Insert(Waiting(id));
     table.Remove("sessions/" + id);
