@@ -187,7 +187,7 @@ absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
       heard = true;
     }
     const absl::Status status = ToAbsl(stream->Finish());
-    if (absl::IsOutOfRange(status) && request.resume_revision() != 0) {
+    if (absl::IsOutOfRange(status)) {  // Take a new snapshot.
       request.set_resume_revision(0);
       continue;
     }

@@ -187,6 +187,10 @@ void AddStart(CLI::App& command, v1::SessionSpec* spec) {
       "--immediate", [spec] { spec->mutable_start()->set_immediate(true); },
       "Serve each recipient as it connects");
   command.add_flag_callback(
+      "--end-when-expected-delivered",
+      [spec] { spec->mutable_start()->set_end_when_expected_delivered(true); },
+      "With --immediate: end when all --expect have the content");
+  command.add_flag_callback(
       "--ignore-start-byte",
       [spec] { spec->mutable_start()->set_ignore_start_byte(true); },
       "Do not let a recipient start the session");

@@ -8,9 +8,11 @@
 #include <asio/ip/tcp.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/time/time.h"
 
@@ -66,6 +68,21 @@ std::string_view Name(Reason reason);
 bool IsFinal(SessionState state);
 bool IsFinal(RecipientState state);
 
+// How a connection ended in whose place another one of the same recipient has
+// come.
+struct EndedAttempt {
+  uint32_t attempt = 0;
+  asio::ip::tcp::endpoint peer;
+  RecipientState state = RecipientState::kFailed;
+  Reason reason = Reason::kNone;
+  std::string detail;
+  uint64_t bytes_acked = 0;
+  absl::Time connect_time = absl::InfinitePast();
+  absl::Time end_time = absl::InfinitePast();
+};
+// The oldest first; see Roster::kMaxEarlierAttempts.
+using EndedAttempts = std::vector<EndedAttempt>;
+
 struct RecipientStatus {
   // Unique in the session, from 1, in the order of arrival (recipients that are
   // expected come first, in the order given).
@@ -73,6 +90,10 @@ struct RecipientStatus {
   // Port 0 while EXPECTED. IPv4-mapped addresses are shown as IPv4.
   asio::ip::tcp::endpoint peer;
   std::string label;  // That of the expected recipient it turned out to be.
+  // Which connection of this recipient it is, from 1; 0 while EXPECTED. Only an
+  // expected one comes a second time: all else here is of its last connection.
+  uint32_t attempt = 0;
+  std::shared_ptr<const EndedAttempts> earlier;  // Null: none.
   RecipientState state = RecipientState::kHandshaking;
   Reason reason = Reason::kNone;
   std::string detail;       // For people; empty unless FAILED or REJECTED.

@@ -65,6 +65,11 @@ class Counters {
   void RecipientChanged(const RecipientStatus& before,
                         const RecipientStatus& after);
 
+  // How many records of recipients that have ended the sessions keep together,
+  // so that they can bound it.
+  uint64_t AddEndedRecord() { return ++ended_records_; }
+  void RemoveEndedRecords(uint64_t count) { ended_records_ -= count; }
+
   Values Read() const;
 
  private:
@@ -76,6 +81,7 @@ class Counters {
   std::array<Count, kReasons> failures_{};
   Count bytes_sent_{0};
   Count bytes_acked_{0};
+  Count ended_records_{0};
   DurationHistogram handshakes_;
   DurationHistogram deliveries_;
 };

@@ -54,6 +54,13 @@ Session::Session(Environment environment, SessionOptions options,
   status_.create_time =
       options_.resume ? options_.resume->create_time : absl::Now();
   status_.content_length = source_->length();
+  if (options_.resume && options_.start.immediate) {
+    roster_.Restore(options_.resume->recipients);
+    status_.start_time = options_.resume->start_time;
+    if (status_.start_time != absl::InfinitePast()) {
+      status_.state = SessionState::kTransferring;
+    }
+  }
   roster_.Sum(status_);
   initial_status_ = status_;
   initial_recipients_ = roster_.changed();
@@ -93,6 +100,7 @@ void Session::Open() {
              &Session::OnExpiry);
   }
   if (options_.start.immediate) BeginTransfer();
+  StopAcceptingIfServed();
   Notify();
 }
 
@@ -158,6 +166,7 @@ void Session::OnReport(const Fanout::Report& report) {
     if (roster_.Merge(status)) OnReady(status);
   }
   if (!report.source_error.ok()) OnSourceError(report.source_error);
+  StopAcceptingIfServed();
   if (!ending_ && status_.state == SessionState::kWaiting &&
       StartConditionHolds()) {
     BeginTransfer();
@@ -194,6 +203,7 @@ bool Session::StartConditionHolds() const {
 }
 
 void Session::BeginTransfer() {
+  roster_.OnStart();
   if (!options_.start.immediate) {
     status_.state = SessionState::kTransferring;
     status_.start_time = absl::Now();
@@ -266,6 +276,15 @@ void Session::OnExpiry() {
       "nobody started the session in time");
 }
 
+void Session::StopAcceptingIfServed() {
+  if (!options_.start.end_when_expected_delivered ||
+      !roster_.AllExpectedAreDelivered()) {
+    return;
+  }
+  StopAccepting();
+  FinishIfDone();
+}
+
 void Session::StopAccepting() {
   if (!listener_) return;
   listener_->AcceptPending();
@@ -299,7 +318,8 @@ void Session::FinishIfDone() {
       roster_.count(RecipientState::kDelivered) > 0) {
     return;
   }
-  Finish(ending_ ? *ending_ : Result());
+  if (ending_) return Finish(*ending_);
+  Finish(is_interrupted_ ? SessionState::kInterrupted : Result());
 }
 
 void Session::Finish(SessionState state) {
@@ -307,7 +327,9 @@ void Session::Finish(SessionState state) {
   status_.end_time = absl::Now();
   environment_.counters.SessionEnded(state);
   if (state == SessionState::kFailed && status_.error.empty()) {
-    status_.error = "no recipient has the whole content";
+    status_.error = options_.expected.empty()
+                        ? "no recipient has the whole content"
+                        : "no expected recipient has the whole content";
   }
   max_wait_timer_.reset();
   expiry_timer_.reset();
@@ -324,9 +346,7 @@ void Session::Finish(SessionState state) {
 }
 
 SessionState Session::Result() const {
-  const uint64_t delivered = roster_.count(RecipientState::kDelivered);
-  const uint64_t missing =
-      roster_.failed() + roster_.count(RecipientState::kExpected);
+  const auto [delivered, missing] = roster_.outcome();
   if (options_.start.immediate && delivered + missing == 0) {
     return SessionState::kExpired;
   }

@@ -151,6 +151,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnExpiry();
   // Takes those who have connected so far, and nobody after them.
   void StopAccepting();
+  // The same where the session is to end with its expected recipients, and all
+  // of them are DELIVERED.
+  void StopAcceptingIfServed();
 
   size_t LaneOf(uint64_t recipient) const {
     return recipient % fanouts_.size();
@@ -185,8 +188,9 @@ class Session : public std::enable_shared_from_this<Session> {
   bool max_wait_is_over_ = false;
   bool start_byte_seen_ = false;
   bool source_is_prepared_ = false;
-  bool is_sending_ = false;    // The fan-outs have begun.
-  bool is_digesting_ = false;  // The SHA-256 is being computed.
+  bool is_sending_ = false;      // The fan-outs have begun.
+  bool is_interrupted_ = false;  // Drain() has ended an immediate session.
+  bool is_digesting_ = false;    // The SHA-256 is being computed.
   // After End(): what it is once all connections are closed.
   std::optional<SessionState> ending_;
 };

@@ -112,6 +112,8 @@ void Session::Drain() {
       self->End(SessionState::kInterrupted, Reason::kServiceStopped,
                 "the service was stopped");
     } else {
+      // An immediate session would go on: it is not done, only cut off.
+      self->is_interrupted_ = self->listener_.has_value();
       self->StopAccepting();
       self->FinishIfDone();
     }

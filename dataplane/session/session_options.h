@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "dataplane/base/state.h"
 #include "dataplane/sending/limits.h"
 #include "dataplane/session/access_list.h"
 
@@ -23,6 +24,9 @@ struct StartPolicy {
   // moot.
   bool immediate = false;
   bool ignore_start_byte = false;
+  // An immediate session takes no more recipients once all that are expected
+  // are DELIVERED.
+  bool end_when_expected_delivered = false;
   // Start once this many recipients are ready and `max_wait` has passed since
   // the session was created. Off while both are zero.
   uint32_t min_recipients = 0;
@@ -38,6 +42,10 @@ struct ExpectedRecipient {
 struct Resume {
   absl::Time create_time;
   uint64_t last_recipient = 0;  // Ids up to this one are not given again.
+  // Of an immediate session: when it began to send, if it has, and its
+  // recipients, all EXPECTED or ended.
+  absl::Time start_time = absl::InfinitePast();
+  std::vector<RecipientStatus> recipients;
 };
 
 struct SessionOptions {

@@ -162,7 +162,13 @@ dataplane::StartPolicy ToStartPolicy(v1::SessionSpec& spec,
   dataplane::StartPolicy policy{
       .immediate = start.immediate(),
       .ignore_start_byte = start.ignore_start_byte(),
+      .end_when_expected_delivered = start.end_when_expected_delivered(),
   };
+  if (start.end_when_expected_delivered() &&
+      (!start.immediate() || spec.expected().empty())) {
+    check.Wrong("start.end_when_expected_delivered",
+                "it needs start.immediate and expected recipients");
+  }
   if (start.immediate() &&
       (start.ignore_start_byte() || start.min_recipients() != 0 ||
        start.has_max_wait())) {

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "dataplane/base/state.h"
 #include "tcptool/v1/recipient.pb.h"
@@ -22,6 +23,10 @@ std::string ToString(const asio::ip::tcp::endpoint& endpoint);
 void CopyStatus(const dataplane::SessionStatus& status, v1::Session& session);
 v1::Recipient ToProto(absl::string_view session_name,
                       const dataplane::RecipientStatus& status);
+// The way back, for a message that was stored. DATA_LOSS: it is not one of
+// ToProto().
+absl::StatusOr<dataplane::RecipientStatus> FromProto(
+    const v1::Recipient& recipient);
 
 }  // namespace tcptool::server
 

@@ -2,7 +2,6 @@
 #ifndef TCPTOOL_SERVER_RPC_NODE_SERVICE_H_
 #define TCPTOOL_SERVER_RPC_NODE_SERVICE_H_
 
-#include <asio/thread_pool.hpp>
 #include <chrono>
 
 #include "server/rpc/method_table.h"
@@ -32,8 +31,6 @@ class NodeService : public RpcService {
   const ContentRoots& roots_;
   SessionManager& manager_;
   const std::chrono::steady_clock::time_point start_;
-  // Asks the roots' file systems, which may take their time.
-  asio::thread_pool disk_{1};
 };
 
 }  // namespace tcptool::server

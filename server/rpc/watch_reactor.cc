@@ -107,7 +107,12 @@ bool WatchReactor::Fill(v1::WatchSessionsResponse& response) {
   bool in_snapshot;
   do {
     in_snapshot = cursor_.in_snapshot;
-    more_ = table_.Next(filter_, cursor_, kMaxChanges, response);
+    const auto more = table_.Next(filter_, cursor_, kMaxChanges, response);
+    if (!more.ok()) {
+      EndOnce(more.status());
+      return false;
+    }
+    more_ = *more;
   } while (response.changes().empty() && cursor_.in_snapshot);
   end_seen_ |= std::ranges::any_of(response.changes(), [](const auto& change) {
     return change.session().has_end_time();

@@ -38,7 +38,8 @@ class WatchReactor : public Call, public Watcher {
   absl::Status Open(const v1::WatchSessionsRequest& request);
   // Writes the next message if there is one, or finishes.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The next changes, and a bookmark where one is due. False: there is nothing.
+  // The next changes, and a bookmark where one is due. False: there is nothing,
+  // or the watch has ended, since the client is too slow.
   bool Fill(v1::WatchSessionsResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool BookmarkIsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -1,45 +1,87 @@
-// The directories that files are served from, and the only way into them.
+// The directories that files are served from, each with an end to the waiting
+// for its file system.
 #ifndef TCPTOOL_SERVER_SESSIONS_CONTENT_ROOTS_H_
 #define TCPTOOL_SERVER_SESSIONS_CONTENT_ROOTS_H_
 
-#include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "dataplane/base/unique_fd.h"
-#include "dataplane/lanes/random_access_file.h"
+#include "absl/time/time.h"
+#include "server/sessions/content_root.h"
+#include "server/sessions/disk_worker.h"
 
 namespace tcptool::server {
 
-// Any thread may call the const methods; they may wait for a disk.
+// Any thread may call the const methods; none waits for a disk.
 class ContentRoots {
  public:
+  // How long a root's file system may take for what is asked of it.
+  static constexpr absl::Duration kDeadline = absl::Seconds(5);
+
   struct Space {
     std::string name;
-    std::optional<uint64_t> free_bytes;  // To an unprivileged user.
-    std::optional<uint64_t> total_bytes;
+    ContentRoot::Space space;
   };
 
+  explicit ContentRoots(absl::Duration deadline = kDeadline)
+      : deadline_(deadline) {}
+
   // Adds "NAME=DIR". INVALID_ARGUMENT, NOT_FOUND or PERMISSION_DENIED name it.
+  // A directory whose file system does not answer within the deadline is added
+  // all the same, as it may come back. Waits for the answer.
   absl::Status Add(absl::string_view name_and_directory);
 
-  // Opens a regular file or block device below a root for reading. Neither ".."
-  // nor a symbolic link leads out of it (openat2(2), RESOLVE_BENEATH). Errors
-  // as the API's FileSource says; they never show where the root is.
-  absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> Open(
-      const std::string& root, const std::string& path) const;
+  // Calls `done` once, on a thread of the root's: with what `work` has found,
+  // on a thread that may wait for the disk; or with UNAVAILABLE, which names
+  // the root, when that has taken too long. NOT_FOUND, at once: there is no
+  // such root. `done` must not wait.
+  template <typename Result>
+  void Run(const std::string& root,
+           std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
+           std::function<void(absl::StatusOr<Result>)> done) const;
 
-  std::vector<Space> Spaces() const;  // By name.
+  // Of all roots, by name; without a value for those that have taken too long.
+  void GetSpaces(std::function<void(std::vector<Space>)> done) const;
+
+  // Answers with UNAVAILABLE what is not answered yet. When this returns, no
+  // `done` is being called any more.
+  void AnswerPending() const;
 
  private:
-  std::map<std::string, dataplane::UniqueFd> roots_;
+  struct Root {
+    std::shared_ptr<const ContentRoot> root;
+    std::unique_ptr<DiskWorker> worker;
+  };
+
+  absl::StatusOr<const Root*> Find(const std::string& name) const;
+  static absl::Status DoesNotAnswer(absl::string_view name);
+
+  const absl::Duration deadline_;
+  std::map<std::string, Root> roots_;
 };
+
+template <typename Result>
+void ContentRoots::Run(
+    const std::string& root,
+    std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
+    std::function<void(absl::StatusOr<Result>)> done) const {
+  const absl::StatusOr<const Root*> found = Find(root);
+  if (!found.ok()) return done(found.status());
+  (*found)->worker->Run(
+      [content = (*found)->root, work = std::move(work), done] {
+        return [result = work(*content), done]() mutable {
+          done(std::move(result));
+        };
+      },
+      [root, done] { done(DoesNotAnswer(root)); });
+}
 
 }  // namespace tcptool::server
 

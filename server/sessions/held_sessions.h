@@ -5,11 +5,15 @@
 
 #include <asio/any_io_executor.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <list>
 #include <string>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/sessions/request_ids.h"
 #include "server/sessions/retention.h"
 #include "server/store/store.h"
 #include "server/watch/session_table.h"
@@ -19,24 +23,34 @@
 namespace tcptool::server {
 
 // To purge a session is to take it out of everything that holds it: the table,
-// the store, the retention. Only finished ones are purged.
+// the store, the retention; its request id remembers that it is deleted. Only
+// finished ones are purged.
 //
 // Not for several threads.
 class HeldSessions {
  public:
+  // Of the recipients of finished sessions that nobody expected, so many
+  // records are kept; those of the sessions that finished first go first, and
+  // stay in the sessions' counts.
+  static constexpr size_t kMaxRecords = 200'000;
+
   using Done = std::function<void(absl::Status)>;
 
   // The references outlive it.
   HeldSessions(size_t max_sessions, SessionTable& table, WatchHub& hub,
-               Store& store)
-      : max_sessions_(max_sessions), table_(table), hub_(hub), store_(store) {}
+               Store& store, RequestIds& request_ids)
+      : max_sessions_(max_sessions),
+        table_(table),
+        hub_(hub),
+        store_(store),
+        request_ids_(request_ids) {}
 
   // RESOURCE_EXHAUSTED: there are as many as may be, and none can be purged.
   absl::Status CheckRoom() const;
   // There is one more, in the table.
   void Add() { ++count_; }
-  // One that was added has ended. `session` has its spec.
-  void AddFinished(const v1::Session& session) { retention_.Add(session); }
+  // One that was added has ended, and is in the table. `session` has its spec.
+  void AddFinished(const v1::Session& session);
 
   // Does nothing if it has not finished, or is not there.
   void Purge(const std::string& name);
@@ -48,12 +62,24 @@ class HeldSessions {
   void PurgeExpired(absl::Time now);
 
  private:
+  // How many records of recipients that nobody expected a finished session has.
+  struct Records {
+    std::string session_name;
+    uint64_t expected = 0;  // The numbers up to this are kept.
+    size_t count = 0;
+  };
+
   const size_t max_sessions_;
   SessionTable& table_;
   WatchHub& hub_;
   Store& store_;
+  RequestIds& request_ids_;
   size_t count_ = 0;
   Retention retention_;
+  // In the order in which the sessions finished; those with none are left out.
+  std::list<Records> records_;
+  absl::flat_hash_map<std::string, std::list<Records>::iterator> records_of_;
+  size_t record_count_ = 0;
 };
 
 }  // namespace tcptool::server

@@ -14,40 +14,22 @@ namespace tcptool::server {
 absl::Status WaitsForNextStart(const std::string& session_name) {
   return absl::UnavailableError(
       absl::StrCat("the service is stopping; ", session_name,
-                   " waits again when it is back: try again then"));
+                   " goes on when it is back: try again then"));
 }
-
-// Carries the data plane's updates to the thread of the live sessions.
-class LiveSessions::Observer : public dataplane::SessionObserver {
- public:
-  Observer(LiveSessions& sessions, std::string name)
-      : sessions_(sessions), name_(std::move(name)) {}
-
-  void OnUpdate(const Update& update) override {
-    asio::post(
-        sessions_.executor_,
-        [&sessions = sessions_, name = name_, status = update.session,
-         changed = std::vector(update.changed.begin(), update.changed.end()),
-         forgotten =
-             std::vector(update.forgotten.begin(), update.forgotten.end())] {
-          sessions.OnUpdate(name, status, changed, forgotten);
-        });
-  }
-
- private:
-  LiveSessions& sessions_;
-  const std::string name_;
-};
 
 std::shared_ptr<dataplane::SessionObserver> LiveSessions::NewObserver(
     std::string name) {
-  return std::make_shared<Observer>(*this, std::move(name));
+  return std::make_shared<UpdateMailbox>(
+      executor_,
+      [this, name = std::move(name)](const UpdateMailbox::Mail& mail) {
+        OnUpdate(name, mail);
+      });
 }
 
 void LiveSessions::Add(std::shared_ptr<dataplane::Session> session,
-                       const v1::Session& message, uint64_t last_recipient,
+                       const v1::Session& message, SessionExtra extra,
                        std::shared_ptr<dataplane::StreamSource> upload) {
-  table_.Insert(message);
+  extra.number = table_.Insert(message, extra.number);
   v1::Session status = message;
   status.clear_spec();
   Live& live = live_[message.name()];
@@ -56,13 +38,14 @@ void LiveSessions::Add(std::shared_ptr<dataplane::Session> session,
           .ledger = std::make_shared<SessionLedger>(
               store_, executor_,
               [this](const SessionLedger::Update& update) { Show(update); }),
-          .upload = std::move(upload)};
+          .upload = std::move(upload),
+          .immediate = message.spec().start().immediate()};
   std::vector<v1::Recipient> expected;
   for (const auto& recipient : live.session->TakeInitialRecipients()) {
     expected.push_back(ToProto(message.name(), recipient));
   }
   table_.Update(live.message, expected, {});
-  live.ledger->Open(message, last_recipient);
+  live.ledger->Open(message, extra);
   Count();
 }
 
@@ -110,28 +93,23 @@ bool LiveSessions::WaitUntilIdle(absl::Duration timeout) {
   return mutex_.AwaitWithTimeout(absl::Condition(&idle), timeout);
 }
 
-void LiveSessions::OnUpdate(
-    const std::string& name, const dataplane::SessionStatus& status,
-    const std::vector<dataplane::RecipientStatus>& changed,
-    const std::vector<uint64_t>& forgotten) {
+void LiveSessions::OnUpdate(const std::string& name,
+                            const UpdateMailbox::Mail& mail) {
   Live* const live = Find(name);
   if (live == nullptr) return;
   v1::Session& message = live->message;
-  CopyStatus(status, message);
-  const bool is_over = dataplane::IsFinal(status.state);
-  if (message.state() == v1::SESSION_STATE_INTERRUPTED &&
-      !message.has_start_time() && store_.persistent() &&
-      !live->ledger->upload_begun()) {
-    // Nobody has got any of the content: the next start of the service lets it
-    // wait again.
-    message.set_state(v1::SESSION_STATE_WAITING);
+  CopyStatus(mail.session, message);
+  const bool is_over = dataplane::IsFinal(mail.session.state);
+  if (message.state() == v1::SESSION_STATE_INTERRUPTED && GoesOnLater(*live)) {
+    message.set_state(message.has_start_time() ? v1::SESSION_STATE_TRANSFERRING
+                                               : v1::SESSION_STATE_WAITING);
     message.clear_end_time();
   }
   message.set_etag(NewEtag(message));
   SessionLedger::Update update = {
-      .session = message, .forgotten = forgotten, .is_over = is_over};
-  for (const dataplane::RecipientStatus& recipient : changed) {
-    v1::Recipient& shown = update.changed[recipient.id];
+      .session = message, .forgotten = mail.forgotten, .is_over = is_over};
+  for (const auto& [id, recipient] : mail.changed) {
+    v1::Recipient& shown = update.changed[id];
     shown = ToProto(name, recipient);
     if (dataplane::IsFinal(recipient.state)) {
       LogInfo("recipient_ended",
@@ -143,6 +121,14 @@ void LiveSessions::OnUpdate(
     }
   }
   live->ledger->Add(std::move(update));
+}
+
+bool LiveSessions::GoesOnLater(const Live& live) const {
+  if (!store_.persistent()) return false;
+  // An immediate session serves its file to whoever comes; of another, nobody
+  // must have got anything.
+  return live.immediate ||
+         (!live.message.has_start_time() && !live.ledger->upload_begun());
 }
 
 void LiveSessions::Show(const SessionLedger::Update& update) {

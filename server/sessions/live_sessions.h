@@ -19,6 +19,7 @@
 #include "dataplane/content/stream_source.h"
 #include "dataplane/session/session.h"
 #include "server/sessions/session_ledger.h"
+#include "server/sessions/update_mailbox.h"
 #include "server/store/store.h"
 #include "server/watch/session_table.h"
 #include "server/watch/watch_hub.h"
@@ -39,10 +40,11 @@ class LiveSessions {
     // Until its upload begins; none if its source is no upload.
     std::shared_ptr<dataplane::StreamSource> upload;
     size_t upload_bytes = 0;  // Set aside for its window.
+    bool immediate = false;
     std::vector<Done> on_end;
   };
   // A session has ended, and the table shows it: its state there is final, or
-  // it is WAITING for the service's next start.
+  // it goes on with the service's next start.
   using OnEnd = std::function<void(const Live&, const v1::Session&)>;
 
   // `table`, `hub` and `store` outlive it.
@@ -59,9 +61,10 @@ class LiveSessions {
   std::shared_ptr<dataplane::SessionObserver> NewObserver(std::string name);
 
   // Has the session, and shows it; `message` says how it begins, with its spec.
-  // `upload` may be null.
+  // `extra` is what the store had of it, if it is not new. `upload` may be
+  // null.
   void Add(std::shared_ptr<dataplane::Session> session,
-           const v1::Session& message, uint64_t last_recipient,
+           const v1::Session& message, SessionExtra extra,
            std::shared_ptr<dataplane::StreamSource> upload);
 
   bool contains(const std::string& name) const { return live_.contains(name); }
@@ -83,11 +86,10 @@ class LiveSessions {
   bool WaitUntilIdle(absl::Duration timeout);
 
  private:
-  class Observer;
-
-  void OnUpdate(const std::string& name, const dataplane::SessionStatus& status,
-                const std::vector<dataplane::RecipientStatus>& changed,
-                const std::vector<uint64_t>& forgotten);
+  void OnUpdate(const std::string& name, const UpdateMailbox::Mail& mail);
+  // Whether a session that the end of the service cuts off goes on with its
+  // next start.
+  bool GoesOnLater(const Live& live) const;
   void Show(const SessionLedger::Update& update);
   void End(const std::string& name);
   void Count();
@@ -103,7 +105,8 @@ class LiveSessions {
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;  // As many as live_ has.
 };
 
-// UNAVAILABLE: the session is WAITING, but not live. Drain() has put it aside.
+// UNAVAILABLE: the session is not finished, but not live. Drain() has put it
+// aside.
 absl::Status WaitsForNextStart(const std::string& session_name);
 
 }  // namespace tcptool::server

@@ -39,6 +39,11 @@ absl::StatusOr<std::optional<std::string>> RequestIds::Lookup(
         "\" came with another request before, which made ",
         found->second.session_name, "; choose a new id for each session"));
   }
+  if (found->second.session_deleted) {
+    return absl::NotFoundError(absl::StrCat(
+        "request_id: \"", id, "\" has made ", found->second.session_name,
+        ", which was deleted since; choose a new id for another session"));
+  }
   return found->second.session_name;
 }
 
@@ -51,11 +56,27 @@ void RequestIds::Add(StoredRequest request) {
 void RequestIds::Restore(StoredRequest request) {
   order_.emplace_back(request.time, request.id);
   const std::string id = request.id;
+  if (!request.session_deleted) by_session_[request.session_name] = id;
   made_[id] = std::move(request);
 }
 
 void RequestIds::Remove(const std::string& id) {
-  if (made_.erase(id) > 0) store_.DeleteRequest(id);
+  const auto found = made_.find(id);
+  if (found == made_.end()) return;
+  if (!found->second.session_deleted) {
+    by_session_.erase(found->second.session_name);
+  }
+  made_.erase(found);
+  store_.DeleteRequest(id);
+}
+
+void RequestIds::OnSessionDeleted(const std::string& session_name) {
+  const auto found = by_session_.find(session_name);
+  if (found == by_session_.end()) return;
+  StoredRequest& request = made_.at(found->second);
+  request.session_deleted = true;
+  store_.PutRequest(request);
+  by_session_.erase(found);
 }
 
 }  // namespace tcptool::server

@@ -27,8 +27,10 @@ class RequestIds {
   // SHA-256 of what the client has sent.
   static std::string Fingerprint(const v1::CreateSessionRequest& request);
 
-  // The name of the session that this request has made before; none if its id
-  // is new or empty. ALREADY_EXISTS: the id came with another request.
+  // Forgets ids that are too old, then: the name of the session that this
+  // request has made before; none if its id is new or empty. ALREADY_EXISTS:
+  // the id came with another request. NOT_FOUND: that session was deleted
+  // since, whatever has its name now.
   absl::StatusOr<std::optional<std::string>> Lookup(
       const std::string& id, const std::string& fingerprint, absl::Time now);
 
@@ -36,11 +38,16 @@ class RequestIds {
   void Add(StoredRequest request);
   // One that the store has.
   void Restore(StoredRequest request);
+  // The request has made nothing after all.
   void Remove(const std::string& id);
+  // A session is gone, by whatever way.
+  void OnSessionDeleted(const std::string& session_name);
 
  private:
   Store& store_;
   absl::flat_hash_map<std::string, StoredRequest> made_;
+  // The ids of those whose session is there, by its name.
+  absl::flat_hash_map<std::string, std::string> by_session_;
   std::deque<std::pair<absl::Time, std::string>> order_;
 };
 

@@ -59,9 +59,15 @@ void Sum(StoredSession& stored) {
 
 }  // namespace
 
-bool WaitsAgain(const StoredSession& stored) {
-  return stored.session.state() == v1::SESSION_STATE_WAITING &&
-         !stored.upload_begun;
+bool ListensAgain(const StoredSession& stored) {
+  if (IsFinal(stored.session.state())) return false;
+  return KeepsRecipients(stored) ||
+         (stored.session.state() == v1::SESSION_STATE_WAITING &&
+          !stored.extra.upload_begun);
+}
+
+bool KeepsRecipients(const StoredSession& stored) {
+  return stored.session.spec().start().immediate();
 }
 
 absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
@@ -77,13 +83,19 @@ absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
   options->port = static_cast<uint16_t>(port);
   options->resume = {.create_time = ToTime(stored.session.create_time()),
                      .last_recipient = LastRecipient(stored)};
+  if (!KeepsRecipients(stored)) return options;
+  if (stored.session.has_start_time()) {
+    options->resume->start_time = ToTime(stored.session.start_time());
+  }
+  for (const v1::Recipient& recipient : stored.recipients) {
+    const auto status = FromProto(recipient);
+    if (!status.ok()) return status.status();
+    options->resume->recipients.push_back(*status);
+  }
   return options;
 }
 
-void EndUnfinished(StoredSession& stored, v1::SessionState state,
-                   absl::string_view error) {
-  const google::protobuf::Timestamp now = ToTimestamp(absl::Now());
-  AddExpected(stored);
+void EndConnected(StoredSession& stored) {
   for (v1::Recipient& recipient : stored.recipients) {
     if (IsFinal(recipient.state()) ||
         recipient.state() == v1::RECIPIENT_STATE_EXPECTED) {
@@ -93,16 +105,22 @@ void EndUnfinished(StoredSession& stored, v1::SessionState state,
     recipient.set_reason(v1::RECIPIENT_REASON_SERVICE_STOPPED);
     recipient.set_detail("the service was stopped");
     recipient.set_bytes_per_second(0);
-    *recipient.mutable_end_time() = now;
+    *recipient.mutable_end_time() = ToTimestamp(absl::Now());
   }
+}
+
+void EndUnfinished(StoredSession& stored, v1::SessionState state,
+                   absl::string_view error) {
+  AddExpected(stored);
+  EndConnected(stored);
   Sum(stored);
   stored.session.set_state(state);
   stored.session.set_error(std::string(error));
-  *stored.session.mutable_end_time() = now;
+  *stored.session.mutable_end_time() = ToTimestamp(absl::Now());
 }
 
 uint64_t LastRecipient(const StoredSession& stored) {
-  uint64_t last = stored.last_recipient;
+  uint64_t last = stored.extra.last_recipient;
   if (!stored.recipients.empty()) {
     last = std::max(
         last, RecipientNumber(stored.recipients.back().name()).value_or(0));

@@ -9,16 +9,24 @@
 
 namespace tcptool::server {
 
-// Whether it was WAITING and can listen again: nothing of its content is lost.
-bool WaitsAgain(const StoredSession& stored);
+// Whether it can listen again: it was WAITING, and nothing of its content is
+// lost; or it is immediate, and serves its file to whoever comes.
+bool ListensAgain(const StoredSession& stored);
+
+// Whether what is known of its recipients goes on with it. Otherwise it forgets
+// those who had connected, as they went with their connections.
+bool KeepsRecipients(const StoredSession& stored);
+
+// Those of its recipients that were connected have FAILED, with
+// SERVICE_STOPPED.
+void EndConnected(StoredSession& stored);
 
 // How it listens again, on the port that it had. INVALID_ARGUMENT: its spec is
 // not allowed any more.
 absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
     const SpecRules& rules, const StoredSession& stored);
 
-// Ends it: those of its recipients that were connected have FAILED, with
-// SERVICE_STOPPED; what was known of the others stays.
+// Ends it, with those of its recipients that were connected.
 void EndUnfinished(StoredSession& stored, v1::SessionState state,
                    absl::string_view error);
 

@@ -42,8 +42,7 @@ void SessionCommands::Start(const v1::StartSessionRequest& request,
             return done(EtagMismatch(name, status.message()));
           }
           if (!status.ok()) return done(status);
-          live_.WhenShown(name,
-                          [this, name, done] { done(table_.Get(name)); });
+          live_.WhenShown(name, [this, name, done] { done(table_.Get(name)); });
         });
       });
 }
@@ -94,16 +93,15 @@ void SessionCommands::Drop(const v1::DropRecipientRequest& request,
         absl::StrCat(request.name(), " is not connected: it is ",
                      v1::RecipientState_Name(recipient->state()))));
   }
-  live->session->Drop(
-      *RecipientNumber(request.name()),
-      [this, name = request.name(), done](absl::Status status) {
-        asio::post(executor_, [this, name, done, status] {
-          if (!status.ok()) return done(status);
-          live_.WhenShown(SessionOf(name), [this, name, done] {
-            done(table_.GetRecipient(name));
-          });
-        });
-      });
+  live->session->Drop(*RecipientNumber(request.name()),
+                      [this, name = request.name(), done](absl::Status status) {
+                        asio::post(executor_, [this, name, done, status] {
+                          if (!status.ok()) return done(status);
+                          live_.WhenShown(SessionOf(name), [this, name, done] {
+                            done(table_.GetRecipient(name));
+                          });
+                        });
+                      });
 }
 
 void SessionCommands::OpenUpload(const std::string& name, UploadDone done) {

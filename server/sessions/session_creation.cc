@@ -1,6 +1,7 @@
 #include "server/sessions/session_creation.h"
 
 #include <asio/post.hpp>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -17,7 +18,8 @@ SessionCreation::SessionCreation(asio::any_io_executor executor,
                                  SpecRules rules, size_t upload_window_bytes,
                                  const ContentRoots& roots, SessionTable& table,
                                  WatchHub& hub, Store& store, DataPorts& ports,
-                                 LiveSessions& live, HeldSessions& held)
+                                 LiveSessions& live, HeldSessions& held,
+                                 RequestIds& request_ids)
     : executor_(std::move(executor)),
       rules_(std::move(rules)),
       upload_window_bytes_(upload_window_bytes),
@@ -28,31 +30,31 @@ SessionCreation::SessionCreation(asio::any_io_executor executor,
       ports_(ports),
       live_(live),
       held_(held),
-      request_ids_(store) {}
+      request_ids_(request_ids) {}
 
 void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
-  Creation creation = {.fingerprint = RequestIds::Fingerprint(request),
-                       .done = std::move(done)};
+  auto creation = std::make_shared<Creation>();
+  creation->fingerprint = RequestIds::Fingerprint(request);
+  creation->done = std::move(done);
   auto options = ToOptions(rules_, *request.mutable_session()->mutable_spec());
-  if (!options.ok()) return creation.done(options.status());
-  creation.request = std::move(request);
-  creation.options = *std::move(options);
-  asio::post(executor_, [this, creation = std::move(creation)]() mutable {
-    if (!AnswerWithoutCreating(creation)) Open(std::move(creation));
+  if (!options.ok()) return creation->done(options.status());
+  creation->request = std::move(request);
+  creation->options = *std::move(options);
+  asio::post(executor_, [this, creation] {
+    if (!AnswerWithoutCreating(*creation)) Open(creation);
   });
 }
 
-void SessionCreation::Open(Creation creation) {
-  asio::post(openers_, [this, creation = std::move(creation)]() mutable {
-    auto source = OpenSource(roots_, upload_window_bytes_,
-                             creation.request.session().spec());
-    asio::post(executor_, [this, creation = std::move(creation),
-                           source = std::move(source)]() mutable {
-      if (AnswerWithoutCreating(creation)) return;
-      if (!source.ok()) return creation.done(source.status());
-      CreateOpened(std::move(creation), *std::move(source));
-    });
-  });
+void SessionCreation::Open(std::shared_ptr<Creation> creation) {
+  OpenSource(roots_, upload_window_bytes_, creation->request.session().spec(),
+             [this, creation](absl::StatusOr<SessionSource> source) {
+               asio::post(executor_, [this, creation,
+                                      source = std::move(source)]() mutable {
+                 if (AnswerWithoutCreating(*creation)) return;
+                 if (!source.ok()) return creation->done(source.status());
+                 CreateOpened(*creation, *std::move(source));
+               });
+             });
 }
 
 bool SessionCreation::AnswerWithoutCreating(const Creation& creation) {
@@ -68,18 +70,31 @@ bool SessionCreation::AnswerWithoutCreating(const Creation& creation) {
     return true;
   }
   if (!*made) return false;
-  // The first call may still wait for the disk.
-  store_.WhenDurable(
-      [this, name = **made, done = creation.done](absl::Status status) {
-        asio::post(executor_, [this, name, done, status] {
-          if (!status.ok()) return done(status);
-          done(table_.Get(name));
-        });
-      });
+  AnswerRetry(creation);
   return true;
 }
 
-void SessionCreation::CreateOpened(Creation creation, SessionSource source) {
+void SessionCreation::AnswerRetry(const Creation& creation) {
+  // The first call may still wait for the disk. What is found then may have
+  // been deleted meanwhile, or the first call may have failed.
+  store_.WhenDurable([this, id = creation.request.request_id(),
+                      fingerprint = creation.fingerprint,
+                      done = creation.done](absl::Status status) {
+    asio::post(executor_, [this, id, fingerprint, done, status] {
+      if (!status.ok()) return done(status);
+      const auto made = request_ids_.Lookup(id, fingerprint, absl::Now());
+      if (!made.ok()) return done(made.status());
+      if (!*made) {
+        return done(absl::UnavailableError(
+            absl::StrCat("request_id: the first call with \"", id,
+                         "\" has failed meanwhile; try again")));
+      }
+      done(table_.Get(**made));
+    });
+  });
+}
+
+void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   const Done& done = creation.done;
   if (absl::Status status = held_.CheckRoom(); !status.ok()) {
     return done(status);
@@ -98,7 +113,7 @@ void SessionCreation::CreateOpened(Creation creation, SessionSource source) {
       std::move(*creation.request.mutable_session()->mutable_spec());
   CopyStatus((*session)->initial_status(), message);
   message.set_etag(NewEtag(message));
-  live_.Add(*std::move(session), message, 0, std::move(source.upload));
+  live_.Add(*std::move(session), message, {}, std::move(source.upload));
   held_.Add();
   held_.PurgeSurplus();
   hub_.WakeAll();

@@ -3,10 +3,10 @@
 #define TCPTOOL_SERVER_SESSIONS_SESSION_CREATION_H_
 
 #include <asio/any_io_executor.hpp>
-#include <asio/thread_pool.hpp>
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/random/random.h"
@@ -31,10 +31,13 @@ namespace tcptool::server {
 //
 //   any thread        its spec is checked
 //   control thread    a request id that made a session before is answered
-//   opener's thread   the file is opened, which may wait for a disk
+//   a root's thread   the file is opened, which may wait for a disk; the wait
+//   has
+//                     an end
 //   control thread    the request id again; then the session listens, is shown,
 //                     and goes to the store
-//   control thread    when that is durable: the answer. If it cannot be written,
+//   control thread    when that is durable: the answer. If it cannot be
+//   written,
 //                     the session is rolled back.
 //
 // The control thread is that of `executor`, where callbacks are called. Methods
@@ -47,7 +50,8 @@ class SessionCreation {
   SessionCreation(asio::any_io_executor executor, SpecRules rules,
                   size_t upload_window_bytes, const ContentRoots& roots,
                   SessionTable& table, WatchHub& hub, Store& store,
-                  DataPorts& ports, LiveSessions& live, HeldSessions& held);
+                  DataPorts& ports, LiveSessions& live, HeldSessions& held,
+                  RequestIds& request_ids);
 
   // As SessionService.CreateSession. Any thread.
   void Create(v1::CreateSessionRequest request, Done done);
@@ -55,14 +59,6 @@ class SessionCreation {
   // From now on, requests are refused with UNAVAILABLE. Any thread.
   void StopAccepting() { accepting_ = false; }
   bool accepting() const { return accepting_; }  // Any thread.
-  // Waits until no file is being opened any more. Any thread.
-  void JoinOpeners() { openers_.join(); }
-
-  // A request that the store remembers.
-  void RestoreRequest(StoredRequest request) {
-    request_ids_.Restore(std::move(request));
-  }
-
  private:
   // A request on its way.
   struct Creation {
@@ -72,11 +68,13 @@ class SessionCreation {
     Done done;
   };
 
-  void Open(Creation creation);
+  void Open(std::shared_ptr<Creation> creation);
   // Answers a request for which no session is to be made: the service stops, or
   // its id has made one before. False: a session is to be made.
   bool AnswerWithoutCreating(const Creation& creation);
-  void CreateOpened(Creation creation, SessionSource source);
+  // Answers with the session that the id has made.
+  void AnswerRetry(const Creation& creation);
+  void CreateOpened(Creation& creation, SessionSource source);
   void RollBack(const std::string& name, const std::string& request_id,
                 std::function<void()> then);
   absl::StatusOr<std::string> ChooseName(const std::string& id);
@@ -92,9 +90,8 @@ class SessionCreation {
   LiveSessions& live_;
   HeldSessions& held_;
   absl::BitGen random_;
-  RequestIds request_ids_;
+  RequestIds& request_ids_;
   std::atomic<bool> accepting_ = true;
-  asio::thread_pool openers_{4};
 };
 
 }  // namespace tcptool::server

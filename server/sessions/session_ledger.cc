@@ -24,16 +24,17 @@ void Merge(SessionLedger::Update& older, SessionLedger::Update newer) {
 
 }  // namespace
 
-void SessionLedger::Open(const v1::Session& session, uint64_t last_recipient) {
-  last_recipient_ = last_recipient;
+void SessionLedger::Open(const v1::Session& session,
+                         const SessionExtra& extra) {
+  extra_ = extra;
   stored_ = session;
-  store_.PutSession(session, last_recipient_, upload_begun_);
+  store_.PutSession(session, extra_);
   stored_.clear_spec();
 }
 
 void SessionLedger::UploadBegins() {
-  upload_begun_ = true;
-  store_.PutSession(stored_, last_recipient_, upload_begun_);
+  extra_.upload_begun = true;
+  store_.PutSession(stored_, extra_);
 }
 
 SessionLedger::ShowWhen SessionLedger::WriteToStore(const Update& update) {
@@ -55,7 +56,7 @@ SessionLedger::ShowWhen SessionLedger::WriteToStore(const Update& update) {
   // count recipients that a crash then loses.
   if (update.session.state() != stored_.state()) {
     stored_ = update.session;
-    store_.PutSession(stored_, last_recipient_, upload_begun_);
+    store_.PutSession(stored_, extra_);
     when = ShowWhen::kDurable;
   }
   return when;

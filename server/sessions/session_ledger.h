@@ -48,11 +48,11 @@ class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
   SessionLedger(Store& store, asio::any_io_executor executor, Show show)
       : store_(store), executor_(std::move(executor)), show_(std::move(show)) {}
 
-  // The session as it begins, or begins again.
-  void Open(const v1::Session& session, uint64_t last_recipient);
+  // The session as it begins, or begins again, with its spec.
+  void Open(const v1::Session& session, const SessionExtra& extra);
   // From now on the content is lost in a restart.
   void UploadBegins();
-  bool upload_begun() const { return upload_begun_; }
+  bool upload_begun() const { return extra_.upload_begun; }
 
   void Add(Update update);
   // Behind what has been added; perhaps at once.
@@ -73,8 +73,7 @@ class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
   const asio::any_io_executor executor_;
   const Show show_;
   v1::Session stored_;  // As the store has it, without the spec.
-  uint64_t last_recipient_ = 0;
-  bool upload_begun_ = false;
+  SessionExtra extra_;
   std::map<uint64_t, v1::RecipientState> stored_recipients_;
   bool holding_ = false;  // held_ waits to be durable.
   Update held_;

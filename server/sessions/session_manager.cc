@@ -38,12 +38,13 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
             [this](const LiveSessions::Live& live, const v1::Session& session) {
               OnEnd(live, session);
             }),
-      held_(options_.max_sessions, table, hub, store),
+      request_ids_(store),
+      held_(options_.max_sessions, table, hub, store, request_ids_),
       uploads_(options_.stream_window_bytes, options_.max_upload_bytes),
       commands_(control_.get_executor(), table, live_, held_, uploads_),
       creation_(control_.get_executor(), options_.rules,
                 options_.stream_window_bytes, roots, table, hub, store, ports_,
-                live_, held_),
+                live_, held_, request_ids_),
       tick_(control_.get_executor(), kTick, [this] { OnTick(); }),
       progress_(control_.get_executor(), kProgress, [this] { OnProgress(); }) {
   OnControl([this] {
@@ -54,7 +55,7 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
 
 SessionManager::~SessionManager() {
   Stop();
-  creation_.JoinOpeners();
+  roots_.AnswerPending();
   // Behind the answers that wait for the store.
   std::promise<void> answered;
   OnControl([this, &answered] {
@@ -87,7 +88,7 @@ void SessionManager::OnControlAndWait(Task task) {
 void SessionManager::Restore(Store::Contents contents) {
   OnControlAndWait([this, &contents] {
     for (StoredRequest& request : contents.requests) {
-      creation_.RestoreRequest(std::move(request));
+      request_ids_.Restore(std::move(request));
     }
     SessionRestoration restoration(options_.rules, options_.stream_window_bytes,
                                    roots_, table_, store_, ports_, live_,
@@ -106,6 +107,7 @@ void SessionManager::Drain() {
 
 void SessionManager::Stop() {
   Drain();
+  roots_.AnswerPending();
   engine_.Stop();
   live_.WaitUntilIdle(absl::InfiniteDuration());
 }

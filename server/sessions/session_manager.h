@@ -19,6 +19,7 @@
 #include "server/sessions/data_ports.h"
 #include "server/sessions/held_sessions.h"
 #include "server/sessions/live_sessions.h"
+#include "server/sessions/request_ids.h"
 #include "server/sessions/session_commands.h"
 #include "server/sessions/session_creation.h"
 #include "server/sessions/upload.h"
@@ -112,6 +113,7 @@ class SessionManager {
   asio::thread_pool control_{1};
   DataPorts ports_;
   LiveSessions live_;
+  RequestIds request_ids_;
   HeldSessions held_;
   UploadAdmission uploads_;
   SessionCommands commands_;

@@ -1,5 +1,6 @@
 #include "server/sessions/session_restoration.h"
 
+#include <future>
 #include <utility>
 
 #include "server/api/etag.h"
@@ -17,41 +18,50 @@ void SessionRestoration::Restore(StoredSession stored) {
   if (!IsFinal(stored.session.state())) {
     v1::SessionState end = v1::SESSION_STATE_INTERRUPTED;
     absl::Status status = absl::AbortedError("the service was stopped");
-    if (WaitsAgain(stored)) {
+    if (ListensAgain(stored)) {
       status = ListenAgain(stored);
       if (status.ok()) return;
       end = v1::SESSION_STATE_FAILED;
     }
     EndUnfinished(stored, end, status.message());
     stored.session.set_etag(NewEtag(stored.session));
-    store_.PutSession(stored.session, LastRecipient(stored),
-                      stored.upload_begun);
+    stored.extra.last_recipient = LastRecipient(stored);
+    store_.PutSession(stored.session, stored.extra);
     for (const v1::Recipient& recipient : stored.recipients) {
       store_.PutRecipient(recipient);
     }
   }
-  table_.Insert(stored.session);
+  table_.Insert(stored.session, stored.extra.number);
   table_.Update(stored.session, stored.recipients, {});
   held_.AddFinished(stored.session);
 }
 
-absl::Status SessionRestoration::ListenAgain(const StoredSession& stored) {
+absl::Status SessionRestoration::ListenAgain(StoredSession& stored) {
+  if (KeepsRecipients(stored)) EndConnected(stored);
   auto options = OptionsToResume(rules_, stored);
   if (!options.ok()) return options.status();
-  auto source = OpenSource(roots_, upload_window_bytes_, stored.session.spec());
+  std::promise<absl::StatusOr<SessionSource>> opened;
+  OpenSource(roots_, upload_window_bytes_, stored.session.spec(),
+             [&opened](absl::StatusOr<SessionSource> source) {
+               opened.set_value(std::move(source));
+             });
+  auto source = opened.get_future().get();
   if (!source.ok()) return source.status();
-  const uint64_t last_recipient = options->resume->last_recipient;
+  stored.extra.last_recipient = options->resume->last_recipient;
   auto session = ports_.Listen(*std::move(options), std::move(source->source),
                                live_.NewObserver(stored.session.name()));
   if (!session.ok()) return session.status();
   v1::Session message = stored.session;
   CopyStatus((*session)->initial_status(), message);
-  // Its recipients went with their connections.
   for (const v1::Recipient& recipient : stored.recipients) {
-    store_.DeleteRecipient(message.name(),
-                           RecipientNumber(recipient.name()).value_or(0));
+    if (KeepsRecipients(stored)) {
+      store_.PutRecipient(recipient);
+    } else {
+      store_.DeleteRecipient(message.name(),
+                             RecipientNumber(recipient.name()).value_or(0));
+    }
   }
-  live_.Add(*std::move(session), message, last_recipient,
+  live_.Add(*std::move(session), message, stored.extra,
             std::move(source->upload));
   LogInfo("session_restored",
           {{"session", message.name()}, {"endpoint", message.data_endpoint()}});

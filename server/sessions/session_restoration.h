@@ -32,12 +32,12 @@ class SessionRestoration {
         live_(live),
         held_(held) {}
 
-  // One that was WAITING listens again if it can; what was not finished ends; a
+  // One that can listen again does; else, what was not finished ends; a
   // finished one is shown as it was. May wait for a disk.
   void Restore(StoredSession stored);
 
  private:
-  absl::Status ListenAgain(const StoredSession& stored);
+  absl::Status ListenAgain(StoredSession& stored);
 
   const SpecRules& rules_;
   const size_t upload_window_bytes_;

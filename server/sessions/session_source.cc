@@ -10,9 +10,10 @@
 namespace tcptool::server {
 namespace {
 
-absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenFile(
-    const ContentRoots& roots, const v1::FileSource& file) {
-  auto opened = roots.Open(file.root(), file.path());
+using FileResult = absl::StatusOr<std::shared_ptr<dataplane::Source>>;
+
+FileResult OpenFile(const ContentRoot& root, const v1::FileSource& file) {
+  auto opened = root.Open(file.path());
   if (!opened.ok()) return opened.status();
   return dataplane::FileSource::Create(
       *std::move(opened), static_cast<uint64_t>(file.offset()),
@@ -22,20 +23,24 @@ absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenFile(
 
 }  // namespace
 
-absl::StatusOr<SessionSource> OpenSource(const ContentRoots& roots,
-                                         size_t window_bytes,
-                                         const v1::SessionSpec& spec) {
+void OpenSource(const ContentRoots& roots, size_t window_bytes,
+                const v1::SessionSpec& spec,
+                std::function<void(absl::StatusOr<SessionSource>)> done) {
   if (spec.has_upload()) {
     auto stream = std::make_shared<dataplane::StreamSource>(window_bytes);
-    return SessionSource{.source = stream, .upload = stream};
+    return done(SessionSource{.source = stream, .upload = stream});
   }
-  auto file = OpenFile(roots, spec.file());
-  if (!file.ok()) {
-    return absl::Status(
-        file.status().code(),
-        absl::StrCat("session.spec.file: ", file.status().message()));
-  }
-  return SessionSource{.source = *std::move(file)};
+  roots.Run<std::shared_ptr<dataplane::Source>>(
+      spec.file().root(),
+      [file = spec.file()](const ContentRoot& root) {
+        return OpenFile(root, file);
+      },
+      [done = std::move(done)](FileResult file) {
+        if (file.ok()) return done(SessionSource{.source = *std::move(file)});
+        done(absl::Status(
+            file.status().code(),
+            absl::StrCat("session.spec.file: ", file.status().message())));
+      });
 }
 
 }  // namespace tcptool::server

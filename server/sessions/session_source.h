@@ -3,6 +3,7 @@
 #define TCPTOOL_SERVER_SESSIONS_SESSION_SOURCE_H_
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 #include "absl/status/statusor.h"
@@ -19,12 +20,13 @@ struct SessionSource {
   std::shared_ptr<dataplane::StreamSource> upload;
 };
 
-// Opens what a spec says, which ToOptions() has found right. May wait for a
-// disk. An upload has a window of so many bytes. The errors are those of
+// Opens what a spec says, which ToOptions() has found right, and calls `done`
+// once: at once, or on a thread of the root's; it must not wait. An upload has
+// a window of so many bytes, and waits for nothing. The errors are those of
 // CreateSession, and name the field.
-absl::StatusOr<SessionSource> OpenSource(const ContentRoots& roots,
-                                         size_t window_bytes,
-                                         const v1::SessionSpec& spec);
+void OpenSource(const ContentRoots& roots, size_t window_bytes,
+                const v1::SessionSpec& spec,
+                std::function<void(absl::StatusOr<SessionSource>)> done);
 
 }  // namespace tcptool::server
 

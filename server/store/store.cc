@@ -100,10 +100,9 @@ absl::Status Store::ReserveRevisions(Contents& contents) {
                        contents.first_revision + kRevisions);
 }
 
-void Store::PutSession(const v1::Session& session, uint64_t last_recipient,
-                       bool upload_begun) {
+void Store::PutSession(const v1::Session& session, const SessionExtra& extra) {
   absl::MutexLock lock(&mutex_);
-  changes_.PutSession(session, last_recipient, upload_begun);
+  changes_.PutSession(session, extra);
 }
 
 void Store::PutRecipient(const v1::Recipient& recipient) {
@@ -114,6 +113,12 @@ void Store::PutRecipient(const v1::Recipient& recipient) {
 void Store::DeleteRecipient(const std::string& session_name, uint64_t number) {
   absl::MutexLock lock(&mutex_);
   changes_.DeleteRecipient(session_name, number);
+}
+
+void Store::DeleteRecipientsAbove(const std::string& session_name,
+                                  uint64_t number) {
+  absl::MutexLock lock(&mutex_);
+  changes_.DeleteRecipientsAbove(session_name, number);
 }
 
 void Store::DeleteSession(const std::string& name) {

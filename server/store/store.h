@@ -55,13 +55,14 @@ class Store {
   // Once, before anything is put. Waits for the disk. DATA_LOSS: damaged.
   absl::StatusOr<Contents> Load();
 
-  // A session's newest state. `session` has its spec the first time; later ones
-  // may leave it out.
-  void PutSession(const v1::Session& session, uint64_t last_recipient,
-                  bool upload_begun);
+  // A session's newest state. `session` has its spec the first time, and
+  // `extra` its number; later ones may leave them out.
+  void PutSession(const v1::Session& session, const SessionExtra& extra);
   // A recipient of a session that has been put.
   void PutRecipient(const v1::Recipient& recipient);
   void DeleteRecipient(const std::string& session_name, uint64_t number);
+  // All with a higher number.
+  void DeleteRecipientsAbove(const std::string& session_name, uint64_t number);
   // With its recipients.
   void DeleteSession(const std::string& name);
   void PutRequest(StoredRequest request);

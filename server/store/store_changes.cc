@@ -7,9 +7,8 @@
 namespace tcptool::server {
 
 void StoreChanges::PutSession(const v1::Session& session,
-                              uint64_t last_recipient, bool upload_begun) {
-  SessionRow row = {.last_recipient = last_recipient,
-                    .upload_begun = upload_begun};
+                              const SessionExtra& extra) {
+  SessionRow row = {.extra = extra};
   if (session.has_spec()) row.spec = session.spec().SerializeAsString();
   v1::Session status = session;
   status.clear_spec();
@@ -28,6 +27,13 @@ void StoreChanges::PutRecipient(const v1::Recipient& recipient) {
 void StoreChanges::DeleteRecipient(const std::string& session_name,
                                    uint64_t number) {
   sessions_[session_name].recipients[number] = std::nullopt;
+}
+
+void StoreChanges::DeleteRecipientsAbove(const std::string& session_name,
+                                         uint64_t number) {
+  SessionChange change;
+  change.last_kept_recipient = number;
+  Merge(sessions_[session_name], std::move(change));
 }
 
 void StoreChanges::DeleteSession(const std::string& name) {
@@ -61,6 +67,12 @@ void StoreChanges::Merge(SessionChange& older, SessionChange&& newer) {
     // The spec does not change, and may be waiting to be written.
     if (older.row && !newer.row->spec) newer.row->spec = older.row->spec;
     older.row = std::move(newer.row);
+  }
+  if (newer.last_kept_recipient) {
+    older.last_kept_recipient = newer.last_kept_recipient;
+    older.recipients.erase(
+        older.recipients.upper_bound(*newer.last_kept_recipient),
+        older.recipients.end());
   }
   for (auto& [number, recipient] : newer.recipients) {
     older.recipients[number] = std::move(recipient);

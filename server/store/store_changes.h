@@ -17,22 +17,23 @@ class StoreChanges {
   struct SessionRow {
     std::optional<std::string> spec;  // None: as it was written before.
     std::string status;
-    uint64_t last_recipient = 0;
-    bool upload_begun = false;
+    SessionExtra extra;
   };
   struct SessionChange {
     // The rows that were there go, before the rest is put.
     bool deleted = false;
     std::optional<SessionRow> row;
+    // Recipients with higher numbers go, before those below are put.
+    std::optional<uint64_t> last_kept_recipient;
     // By number; no value: its row goes.
     std::map<uint64_t, std::optional<std::string>> recipients;
   };
 
   // As the methods of Store.
-  void PutSession(const v1::Session& session, uint64_t last_recipient,
-                  bool upload_begun);
+  void PutSession(const v1::Session& session, const SessionExtra& extra);
   void PutRecipient(const v1::Recipient& recipient);
   void DeleteRecipient(const std::string& session_name, uint64_t number);
+  void DeleteRecipientsAbove(const std::string& session_name, uint64_t number);
   void DeleteSession(const std::string& name);
   void PutRequest(StoredRequest request);
   void DeleteRequest(const std::string& id);

@@ -16,11 +16,10 @@ absl::Status Parse(const std::string& bytes, Message& message) {
       absl::StrCat("a row is no ", message.GetTypeName()));
 }
 
-absl::Status ReadSessions(SqliteDatabase& database,
-                          StoredContents& contents) {
+absl::Status ReadSessions(SqliteDatabase& database, StoredContents& contents) {
   auto rows = database.Prepare(
-      "SELECT name, spec, status, last_recipient, upload_begun FROM sessions"
-      " ORDER BY number");
+      "SELECT name, spec, status, last_recipient, upload_begun, number"
+      " FROM sessions ORDER BY number");
   if (!rows.ok()) return rows.status();
   absl::StatusOr<bool> row = rows->Step();
   for (; row.ok() && *row; row = rows->Step()) {
@@ -31,14 +30,15 @@ absl::Status ReadSessions(SqliteDatabase& database,
     if (stored.session.name() != rows->Bytes(0)) {
       return absl::DataLossError("a session has another's name");
     }
-    stored.last_recipient = static_cast<uint64_t>(rows->Integer(3));
-    stored.upload_begun = rows->Integer(4) != 0;
+    stored.extra = {.number = static_cast<uint64_t>(rows->Integer(5)),
+                    .last_recipient = static_cast<uint64_t>(rows->Integer(3)),
+                    .upload_begun = rows->Integer(4) != 0};
   }
   return row.status();
 }
 
 absl::Status ReadRecipients(SqliteDatabase& database,
-                          StoredContents& contents) {
+                            StoredContents& contents) {
   auto rows = database.Prepare(
       "SELECT number, status FROM recipients WHERE session_name = ?"
       " ORDER BY number");
@@ -62,18 +62,18 @@ absl::Status ReadRecipients(SqliteDatabase& database,
   return absl::OkStatus();
 }
 
-absl::Status ReadRequests(SqliteDatabase& database,
-                          StoredContents& contents) {
+absl::Status ReadRequests(SqliteDatabase& database, StoredContents& contents) {
   auto rows = database.Prepare(
-      "SELECT id, time, session_name, fingerprint FROM requests"
-      " ORDER BY time");
+      "SELECT id, time, session_name, fingerprint, session_deleted"
+      " FROM requests ORDER BY time");
   if (!rows.ok()) return rows.status();
   absl::StatusOr<bool> row = rows->Step();
   for (; row.ok() && *row; row = rows->Step()) {
     contents.requests.push_back({.id = rows->Bytes(0),
                                  .time = absl::FromUnixMicros(rows->Integer(1)),
                                  .session_name = rows->Bytes(2),
-                                 .fingerprint = rows->Bytes(3)});
+                                 .fingerprint = rows->Bytes(3),
+                                 .session_deleted = rows->Integer(4) != 0});
   }
   return row.status();
 }

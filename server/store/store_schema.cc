@@ -40,6 +40,9 @@ constexpr const char* kMigrations[] = {
     // One row: what revisions of watches begin at next time.
     "CREATE TABLE revisions (next INTEGER NOT NULL) STRICT;"
     "INSERT INTO revisions VALUES (0);",
+    // 1: the session that the request has made was deleted since.
+    "ALTER TABLE requests"
+    "  ADD COLUMN session_deleted INTEGER NOT NULL DEFAULT 0;",
 };
 constexpr int64_t kVersion = std::size(kMigrations);
 

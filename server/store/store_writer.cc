@@ -20,18 +20,20 @@ absl::Status WriteSession(SqliteDatabase& database, const std::string& name,
   }
   if (change.row) {
     const StoreChanges::SessionRow& row = *change.row;
-    const auto last_recipient = static_cast<int64_t>(row.last_recipient);
-    const int64_t upload_begun = row.upload_begun ? 1 : 0;
+    const auto number = static_cast<int64_t>(row.extra.number);
+    const auto last_recipient = static_cast<int64_t>(row.extra.last_recipient);
+    const int64_t upload_begun = row.extra.upload_begun ? 1 : 0;
     const absl::Status status =
         row.spec
             ? database.Run(
-                  "INSERT INTO sessions (name, spec, status,"
-                  " last_recipient, upload_begun) VALUES (?, ?, ?, ?, ?)"
+                  "INSERT INTO sessions (number, name, spec, status,"
+                  " last_recipient, upload_begun)"
+                  " VALUES (NULLIF(?, 0), ?, ?, ?, ?, ?)"
                   " ON CONFLICT (name) DO UPDATE SET"
                   " status = excluded.status,"
                   " last_recipient = excluded.last_recipient,"
                   " upload_begun = excluded.upload_begun",
-                  name, SqliteBlob{*row.spec}, SqliteBlob{row.status},
+                  number, name, SqliteBlob{*row.spec}, SqliteBlob{row.status},
                   last_recipient, upload_begun)
             : database.Run(
                   "UPDATE sessions SET status = ?, last_recipient = ?,"
@@ -39,16 +41,22 @@ absl::Status WriteSession(SqliteDatabase& database, const std::string& name,
                   SqliteBlob{row.status}, last_recipient, upload_begun, name);
     if (!status.ok()) return status;
   }
+  if (change.last_kept_recipient) {
+    const absl::Status status = database.Run(
+        "DELETE FROM recipients WHERE session_name = ? AND number > ?", name,
+        static_cast<int64_t>(*change.last_kept_recipient));
+    if (!status.ok()) return status;
+  }
   for (const auto& [number, recipient] : change.recipients) {
     const auto id = static_cast<int64_t>(number);
     const absl::Status status =
-        recipient ? database.Run(
-                        "INSERT OR REPLACE INTO recipients VALUES (?, ?, ?)",
-                        name, id, SqliteBlob{*recipient})
-                  : database.Run(
-                        "DELETE FROM recipients"
-                        " WHERE session_name = ? AND number = ?",
-                        name, id);
+        recipient
+            ? database.Run("INSERT OR REPLACE INTO recipients VALUES (?, ?, ?)",
+                           name, id, SqliteBlob{*recipient})
+            : database.Run(
+                  "DELETE FROM recipients"
+                  " WHERE session_name = ? AND number = ?",
+                  name, id);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -63,9 +71,10 @@ absl::Status WriteAll(SqliteDatabase& database, const StoreChanges& changes) {
     const absl::Status status =
         request ? database.Run(
                       "INSERT OR REPLACE INTO requests"
-                      " VALUES (?, ?, ?, ?)",
+                      " VALUES (?, ?, ?, ?, ?)",
                       id, absl::ToUnixMicros(request->time),
-                      request->session_name, SqliteBlob{request->fingerprint})
+                      request->session_name, SqliteBlob{request->fingerprint},
+                      int64_t{request->session_deleted})
                 : database.Run("DELETE FROM requests WHERE id = ?", id);
     if (!status.ok()) return status;
   }

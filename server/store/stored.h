@@ -18,15 +18,24 @@ struct StoredRequest {
   absl::Time time;
   std::string session_name;
   std::string fingerprint;  // Of the request; see RequestIds.
+  bool session_deleted = false;
+};
+
+// What is kept of a session beside its message.
+struct SessionExtra {
+  // Its place in the order of creation, from 1; see SessionTable::Insert(). 0:
+  // the next one.
+  uint64_t number = 0;
+  // No recipient of the session has had a higher number.
+  uint64_t last_recipient = 0;
+  // Some of the content was in memory, and is lost in a restart.
+  bool upload_begun = false;
 };
 
 struct StoredSession {
   v1::Session session;
   std::vector<v1::Recipient> recipients;  // By number.
-  // No recipient of the session has had a higher number.
-  uint64_t last_recipient = 0;
-  // Some of the content was in memory, and is lost in a restart.
-  bool upload_begun = false;
+  SessionExtra extra;
 };
 
 struct StoredContents {

@@ -12,9 +12,10 @@
 
 namespace tcptool::server {
 
-// Each object has one entry, at the revision of its newest state: a change moves
-// it to the end. The log holds no states, only `Key`s with which its owner finds
-// them; what an owner has to know of an object that is gone is its `Deletion`.
+// Each object has one entry, at the revision of its newest state: a change
+// moves it to the end. The log holds no states, only `Key`s with which its
+// owner finds them; what an owner has to know of an object that is gone is its
+// `Deletion`.
 //
 // A reader holds a revision and nothing else, and reads what comes after it. Of
 // the deletions, the newest kMaxDeletions are kept: a reader that is behind one

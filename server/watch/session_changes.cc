@@ -18,18 +18,29 @@ absl::StatusOr<SessionTable::Cursor> SessionTable::Begin(
     int64_t resume_revision) const {
   absl::ReaderMutexLock lock(&mutex_);
   if (resume_revision == 0) return Cursor{.revision = log_.revision()};
-  if (!log_.Remembers(resume_revision)) {
-    return absl::OutOfRangeError(absl::StrCat(
-        "resume_revision: ", resume_revision, " is not among the revisions ",
-        log_.oldest(), " to ", log_.revision(),
-        " that the service remembers; watch anew, without it"));
-  }
+  const absl::Status status =
+      CheckRemembers("resume_revision: ", resume_revision);
+  if (!status.ok()) return status;
   return Cursor{.in_snapshot = false, .revision = resume_revision};
 }
 
-bool SessionTable::Next(const Filter& filter, Cursor& cursor, size_t limit,
-                        v1::WatchSessionsResponse& response) const {
+absl::Status SessionTable::CheckRemembers(absl::string_view what,
+                                          int64_t revision) const {
+  if (log_.Remembers(revision)) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrCat(
+      what, revision, " is not among the revisions ", log_.oldest(), " to ",
+      log_.revision(),
+      " that the service remembers; watch anew, without resume_revision"));
+}
+
+absl::StatusOr<bool> SessionTable::Next(
+    const Filter& filter, Cursor& cursor, size_t limit,
+    v1::WatchSessionsResponse& response) const {
   absl::ReaderMutexLock lock(&mutex_);
+  const absl::Status status = CheckRemembers(
+      "the client reads too slowly: the revision that it has come to, ",
+      cursor.revision);
+  if (!status.ok()) return status;
   Batch batch{.limit = limit, .changes = *response.mutable_changes()};
   bool more = true;
   if (cursor.in_snapshot) {
@@ -57,10 +68,10 @@ void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
       cursor.snapshot_session = row->first;
       cursor.snapshot_recipient = 0;
     }
-    if (Matches(filter, row->second.session)) {
+    if (Matches(filter, row->second.status.name(), row->second.spec)) {
       if (cursor.snapshot_recipient == 0) {
         if (batch.full()) return;
-        *batch.changes.Add()->mutable_session() = row->second.session;
+        *batch.changes.Add()->mutable_session() = row->second.Whole();
       }
       const auto& recipients = row->second.recipients;
       for (auto next = recipients.upper_bound(cursor.snapshot_recipient);
@@ -88,22 +99,29 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     if (const auto* deletion = std::get_if<Deletion>(&entry)) {
       // Its labels are gone; a name that means nothing to the client does no
       // harm.
-      if (MatchesName(filter, deletion->session_name)) {
-        batch.changes.Add()->set_deleted_name(deletion->session_name);
+      const std::string& name = deletion->last.name();
+      if (!MatchesName(filter, name)) continue;
+      // A watcher that knows the session sees its end first.
+      if (deletion->create_revision <= seen && deletion->last_revision > seen) {
+        *batch.changes.Add()->mutable_session() = deletion->last;
       }
+      batch.changes.Add()->set_deleted_name(name);
       continue;
     }
     const Key& key = std::get<Key>(entry);
     const SessionRow& row = sessions_.at(key.session);
-    if (!Matches(filter, row.session)) continue;
+    if (!Matches(filter, row.status.name(), row.spec)) continue;
     if (key.recipient == 0) {
-      *batch.changes.Add()->mutable_session() = row.session;
+      // Whoever knows the session has its spec, which may be large.
+      *batch.changes.Add()->mutable_session() =
+          row.create_revision > seen && introduced != key.session ? row.Whole()
+                                                                  : row.status;
       introduced = key.session;
     } else if (filter.include_recipients) {
       // A recipient comes after its session, also where the session's entry has
       // moved on in the log.
       if (row.create_revision > seen && introduced != key.session) {
-        *batch.changes.Add()->mutable_session() = row.session;
+        *batch.changes.Add()->mutable_session() = row.Whole();
         introduced = key.session;
       }
       *batch.changes.Add()->mutable_recipient() =

@@ -22,8 +22,8 @@ struct SessionFilter {
 };
 
 template <typename Labels>
-bool HasLabels(const v1::Session& session, const Labels& wanted) {
-  const auto& labels = session.spec().labels();
+bool HasLabels(const v1::SessionSpec& spec, const Labels& wanted) {
+  const auto& labels = spec.labels();
   return std::ranges::all_of(wanted, [&labels](const auto& label) {
     const auto found = labels.find(label.first);
     return found != labels.end() && found->second == label.second;
@@ -34,9 +34,9 @@ inline bool MatchesName(const SessionFilter& filter, const std::string& name) {
   return filter.names.empty() || filter.names.contains(name);
 }
 
-inline bool Matches(const SessionFilter& filter, const v1::Session& session) {
-  return MatchesName(filter, session.name()) &&
-         HasLabels(session, filter.labels);
+inline bool Matches(const SessionFilter& filter, const std::string& name,
+                    const v1::SessionSpec& spec) {
+  return MatchesName(filter, name) && HasLabels(spec, filter.labels);
 }
 
 inline absl::Status NoSuchSession(absl::string_view name) {

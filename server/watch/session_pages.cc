@@ -1,5 +1,6 @@
 // Lists of sessions and of recipients, a page at a time.
 #include <algorithm>
+#include <utility>
 
 #include "server/api/page_token.h"
 #include "server/watch/session_filter.h"
@@ -19,13 +20,12 @@ bool IsOneOf(const States& states, State state) {
 
 // Adds `item` to a page unless that is full.
 template <typename Items, typename Item>
-bool AddToPage(const Page& page, const Item& item, size_t& bytes,
-               Items& items) {
+bool AddToPage(const Page& page, Item item, size_t& bytes, Items& items) {
   bytes += item.ByteSizeLong();
   if (items.size() == page.size || (!items.empty() && bytes > kMaxPageBytes)) {
     return false;
   }
-  *items.Add() = item;
+  *items.Add() = std::move(item);
   return true;
 }
 
@@ -42,12 +42,12 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
       page->begin ? sessions_.upper_bound(*page->begin) : sessions_.end();
   while (next != sessions_.begin()) {
     --next;
-    const v1::Session& session = next->second.session;
-    if (!IsOneOf(request.states(), session.state()) ||
-        !HasLabels(session, request.labels())) {
+    const SessionRow& row = next->second;
+    if (!IsOneOf(request.states(), row.status.state()) ||
+        !HasLabels(row.spec, request.labels())) {
       continue;
     }
-    if (!AddToPage(*page, session, bytes, *response.mutable_sessions())) {
+    if (!AddToPage(*page, row.Whole(), bytes, *response.mutable_sessions())) {
       response.set_next_page_token(page->Token(next->first));
       break;
     }
@@ -77,7 +77,7 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
     return true;
   };
   const auto& all = row->recipients;
-  const uint64_t expected = row->session.spec().expected_size();
+  const uint64_t expected = row->spec.expected_size();
   const bool in_expected = !page->begin || *page->begin <= expected;
   if (in_expected) {
     for (auto next = all.lower_bound(page->begin.value_or(0));

@@ -2,6 +2,8 @@
 
 #include <google/protobuf/util/message_differencer.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -40,14 +42,24 @@ Difference Compare(const v1::Recipient& before, const v1::Recipient& after) {
 
 SessionTable::SessionTable(int64_t revision) : log_(revision) {}
 
-void SessionTable::Insert(v1::Session session) {
+v1::Session SessionTable::SessionRow::Whole() const {
+  v1::Session session = status;
+  *session.mutable_spec() = spec;
+  return session;
+}
+
+uint64_t SessionTable::Insert(v1::Session session, uint64_t number) {
   absl::MutexLock lock(&mutex_);
-  const uint64_t number = ++last_number_;
+  if (number == 0) number = last_number_ + 1;
+  last_number_ = std::max(last_number_, number);
   numbers_[session.name()] = number;
   SessionRow& row = sessions_[number];
-  row.session = std::move(session);
+  row.spec = std::move(*session.mutable_spec());
+  session.clear_spec();
+  row.status = std::move(session);
   log_.Append(row.revision, {.session = number});
   row.create_revision = row.revision;
+  return number;
 }
 
 template <typename Row>
@@ -70,9 +82,9 @@ bool SessionTable::Update(v1::Session session,
   if (found == numbers_.end()) return false;
   const uint64_t number = found->second;
   SessionRow& row = sessions_[number];
-  const Difference difference = Compare(row.session, session);
-  session.set_allocated_spec(row.session.release_spec());
-  row.session = std::move(session);
+  const Difference difference = Compare(row.status, session);
+  session.clear_spec();
+  row.status = std::move(session);
   if (difference == Difference::kMore) LogNow(row, {.session = number});
   if (difference == Difference::kProgress) LogLater(row, {.session = number});
   bool logged = difference == Difference::kMore;
@@ -121,6 +133,28 @@ bool SessionTable::PublishProgress() {
   return logged;
 }
 
+size_t SessionTable::CountRecipientsAbove(const std::string& name,
+                                          uint64_t number) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const SessionRow* row = Find(name);
+  if (row == nullptr) return 0;
+  return static_cast<size_t>(std::distance(row->recipients.upper_bound(number),
+                                           row->recipients.end()));
+}
+
+void SessionTable::ForgetRecipientsAbove(const std::string& name,
+                                         uint64_t number) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = numbers_.find(name);
+  if (found == numbers_.end()) return;
+  auto& recipients = sessions_[found->second].recipients;
+  const auto first = recipients.upper_bound(number);
+  for (auto next = first; next != recipients.end(); ++next) {
+    log_.Erase(next->second.revision);
+  }
+  recipients.erase(first, recipients.end());
+}
+
 void SessionTable::Remove(const std::string& name) {
   absl::MutexLock lock(&mutex_);
   const auto found = numbers_.find(name);
@@ -129,7 +163,10 @@ void SessionTable::Remove(const std::string& name) {
   for (const auto& [id, recipient] : row->second.recipients) {
     log_.Erase(recipient.revision);
   }
-  log_.AppendDeletion(row->second.revision, {.session_name = name});
+  log_.AppendDeletion(row->second.revision,
+                      {.last = std::move(row->second.status),
+                       .last_revision = row->second.revision,
+                       .create_revision = row->second.create_revision});
   sessions_.erase(row);
   numbers_.erase(found);
 }
@@ -144,7 +181,7 @@ absl::StatusOr<v1::Session> SessionTable::Get(const std::string& name) const {
   absl::ReaderMutexLock lock(&mutex_);
   const SessionRow* row = Find(name);
   if (row == nullptr) return NoSuchSession(name);
-  return row->session;
+  return row->Whole();
 }
 
 absl::StatusOr<v1::Recipient> SessionTable::GetRecipient(
@@ -166,8 +203,8 @@ SessionTable::Totals SessionTable::Count() const {
   Totals totals;
   v1::RecipientCounts& sum = totals.recipients;
   for (const auto& [number, row] : sessions_) {
-    ++totals.sessions[row.session.state()];
-    const v1::RecipientCounts& more = row.session.counts();
+    ++totals.sessions[row.status.state()];
+    const v1::RecipientCounts& more = row.status.counts();
     sum.set_expected(sum.expected() + more.expected());
     sum.set_handshaking(sum.handshaking() + more.handshaking());
     sum.set_ready(sum.ready() + more.ready());

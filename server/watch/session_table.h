@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -50,7 +51,11 @@ class SessionTable {
   explicit SessionTable(int64_t revision = absl::ToUnixMicros(absl::Now()));
 
   // A new session; its name is not in the table.
-  void Insert(v1::Session session);
+  //
+  // `number` is its place among the sessions in the order of creation, which
+  // page tokens refer to: above those of all sessions that were made before,
+  // from 1. 0 chooses the next one. Answers it.
+  uint64_t Insert(v1::Session session, uint64_t number = 0);
   // The newest state of a session, whose spec is not read, as it never changes;
   // and of those of its recipients that changed. `forgotten`: the numbers of
   // recipients of which no record is kept any longer. Answers whether there is
@@ -60,6 +65,10 @@ class SessionTable {
   // Shows the watchers what has made progress since the last time. False: there
   // is nothing.
   bool PublishProgress();
+  // Recipients of the session with higher numbers than `number`: how many there
+  // are, and takes them out without a word to watchers.
+  size_t CountRecipientsAbove(const std::string& name, uint64_t number) const;
+  void ForgetRecipientsAbove(const std::string& name, uint64_t number);
   // Takes the session and its recipients out, and tells the watchers that it
   // was deleted.
   void Remove(const std::string& name);
@@ -85,9 +94,10 @@ class SessionTable {
 
   // Adds the next changes to `response`, at most about `limit`, and fewer if
   // they are large, and moves the cursor, whose revision the response gets.
-  // Answers whether there may be more now.
-  bool Next(const Filter& filter, Cursor& cursor, size_t limit,
-            v1::WatchSessionsResponse& response) const;
+  // Answers whether there may be more now. OUT_OF_RANGE: the cursor has fallen
+  // behind deletions that are not remembered any more.
+  absl::StatusOr<bool> Next(const Filter& filter, Cursor& cursor, size_t limit,
+                            v1::WatchSessionsResponse& response) const;
 
  private:
   struct RecipientRow {
@@ -96,11 +106,14 @@ class SessionTable {
     bool progressed = false;  // Since the entry in the log.
   };
   struct SessionRow {
-    v1::Session session;
+    v1::Session status;  // Without the spec.
+    v1::SessionSpec spec;
     int64_t create_revision = 0;
     int64_t revision = 0;
     bool progressed = false;
     std::map<uint64_t, RecipientRow> recipients;
+
+    v1::Session Whole() const;
   };
   // What has changed. `recipient` 0: the session itself.
   struct Key {
@@ -108,7 +121,11 @@ class SessionTable {
     uint64_t recipient = 0;
   };
   struct Deletion {
-    std::string session_name;
+    // The session as it ended, without its spec, and where that was in the log:
+    // for watchers that have not come so far.
+    v1::Session last;
+    int64_t last_revision = 0;
+    int64_t create_revision = 0;
   };
   // What Next() fills.
   struct Batch {
@@ -128,6 +145,9 @@ class SessionTable {
   template <typename Row>
   void LogLater(Row& row, Key key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NextOfSnapshot(const Filter& filter, Cursor& cursor, Batch& batch) const
+      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
+  // OUT_OF_RANGE: not everything after `revision` is known.
+  absl::Status CheckRemembers(absl::string_view what, int64_t revision) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Answers whether it came to the end of the log.
   bool NextOfLog(const Filter& filter, Cursor& cursor, Batch& batch) const

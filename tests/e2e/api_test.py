@@ -90,6 +90,57 @@ class ApiTest(harness.ServiceTest):
         with self.assertRaises(ConnectionResetError):
             peer.recv(1)
 
+    def expect(self, *labels, **spec):
+        """A session whose recipients are expected from this host."""
+        session = harness.stubs.session
+        return self.service.create(
+            expected=[
+                session.ExpectedRecipient(address="127.0.0.1", label=label) for label in labels
+            ],
+            **spec,
+        )
+
+    def test_expected_recipient_that_was_dropped_is_missed_in_the_result(self):
+        created = self.expect("first", "second", start={"ignore_start_byte": True})
+        stays = self.connect(created, recipients.WAIT)
+        self.service.wait_ready(created.name, 1)
+        self.connect(created, recipients.WAIT)
+        harness.wait_until(
+            lambda: self.service.get(created.name).counts.expected == 0, "both have come"
+        )
+        self.service.sessions.DropRecipient(
+            self.messages.DropRecipientRequest(name=f"{created.name}/recipients/2")
+        )
+        harness.read_to_end(stays)
+        self.assert_session_state(self.service.wait_final(created.name), "PARTIALLY_SUCCEEDED")
+
+    def test_who_leaves_before_the_start_does_not_change_the_result(self):
+        created = self.service.create()
+        stranger = self.connect(created, recipients.WAIT)
+        self.service.wait_ready(created.name, 1)
+        stranger.close()
+        harness.wait_until(
+            lambda: self.service.get(created.name).counts.failed == 1, "the stranger has left"
+        )
+        harness.read_all(self.connect(created, recipients.START))
+        self.assert_session_state(self.service.wait_final(created.name), "SUCCEEDED")
+
+    def test_immediate_session_ends_when_all_expected_have_it_if_asked(self):
+        start = {"immediate": True, "end_when_expected_delivered": True}
+        created = self.expect("first", "second", start=start)
+        for _ in range(2):
+            harness.read_all(self.connect(created, recipients.WAIT))
+        self.assert_session_state(self.service.wait_final(created.name), "SUCCEEDED")
+        session = harness.stubs.session
+        for wrong in (
+            {"start": session.StartPolicy(end_when_expected_delivered=True)},
+            {"start": session.StartPolicy(**start)},
+        ):
+            with self.assertRaises(grpc.RpcError) as refused:
+                self.service.create(**wrong)
+            self.assertEqual(refused.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+            self.assertIn("start.end_when_expected_delivered", refused.exception.details())
+
     def test_request_id_makes_one_session(self):
         session = harness.stubs.session
         request = self.messages.CreateSessionRequest(

@@ -100,14 +100,17 @@ class DrainTest(DrainCase):
         (recipient,) = self.service.recipients(session.name)
         self.assert_recipient(recipient, "FAILED", "SERVICE_STOPPED")
 
-    def test_immediate_session_takes_nobody_more_and_ends(self):
+    def test_immediate_session_takes_nobody_more_and_goes_on_later(self):
         session, peer = self.start_transfer(start=stubs.session.StartPolicy(immediate=True))
         self.stop()
         harness.wait_until(lambda: self.is_refused(session), "it takes nobody more")
         self.assertEqual(harness.read_all(peer), CONTENT)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
         self.service.start()
-        self.assert_session_state(self.service.get(session.name), "SUCCEEDED")
+        again = self.service.get(session.name)
+        self.assert_session_state(again, "TRANSFERRING")
+        self.assertEqual(again.counts.delivered, 1)
+        self.assertEqual(harness.read_all(self.connect(session, b"\0")), CONTENT)
 
     def is_refused(self, session):
         try:

@@ -6,6 +6,7 @@ import random
 import socket
 import sqlite3
 import stat
+import struct
 import subprocess
 import threading
 
@@ -43,7 +44,8 @@ class RestartTest(ServiceTest):
         self.assertEqual([one.label for one in self.service.recipients(session.name)], ["first"])
         peer = self.connect(session, recipients.START)
         self.assertEqual(harness.read_all(peer), CONTENT)
-        self.assert_session_state(self.service.wait_final(session.name), "PARTIALLY_SUCCEEDED")
+        # The one that is expected has not come.
+        self.assert_session_state(self.service.wait_final(session.name), "FAILED")
         names = by_name(self.service.recipients(session.name))
         self.assertEqual(set(names) & set(by_name(before)), {f"{session.name}/recipients/1"})
 
@@ -140,6 +142,16 @@ class RestartTest(ServiceTest):
         with self.assertRaises(grpc.RpcError) as refused:
             create("other")
         self.assertEqual(refused.exception.code(), grpc.StatusCode.ALREADY_EXISTS)
+        # Nor is it given another session when that one is deleted.
+        self.service.sessions.DeleteSession(
+            stubs.session_service.DeleteSessionRequest(name=session.name, force=True)
+        )
+        for _ in range(2):
+            with self.assertRaises(grpc.RpcError) as refused:
+                create("content")
+            self.assertEqual(refused.exception.code(), grpc.StatusCode.NOT_FOUND)
+            self.assertIn("deleted", refused.exception.details())
+            self.service.restart()
 
     def test_retention_goes_on(self):
         session = self.service.create(retention={"seconds": 1})
@@ -157,6 +169,71 @@ class RestartTest(ServiceTest):
         harness.wait_until(is_gone, "its retention is over")
         self.service.restart()
         self.assertTrue(is_gone())
+
+    def test_page_tokens_go_on(self):
+        names = [self.service.create().name for _ in range(8)]
+        for name in names[:4]:
+            self.service.sessions.DeleteSession(
+                stubs.session_service.DeleteSessionRequest(name=name, force=True)
+            )
+        request = stubs.session_service.ListSessionsRequest(page_size=2)
+        page = self.service.sessions.ListSessions(request)
+        listed = [one.name for one in page.sessions]
+        self.service.restart()
+        while page.next_page_token:
+            request.page_token = page.next_page_token
+            page = self.service.sessions.ListSessions(request)
+            listed.extend(one.name for one in page.sessions)
+        self.assertEqual(listed, names[:3:-1])
+
+    def immediate(self, **start):
+        return self.service.create(
+            start=stubs.session.StartPolicy(immediate=True, **start),
+            expected=[
+                stubs.session.ExpectedRecipient(address="127.0.0.1", label=label)
+                for label in ("first", "second")
+            ],
+        )
+
+    def delivered(self, session):
+        counts = self.service.get(session.name).counts
+        return counts.delivered
+
+    def test_immediate_session_goes_on(self):
+        session = self.immediate(end_when_expected_delivered=True)
+        self.assertEqual(harness.read_all(self.connect(session, recipients.WAIT)), CONTENT)
+        harness.wait_until(lambda: self.delivered(session) == 1, "one has it")
+        for number, end in enumerate((self.service.kill, self.terminate), start=1):
+            with self.subTest(end.__name__):
+                end()
+                self.service.start()
+                again = self.service.get(session.name)
+                self.assert_session_state(again, "TRANSFERRING")
+                self.assertEqual(again.start_time, self.service.get(session.name).start_time)
+                self.assertEqual(self.delivered(session), 1)
+                first, second = self.service.recipients(session.name)
+                self.assert_recipient(first, "DELIVERED")
+                self.assertEqual((second.label, second.attempt), ("second", number - 1))
+                # Cut off half-way: the next attempt of the same recipient.
+                peer = self.connect(session, recipients.WAIT)
+                harness.wait_until(
+                    lambda number=number: self.service.recipients(session.name)[1].attempt == number,
+                    "the second has come",
+                )
+                with peer:
+                    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                harness.wait_until(
+                    lambda: self.service.get(session.name).counts.failed == 1, "it has gone"
+                )
+        self.assertEqual(harness.read_all(self.connect(session, recipients.WAIT)), CONTENT)
+        self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
+        second = self.service.recipients(session.name)[1]
+        self.assertEqual([one.attempt for one in second.earlier_attempts], [1, 2])
+
+    def terminate(self):
+        self.service.process.terminate()
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.service.channel.close()
 
     def test_watch_from_before_is_told_to_begin_anew(self):
         self.service.create()

@@ -77,6 +77,20 @@ class WatchTest(ServiceTest):
                 break
         self.assertEqual(messages, [64, 36])
 
+    def test_forced_deletion_shows_the_end_first(self):
+        session = self.service.create()
+        watch = self.watch(names=[session.name])
+        self.until_bookmark(watch)
+        self.delete(session)
+        states = []
+        for message in watch:
+            for change in message.changes:
+                if change.deleted_name:
+                    self.assertEqual(states[-1:], [stubs.session.SESSION_STATE_CANCELLED])
+                    return
+                states.append(change.session.state)
+                self.assertFalse(change.session.HasField("spec"))
+
     def test_session_that_does_not_exist(self):
         watch = self.watch(names=["sessions/none"])
         with self.assertRaises(grpc.RpcError) as caught:

@@ -82,7 +82,7 @@ function create(service, options, missing, rollout, number) {
   });
 }
 
-// The changes of a session until it is final. Survives the service's restart.
+// The changes of a session until it is final or deleted. Survives the service's restart.
 async function* watch(service, name) {
   const request = { names: [name], include_recipients: true };
   let ended = false;
@@ -91,6 +91,7 @@ async function* watch(service, name) {
     try {
       for await (const message of stream) {
         for (const change of message.changes) {
+          if (change.deleted_name === name) return;
           ended ||= change.change === 'session' && FINAL.has(change.session.state);
           yield change;
         }
@@ -103,6 +104,8 @@ async function* watch(service, name) {
     } catch (error) {
       if (error.code === grpc.status.OUT_OF_RANGE) {
         delete request.resume_revision; // Too long ago: from a new snapshot.
+      } else if (error.code === grpc.status.NOT_FOUND) {
+        return; // Deleted while nobody watched.
       } else if (error.code === grpc.status.UNAVAILABLE) {
         await sleep(WATCH_PAUSE_MS);
       } else {

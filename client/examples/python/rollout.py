@@ -94,13 +94,18 @@ def create(service, args, missing, rollout, number):
 
 
 def watch(service, name):
-    """The changes of a session until it is final. Survives the service's restart."""
+    """The changes of a session until it is final or deleted.
+
+    Survives the service's restart.
+    """
     request = session_service_pb2.WatchSessionsRequest(names=[name], include_recipients=True)
     ended = False
     while True:
         try:
             for message in service.WatchSessions(request):
                 for change in message.changes:
+                    if change.deleted_name == name:
+                        return
                     ended |= change.HasField("session") and change.session.state in FINAL
                     yield change
                 if message.bookmark:
@@ -111,6 +116,8 @@ def watch(service, name):
         except grpc.RpcError as error:
             if error.code() == grpc.StatusCode.OUT_OF_RANGE:
                 request.resume_revision = 0  # Too long ago: from a new snapshot.
+            elif error.code() == grpc.StatusCode.NOT_FOUND:
+                return  # Deleted while nobody watched.
             elif error.code() == grpc.StatusCode.UNAVAILABLE:
                 time.sleep(WATCH_PAUSE_S)
             else:

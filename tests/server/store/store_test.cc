@@ -78,14 +78,14 @@ TEST_F(StoreTest, KeepsSessionsInTheOrderOfCreation) {
   auto store = Open();
   EXPECT_THAT(Load(*store).sessions, IsEmpty());
   for (const char* name : {"sessions/c", "sessions/a", "sessions/b"}) {
-    store->PutSession(Session(name), 0, false);
+    store->PutSession(Session(name), {});
     EXPECT_TRUE(Durable(*store).ok());
   }
   // A newer state, without the spec, which stays.
   v1::Session newer = Session("sessions/a");
   newer.set_state(v1::SESSION_STATE_TRANSFERRING);
   newer.clear_spec();
-  store->PutSession(newer, 7, true);
+  store->PutSession(newer, {.last_recipient = 7, .upload_begun = true});
   const Store::Contents contents = Reopen(store);
   ASSERT_THAT(contents.sessions, SizeIs(3));
   EXPECT_EQ(contents.sessions[0].session.name(), "sessions/c");
@@ -93,14 +93,14 @@ TEST_F(StoreTest, KeepsSessionsInTheOrderOfCreation) {
   const StoredSession& a = contents.sessions[1];
   EXPECT_EQ(a.session.state(), v1::SESSION_STATE_TRANSFERRING);
   EXPECT_EQ(a.session.spec().file().path(), "of sessions/a");
-  EXPECT_EQ(a.last_recipient, 7);
-  EXPECT_TRUE(a.upload_begun);
+  EXPECT_EQ(a.extra.last_recipient, 7);
+  EXPECT_TRUE(a.extra.upload_begun);
 }
 
 TEST_F(StoreTest, KeepsTheNewestOfEachRecipient) {
   auto store = Open();
   Load(*store);
-  store->PutSession(Session("sessions/a"), 0, false);
+  store->PutSession(Session("sessions/a"), {});
   for (const uint64_t number : {10, 9, 1}) {
     store->PutRecipient(
         Recipient("sessions/a", number, v1::RECIPIENT_STATE_READY));
@@ -122,17 +122,18 @@ TEST_F(StoreTest, KeepsTheNewestOfEachRecipient) {
 TEST_F(StoreTest, SessionOfTheSameNameHasNothingOfTheOneBefore) {
   auto store = Open();
   Load(*store);
-  store->PutSession(Session("sessions/a"), 5, true);
+  store->PutSession(Session("sessions/a"),
+                    {.last_recipient = 5, .upload_begun = true});
   store->PutRecipient(Recipient("sessions/a", 5, v1::RECIPIENT_STATE_READY));
   EXPECT_TRUE(Durable(*store).ok());
   store->DeleteSession("sessions/a");
   v1::Session second = Session("sessions/a");
   second.mutable_spec()->mutable_file()->set_path("another");
-  store->PutSession(second, 0, false);
+  store->PutSession(second, {});
   Store::Contents contents = Reopen(store);
   ASSERT_THAT(contents.sessions, SizeIs(1));
   EXPECT_EQ(contents.sessions[0].session.spec().file().path(), "another");
-  EXPECT_FALSE(contents.sessions[0].upload_begun);
+  EXPECT_FALSE(contents.sessions[0].extra.upload_begun);
   EXPECT_THAT(contents.sessions[0].recipients, IsEmpty());
   store->DeleteSession("sessions/a");
   EXPECT_THAT(Reopen(store).sessions, IsEmpty());
@@ -156,6 +157,72 @@ TEST_F(StoreTest, KeepsRequestsOldestFirst) {
   EXPECT_EQ(contents.requests[1].fingerprint, fingerprint);
 }
 
+TEST_F(StoreTest, RemembersThatTheSessionOfARequestIsDeleted) {
+  auto store = Open();
+  Load(*store);
+  StoredRequest request = {"id", absl::Now(), "sessions/a", "print"};
+  store->PutRequest(request);
+  EXPECT_FALSE(Reopen(store).requests[0].session_deleted);
+  request.session_deleted = true;
+  store->PutRequest(request);
+  EXPECT_TRUE(Reopen(store).requests[0].session_deleted);
+}
+
+TEST_F(StoreTest, KeepsTheNumbersOfSessions) {
+  auto store = Open();
+  Load(*store);
+  store->PutSession(Session("sessions/a"), {.number = 7});
+  store->PutSession(Session("sessions/b"), {.number = 9});
+  EXPECT_TRUE(Durable(*store).ok());
+  v1::Session newer = Session("sessions/a");
+  newer.clear_spec();
+  store->PutSession(newer, {});
+  const Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.sessions, SizeIs(2));
+  EXPECT_EQ(contents.sessions[0].extra.number, 7u);
+  EXPECT_EQ(contents.sessions[1].extra.number, 9u);
+}
+
+TEST_F(StoreTest, DeletesRecipientsAboveANumber) {
+  auto store = Open();
+  Load(*store);
+  store->PutSession(Session("sessions/a"), {});
+  const auto put = [&store](uint64_t number) {
+    store->PutRecipient(
+        Recipient("sessions/a", number, v1::RECIPIENT_STATE_FAILED));
+  };
+  put(1);
+  put(2);
+  EXPECT_TRUE(Durable(*store).ok());
+  put(3);
+  store->DeleteRecipientsAbove("sessions/a", 1);
+  put(4);
+  const Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.sessions[0].recipients, SizeIs(2));
+  EXPECT_EQ(contents.sessions[0].recipients[0].name(),
+            "sessions/a/recipients/1");
+  EXPECT_EQ(contents.sessions[0].recipients[1].name(),
+            "sessions/a/recipients/4");
+}
+
+TEST_F(StoreTest, DatabaseOfTheFirstVersionIsBroughtUpToDate) {
+  auto store = Open();
+  Load(*store);
+  store->PutRequest({"id", absl::Now(), "sessions/a", "print"});
+  store = nullptr;
+  {
+    auto database = SqliteDatabase::Open(path_);
+    ASSERT_TRUE(database
+                    ->Run("ALTER TABLE requests DROP COLUMN session_deleted;"
+                          "PRAGMA user_version = 1;")
+                    .ok());
+  }
+  store = Open();
+  const Store::Contents contents = Load(*store);
+  ASSERT_THAT(contents.requests, SizeIs(1));
+  EXPECT_FALSE(contents.requests[0].session_deleted);
+}
+
 TEST_F(StoreTest, RevisionsGoOnWhenTheClockIsSetBack) {
   auto store = Open();
   const int64_t first = Load(*store).first_revision;
@@ -175,7 +242,7 @@ TEST_F(StoreTest, OneProcessAtATime) {
 TEST_F(StoreTest, RowThatIsNoMessageIsDataLoss) {
   auto store = Open();
   Load(*store);
-  store->PutSession(Session("sessions/a"), 0, false);
+  store->PutSession(Session("sessions/a"), {});
   store = nullptr;
   auto database = SqliteDatabase::Open(path_);
   ASSERT_TRUE(database.ok());
@@ -191,7 +258,7 @@ TEST_F(StoreTest, InMemoryIsNotPersistent) {
   ASSERT_TRUE(store.ok());
   EXPECT_FALSE((*store)->persistent());
   EXPECT_GT(Load(**store).first_revision, 0);
-  (*store)->PutSession(Session("sessions/a"), 0, false);
+  (*store)->PutSession(Session("sessions/a"), {});
   EXPECT_TRUE(Durable(**store).ok());
 }
 
@@ -213,13 +280,13 @@ class FullDisk {
 TEST_F(StoreTest, WritesWhatFailedOnceThereIsRoom) {
   auto store = Open();
   Load(*store);
-  store->PutSession(Session("sessions/before"), 0, false);
+  store->PutSession(Session("sessions/before"), {});
   ASSERT_TRUE(Durable(*store).ok());
   {
     const FullDisk full(64 << 10);
     v1::Session large = Session("sessions/large");
     large.mutable_spec()->mutable_file()->set_path(std::string(1 << 20, 'x'));
-    store->PutSession(large, 0, false);
+    store->PutSession(large, {});
     const absl::Status status = Durable(*store);
     EXPECT_FALSE(status.ok());
     EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
@@ -239,7 +306,7 @@ TEST_F(StoreTest, WhatFailedAndIsTakenBackIsNotWritten) {
     const FullDisk full(64 << 10);
     v1::Session large = Session("sessions/large");
     large.mutable_spec()->mutable_file()->set_path(std::string(1 << 20, 'x'));
-    store->PutSession(large, 0, false);
+    store->PutSession(large, {});
     store->PutRequest({"id", absl::Now(), "sessions/large", "fingerprint"});
     EXPECT_FALSE(Durable(*store).ok());
     store->DeleteSession("sessions/large");

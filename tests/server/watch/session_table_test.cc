@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "absl/strings/str_cat.h"
@@ -42,7 +43,9 @@ class Watch {
 
   std::vector<v1::Change> Next(size_t limit = 1000) {
     v1::WatchSessionsResponse response;
-    more_ = table_.Next(filter_, cursor_, limit, response);
+    const auto more = table_.Next(filter_, cursor_, limit, response);
+    EXPECT_TRUE(more.ok()) << more.status();
+    more_ = more.ok() && *more;
     EXPECT_EQ(response.revision(), cursor_.revision);
     return {response.changes().begin(), response.changes().end()};
   }
@@ -337,7 +340,7 @@ TEST(SessionTableTest, ResumedWatchGetsWhatItMissedWithDeletions) {
   table.Insert(Waiting("comes"));
   SessionTable::Cursor cursor = *table.Begin(seen);
   v1::WatchSessionsResponse missed;
-  EXPECT_FALSE(table.Next({}, cursor, 1000, missed));
+  EXPECT_FALSE(*table.Next({}, cursor, 1000, missed));
   const auto& changes = missed.changes();
   ASSERT_EQ(changes.size(), 2);
   EXPECT_EQ(changes[0].deleted_name(), "sessions/goes");
@@ -367,6 +370,111 @@ TEST(SessionTableTest, ResumeBeforeForgottenDeletionsIsOutOfRange) {
     table.Remove("sessions/" + id);
   }
   EXPECT_TRUE(absl::IsOutOfRange(table.Begin(seen).status()));
+}
+
+TEST(SessionTableTest, WatcherTooSlowForTheDeletionsIsToldSo) {
+  SessionTable table;
+  table.Insert(Waiting("goes"));
+  SessionTable::Cursor cursor = *table.Begin(0);
+  v1::WatchSessionsResponse response;
+  while (cursor.in_snapshot) {
+    ASSERT_TRUE(table.Next({}, cursor, 1000, response).ok());
+  }
+  table.Remove("sessions/goes");
+  for (size_t i = 0; i < ChangeLog<int, int>::kMaxDeletions; ++i) {
+    const std::string id = absl::StrCat("t", i);
+    table.Insert(Waiting(id));
+    table.Remove("sessions/" + id);
+  }
+  // It would never learn that "goes" is gone.
+  const auto more = table.Next({}, cursor, 1000, response);
+  EXPECT_TRUE(absl::IsOutOfRange(more.status())) << more.status();
+}
+
+TEST(SessionTableTest, DeletedSessionShowsItsEndFirst) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  table.Insert(session);
+  Watch watch(table);
+  Watch late(table);
+  watch.All();
+  session.set_state(v1::SESSION_STATE_CANCELLED);
+  table.Update(StatusOf(session), {}, {});
+  late.All();
+  table.Remove(session.name());
+  const auto changes = watch.All();
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].session().state(), v1::SESSION_STATE_CANCELLED);
+  EXPECT_EQ(changes[1].deleted_name(), session.name());
+  // One that has seen it is not told again.
+  const auto rest = late.All();
+  ASSERT_EQ(rest.size(), 1u);
+  EXPECT_EQ(rest[0].deleted_name(), session.name());
+}
+
+TEST(SessionTableTest, WatchTellsTheSpecOnce) {
+  SessionTable table;
+  v1::Session before = Waiting("before");
+  table.Insert(before);
+  Watch watch(table);
+  v1::Session after = Waiting("after");
+  table.Insert(after);
+  std::map<std::string, int> specs;
+  const auto count = [&specs](const std::vector<v1::Change>& changes) {
+    for (const auto& change : changes) {
+      specs[change.session().name()] += change.session().has_spec() ? 1 : 0;
+    }
+  };
+  count(watch.All());
+  EXPECT_GE(specs["sessions/before"], 1);
+  EXPECT_GE(specs["sessions/after"], 1);
+  specs.clear();
+  for (v1::Session* session : {&before, &after}) {
+    session->set_state(v1::SESSION_STATE_TRANSFERRING);
+    table.Update(StatusOf(*session), {}, {});
+  }
+  const auto changes = watch.All();
+  ASSERT_EQ(changes.size(), 2u);
+  count(changes);
+  EXPECT_EQ(specs["sessions/before"] + specs["sessions/after"], 0);
+  EXPECT_TRUE(table.Get("sessions/after")->has_spec());
+}
+
+TEST(SessionTableTest, PageTokensHoldTheNumbersThatSessionsWereGiven) {
+  v1::ListSessionsRequest request;
+  request.set_page_size(2);
+  {
+    SessionTable before;
+    for (int i = 1; i <= 6; ++i) before.Insert(Waiting(absl::StrCat("s", i)));
+    for (int i = 1; i <= 3; ++i) before.Remove(absl::StrCat("sessions/s", i));
+    request.set_page_token(before.List(request)->next_page_token());
+  }
+  SessionTable after;
+  for (uint64_t i = 4; i <= 6; ++i) {
+    EXPECT_EQ(after.Insert(Waiting(absl::StrCat("s", i)), i), i);
+  }
+  EXPECT_EQ(after.Insert(Waiting("next")), 7u);
+  const auto page = after.List(request);
+  ASSERT_TRUE(page.ok());
+  ASSERT_EQ(page->sessions_size(), 1);
+  EXPECT_EQ(page->sessions(0).name(), "sessions/s4");
+}
+
+TEST(SessionTableTest, RecipientsAboveANumberAreForgottenSilently) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  session.mutable_spec()->add_expected();
+  table.Insert(session);
+  std::vector<v1::Recipient> recipients;
+  for (uint64_t id = 1; id <= 5; ++id) {
+    recipients.push_back(Recipient(session, id, v1::RECIPIENT_STATE_FAILED));
+  }
+  table.Update(StatusOf(session), recipients, {});
+  EXPECT_EQ(table.CountRecipientsAbove(session.name(), 1), 4u);
+  table.ForgetRecipientsAbove(session.name(), 1);
+  EXPECT_EQ(table.CountRecipientsAbove(session.name(), 0), 1u);
+  Watch watch(table, {.include_recipients = true});
+  EXPECT_EQ(watch.All().size(), 2u);
 }
 
 }  // namespace

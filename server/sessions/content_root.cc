@@ -1,0 +1,94 @@
+#include "server/sessions/content_root.h"
+
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/base/unique_fd.h"
+
+namespace tcptool::server {
+namespace {
+
+using dataplane::UniqueFd;
+
+UniqueFd OpenDirectory(const std::string& directory) {
+  return UniqueFd(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+absl::Status OpenError(const std::string& file, int error) {
+  switch (error) {
+    case ENOENT:
+    case ENOTDIR:
+      return absl::NotFoundError(absl::StrCat("there is no ", file));
+    case EACCES:
+    case EPERM:
+      return absl::PermissionDeniedError(
+          absl::StrCat("the service may not read ", file,
+                       "; give its user read permission"));
+    case EXDEV:
+    case ELOOP:
+      return absl::PermissionDeniedError(
+          absl::StrCat(file,
+                       " leads out of its root, by \"..\", a leading "
+                       "\"/\" or a symbolic link"));
+    case ENAMETOOLONG:
+      return absl::InvalidArgumentError(
+          absl::StrCat("the path is too long for the file system"));
+    default:
+      return absl::ErrnoToStatus(error, absl::StrCat("opening ", file));
+  }
+}
+
+}  // namespace
+
+absl::Status ContentRoot::Check() const {
+  if (OpenDirectory(directory_).valid()) return absl::OkStatus();
+  return absl::ErrnoToStatus(
+      errno, absl::StrCat("root \"", name_, "\": opening ", directory_));
+}
+
+absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> ContentRoot::Open(
+    const std::string& path) const {
+  const UniqueFd directory = OpenDirectory(directory_);
+  if (!directory.valid()) {
+    return absl::ErrnoToStatus(errno,
+                               absl::StrCat("entering root \"", name_, "\""));
+  }
+  const std::string file =
+      absl::StrCat("file \"", path, "\" in root \"", name_, "\"");
+  const open_how how = {
+      .flags = O_PATH | O_CLOEXEC,
+      .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
+  };
+  const UniqueFd found(static_cast<int>(
+      syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof how)));
+  if (!found.valid()) return OpenError(file, errno);
+  struct stat status;
+  if (fstat(found.get(), &status) != 0) return OpenError(file, errno);
+  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        file, " is ", S_ISDIR(status.st_mode) ? "a directory" : "special",
+        "; choose a regular file or a block device"));
+  }
+  // The very file that was looked at, whatever the path names by now.
+  UniqueFd fd(open(absl::StrCat("/proc/self/fd/", found.get()).c_str(),
+                   O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd.valid()) return OpenError(file, errno);
+  return dataplane::RandomAccessFile::FromDescriptor(fd.release());
+}
+
+ContentRoot::Space ContentRoot::GetSpace() const {
+  const UniqueFd directory = OpenDirectory(directory_);
+  struct statvfs status;
+  if (!directory.valid() || fstatvfs(directory.get(), &status) != 0) return {};
+  return {.free_bytes = uint64_t{status.f_bavail} * status.f_frsize,
+          .total_bytes = uint64_t{status.f_blocks} * status.f_frsize};
+}
+
+}  // namespace tcptool::server

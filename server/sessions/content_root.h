@@ -1,0 +1,52 @@
+// A directory that files are served from, and the only way into it.
+#ifndef TCPTOOL_SERVER_SESSIONS_CONTENT_ROOT_H_
+#define TCPTOOL_SERVER_SESSIONS_CONTENT_ROOT_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/lanes/random_access_file.h"
+
+namespace tcptool::server {
+
+// The directory is looked up anew by each call, so that what is mounted there
+// since, or where a link leads now, is what is served. Any thread may call any
+// method; all may wait for a disk.
+class ContentRoot {
+ public:
+  struct Space {
+    std::optional<uint64_t> free_bytes;  // To an unprivileged user.
+    std::optional<uint64_t> total_bytes;
+  };
+
+  ContentRoot(std::string name, std::string directory)
+      : name_(std::move(name)), directory_(std::move(directory)) {}
+
+  const std::string& name() const { return name_; }
+
+  // Whether it can be entered. The error names the directory.
+  absl::Status Check() const;
+
+  // Opens a regular file or block device below it for reading. Neither ".." nor
+  // a symbolic link leads out of it (openat2(2), RESOLVE_BENEATH). What a path
+  // names is found out without opening it, as that may have an effect, or wait,
+  // where it is a device or a FIFO. Errors as the API's FileSource says; they
+  // never show where the root is.
+  absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> Open(
+      const std::string& path) const;
+
+  // None where it cannot be had.
+  Space GetSpace() const;
+
+ private:
+  const std::string name_;
+  const std::string directory_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_SESSIONS_CONTENT_ROOT_H_

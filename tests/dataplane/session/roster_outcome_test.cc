@@ -1,0 +1,174 @@
+// Who decides a session's result, attempts of expected recipients, and how many
+// records are kept.
+#include <gtest/gtest.h>
+
+#include "absl/time/clock.h"
+#include "dataplane/session/roster.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using asio::ip::tcp;
+
+tcp::endpoint Peer(int host) {
+  return {asio::ip::make_address_v4("192.0.2." + std::to_string(host)),
+          static_cast<uint16_t>(40'000 + host)};
+}
+
+std::vector<ExpectedRecipient> Expected(int count) {
+  std::vector<ExpectedRecipient> expected;
+  for (int host = 1; host <= count; ++host) {
+    expected.push_back({Peer(host).address(), "m" + std::to_string(host)});
+  }
+  return expected;
+}
+
+class RosterOutcomeTest : public testing::Test {
+ protected:
+  // A recipient's way to `last`, as a fan-out reports it.
+  static void Go(Roster& roster, RecipientStatus status, RecipientState last) {
+    if (last == RecipientState::kReady || IsFinal(last)) {
+      status.state = RecipientState::kReady;
+      roster.Merge(status);
+    }
+    if (last == RecipientState::kDelivered) status.start_time = absl::Now();
+    status.state = last;
+    if (IsFinal(last)) status.end_time = absl::Now();
+    roster.Merge(status);
+  }
+
+  Counters counters_;
+};
+
+TEST_F(RosterOutcomeTest, DroppedExpectedRecipientIsMissing) {
+  Roster roster(Expected(2), 0, counters_);
+  roster.OnStart();
+  Go(roster, roster.Connect(Peer(1)), RecipientState::kDelivered);
+  Go(roster, roster.Connect(Peer(2)), RecipientState::kDropped);
+  EXPECT_EQ(roster.outcome().delivered, 1u);
+  EXPECT_EQ(roster.outcome().missing, 1u);
+  EXPECT_FALSE(roster.AllExpectedAreDelivered());
+}
+
+TEST_F(RosterOutcomeTest, WhereSomeAreExpectedOthersDoNotCount) {
+  Roster roster(Expected(1), 0, counters_);
+  roster.OnStart();
+  Go(roster, roster.Connect(Peer(9)), RecipientState::kFailed);
+  Go(roster, roster.Connect(Peer(8)), RecipientState::kDelivered);
+  EXPECT_EQ(roster.outcome().delivered, 0u);
+  EXPECT_EQ(roster.outcome().missing, 1u);
+  Go(roster, roster.Connect(Peer(1)), RecipientState::kDelivered);
+  EXPECT_EQ(roster.outcome().delivered, 1u);
+  EXPECT_EQ(roster.outcome().missing, 0u);
+  EXPECT_TRUE(roster.AllExpectedAreDelivered());
+}
+
+TEST_F(RosterOutcomeTest, WhoLeavesBeforeTheStartDoesNotCount) {
+  Roster roster({}, 0, counters_);
+  Go(roster, roster.Connect(Peer(1)), RecipientState::kFailed);
+  const RecipientStatus stays = roster.Connect(Peer(2));
+  Go(roster, stays, RecipientState::kReady);
+  roster.OnStart();
+  Go(roster, stays, RecipientState::kDelivered);
+  EXPECT_EQ(roster.outcome().delivered, 1u);
+  EXPECT_EQ(roster.outcome().missing, 0u);
+  Go(roster, roster.Connect(Peer(3)), RecipientState::kFailed);
+  EXPECT_EQ(roster.outcome().missing, 1u);
+}
+
+TEST_F(RosterOutcomeTest, ExpectedRecipientThatComesAgainIsInItsNextAttempt) {
+  Roster roster(Expected(1), 0, counters_);
+  EXPECT_EQ(roster.Find(1)->attempt, 0u);
+  roster.OnStart();
+  RecipientStatus first = roster.Connect(Peer(1));
+  EXPECT_EQ(first.attempt, 1u);
+  EXPECT_EQ(first.earlier, nullptr);
+  first.bytes_acked = 7;
+  first.reason = Reason::kConnectionLost;
+  Go(roster, first, RecipientState::kFailed);
+  const RecipientStatus second = roster.Connect(Peer(1));
+  EXPECT_EQ(second.id, first.id);
+  EXPECT_EQ(second.label, "m1");
+  EXPECT_EQ(second.attempt, 2u);
+  EXPECT_EQ(second.bytes_acked, 0u);
+  ASSERT_NE(second.earlier, nullptr);
+  ASSERT_EQ(second.earlier->size(), 1u);
+  EXPECT_EQ(second.earlier->front().attempt, 1u);
+  EXPECT_EQ(second.earlier->front().state, RecipientState::kFailed);
+  EXPECT_EQ(second.earlier->front().reason, Reason::kConnectionLost);
+  EXPECT_EQ(second.earlier->front().bytes_acked, 7u);
+  Go(roster, second, RecipientState::kDelivered);
+  EXPECT_EQ(roster.outcome().missing, 0u);
+  // It has the content: who comes from there now is somebody else.
+  EXPECT_NE(roster.Connect(Peer(1)).id, first.id);
+}
+
+TEST_F(RosterOutcomeTest, EarlierAttemptsAreBounded) {
+  Roster roster(Expected(1), 0, counters_);
+  for (size_t i = 0; i < Roster::kMaxEarlierAttempts + 5; ++i) {
+    Go(roster, roster.Connect(Peer(1)), RecipientState::kFailed);
+  }
+  const RecipientStatus last = roster.Connect(Peer(1));
+  EXPECT_EQ(last.attempt, Roster::kMaxEarlierAttempts + 6);
+  ASSERT_EQ(last.earlier->size(), Roster::kMaxEarlierAttempts);
+  EXPECT_EQ(last.earlier->back().attempt, last.attempt - 1);
+}
+
+TEST_F(RosterOutcomeTest, RecordsOfThoseWhoWereReadyAndLeftAreBounded) {
+  Roster roster({}, 0, counters_);
+  const auto count = Roster::kMaxStrangers + 10;
+  for (size_t i = 0; i < count; ++i) {
+    Go(roster, roster.Connect(Peer(1)), RecipientState::kFailed);
+  }
+  EXPECT_EQ(roster.count(RecipientState::kFailed), count);
+  EXPECT_EQ(roster.forgotten().size(), 10u);
+  EXPECT_EQ(roster.Find(10), nullptr);
+  EXPECT_NE(roster.Find(11), nullptr);
+}
+
+TEST_F(RosterOutcomeTest, RecordsOfThoseWhoWereServedAreBounded) {
+  Roster roster({}, 0, counters_);
+  roster.OnStart();
+  for (size_t i = 0; i < Roster::kMaxServed + 10; ++i) {
+    Go(roster, roster.Connect(Peer(1)), RecipientState::kDelivered);
+  }
+  EXPECT_EQ(roster.outcome().delivered, Roster::kMaxServed + 10);
+  EXPECT_EQ(roster.forgotten().size(), 10u);
+}
+
+TEST_F(RosterOutcomeTest, RecordsOverAllSessionsAreBounded) {
+  for (uint64_t i = 0; i < Roster::kMaxOverAll; ++i) counters_.AddEndedRecord();
+  {
+    Roster roster({}, 0, counters_);
+    Go(roster, roster.Connect(Peer(1)), RecipientState::kFailed);
+    EXPECT_EQ(roster.forgotten().size(), 1u);
+    EXPECT_EQ(roster.count(RecipientState::kFailed), 1u);
+  }
+  counters_.RemoveEndedRecords(Roster::kMaxOverAll);
+  EXPECT_EQ(counters_.AddEndedRecord(), 1u);  // The roster took its own away.
+}
+
+TEST_F(RosterOutcomeTest, RestoredRecipientsGoOnAndAreNotCountedAgain) {
+  RecipientStatus has = {.id = 1, .peer = Peer(1), .label = "m1"};
+  has.attempt = 1;
+  has.state = RecipientState::kDelivered;
+  has.start_time = has.end_time = absl::Now();
+  RecipientStatus failed = {.id = 2, .peer = Peer(2), .label = "m2"};
+  failed.attempt = 3;
+  failed.state = RecipientState::kFailed;
+  Roster roster(Expected(2), 7, counters_);
+  roster.Restore({has, failed});
+  EXPECT_EQ(roster.outcome().delivered, 1u);
+  EXPECT_EQ(roster.outcome().missing, 1u);
+  EXPECT_EQ(roster.count(RecipientState::kExpected), 0u);
+  const RecipientStatus again = roster.Connect(Peer(2));
+  EXPECT_EQ(again.id, 2u);
+  EXPECT_EQ(again.attempt, 4u);
+  EXPECT_EQ(roster.Connect(Peer(5)).id, 8u);
+  for (const uint64_t ended : counters_.Read().recipients_ended) {
+    EXPECT_EQ(ended, 0u);
+  }
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane

@@ -1,0 +1,68 @@
+// Messages that are stored, and taken up again.
+#include "server/api/translate.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/time/clock.h"
+
+namespace tcptool::server {
+namespace {
+
+TEST(TranslateTest, StoredRecipientComesBackWhole) {
+  dataplane::RecipientStatus status;
+  status.id = 7;
+  status.peer = {asio::ip::make_address("2001:db8::7"), 41824};
+  status.label = "m7";
+  status.attempt = 2;
+  status.earlier = std::make_shared<const dataplane::EndedAttempts>(
+      dataplane::EndedAttempts{
+          {.attempt = 1,
+           .peer = {asio::ip::make_address("192.0.2.7"), 1},
+           .state = dataplane::RecipientState::kDropped,
+           .detail = "why",
+           .bytes_acked = 5,
+           .connect_time = absl::FromUnixMicros(1),
+           .end_time = absl::FromUnixMicros(2)}});
+  status.state = dataplane::RecipientState::kFailed;
+  status.reason = dataplane::Reason::kStalled;
+  status.detail = "it took no byte";
+  status.start_byte = true;
+  status.bytes_sent = 9;
+  status.bytes_acked = 8;
+  status.bytes_per_second = 3;
+  status.rtt = absl::Microseconds(250);
+  status.retransmits = 4;
+  status.connect_time = absl::FromUnixMicros(3);
+  status.start_time = absl::FromUnixMicros(4);
+  status.end_time = absl::FromUnixMicros(5);
+  const v1::Recipient message = ToProto("sessions/s", status);
+  const auto back = FromProto(message);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(ToProto("sessions/s", *back).SerializeAsString(),
+            message.SerializeAsString());
+  EXPECT_EQ(back->peer, status.peer);
+  EXPECT_EQ(back->earlier->front().peer, status.earlier->front().peer);
+}
+
+TEST(TranslateTest, RecipientThatIsExpectedHasNoPort) {
+  dataplane::RecipientStatus status;
+  status.id = 1;
+  status.peer = {asio::ip::make_address("2001:db8::7"), 0};
+  status.state = dataplane::RecipientState::kExpected;
+  const auto back = FromProto(ToProto("sessions/s", status));
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->peer, status.peer);
+  EXPECT_EQ(back->attempt, 0u);
+}
+
+TEST(TranslateTest, DamagedRecipientIsDataLoss) {
+  v1::Recipient message;
+  message.set_name("sessions/s/recipients/1");
+  message.set_address("nowhere");
+  EXPECT_TRUE(absl::IsDataLoss(FromProto(message).status()));
+  message.set_address("192.0.2.1:70000");
+  EXPECT_TRUE(absl::IsDataLoss(FromProto(message).status()));
+}
+
+}  // namespace
+}  // namespace tcptool::server

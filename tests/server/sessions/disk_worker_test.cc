@@ -1,0 +1,87 @@
+// Waiting for a file system that does not answer.
+#include "server/sessions/disk_worker.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr absl::Duration kShort = absl::Milliseconds(50);
+constexpr absl::Duration kLong = absl::Hours(1);
+
+enum class End { kAnswer, kTimeout };
+
+// What Run() ends with. `blocked`: the work waits for this, if it is given.
+std::future<End> Run(DiskWorker& worker,
+                     std::shared_ptr<absl::Notification> blocked = nullptr) {
+  auto end = std::make_shared<std::promise<End>>();
+  worker.Run(
+      [blocked, end]() -> DiskWorker::Answer {
+        if (blocked != nullptr) blocked->WaitForNotification();
+        return [end] { end->set_value(End::kAnswer); };
+      },
+      [end] { end->set_value(End::kTimeout); });
+  return end->get_future();
+}
+
+TEST(DiskWorkerTest, WorkThatIsDoneIsAnswered) {
+  DiskWorker worker(kLong);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(Run(worker).get(), End::kAnswer);
+}
+
+TEST(DiskWorkerTest, BlockedWorkIsAnsweredWhenTheDeadlineIsOver) {
+  auto blocked = std::make_shared<absl::Notification>();
+  DiskWorker worker(kShort);
+  const absl::Time began = absl::Now();
+  EXPECT_EQ(Run(worker, blocked).get(), End::kTimeout);
+  EXPECT_GE(absl::Now() - began, kShort);
+  blocked->Notify();  // What it finds is thrown away.
+  EXPECT_EQ(Run(worker).get(), End::kAnswer);
+}
+
+TEST(DiskWorkerTest, WhereAllThreadsAreBlockedTheAnswerComesAtOnce) {
+  auto blocked = std::make_shared<absl::Notification>();
+  DiskWorker worker(kShort);
+  std::vector<std::future<End>> ends;
+  for (size_t i = 0; i < DiskWorker::kMaxThreads; ++i) {
+    ends.push_back(Run(worker, blocked));
+  }
+  for (auto& end : ends) EXPECT_EQ(end.get(), End::kTimeout);
+  // The threads may have begun a little later than the waiting.
+  absl::SleepFor(kShort);
+  auto late = Run(worker);
+  EXPECT_EQ(late.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  EXPECT_EQ(late.get(), End::kTimeout);
+  blocked->Notify();
+}
+
+TEST(DiskWorkerTest, PendingWorkIsAnsweredWhenAsked) {
+  auto blocked = std::make_shared<absl::Notification>();
+  DiskWorker worker(kLong);
+  auto end = Run(worker, blocked);
+  worker.AnswerPending();
+  EXPECT_EQ(end.wait_for(std::chrono::seconds(0)), std::future_status::ready);
+  EXPECT_EQ(end.get(), End::kTimeout);
+  blocked->Notify();
+}
+
+TEST(DiskWorkerTest, BlockedThreadDoesNotHoldTheEndUp) {
+  auto blocked = std::make_shared<absl::Notification>();
+  std::future<End> end;
+  const absl::Time began = absl::Now();
+  {
+    DiskWorker worker(kLong);
+    end = Run(worker, blocked);
+  }
+  EXPECT_LT(absl::Now() - began, absl::Minutes(1));
+  EXPECT_EQ(end.get(), End::kTimeout);
+  blocked->Notify();
+}
+
+}  // namespace
+}  // namespace tcptool::server

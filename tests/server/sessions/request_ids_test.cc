@@ -1,0 +1,85 @@
+// What a retry is answered with.
+#include "server/sessions/request_ids.h"
+
+#include <gtest/gtest.h>
+
+#include "absl/time/clock.h"
+
+namespace tcptool::server {
+namespace {
+
+class RequestIdsTest : public testing::Test {
+ protected:
+  void Add(const std::string& id, const std::string& session,
+           absl::Time time = absl::Now()) {
+    ids_.Add({.id = id,
+              .time = time,
+              .session_name = session,
+              .fingerprint = "print"});
+  }
+  auto Lookup(const std::string& id, absl::Time now = absl::Now()) {
+    return ids_.Lookup(id, "print", now);
+  }
+
+  const std::unique_ptr<Store> store_ =
+      *Store::Open(":memory:", [](const char*, absl::Duration, bool) {});
+  RequestIds ids_{*store_};
+};
+
+TEST_F(RequestIdsTest, RetryGetsTheSessionOfTheFirstCall) {
+  Add("one", "sessions/a");
+  EXPECT_EQ(**Lookup("one"), "sessions/a");
+  EXPECT_EQ(*Lookup("two"), std::nullopt);
+  EXPECT_TRUE(absl::IsAlreadyExists(
+      ids_.Lookup("one", "other", absl::Now()).status()));
+}
+
+TEST_F(RequestIdsTest, DeletedSessionIsToldAsDeletedWhoeverHasItsNameNow) {
+  Add("one", "sessions/a");
+  ids_.OnSessionDeleted("sessions/a");
+  EXPECT_TRUE(absl::IsNotFound(Lookup("one").status()));
+  Add("two", "sessions/a");
+  EXPECT_TRUE(absl::IsNotFound(Lookup("one").status()));
+  EXPECT_EQ(**Lookup("two"), "sessions/a");
+}
+
+TEST_F(RequestIdsTest, DeletionIsRememberedOverARestart) {
+  Add("one", "sessions/a");
+  Add("two", "sessions/b");
+  ids_.OnSessionDeleted("sessions/a");
+  RequestIds after(*store_);
+  // As the store gives them back; see StoreTest.
+  after.Restore({.id = "one",
+                 .time = absl::Now(),
+                 .session_name = "sessions/a",
+                 .fingerprint = "print",
+                 .session_deleted = true});
+  after.Restore({.id = "two",
+                 .time = absl::Now(),
+                 .session_name = "sessions/b",
+                 .fingerprint = "print"});
+  EXPECT_TRUE(
+      absl::IsNotFound(after.Lookup("one", "print", absl::Now()).status()));
+  EXPECT_EQ(**after.Lookup("two", "print", absl::Now()), "sessions/b");
+}
+
+TEST_F(RequestIdsTest, IdOfACallThatFailedMayBeUsedAgain) {
+  Add("one", "sessions/a");
+  ids_.Remove("one");
+  EXPECT_EQ(*Lookup("one"), std::nullopt);
+  Add("one", "sessions/b");
+  EXPECT_EQ(**Lookup("one"), "sessions/b");
+}
+
+TEST_F(RequestIdsTest, IdsAreForgottenAfterAnHour) {
+  const absl::Time began = absl::Now();
+  Add("one", "sessions/a", began);
+  EXPECT_EQ(**Lookup("one", began + RequestIds::kKept), "sessions/a");
+  EXPECT_EQ(*Lookup("one", began + RequestIds::kKept + absl::Seconds(1)),
+            std::nullopt);
+  // Its session may go later.
+  ids_.OnSessionDeleted("sessions/a");
+}
+
+}  // namespace
+}  // namespace tcptool::server
