@@ -29,6 +29,7 @@ class RolloutTest(harness.ServiceTest):
         self.fleet = self.service.home / "fleet.json"
         self.fleet.write_text(json.dumps(FLEET), encoding="utf-8")
         self.events = []
+        self.on_round = self.start_fleet
 
     def start_machine(self, name, port):
         """What runs on a machine of the fleet: a recipient that is no program of ours."""
@@ -86,7 +87,7 @@ class RolloutTest(harness.ServiceTest):
             event = json.loads(line)
             self.events.append(event)
             if event["event"] == "round":
-                self.start_fleet(event)
+                self.on_round(event)
         return process.wait(timeout=harness.DEADLINE_S)
 
     def start_fleet(self, event):
@@ -120,16 +121,14 @@ class RolloutTest(harness.ServiceTest):
         session = self.service.get(rounds[1]["session"])
         self.assertEqual([one.label for one in session.spec.expected], [LOST])
 
-    def test_python(self):
+    def run_python(self):
         # Debian's grpcio, and the stubs that the harness has made.
-        self.assert_rolled_out(
-            self.run_rollout(
-                sys.executable, str(EXAMPLES / "python" / "rollout.py"),
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-            )
+        return self.run_rollout(
+            sys.executable, str(EXAMPLES / "python" / "rollout.py"),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
 
-    def test_node(self):
+    def run_node(self):
         manifest = json.loads((EXAMPLES / "node" / "package.json").read_text(encoding="utf-8"))
         packages = [f"{name}@{version}" for name, version in manifest["dependencies"].items()]
         # Node looks for packages beside the program.
@@ -137,6 +136,29 @@ class RolloutTest(harness.ServiceTest):
         home.mkdir()
         shutil.copy(EXAMPLES / "node" / "rollout.mjs", home)
         (home / "node_modules").symlink_to(npm.node_modules(*packages))
-        self.assert_rolled_out(
-            self.run_rollout("node", str(home / "rollout.mjs"), "--proto", str(PROTOS))
+        return self.run_rollout("node", str(home / "rollout.mjs"), "--proto", str(PROTOS))
+
+    def delete(self, event):
+        self.service.sessions.DeleteSession(
+            harness.stubs.session_service.DeleteSessionRequest(
+                name=event["session"], force=True
+            )
         )
+
+    def assert_ends_without_its_sessions(self, run):
+        """Each round ends when somebody deletes its session."""
+        self.on_round = self.delete
+        self.assertEqual(run(), 1, self.events)
+        self.assertEqual(self.events[-1], {"event": "end", "missing": sorted(FLEET)})
+
+    def test_python(self):
+        self.assert_rolled_out(self.run_python())
+
+    def test_node(self):
+        self.assert_rolled_out(self.run_node())
+
+    def test_python_ends_when_its_sessions_are_deleted(self):
+        self.assert_ends_without_its_sessions(self.run_python)
+
+    def test_node_ends_when_its_sessions_are_deleted(self):
+        self.assert_ends_without_its_sessions(self.run_node)
