@@ -42,11 +42,11 @@ SessionLedger::ShowWhen SessionLedger::WriteToStore(const Update& update) {
   for (const auto& [number, recipient] : update.changed) {
     // Those who are expected are in the spec.
     if (recipient.state() == v1::RECIPIENT_STATE_EXPECTED) continue;
-    v1::RecipientState& stored = stored_recipients_[number];
-    if (stored == recipient.state()) continue;
-    stored = recipient.state();
+    const StoredState state = {.state = recipient.state(),
+                               .attempt = recipient.attempt()};
+    if (std::exchange(stored_recipients_[number], state) == state) continue;
     store_.PutRecipient(recipient);
-    if (IsFinal(stored)) when = ShowWhen::kDurable;
+    if (IsFinal(state.state)) when = ShowWhen::kDurable;
   }
   for (const uint64_t number : update.forgotten) {
     stored_recipients_.erase(number);

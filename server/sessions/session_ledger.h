@@ -69,12 +69,20 @@ class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
   void OnDurable();
   void ShowNow(Update update);
 
+  // What the store has of a recipient.
+  struct StoredState {
+    v1::RecipientState state = v1::RECIPIENT_STATE_UNSPECIFIED;
+    int32_t attempt = 0;
+
+    bool operator==(const StoredState&) const = default;
+  };
+
   Store& store_;
   const asio::any_io_executor executor_;
   const Show show_;
   v1::Session stored_;  // As the store has it, without the spec.
   SessionExtra extra_;
-  std::map<uint64_t, v1::RecipientState> stored_recipients_;
+  std::map<uint64_t, StoredState> stored_recipients_;  // By number.
   bool holding_ = false;  // held_ waits to be durable.
   Update held_;
   Update next_;

@@ -30,9 +30,11 @@ Difference Compare(const v1::Session& before, const v1::Session& after) {
              : Difference::kProgress;
 }
 
-// Of a recipient, what is no progress changes with the state only.
+// Of a recipient, what is no progress changes with the state or the attempt.
 Difference Compare(const v1::Recipient& before, const v1::Recipient& after) {
-  if (before.state() != after.state()) return Difference::kMore;
+  if (before.state() != after.state() || before.attempt() != after.attempt()) {
+    return Difference::kMore;
+  }
   return google::protobuf::util::MessageDifferencer::Equals(before, after)
              ? Difference::kNone
              : Difference::kProgress;

@@ -82,6 +82,23 @@ TEST_F(SessionLedgerTest, WhatComesBehindWaitsAndIsMerged) {
   EXPECT_EQ(shown_before, 2u);
 }
 
+TEST_F(SessionLedgerTest, NextAttemptThatEndsAlikeIsDurableToo) {
+  const auto fail = [this](int attempt) {
+    SessionLedger::Update update = {.session = session_};
+    update.changed[1].set_name("sessions/s/recipients/1");
+    update.changed[1].set_state(v1::RECIPIENT_STATE_FAILED);
+    update.changed[1].set_attempt(attempt);
+    ledger_->Add(std::move(update));
+  };
+  fail(1);
+  RunUntilShown(1);
+  fail(2);
+  EXPECT_EQ(shown_.size(), 1u);
+  RunUntilShown(2);
+  fail(2);
+  EXPECT_EQ(shown_.size(), 3u);  // The store has it already.
+}
+
 TEST_F(SessionLedgerTest, FinalStateBehindAHeldOneIsHeldToo) {
   session_.set_state(v1::SESSION_STATE_TRANSFERRING);
   Add();
