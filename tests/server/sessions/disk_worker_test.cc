@@ -16,9 +16,9 @@ constexpr absl::Duration kLong = absl::Hours(1);
 
 enum class End { kAnswer, kTimeout };
 
-// What Run() ends with. `blocked`: the work waits for this, if it is given.
-std::future<End> Run(DiskWorker& worker,
-                     std::shared_ptr<absl::Notification> blocked = nullptr) {
+// What the work ends with. `blocked`: the work waits for this, if it is given.
+std::future<End> Start(DiskWorker& worker,
+                       std::shared_ptr<absl::Notification> blocked = nullptr) {
   auto end = std::make_shared<std::promise<End>>();
   worker.Run(
       [blocked, end]() -> DiskWorker::Answer {
@@ -31,17 +31,17 @@ std::future<End> Run(DiskWorker& worker,
 
 TEST(DiskWorkerTest, WorkThatIsDoneIsAnswered) {
   DiskWorker worker(kLong);
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(Run(worker).get(), End::kAnswer);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(Start(worker).get(), End::kAnswer);
 }
 
 TEST(DiskWorkerTest, BlockedWorkIsAnsweredWhenTheDeadlineIsOver) {
   auto blocked = std::make_shared<absl::Notification>();
   DiskWorker worker(kShort);
   const absl::Time began = absl::Now();
-  EXPECT_EQ(Run(worker, blocked).get(), End::kTimeout);
+  EXPECT_EQ(Start(worker, blocked).get(), End::kTimeout);
   EXPECT_GE(absl::Now() - began, kShort);
   blocked->Notify();  // What it finds is thrown away.
-  EXPECT_EQ(Run(worker).get(), End::kAnswer);
+  EXPECT_EQ(Start(worker).get(), End::kAnswer);
 }
 
 TEST(DiskWorkerTest, WhereAllThreadsAreBlockedTheAnswerComesAtOnce) {
@@ -49,12 +49,12 @@ TEST(DiskWorkerTest, WhereAllThreadsAreBlockedTheAnswerComesAtOnce) {
   DiskWorker worker(kShort);
   std::vector<std::future<End>> ends;
   for (size_t i = 0; i < DiskWorker::kMaxThreads; ++i) {
-    ends.push_back(Run(worker, blocked));
+    ends.push_back(Start(worker, blocked));
   }
   for (auto& end : ends) EXPECT_EQ(end.get(), End::kTimeout);
   // The threads may have begun a little later than the waiting.
   absl::SleepFor(kShort);
-  auto late = Run(worker);
+  auto late = Start(worker);
   EXPECT_EQ(late.wait_for(std::chrono::seconds(0)), std::future_status::ready);
   EXPECT_EQ(late.get(), End::kTimeout);
   blocked->Notify();
@@ -63,7 +63,7 @@ TEST(DiskWorkerTest, WhereAllThreadsAreBlockedTheAnswerComesAtOnce) {
 TEST(DiskWorkerTest, PendingWorkIsAnsweredWhenAsked) {
   auto blocked = std::make_shared<absl::Notification>();
   DiskWorker worker(kLong);
-  auto end = Run(worker, blocked);
+  auto end = Start(worker, blocked);
   worker.AnswerPending();
   EXPECT_EQ(end.wait_for(std::chrono::seconds(0)), std::future_status::ready);
   EXPECT_EQ(end.get(), End::kTimeout);
@@ -76,7 +76,7 @@ TEST(DiskWorkerTest, BlockedThreadDoesNotHoldTheEndUp) {
   const absl::Time began = absl::Now();
   {
     DiskWorker worker(kLong);
-    end = Run(worker, blocked);
+    end = Start(worker, blocked);
   }
   EXPECT_LT(absl::Now() - began, absl::Minutes(1));
   EXPECT_EQ(end.get(), End::kTimeout);
