@@ -14,8 +14,8 @@ TEST(TranslateTest, StoredRecipientComesBackWhole) {
   status.peer = {asio::ip::make_address("2001:db8::7"), 41824};
   status.label = "m7";
   status.attempt = 2;
-  status.earlier = std::make_shared<const dataplane::EndedAttempts>(
-      dataplane::EndedAttempts{
+  status.earlier =
+      std::make_shared<const dataplane::EndedAttempts>(dataplane::EndedAttempts{
           {.attempt = 1,
            .peer = {asio::ip::make_address("192.0.2.7"), 1},
            .state = dataplane::RecipientState::kDropped,

@@ -30,8 +30,8 @@ TEST_F(RequestIdsTest, RetryGetsTheSessionOfTheFirstCall) {
   Add("one", "sessions/a");
   EXPECT_EQ(**Lookup("one"), "sessions/a");
   EXPECT_EQ(*Lookup("two"), std::nullopt);
-  EXPECT_TRUE(absl::IsAlreadyExists(
-      ids_.Lookup("one", "other", absl::Now()).status()));
+  EXPECT_TRUE(
+      absl::IsAlreadyExists(ids_.Lookup("one", "other", absl::Now()).status()));
 }
 
 TEST_F(RequestIdsTest, DeletedSessionIsToldAsDeletedWhoeverHasItsNameNow) {

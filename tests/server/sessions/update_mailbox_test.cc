@@ -10,8 +10,8 @@ namespace {
 
 class UpdateMailboxTest : public testing::Test {
  protected:
-  void Tell(std::vector<dataplane::RecipientStatus> changed,
-            std::vector<uint64_t> forgotten = {}) {
+  void Tell(const std::vector<dataplane::RecipientStatus>& changed,
+            const std::vector<uint64_t>& forgotten = {}) {
     mailbox_->OnUpdate(
         {.session = session_, .changed = changed, .forgotten = forgotten});
   }
@@ -26,9 +26,10 @@ class UpdateMailboxTest : public testing::Test {
   asio::io_context control_;
   std::vector<UpdateMailbox::Mail> received_;
   const std::shared_ptr<UpdateMailbox> mailbox_ =
-      std::make_shared<UpdateMailbox>(
-          control_.get_executor(),
-          [this](const UpdateMailbox::Mail& mail) { received_.push_back(mail); });
+      std::make_shared<UpdateMailbox>(control_.get_executor(),
+                                      [this](const UpdateMailbox::Mail& mail) {
+                                        received_.push_back(mail);
+                                      });
 };
 
 TEST_F(UpdateMailboxTest, BusyReceiverGetsTheNewestOfEachInOneTask) {
