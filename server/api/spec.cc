@@ -12,7 +12,6 @@
 #include "absl/time/time.h"
 #include "messages/time.h"
 #include "server/api/invalid_field.h"
-#include "server/api/times.h"
 
 namespace tcptool::server {
 namespace {
@@ -66,7 +65,7 @@ class Checker {
                                 " nanos are a second or more; put whole "
                                 "seconds into seconds"));
     }
-    const absl::Duration value = FromProto(given);
+    const absl::Duration value = ToDuration(given);
     if (value < low || value > high) {
       Wrong(field,
             absl::StrCat(absl::FormatDuration(value), " is not in the range ",

@@ -31,23 +31,22 @@ void NodeService::GetNode(GetNodeCall::Done done) {
   const auto uptime = std::chrono::steady_clock::now() - start_;
   node.mutable_uptime()->set_seconds(
       std::chrono::duration_cast<std::chrono::seconds>(uptime).count());
-  roots_.GetSpaces(
-      [this, node = std::move(node), done = std::move(done)](
-          const std::vector<ContentRoots::Space>& roots) mutable {
-        for (const auto& [name, space] : roots) {
-          v1::Root& root = *node.add_roots();
-          root.set_name(name);
-          if (space.free_bytes) {
-            root.set_free_bytes(static_cast<int64_t>(*space.free_bytes));
-            root.set_total_bytes(static_cast<int64_t>(*space.total_bytes));
-          }
-        }
-        manager_.PortsInUse([node, done = std::move(done)](
-                                const std::vector<uint16_t>& ports) mutable {
-          for (const uint16_t port : ports) node.add_ports_in_use(port);
-          done(std::move(node));
-        });
-      });
+  roots_.GetSpaces([this, node = std::move(node), done = std::move(done)](
+                       const std::vector<ContentRoots::Space>& roots) mutable {
+    for (const auto& [name, space] : roots) {
+      v1::Root& root = *node.add_roots();
+      root.set_name(name);
+      if (space.free_bytes) {
+        root.set_free_bytes(static_cast<int64_t>(*space.free_bytes));
+        root.set_total_bytes(static_cast<int64_t>(*space.total_bytes));
+      }
+    }
+    manager_.PortsInUse([node, done = std::move(done)](
+                            const std::vector<uint16_t>& ports) mutable {
+      for (const uint16_t port : ports) node.add_ports_in_use(port);
+      done(std::move(node));
+    });
+  });
 }
 
 }  // namespace tcptool::server

@@ -6,9 +6,8 @@ namespace tcptool::server {
 
 void Retention::Add(const v1::Session& session) {
   const absl::Time end = ToTime(session.end_time());
-  const Times times = {
-      .end = end,
-      .expiry = end + absl::Seconds(session.spec().retention().seconds())};
+  const Times times = {.end = end,
+                       .expiry = end + ToDuration(session.spec().retention())};
   finished_[session.name()] = times;
   by_end_.emplace(times.end, session.name());
   by_expiry_.emplace(times.expiry, session.name());

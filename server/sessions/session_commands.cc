@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "messages/states.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
-#include "server/api/states.h"
 #include "server/api/translate.h"
 
 namespace tcptool::server {

@@ -3,9 +3,9 @@
 #include <future>
 #include <utility>
 
+#include "messages/states.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
-#include "server/api/states.h"
 #include "server/api/translate.h"
 #include "server/base/log.h"
 #include "server/sessions/restore.h"

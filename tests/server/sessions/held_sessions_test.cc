@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "server/api/times.h"
+#include "messages/time.h"
 
 namespace tcptool::server {
 namespace {
@@ -22,7 +22,7 @@ class HeldSessionsTest : public testing::Test {
     session.set_state(v1::SESSION_STATE_FAILED);
     session.mutable_spec()->add_expected();
     session.mutable_spec()->mutable_retention()->set_seconds(3600);
-    ToProto(absl::Now() - ago, *session.mutable_end_time());
+    *session.mutable_end_time() = ToTimestamp(absl::Now() - ago);
     std::vector<v1::Recipient> recipients;
     for (size_t i = 1; i <= 1 + strangers; ++i) {
       v1::Recipient& recipient = recipients.emplace_back();
