@@ -1,7 +1,7 @@
 #include "server/sessions/upload_admission.h"
 
 #include "absl/strings/str_cat.h"
-#include "server/api/translate.h"
+#include "messages/states.h"
 
 namespace tcptool::server {
 
