@@ -18,13 +18,15 @@ constexpr Clock::duration kLongestIdleInterval = std::chrono::seconds(1);
 
 }  // namespace
 
-Delivery::Delivery(SocketApi& sockets, int socket, const Limits& limits)
+Delivery::Delivery(SocketApi& sockets, int socket, const Limits& limits,
+                   Clock::time_point ready)
     : sockets_(sockets),
       socket_(socket),
       acknowledge_timeout_(
           absl::ToChronoNanoseconds(limits.acknowledge_timeout)),
       confirm_timeout_(absl::ToChronoNanoseconds(limits.confirm_timeout)),
-      rate_(limits.recipient_bytes_per_second) {}
+      rate_(limits.recipient_bytes_per_second),
+      earliest_end_(ready + kGrace) {}
 
 Delivery::Outcome Delivery::End(Clock::time_point now) {
   ended_ = true;
@@ -78,8 +80,8 @@ Delivery::Outcome Delivery::CheckGrace(Clock::time_point now) {
   if (const int error = sockets_.Info(socket_, &info); error < 0) {
     return Lost(error);
   }
-  if (info.state != TCP_CLOSE_WAIT) return Outcome::kMayEnd;
-  next_check_ = *acknowledged_at_ + kGrace;
+  next_check_ =
+      info.state == TCP_CLOSE_WAIT ? *acknowledged_at_ + kGrace : earliest_end_;
   return now >= next_check_ ? Outcome::kMayEnd : Outcome::kPending;
 }
 

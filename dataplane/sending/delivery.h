@@ -22,7 +22,8 @@ namespace tcptool::dataplane {
 // that it has read everything. All that can be seen of it is a reset, and Linux
 // shows none once it has acknowledged our end (the socket is in TIME_WAIT, or
 // gone). So it gets kGrace in CLOSE_WAIT, where a reset is seen, before the
-// end.
+// end. And nobody gets the end within kGrace of its byte, lest small content
+// overtake a half-close that comes right behind the byte.
 class Delivery {
  public:
   enum class Outcome : uint8_t {
@@ -38,8 +39,10 @@ class Delivery {
   static constexpr Clock::duration kGrace = std::chrono::milliseconds(100);
 
   // `sockets` outlives it. Of `limits`, acknowledge_timeout and
-  // confirm_timeout count, and the recipient's rate.
-  Delivery(SocketApi& sockets, int socket, const Limits& limits);
+  // confirm_timeout count, and the recipient's rate. `ready`: when the
+  // handshake byte was seen.
+  Delivery(SocketApi& sockets, int socket, const Limits& limits,
+           Clock::time_point ready);
 
   // Looks how far it is: first when the kernel has the last byte, then whenever
   // something happens to the socket, and at next_check().
@@ -74,6 +77,7 @@ class Delivery {
   const Clock::duration acknowledge_timeout_;
   const Clock::duration confirm_timeout_;
   const uint64_t rate_;
+  const Clock::time_point earliest_end_;
   Clock::time_point since_;  // Of the wait for acknowledgement.
   Clock::time_point next_check_;
   std::optional<Progress> progress_;

@@ -97,8 +97,9 @@ void Recipient::OnHandshake() {
                        : Describe(handshake.error));
     case Handshake::Outcome::kReady:
       timer_.cancel();
+      ready_ = Clock::now();
       status_.start_byte = handshake.start_byte;
-      status_.handshake_time = absl::FromChrono(Clock::now() - opened_);
+      status_.handshake_time = absl::FromChrono(ready_ - opened_);
       status_.state = RecipientState::kReady;
       owner_.Changed(*this);
       return WaitForLoss();
@@ -199,7 +200,7 @@ void Recipient::FinishSending(Clock::time_point now) {
   SetCork(socket_.native_handle(), false);
   status_.state = RecipientState::kConfirming;
   owner_.Changed(*this);
-  delivery_.emplace(sockets_, socket_.native_handle(), limits_);
+  delivery_.emplace(sockets_, socket_.native_handle(), limits_, ready_);
   Handle(delivery_->Check(now));
 }
 

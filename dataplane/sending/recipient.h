@@ -114,6 +114,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // HANDSHAKING: its timeout. CONFIRMING: when to look how far that is.
   asio::steady_timer timer_;
   Clock::time_point opened_;
+  Clock::time_point ready_;           // When its byte was seen.
   std::optional<Progress> progress_;  // From Begin() on.
   Clock::time_point last_measure_;
   // Since when its host seems to have vanished.

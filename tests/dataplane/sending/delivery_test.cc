@@ -23,7 +23,7 @@ class DeliveryTest : public testing::Test {
     connection_ = Connect(receive_buffer);
     peer().Say(0);
     EXPECT_TRUE(Eventually([&] { return Unread(sender()) == 1; }));
-    delivery_.emplace(SocketApi::Real(), sender(), limits_);
+    delivery_.emplace(SocketApi::Real(), sender(), limits_, ready_);
   }
   // Content that fits into the peer's receive buffer, and is acknowledged.
   void SendSmall() {
@@ -62,6 +62,7 @@ class DeliveryTest : public testing::Test {
   Delivery& delivery() { return *delivery_; }
 
   Limits limits_;
+  Clock::time_point ready_ = kStart - Delivery::kGrace;
 
  private:
   Connection connection_;
@@ -130,6 +131,28 @@ TEST_F(DeliveryTest, WhoHalfClosedEarlyAndIsKilledIsLost) {
   AwaitState(TCP_CLOSE);
   EXPECT_EQ(delivery().Check(kStart + Delivery::kGrace), Outcome::kLost);
   EXPECT_NE(delivery().error(), 0);
+}
+
+// Small content is acknowledged before the half-close that follows the byte.
+TEST_F(DeliveryTest, HalfCloseRightBehindTheByteIsEarly) {
+  ready_ = kStart;
+  Open();
+  SendSmall();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  EXPECT_EQ(delivery().next_check(), kStart + Delivery::kGrace);
+  peer().HalfClose();
+  AwaitState(TCP_CLOSE_WAIT);
+  peer().Close();  // With unread input.
+  AwaitState(TCP_CLOSE);
+  EXPECT_EQ(delivery().Check(kStart + Delivery::kGrace), Outcome::kLost);
+}
+
+TEST_F(DeliveryTest, EndDoesNotComeRightBehindTheByte) {
+  ready_ = kStart;
+  Open();
+  SendSmall();
+  EXPECT_EQ(delivery().Check(kStart), Outcome::kPending);
+  EXPECT_EQ(delivery().Check(kStart + Delivery::kGrace), Outcome::kMayEnd);
 }
 
 // Not at the start, but before it had acknowledged the content.
