@@ -10,6 +10,9 @@
 namespace tcptool::dataplane {
 namespace {
 
+constexpr int kV4Bits = 32;
+constexpr int kV6Bits = 128;
+
 absl::Status Malformed(std::string_view rule, std::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(
       "access rule \"", absl::string_view(rule.data(), rule.size()),
@@ -27,11 +30,14 @@ asio::ip::address Unmapped(const asio::ip::address& address) {
   return address;
 }
 
-AccessList::Bytes AccessList::Mapped(const asio::ip::address& address) {
-  return address.is_v6()
-             ? address.to_v6().to_bytes()
-             : asio::ip::make_address_v6(asio::ip::v4_mapped, address.to_v4())
-                   .to_bytes();
+AccessList::Bytes AccessList::ToBytes(const asio::ip::address& address) {
+  Bytes bytes{};
+  if (address.is_v4()) {
+    std::ranges::copy(address.to_v4().to_bytes(), bytes.begin());
+  } else {
+    std::ranges::copy(address.to_v6().to_bytes(), bytes.begin());
+  }
+  return bytes;
 }
 
 absl::Status AccessList::Add(std::string_view rule) {
@@ -44,8 +50,8 @@ absl::Status AccessList::Add(std::string_view rule) {
     return Malformed(rule, "a scope (%) is not supported");
   }
 
-  Rule parsed;
-  parsed.mask.fill(0xff);
+  int prefix = network.is_v4() ? kV4Bits : kV6Bits;
+  Rule parsed{.is_v4 = network.is_v4(), .network = ToBytes(network)};
   if (slash != std::string_view::npos) {
     const std::string mask(rule.substr(slash + 1));
     const auto mask_address = asio::ip::make_address_v4(mask, error);
@@ -53,36 +59,44 @@ absl::Status AccessList::Add(std::string_view rule) {
       if (!network.is_v4()) {
         return Malformed(rule, "an IPv6 network needs a prefix length");
       }
-      std::ranges::copy(mask_address.to_bytes(), parsed.mask.begin() + 12);
-    } else {
-      const int width = network.is_v4() ? 32 : 128;
-      int prefix = 0;
-      // SimpleAtoi takes signs and blanks; a prefix length is digits alone.
-      const bool digits =
-          !mask.empty() && std::ranges::all_of(mask, [](char c) {
-            return c >= '0' && c <= '9';
-          });
-      if (!digits || !absl::SimpleAtoi(mask, &prefix) || prefix > width) {
-        return Malformed(rule, "no mask or prefix length after the slash");
-      }
-      prefix += 128 - width;
-      for (int bit = prefix; bit < 128; ++bit) {
-        parsed.mask[bit / 8] &= ~(0x80 >> (bit % 8));
-      }
+      parsed.mask = ToBytes(mask_address);
+      AddParsed(parsed);
+      return absl::OkStatus();
+    }
+    const int width = prefix;
+    // SimpleAtoi takes signs and blanks; a prefix length is digits alone.
+    const bool digits = !mask.empty() && std::ranges::all_of(mask, [](char c) {
+      return c >= '0' && c <= '9';
+    });
+    if (!digits || !absl::SimpleAtoi(mask, &prefix) || prefix > width) {
+      return Malformed(rule, "no mask or prefix length after the slash");
     }
   }
-  parsed.network = Mapped(network);
-  for (size_t i = 0; i < parsed.network.size(); ++i) {
-    parsed.network[i] &= parsed.mask[i];
+  constexpr int kMappedPrefix = kV6Bits - kV4Bits;  // Of ::ffff:0:0/96.
+  if (Unmapped(network).is_v4() && network.is_v6() && prefix >= kMappedPrefix) {
+    parsed = {.is_v4 = true, .network = ToBytes(Unmapped(network))};
+    prefix -= kMappedPrefix;
   }
-  rules_.push_back(parsed);
+  for (int bit = 0; bit < prefix; ++bit) {
+    parsed.mask[bit / 8] |= 0x80 >> (bit % 8);
+  }
+  AddParsed(parsed);
   return absl::OkStatus();
+}
+
+void AccessList::AddParsed(Rule rule) {
+  for (size_t i = 0; i < rule.network.size(); ++i) {
+    rule.network[i] &= rule.mask[i];
+  }
+  rules_.push_back(rule);
 }
 
 bool AccessList::Allows(const asio::ip::address& peer) const {
   if (rules_.empty()) return true;
-  const Bytes bytes = Mapped(peer);
-  return std::ranges::any_of(rules_, [&bytes](const Rule& rule) {
+  const asio::ip::address address = Unmapped(peer);
+  const Bytes bytes = ToBytes(address);
+  return std::ranges::any_of(rules_, [&](const Rule& rule) {
+    if (rule.is_v4 != address.is_v4()) return false;
     for (size_t i = 0; i < bytes.size(); ++i) {
       if ((bytes[i] & rule.mask[i]) != rule.network[i]) return false;
     }

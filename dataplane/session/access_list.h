@@ -19,24 +19,30 @@ class AccessList {
   // - 192.168.101.0/255.255.255.0: the 2008 form; the mask may have any bits.
   // - 192.168.101.0/24, 2001:db8::/32: CIDR (RFC 4632, RFC 4291 2.3).
   // - 192.168.101.13, ::1: one host.
+  // A rule is of one family: ::/0 allows all of IPv6, and nobody of IPv4. An
+  // IPv4-mapped network (::ffff:192.0.2.0/120) is one of IPv4.
   // Bits of the address outside the mask are ignored. INVALID_ARGUMENT names
   // the rule and what is wrong with it.
   absl::Status Add(std::string_view rule);
 
-  // IPv4-mapped IPv6 addresses (::ffff:a.b.c.d) match IPv4 rules.
+  // An IPv4-mapped IPv6 address (::ffff:a.b.c.d), which is what a dual-stack
+  // socket shows of an IPv4 peer, is taken for the IPv4 one.
   bool Allows(const asio::ip::address& peer) const;
 
   bool empty() const { return rules_.empty(); }
   size_t size() const { return rules_.size(); }
 
  private:
-  // Both families in one form: IPv4 is held in its IPv4-mapped form.
   using Bytes = std::array<uint8_t, 16>;
   struct Rule {
-    Bytes network;
-    Bytes mask;
+    bool is_v4 = false;
+    // In network byte order; those of IPv4 are the first four.
+    Bytes network{};
+    Bytes mask{};
   };
-  static Bytes Mapped(const asio::ip::address& address);
+  // Adds a rule whose network may have bits outside its mask.
+  void AddParsed(Rule rule);
+  static Bytes ToBytes(const asio::ip::address& address);
 
   std::vector<Rule> rules_;
 };

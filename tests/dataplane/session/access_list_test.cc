@@ -52,6 +52,32 @@ TEST(AccessListTest, ZeroPrefixAllowsItsWholeFamily) {
   EXPECT_FALSE(list.Allows(make_address("2001:db8::1")));
 }
 
+TEST(AccessListTest, Ipv6RuleAllowsNobodyOfIpv4) {
+  for (const char* rule : {"::/0", "::1/64", "::/80", "::ffff:0:0/90"}) {
+    const AccessList list = ListOf({rule});
+    EXPECT_FALSE(list.Allows(make_address("192.0.2.1"))) << rule;
+    EXPECT_FALSE(list.Allows(make_address("::ffff:192.0.2.1"))) << rule;
+  }
+  EXPECT_TRUE(ListOf({"::/0"}).Allows(make_address("2001:db8::1")));
+}
+
+TEST(AccessListTest, Ipv4RuleAllowsNobodyOfIpv6) {
+  for (const char* rule : {"0.0.0.0/0", "32.1.13.184/0.0.0.0"}) {
+    EXPECT_FALSE(ListOf({rule}).Allows(make_address("2001:db8::1"))) << rule;
+    EXPECT_FALSE(ListOf({rule}).Allows(make_address("::1"))) << rule;
+  }
+}
+
+TEST(AccessListTest, MappedNetworkIsOneOfIpv4) {
+  const AccessList list =
+      ListOf({"::ffff:192.0.2.0/120", "::ffff:198.51.100.7"});
+  EXPECT_TRUE(list.Allows(make_address("192.0.2.9")));
+  EXPECT_TRUE(list.Allows(make_address("::ffff:192.0.2.9")));
+  EXPECT_FALSE(list.Allows(make_address("192.0.3.9")));
+  EXPECT_TRUE(list.Allows(make_address("198.51.100.7")));
+  EXPECT_FALSE(list.Allows(make_address("198.51.100.8")));
+}
+
 TEST(AccessListTest, LoneAddressAllowsThatHost) {
   const AccessList list = ListOf({"192.0.2.7"});
   EXPECT_TRUE(list.Allows(make_address("192.0.2.7")));
