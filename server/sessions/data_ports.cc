@@ -8,10 +8,20 @@
 namespace tcptool::server {
 
 DataPorts::DataPorts(dataplane::Engine& engine, uint16_t first, uint16_t last)
-    : engine_(engine), first_(first), last_(last) {
+    : engine_(engine),
+      first_(first),
+      last_(last),
+      last_use_(last - first + size_t{1}) {
   for (uint32_t port = first; port <= last; ++port) {
-    free_.insert(free_.end(), static_cast<uint16_t>(port));
+    free_.emplace_hint(free_.end(), 0, static_cast<uint16_t>(port));
   }
+}
+
+void DataPorts::RememberUse(uint16_t port) {
+  if (!IsOurs(port)) return;
+  const bool is_free = free_.erase({LastUse(port), port}) > 0;
+  LastUse(port) = ++uses_;
+  if (is_free) free_.emplace(LastUse(port), port);
 }
 
 absl::StatusOr<std::shared_ptr<dataplane::Session>> DataPorts::Listen(
@@ -24,7 +34,7 @@ absl::StatusOr<std::shared_ptr<dataplane::Session>> DataPorts::Listen(
     return absl::FailedPreconditionError(absl::StrCat(
         "session.spec.listener.port: ", session.status().message()));
   }
-  for (const uint16_t port : free_) {
+  for (const auto& [use, port] : free_) {
     options.port = port;
     auto session = ListenOn(options, source, observer);
     // Another program may have the port.
@@ -45,7 +55,9 @@ absl::StatusOr<std::shared_ptr<dataplane::Session>> DataPorts::ListenOn(
                         session.status().message());
   }
   if (session.ok()) {
-    free_.erase(options.port);
+    if (IsOurs(options.port)) {
+      free_.erase({LastUse(options.port), options.port});
+    }
     ++used_[options.port];
   }
   return session;
@@ -55,7 +67,9 @@ void DataPorts::Release(uint16_t port) {
   const auto used = used_.find(port);
   if (--used->second > 0) return;
   used_.erase(used);
-  if (port >= first_ && port <= last_) free_.insert(port);
+  if (!IsOurs(port)) return;
+  LastUse(port) = ++uses_;
+  free_.emplace(LastUse(port), port);
 }
 
 std::vector<uint16_t> DataPorts::in_use() const {

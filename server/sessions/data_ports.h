@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -13,15 +14,24 @@
 
 namespace tcptool::server {
 
-// Not for several threads.
+// The wire protocol has no name of the content: a recipient that comes too late
+// to one session's port would take the next session's content there for what it
+// came for. So the port that was used least recently is taken next, and one
+// that was given back is used again only after all others that are free.
+//
+// One thread at a time.
 class DataPorts {
  public:
   // A session that asks for no port gets one of `first` to `last`. `engine`
   // outlives it.
   DataPorts(dataplane::Engine& engine, uint16_t first, uint16_t last);
 
-  // Has the engine make a session, on the lowest port that is free if
-  // `options.port` is 0. The errors are those of CreateSession.
+  // A session had the port before the service was started. The last call is for
+  // the port that was used last.
+  void RememberUse(uint16_t port);
+
+  // Has the engine make a session, on the free port that was used least
+  // recently if `options.port` is 0. The errors are those of CreateSession.
   absl::StatusOr<std::shared_ptr<dataplane::Session>> Listen(
       dataplane::SessionOptions options,
       std::shared_ptr<dataplane::Source> source,
@@ -38,11 +48,17 @@ class DataPorts {
       const dataplane::SessionOptions& options,
       const std::shared_ptr<dataplane::Source>& source,
       const std::shared_ptr<dataplane::SessionObserver>& observer);
+  bool IsOurs(uint16_t port) const { return port >= first_ && port <= last_; }
+  uint64_t& LastUse(uint16_t port) { return last_use_[port - first_]; }
 
   dataplane::Engine& engine_;
   const uint16_t first_;
   const uint16_t last_;
-  std::set<uint16_t> free_;  // Of ours.
+  // Uses are numbered in their order, from 1; 0: none. Of each of our ports.
+  std::vector<uint64_t> last_use_;
+  uint64_t uses_ = 0;
+  // Our ports that no session has: last use and port.
+  std::set<std::pair<uint64_t, uint16_t>> free_;
   // How many sessions have it, each on another address.
   std::map<uint16_t, size_t> used_;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -14,6 +15,15 @@
 
 namespace tcptool::server {
 namespace {
+
+// 0: there is none in the message.
+uint16_t DataPort(const v1::Session& session) {
+  const std::string& endpoint = session.data_endpoint();
+  uint32_t port = 0;
+  return absl::SimpleAtoi(endpoint.substr(endpoint.rfind(':') + 1), &port)
+             ? static_cast<uint16_t>(port)
+             : 0;
+}
 
 // Those of the spec that the store has nothing of.
 void AddExpected(StoredSession& stored) {
@@ -75,12 +85,11 @@ absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
   v1::SessionSpec spec = stored.session.spec();
   auto options = ToOptions(rules, spec);
   if (!options.ok()) return options.status();
-  const std::string& endpoint = stored.session.data_endpoint();
-  uint32_t port = 0;
-  if (!absl::SimpleAtoi(endpoint.substr(endpoint.rfind(':') + 1), &port)) {
-    return absl::DataLossError(absl::StrCat("no port in ", endpoint));
+  options->port = DataPort(stored.session);
+  if (options->port == 0) {
+    return absl::DataLossError(
+        absl::StrCat("no port in ", stored.session.data_endpoint()));
   }
-  options->port = static_cast<uint16_t>(port);
   options->resume = {.create_time = ToTime(stored.session.create_time()),
                      .last_recipient = LastRecipient(stored)};
   if (!KeepsRecipients(stored)) return options;
@@ -93,6 +102,23 @@ absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
     options->resume->recipients.push_back(*status);
   }
   return options;
+}
+
+std::vector<uint16_t> PortsByLastUse(
+    const std::vector<StoredSession>& sessions) {
+  std::vector<std::pair<absl::Time, uint16_t>> uses;
+  for (const StoredSession& stored : sessions) {
+    if (WaitsAgain(stored)) continue;
+    uses.emplace_back(stored.session.has_end_time()
+                          ? ToTime(stored.session.end_time())
+                          : absl::InfiniteFuture(),
+                      DataPort(stored.session));
+  }
+  std::ranges::sort(uses);
+  std::vector<uint16_t> ports;
+  ports.reserve(uses.size());
+  for (const auto& [time, port] : uses) ports.push_back(port);
+  return ports;
 }
 
 void EndConnected(StoredSession& stored) {

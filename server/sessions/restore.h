@@ -2,6 +2,9 @@
 #ifndef TCPTOOL_SERVER_SESSIONS_RESTORE_H_
 #define TCPTOOL_SERVER_SESSIONS_RESTORE_H_
 
+#include <cstdint>
+#include <vector>
+
 #include "absl/status/statusor.h"
 #include "dataplane/session/session_options.h"
 #include "server/api/spec.h"
@@ -25,6 +28,11 @@ void EndConnected(StoredSession& stored);
 // not allowed any more.
 absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
     const SpecRules& rules, const StoredSession& stored);
+
+// The ports of sessions that do not listen any more, in the order in which they
+// were used last; those of sessions that were running come at the end.
+std::vector<uint16_t> PortsByLastUse(
+    const std::vector<StoredSession>& sessions);
 
 // Ends it, with those of its recipients that were connected.
 void EndUnfinished(StoredSession& stored, v1::SessionState state,

@@ -90,6 +90,9 @@ void SessionManager::Restore(Store::Contents contents) {
     for (StoredRequest& request : contents.requests) {
       request_ids_.Restore(std::move(request));
     }
+    for (const uint16_t port : PortsByLastUse(contents.sessions)) {
+      ports_.RememberUse(port);
+    }
     SessionRestoration restoration(options_.rules, options_.stream_window_bytes,
                                    roots_, table_, store_, ports_, live_,
                                    held_);

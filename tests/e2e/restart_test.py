@@ -49,6 +49,13 @@ class RestartTest(ServiceTest):
         names = by_name(self.service.recipients(session.name))
         self.assertEqual(set(names) & set(by_name(before)), {f"{session.name}/recipients/1"})
 
+    def test_port_of_a_finished_session_is_not_the_first_that_is_used_again(self):
+        finished = self.service.create()
+        harness.read_all(self.connect(finished, recipients.START))
+        self.service.wait_final(finished.name)
+        self.service.restart()
+        self.assertNotEqual(port_of(self.service.create()), port_of(finished))
+
     def test_running_session_is_interrupted_with_what_is_known(self):
         limits = stubs.session.Limits(recipient_bytes_per_second=1 << 16)
         session = self.service.create(limits=limits)

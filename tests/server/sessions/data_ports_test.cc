@@ -66,7 +66,7 @@ class DataPortsTest : public testing::Test {
   std::vector<Held> held;
 };
 
-TEST_F(DataPortsTest, LowestThatIsFreeIsTaken) {
+TEST_F(DataPortsTest, OneThatIsFreeIsTaken) {
   EXPECT_EQ(*Listen(), 9000);
   EXPECT_EQ(*Listen(), 9001);
   EXPECT_EQ(*Listen(), 9002);
@@ -76,6 +76,44 @@ TEST_F(DataPortsTest, LowestThatIsFreeIsTaken) {
   EXPECT_THAT(ports.in_use(), ElementsAre(9000, 9001, 9002));
   End(1);
   EXPECT_THAT(ports.in_use(), ElementsAre(9000, 9002));
+  EXPECT_EQ(*Listen(), 9001);
+}
+
+// Whoever comes too late for a session does not get the next one's content.
+TEST_F(DataPortsTest, OneThatWasUsedIsTakenAfterAllOthersThatAreFree) {
+  EXPECT_EQ(*Listen(), 9000);
+  End(0);
+  EXPECT_EQ(*Listen(), 9001);
+  End(1);
+  EXPECT_EQ(*Listen(), 9002);
+  EXPECT_EQ(*Listen(), 9000);
+  End(2);
+  EXPECT_EQ(*Listen(), 9001);
+  EXPECT_EQ(*Listen(), 9002);
+}
+
+TEST_F(DataPortsTest, OneThatWasAskedForCountsAsUsed) {
+  ASSERT_TRUE(Listen(9000, address).ok());
+  End(0);
+  EXPECT_EQ(*Listen(), 9001);
+}
+
+TEST_F(DataPortsTest, UsesBeforeARestartCount) {
+  ports.RememberUse(9001);
+  ports.RememberUse(9000);
+  ports.RememberUse(9003);  // None of ours.
+  EXPECT_EQ(*Listen(), 9002);
+  EXPECT_EQ(*Listen(), 9001);
+  EXPECT_EQ(*Listen(), 9000);
+}
+
+TEST_F(DataPortsTest, UseOfOneThatIsTakenAgainCountsWhenItIsGivenBack) {
+  ASSERT_TRUE(Listen(9001, address).ok());
+  ports.RememberUse(9001);
+  EXPECT_THAT(ports.in_use(), ElementsAre(9001));
+  End(0);
+  EXPECT_EQ(*Listen(), 9000);
+  EXPECT_EQ(*Listen(), 9002);
   EXPECT_EQ(*Listen(), 9001);
 }
 
@@ -116,6 +154,7 @@ TEST_F(DataPortsTest, OneOnTwoAddressesIsInUseUntilBothHaveEnded) {
   EXPECT_EQ(*Listen(), 9001);
   End(1);
   EXPECT_THAT(ports.in_use(), ElementsAre(9001));
+  EXPECT_EQ(*Listen(), 9002);
   EXPECT_EQ(*Listen(), 9000);
 }
 
