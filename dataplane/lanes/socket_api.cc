@@ -45,6 +45,10 @@ bool IsLoopback(const sockaddr_storage& address) {
          (IN6_IS_ADDR_V4MAPPED(&v6) && v6.s6_addr[12] == kLoopbackNet);
 }
 
+void SetLinger(int socket, const linger& value) {
+  setsockopt(socket, SOL_SOCKET, SO_LINGER, &value, sizeof value);
+}
+
 }  // namespace
 
 int SocketApi::Accept(int listener, sockaddr_storage* peer, socklen_t* size) {
@@ -97,6 +101,12 @@ int SocketApi::Error(int socket) {
   return -error;
 }
 
+int SocketApi::DropUrgent(int socket) {
+  std::byte dropped;
+  return static_cast<int>(Restarted(
+      [&] { return recv(socket, &dropped, 1, MSG_DONTWAIT | MSG_OOB); }));
+}
+
 int SocketApi::Info(int socket, TcpInfo* info) {
   tcp_info kernel{};
   socklen_t size = sizeof kernel;
@@ -130,8 +140,11 @@ SocketApi& SocketApi::Real() {
 }
 
 void ResetOnClose(int socket) {
-  const linger reset = {.l_onoff = 1, .l_linger = 0};
-  setsockopt(socket, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+  SetLinger(socket, {.l_onoff = 1, .l_linger = 0});
+}
+
+void EndInOrderOnClose(int socket) {
+  SetLinger(socket, {.l_onoff = 0, .l_linger = 0});
 }
 
 void ResetAndClose(int socket) {

@@ -47,6 +47,9 @@ class SocketApi {
   virtual int Unacknowledged(int socket);
   // SO_ERROR, as -errno; 0 when all is well. Clears it.
   virtual int Error(int socket);
+  // recv(2) with MSG_OOB: takes the urgent byte, which poll(2) would report as
+  // POLLPRI until then. -EINVAL: there is none.
+  virtual int DropUrgent(int socket);
   // TCP_INFO.
   virtual int Info(int socket, TcpInfo* info);
   // Whether the path to the peer never leaves this host (getsockname(2),
@@ -60,6 +63,9 @@ class SocketApi {
 // Makes close(2) of `socket` reset the connection (SO_LINGER 0, socket(7)), so
 // that the peer cannot take the end for an orderly one.
 void ResetOnClose(int socket);
+
+// Takes that back: close(2) ends the connection in an orderly way.
+void EndInOrderOnClose(int socket);
 
 // Resets and closes a connection.
 void ResetAndClose(int socket);

@@ -68,6 +68,26 @@ void Fanout::Begin() {
   for (const uint64_t id : std::exchange(admitted_, {})) Admit(id);
 }
 
+void Fanout::ProbeReady(std::function<void()> done) {
+  probes_done_ = std::move(done);
+  const Clock::time_point now = Clock::now();
+  for (const auto& [id, recipient] : recipients_) {
+    if (recipient->status().state != RecipientState::kReady) continue;
+    if (!recipient->is_probed()) recipient->Probe(now);
+    if (recipient->is_probed()) probed_.push_back(recipient);
+  }
+  CheckProbes();
+}
+
+void Fanout::CheckProbes() {
+  if (probes_done_ == nullptr) return;
+  std::erase_if(probed_,
+                [](const auto& recipient) { return !recipient->is_probed(); });
+  if (!probed_.empty()) return;
+  // Behind the Flush() that reports those that are closed.
+  asio::post(lane_.io(), std::exchange(probes_done_, nullptr));
+}
+
 void Fanout::Close(uint64_t id, RecipientState state, Reason reason,
                    const std::string& detail) {
   const auto found = recipients_.find(id);
@@ -99,6 +119,7 @@ void Fanout::Changed(const Recipient& recipient) {
   if (lag_ && !recipient.can_be_sent_to()) lag_->Remove(recipient.status().id);
   report_[recipient.status().id] = recipient.status();
   PostFlush();
+  CheckProbes();
 }
 
 void Fanout::HasRoom(std::shared_ptr<Recipient> recipient) {

@@ -47,6 +47,10 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   // From Begin() on, this recipient, which is READY, gets the content.
   void Admit(uint64_t id);
   void Begin();
+  // Finds out which READY recipients are still there. Calls `done` once each of
+  // them was heard of within a second, or has answered a probe, or is closed;
+  // in the latter case behind the report of it. One call at a time.
+  void ProbeReady(std::function<void()> done);
   // Ends one recipient, or all. Those that have ended are left alone.
   void Close(uint64_t id, RecipientState state, Reason reason,
              const std::string& detail);
@@ -60,6 +64,7 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   // Recipient::Owner:
   void Changed(const Recipient& recipient) override;
   void HasRoom(std::shared_ptr<Recipient> recipient) override;
+  void Answered() override { CheckProbes(); }
 
   void Queue(std::shared_ptr<Recipient> recipient);
   void RunTurn();
@@ -81,6 +86,8 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   void StartMeasuring();
   void Measure();
   void RetryMemory();
+  // Calls probes_done_ if no recipient is probed any more.
+  void CheckProbes();
   void Flush();
   void PostFlush();
 
@@ -106,6 +113,8 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   std::map<uint64_t, RecipientStatus> report_;
   absl::Status source_error_;
   bool flush_posted_ = false;
+  List probed_;
+  std::function<void()> probes_done_;  // Null: nobody asks.
   asio::steady_timer measure_timer_;
   bool measuring_ = false;
   asio::steady_timer memory_timer_;  // Runs while any waits for memory.

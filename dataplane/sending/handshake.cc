@@ -13,6 +13,10 @@ Handshake PeekHandshake(SocketApi& sockets, int socket) {
     return {.outcome = Handshake::Outcome::kClosed,
             .error = static_cast<int>(got)};
   }
+  // What came before a reset can still be read.
+  if (const int error = sockets.Error(socket); error < 0) {
+    return {.outcome = Handshake::Outcome::kClosed, .error = error};
+  }
   return {.outcome = Handshake::Outcome::kReady,
           .start_byte = (byte & kStart) != std::byte{0}};
 }

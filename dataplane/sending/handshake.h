@@ -11,16 +11,19 @@ struct Handshake {
   enum class Outcome : uint8_t {
     kPending,  // No byte yet.
     kReady,    // `start_byte` is known.
-    kClosed,   // The peer ended or reset the connection before its byte.
+    // The peer ended the connection before its byte, or has reset it.
+    kClosed,
   };
   Outcome outcome = Outcome::kPending;
   bool start_byte = false;
   int error = 0;  // The -errno behind kClosed; 0: an orderly end.
 };
 
-// Looks for the byte, and leaves it unread: it is the dead-man's byte. A socket
-// that the kernel closes with unread input, because this process was killed, is
-// reset, so that no recipient takes a part for the whole.
+// Looks for the byte, and leaves it unread until the content is sent
+// (MSG_PEEK). Linux resets a connection that is closed with unread input: that,
+// besides the linger time of 0 which the listener gives to its connections,
+// keeps a recipient from taking a part for the whole when this process is
+// killed.
 Handshake PeekHandshake(SocketApi& sockets, int socket);
 
 }  // namespace tcptool::dataplane

@@ -16,6 +16,14 @@ namespace {
 // How long an answer may take on the slowest path.
 constexpr auto kAnswerTime = std::chrono::seconds(2);
 
+// A peer that was heard of within this time is there.
+constexpr uint32_t kHeardMs = 1000;
+
+// How long a peer may take to answer a probe: with one that is lost on its way,
+// and a path of two seconds. How often it is looked for its answer.
+constexpr auto kProbeTime = std::chrono::seconds(3);
+constexpr auto kProbeCheck = std::chrono::milliseconds(20);
+
 // How many unsent bytes the kernel takes: few at first, so that hundreds of
 // recipients that read nothing do not use up the memory that all of the host's
 // connections share (net.ipv4.tcp_mem). One that has been sent kProof, more
@@ -107,9 +115,8 @@ void Recipient::OnHandshake() {
 }
 
 void Recipient::WaitForLoss() {
-  // Fires on a reset or a dead host, and when both sides have ended, but not on
-  // a half-close. Urgent data fires it too; it is not watched again then, lest
-  // a peer keep the lane busy: sending finds a loss as well.
+  // Fires on a reset or a dead host, when both sides have ended, and on urgent
+  // data, but not on a half-close.
   socket_.async_wait(asio::socket_base::wait_error,
                      [self = shared_from_this()](std::error_code error) {
                        if (error || self->closed()) return;
@@ -120,11 +127,46 @@ void Recipient::WaitForLoss() {
 void Recipient::OnLoss() {
   if (delivery_) return CheckDelivery();
   const int loss = sockets_.Error(socket_.native_handle());
-  if (loss < 0) Lost(loss);
+  if (loss < 0) return Lost(loss);
+  // Where it is left, urgent data fires this again at once.
+  if (sockets_.DropUrgent(socket_.native_handle()) >= 0) WaitForLoss();
+}
+
+void Recipient::Probe(Clock::time_point now) {
+  TcpInfo info;
+  const int socket = socket_.native_handle();
+  if (sockets_.Info(socket, &info) < 0 || info.last_ack_ms < kHeardMs) return;
+  probed_at_ = now;
+  ProbeNow(socket);
+  SetTimer(now + kProbeCheck, &Recipient::CheckProbe);
+}
+
+void Recipient::CheckProbe() {
+  if (!is_probed()) return;
+  const Clock::time_point now = Clock::now();
+  const auto waited =
+      std::chrono::floor<std::chrono::milliseconds>(now - *probed_at_);
+  TcpInfo info;
+  // Unanswered, it would be kHeardMs more than `waited`, or longer.
+  if (sockets_.Info(socket_.native_handle(), &info) == 0 &&
+      info.last_ack_ms < waited.count() + kHeardMs / 2) {
+    probed_at_.reset();
+    EnableKeepalive(socket_.native_handle(), limits_.dead_timeout);
+    return owner_.Answered();
+  }
+  if (waited >= kProbeTime) {
+    return Close(
+        RecipientState::kFailed, Reason::kConnectionLost,
+        absl::StrCat("the host did not answer within ",
+                     absl::FormatDuration(absl::FromChrono(kProbeTime)),
+                     " when the session was about to start"));
+  }
+  SetTimer(now + kProbeCheck, &Recipient::CheckProbe);
 }
 
 void Recipient::Begin(Clock::time_point now) {
   const int socket = socket_.native_handle();
+  if (is_probed()) EnableKeepalive(socket, limits_.dead_timeout);
   method_ = ChooseSendMethod(sockets_, socket);
   const uint64_t rate = limits_.recipient_bytes_per_second;
   SetCork(socket, true);
@@ -308,6 +350,7 @@ void Recipient::Close(RecipientState state, Reason reason, std::string detail) {
   status_.end_time = absl::Now();
   if (state == RecipientState::kDelivered) {
     status_.bytes_acked = status_.bytes_sent;
+    EndInOrderOnClose(socket_.native_handle());
   } else if (socket_.is_open()) {
     ResetOnClose(socket_.native_handle());
   }

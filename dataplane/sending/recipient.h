@@ -32,6 +32,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
     virtual void Changed(const Recipient& recipient) = 0;
     // The socket of one that waited for room has some.
     virtual void HasRoom(std::shared_ptr<Recipient> recipient) = 0;
+    // One that is_probed() no longer has answered.
+    virtual void Answered() = 0;
 
    protected:
     ~Owner() = default;
@@ -43,6 +45,14 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
 
   // Waits for the handshake byte.
   void Open(Clock::time_point now);
+
+  // If the host of a READY recipient has not been heard of for a second, asks
+  // it for a sign of life: it answers, or is closed, within 3 s. Until then
+  // is_probed() is true.
+  void Probe(Clock::time_point now);
+  bool is_probed() const {
+    return probed_at_ && status_.state == RecipientState::kReady;
+  }
 
   // From now on it can be sent to. The recipient is READY.
   void Begin(Clock::time_point now);
@@ -95,6 +105,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Calls `then` at that time, unless it is set again before.
   void SetTimer(Clock::time_point when, void (Recipient::*then)());
   void OnHandshakeTimeout();
+  void CheckProbe();
   void OnLoss();
   void FinishSending(Clock::time_point now);
   void CheckDelivery();
@@ -111,11 +122,13 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   asio::ip::tcp::socket socket_;
   RecipientStatus status_;
   SendMethod method_ = SendMethod::kCopy;
-  // HANDSHAKING: its timeout. CONFIRMING: when to look how far that is.
+  // HANDSHAKING: its timeout. READY: when to look whether the host has
+  // answered. CONFIRMING: when to look how far that is.
   asio::steady_timer timer_;
   Clock::time_point opened_;
-  Clock::time_point ready_;           // When its byte was seen.
-  std::optional<Progress> progress_;  // From Begin() on.
+  Clock::time_point ready_;                     // When its byte was seen.
+  std::optional<Clock::time_point> probed_at_;  // Not answered yet.
+  std::optional<Progress> progress_;            // From Begin() on.
   Clock::time_point last_measure_;
   // Since when its host seems to have vanished.
   std::optional<Clock::time_point> silent_since_;

@@ -27,6 +27,12 @@ void EnableKeepalive(int socket, absl::Duration dead_timeout) {
   SetOption(socket, IPPROTO_TCP, TCP_KEEPCNT, kProbes);
 }
 
+void ProbeNow(int socket) {
+  SetOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, 1);
+  // Starts the timer anew, which has run out then.
+  SetOption(socket, IPPROTO_TCP, TCP_KEEPIDLE, 1);
+}
+
 void SetCork(int socket, bool corked) {
   SetOption(socket, IPPROTO_TCP, TCP_CORK, corked ? 1 : 0);
 }

@@ -16,6 +16,11 @@ namespace tcptool::dataplane {
 // which nothing is sent, where nothing else would tell.
 void EnableKeepalive(int socket, absl::Duration dead_timeout);
 
+// Has TCP probe the host at once if it has been silent for a second, and each
+// second until it answers: for a socket with EnableKeepalive(), which ends
+// that.
+void ProbeNow(int socket);
+
 // Whether a segment that is not full waits for more content.
 void SetCork(int socket, bool corked);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 
+#include <asio/ip/v6_only.hpp>
 #include <cerrno>
 #include <cstring>
 #include <sstream>
@@ -99,6 +100,15 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     // Connections inherit it from the listening socket.
     const asio::socket_base::receive_buffer_size size(kReceiveBuffer);
     if (!error) acceptor_.set_option(size, error);
+    // So is this: whatever ends this process, SIGKILL included, the kernel
+    // closes its connections, and resets those whose linger time is 0. A
+    // recipient would take an orderly end for that of the whole content.
+    if (!error) ResetOnClose(acceptor_.native_handle());
+    // "::" is all addresses of both families, whatever net.ipv6.bindv6only
+    // says.
+    if (!error && endpoint.protocol() == tcp::v6()) {
+      acceptor_.set_option(asio::ip::v6_only(false), error);
+    }
     if (!error) acceptor_.bind(endpoint, error);
     if (error) return BindError(endpoint, error);
     acceptor_.listen(asio::socket_base::max_listen_connections, error);

@@ -7,10 +7,27 @@
 #include "dataplane/session/access_list.h"
 
 namespace tcptool::dataplane {
+namespace {
 
 using asio::ip::tcp;
 
-namespace {
+void AddOrErase(std::set<uint64_t>& ids, uint64_t id, int sign) {
+  if (sign > 0) {
+    ids.insert(id);
+  } else {
+    ids.erase(id);
+  }
+}
+
+bool WasServed(const RecipientStatus& status) {
+  return status.start_time != absl::InfinitePast();
+}
+
+bool IsBeingServed(const RecipientStatus& status) {
+  return status.state == RecipientState::kReady ||
+         status.state == RecipientState::kTransferring ||
+         status.state == RecipientState::kConfirming;
+}
 
 // Those of a recipient whose last one is `before`, and which comes again.
 std::shared_ptr<const EndedAttempts> EarlierAttempts(
@@ -39,11 +56,12 @@ Roster::Roster(const std::vector<ExpectedRecipient>& expected, uint64_t last_id,
     : expected_(expected.size()), counters_(counters) {
   for (const ExpectedRecipient& recipient : expected) {
     RecipientStatus status;
-    status.id = ++last_id_;
     status.peer = tcp::endpoint(Unmapped(recipient.address), 0);
-    status.label = recipient.label;
     status.state = RecipientState::kExpected;
-    Merge(status);
+    status.id = ++last_id_;
+    status.label = recipient.label;
+    places_.try_emplace(status.peer.address());
+    Replace(status, 0);
   }
   last_id_ = std::max(last_id_, last_id);
 }
@@ -52,104 +70,141 @@ Roster::~Roster() {
   counters_.RemoveEndedRecords(strangers_.size() + served_.size());
 }
 
+void Roster::Restore(const std::vector<RecipientStatus>& recipients) {
+  started_ = true;
+  for (const RecipientStatus& status : recipients) Replace(status, 0);
+}
+
 RecipientStatus Roster::Connect(const tcp::endpoint& peer) {
   RecipientStatus status;
+  status.id = ++last_connection_;
   status.peer = peer;
-  status.attempt = 1;
   status.connect_time = absl::Now();
-  const auto vacant = vacant_.find(peer.address());
-  if (vacant == vacant_.end()) {
-    status.id = ++last_id_;
-  } else {
-    status.id = *vacant->second.begin();
-    const RecipientStatus& before = entries_[status.id].status;
-    status.label = before.label;
-    status.attempt = before.attempt + 1;
-    status.earlier = EarlierAttempts(before);
-  }
-  Merge(status);
+  const auto places = places_.find(peer.address());
+  const bool has_place =
+      places != places_.end() && !places->second.vacant.empty();
+  const uint64_t id = has_place ? *places->second.vacant.begin() : ++last_id_;
+  connections_[status.id] = id;
+  BeginAttempt(records_[id].status);
+  Set(id, status, status.id);
   return status;
 }
 
 void Roster::Reject(const tcp::endpoint& peer, Reason reason,
                     std::string detail) {
   RecipientStatus status;
-  status.id = ++last_id_;
   status.peer = peer;
-  status.attempt = 1;
   status.state = RecipientState::kRejected;
   status.reason = reason;
   status.detail = std::move(detail);
   status.connect_time = status.end_time = absl::Now();
-  Merge(status);
+  counters_.RecipientChanged({}, status);
+  BeginAttempt(records_[++last_id_].status);
+  Set(last_id_, status, 0);
 }
 
-void Roster::Restore(const std::vector<RecipientStatus>& recipients) {
-  started_ = true;
-  for (const RecipientStatus& status : recipients) MergeUncounted(status);
+void Roster::Update(const RecipientStatus& status) {
+  const auto connection = connections_.find(status.id);
+  if (connection == connections_.end()) return;
+  const uint64_t id = connection->second;
+  counters_.RecipientChanged(records_[id].status, status);
+  const bool is_open = !IsFinal(status.state);
+  if (!is_open) connections_.erase(connection);
+  Set(id, status, is_open ? status.id : 0);
+  FillPlaces(status.peer.address());
 }
 
-bool Roster::Merge(const RecipientStatus& status) {
-  const RecipientStatus* const before = Find(status.id);
-  counters_.RecipientChanged(before == nullptr ? RecipientStatus() : *before,
-                             status);
-  return MergeUncounted(status);
+void Roster::Set(uint64_t id, RecipientStatus status, uint64_t connection) {
+  const RecipientStatus& before = records_[id].status;
+  status.id = id;
+  status.label = before.label;
+  status.attempt = before.attempt;
+  status.earlier = before.earlier;
+  Replace(status, connection);
 }
 
-bool Roster::MergeUncounted(const RecipientStatus& status) {
-  const auto [found, is_new] = entries_.try_emplace(status.id);
-  Entry& entry = found->second;
+void Roster::Replace(const RecipientStatus& status, uint64_t connection) {
+  Record& record = records_[status.id];
+  const bool is_new = record.status.id == 0;
   const bool has_ended =
-      IsFinal(status.state) && (is_new || !IsFinal(entry.status.state));
-  if (!is_new) {
-    --counts_[static_cast<size_t>(entry.status.state)];
-    // A record that is used again starts from nothing.
-    bytes_sent_ -= entry.status.bytes_sent;
-    bytes_acked_ -= entry.status.bytes_acked;
-    if (IsFinal(entry.status.state)) entry.was_ready = false;
-  }
-  if (IsExpected(status.id)) MergeExpected(entry.status, status);
-  ++counts_[static_cast<size_t>(status.state)];
-  bytes_sent_ += status.bytes_sent;
-  bytes_acked_ += status.bytes_acked;
-  const bool was_ready = entry.was_ready;
-  entry.was_ready |= status.state == RecipientState::kReady ||
-                     status.start_time != absl::InfinitePast();
-  entry.status = status;
+      IsFinal(status.state) && (is_new || !IsFinal(record.status.state));
+  if (!is_new) Count(record.status, -1);
+  record = {.status = status, .connection = connection};
+  Count(status, 1);
   changed_.push_back(status);
-  const bool has_become_ready = !was_ready && entry.was_ready;
-  if (has_ended && !IsExpected(status.id)) {
-    if (status.state == RecipientState::kFailed && entry.was_ready &&
-        started_) {
-      ++failed_since_start_;
-    }
-    const bool was_served = status.start_time != absl::InfinitePast();
-    // `entry` may be gone after this.
-    if (was_served) {
-      KeepEnded(status.id, served_, kMaxServed);
-    } else {
-      KeepEnded(status.id, strangers_, kMaxStrangers);
-    }
+  if (!has_ended || IsExpected(status.id)) return;
+  const bool was_ready = status.handshake_time != absl::InfiniteDuration();
+  if (started_ && was_ready && status.state == RecipientState::kFailed) {
+    ++failed_since_start_;
   }
-  return has_become_ready;
+  if (WasServed(status)) {
+    KeepEnded(status.id, served_, kMaxServed);
+  } else {
+    KeepEnded(status.id, strangers_, kMaxStrangers);
+  }
 }
 
-void Roster::MergeExpected(const RecipientStatus& before,
-                           const RecipientStatus& after) {
-  if (before.state == RecipientState::kReady) --expected_ready_;
-  if (after.state == RecipientState::kReady) ++expected_ready_;
-  if (before.state == RecipientState::kDelivered) --expected_delivered_;
-  if (after.state == RecipientState::kDelivered) ++expected_delivered_;
-  const asio::ip::address address = after.peer.address();
-  if (after.state == RecipientState::kExpected ||
-      (IsFinal(after.state) && after.state != RecipientState::kDelivered)) {
-    vacant_[address].insert(after.id);
+void Roster::BeginAttempt(RecipientStatus& status) {
+  status.earlier = EarlierAttempts(status);
+  ++status.attempt;
+}
+
+void Roster::Count(const RecipientStatus& status, int sign) {
+  counts_[static_cast<size_t>(status.state)] += sign;
+  bytes_sent_ += sign * status.bytes_sent;
+  bytes_acked_ += sign * status.bytes_acked;
+  if (IsExpected(status.id)) {
+    CountPlace(status, sign);
     return;
   }
-  const auto vacant = vacant_.find(address);
-  if (vacant == vacant_.end()) return;
-  vacant->second.erase(after.id);
-  if (vacant->second.empty()) vacant_.erase(vacant);
+  const auto places = places_.find(status.peer.address());
+  if (places != places_.end() && IsBeingServed(status)) {
+    AddOrErase(places->second.without_place, status.id, sign);
+  }
+}
+
+void Roster::CountPlace(const RecipientStatus& status, int sign) {
+  Places& places = places_.find(status.peer.address())->second;
+  switch (status.state) {
+    case RecipientState::kHandshaking:
+      return AddOrErase(places.handshaking, status.id, sign);
+    case RecipientState::kReady:
+      expected_ready_ += sign;
+      return;
+    case RecipientState::kDelivered:
+      expected_delivered_ += sign;
+      return;
+    case RecipientState::kTransferring:
+    case RecipientState::kConfirming:
+      return;
+    case RecipientState::kExpected:
+    case RecipientState::kFailed:
+    case RecipientState::kRejected:
+    case RecipientState::kDropped:
+      return AddOrErase(places.vacant, status.id, sign);
+  }
+}
+
+void Roster::FillPlaces(const asio::ip::address& address) {
+  const auto found = places_.find(address);
+  if (found == places_.end()) return;
+  const Places& places = found->second;
+  while (!places.without_place.empty()) {
+    const std::set<uint64_t>& open =
+        places.vacant.empty() ? places.handshaking : places.vacant;
+    if (open.empty()) return;
+    Exchange(*open.begin(), *places.without_place.begin());
+  }
+}
+
+void Roster::Exchange(uint64_t one, uint64_t other) {
+  const Record first = records_[one];
+  const Record second = records_[other];
+  if (IsFinal(first.status.state)) BeginAttempt(records_[one].status);
+  Set(one, second.status, second.connection);
+  Set(other, first.status, first.connection);
+  if (second.connection != 0) connections_[second.connection] = one;
+  if (first.connection != 0) connections_[first.connection] = other;
 }
 
 void Roster::KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max) {
@@ -157,7 +212,7 @@ void Roster::KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max) {
   const bool too_many = counters_.AddEndedRecord() > kMaxOverAll;
   if (ended.size() <= max && !too_many) return;
   counters_.RemoveEndedRecords(1);
-  entries_.erase(ended.front());
+  records_.erase(ended.front());
   forgotten_.push_back(ended.front());
   ended.pop_front();
 }
@@ -171,16 +226,32 @@ Roster::Outcome Roster::outcome() const {
           .missing = failed_since_start_};
 }
 
-const RecipientStatus* Roster::Find(uint64_t id) const {
-  const auto found = entries_.find(id);
-  return found == entries_.end() ? nullptr : &found->second.status;
+bool Roster::IsHandshaking(uint64_t connection) const {
+  const auto found = connections_.find(connection);
+  return found != connections_.end() &&
+         Find(found->second)->state == RecipientState::kHandshaking;
 }
 
-uint64_t Roster::connected() const {
-  return count(RecipientState::kHandshaking) + count(RecipientState::kReady) +
-         count(RecipientState::kTransferring) +
-         count(RecipientState::kConfirming);
+std::vector<uint64_t> Roster::ReadyConnections() const {
+  std::vector<uint64_t> ready;
+  for (const auto& [connection, id] : connections_) {
+    if (Find(id)->state == RecipientState::kReady) ready.push_back(connection);
+  }
+  std::ranges::sort(ready);
+  return ready;
 }
+
+const RecipientStatus* Roster::Find(uint64_t id) const {
+  const auto found = records_.find(id);
+  return found == records_.end() ? nullptr : &found->second.status;
+}
+
+uint64_t Roster::ConnectionOf(uint64_t id) const {
+  const auto found = records_.find(id);
+  return found == records_.end() ? 0 : found->second.connection;
+}
+
+uint64_t Roster::connected() const { return connections_.size(); }
 
 void Roster::Sum(SessionStatus& session) const {
   session.counts = counts_;

@@ -1,5 +1,5 @@
-// The recipients of a session: who they are, how each of them fares, and how
-// many fare how.
+// The recipients of a session: who they are, what has become of each of them,
+// and how many are in which state.
 #ifndef TCPTOOL_DATAPLANE_SESSION_ROSTER_H_
 #define TCPTOOL_DATAPLANE_SESSION_ROSTER_H_
 
@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "dataplane/base/state.h"
 #include "dataplane/lanes/counters.h"
@@ -20,12 +21,23 @@
 
 namespace tcptool::dataplane {
 
+// A record (its id is RecipientStatus::id, from 1) is what the session's owner
+// sees of a recipient; a connection (its number, from 1, is never used again)
+// is what a fan-out serves. Each record is of one connection at a time.
+//
+// An expected recipient's record is its place. A place whose connection has not
+// completed the handshake, or has ended without DELIVERED, goes to the next
+// connection from its address that completes the handshake, or has completed it
+// before: so neither a silent peer nor a host's own connection from before a
+// loss of power keeps a host from its place. The two records then exchange what
+// they say; a place whose connection had ended begins its next attempt.
+//
 // One thread at a time.
 class Roster {
  public:
-  // Of the peers that nobody expects and that have ended, so many are kept: of
-  // those that were sent nothing, and of the others. The oldest go first, and
-  // stay in the counts.
+  // Records of recipients that are not expected and have ended: so many are
+  // kept of those that were sent nothing, and of the others. The oldest go
+  // first, and stay in the counts.
   static constexpr size_t kMaxStrangers = 1000;
   static constexpr size_t kMaxServed = 10'000;
   // The same, over all sessions that run: when there are more, a session keeps
@@ -35,8 +47,8 @@ class Roster {
   // kept; the oldest go first.
   static constexpr size_t kMaxEarlierAttempts = 8;
 
-  // Those that are expected come first. The ids of others are above `last_id`
-  // too. `counters` outlives it.
+  // Those that are expected have the ids from 1, in their order. The ids of
+  // others are above `last_id` too. `counters` outlives it.
   Roster(const std::vector<ExpectedRecipient>& expected, uint64_t last_id,
          Counters& counters);
   ~Roster();
@@ -45,20 +57,24 @@ class Roster {
   // counted in the counters, which are this process's.
   void Restore(const std::vector<RecipientStatus>& recipients);
 
-  // A peer has connected: it takes the place of an expected recipient that has
-  // not come from its address, or that came and ended without the content, as
-  // that one's next attempt; otherwise a new one.
+  // A peer has connected, and is HANDSHAKING. The answer is the status for its
+  // fan-out, whose `id` is the number of the connection.
   RecipientStatus Connect(const asio::ip::tcp::endpoint& peer);
-  // Keeps a record of a peer that is turned away.
+  // Keeps a record of a peer that is REJECTED without a fan-out.
   void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
               std::string detail);
-  // Takes a recipient's new status. True: it has become READY.
-  bool Merge(const RecipientStatus& status);
-  // Forgets that a recipient has become READY: there is no room for it.
-  void Refuse(uint64_t id) { entries_[id].was_ready = false; }
+  // Takes what a fan-out reports; `status.id` is the number of the connection.
+  // What comes after a final state is ignored.
+  void Update(const RecipientStatus& status);
 
-  // Null: there is none, or it is not kept any longer.
+  // Whether the connection is open, and its byte has not come.
+  bool IsHandshaking(uint64_t connection) const;
+  // In the order in which they connected.
+  std::vector<uint64_t> ReadyConnections() const;
+  // By the id of a record. Null: there is none, or it is not kept any longer.
   const RecipientStatus* Find(uint64_t id) const;
+  // The connection of a record; 0: it has none.
+  uint64_t ConnectionOf(uint64_t id) const;
 
   uint64_t count(RecipientState state) const {
     return counts_[static_cast<size_t>(state)];
@@ -93,24 +109,47 @@ class Roster {
   void ClearChanges();
 
  private:
-  struct Entry {
+  struct Record {
     RecipientStatus status;
-    bool was_ready = false;
+    uint64_t connection = 0;  // 0: none.
+  };
+  // Of one address. Ids of records.
+  struct Places {
+    // Expected ones without a connection: EXPECTED, or ended, not DELIVERED.
+    std::set<uint64_t> vacant;
+    std::set<uint64_t> handshaking;  // Expected ones.
+    // Not expected; their handshake is complete, and they have not failed.
+    std::set<uint64_t> without_place;
   };
 
-  bool MergeUncounted(const RecipientStatus& status);
   bool IsExpected(uint64_t id) const { return id <= expected_; }
-  // Who has an expected recipient's record, and whether another may.
-  void MergeExpected(const RecipientStatus& before,
-                     const RecipientStatus& after);
+  // Replaces what a record says, except for its id, label and attempts.
+  // `connection` is its connection from now on; 0: none.
+  void Set(uint64_t id, RecipientStatus status, uint64_t connection);
+  // Replaces all that a record says.
+  void Replace(const RecipientStatus& status, uint64_t connection);
+  // The record is of another connection than before from now on: what it says
+  // becomes one of its earlier attempts.
+  static void BeginAttempt(RecipientStatus& status);
+  // Adds a record to the sums and the places (`sign` is 1), or takes it out of
+  // them (-1).
+  void Count(const RecipientStatus& status, int sign);
+  void CountPlace(const RecipientStatus& status, int sign);
+  // Gives the open places of an address to those from there who are without.
+  void FillPlaces(const asio::ip::address& address);
+  // Two records exchange what they say, and their connections.
+  void Exchange(uint64_t one, uint64_t other);
   // Keeps the record of one that has ended, in place of older ones if there are
   // too many.
   void KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max);
 
   const uint64_t expected_;
   Counters& counters_;
-  std::map<uint64_t, Entry> entries_;  // By id.
+  std::map<uint64_t, Record> records_;  // By id.
   uint64_t last_id_ = 0;
+  // The records of connections that are open, by the connections' numbers.
+  absl::flat_hash_map<uint64_t, uint64_t> connections_;
+  uint64_t last_connection_ = 0;
   std::array<uint64_t, kRecipientStates> counts_{};
   uint64_t bytes_sent_ = 0;
   uint64_t bytes_acked_ = 0;
@@ -118,12 +157,12 @@ class Roster {
   uint64_t failed_since_start_ = 0;  // Of those that nobody expects.
   uint64_t expected_ready_ = 0;
   uint64_t expected_delivered_ = 0;
-  // Ended ones that nobody expects, by age: they were sent nothing, or were.
+  // Ended ones that nobody expects, the oldest first: they were sent nothing,
+  // or were.
   std::deque<uint64_t> strangers_;
   std::deque<uint64_t> served_;
-  // The records of expected recipients that wait for a connection from their
-  // address.
-  std::map<asio::ip::address, std::set<uint64_t>> vacant_;
+  // Only addresses of expected recipients.
+  std::map<asio::ip::address, Places> places_;
   std::vector<RecipientStatus> changed_;
   std::vector<uint64_t> forgotten_;
 };

@@ -163,43 +163,84 @@ void Session::OnReport(const Fanout::Report& report) {
       status_.state = SessionState::kTransferring;
       status_.start_time = status.start_time;
     }
-    if (roster_.Merge(status)) OnReady(status);
+    const bool has_become_ready = status.state == RecipientState::kReady &&
+                                  roster_.IsHandshaking(status.id);
+    roster_.Update(status);
+    if (has_become_ready) OnReady(status);
   }
   if (!report.source_error.ok()) OnSourceError(report.source_error);
   StopAcceptingIfServed();
-  if (!ending_ && status_.state == SessionState::kWaiting &&
-      StartConditionHolds()) {
-    BeginTransfer();
-  }
+  StartIfDue();
   BeginSendingIfPossible();
   FinishIfDone();
   Notify();
 }
 
 void Session::OnReady(const RecipientStatus& status) {
-  const size_t lane = LaneOf(status.id);
-  const uint64_t admitted = roster_.connected() -
-                            roster_.count(RecipientState::kHandshaking) +
-                            roster_.count(RecipientState::kDelivered);
+  start_byte_seen_ |= status.start_byte;
+  // Before the start nobody is refused: others may turn out to be gone.
+  if (status_.state == SessionState::kWaiting && !options_.start.immediate) {
+    return;
+  }
+  AdmitOrRefuse(status.id, Admitted());
+}
+
+uint64_t Session::Admitted() const {
+  return roster_.connected() - roster_.count(RecipientState::kHandshaking) +
+         roster_.count(RecipientState::kDelivered);
+}
+
+void Session::AdmitOrRefuse(uint64_t connection, uint64_t admitted) {
+  const size_t lane = LaneOf(connection);
   if (options_.max_recipients > 0 && admitted > options_.max_recipients) {
-    roster_.Refuse(status.id);
-    return OnLane(lane, [fanout = fanouts_[lane], id = status.id] {
-      fanout->Close(id, RecipientState::kRejected, Reason::kCapacity,
+    return OnLane(lane, [fanout = fanouts_[lane], connection] {
+      fanout->Close(connection, RecipientState::kRejected, Reason::kCapacity,
                     "the session has as many recipients as it was asked to "
                     "serve");
     });
   }
-  start_byte_seen_ |= status.start_byte;
   OnLane(lane,
-         [fanout = fanouts_[lane], id = status.id] { fanout->Admit(id); });
+         [fanout = fanouts_[lane], connection] { fanout->Admit(connection); });
 }
 
-bool Session::StartConditionHolds() const {
-  return start_condition_.Holds(
+StartCondition::Verdict Session::CheckStart() const {
+  if (ending_ || status_.state != SessionState::kWaiting) {
+    return StartCondition::Verdict::kWait;
+  }
+  return start_condition_.Check(
       {.ready = roster_.count(RecipientState::kReady),
        .all_expected_are_ready = roster_.AllExpectedAreReady(),
        .start_byte_seen = start_byte_seen_,
        .max_wait_is_over = max_wait_is_over_});
+}
+
+void Session::StartIfDue() {
+  switch (CheckStart()) {
+    case StartCondition::Verdict::kWait:
+      return;
+    case StartCondition::Verdict::kStart:
+      return BeginTransfer();
+    case StartCondition::Verdict::kStartIfAlive:
+      return ProbeReady();
+  }
+}
+
+void Session::ProbeReady() {
+  if (probes_ > 0) return;
+  probes_ = fanouts_.size();
+  for (size_t lane = 0; lane < fanouts_.size(); ++lane) {
+    OnLane(lane, [self = shared_from_this(), fanout = fanouts_[lane]] {
+      fanout->ProbeReady(
+          [self] { self->OnLane(0, [self] { self->OnLaneProbed(); }); });
+    });
+  }
+}
+
+void Session::OnLaneProbed() {
+  // Whoever is gone has been reported before this.
+  if (--probes_ > 0 || CheckStart() == StartCondition::Verdict::kWait) return;
+  BeginTransfer();
+  Notify();
 }
 
 void Session::BeginTransfer() {
@@ -213,6 +254,7 @@ void Session::BeginTransfer() {
     listener_.reset();
     max_wait_timer_.reset();
     expiry_timer_.reset();
+    AdmitReady();
   }
   asio::post(environment_.starts, [self = shared_from_this()] {
     absl::Status status = self->source_->Prepare();
@@ -230,6 +272,13 @@ void Session::BeginTransfer() {
       self->Notify();
     });
   });
+}
+
+void Session::AdmitReady() {
+  uint64_t admitted = 0;
+  for (const uint64_t connection : roster_.ReadyConnections()) {
+    AdmitOrRefuse(connection, ++admitted);
+  }
 }
 
 void Session::BeginSendingIfPossible() {
@@ -260,8 +309,7 @@ void Session::DigestNextPart() {
 
 void Session::OnMaxWaitOver() {
   max_wait_is_over_ = true;
-  if (status_.state == SessionState::kWaiting && StartConditionHolds())
-    BeginTransfer();
+  StartIfDue();
 }
 
 void Session::OnExpiry() {

@@ -125,7 +125,19 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // ABORTED: its state is not `expected`, if that is given.
   absl::Status CheckUnchanged(std::optional<SessionState> expected) const;
-  bool StartConditionHolds() const;
+  // Those that have a place among SessionOptions::max_recipients.
+  uint64_t Admitted() const;
+  // `admitted` counts the connection itself.
+  void AdmitOrRefuse(uint64_t connection, uint64_t admitted);
+  // At the start: those that are READY, in the order in which they connected.
+  void AdmitReady();
+
+  StartCondition::Verdict CheckStart() const;
+  void StartIfDue();
+  // Has each lane find out which of its READY recipients are still there; the
+  // session starts if the others are enough.
+  void ProbeReady();
+  void OnLaneProbed();
   // Becomes TRANSFERRING, closes the listener, and prepares the source; an
   // immediate session prepares the source alone.
   void BeginTransfer();
@@ -155,8 +167,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // of them are DELIVERED.
   void StopAcceptingIfServed();
 
-  size_t LaneOf(uint64_t recipient) const {
-    return recipient % fanouts_.size();
+  size_t LaneOf(uint64_t connection) const {
+    return connection % fanouts_.size();
   }
   // Runs `call` on a lane, behind what was posted to it before.
   template <typename Call>
@@ -187,6 +199,7 @@ class Session : public std::enable_shared_from_this<Session> {
   SessionStatus status_;  // Notify() copies the roster's sums into it.
   bool max_wait_is_over_ = false;
   bool start_byte_seen_ = false;
+  size_t probes_ = 0;  // Lanes that ProbeReady() still waits for.
   bool source_is_prepared_ = false;
   bool is_sending_ = false;      // The fan-outs have begun.
   bool is_interrupted_ = false;  // Drain() has ended an immediate session.

@@ -28,9 +28,9 @@ void Session::Start(std::optional<SessionState> expected, Done done) {
     }
     if (self->status_.state == SessionState::kWaiting &&
         !self->options_.start.immediate) {
-      if (self->roster_.connected() == 0) {
+      if (self->roster_.count(RecipientState::kReady) == 0) {
         return done(absl::FailedPreconditionError(
-            "no recipient is connected; wait until one is READY"));
+            "no recipient is READY; wait until one has sent its byte"));
       }
       self->BeginTransfer();
       self->Notify();
@@ -67,17 +67,17 @@ void Session::Drop(uint64_t recipient, Done done) {
           absl::StrCat("recipient ", recipient, " is not connected: it is ",
                        absl::string_view(Name(state).data()))));
     }
-    const size_t lane = self->LaneOf(recipient);
-    self->OnLane(
-        lane, [self, lane, fanout = self->fanouts_[lane], recipient, done] {
-          fanout->Close(recipient, RecipientState::kDropped, Reason::kNone, "");
-          // The fan-out has posted its report of this to its lane; the answer
-          // is posted behind it, so that the observer has seen the report by
-          // then.
-          self->OnLane(lane, [self, done] {
-            self->OnLane(0, [done] { done(absl::OkStatus()); });
-          });
-        });
+    const uint64_t connection = self->roster_.ConnectionOf(recipient);
+    const size_t lane = self->LaneOf(connection);
+    self->OnLane(lane, [self, lane, fanout = self->fanouts_[lane], connection,
+                        done] {
+      fanout->Close(connection, RecipientState::kDropped, Reason::kNone, "");
+      // The fan-out has posted its report of this to its lane; the answer is
+      // posted behind it, so that the observer has seen the report by then.
+      self->OnLane(lane, [self, done] {
+        self->OnLane(0, [done] { done(absl::OkStatus()); });
+      });
+    });
   });
 }
 

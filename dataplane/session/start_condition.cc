@@ -2,18 +2,22 @@
 
 namespace tcptool::dataplane {
 
-bool StartCondition::Holds(const Situation& situation) const {
+StartCondition::Verdict StartCondition::Check(
+    const Situation& situation) const {
   // An immediate session begins when it is opened, not by a condition.
-  if (policy_.immediate || situation.ready == 0) return false;
-  if (max_recipients_ > 0 && situation.ready >= max_recipients_) return true;
-  if (situation.start_byte_seen && !policy_.ignore_start_byte) return true;
+  if (policy_.immediate || situation.ready == 0) return Verdict::kWait;
+  if (situation.start_byte_seen && !policy_.ignore_start_byte) {
+    return Verdict::kStart;
+  }
+  const bool is_full =
+      max_recipients_ > 0 && situation.ready >= max_recipients_;
   const bool has_minimum =
       policy_.min_recipients > 0 || policy_.max_wait > absl::ZeroDuration();
-  if (has_minimum && situation.max_wait_is_over &&
-      situation.ready >= policy_.min_recipients) {
-    return true;
-  }
-  return situation.all_expected_are_ready;
+  const bool minimum_is_reached = has_minimum && situation.max_wait_is_over &&
+                                  situation.ready >= policy_.min_recipients;
+  return is_full || minimum_is_reached || situation.all_expected_are_ready
+             ? Verdict::kStartIfAlive
+             : Verdict::kWait;
 }
 
 }  // namespace tcptool::dataplane

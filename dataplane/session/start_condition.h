@@ -8,7 +8,7 @@
 
 namespace tcptool::dataplane {
 
-// Holds no state: the same situation always gets the same answer.
+// Has no state: the same situation always gets the same verdict.
 class StartCondition {
  public:
   // What the condition depends on.
@@ -22,11 +22,20 @@ class StartCondition {
     bool max_wait_is_over = false;
   };
 
+  enum class Verdict : uint8_t {
+    kWait,
+    // A recipient says so: whoever else is there does not matter.
+    kStart,
+    // Enough are READY, as far as is known: a host that has lost its power is
+    // among them until TCP finds out.
+    kStartIfAlive,
+  };
+
   // `max_recipients` is that of SessionOptions.
   StartCondition(const StartPolicy& policy, uint32_t max_recipients)
       : policy_(policy), max_recipients_(max_recipients) {}
 
-  bool Holds(const Situation& situation) const;
+  Verdict Check(const Situation& situation) const;
 
  private:
   const StartPolicy policy_;

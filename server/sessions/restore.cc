@@ -108,7 +108,7 @@ std::vector<uint16_t> PortsByLastUse(
     const std::vector<StoredSession>& sessions) {
   std::vector<std::pair<absl::Time, uint16_t>> uses;
   for (const StoredSession& stored : sessions) {
-    if (WaitsAgain(stored)) continue;
+    if (ListensAgain(stored)) continue;
     uses.emplace_back(stored.session.has_end_time()
                           ? ToTime(stored.session.end_time())
                           : absl::InfiniteFuture(),

@@ -9,6 +9,7 @@
 #include "messages/states.h"
 #include "server/api/translate.h"
 #include "server/base/log.h"
+#include "server/sessions/restore.h"
 #include "server/sessions/session_restoration.h"
 
 namespace tcptool::server {

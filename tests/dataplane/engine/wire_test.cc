@@ -4,6 +4,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <string_view>
+
 #include "tests/dataplane/testing.h"
 
 namespace tcptool::dataplane {
@@ -118,6 +120,50 @@ TEST(WireTest, PeerThatClosesBeforeItsByteFailsAlone) {
 TEST(WireTest, ReadyRecipientThatResetsIsLost) {
   OneSession one(FileOf(Content(kSmall)));
   one.ReadyPeer()->Reset();
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kConnectionLost);
+}
+
+TEST(WireTest, ConnectionThatIsResetAlreadyStartsNothing) {
+  OneSession one(FileOf(Content(kSmall)));
+  const auto other = one.ReadyPeer();
+  // Keeps the lane of the listener, so that all of it is there when it looks.
+  absl::Notification held;
+  absl::Notification sent;
+  one.session().Drop(~uint64_t{0}, [&](const absl::Status&) {
+    held.Notify();
+    sent.WaitForNotification();
+  });
+  held.WaitForNotification();
+  for (int i = 0; i < 20; ++i) {
+    Peer scanner(one.port());
+    // Bit 0 of 'G' is set.
+    for (const char c : std::string_view("GET / HTTP/1.0\r\n\r\n")) {
+      scanner.Say(static_cast<unsigned char>(c));
+    }
+    scanner.Reset();
+  }
+  sent.Notify();
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 20));
+  EXPECT_EQ(one.recorder->session().state, SessionState::kWaiting);
+  EXPECT_EQ(one.recorder->session().count(RecipientState::kReady), 1u);
+  EXPECT_EQ(one.recorder->recipient(2).reason, Reason::kHandshakeClosed);
+}
+
+TEST(WireTest, ReadyRecipientThatResetsAfterUrgentDataIsLost) {
+  OneSession one(FileOf(Content(kSmall)), {}, {.lanes = 1});
+  const auto peer = one.ReadyPeer();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_EQ(send(peer->fd(), "!", 1, MSG_OOB | MSG_NOSIGNAL), 1);
+    // The lane has had the time to look at it.
+    for (int turn = 0; turn < 10; ++turn) {
+      absl::Notification looked;
+      one.session().Drop(~uint64_t{0},
+                         [&](const absl::Status&) { looked.Notify(); });
+      looked.WaitForNotification();
+    }
+  }
+  peer->Reset();
   ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
   EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kConnectionLost);
 }
@@ -245,8 +291,25 @@ TEST(WireTest, NoDescriptorIsLeftBehind) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
-// A killed sender's sockets are closed by the kernel, which takes unread input,
-// the handshake byte, for a reason to reset.
+TEST(WireTest, DualStackListenerTakesBothFamilies) {
+  SessionOptions options;
+  options.bind_address = asio::ip::address_v6::any();
+  ASSERT_TRUE(options.allow.Add("127.0.0.0/8").ok());
+  Engine engine({});
+  const auto recorder = std::make_shared<Recorder>();
+  const auto session =
+      engine.CreateSession(options, FileOf(Content(kSmall)), recorder);
+  if (absl::IsInvalidArgument(session.status())) {
+    GTEST_SKIP() << "no IPv6 here: " << session.status();
+  }
+  ReadingPeer peer((*session)->data_endpoint().port(), 1);
+  EXPECT_EQ(peer.Join().data.size(), kSmall);
+  EXPECT_EQ(recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(recorder->recipient(1).peer.address(),
+            asio::ip::address_v4::loopback());
+}
+
+// The kernel closes the sockets of a killed process.
 TEST(WireTest, KilledSenderResetsItsRecipients) {
   int port_pipe[2];
   ASSERT_EQ(pipe(port_pipe), 0);
@@ -261,6 +324,7 @@ TEST(WireTest, KilledSenderResetsItsRecipients) {
   uint16_t port = 0;
   ASSERT_EQ(read(port_pipe[0], &port, sizeof port),
             static_cast<ssize_t>(sizeof port));
+  Peer silent(port);
   Peer waiting(port);
   Peer half_closed(port);
   half_closed.Say(0);
@@ -276,6 +340,7 @@ TEST(WireTest, KilledSenderResetsItsRecipients) {
   EXPECT_EQ(reading.Read().error, ECONNRESET);
   EXPECT_EQ(half_closed.Read().error, ECONNRESET);
   EXPECT_EQ(waiting.Read().error, ECONNRESET);
+  EXPECT_EQ(silent.Read().error, ECONNRESET);
   close(port_pipe[0]);
   close(port_pipe[1]);
 }

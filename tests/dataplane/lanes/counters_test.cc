@@ -51,13 +51,12 @@ TEST(CountersTest, CountWhatRecipientsGotAndHowTheyEnded) {
   ReadingPeer last(one.port(), 1);
   good.Join();
   last.Join();
-  ASSERT_EQ(one.recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
+  ASSERT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
 
   const auto values = one.engine().Measure().counters;
   EXPECT_EQ(values.sessions_created, 1u);
-  EXPECT_EQ(values.sessions_ended[static_cast<size_t>(
-                SessionState::kPartiallySucceeded)],
-            1u);
+  EXPECT_EQ(
+      values.sessions_ended[static_cast<size_t>(SessionState::kSucceeded)], 1u);
   EXPECT_EQ(Ended(values, RecipientState::kDelivered), 2u);
   EXPECT_EQ(Ended(values, RecipientState::kFailed), 2u);
   EXPECT_EQ(Failures(values, Reason::kHandshakeTimeout), 1u);

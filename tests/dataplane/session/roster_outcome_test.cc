@@ -29,12 +29,13 @@ class RosterOutcomeTest : public testing::Test {
   static void Go(Roster& roster, RecipientStatus status, RecipientState last) {
     if (last == RecipientState::kReady || IsFinal(last)) {
       status.state = RecipientState::kReady;
-      roster.Merge(status);
+      status.handshake_time = absl::Milliseconds(1);
+      roster.Update(status);
     }
     if (last == RecipientState::kDelivered) status.start_time = absl::Now();
     status.state = last;
     if (IsFinal(last)) status.end_time = absl::Now();
-    roster.Merge(status);
+    roster.Update(status);
   }
 
   Counters counters_;
@@ -81,26 +82,47 @@ TEST_F(RosterOutcomeTest, ExpectedRecipientThatComesAgainIsInItsNextAttempt) {
   EXPECT_EQ(roster.Find(1)->attempt, 0u);
   roster.OnStart();
   RecipientStatus first = roster.Connect(Peer(1));
-  EXPECT_EQ(first.attempt, 1u);
-  EXPECT_EQ(first.earlier, nullptr);
+  EXPECT_EQ(roster.Find(1)->attempt, 1u);
+  EXPECT_EQ(roster.Find(1)->earlier, nullptr);
   first.bytes_acked = 7;
   first.reason = Reason::kConnectionLost;
   Go(roster, first, RecipientState::kFailed);
   const RecipientStatus second = roster.Connect(Peer(1));
-  EXPECT_EQ(second.id, first.id);
-  EXPECT_EQ(second.label, "m1");
-  EXPECT_EQ(second.attempt, 2u);
-  EXPECT_EQ(second.bytes_acked, 0u);
-  ASSERT_NE(second.earlier, nullptr);
-  ASSERT_EQ(second.earlier->size(), 1u);
-  EXPECT_EQ(second.earlier->front().attempt, 1u);
-  EXPECT_EQ(second.earlier->front().state, RecipientState::kFailed);
-  EXPECT_EQ(second.earlier->front().reason, Reason::kConnectionLost);
-  EXPECT_EQ(second.earlier->front().bytes_acked, 7u);
+  const RecipientStatus record = *roster.Find(1);
+  EXPECT_EQ(record.state, RecipientState::kHandshaking);
+  EXPECT_EQ(record.label, "m1");
+  EXPECT_EQ(record.attempt, 2u);
+  EXPECT_EQ(record.bytes_acked, 0u);
+  ASSERT_NE(record.earlier, nullptr);
+  ASSERT_EQ(record.earlier->size(), 1u);
+  EXPECT_EQ(record.earlier->front().attempt, 1u);
+  EXPECT_EQ(record.earlier->front().state, RecipientState::kFailed);
+  EXPECT_EQ(record.earlier->front().reason, Reason::kConnectionLost);
+  EXPECT_EQ(record.earlier->front().bytes_acked, 7u);
   Go(roster, second, RecipientState::kDelivered);
   EXPECT_EQ(roster.outcome().missing, 0u);
   // It has the content: who comes from there now is somebody else.
-  EXPECT_NE(roster.Connect(Peer(1)).id, first.id);
+  roster.Connect(Peer(1));
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kDelivered);
+  EXPECT_EQ(roster.Find(2)->state, RecipientState::kHandshaking);
+}
+
+// A host that has lost power comes back while its old connection still seems to
+// be there.
+TEST_F(RosterOutcomeTest, PlaceThatFallsToAnotherConnectionIsInItsNextAttempt) {
+  Roster roster(Expected(1), 0, counters_);
+  RecipientStatus ghost = roster.Connect(Peer(1));
+  Go(roster, ghost, RecipientState::kReady);
+  const RecipientStatus again = roster.Connect(Peer(1));
+  Go(roster, again, RecipientState::kReady);
+  EXPECT_EQ(roster.Find(1)->attempt, 1u);
+  Go(roster, ghost, RecipientState::kFailed);
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kReady);
+  EXPECT_EQ(roster.Find(1)->attempt, 2u);
+  ASSERT_NE(roster.Find(1)->earlier, nullptr);
+  EXPECT_EQ(roster.Find(1)->earlier->front().state, RecipientState::kFailed);
+  EXPECT_EQ(roster.Find(2)->state, RecipientState::kFailed);
+  EXPECT_EQ(roster.Find(2)->attempt, 1u);
 }
 
 TEST_F(RosterOutcomeTest, EarlierAttemptsAreBounded) {
@@ -108,7 +130,8 @@ TEST_F(RosterOutcomeTest, EarlierAttemptsAreBounded) {
   for (size_t i = 0; i < Roster::kMaxEarlierAttempts + 5; ++i) {
     Go(roster, roster.Connect(Peer(1)), RecipientState::kFailed);
   }
-  const RecipientStatus last = roster.Connect(Peer(1));
+  roster.Connect(Peer(1));
+  const RecipientStatus last = *roster.Find(1);
   EXPECT_EQ(last.attempt, Roster::kMaxEarlierAttempts + 6);
   ASSERT_EQ(last.earlier->size(), Roster::kMaxEarlierAttempts);
   EXPECT_EQ(last.earlier->back().attempt, last.attempt - 1);
@@ -161,10 +184,11 @@ TEST_F(RosterOutcomeTest, RestoredRecipientsGoOnAndAreNotCountedAgain) {
   EXPECT_EQ(roster.outcome().delivered, 1u);
   EXPECT_EQ(roster.outcome().missing, 1u);
   EXPECT_EQ(roster.count(RecipientState::kExpected), 0u);
-  const RecipientStatus again = roster.Connect(Peer(2));
-  EXPECT_EQ(again.id, 2u);
-  EXPECT_EQ(again.attempt, 4u);
-  EXPECT_EQ(roster.Connect(Peer(5)).id, 8u);
+  roster.Connect(Peer(2));
+  EXPECT_EQ(roster.Find(2)->state, RecipientState::kHandshaking);
+  EXPECT_EQ(roster.Find(2)->attempt, 4u);
+  roster.Connect(Peer(5));
+  EXPECT_EQ(roster.Find(8)->state, RecipientState::kHandshaking);
   for (const uint64_t ended : counters_.Read().recipients_ended) {
     EXPECT_EQ(ended, 0u);
   }

@@ -1,6 +1,8 @@
 // When a session starts, and when it ends without having started.
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "dataplane/content/stream_source.h"
@@ -47,6 +49,11 @@ TEST(StartTest, RecipientsBeyondTheNumberAreRejected) {
 TEST(StartTest, OwnerStarts) {
   OneSession one(FileOf(Content(kSize)));
   EXPECT_TRUE(absl::IsFailedPrecondition(one.Call(&Session::Start)));
+  // One that is connected is none that is READY.
+  Peer silent(one.port());
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kHandshaking, 1));
+  EXPECT_TRUE(absl::IsFailedPrecondition(one.Call(&Session::Start)));
+  silent.Close();
   const auto peer = one.ReadyPeer();
   EXPECT_TRUE(one.Call(&Session::Start).ok());
   EXPECT_EQ(peer->ReadAndClose().data.size(), kSize);
@@ -132,6 +139,114 @@ TEST(StartTest, AllExpectedAreReady) {
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
   EXPECT_EQ(one.recorder->recipient(1).label, "a");
   EXPECT_EQ(one.recorder->recipient(2).label, "b");
+}
+
+TEST(StartTest, SilentPeerKeepsNoExpectedRecipientFromItsPlace) {
+  SessionOptions options;
+  options.expected = {{Loopback(), "a"}};
+  options.limits.handshake_timeout = absl::Seconds(60);
+  OneSession one(FileOf(Content(kSize)), options);
+  Peer silent(one.port());
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kHandshaking, 1));
+  ReadingPeer real(one.port(), 0);
+  EXPECT_EQ(real.Join().data.size(), kSize);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+  EXPECT_EQ(one.recorder->recipient(1).label, "a");
+  EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kDelivered);
+  EXPECT_EQ(one.recorder->recipient(2).state, RecipientState::kHandshaking);
+  silent.Close();
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(StartTest, PlaceThatFallsVacantGoesToOneThatIsReady) {
+  SessionOptions options;
+  options.expected = {{Loopback(), "a"},
+                      {asio::ip::make_address("127.0.0.2"), "b"}};
+  OneSession one(FileOf(Content(kSize)), options);
+  const auto ghost = one.ReadyPeer();
+  const auto again = one.ReadyPeer();
+  ghost->Reset();
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
+  EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kReady);
+  EXPECT_EQ(one.recorder->recipient(1).peer.port(), again->port());
+  UniqueFd other = Peer::Unconnected();
+  sockaddr_in from{.sin_family = AF_INET};
+  from.sin_addr.s_addr = htonl(0x7f000002);
+  ASSERT_EQ(bind(other.get(), reinterpret_cast<sockaddr*>(&from), sizeof from),
+            0);
+  Peer last(std::move(other), one.port());
+  last.Say(0);
+  EXPECT_EQ(again->ReadAndClose().data.size(), kSize);
+  EXPECT_EQ(last.ReadAndClose().data.size(), kSize);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+// Hosts of which TCP has heard nothing for long, as long as they are silent.
+class SilentHosts : public SocketApi {
+ public:
+  int Info(int socket, TcpInfo* info) override {
+    const int error = SocketApi::Info(socket, info);
+    if (silent_) info->last_ack_ms = 60'000;
+    return error;
+  }
+  void set_silent(bool silent) { silent_ = silent; }
+
+ private:
+  std::atomic<bool> silent_ = false;
+};
+
+TEST(StartTest, HostThatDoesNotAnswerStartsNothing) {
+  SilentHosts sockets;
+  SessionOptions options;
+  options.max_recipients = 2;
+  OneSession one(FileOf(Content(kSize)), options, {.sockets = &sockets});
+  const auto first = one.ReadyPeer();
+  sockets.set_silent(true);
+  Peer second(one.port());
+  second.Say(0);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 2));
+  EXPECT_EQ(one.recorder->session().state, SessionState::kWaiting);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kConnectionLost);
+  EXPECT_EQ(first->Read().error, ECONNRESET);
+  // They come again.
+  sockets.set_silent(false);
+  ReadingPeer third(one.port(), 0);
+  ReadingPeer fourth(one.port(), 0);
+  EXPECT_EQ(third.Join().data.size(), kSize);
+  EXPECT_EQ(fourth.Join().data.size(), kSize);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(StartTest, HostThatAnswersIsServed) {
+  SilentHosts sockets;
+  SessionOptions options;
+  options.max_recipients = 2;
+  OneSession one(FileOf(Content(kSize)), options, {.sockets = &sockets});
+  const auto first = one.ReadyPeer();
+  sockets.set_silent(true);
+  const auto second = one.ReadyPeer();
+  EXPECT_EQ(one.recorder->session().state, SessionState::kWaiting);
+  sockets.set_silent(false);
+  EXPECT_EQ(first->ReadAndClose().data.size(), kSize);
+  EXPECT_EQ(second->ReadAndClose().data.size(), kSize);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(StartTest, OneMoreThanTheNumberHasThePlaceOfOneThatIsGone) {
+  SilentHosts sockets;
+  SessionOptions options;
+  options.max_recipients = 2;
+  OneSession one(FileOf(Content(kSize)), options, {.sockets = &sockets});
+  const auto ghost = one.ReadyPeer();
+  sockets.set_silent(true);
+  const auto second = one.ReadyPeer();
+  // While the session looks whether those two are there.
+  const auto third = one.ReadyPeer();
+  ghost->Reset();
+  sockets.set_silent(false);
+  EXPECT_EQ(second->ReadAndClose().data.size(), kSize);
+  EXPECT_EQ(third->ReadAndClose().data.size(), kSize);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
 }
 
 TEST(StartTest, MissingExpectedRecipientIsNoSuccess) {
