@@ -8,6 +8,8 @@
 #include <optional>
 #include <system_error>
 
+#include "dataplane/content/open_content.h"
+
 namespace tcptool::client {
 namespace {
 
@@ -37,10 +39,9 @@ absl::StatusOr<Input> OpenInput(const std::string& name) {
   }
   // A shell may have read some of standard input already.
   const off_t offset = lseek(opened.get(), 0, SEEK_CUR);
-  input.offset = offset > 0 ? offset : 0;
-  input.file = dataplane::RandomAccessFile::FromDescriptor(opened.release());
-  auto source =
-      dataplane::FileSource::Create(input.file, input.offset, std::nullopt);
+  auto source = dataplane::OpenContent(
+      dataplane::RandomAccessFile::FromDescriptor(opened.release()),
+      offset > 0 ? offset : 0, std::nullopt);
   if (!source.ok()) return source.status();
   input.source = *std::move(source);
   return input;

@@ -112,7 +112,9 @@ struct RecipientStatus {
 
 struct SessionStatus {
   SessionState state = SessionState::kWaiting;
-  std::string error;  // Why it FAILED; empty otherwise.
+  // Why it FAILED, or why `content_sha256` is not known although it was asked
+  // for; empty otherwise.
+  std::string error;
   asio::ip::tcp::endpoint data_endpoint;
   // Not set for a stream that has not ended.
   std::optional<uint64_t> content_length;

@@ -7,6 +7,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "dataplane/content/change_check.h"
 #include "dataplane/lanes/block_cache.h"
 #include "dataplane/lanes/lane.h"
 
@@ -27,18 +29,41 @@ constexpr size_t kRemembered = 64;
 // them.
 constexpr size_t kExtentSize = size_t{4} << 20;
 
+// The digest's, read at a time.
+constexpr size_t kDigestPart = size_t{1} << 20;
+
+// How often a feed looks at the clock for whether to look at the file. It is
+// asked for each send.
+constexpr uint64_t kAskedBetweenLooks = 16;
+
+using Clock = std::chrono::steady_clock;
+
+absl::Status Shrunk(uint64_t missing) {
+  return absl::DataLossError(
+      absl::StrCat("the file has shrunk: it ends ", missing,
+                   " bytes before the end that it had at the start"));
+}
+
 class FileFeed : public Feed {
  public:
-  FileFeed(Lane& lane, std::shared_ptr<RandomAccessFile> file, uint64_t offset,
-           uint64_t length, std::function<void()> wake)
+  FileFeed(Lane& lane, std::shared_ptr<RandomAccessFile> file,
+           const FileState& state, uint64_t offset, uint64_t length,
+           std::function<void()> wake)
       : blocks_(lane.blocks()),
         file_(std::move(file)),
         offset_(offset),
         length_(length),
+        change_(std::make_shared<ChangeCheck>(lane, file_, state)),
         wake_(std::make_shared<BlockCache::Wake>(std::move(wake))) {}
   ~FileFeed() override { blocks_.Forget(file_.get()); }
 
   Piece At(uint64_t position, SendMethod method) override {
+    if (++asked_ % kAskedBetweenLooks == 0) change_->Poll(Clock::now());
+    if (!change_->status().ok()) {
+      blocks_.Forget(file_.get());
+      error_ = change_->status();
+      return {.kind = Piece::Kind::kError};
+    }
     if (position == length_) return {.kind = Piece::Kind::kEnd};
     if (method == SendMethod::kZeroCopy) {
       const auto [start, size] = Around(position, kExtentSize);
@@ -59,7 +84,10 @@ class FileFeed : public Feed {
           absl::StrCat("reading the source at byte ", offset_ + start));
       return {.kind = Piece::Kind::kError};
     }
-    if (block.data.size() < size) return Shrunk(start + block.data.size());
+    if (block.data.size() < size) {
+      error_ = Shrunk(length_ - start - block.data.size());
+      return {.kind = Piece::Kind::kError};
+    }
     return {.kind = Piece::Kind::kData,
             .data = block.data.subspan(position - start)};
   }
@@ -67,6 +95,8 @@ class FileFeed : public Feed {
   void Moved(uint64_t, uint64_t) override {}  // The page cache keeps it or not.
 
   absl::Status error() const override { return error_; }
+
+  void Verify(Verified done) override { change_->Ask(std::move(done)); }
 
  private:
   struct Range {
@@ -83,13 +113,13 @@ class FileFeed : public Feed {
   // When an extent was last seen to be in memory.
   struct Seen {
     uint64_t start = ~uint64_t{0};
-    std::chrono::steady_clock::time_point time;
+    Clock::time_point time;
   };
 
   // One look serves all recipients that come by it.
   bool Cached(uint64_t start, size_t size) {
     if (file_->descriptor() < 0) return false;
-    const auto now = std::chrono::steady_clock::now();
+    const auto now = Clock::now();
     Seen& seen = seen_[start / kExtentSize % kRemembered];
     if (seen.start == start && now - seen.time < kStaysCached) return true;
     if (!file_->Cached(offset_ + start, size)) return false;
@@ -97,18 +127,13 @@ class FileFeed : public Feed {
     return true;
   }
 
-  Piece Shrunk(uint64_t end) {
-    error_ = absl::DataLossError(
-        absl::StrCat("the file has shrunk: it ends ", length_ - end,
-                     " bytes before the end that it had at the start"));
-    return {.kind = Piece::Kind::kError};
-  }
-
   BlockCache& blocks_;
   const std::shared_ptr<RandomAccessFile> file_;
   const uint64_t offset_;
   const uint64_t length_;
+  const std::shared_ptr<ChangeCheck> change_;
   const std::shared_ptr<BlockCache::Wake> wake_;
+  uint64_t asked_ = 0;
   std::array<Seen, kRemembered> seen_;
   absl::Status error_;
 };
@@ -118,46 +143,61 @@ class FileFeed : public Feed {
 absl::StatusOr<std::shared_ptr<FileSource>> FileSource::Create(
     std::shared_ptr<RandomAccessFile> file, uint64_t offset,
     std::optional<uint64_t> length) {
-  std::shared_ptr<FileSource> source(
-      new FileSource(std::move(file), offset, length));
-  if (absl::Status status = source->Prepare(); !status.ok()) return status;
-  return source;
+  const absl::StatusOr<FileState> state = file->State();
+  if (!state.ok()) return state.status();
+  if (offset > state->size || length.value_or(0) > state->size - offset) {
+    return absl::OutOfRangeError(absl::StrCat(
+        "the file has ", state->size, " bytes; ", length.value_or(0),
+        " bytes from byte ", offset, " are not in it"));
+  }
+  return std::shared_ptr<FileSource>(new FileSource(
+      std::move(file), *state, offset, length.value_or(state->size - offset)));
 }
 
 absl::Status FileSource::Prepare() {
-  const absl::StatusOr<uint64_t> size = file_->Size();
-  if (!size.ok()) return size.status();
-  if (offset_ > *size || wanted_.value_or(0) > *size - offset_) {
-    return absl::OutOfRangeError(
-        absl::StrCat("the file has ", *size, " bytes; ", wanted_.value_or(0),
-                     " bytes from byte ", offset_, " are not in it"));
+  if (absl::Status status = CheckUnchanged(*file_, state_); !status.ok()) {
+    return status;
   }
-  length_ = wanted_.value_or(*size - offset_);
-  return absl::OkStatus();
+  // A file that has just been written may be written once more under the same
+  // time stamp: what is read from now on must be told apart from that.
+  const absl::Duration wait = TimeUntilDistinct(state_, absl::Now());
+  if (wait == absl::ZeroDuration()) return absl::OkStatus();
+  absl::SleepFor(wait);
+  return CheckUnchanged(*file_, state_);
 }
 
-bool FileSource::DigestSome() {
-  constexpr size_t kPart = size_t{256} << 10;
-  constexpr int kParts = 16;  // Others wait for their turn.
-  const auto buffer = std::make_unique_for_overwrite<std::byte[]>(kPart);
-  for (int i = 0; i < kParts; ++i) {
-    const size_t size = std::min<uint64_t>(kPart, length_ - digested_);
-    if (size == 0) {
-      digest().Finish();
-      return false;
+absl::StatusOr<bool> FileSource::ReadForDigest() {
+  if (!digest().enabled()) return false;
+  part_size_ = std::min<uint64_t>(kDigestPart, length_ - digested_);
+  if (part_size_ == 0) {
+    part_ = PageBlock();
+    if (absl::Status status = CheckUnchanged(*file_, state_); !status.ok()) {
+      return status;
     }
-    const ssize_t got = file_->Read(offset_ + digested_, {buffer.get(), size});
-    // Those who send it say what is wrong.
-    if (got < static_cast<ssize_t>(size)) return false;
-    digest().Update({buffer.get(), size});
-    digested_ += size;
+    digest().Finish();
+    return false;
+  }
+  if (!part_) part_ = PageBlock(kDigestPart);
+  const ssize_t got = file_->Read(offset_ + digested_, part_.first(part_size_));
+  if (got < 0) {
+    return absl::ErrnoToStatus(
+        static_cast<int>(-got),
+        absl::StrCat("reading the source at byte ", offset_ + digested_));
+  }
+  if (static_cast<size_t>(got) < part_size_) {
+    return Shrunk(length_ - digested_ - got);
   }
   return true;
 }
 
+void FileSource::HashForDigest() {
+  digest().Update(part_.first(part_size_));
+  digested_ += part_size_;
+}
+
 std::unique_ptr<Feed> FileSource::OpenFeed(Lane& lane,
                                            std::function<void()> wake) {
-  return std::make_unique<FileFeed>(lane, file_, offset_, length_,
+  return std::make_unique<FileFeed>(lane, file_, state_, offset_, length_,
                                     std::move(wake));
 }
 

@@ -2,22 +2,26 @@
 #ifndef TCPTOOL_DATAPLANE_CONTENT_FILE_SOURCE_H_
 #define TCPTOOL_DATAPLANE_CONTENT_FILE_SOURCE_H_
 
-#include <atomic>
 #include <memory>
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "dataplane/base/page_block.h"
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/random_access_file.h"
 
 namespace tcptool::dataplane {
 
-// The length is fixed when the session starts: what is appended to the file
-// later is not sent, and a file that turns out shorter fails the session.
+// The content is what the file has when the source is made. A file that is
+// changed after that fails the session: before the start, while it is sent, and
+// before a recipient gets the orderly end that says that its content is whole.
+// Not noticed is what leaves no trace in stat(2): who writes to a block device,
+// or through a mapping of the file's pages that was there at the start.
 class FileSource : public Source {
  public:
   // Serves `length` bytes from `offset`; no length: up to the end of the file.
-  // OUT_OF_RANGE if the file, as it is now, does not have them.
+  // OUT_OF_RANGE if the file, as it is now, does not have them. May wait for
+  // the disk.
   static absl::StatusOr<std::shared_ptr<FileSource>> Create(
       std::shared_ptr<RandomAccessFile> file, uint64_t offset,
       std::optional<uint64_t> length);
@@ -28,19 +32,29 @@ class FileSource : public Source {
   bool feed_per_lane() const override { return true; }
   std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                  std::function<void()> wake) override;
-  bool DigestSome() override;
+  DiskThreads::Client disk_client() const override {
+    return {.disk = file_->disk(), .file = file_.get()};
+  }
+  absl::StatusOr<bool> ReadForDigest() override;
+  void HashForDigest() override;
   void Close() override {}
 
  private:
-  FileSource(std::shared_ptr<RandomAccessFile> file, uint64_t offset,
-             std::optional<uint64_t> wanted)
-      : file_(std::move(file)), offset_(offset), wanted_(wanted) {}
+  FileSource(std::shared_ptr<RandomAccessFile> file, const FileState& state,
+             uint64_t offset, uint64_t length)
+      : file_(std::move(file)),
+        state_(state),
+        offset_(offset),
+        length_(length) {}
 
   const std::shared_ptr<RandomAccessFile> file_;
+  const FileState state_;  // When it was made.
   const uint64_t offset_;
-  const std::optional<uint64_t> wanted_;
-  std::atomic<uint64_t> length_{0};
+  const uint64_t length_;
+  // The digest's: how far it has come, and the part that is to be hashed.
   uint64_t digested_ = 0;
+  PageBlock part_;
+  size_t part_size_ = 0;
 };
 
 }  // namespace tcptool::dataplane

@@ -9,8 +9,11 @@
 #include <optional>
 #include <span>
 
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "dataplane/base/sha256.h"
+#include "dataplane/lanes/disk_threads.h"
 
 namespace tcptool::dataplane {
 
@@ -52,6 +55,13 @@ class Feed {
 
   // After kError.
   virtual absl::Status error() const = 0;
+
+  // Whether all that the feed has answered before this call is of one content,
+  // the one that there was when the session started: the look is begun after
+  // the call. `done` is called on the lane with OK or the reason why not, maybe
+  // before Verify() returns; it is not called once the feed is gone.
+  using Verified = absl::AnyInvocable<void(const absl::Status&)>;
+  virtual void Verify(Verified done) = 0;
 };
 
 // Methods may be called on any thread unless they say otherwise.
@@ -59,9 +69,12 @@ class Source {
  public:
   virtual ~Source() = default;
 
-  // Called once, when the session starts, where waiting harms nobody. Fixes the
-  // length, if there is one.
+  // Called once, when the session starts, on one of the disk's threads. An
+  // error fails the session.
   virtual absl::Status Prepare() = 0;
+
+  // Whose share of the disk's threads Prepare() and ReadForDigest() take.
+  virtual DiskThreads::Client disk_client() const { return {.file = this}; }
 
   // Bytes. None: not known yet, as the content is still being produced.
   virtual std::optional<uint64_t> length() const = 0;
@@ -94,9 +107,14 @@ class Source {
   ContentDigest& digest() { return digest_; }
   const ContentDigest& digest() const { return digest_; }
 
-  // After Prepare(), where waiting harms nobody, one thread at a time: takes
-  // some more of the content into the digest. False: there is no more to do.
-  virtual bool DigestSome() { return false; }
+  // For content that is not hashed as it is produced, after Prepare(), one
+  // thread at a time: ReadForDigest(), which may wait for a disk, reads the
+  // next part, and HashForDigest(), which takes a processor for a millisecond,
+  // takes it into the digest; and so on while ReadForDigest() answers true. It
+  // answers false once the digest is complete, or has nothing to do, and an
+  // error if there will be none, as the content cannot be read or has changed.
+  virtual absl::StatusOr<bool> ReadForDigest() { return false; }
+  virtual void HashForDigest() {}
 
   // The session has ended and will ask for nothing more; a producer that waits
   // for room is let go.

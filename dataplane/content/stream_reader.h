@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 
+#include "dataplane/content/block_pool.h"
 #include "dataplane/content/stream_source.h"
 
 namespace tcptool::dataplane {
@@ -24,8 +25,6 @@ class StreamReader {
   StreamReader& operator=(const StreamReader&) = delete;
 
  private:
-  class BlockPool;
-
   void Run();
   // Waits until the descriptor can be read. False: the reader is to stop.
   bool WaitForInput();

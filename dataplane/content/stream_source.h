@@ -62,6 +62,9 @@ class StreamSource : public Source,
   void set_on_room(std::function<void()> on_room);
   // Nobody reads on.
   bool closed() const;
+  // Whether there is room for a block. A recipient's progress can take it away,
+  // as it ends the time in which the whole window may be filled.
+  bool has_room() const;
   // Waits until there is room. False: the source is closed, nobody reads on.
   bool WaitForRoom();
   // The content is complete.

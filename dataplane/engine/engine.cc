@@ -38,9 +38,8 @@ Engine::Engine(const EngineOptions& options)
 Engine::~Engine() {
   Stop();
   // Before the lanes are destroyed: what the pools run posts its results there.
-  disk_.join();
-  starts_.join();
-  digests_.join();
+  disk_.Join();
+  hashes_.join();
   // A session's last tasks may go from its home lane to another and back: two
   // rounds let them run, where ~Lane would drop them.
   Flush();
@@ -58,8 +57,8 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
   }
   absl::StatusOr<std::shared_ptr<Session>> session = Session::Create(
       {.lanes = std::move(lanes),
-       .starts = starts_,
-       .digests = digests_,
+       .disk = disk_,
+       .hashes = hashes_,
        .max_recipients = options_.max_recipients_per_session,
        .counters = counters_,
        .on_end =

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "dataplane/lanes/counters.h"
+#include "dataplane/lanes/disk_threads.h"
 #include "dataplane/lanes/lane.h"
 #include "dataplane/session/session.h"
 
@@ -19,8 +20,8 @@ namespace tcptool::dataplane {
 
 struct EngineOptions {
   size_t lanes = 0;  // 0: one for each core.
-  // Threads for reads that may wait for a disk.
-  size_t disk_threads = 4;
+  // Threads for what may wait for a disk.
+  DiskThreads::Limits disk_threads;
   size_t max_recipients_per_session = 10'000;  // Connected at a time.
   SocketApi* sockets = &SocketApi::Real();
 };
@@ -69,12 +70,10 @@ class Engine {
 
   const EngineOptions options_;
   Counters counters_;
-  asio::thread_pool disk_;
-  // Runs Source::Prepare(), apart from the reads: these may fill their pool
-  // while a disk hangs.
-  asio::thread_pool starts_{1};
-  // Computes all SHA-256s, in turns, on one core at most.
-  asio::thread_pool digests_{1};
+  DiskThreads disk_;
+  // Computes all SHA-256s, in turns, on one core at most. Nothing that waits
+  // for a disk is run on it.
+  asio::thread_pool hashes_{1};
   std::vector<std::unique_ptr<Lane>> lanes_;
 
   mutable absl::Mutex mutex_;

@@ -8,49 +8,60 @@
 #include <utility>
 
 namespace tcptool::dataplane {
+namespace {
+
+// What was loaded for somebody is kept until they ask for it, lest recipients
+// all over a file that is not in memory push out each other's blocks before
+// they get them; but no longer than until so many others have come, as whoever
+// waited may have gone.
+constexpr uint64_t kAwaited = 256;
+
+// Memory that is kept for the next reads.
+constexpr size_t kSpares = 2;
+
+}  // namespace
 
 BlockCache::Block BlockCache::Get(const std::shared_ptr<RandomAccessFile>& file,
                                   uint64_t offset, size_t size,
                                   const std::weak_ptr<Wake>& wake) {
-  Entry* entry = Find(file.get(), offset);
-  if (entry == nullptr) entry = Fetch(file, offset, size);
-  if (entry == nullptr || entry->loading) {
-    Wait(entry == nullptr ? waiting_to_load_ : entry->waiting, wake);
+  if (Entry* entry = Find(file.get(), offset)) return Answer(*entry);
+  if (Load* load = FindLoad(file.get(), offset)) {
+    Wait(load->waiting, wake);
     return {.error = -EAGAIN};
   }
-  entry->last_used = ++clock_;
-  entry->wanted = false;
-  if (entry->error != 0) {
-    entry->file = nullptr;  // The next to ask tries again.
-    return {.error = entry->error};
+  PageBlock block = TakeSpare();
+  ssize_t result = file->ReadCached(offset, block.first(size));
+  // Linux 5.9 and 5.10 answer RWF_NOWAIT with 0 before the end too (preadv2(2),
+  // BUGS): that a file ends is asked where waiting is allowed.
+  if (result >= 0 && static_cast<size_t>(result) < size) result = -EAGAIN;
+  if (result != -EAGAIN) {
+    return Answer(Insert(file, offset, size, result, std::move(block)));
   }
-  return {.data = {entry->buffer.get(), entry->size}};
+  KeepSpare(std::move(block));
+  if (MayLoad(*file)) {
+    StartLoad(file, offset, size, wake);
+  } else {
+    Wait(waiting_to_load_, wake);
+  }
+  return {.error = -EAGAIN};
 }
 
-BlockCache::Entry* BlockCache::Fetch(
-    const std::shared_ptr<RandomAccessFile>& file, uint64_t offset,
-    size_t size) {
-  if (spare_ == nullptr) {
-    spare_ = std::make_shared_for_overwrite<std::byte[]>(kBlockSize);
-  }
-  const ssize_t result = file->ReadCached(offset, {spare_.get(), size});
-  if (result == -EAGAIN && loading_ == kMaxLoading) return nullptr;
-  Entry& entry = Evict();
-  std::swap(entry.buffer, spare_);
-  entry.file = file;
-  entry.offset = offset;
-  if (result == -EAGAIN) {
-    Load(entry, size);
-  } else {
-    entry.error = result < 0 ? static_cast<int>(result) : 0;
-    entry.size = result < 0 ? 0 : result;
-  }
-  return &entry;
+BlockCache::Block BlockCache::Answer(Entry& entry) {
+  entry.last_used = ++uses_;
+  entry.awaited = 0;
+  // The next to ask reads anew what has failed, and what ends where the file
+  // ended then. The memory stays as it is until the next call.
+  if (entry.error != 0 || entry.size < entry.wanted_size) entry.file = nullptr;
+  if (entry.error != 0) return {.error = entry.error};
+  return {.data = entry.block.first(entry.size)};
 }
 
 void BlockCache::Forget(const RandomAccessFile* file) {
   for (Entry& entry : entries_) {
     if (entry.file.get() == file) entry.file = nullptr;
+  }
+  for (const auto& load : loads_) {
+    if (load->file.get() == file) load->forgotten = true;
   }
 }
 
@@ -62,22 +73,92 @@ BlockCache::Entry* BlockCache::Find(const RandomAccessFile* file,
   return found == entries_.end() ? nullptr : &*found;
 }
 
-BlockCache::Entry& BlockCache::Evict() {
-  // What somebody has waited for stays until it has been asked for, as long as
-  // there is something else.
-  return *std::ranges::min_element(entries_, {}, [](const Entry& entry) {
-    return std::tuple(entry.loading, entry.wanted, entry.last_used);
+BlockCache::Load* BlockCache::FindLoad(const RandomAccessFile* file,
+                                       uint64_t offset) {
+  const auto found = std::ranges::find_if(loads_, [=](const auto& load) {
+    return load->file.get() == file && load->offset == offset &&
+           !load->forgotten;
+  });
+  return found == loads_.end() ? nullptr : found->get();
+}
+
+bool BlockCache::MayLoad(const RandomAccessFile& file) const {
+  const auto of_file = std::ranges::count_if(
+      loads_, [&](const auto& load) { return load->file.get() == &file; });
+  const auto of_disk = std::ranges::count_if(loads_, [&](const auto& load) {
+    return load->file->disk() == file.disk();
+  });
+  return loads_.size() < kMaxLoading &&
+         of_disk < static_cast<ptrdiff_t>(kMaxLoadingOfDisk) &&
+         of_file < static_cast<ptrdiff_t>(kMaxLoadingOfFile);
+}
+
+void BlockCache::StartLoad(const std::shared_ptr<RandomAccessFile>& file,
+                           uint64_t offset, size_t size,
+                           const std::weak_ptr<Wake>& wake) {
+  auto load = std::make_shared<Load>(Load{.file = file,
+                                          .offset = offset,
+                                          .size = size,
+                                          .block = TakeSpare(),
+                                          .waiting = {wake}});
+  loads_.push_back(load);
+  disk_.Run({.disk = file->disk(), .file = file.get()}, [this, load] {
+    const ssize_t result =
+        load->file->Read(load->offset, load->block.first(load->size));
+    asio::post(lane_, [this, load, result] { Loaded(load, result); });
   });
 }
 
-void BlockCache::Load(Entry& entry, size_t size) {
-  entry.loading = true;
-  ++loading_;
-  asio::post(disk_, [this, &entry, file = entry.file, buffer = entry.buffer,
-                     offset = entry.offset, size] {
-    const ssize_t result = file->Read(offset, {buffer.get(), size});
-    asio::post(lane_, [this, &entry, result] { Loaded(entry, result); });
+void BlockCache::Loaded(const std::shared_ptr<Load>& load, ssize_t result) {
+  loads_.remove(load);
+  if (load->forgotten) {
+    KeepSpare(std::move(load->block));
+  } else {
+    Entry& entry = Insert(std::move(load->file), load->offset, load->size,
+                          result, std::move(load->block));
+    entry.awaited = inserted_;
+  }
+  Waiting waiting = std::move(load->waiting);
+  std::ranges::move(std::exchange(waiting_to_load_, {}),
+                    std::back_inserter(waiting));
+  for (const auto& weak : waiting) {
+    if (const auto wake = weak.lock()) (*wake)();
+  }
+}
+
+BlockCache::Entry& BlockCache::Insert(std::shared_ptr<RandomAccessFile> file,
+                                      uint64_t offset, size_t wanted_size,
+                                      ssize_t result, PageBlock block) {
+  Entry& entry = Evict();
+  KeepSpare(std::move(entry.block));
+  ++inserted_;
+  entry = {.file = std::move(file),
+           .offset = offset,
+           .wanted_size = wanted_size,
+           .size = result < 0 ? 0 : static_cast<size_t>(result),
+           .error = result < 0 ? static_cast<int>(result) : 0,
+           .last_used = ++uses_,
+           .block = std::move(block)};
+  return entry;
+}
+
+BlockCache::Entry& BlockCache::Evict() {
+  return *std::ranges::min_element(entries_, {}, [this](const Entry& entry) {
+    const bool awaited =
+        entry.awaited != 0 && inserted_ - entry.awaited < kAwaited;
+    return std::tuple(entry.file != nullptr, awaited, entry.last_used);
   });
+}
+
+PageBlock BlockCache::TakeSpare() {
+  if (spares_.empty()) return PageBlock(kBlockSize);
+  PageBlock block = std::move(spares_.back());
+  spares_.pop_back();
+  return block;
+}
+
+void BlockCache::KeepSpare(PageBlock block) {
+  if (block && spares_.size() < kSpares) spares_.push_back(std::move(block));
 }
 
 void BlockCache::Wait(Waiting& waiting, const std::weak_ptr<Wake>& wake) {
@@ -85,21 +166,6 @@ void BlockCache::Wait(Waiting& waiting, const std::weak_ptr<Wake>& wake) {
     return !other.owner_before(wake) && !wake.owner_before(other);
   });
   if (!waits) waiting.push_back(wake);
-}
-
-void BlockCache::Loaded(Entry& entry, ssize_t result) {
-  entry.loading = false;
-  --loading_;
-  entry.error = result < 0 ? static_cast<int>(result) : 0;
-  entry.size = result < 0 ? 0 : result;
-  entry.last_used = ++clock_;
-  entry.wanted = true;
-  Waiting waiting = std::exchange(entry.waiting, {});
-  std::ranges::move(std::exchange(waiting_to_load_, {}),
-                    std::back_inserter(waiting));
-  for (const auto& weak : waiting) {
-    if (const auto wake = weak.lock()) (*wake)();
-  }
 }
 
 }  // namespace tcptool::dataplane

@@ -4,30 +4,34 @@
 #define TCPTOOL_DATAPLANE_LANES_BLOCK_CACHE_H_
 
 #include <asio/io_context.hpp>
-#include <asio/thread_pool.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <list>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "dataplane/base/page_block.h"
+#include "dataplane/lanes/disk_threads.h"
 #include "dataplane/lanes/random_access_file.h"
 
 namespace tcptool::dataplane {
 
-// All sessions of a lane share the cache, so that its memory, kBlocks of
-// kBlockSize and one to read into, is a bound whatever their number. Lives on
-// the lane's thread.
+// All sessions of a lane share the cache, so that its memory is bounded
+// whatever their number: kBlocks of kBlockSize, and one for each read that
+// waits for a disk. Lives on the lane's thread.
 class BlockCache {
  public:
   // Large enough to hide the cost of a call, small enough that a few blocks
   // stay in a core's own cache; see docs/benchmarks.md.
   static constexpr size_t kBlockSize = size_t{1} << 20;
   static constexpr size_t kBlocks = 8;
-  // So many are on their way from the disk at most: files that are in memory
-  // always have blocks left, however many others are not.
-  static constexpr size_t kMaxLoading = kBlocks / 2;
+  // So many blocks are being read from disks at most, of one disk, and of one
+  // file: a disk that hangs keeps its share, and others go on.
+  static constexpr size_t kMaxLoading = 32;
+  static constexpr size_t kMaxLoadingOfDisk = 4;
+  static constexpr size_t kMaxLoadingOfFile = 2;
 
   // Told that a block which was not at hand now is, or has failed.
   using Wake = std::function<void()>;
@@ -39,7 +43,8 @@ class BlockCache {
     std::span<const std::byte> data;  // Valid until the next call of Get().
   };
 
-  BlockCache(asio::io_context& lane, asio::thread_pool& disk)
+  // Both outlive the cache; `disk` is joined before the lane stops.
+  BlockCache(asio::io_context& lane, DiskThreads& disk)
       : lane_(lane), disk_(disk), entries_(kBlocks) {}
 
   // The `size` bytes, at most kBlockSize, at `offset`, which is the identity of
@@ -49,41 +54,61 @@ class BlockCache {
   Block Get(const std::shared_ptr<RandomAccessFile>& file, uint64_t offset,
             size_t size, const std::weak_ptr<Wake>& wake);
 
-  // Lets go of `file`: it is closed when its other owners are gone too.
+  // Lets go of `file` and of what is known of its content: it is closed when
+  // its other owners are gone too.
   void Forget(const RandomAccessFile* file);
 
  private:
   using Waiting = std::vector<std::weak_ptr<Wake>>;
+
+  // A block that is at hand, or the error of its read.
   struct Entry {
+    std::shared_ptr<RandomAccessFile> file;  // Null: the entry is free.
+    uint64_t offset = 0;
+    size_t wanted_size = 0;
+    size_t size = 0;
+    int error = 0;
+    uint64_t last_used = 0;
+    // It was loaded for somebody who has not asked again yet: the number of the
+    // load. 0: nobody waits for it.
+    uint64_t awaited = 0;
+    PageBlock block;
+  };
+
+  // A block that is being read.
+  struct Load {
     std::shared_ptr<RandomAccessFile> file;
     uint64_t offset = 0;
     size_t size = 0;
-    int error = 0;
-    bool loading = false;
-    bool wanted = false;  // It has been loaded, and nobody has asked again yet.
-    uint64_t last_used = 0;
-    // Shared with the disk's thread while it loads.
-    std::shared_ptr<std::byte[]> buffer;
+    bool forgotten = false;
+    PageBlock block;
     Waiting waiting;
   };
 
   Entry* Find(const RandomAccessFile* file, uint64_t offset);
-  // A new entry. Null: too many are loading already.
-  Entry* Fetch(const std::shared_ptr<RandomAccessFile>& file, uint64_t offset,
-               size_t size);
-  // The entry that can best be done without; it is not loading.
+  Load* FindLoad(const RandomAccessFile* file, uint64_t offset);
+  Block Answer(Entry& entry);
+  bool MayLoad(const RandomAccessFile& file) const;
+  void StartLoad(const std::shared_ptr<RandomAccessFile>& file, uint64_t offset,
+                 size_t size, const std::weak_ptr<Wake>& wake);
+  void Loaded(const std::shared_ptr<Load>& load, ssize_t result);
+  // Puts what was read in the place of the entry that can best be done without.
+  Entry& Insert(std::shared_ptr<RandomAccessFile> file, uint64_t offset,
+                size_t wanted_size, ssize_t result, PageBlock block);
   Entry& Evict();
-  void Load(Entry& entry, size_t size);
+  PageBlock TakeSpare();
+  void KeepSpare(PageBlock block);
   static void Wait(Waiting& waiting, const std::weak_ptr<Wake>& wake);
-  void Loaded(Entry& entry, ssize_t result);
 
   asio::io_context& lane_;
-  asio::thread_pool& disk_;
+  DiskThreads& disk_;
   std::vector<Entry> entries_;
-  std::shared_ptr<std::byte[]> spare_;  // To read into.
-  size_t loading_ = 0;
+  std::list<std::shared_ptr<Load>> loads_;
+  std::vector<PageBlock> spares_;  // To read into.
+  // Whose share of loads is used up.
   Waiting waiting_to_load_;
-  uint64_t clock_ = 0;
+  uint64_t uses_ = 0;
+  uint64_t inserted_ = 0;
 };
 
 }  // namespace tcptool::dataplane

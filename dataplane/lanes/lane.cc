@@ -16,8 +16,9 @@ constexpr std::array kLagBounds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
 
 }  // namespace
 
-Lane::Lane(SocketApi& sockets, asio::thread_pool& disk)
+Lane::Lane(SocketApi& sockets, DiskThreads& disk)
     : sockets_(sockets),
+      disk_(disk),
       blocks_(io_, disk),
       work_(asio::make_work_guard(io_)),
       probe_timer_(io_),

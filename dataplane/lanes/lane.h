@@ -7,21 +7,21 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
-#include <asio/thread_pool.hpp>
 #include <thread>
 
 #include "absl/time/time.h"
 #include "dataplane/lanes/block_cache.h"
 #include "dataplane/lanes/counters.h"
+#include "dataplane/lanes/disk_threads.h"
 #include "dataplane/lanes/socket_api.h"
 
 namespace tcptool::dataplane {
 
 class Lane {
  public:
-  // Starts the thread. `sockets` and `disk`, where reads that may wait for a
-  // disk are run, outlive the lane.
-  Lane(SocketApi& sockets, asio::thread_pool& disk);
+  // Starts the thread. `sockets` and `disk`, where what may wait for a disk is
+  // run, outlive the lane; `disk` is joined before it ends.
+  Lane(SocketApi& sockets, DiskThreads& disk);
   // Stops the loop, then joins. What was posted and has not run is dropped.
   ~Lane();
 
@@ -30,6 +30,7 @@ class Lane {
 
   asio::io_context& io() { return io_; }
   SocketApi& sockets() { return sockets_; }
+  DiskThreads& disk() { return disk_; }
   // On the lane's thread only.
   BlockCache& blocks() { return blocks_; }
 
@@ -42,6 +43,7 @@ class Lane {
   void WaitForProbe();
 
   SocketApi& sockets_;
+  DiskThreads& disk_;
   // Outlives the loop, whose last handlers own feeds that use it.
   BlockCache blocks_;
   asio::io_context io_{1};  // One thread runs it.

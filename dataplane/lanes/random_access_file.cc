@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -20,8 +23,35 @@ namespace {
 constexpr size_t kReadAhead = size_t{8} << 20;
 
 // Cached() looks at one page in every so many bytes. Page caches fill by
-// read-ahead, in runs that are longer than this.
+// read-ahead, in runs that are longer than the first. Where the kernel has
+// counted the pages, the probes tell those that are still being read.
 constexpr size_t kProbeStride = size_t{256} << 10;
+constexpr size_t kProbeStrideCounted = size_t{1} << 20;
+
+// The unit in which cachestat(2) counts.
+const uint64_t kPageSize = sysconf(_SC_PAGESIZE);
+
+// cachestat(2), of Linux 6.5: Debian 12's headers do not have it.
+constexpr long kCachestat = 451;
+struct CachestatRange {
+  uint64_t offset;
+  uint64_t size;
+};
+struct Cachestat {
+  uint64_t cached;  // Pages, as all of them.
+  uint64_t dirty;
+  uint64_t writeback;
+  uint64_t evicted;
+  uint64_t recently_evicted;
+};
+
+// How many pages of the range the page cache has; -1 where nobody can say.
+int64_t CountCached(int descriptor, uint64_t offset, size_t size) {
+  const CachestatRange range = {offset, size};
+  Cachestat counts = {};
+  if (syscall(kCachestat, descriptor, &range, &counts, 0) != 0) return -1;
+  return static_cast<int64_t>(counts.cached);
+}
 
 // Runs `read` from the start of the buffer until it is full, the file ends or
 // an error comes.
@@ -39,23 +69,60 @@ ssize_t Fill(uint64_t offset, std::span<std::byte> buffer, ReadAt read) {
   return static_cast<ssize_t>(filled);
 }
 
+// Whether it is in one of the file systems that make content when it is read.
+bool SizeIsNominal(int descriptor) {
+  struct statfs status;
+  if (fstatfs(descriptor, &status) != 0) return false;
+  switch (status.f_type) {
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case DEBUGFS_MAGIC:
+    case TRACEFS_MAGIC:
+    case SECURITYFS_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+      return true;
+    default:
+      return false;
+  }
+}
+
 class DescriptorFile : public RandomAccessFile {
  public:
-  explicit DescriptorFile(int descriptor) : descriptor_(descriptor) {}
+  explicit DescriptorFile(int descriptor)
+      : descriptor_(descriptor),
+        disk_(DiskOf(descriptor)),
+        size_is_nominal_(SizeIsNominal(descriptor)) {}
   ~DescriptorFile() override { close(descriptor_); }
 
-  absl::StatusOr<uint64_t> Size() const override {
+  absl::StatusOr<FileState> State() const override {
     struct stat status;
     if (fstat(descriptor_, &status) != 0) {
-      return absl::ErrnoToStatus(errno, "fstat");
+      return absl::ErrnoToStatus(errno, "asking for the state of the file");
     }
-    if (!S_ISBLK(status.st_mode)) return status.st_size;
-    uint64_t bytes = 0;
-    if (ioctl(descriptor_, BLKGETSIZE64, &bytes) != 0) {
+    if (!S_ISBLK(status.st_mode)) {
+      return FileState{.size = static_cast<uint64_t>(status.st_size),
+                       .size_is_nominal = size_is_nominal_,
+                       .device = status.st_dev,
+                       .inode = status.st_ino,
+                       .links = status.st_nlink,
+                       .modified = absl::TimeFromTimespec(status.st_mtim),
+                       .changed = absl::TimeFromTimespec(status.st_ctim)};
+    }
+    FileState state = {.device = status.st_rdev};
+    if (ioctl(descriptor_, BLKGETSIZE64, &state.size) != 0) {
       return absl::ErrnoToStatus(errno, "asking a block device for its size");
     }
-    return bytes;
+    if (state.size == 0) {
+      return absl::FailedPreconditionError(
+          "the block device has 0 bytes: there is no medium in it, or it is "
+          "not "
+          "set up");
+    }
+    return state;
   }
+
+  uint64_t disk() const override { return disk_; }
 
   ssize_t ReadCached(uint64_t offset, std::span<std::byte> buffer) override {
     const ssize_t result =
@@ -75,8 +142,13 @@ class DescriptorFile : public RandomAccessFile {
   }
 
   bool Cached(uint64_t offset, size_t size) override {
+    const int64_t cached = CountCached(descriptor_, offset, size);
+    const int64_t pages = static_cast<int64_t>((offset + size - 1) / kPageSize -
+                                               offset / kPageSize + 1);
+    if (cached >= 0 && cached < pages) return false;
+    const size_t stride = cached < 0 ? kProbeStride : kProbeStrideCounted;
     std::byte probe;
-    for (size_t at = 0; at < size; at += kProbeStride) {
+    for (size_t at = 0; at < size; at += stride) {
       if (ReadCached(offset + at, {&probe, 1}) != 1) return false;
     }
     return ReadCached(offset + size - 1, {&probe, 1}) == 1;
@@ -85,7 +157,15 @@ class DescriptorFile : public RandomAccessFile {
   int descriptor() const override { return descriptor_; }
 
  private:
+  static uint64_t DiskOf(int descriptor) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0) return 0;
+    return S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev;
+  }
+
   const int descriptor_;
+  const uint64_t disk_;
+  const bool size_is_nominal_;
 };
 
 }  // namespace

@@ -11,26 +11,32 @@
 #include <span>
 
 #include "absl/status/statusor.h"
+#include "dataplane/lanes/file_state.h"
 
 namespace tcptool::dataplane {
 
 // Any thread may call any method. Reads answer the number of bytes, less than
-// asked for only at the end of the file, or -errno.
+// asked for only where the file ends, or -errno.
 class RandomAccessFile {
  public:
   virtual ~RandomAccessFile() = default;
 
-  // Bytes, as of now, or the error of fstat(2).
-  virtual absl::StatusOr<uint64_t> Size() const = 0;
+  // As it is now. May wait for the disk, or for ever for one that is gone.
+  virtual absl::StatusOr<FileState> State() const = 0;
+
+  // Which disk reads wait for: files of one disk answer the same number.
+  virtual uint64_t disk() const { return reinterpret_cast<uintptr_t>(this); }
 
   // Reads what is in memory. -EAGAIN: not all of it is, or the file system
-  // cannot say; Read() it where waiting harms nobody.
+  // cannot say; Read() it where waiting harms nobody. Fewer bytes than asked
+  // for are no proof that the file ends there.
   virtual ssize_t ReadCached(uint64_t offset, std::span<std::byte> buffer) = 0;
 
   // May wait for the disk. Tells the kernel that what follows is wanted next.
   virtual ssize_t Read(uint64_t offset, std::span<std::byte> buffer) = 0;
 
-  // Whether the range seems to be in memory: a few probes, no promise.
+  // Whether the range, at least one byte, seems to be in memory: a look, no
+  // promise.
   virtual bool Cached(uint64_t offset, size_t size) = 0;
 
   // For sendfile(2); -1 if the file has none.

@@ -65,6 +65,7 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   void Changed(const Recipient& recipient) override;
   void HasRoom(std::shared_ptr<Recipient> recipient) override;
   void Answered() override { CheckProbes(); }
+  void Verify(Feed::Verified done) override;
 
   void Queue(std::shared_ptr<Recipient> recipient);
   void RunTurn();

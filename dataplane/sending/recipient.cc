@@ -257,6 +257,22 @@ void Recipient::WaitForClose() {
                      });
 }
 
+// Now, and not when the last byte was handed to the kernel: the pages of a file
+// that sendfile(2) has queued are read when they are sent, and sent again.
+void Recipient::EndIfVerified() {
+  owner_.Verify([self = shared_from_this()](const absl::Status& status) {
+    if (self->closed()) return;
+    if (!status.ok()) {
+      return self->Close(RecipientState::kFailed, Reason::kSourceFailed,
+                         std::string(status.message()));
+    }
+    self->Handle(self->delivery_->End(Clock::now()));
+    if (!self->closed() && !self->delivery_->peer_closed()) {
+      self->WaitForClose();
+    }
+  });
+}
+
 void Recipient::CheckDelivery() { Handle(delivery_->Check(Clock::now())); }
 
 void Recipient::Handle(Delivery::Outcome outcome) {
@@ -264,8 +280,7 @@ void Recipient::Handle(Delivery::Outcome outcome) {
     case Delivery::Outcome::kPending:
       return SetTimer(delivery_->next_check(), &Recipient::CheckDelivery);
     case Delivery::Outcome::kMayEnd:
-      Handle(delivery_->End(Clock::now()));
-      if (!closed() && !delivery_->peer_closed()) WaitForClose();
+      if (!std::exchange(is_verifying_, true)) EndIfVerified();
       return;
     case Delivery::Outcome::kDelivered:
       return Close(RecipientState::kDelivered, Reason::kNone, "");

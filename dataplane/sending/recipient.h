@@ -34,6 +34,9 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
     virtual void HasRoom(std::shared_ptr<Recipient> recipient) = 0;
     // One that is_probed() no longer has answered.
     virtual void Answered() = 0;
+    // It has been given everything and has acknowledged it: whether that is the
+    // content, see Feed::Verify().
+    virtual void Verify(Feed::Verified done) = 0;
 
    protected:
     ~Owner() = default;
@@ -109,6 +112,9 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   void OnLoss();
   void FinishSending(Clock::time_point now);
   void CheckDelivery();
+  // Looks whether what it has is the content as it was at the start, and ends
+  // the connection in the order that says so, or resets it.
+  void EndIfVerified();
   void Handle(Delivery::Outcome outcome);
   void Lost(int error);
   void CheckStall(Clock::time_point now);
@@ -133,6 +139,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Since when its host seems to have vanished.
   std::optional<Clock::time_point> silent_since_;
   std::optional<Delivery> delivery_;
+  bool is_verifying_ = false;
 };
 
 }  // namespace tcptool::dataplane

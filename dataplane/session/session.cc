@@ -256,7 +256,7 @@ void Session::BeginTransfer() {
     expiry_timer_.reset();
     AdmitReady();
   }
-  asio::post(environment_.starts, [self = shared_from_this()] {
+  environment_.disk.Run(source_->disk_client(), [self = shared_from_this()] {
     absl::Status status = self->source_->Prepare();
     self->OnLane(0, [self, status = std::move(status)] {
       if (self->ending_ || self->observer_ == nullptr) return;
@@ -295,16 +295,34 @@ void Session::BeginSendingIfPossible() {
 }
 
 void Session::DigestNextPart() {
-  asio::post(environment_.digests, [self = shared_from_this()] {
-    const bool more = self->source_->DigestSome();
-    self->OnLane(0, [self, more] {
-      if (self->ending_ || self->observer_ == nullptr) return;
-      if (more) return self->DigestNextPart();
-      self->is_digesting_ = false;
-      self->FinishIfDone();
-      self->Notify();
+  environment_.disk.Run(source_->disk_client(), [self = shared_from_this()] {
+    const absl::StatusOr<bool> more = self->source_->ReadForDigest();
+    if (!more.ok() || !*more) {
+      return self->OnLane(0, [self, status = more.status()] {
+        if (self->ending_ || self->observer_ == nullptr) return;
+        self->OnDigestEnd(status);
+      });
+    }
+    asio::post(self->environment_.hashes, [self] {
+      self->source_->HashForDigest();
+      self->OnLane(0, [self] {
+        if (self->ending_ || self->observer_ == nullptr) return;
+        self->DigestNextPart();
+      });
     });
   });
+}
+
+void Session::OnDigestEnd(const absl::Status& status) {
+  is_digesting_ = false;
+  // Recipients that are still being sent to fail by themselves, where what is
+  // wrong concerns them; those that have the content keep it.
+  if (!status.ok() && status_.error.empty()) {
+    status_.error = absl::StrCat("the SHA-256 of the content is not known: ",
+                                 status.message());
+  }
+  FinishIfDone();
+  Notify();
 }
 
 void Session::OnMaxWaitOver() {

@@ -5,6 +5,7 @@
 
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
+#include <asio/thread_pool.hpp>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,6 +19,7 @@
 #include "dataplane/base/state.h"
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/counters.h"
+#include "dataplane/lanes/disk_threads.h"
 #include "dataplane/lanes/lane.h"
 #include "dataplane/sending/fanout.h"
 #include "dataplane/session/listener.h"
@@ -53,10 +55,12 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // What the engine gives to each of its sessions.
   struct Environment {
-    std::vector<Lane*> lanes;    // The first is the session's home lane.
-    asio::thread_pool& starts;   // Runs Source::Prepare().
-    asio::thread_pool& digests;  // Runs Source::DigestSome().
-    size_t max_recipients;       // Connected at a time.
+    std::vector<Lane*> lanes;  // The first is the session's home lane.
+    // Runs what of a source may wait for a disk: Source::Prepare() and
+    // Source::ReadForDigest().
+    DiskThreads& disk;
+    asio::thread_pool& hashes;  // Runs Source::HashForDigest().
+    size_t max_recipients;      // Connected at a time.
     Counters& counters;
     // Called on the session's lane, behind the last update.
     std::function<void()> on_end;
@@ -145,6 +149,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // nobody is HANDSHAKING.
   void BeginSendingIfPossible();
   void DigestNextPart();
+  void OnDigestEnd(const absl::Status& status);
   // Fails the session. Those that have been given everything before are left to
   // confirm it; the session has ended when they have.
   void OnSourceError(const absl::Status& error);

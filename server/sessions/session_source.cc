@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/content/file_source.h"
+#include "dataplane/content/open_content.h"
 
 namespace tcptool::server {
 namespace {
@@ -15,7 +15,7 @@ using FileResult = absl::StatusOr<std::shared_ptr<dataplane::Source>>;
 FileResult OpenFile(const ContentRoot& root, const v1::FileSource& file) {
   auto opened = root.Open(file.path());
   if (!opened.ok()) return opened.status();
-  return dataplane::FileSource::Create(
+  return dataplane::OpenContent(
       *std::move(opened), static_cast<uint64_t>(file.offset()),
       file.has_length() ? std::optional<uint64_t>(file.length())
                         : std::nullopt);

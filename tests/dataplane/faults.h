@@ -136,7 +136,7 @@ class FaultyFile : public RandomAccessFile {
 
   int reads() const { return reads_; }
 
-  absl::StatusOr<uint64_t> Size() const override { return file_->Size(); }
+  absl::StatusOr<FileState> State() const override { return file_->State(); }
   ssize_t ReadCached(uint64_t offset, std::span<std::byte> buffer) override {
     if (fault_.cold) return -EAGAIN;
     return Strikes() ? fault_.error : file_->ReadCached(offset, buffer);

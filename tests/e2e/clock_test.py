@@ -15,13 +15,15 @@ class ClockTest(ServiceTest):
         self.offset = tempfile.NamedTemporaryFile("w", encoding="utf-8")
         self.addCleanup(self.offset.close)
         self.set_clock("+0")
-        # The clock of the day is what somebody sets; the steady one is not.
+        # The clock of the day is what somebody sets; the steady one is not, nor
+        # are the time stamps of files.
         self.service_prefix = (
             "env",
             f"LD_PRELOAD={FAKETIME}",
             f"FAKETIME_TIMESTAMP_FILE={self.offset.name}",
             "FAKETIME_NO_CACHE=1",
             "FAKETIME_DONT_FAKE_MONOTONIC=1",
+            "NO_FAKE_STAT=1",
         )
         super().setUp()
         self.service.write_file("content", b"x" * 1_000_000)

@@ -17,10 +17,12 @@ class ClockTest(TcptoolTest):
     def setUp(self):
         super().setUp()
         self.offset = self.write("offset", b"+0")
-        # The clock of the day is what somebody sets; the steady one is not.
+        # The clock of the day is what somebody sets; the steady one is not, nor
+        # are the time stamps of files.
         self.prefix = [
             "env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={self.offset}",
             "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
+            "NO_FAKE_STAT=1",
         ]  # fmt: skip
 
     def wait_trying(self, process):

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <asio/post.hpp>
-#include <asio/thread_pool.hpp>
 
 #include "tests/dataplane/faults.h"
 #include "tests/dataplane/sending/connection.h"
@@ -120,7 +119,7 @@ class OneFanout {
   std::map<uint64_t, RecipientStatus> statuses_ ABSL_GUARDED_BY(mutex_);
   absl::Status source_error_ ABSL_GUARDED_BY(mutex_);
   const Limits limits_;
-  asio::thread_pool disk_{1};
+  DiskThreads disk_;
   Lane lane_;
   std::shared_ptr<Fanout> fanout_;
 };

@@ -46,7 +46,9 @@ class ContentRootsTest : public testing::Test {
         [path](const ContentRoot& root) -> absl::StatusOr<uint64_t> {
           auto file = root.Open(path);
           if (!file.ok()) return file.status();
-          return (*file)->Size();
+          const auto state = (*file)->State();
+          if (!state.ok()) return state.status();
+          return state->size;
         },
         [&size](const absl::StatusOr<uint64_t>& result) {
           size.set_value(result);

@@ -1,0 +1,52 @@
+#include "dataplane/content/change_check.h"
+
+#include <asio/post.hpp>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+
+namespace tcptool::dataplane {
+
+absl::Status CheckUnchanged(const RandomAccessFile& file,
+                            const FileState& start) {
+  const absl::StatusOr<FileState> now = file.State();
+  if (!now.ok()) return now.status();
+  const std::string difference = Difference(start, *now);
+  if (difference.empty()) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("the file has changed: ", difference,
+                   "; put new content into place under the name by rename(2), "
+                   "and leave the old file as it is while it is served"));
+}
+
+void ChangeCheck::Ask(Done done) {
+  asked_.push_back(std::move(done));
+  if (!looking_) Look();
+}
+
+void ChangeCheck::Poll(Clock::time_point now) {
+  if (!looking_ && now - last_look_ >= kInterval) Look();
+}
+
+void ChangeCheck::Look() {
+  looking_ = true;
+  last_look_ = Clock::now();
+  waiting_.swap(asked_);
+  lane_.disk().Run(
+      {.disk = file_->disk(), .file = file_.get()},
+      [weak = weak_from_this(), file = file_, start = start_, &lane = lane_] {
+        asio::post(lane.io(), [weak, status = CheckUnchanged(*file, start)] {
+          if (const auto self = weak.lock()) self->Looked(status);
+        });
+      });
+}
+
+void ChangeCheck::Looked(absl::Status status) {
+  looking_ = false;
+  if (status_.ok()) status_ = std::move(status);
+  for (Done& done : std::exchange(waiting_, {})) done(status_);
+  if (!looking_ && !asked_.empty()) Look();
+}
+
+}  // namespace tcptool::dataplane

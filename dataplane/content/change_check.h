@@ -1,0 +1,64 @@
+// Whether a file that is being sent is still what it was at the start.
+#ifndef TCPTOOL_DATAPLANE_CONTENT_CHANGE_CHECK_H_
+#define TCPTOOL_DATAPLANE_CONTENT_CHANGE_CHECK_H_
+
+#include <chrono>
+#include <memory>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "dataplane/lanes/file_state.h"
+#include "dataplane/lanes/lane.h"
+#include "dataplane/lanes/random_access_file.h"
+
+namespace tcptool::dataplane {
+
+// OK if `file` is what it was at `start`; DATA_LOSS, or why it cannot be known.
+// May wait for the disk.
+absl::Status CheckUnchanged(const RandomAccessFile& file,
+                            const FileState& start);
+
+// Looks at a file for a lane's feed, on the disk's threads. Lives on the lane's
+// thread.
+class ChangeCheck : public std::enable_shared_from_this<ChangeCheck> {
+ public:
+  using Done = absl::AnyInvocable<void(const absl::Status&)>;
+  using Clock = std::chrono::steady_clock;
+
+  // How soon a change is noticed while there is nothing that has to wait for
+  // the answer.
+  static constexpr Clock::duration kInterval = std::chrono::seconds(1);
+
+  ChangeCheck(Lane& lane, std::shared_ptr<RandomAccessFile> file,
+              const FileState& start)
+      : lane_(lane), file_(std::move(file)), start_(start) {}
+
+  // Calls `done` on the lane, later, with the result of a look that is begun
+  // after this call. All who ask while one is under way share the next. Not
+  // called once this is gone.
+  void Ask(Done done);
+
+  // Begins a look if the last is longer ago than kInterval. Never waits.
+  void Poll(Clock::time_point now);
+
+  // Of the last look: what has changed once stays so.
+  const absl::Status& status() const { return status_; }
+
+ private:
+  void Look();
+  void Looked(absl::Status status);
+
+  Lane& lane_;
+  const std::shared_ptr<RandomAccessFile> file_;
+  const FileState start_;
+  absl::Status status_;
+  bool looking_ = false;
+  Clock::time_point last_look_ = Clock::now();
+  std::vector<Done> asked_;    // For the next look.
+  std::vector<Done> waiting_;  // For the one that is under way.
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_CONTENT_CHANGE_CHECK_H_

@@ -1,0 +1,47 @@
+#include "dataplane/content/unsized_file_source.h"
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "dataplane/lanes/lane.h"
+
+namespace tcptool::dataplane {
+
+std::unique_ptr<Feed> UnsizedFileSource::OpenFeed(Lane& lane,
+                                                  std::function<void()> wake) {
+  disk_ = &lane.disk();
+  set_on_room([weak = weak_from_this(), this] {
+    if (const auto self = weak.lock()) PostRead();
+  });
+  PostRead();
+  return StreamSource::OpenFeed(lane, std::move(wake));
+}
+
+void UnsizedFileSource::PostRead() {
+  if (is_reading_.exchange(true)) return;
+  disk_->Run({.disk = file_->disk(), .file = file_.get()},
+             [self = shared_from_this(), this] { ReadBlock(); });
+}
+
+void UnsizedFileSource::ReadBlock() {
+  if (closed()) return;
+  const std::shared_ptr<const PageBlock> block = pool_->Get();
+  const ssize_t got = file_->Read(position_, block->first(block->size()));
+  if (got < 0) {
+    return Fail(absl::ErrnoToStatus(
+        static_cast<int>(-got),
+        absl::StrCat("reading the source at byte ", position_)));
+  }
+  position_ += got;
+  const size_t size = static_cast<size_t>(got);
+  if (size > 0) {
+    Append(
+        {.owner = block, .data = block->first(size), .memory = block->size()});
+  }
+  if (size < block->size()) return End();
+  is_reading_ = false;
+  if (has_room()) PostRead();  // If not, or not any more, it will be told.
+}
+
+}  // namespace tcptool::dataplane

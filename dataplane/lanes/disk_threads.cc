@@ -1,0 +1,90 @@
+#include "dataplane/lanes/disk_threads.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tcptool::dataplane {
+namespace {
+
+template <typename Key>
+size_t CountOf(const std::map<Key, size_t>& counts, Key key) {
+  const auto found = counts.find(key);
+  return found == counts.end() ? 0 : found->second;
+}
+
+template <typename Key>
+void Decrement(std::map<Key, size_t>& counts, Key key) {
+  const auto found = counts.find(key);
+  if (--found->second == 0) counts.erase(found);
+}
+
+}  // namespace
+
+DiskThreads::~DiskThreads() { Join(); }
+
+void DiskThreads::Run(const Client& client, Task task) {
+  absl::MutexLock lock(&mutex_);
+  if (joining_) return;
+  waiting_.push_back({client, std::move(task)});
+  // There are as many idle threads as tasks that may run: one becomes runnable
+  // at a time, here or when a task ends, whose thread is idle then.
+  const size_t idle = threads_.size() - running_;
+  if (waiting_.size() > idle && threads_.size() < limits_.all &&
+      FindRunnable() != waiting_.end()) {
+    threads_.emplace_back([this] { Work(); });
+  }
+}
+
+void DiskThreads::Join() {
+  std::vector<std::thread> threads;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return waiting_.empty() && running_ == 0;
+    };
+    mutex_.Await(absl::Condition(&done));
+    joining_ = true;
+    threads.swap(threads_);
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+std::deque<DiskThreads::Waiting>::iterator DiskThreads::FindRunnable() {
+  return std::ranges::find_if(
+      waiting_,
+      [this](const Waiting& waiting) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+        return CountOf(by_disk_, waiting.client.disk) < limits_.each_disk &&
+               CountOf(by_file_, waiting.client.file) < limits_.each_file;
+      });
+}
+
+bool DiskThreads::HasWork() {
+  return joining_ || FindRunnable() != waiting_.end();
+}
+
+void DiskThreads::Work() {
+  pthread_setname_np(pthread_self(), "disk");
+  mutex_.Lock();
+  for (;;) {
+    mutex_.Await(absl::Condition(this, &DiskThreads::HasWork));
+    const auto next = FindRunnable();
+    if (next == waiting_.end()) break;  // Joining.
+    Waiting now = std::move(*next);
+    waiting_.erase(next);
+    ++by_disk_[now.client.disk];
+    ++by_file_[now.client.file];
+    ++running_;
+    mutex_.Unlock();
+    now.task();
+    now.task = nullptr;  // What it owned goes without the lock.
+    mutex_.Lock();
+    --running_;
+    Decrement(by_disk_, now.client.disk);
+    Decrement(by_file_, now.client.file);
+  }
+  mutex_.Unlock();
+}
+
+}  // namespace tcptool::dataplane

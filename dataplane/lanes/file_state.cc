@@ -1,0 +1,51 @@
+#include "dataplane/lanes/file_state.h"
+
+#include <algorithm>
+#include <ctime>
+
+#include "absl/strings/str_cat.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+// FAT keeps every second second, older file systems whole ones.
+constexpr absl::Duration kCoarse = absl::Seconds(2);
+
+// The kernel takes time stamps from a clock that goes on at its ticks.
+absl::Duration Tick() {
+  timespec resolution{};
+  clock_getres(CLOCK_REALTIME_COARSE, &resolution);
+  return absl::DurationFromTimespec(resolution);
+}
+
+}  // namespace
+
+std::string Difference(const FileState& before, const FileState& after) {
+  if (before.device != after.device || before.inode != after.inode) {
+    return "another file has taken its place";
+  }
+  if (before.size != after.size) {
+    return absl::StrCat("it had ", before.size, " bytes and has ", after.size);
+  }
+  if (before.modified != after.modified) {
+    return absl::StrCat("it was written to at ",
+                        absl::FormatTime(after.modified, absl::UTCTimeZone()));
+  }
+  if (before.changed != after.changed && before.links == after.links) {
+    return absl::StrCat("its inode was changed at ",
+                        absl::FormatTime(after.changed, absl::UTCTimeZone()));
+  }
+  return "";
+}
+
+absl::Duration TimeUntilDistinct(const FileState& state, absl::Time now) {
+  // Time stamps without a fraction come from file systems that keep none.
+  const bool coarse = state.changed ==
+                      absl::FromUnixSeconds(absl::ToUnixSeconds(state.changed));
+  const absl::Time distinct = state.changed + (coarse ? kCoarse : 2 * Tick());
+  // One that is in the future is another clock's, and cannot be waited for.
+  if (state.changed > now) return absl::ZeroDuration();
+  return std::max(absl::ZeroDuration(), distinct - now);
+}
+
+}  // namespace tcptool::dataplane

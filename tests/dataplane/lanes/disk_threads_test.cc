@@ -1,0 +1,120 @@
+// What waits for a disk, and whom that holds up.
+#include "dataplane/lanes/disk_threads.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/barrier.h"
+#include "absl/synchronization/notification.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+constexpr DiskThreads::Limits kLimits = {
+    .each_file = 2, .each_disk = 4, .all = 16};
+
+DiskThreads::Client FileOn(uint64_t disk, uintptr_t file) {
+  return {.disk = disk, .file = reinterpret_cast<const void*>(file)};
+}
+
+TEST(DiskThreadsTest, TasksOfAFileThatHangsHoldNoMoreThanItsShare) {
+  absl::Notification released;
+  std::atomic<int> begun = 0;
+  DiskThreads threads(kLimits);
+  for (int i = 0; i < 10; ++i) {
+    threads.Run(FileOn(1, 1), [&] {
+      ++begun;
+      released.WaitForNotification();
+    });
+  }
+  // Another of the same disk goes on, behind all of them.
+  absl::Notification done;
+  threads.Run(FileOn(1, 2), [&done] { done.Notify(); });
+  done.WaitForNotification();
+  EXPECT_LE(begun, 2);
+  released.Notify();
+  threads.Join();
+  EXPECT_EQ(begun, 10);
+}
+
+TEST(DiskThreadsTest, DiskThatHangsHoldsNoMoreThanItsShare) {
+  absl::Notification released;
+  std::atomic<int> begun = 0;
+  DiskThreads threads(kLimits);
+  for (uintptr_t file = 1; file <= 100; ++file) {
+    threads.Run(FileOn(1, file), [&] {
+      ++begun;
+      released.WaitForNotification();
+    });
+  }
+  // As many disks as there are threads for beside it, at the same time.
+  auto* const barrier = new absl::Barrier(12);
+  std::atomic<int> done = 0;
+  for (uintptr_t file = 101; file < 113; ++file) {
+    threads.Run(FileOn(file, file), [&done, barrier] {
+      if (barrier->Block()) delete barrier;
+      ++done;
+    });
+  }
+  absl::Notification last;
+  threads.Run(FileOn(200, 200), [&last] { last.Notify(); });
+  last.WaitForNotification();
+  EXPECT_LE(begun, 4);
+  released.Notify();
+  threads.Join();
+  EXPECT_EQ(begun, 100);
+  EXPECT_EQ(done, 12);
+}
+
+TEST(DiskThreadsTest, TasksOfAFileBeginInOrder) {
+  DiskThreads threads({.each_file = 1, .each_disk = 4, .all = 4});
+  std::vector<int> order;
+  for (int i = 0; i < 1000; ++i) {
+    threads.Run(FileOn(1, 1), [&order, i] { order.push_back(i); });
+  }
+  threads.Join();
+  ASSERT_EQ(order.size(), 1000u);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(order[i], i);
+}
+
+TEST(DiskThreadsTest, NoMoreThreadsThanAllowed) {
+  DiskThreads threads({.each_file = 8, .each_disk = 8, .all = 3});
+  std::atomic<int> running = 0;
+  std::atomic<int> most = 0;
+  for (uintptr_t i = 0; i < 300; ++i) {
+    threads.Run(FileOn(i, i), [&] {
+      const int now = ++running;
+      int seen = most;
+      while (seen < now && !most.compare_exchange_weak(seen, now)) {
+      }
+      std::this_thread::yield();
+      --running;
+    });
+  }
+  threads.Join();
+  EXPECT_LE(most, 3);
+}
+
+TEST(DiskThreadsTest, TaskMayRunAnother) {
+  DiskThreads threads(kLimits);
+  absl::Notification done;
+  threads.Run(FileOn(1, 1),
+              [&] { threads.Run(FileOn(1, 1), [&done] { done.Notify(); }); });
+  done.WaitForNotification();
+}
+
+TEST(DiskThreadsTest, NothingRunsAfterTheJoin) {
+  DiskThreads threads(kLimits);
+  threads.Join();
+  bool ran = false;
+  threads.Run(FileOn(1, 1), [&ran] { ran = true; });
+  threads.Join();
+  EXPECT_FALSE(ran);
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
