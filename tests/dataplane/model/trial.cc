@@ -26,9 +26,9 @@ class Program {
   // A small receive buffer, so that a large content needs somebody who reads.
   explicit Program(uint16_t port) : peer_(port, 16 << 10) {}
 
-  void Say(unsigned char byte) { peer_.Say(byte); }
+  void Say(char byte) { Send(byte, 0); }
   void HalfClose() { peer_.HalfClose(); }
-  void SayUrgent() { send(peer_.fd(), "!", 1, MSG_OOB | MSG_NOSIGNAL); }
+  void SayUrgent() { Send('!', MSG_OOB); }
   void Reset() { peer_.Reset(); }
   // As the kernel does it for a process that ends, whatever it has not read.
   void Kill() { peer_.Close(); }
@@ -64,6 +64,12 @@ class Program {
   const std::string& data() const { return data_; }
 
  private:
+  // A reset is told once, to whichever call comes first: a program that took no
+  // notice of it here would read an orderly end afterwards.
+  void Send(char byte, int flags) {
+    if (send(peer_.fd(), &byte, 1, flags | MSG_NOSIGNAL) < 0) error_ = errno;
+  }
+
   Peer peer_;
   std::string data_;
   bool orderly_end_ = false;
