@@ -13,6 +13,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "dataplane/base/descriptor_reserve.h"
 #include "dataplane/session/access_list.h"
 
 namespace tcptool::dataplane {
@@ -133,6 +134,11 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
       sockaddr_storage address{};
       socklen_t size = sizeof address;
       int fd = sockets_.Accept(acceptor_.native_handle(), &address, &size);
+      if (fd >= first_reserved_) {
+        ResetAndClose(fd);
+        handlers_.on_no_descriptors(ToEndpoint(address, size));
+        continue;
+      }
       if (fd >= 0) {
         handlers_.on_connection(UniqueFd(fd), ToEndpoint(address, size));
         continue;
@@ -201,6 +207,7 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
   tcp::endpoint endpoint_;
   Handlers handlers_;
   bool paused_ = false;
+  const int first_reserved_ = DescriptorReserve::Now().first_reserved();
 };
 
 Listener::Listener(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}

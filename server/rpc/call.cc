@@ -82,7 +82,11 @@ void Call::WriteAndEnd(const google::protobuf::Message& message) {
 }
 
 void Call::Log(const absl::Status& status) const {
-  if (headers_.required != Role::kOperator) return;
+  // One that was refused has a line of RefusalLog's.
+  if (headers_.required != Role::kOperator ||
+      headers_.caller.role < headers_.required) {
+    return;
+  }
   LogAudit(headers_.caller.name, headers_.context->peer(),
            headers_.context->method(), target_, status);
 }

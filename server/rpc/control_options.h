@@ -13,6 +13,8 @@ struct ControlOptions {
   std::string address = "127.0.0.1:9875";  // Or "unix:PATH".
   bool insecure = false;  // Beyond this machine, in clear text, for everybody.
   int max_message_bytes = 4 << 20;
+  // Half of the descriptors that the data plane leaves, if that is less.
+  size_t max_connections = 2000;
   int max_concurrent_streams = 1024;  // Of one connection.
   // For how long a client may send no message while the service waits for one,
   // as that of an upload.

@@ -2,12 +2,12 @@
 
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
-#include <sys/stat.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/memory/memory.h"
-#include "absl/strings/str_cat.h"
+#include "dataplane/base/descriptor_reserve.h"
 #include "server/rpc/control_address.h"
 #include "server/security/auth.h"
 #include "server/security/tls.h"
@@ -25,11 +25,27 @@ constexpr int kMaxFrameBytes = 1 << 20;
 // a round trip of 50 ms this lets 80 MB/s through.
 constexpr int kLookaheadBytes = 4 << 20;
 
-// Others than the owner and its group do not reach a socket.
-constexpr mode_t kSocketMask = S_IXUSR | S_IXGRP | S_IRWXO;
+// A client that is gone without a word is found within 30 s: what it held, such
+// as a place among the watchers, is free again.
+constexpr int kKeepaliveTimeMs = 20'000;
+constexpr int kKeepaliveTimeoutMs = 10'000;
+// Clients may look for us as often; many do it each 10 s, also without calls.
+constexpr int kMinPingIntervalMs = 5'000;
+// TLS, the preface and the first settings.
+constexpr int kHandshakeTimeoutMs = 10'000;
+// Without calls. A client of gRPC's connects again by itself.
+constexpr int kMaxIdleMs = 300'000;
+// Of all headers of a call; gRPC's default, said here as it is a bound.
+constexpr int kMaxHeaderBytes = 8 << 10;
 
 // How often tokens and calls are looked at.
 constexpr absl::Duration kTick = absl::Seconds(1);
+
+// At most half of what the data plane leaves.
+size_t MaxConnections(const ControlOptions& options) {
+  const int reserve = dataplane::DescriptorReserve::Now().reserve;
+  return std::min(options.max_connections, static_cast<size_t>(reserve / 2));
+}
 
 }  // namespace
 
@@ -48,8 +64,7 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   if (absl::Status status = Check(security); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Auth>> auth = Auth::Create(security);
   if (!auth.ok()) return auth.status();
-  const bool unix_socket = IsUnixSocket(options.address);
-  if (unix_socket) {
+  if (IsUnixSocket(options.address)) {
     absl::Status status = CheckSocketPath(options.address);
     if (!status.ok()) return status;
   }
@@ -63,14 +78,10 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   // Nothing is served but by the dispatcher.
   grpc::EnableDefaultHealthCheckService(false);
   grpc::ServerBuilder builder;
-  int port = 0;
-  builder.AddListeningPort(options.address,
-                           security.tls_cert.empty()
-                               ? grpc::InsecureServerCredentials()
-                               : NewTlsCredentials(security),
-                           &port);
-  // A second service on the same port is an error, not a partner.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  control->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+      grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+      security.tls_cert.empty() ? grpc::InsecureServerCredentials()
+                                : NewTlsCredentials(security));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              options.max_concurrent_streams);
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
@@ -78,26 +89,35 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES,
                              kLookaheadBytes);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS,
+                             kKeepaliveTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder.AddChannelArgument(
+      GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+      kMinPingIntervalMs);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
+                             kHandshakeTimeoutMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxHeaderBytes);
   builder.RegisterCallbackGenericService(control->dispatcher_.get());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
-  // It is the process's; what others create meanwhile is less open than usual.
-  const mode_t mask = unix_socket ? umask(kSocketMask) : 0;
+  absl::StatusOr<std::unique_ptr<ControlListener>> listener =
+      ControlListener::Listen(options.address, MaxConnections(options));
+  if (!listener.ok()) return listener.status();
+  control->listener_ = *std::move(listener);
   control->server_ = builder.BuildAndStart();
-  if (unix_socket) umask(mask);
-  if (control->server_ == nullptr || port == 0) {
-    return absl::UnavailableError(absl::StrCat(
-        "cannot listen on ", options.address,
-        unix_socket
-            ? ": its directory is not there or may not be written to; choose "
-              "another --control-address"
-            : ": the port is in use or the address is not this host's; choose "
-              "another --control-address"));
+  if (control->server_ == nullptr) {
+    return absl::UnavailableError(
+        "gRPC does not start; its messages in the log say why");
   }
-  control->address_ =
-      unix_socket
-          ? options.address
-          : absl::StrCat(options.address.substr(0, options.address.rfind(':')),
-                         ":", port);
+  control->listener_->Open([server = control.get()](dataplane::UniqueFd fd) {
+    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+        connection;
+    connection.fd = fd.release();
+    server->acceptor_->HandleNewConnection(&connection);
+  });
   control->ticker_ = std::thread([server = control.get()] { server->Tick(); });
   return control;
 }
@@ -108,6 +128,7 @@ ControlServer::~ControlServer() {
     stopped_ = true;
   }
   if (ticker_.joinable()) ticker_.join();
+  if (listener_ != nullptr) listener_->Close();
 }
 
 void ControlServer::Tick() {
@@ -124,6 +145,7 @@ void ControlServer::Tick() {
 void ControlServer::StopServing() { health_.SetServing(false); }
 
 void ControlServer::Stop(std::chrono::milliseconds grace) {
+  listener_->Close();
   server_->Shutdown(std::chrono::system_clock::now() + grace);
   server_->Wait();
 }

@@ -4,6 +4,7 @@
 #define TCPTOOL_SERVER_RPC_CONTROL_SERVER_H_
 
 #include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
 #include <grpcpp/support/server_interceptor.h>
 
 #include <chrono>
@@ -15,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/rpc/control_listener.h"
 #include "server/rpc/control_options.h"
 #include "server/rpc/dispatcher.h"
 #include "server/rpc/health_service.h"
@@ -44,7 +46,7 @@ class ControlServer {
   ~ControlServer();
 
   // With the actual port.
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listener_->address(); }
 
   // Says to who checks the health that this server is going away.
   void StopServing();
@@ -59,7 +61,9 @@ class ControlServer {
   HealthService health_;
   ReflectionService reflection_;
   std::unique_ptr<Dispatcher> dispatcher_;
-  std::string address_;
+  std::unique_ptr<ControlListener> listener_;
+  // Of gRPC's: takes the connections of the listener's.
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
   absl::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;

@@ -7,6 +7,11 @@
 namespace tcptool::server {
 namespace {
 
+// Calls that everybody may make, at a time: each may hold a message.
+constexpr size_t kMaxOpenToAll = 64;
+// Who has said no name yet has so long for a message.
+constexpr auto kStrangerLimit = std::chrono::seconds(5);
+
 // A call that is answered with an error, and of which nothing is read.
 class RefusedCall : public Call {
  public:
@@ -51,12 +56,17 @@ std::shared_ptr<Call> Dispatcher::NewCall(
     if (!status.ok()) {
       refusals_.Add(caller.ok() ? caller->name : "unknown", context.peer(),
                     path, status);
-      // It has its line already.
-      headers.required = Role::kNone;
       return std::make_shared<RefusedCall>(std::move(headers),
                                            std::move(status));
     }
     headers.caller = *std::move(caller);
+  }
+  if (headers.required == Role::kNone && open_.open_to_all() >= kMaxOpenToAll) {
+    return std::make_shared<RefusedCall>(
+        std::move(headers), absl::ResourceExhaustedError(
+                                absl::StrCat("there are ", kMaxOpenToAll,
+                                             " calls without credentials; try "
+                                             "again")));
   }
   if (method == nullptr) {
     return std::make_shared<RefusedCall>(
@@ -72,11 +82,11 @@ absl::Status Dispatcher::WhyCancel(const Call& call, bool recheck) const {
     absl::Status status = auth_->Recheck(call.caller(), call.required());
     if (!status.ok()) return status;
   }
-  if (call.WaitingFor(Call::Clock::now()) < idle_limit_) {
-    return absl::OkStatus();
-  }
+  const std::chrono::seconds limit =
+      call.required() == Role::kNone ? kStrangerLimit : idle_limit_;
+  if (call.WaitingFor(Call::Clock::now()) < limit) return absl::OkStatus();
   return absl::DeadlineExceededError(
-      absl::StrCat("the client has sent no message for ", idle_limit_.count(),
+      absl::StrCat("the client has sent no message for ", limit.count(),
                    " s, with room for one"));
 }
 

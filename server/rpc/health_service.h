@@ -20,7 +20,7 @@ namespace tcptool::server {
 // Any thread may call any method.
 class HealthService : public RpcService {
  public:
-  static constexpr size_t kMaxWatches = 100;
+  static constexpr size_t kMaxWatches = 50;
 
   HealthService();
 

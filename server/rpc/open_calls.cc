@@ -11,6 +11,7 @@ namespace tcptool::server {
 void OpenCalls::Add(std::shared_ptr<Call> call) {
   Call* const key = call.get();
   absl::MutexLock lock(&mutex_);
+  if (key->required() == Role::kNone) ++open_to_all_;
   calls_.emplace(key, std::move(call));
 }
 
@@ -19,8 +20,14 @@ void OpenCalls::Remove(Call* call) {
   absl::MutexLock lock(&mutex_);
   const auto found = calls_.find(call);
   if (found == calls_.end()) return;
+  if (call->required() == Role::kNone) --open_to_all_;
   last = std::move(found->second);
   calls_.erase(found);
+}
+
+size_t OpenCalls::open_to_all() const {
+  absl::MutexLock lock(&mutex_);
+  return open_to_all_;
 }
 
 void OpenCalls::CancelIf(const std::function<absl::Status(const Call&)>& why) {

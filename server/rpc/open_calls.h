@@ -20,12 +20,16 @@ class OpenCalls {
   void Add(std::shared_ptr<Call> call);
   void Remove(Call* call);
 
+  // How many calls there are that everybody may make.
+  size_t open_to_all() const;
+
   // Cancels each call for which `why` is an error, with that as its status; the
   // client gets it, whatever the call is waiting for.
   void CancelIf(const std::function<absl::Status(const Call&)>& why);
 
  private:
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  size_t open_to_all_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<Call*, std::shared_ptr<Call>> calls_
       ABSL_GUARDED_BY(mutex_);
 };

@@ -4,6 +4,7 @@ import hashlib
 import pathlib
 import ssl
 import tempfile
+import time
 import unittest
 
 import grpc
@@ -100,6 +101,80 @@ class StrangerTest(unittest.TestCase):
                 self.fail("no answer")
             connection.close()
             connection = self.connect(service)
+
+    def test_a_crowd_at_the_data_port_leaves_descriptors_to_the_control_port(self):
+        service = self.serve(prefix=("prlimit", "--nofile=256:256"))
+        service.write_file("content", b"x")
+        session = service.create(
+            start=harness.stubs.session.StartPolicy(ignore_start_byte=True)
+        )
+        peers = [harness.connect(harness.port_of(session), b"\0") for _ in range(300)]
+        harness.wait_until(lambda: service.descriptors() >= 190, "the crowd is in")
+        # More than there are descriptors for: what is beyond is turned away.
+        self.assertLess(service.descriptors(), 230)
+        controls = [self.connect(service) for _ in range(300)]
+        harness.wait_until(
+            lambda: any(event["event"] == "control_full" for event in service.events()),
+            "the control port is full",
+        )
+        self.assertLess(service.descriptors(), 256)
+        for peer in (*peers, *controls):
+            peer.close()
+
+        def serves():
+            with grpc.insecure_channel(
+                service.control_address, (("grpc.use_local_subchannel_pool", 1),)
+            ) as channel:
+                node = harness.stubs.node_service_grpc.NodeServiceStub(channel)
+                try:
+                    return node.GetNode(harness.stubs.node_service.GetNodeRequest(), timeout=5)
+                except grpc.RpcError:
+                    return None
+
+        harness.wait_until(serves, "new connections are served")
+
+    def test_a_client_that_pings_is_welcome(self):
+        service = self.serve()
+        connection = self.connect(service)
+        for _ in range(4):
+            connection.send(http2.frame(http2.PING, 0, 0, b"12345678"))
+            # Time is what the rule is about: HTTP/2 pings each 10 s are usual, 5 s allowed.
+            time.sleep(6)
+            self.assert_serves_ping(connection)
+
+    def assert_serves_ping(self, connection):
+        while (frame := connection.read_frame()) is not None:
+            self.assertNotEqual(frame[0], http2.GOAWAY, frame)
+            if frame[0] == http2.PING and frame[1] & http2.ACK:
+                return
+        self.fail("the connection was closed")
+
+    def test_an_upload_whose_client_vanishes_fails(self):
+        service = self.serve()
+        requests = harness.stubs.session_service
+        session = service.sessions.CreateSession(
+            requests.CreateSessionRequest(
+                session=harness.stubs.session.Session(
+                    spec=harness.stubs.session.SessionSpec(
+                        upload=harness.stubs.session.UploadSource()
+                    )
+                )
+            )
+        )
+        connection = self.connect(service)
+        request = requests.UploadContentRequest(name=session.name, data=b"x").SerializeToString()
+        connection.send(
+            http2.header_frames(
+                1, http2.request_headers(b"/tcptool.v1.SessionService/UploadContent")
+            )
+            + http2.frame(http2.DATA, 0, 1, http2.message(request))
+        )
+        recipient = harness.connect(harness.port_of(session), b"\1")
+        self.addCleanup(recipient.close)
+        self.assertEqual(recipient.recv(1), b"x")
+        # From here on nobody reads the connection, nor answers a ping.
+        failed = service.wait_final(session.name, deadline_s=60)
+        self.assertEqual(failed.state, harness.stubs.session.SESSION_STATE_FAILED)
 
     def test_calls_that_are_refused_are_a_line_a_second(self):
         service = self.serve(f"--token-file={self.token_file()}")

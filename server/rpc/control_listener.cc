@@ -1,0 +1,260 @@
+#include "server/rpc/control_listener.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/base/log.h"
+#include "server/base/thread_priority.h"
+
+namespace tcptool::server {
+namespace {
+
+using dataplane::UniqueFd;
+
+// Accepted before others get a turn.
+constexpr int kBatch = 64;
+// While there are no descriptors, or no memory.
+constexpr int kStarvedPauseMs = 100;
+constexpr auto kTellFullEvery = std::chrono::seconds(10);
+
+// Others than the owner and its group do not reach a socket.
+constexpr mode_t kSocketMask = S_IXUSR | S_IXGRP | S_IRWXO;
+
+absl::Status CannotListen(const std::string& address, absl::string_view why) {
+  return absl::UnavailableError(
+      absl::StrCat("cannot listen on ", address, ": ", why,
+                   "; choose another --control-address"));
+}
+
+// The socket, or none with errno.
+UniqueFd ListenOn(const sockaddr* address, socklen_t size) {
+  UniqueFd fd(socket(address->sa_family,
+                     SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const int on = 1;
+  const int off = 0;
+  if (address->sa_family != AF_UNIX) {
+    setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  }
+  if (address->sa_family == AF_INET6) {
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address);
+    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY,
+               IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr) ? &off : &on,
+               sizeof(on));
+  }
+  if (!fd.valid() || bind(fd.get(), address, size) != 0 ||
+      listen(fd.get(), SOMAXCONN) != 0) {
+    const int error = errno;
+    fd = UniqueFd();
+    errno = error;
+  }
+  return fd;
+}
+
+uint16_t PortOf(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof(address);
+  getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.ss_family == AF_INET6
+                   ? reinterpret_cast<sockaddr_in6&>(address).sin6_port
+                   : reinterpret_cast<sockaddr_in&>(address).sin_port);
+}
+
+void SetPort(sockaddr* address, uint16_t port) {
+  if (address->sa_family == AF_INET6) {
+    reinterpret_cast<sockaddr_in6*>(address)->sin6_port = htons(port);
+  } else {
+    reinterpret_cast<sockaddr_in*>(address)->sin_port = htons(port);
+  }
+}
+
+bool IsAnyV4(const sockaddr* address) {
+  return address->sa_family == AF_INET &&
+         reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr ==
+             htonl(INADDR_ANY);
+}
+
+void ResetConnection(UniqueFd fd) {
+  const linger now = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ControlListener>> ControlListener::Listen(
+    const std::string& address, size_t max_connections) {
+  auto listener = absl::WrapUnique(new ControlListener(max_connections));
+  listener->stop_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
+  if (!listener->stop_.valid()) {
+    return CannotListen(address, std::strerror(errno));
+  }
+  absl::string_view path = address;
+  absl::Status status = absl::ConsumePrefix(&path, "unix:")
+                            ? listener->ListenOnPath(std::string(path))
+                            : listener->ListenOnHost(address);
+  if (!status.ok()) return status;
+  return listener;
+}
+
+absl::Status ControlListener::ListenOnPath(const std::string& path) {
+  address_ = absl::StrCat("unix:", path);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  // Nobody listens there: CheckSocketPath() has passed.
+  unlink(path.c_str());
+  // It is the process's; what others create meanwhile is less open than usual.
+  const mode_t mask = umask(kSocketMask);
+  UniqueFd fd =
+      ListenOn(reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  const int error = errno;
+  umask(mask);
+  if (!fd.valid()) return CannotListen(address_, std::strerror(error));
+  path_ = path;
+  listeners_.push_back(std::move(fd));
+  return absl::OkStatus();
+}
+
+absl::Status ControlListener::ListenOnHost(const std::string& address) {
+  const size_t colon = address.rfind(':');
+  std::string host = address.substr(0, colon);
+  if (host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  addrinfo hints{};
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const int failed = getaddrinfo(
+      host.c_str(), address.substr(colon + 1).c_str(), &hints, &found);
+  if (failed != 0) return CannotListen(address, gai_strerror(failed));
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> all(found,
+                                                               &freeaddrinfo);
+  uint16_t port = 0;
+  int error = EADDRNOTAVAIL;
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    if (port != 0) SetPort(one->ai_addr, port);
+    UniqueFd fd;
+    if (IsAnyV4(one->ai_addr)) {
+      sockaddr_in6 any{};
+      any.sin6_family = AF_INET6;
+      any.sin6_port = reinterpret_cast<sockaddr_in*>(one->ai_addr)->sin_port;
+      fd = ListenOn(reinterpret_cast<const sockaddr*>(&any), sizeof(any));
+    }
+    // A host without IPv6.
+    const bool other = !fd.valid() && errno != EADDRINUSE;
+    if (other || !IsAnyV4(one->ai_addr)) {
+      fd = ListenOn(one->ai_addr, one->ai_addrlen);
+    }
+    if (!fd.valid()) {
+      error = errno;
+      // Of the addresses of a name some may not be this host's now; but one
+      // that somebody else has is not to be passed over.
+      if (error == EADDRINUSE) break;
+      continue;
+    }
+    port = PortOf(fd.get());
+    listeners_.push_back(std::move(fd));
+    error = 0;
+  }
+  if (listeners_.empty() || error == EADDRINUSE) {
+    return CannotListen(address, std::strerror(error));
+  }
+  address_ = absl::StrCat(address.substr(0, colon), ":", port);
+  return absl::OkStatus();
+}
+
+ControlListener::~ControlListener() {
+  Close();
+  if (!path_.empty()) unlink(path_.c_str());
+}
+
+void ControlListener::Open(OnConnection on_connection) {
+  on_connection_ = std::move(on_connection);
+  thread_ = std::thread([this] { Run(); });
+}
+
+void ControlListener::Close() {
+  if (!thread_.joinable()) return;
+  eventfd_write(stop_.get(), 1);
+  thread_.join();
+  listeners_.clear();
+}
+
+void ControlListener::Run() {
+  YieldToDataPlane();
+  std::vector<pollfd> polled = {{stop_.get(), POLLIN, 0}};
+  for (const UniqueFd& fd : listeners_) polled.push_back({fd.get(), POLLIN, 0});
+  while (true) {
+    // Without descriptors, nothing but the end wakes it before its time.
+    const size_t count = starved_ ? 1 : polled.size();
+    poll(polled.data(), count, starved_ ? kStarvedPauseMs : -1);
+    if ((polled[0].revents & POLLIN) != 0) return;
+    starved_ = false;
+    for (size_t i = 1; i < polled.size(); ++i) {
+      for (int n = 0; n < kBatch && Accept(polled[i].fd); ++n) {
+      }
+    }
+  }
+}
+
+bool ControlListener::Accept(int listener) {
+  UniqueFd fd(
+      accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd.valid()) {
+    switch (errno) {
+      case EAGAIN:
+        return false;
+      case EMFILE:
+      case ENFILE:
+      case ENOBUFS:
+      case ENOMEM:
+        if (!starved_) {
+          LogWarning("control_starved", {{"error", std::strerror(errno)}});
+        }
+        starved_ = true;
+        return false;
+      default:  // The connection was lost before it was accepted: accept(2).
+        return true;
+    }
+  }
+  struct stat status {};
+  if (fstat(fd.get(), &status) != 0) return true;
+  if (!HasRoom()) {
+    ResetConnection(std::move(fd));
+    return true;
+  }
+  given_.push_back({fd.get(), status.st_ino});
+  on_connection_(std::move(fd));
+  return true;
+}
+
+bool ControlListener::HasRoom() {
+  if (given_.size() < max_connections_) return true;
+  std::erase_if(given_, [](const Given& given) {
+    struct stat status {};
+    return fstat(given.fd, &status) != 0 || status.st_ino != given.inode;
+  });
+  if (given_.size() < max_connections_) return true;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - told_full_ >= kTellFullEvery) {
+    told_full_ = now;
+    LogWarning("control_full", {{"connections", given_.size()}});
+  }
+  return false;
+}
+
+}  // namespace tcptool::server

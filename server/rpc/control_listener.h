@@ -1,0 +1,77 @@
+// Accepts the control port's connections, in gRPC's place.
+#ifndef TCPTOOL_SERVER_RPC_CONTROL_LISTENER_H_
+#define TCPTOOL_SERVER_RPC_CONTROL_LISTENER_H_
+
+#include <sys/types.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/base/unique_fd.h"
+
+namespace tcptool::server {
+
+// gRPC 1.51 stops accepting for good after one EMFILE, and has no bound on its
+// connections. This has: what comes beyond it is reset, and when there are no
+// descriptors, connections wait in the kernel's queue until there are.
+class ControlListener {
+ public:
+  using OnConnection = std::function<void(dataplane::UniqueFd)>;
+
+  // Listens on "HOST:PORT", on each address that the host has (0.0.0.0 and [::]
+  // are both all addresses of both families, where there are both), or
+  // "unix:PATH", which its owner and group may reach. UNAVAILABLE: the system
+  // says why it cannot.
+  static absl::StatusOr<std::unique_ptr<ControlListener>> Listen(
+      const std::string& address, size_t max_connections);
+  // Ends as Close() does, and removes a Unix socket.
+  ~ControlListener();
+
+  // With the actual port.
+  const std::string& address() const { return address_; }
+
+  // Calls `on_connection`, on a thread of the listener's, with each connection.
+  // Once.
+  void Open(OnConnection on_connection);
+  // When this returns, no connection is accepted any more.
+  void Close();
+
+ private:
+  // A connection that was given away. Its new owner closes it without a word,
+  // but then its descriptor is closed or another's: inodes tell.
+  struct Given {
+    int fd;
+    ino_t inode;
+  };
+
+  explicit ControlListener(size_t max_connections)
+      : max_connections_(max_connections) {}
+
+  absl::Status ListenOnHost(const std::string& address);
+  absl::Status ListenOnPath(const std::string& path);
+  void Run();
+  // False: there is nothing to accept, or nothing to do it with.
+  bool Accept(int listener);
+  bool HasRoom();
+
+  const size_t max_connections_;
+  std::string address_;
+  std::string path_;  // Of a Unix socket.
+  std::vector<dataplane::UniqueFd> listeners_;
+  dataplane::UniqueFd stop_;  // An eventfd: Run() is to end.
+  OnConnection on_connection_;
+  std::vector<Given> given_;
+  std::chrono::steady_clock::time_point told_full_;
+  bool starved_ = false;  // The last accept(2) had no descriptor.
+  std::thread thread_;    // Runs Run().
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_RPC_CONTROL_LISTENER_H_

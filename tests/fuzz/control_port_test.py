@@ -1,0 +1,211 @@
+"""Bytes that no client would send, at the control port and the HTTP port of a running
+service that asks who calls. Whatever they are, the process lives, and answers others.
+
+A failure prints its seed; `FUZZ_SEED=N` runs that one again. `seeds/` has what has ended
+the process before, or came near it: a line of hexadecimal for each, sent as it is.
+FUZZ_SECONDS says how long, 20 by default for each of the two.
+"""
+
+import hashlib
+import os
+import pathlib
+import random
+import socket
+import struct
+import tempfile
+import time
+import unittest
+import urllib.request
+
+import harness
+import http2
+from harness import Service
+
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "20"))
+SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
+
+PATHS = (
+    b"/tcptool.v1.SessionService/CreateSession",
+    b"/tcptool.v1.SessionService/WatchSessions",
+    b"/tcptool.v1.SessionService/UploadContent",
+    b"/tcptool.v1.NodeService/GetNode",
+    b"/grpc.health.v1.Health/Check",
+    b"/grpc.health.v1.Health/Watch",
+    b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    b"", b"/", b"*", b"/x", b"\x00\xff",
+)  # fmt: skip
+# Those that gRPC gives a meaning of its own.
+NAMES = (
+    b":method", b":scheme", b":path", b":authority", b":status", b"host", b"te",
+    b"content-type", b"user-agent", b"grpc-timeout", b"grpc-encoding", b"grpc-status",
+    b"grpc-accept-encoding", b"grpc-message", b"grpc-previous-rpc-attempts",
+    b"grpc-retry-pushback-ms", b"grpc-server-stats-bin", b"grpc-tags-bin",
+    b"grpc-trace-bin", b"grpclb_client_stats", b"grpc-internal-encoding-request",
+    b"lb-token", b"lb-cost-bin", b"x-endpoint-load-metrics-bin", b"authorization",
+    b"x", b"x-bin", b"", b"\x00", b"X",
+)  # fmt: skip
+VALUES = (
+    b"", b"x", b"POST", b"GET", b"PUT", b"http", b"https", b"trailers", b"1n", b"99999999H",
+    b"-1S", b"gzip", b"deflate", b"identity", b"application/grpc", b"application/json",
+    b"Bearer x", b"Bearer " + b"x" * 4000, b"0", b"17", b"-1", b"\x00", b"\xff" * 9, b"%zz",
+)  # fmt: skip
+
+
+def number(rng):
+    return rng.choice((0, 1, 2, 0x7F, 0xFF, 0x3FFF, 0x4000, 0xFFFF, 0xFFFFFF, 0x7FFFFFFF, 0xFFFFFFFF))
+
+
+def header(rng):
+    name = rng.choice(NAMES)
+    value = rng.choice((*PATHS, *VALUES)) if rng.random() < 0.9 else rng.randbytes(rng.randrange(9000))
+    kind = rng.randrange(8)
+    if kind == 0:  # Of the static or the dynamic table, or beyond.
+        return http2.integer(rng.choice((0, 1, 8, 61, 62, 70, 5000, 1 << 31)), 7, 0x80)
+    if kind == 1:  # The dynamic table's size.
+        return http2.integer(rng.choice((0, 1, 4096, 4097, 1 << 30)), 5, 0x20)
+    if kind == 2:  # A length that is not there.
+        return b"\x00" + http2.integer(number(rng), 7, rng.choice((0, 0x80))) + name
+    if kind == 3:  # Zeros of an integer that goes on.
+        return b"\x00\x7f" + b"\x80" * rng.randrange(1, 30)
+    return http2.literal(name, value, rng.random() < 0.5)
+
+
+def block(rng):
+    headers = [http2.request_headers(rng.choice(PATHS))] if rng.random() < 0.7 else []
+    headers += [header(rng) for _ in range(rng.randrange(6))]
+    if rng.random() < 0.2:
+        rng.shuffle(headers)
+    return b"".join(headers)
+
+
+def frame(rng):
+    stream = rng.choice((0, 1, 3, 3, 5, 7, 9, 2, 0x7FFFFFFF))
+    kind = rng.randrange(12)
+    if kind < 4:
+        return http2.header_frames(stream, block(rng), rng.choice((0, 1)), rng.choice((1, 100, 16384)))
+    if kind == 4:
+        body = http2.message(rng.randbytes(rng.randrange(100)))
+        return http2.frame(http2.DATA, rng.choice((0, 1, 9)), stream, body[: rng.randrange(len(body) + 1)])
+    if kind == 5:
+        size = struct.pack(">BI", rng.choice((0, 1, 2)), number(rng))
+        return http2.frame(http2.DATA, 0, stream, size)
+    if kind == 6:
+        pairs = (struct.pack(">HI", rng.randrange(10), number(rng)) for _ in range(rng.randrange(5)))
+        return http2.frame(http2.SETTINGS, rng.choice((0, 0, 1)), rng.choice((0, stream)), b"".join(pairs))
+    if kind == 7:
+        return http2.frame(8, 0, stream, struct.pack(">I", number(rng)))  # WINDOW_UPDATE
+    if kind == 8:
+        return http2.frame(http2.PING, rng.choice((0, 1)), rng.choice((0, stream)), bytes(8))
+    if kind == 9:
+        return http2.frame(http2.RST_STREAM, 0, stream, struct.pack(">I", number(rng)))
+    payload = rng.randbytes(rng.choice((0, 1, 4, 8, 9, 300)))
+    made = http2.frame(rng.randrange(256), rng.randrange(256), stream, payload)
+    return made[: rng.randrange(len(made) + 1)] if rng.random() < 0.2 else made
+
+
+def http2_bytes(rng):
+    frames = [frame(rng) for _ in range(rng.randrange(1, 12))]
+    data = b"".join(frames)
+    if rng.random() < 0.95:
+        data = http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0) + data
+    if rng.random() < 0.2 and data:
+        data = bytearray(data)
+        for _ in range(rng.randrange(1, 8)):
+            data[rng.randrange(len(data))] = rng.randrange(256)
+    return bytes(data)
+
+
+def http_bytes(rng):
+    method = rng.choice((b"GET", b"HEAD", b"POST", b"PUT", b"OPTIONS", b"PRI", b"", b"\x00", b"G" * 20000))
+    path = rng.choice(
+        (
+            b"/", b"/metrics", b"/healthz", b"/readyz", b"/sessions/x", b"/sessions/%00",
+            b"/%", b"/%zz", b"/../../etc/passwd", b"//x", b"/?state=%", b"/?page_token=" + b"a" * 3000,
+            b"*", b"http://x/", b"/" + b"a" * 17000, b"/\xff", b"/?a=1&a=2&&=", b"/style.css",
+        )
+    )  # fmt: skip
+    version = rng.choice((b"HTTP/1.1", b"HTTP/1.0", b"HTTP/2.0", b"HTTP/9", b"", b"x"))
+    lines = [b" ".join((method, path, version))]
+    for _ in range(rng.randrange(6)):
+        name = rng.choice(
+            (
+                b"Host", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Upgrade",
+                b"Range", b"Expect", b"Authorization", b"If-Modified-Since", b"Accept-Encoding",
+                b"Sec-WebSocket-Key", b"X" * 9000, b"",
+            )
+        )  # fmt: skip
+        value = rng.choice(
+            (
+                b"", b"x", b"127.0.0.1", b"-1", b"99999999999999999999", b"chunked", b"close",
+                b"websocket", b"bytes=0-", b"bytes=9-1", b"100-continue", b"Basic Og==",
+                b"\x00", b"\xff" * 50, b"a" * 9000,
+            )
+        )  # fmt: skip
+        lines.append(name + rng.choice((b": ", b":", b" ", b"")) + value)
+    data = rng.choice((b"\r\n", b"\r\n", b"\n")).join(lines) + rng.choice((b"\r\n\r\n", b"\n\n", b"\r\n", b""))
+    return data + rng.randbytes(rng.choice((0, 0, 5, 300)))
+
+
+class FuzzTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="fuzz.")
+        self.addCleanup(directory.cleanup)
+        tokens = pathlib.Path(directory.name) / "tokens"
+        tokens.write_text(f"otto operator {hashlib.sha256(b'o').hexdigest()}\n", encoding="utf-8")
+        tokens.chmod(0o600)
+        self.service = Service(
+            flags=(f"--token-file={tokens}", "--status-page", "--log-level=error")
+        )
+        self.addCleanup(self.service.close)
+
+    def send(self, address, data, rng):
+        host, _, port = address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=harness.DEADLINE_S) as peer:
+            try:
+                middle = rng.randrange(len(data) + 1)
+                peer.sendall(data[:middle])
+                peer.sendall(data[middle:])
+                if rng.random() < 0.5:
+                    peer.shutdown(socket.SHUT_WR)
+                    peer.settimeout(0.02)
+                    peer.recv(1 << 16)
+            except OSError:
+                pass  # It may be thrown out at any time.
+
+    def assert_lives(self, what):
+        self.assertIsNone(self.service.process.poll(), f"{what}\n{self.service.log()[-3000:]}")
+        node = self.service.node.GetNode(
+            harness.stubs.node_service.GetNodeRequest(),
+            metadata=(("authorization", "Bearer o"),),
+            timeout=harness.DEADLINE_S,
+            wait_for_ready=True,
+        )
+        self.assertTrue(node.version, what)
+        with urllib.request.urlopen(
+            f"http://{self.service.http_address}/healthz", timeout=harness.DEADLINE_S
+        ) as answer:
+            self.assertEqual(answer.status, 200, what)
+
+    def fuzz(self, name, address, make):
+        for file in sorted(SEEDS.glob(f"{name}*.hex")):
+            self.send(address, bytes.fromhex(file.read_text(encoding="ascii")), random.Random(0))
+            self.assert_lives(file)
+        first = int(os.environ.get("FUZZ_SEED", random.randrange(1 << 32)))
+        end = time.monotonic() + SECONDS
+        seed = first
+        while time.monotonic() < end:
+            rng = random.Random(seed)
+            self.send(address, make(rng), rng)
+            if self.service.process.poll() is not None or (seed - first) % 100 == 99:
+                self.assert_lives(f"FUZZ_SEED={first}, and on to {seed}")
+            seed += 1
+            if "FUZZ_SEED" in os.environ:
+                break
+        self.assert_lives(f"FUZZ_SEED={first}, and on to {seed - 1}")
+        print(f"{name}: {seed - first} connections from FUZZ_SEED={first}")
+
+    def test_http2(self):
+        self.fuzz("http2", self.service.control_address, http2_bytes)
+
+    def test_http(self):
+        self.fuzz("http1", self.service.http_address, http_bytes)
