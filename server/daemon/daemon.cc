@@ -110,6 +110,7 @@ absl::Status Daemon::StartHttp() {
   pages_.emplace(
       HttpPages::Options{.status_page = options_.http.status_page,
                          .hosts = options_.http.hosts,
+                         .is_reachable = [this] { return control_->works(); },
                          .is_ready = [this] { return manager_->accepting(); }},
       *metrics_, *table_);
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(

@@ -15,7 +15,13 @@ HttpPages::HttpPages(Options options, const Metrics& metrics,
       table_(table) {}
 
 HttpResponse HttpPages::Get(const HttpRequest& request) const {
-  if (request.path == "/healthz") return {.body = "ok\n"};
+  if (request.path == "/healthz") {
+    if (options_.is_reachable()) return {.body = "ok\n"};
+    return {.status = 503,
+            .body =
+                "The control port takes no connections; the log has the reason "
+                "as control_unreachable.\n"};
+  }
   if (request.path == "/readyz") {
     if (options_.is_ready()) return {.body = "ready\n"};
     return {.status = 503,

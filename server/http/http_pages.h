@@ -22,6 +22,8 @@ class HttpPages {
     bool status_page = false;
     // Names in Host headers besides this node's own; see allowed_hosts.h.
     std::vector<std::string> hosts;
+    // Whether the control port can be reached.
+    std::function<bool()> is_reachable;
     // False from the first moment of a drain.
     std::function<bool()> is_ready;
   };

@@ -119,10 +119,18 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     server->acceptor_->HandleNewConnection(&connection);
   });
   control->ticker_ = std::thread([server = control.get()] { server->Tick(); });
+  control->probe_ = std::make_unique<ControlProbe>(
+      control->address(), ControlProbe::Options{},
+      [server = control.get()](bool works) {
+        absl::MutexLock lock(&server->mutex_);
+        server->unreachable_ = !works;
+        server->TellHealth();
+      });
   return control;
 }
 
 ControlServer::~ControlServer() {
+  probe_ = nullptr;
   {
     absl::MutexLock lock(&mutex_);
     stopped_ = true;
@@ -142,7 +150,15 @@ void ControlServer::Tick() {
   }
 }
 
-void ControlServer::StopServing() { health_.SetServing(false); }
+void ControlServer::StopServing() {
+  absl::MutexLock lock(&mutex_);
+  stops_serving_ = true;
+  TellHealth();
+}
+
+void ControlServer::TellHealth() {
+  health_.SetServing(!unreachable_ && !stops_serving_);
+}
 
 void ControlServer::Stop(std::chrono::milliseconds grace) {
   listener_->Close();

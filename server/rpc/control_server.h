@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/rpc/control_listener.h"
 #include "server/rpc/control_options.h"
+#include "server/rpc/control_probe.h"
 #include "server/rpc/dispatcher.h"
 #include "server/rpc/health_service.h"
 #include "server/rpc/method_table.h"
@@ -48,7 +49,11 @@ class ControlServer {
   // With the actual port.
   const std::string& address() const { return listener_->address(); }
 
-  // Says to who checks the health that this server is going away.
+  // Whether clients can reach it: see ControlProbe. Any thread.
+  bool works() const { return probe_->works(); }
+
+  // Says to who checks the health that this server is going away;
+  // while works() is false, they are told the same.
   void StopServing();
   // Ends the calls that are not over after `grace`, and returns when all are.
   void Stop(std::chrono::milliseconds grace);
@@ -57,6 +62,7 @@ class ControlServer {
   ControlServer() = default;
 
   void Tick();
+  void TellHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   HealthService health_;
   ReflectionService reflection_;
@@ -67,7 +73,10 @@ class ControlServer {
   std::unique_ptr<grpc::Server> server_;
   absl::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
+  bool stops_serving_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread ticker_;  // Runs Tick().
+  std::unique_ptr<ControlProbe> probe_;
 };
 
 }  // namespace tcptool::server

@@ -8,9 +8,11 @@ import importlib
 import os
 import pathlib
 import tempfile
+import urllib.error
+import urllib.request
 
 import harness
-from harness import ServiceTest
+from harness import Service, ServiceTest
 
 HEALTH_PROTO = """
 syntax = "proto3";
@@ -21,7 +23,10 @@ message HealthCheckResponse {
   enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; }
   ServingStatus status = 1;
 }
-service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); }
+service Health {
+  rpc Check(HealthCheckRequest) returns (HealthCheckResponse);
+  rpc Watch(HealthCheckRequest) returns (stream HealthCheckResponse);
+}
 """
 
 REFLECTION_PROTO = """
@@ -67,6 +72,35 @@ class HealthTest(ServiceTest):
         checker = health_grpc.HealthStub(self.service.channel)
         answer = checker.Check(health.HealthCheckRequest(), timeout=10)
         self.assertEqual(answer.status, health.HealthCheckResponse.SERVING)
+
+    def test_a_control_port_that_nobody_reaches_is_told(self):
+        home = tempfile.TemporaryDirectory(prefix="health.")
+        self.addCleanup(home.cleanup)
+        path = pathlib.Path(home.name) / "control"
+        elsewhere = pathlib.Path(home.name) / "elsewhere"
+        service = Service(control=f"unix:{path}", flags=("--log-format=json",))
+        self.addCleanup(service.close)
+        checker = health_grpc.HealthStub(service.channel)
+        watch = checker.Watch(health.HealthCheckRequest(), timeout=120)
+        self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
+        self.assertEqual(self.healthz(service), 200)
+        # Connections that are there stay; there will be no new ones.
+        path.rename(elsewhere)
+        self.assertEqual(next(watch).status, health.HealthCheckResponse.NOT_SERVING)
+        self.assertEqual(self.healthz(service), 503)
+        self.assertIn("control_unreachable", [event["event"] for event in service.events()])
+        elsewhere.rename(path)
+        self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
+        self.assertEqual(self.healthz(service), 200)
+
+    def healthz(self, service):
+        try:
+            with urllib.request.urlopen(
+                f"http://{service.http_address}/healthz", timeout=harness.DEADLINE_S
+            ) as answer:
+                return answer.status
+        except urllib.error.HTTPError as error:
+            return error.code
 
 
 class ReflectionTest(ServiceTest):

@@ -1,0 +1,83 @@
+#include "server/rpc/open_calls.h"
+
+#include <gtest/gtest.h>
+
+namespace tcptool::server {
+namespace {
+
+// Never given to gRPC.
+class IdleCall : public Call {
+ public:
+  IdleCall(Role required, OpenCalls& open, bool* destroyed)
+      : Call({.context = nullptr,
+              .caller = {.name = "otto"},
+              .required = required,
+              .open = &open}),
+        destroyed_(destroyed) {}
+  ~IdleCall() override { *destroyed_ = true; }
+
+  void Begin() override {}
+
+ private:
+  void OnRead(bool) override {}
+
+  bool* const destroyed_;
+};
+
+TEST(OpenCallsTest, CountsThoseThatEverybodyMayMake) {
+  OpenCalls open;
+  bool destroyed[3] = {};
+  const auto first = std::make_shared<IdleCall>(Role::kNone, open, destroyed);
+  const auto second =
+      std::make_shared<IdleCall>(Role::kOperator, open, destroyed + 1);
+  const auto third =
+      std::make_shared<IdleCall>(Role::kNone, open, destroyed + 2);
+  open.Add(first);
+  open.Add(second);
+  EXPECT_EQ(open.open_to_all(), 1);
+  open.Add(third);
+  EXPECT_EQ(open.open_to_all(), 2);
+  open.Remove(second.get());
+  EXPECT_EQ(open.open_to_all(), 2);
+  open.Remove(first.get());
+  // It is not there any more.
+  open.Remove(first.get());
+  EXPECT_EQ(open.open_to_all(), 1);
+  open.Remove(third.get());
+  EXPECT_EQ(open.open_to_all(), 0);
+}
+
+TEST(OpenCallsTest, HoldsACallUntilItsEnd) {
+  OpenCalls open;
+  bool destroyed = false;
+  auto call = std::make_shared<IdleCall>(Role::kViewer, open, &destroyed);
+  IdleCall* const ended = call.get();
+  open.Add(std::move(call));
+  EXPECT_FALSE(destroyed);
+  ended->OnDone();
+  EXPECT_TRUE(destroyed);
+}
+
+TEST(OpenCallsTest, AsksAboutEachCallOnce) {
+  OpenCalls open;
+  bool destroyed[2] = {};
+  const auto first = std::make_shared<IdleCall>(Role::kNone, open, destroyed);
+  const auto second =
+      std::make_shared<IdleCall>(Role::kViewer, open, destroyed + 1);
+  open.Add(first);
+  open.Add(second);
+  std::vector<const Call*> asked;
+  open.CancelIf([&](const Call& call) {
+    asked.push_back(&call);
+    return absl::OkStatus();
+  });
+  std::vector<const Call*> all = {first.get(), second.get()};
+  std::ranges::sort(asked);
+  std::ranges::sort(all);
+  EXPECT_EQ(asked, all);
+  open.Remove(first.get());
+  open.Remove(second.get());
+}
+
+}  // namespace
+}  // namespace tcptool::server
