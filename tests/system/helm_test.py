@@ -1,0 +1,247 @@
+"""The chart, as helm renders it: the same as the manifests, by Kubernetes' schemas, and a clear
+error for what cannot be."""
+
+import re
+import subprocess
+
+import yaml
+
+import shipping
+from manifests import ManifestsCase, Sender, by_kind, unordered
+
+
+class HelmTest(ManifestsCase):
+    def helm(self, *arguments, release="test"):
+        return subprocess.run(
+            [
+                self.work / "helm/helm",
+                "template",
+                release,
+                shipping.PROJECT / "deploy/helm/tcptool",
+                *arguments,
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    def chart(self, *arguments, release="test", **values):
+        """What the chart makes with these values, by kind and name."""
+        made = self.helm(
+            *arguments,
+            *(f"--set={key.replace('_', '.')}={value}" for key, value in values.items()),
+            release=release,
+        )
+        self.assertEqual(made.returncode, 0, made.stderr)
+        return {
+            (o["kind"], o["metadata"]["name"]): o for o in yaml.safe_load_all(made.stdout) if o
+        }
+
+    def assert_refused(self, message, *arguments):
+        made = self.helm(*arguments)
+        self.assertNotEqual(made.returncode, 0, made.stdout)
+        self.assertIn(message, made.stderr)
+
+    def values_file(self, values):
+        path = self.work / "values.yaml"
+        path.write_text(yaml.safe_dump(values))
+        return f"--values={path}"
+
+    def test_the_chart_makes_the_same_as_the_base_and_its_components(self):
+        def without_release(value):
+            """As it is without the label that tells releases apart."""
+            if isinstance(value, dict):
+                return {
+                    key: without_release(item)
+                    for key, item in value.items()
+                    if key != "app.kubernetes.io/instance"
+                }
+            if isinstance(value, list):
+                return [without_release(item) for item in value]
+            return value
+
+        def chart(**values):
+            return without_release(self.chart(fullnameOverride="tcptoold", **values))
+
+        self.assertEqual(chart(), self.overlay("base"))
+        monitored = {
+            # So that `commonLabels` are of everything.
+            key: o | {"metadata": {"labels": {"app.kubernetes.io/name": "tcptool"}, **o["metadata"]}}
+            for key, o in self.overlay("overlays/monitoring").items()
+        }
+        self.assertEqual(
+            unordered(chart(monitoring_enabled="true")), unordered(monitored)
+        )
+
+        # The order of what is in lists aside, and how an option is given.
+        made = Sender(list(chart(tls_secretName="tcptoold-tls").values()))
+        expected = Sender(self.rendered["overlays/mtls"])
+        self.assertEqual(made.flags, expected.flags)
+        self.assertEqual(made.pod["volumes"], expected.pod["volumes"])
+        self.assertCountEqual(made.container["volumeMounts"], expected.container["volumeMounts"])
+
+    def test_releases_of_a_namespace_share_nothing(self):
+        one = self.chart(release="one", monitoring_enabled="true")
+        two = self.chart(release="two", monitoring_enabled="true")
+        self.assertEqual(set(one) & set(two), set())
+        for objects in (one, two):
+            self.assertEqual(self.complaints(list(objects.values())), [])
+            sender = Sender(list(objects.values()))
+            labels = sender.workload["spec"]["template"]["metadata"]["labels"]
+            name = sender.workload["metadata"]["name"]
+            self.assertIn(("Service", sender.workload["spec"]["serviceName"]), objects)
+            self.assertIn(("ServiceAccount", sender.pod["serviceAccountName"]), objects)
+            for (kind, _), o in objects.items():
+                self.assertTrue(o["metadata"]["name"].startswith(name))
+                selector = {
+                    "Service": lambda spec: spec["selector"],
+                    "NetworkPolicy": lambda spec: spec["podSelector"]["matchLabels"],
+                    "PodDisruptionBudget": lambda spec: spec["selector"]["matchLabels"],
+                    "StatefulSet": lambda spec: spec["selector"]["matchLabels"],
+                }.get(kind)
+                if selector:
+                    self.assertEqual(selector(o["spec"]), labels)
+            monitor = by_kind(list(objects.values()), "ServiceMonitor")["spec"]["selector"]
+            self.assertLessEqual(
+                monitor["matchLabels"].items(),
+                objects["Service", f"{name}-http"]["metadata"]["labels"].items(),
+            )
+            self.assertEqual(
+                monitor["matchLabels"]["app.kubernetes.io/instance"],
+                labels["app.kubernetes.io/instance"],
+            )
+
+    def test_the_chart_refuses_what_cannot_be(self):
+        self.assert_refused("at '/image/tag': got number", "--set=image.tag=20261126")
+        self.assert_refused("at '/image/tag': got number", self.values_file({"image": {"tag": 1.10}}))
+        self.assert_refused("missing property 'dataPorts'", self.values_file({"dataPorts": None}))
+        self.assert_refused("missing property 'tls'", self.values_file({"tls": None}))
+        self.assert_refused("additional properties 'taint' not allowed", "--set=taint=x")
+        self.assert_refused(
+            "last (9870) is below first (9880)",
+            "--set=dataPorts.first=9880", "--set=dataPorts.last=9870",
+        )  # fmt: skip
+        self.assert_refused("more than 100 ports", "--set=dataPorts.last=20000")
+        self.assert_refused("the port of the control API", "--set=dataPorts.first=9875")
+        self.assert_refused(
+            "--drain-timeout is set by the chart; use drainTimeoutSeconds",
+            "--set=extraArgs={--drain-timeout=5s}",
+        )
+        self.assert_refused("clear text", "--set=tokens.secretName=tokens")
+
+    def test_keys_without_value_are_their_defaults(self):
+        empty = dict.fromkeys(
+            ("fullnameOverride", "imagePullSecrets", "extraArgs", "resources", "nodeSelector",
+             "tolerations", "affinity", "podLabels", "commonLabels", "priorityClassName")
+        ) | {
+            "image": {"tag": None, "pullPolicy": None},
+            "tls": {"secretName": None, "certRoles": None},
+            "content": {"storageClassName": None},
+            "monitoring": {"labels": None, "runbookUrl": None},
+        }  # fmt: skip
+        self.assertEqual(self.chart(self.values_file(empty)), self.chart())
+
+    def test_monitoring_without_policies_closes_nothing(self):
+        objects = self.chart(monitoring_enabled="true", networkPolicy_enabled="false")
+        self.assertEqual([kind for kind, _ in objects if kind == "NetworkPolicy"], [])
+
+    def test_what_a_cluster_asks_of_pods_can_be_said(self):
+        affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [{"matchExpressions": [{"key": "disk", "operator": "Exists"}]}]}}}
+        objects = self.chart(
+            self.values_file(
+                {
+                    "image": {"tag": "20261126"},
+                    "affinity": affinity,
+                    "priorityClassName": "high",
+                    "podAnnotations": {"a": "b"},
+                    "annotations": {"c": "d"},
+                    "podLabels": {"team": "x"},
+                    "commonLabels": {"cost": "shared"},
+                    "tls": {"secretName": "tls"},
+                    "tokens": {"secretName": "tokens"},
+                    "extraArgs": ["--root=more=/srv/more", "--log-format=json"],
+                    "monitoring": {
+                        "enabled": True,
+                        "labels": {"release": "prometheus"},
+                        "runbookUrl": "https://wiki.example.com/tcptool/",
+                    },
+                }
+            )
+        )
+        self.assertEqual(self.complaints(list(objects.values())), [])
+        sender = Sender(list(objects.values()))
+        self.assertEqual(sender.container["image"], "tcptool:20261126")
+        self.assertEqual(sender.pod["affinity"], affinity)
+        self.assertEqual(sender.pod["priorityClassName"], "high")
+        self.assertEqual(sender.workload["metadata"]["annotations"], {"c": "d"})
+        template = sender.workload["spec"]["template"]["metadata"]
+        self.assertEqual(template["annotations"], {"a": "b"})
+        self.assertEqual(template["labels"]["team"], "x")
+        self.assertEqual({o["metadata"]["labels"]["cost"] for o in objects.values()}, {"shared"})
+        self.assertEqual(
+            sender.container["args"][-2:], ["--root=more=/srv/more", "--log-format=json"]
+        )
+        directory, _, key = sender.flags["--token-file"].rpartition("/")
+        mounts = {m["mountPath"]: m["name"] for m in sender.container["volumeMounts"]}
+        self.assertEqual((mounts[directory], key), ("tokens", "tokens"))
+        for kind in ("ServiceMonitor", "PrometheusRule"):
+            self.assertEqual(
+                by_kind(list(objects.values()), kind)["metadata"]["labels"]["release"],
+                "prometheus",
+            )
+        links = re.findall(r"'runbook_url': '([^']*)'",
+                           str(by_kind(list(objects.values()), "PrometheusRule")))
+        self.assertTrue(links)
+        for link in links:
+            self.assertTrue(link.startswith("https://wiki.example.com/tcptool/operations.md#"), link)
+
+    def test_notes_tell_of_the_release(self):
+        # Not of those that `helm template` prints.
+        for values, said in (
+            ((), "tcptool-control=allowed"),
+            (("--set=networkPolicy.enabled=false",), "WARNING"),
+            (("--set=tls.secretName=x",), "--tls-ca"),
+        ):
+            made = shipping.run(
+                self.work / "helm/helm", "install", "test",
+                shipping.PROJECT / "deploy/helm/tcptool", "--dry-run=client", *values,
+            )  # fmt: skip
+            notes = made[made.index("NOTES:") :]
+            self.assertIn("test-tcptoold-data", notes)
+            self.assertIn(said, notes)
+
+    def test_the_chart_puts_values_everywhere_where_they_matter(self):
+        objects = list(
+            self.chart(
+                fullnameOverride="tcptoold",
+                dataPorts_first=20000,
+                dataPorts_last=20002,
+                drainTimeoutSeconds=300,
+                image_repository="registry.invalid/tcptool",
+                image_tag="x",
+                content_size="7Gi",
+                content_storageClassName="fast",
+            ).values()
+        )
+        self.assertEqual(self.complaints(objects), [])
+        sender = Sender(objects)
+        self.assertEqual(sender.data_ports(), [20000, 20001, 20002])
+        service = by_kind(objects, "Service", "tcptoold-data")
+        self.assertEqual([p["port"] for p in service["spec"]["ports"]], sender.data_ports())
+        policy = by_kind(objects, "NetworkPolicy")
+        self.assertEqual(
+            policy["spec"]["ingress"][1]["ports"],
+            [{"protocol": "TCP", "port": 20000, "endPort": 20002}],
+        )
+        self.assertEqual(sender.flags["--drain-timeout"], "300s")
+        self.assertEqual(sender.pod["terminationGracePeriodSeconds"], 315)
+        self.assertEqual(sender.container["image"], "registry.invalid/tcptool:x")
+        (claim,) = (
+            c
+            for c in sender.workload["spec"]["volumeClaimTemplates"]
+            if c["metadata"]["name"] == "content"
+        )
+        self.assertEqual(claim["spec"]["resources"]["requests"]["storage"], "7Gi")
+        self.assertEqual(claim["spec"]["storageClassName"], "fast")
