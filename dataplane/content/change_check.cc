@@ -8,12 +8,14 @@
 
 namespace tcptool::dataplane {
 
-absl::Status CheckUnchanged(const RandomAccessFile& file,
-                            const FileState& start) {
+absl::Status CheckUnchanged(const RandomAccessFile& file, FileState& known) {
   const absl::StatusOr<FileState> now = file.State();
   if (!now.ok()) return now.status();
-  const std::string difference = Difference(start, *now);
-  if (difference.empty()) return absl::OkStatus();
+  const std::string difference = Difference(known, *now);
+  if (difference.empty()) {
+    known = *now;
+    return absl::OkStatus();
+  }
   return absl::DataLossError(
       absl::StrCat("the file has changed: ", difference,
                    "; put new content into place under the name by rename(2), "
@@ -33,17 +35,21 @@ void ChangeCheck::Look() {
   looking_ = true;
   last_look_ = Clock::now();
   waiting_.swap(asked_);
-  lane_.disk().Run(
-      {.disk = file_->disk(), .file = file_.get()},
-      [weak = weak_from_this(), file = file_, start = start_, &lane = lane_] {
-        asio::post(lane.io(), [weak, status = CheckUnchanged(*file, start)] {
-          if (const auto self = weak.lock()) self->Looked(status);
-        });
-      });
+  lane_.disk().Run({.disk = file_->disk(), .file = file_.get()},
+                   [weak = weak_from_this(), file = file_, known = known_,
+                    &lane = lane_]() mutable {
+                     absl::Status status = CheckUnchanged(*file, known);
+                     asio::post(lane.io(),
+                                [weak, known, status = std::move(status)] {
+                                  if (const auto self = weak.lock())
+                                    self->Looked(status, known);
+                                });
+                   });
 }
 
-void ChangeCheck::Looked(absl::Status status) {
+void ChangeCheck::Looked(absl::Status status, const FileState& known) {
   looking_ = false;
+  known_ = known;
   if (status_.ok()) status_ = std::move(status);
   for (Done& done : std::exchange(waiting_, {})) done(status_);
   if (!looking_ && !asked_.empty()) Look();

@@ -14,10 +14,10 @@
 
 namespace tcptool::dataplane {
 
-// OK if `file` is what it was at `start`; DATA_LOSS, or why it cannot be known.
-// May wait for the disk.
-absl::Status CheckUnchanged(const RandomAccessFile& file,
-                            const FileState& start);
+// OK if `file` is what it was at `known`, which then is what it is now: it may
+// have lost a name. DATA_LOSS, or why it cannot be known. May wait for the
+// disk.
+absl::Status CheckUnchanged(const RandomAccessFile& file, FileState& known);
 
 // Looks at a file for a lane's feed, on the disk's threads. Lives on the lane's
 // thread.
@@ -32,7 +32,7 @@ class ChangeCheck : public std::enable_shared_from_this<ChangeCheck> {
 
   ChangeCheck(Lane& lane, std::shared_ptr<RandomAccessFile> file,
               const FileState& start)
-      : lane_(lane), file_(std::move(file)), start_(start) {}
+      : lane_(lane), file_(std::move(file)), known_(start) {}
 
   // Calls `done` on the lane, later, with the result of a look that is begun
   // after this call. All who ask while one is under way share the next. Not
@@ -47,11 +47,11 @@ class ChangeCheck : public std::enable_shared_from_this<ChangeCheck> {
 
  private:
   void Look();
-  void Looked(absl::Status status);
+  void Looked(absl::Status status, const FileState& known);
 
   Lane& lane_;
   const std::shared_ptr<RandomAccessFile> file_;
-  const FileState start_;
+  FileState known_;  // At the last look.
   absl::Status status_;
   bool looking_ = false;
   Clock::time_point last_look_ = Clock::now();

@@ -171,7 +171,8 @@ absl::StatusOr<bool> FileSource::ReadForDigest() {
   part_size_ = std::min<uint64_t>(kDigestPart, length_ - digested_);
   if (part_size_ == 0) {
     part_ = PageBlock();
-    if (absl::Status status = CheckUnchanged(*file_, state_); !status.ok()) {
+    FileState known = state_;  // Feeds may be reading `state_`.
+    if (absl::Status status = CheckUnchanged(*file_, known); !status.ok()) {
       return status;
     }
     digest().Finish();

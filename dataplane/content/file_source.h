@@ -48,7 +48,8 @@ class FileSource : public Source {
         length_(length) {}
 
   const std::shared_ptr<RandomAccessFile> file_;
-  const FileState state_;  // When it was made.
+  // When it was made; from Prepare() on, as it was then.
+  FileState state_;
   const uint64_t offset_;
   const uint64_t length_;
   // The digest's: how far it has come, and the part that is to be hashed.

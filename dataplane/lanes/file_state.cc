@@ -31,7 +31,7 @@ std::string Difference(const FileState& before, const FileState& after) {
     return absl::StrCat("it was written to at ",
                         absl::FormatTime(after.modified, absl::UTCTimeZone()));
   }
-  if (before.changed != after.changed && before.links == after.links) {
+  if (before.changed != after.changed && after.links >= before.links) {
     return absl::StrCat("its inode was changed at ",
                         absl::FormatTime(after.changed, absl::UTCTimeZone()));
   }

@@ -19,7 +19,7 @@ struct FileState {
   uint64_t device = 0;
   uint64_t inode = 0;
   // How many names it has. To take one away, or to put another file in its
-  // place, changes `changed`, and not the content.
+  // place (rename(2)), changes `changed`, and not the content.
   uint64_t links = 0;
   absl::Time modified;  // Of the content.
   absl::Time changed;   // Of the content or the inode; nobody can set it back.
@@ -28,8 +28,9 @@ struct FileState {
 // Why the content that was there at `before` may not be what is there at
 // `after`, for people; empty if it is the same. A change of the inode alone
 // counts, since it may hide one of the content whose time has been set back
-// (`cp --preserve`, `touch --reference`); a change of the number of links does
-// not.
+// (`cp --preserve`, `touch --reference`), unless the file has lost a name: that
+// is how new content is put into place. It hides a change of the content for
+// this one comparison: the next is to be made with `after`.
 std::string Difference(const FileState& before, const FileState& after);
 
 // How long after `state` was looked up (at `now`) a change may still bear the

@@ -41,6 +41,11 @@ class FakeFile : public RandomAccessFile {
     absl::MutexLock lock(&mutex_);
     state_.size = size;
   }
+  void SetLinks(uint64_t links, absl::Time changed) {
+    absl::MutexLock lock(&mutex_);
+    state_.links = links;
+    state_.changed = changed;
+  }
   void AwaitAsked(int calls) {
     absl::MutexLock lock(&mutex_);
     const auto asked = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
@@ -55,7 +60,7 @@ class FakeFile : public RandomAccessFile {
 
  private:
   mutable absl::Mutex mutex_;
-  FileState state_ ABSL_GUARDED_BY(mutex_);
+  FileState state_ ABSL_GUARDED_BY(mutex_) = {.links = 1};
   mutable int asked_ ABSL_GUARDED_BY(mutex_) = 0;
   mutable int allowed_ ABSL_GUARDED_BY(mutex_) = 0;
 };
@@ -98,7 +103,7 @@ class ChangeCheckTest : public testing::Test {
   DiskThreads disk_;
   Lane lane_{SocketApi::Real(), disk_};
   std::shared_ptr<ChangeCheck> check_ =
-      std::make_shared<ChangeCheck>(lane_, file_, FileState{});
+      std::make_shared<ChangeCheck>(lane_, file_, FileState{.links = 1});
   absl::Mutex mutex_;
   std::vector<absl::Status> answers_ ABSL_GUARDED_BY(mutex_);
 };
@@ -138,6 +143,17 @@ TEST_F(ChangeCheckTest, WhatHasChangedOnceStaysSo) {
   file_->SetSize(0);
   Ask();
   EXPECT_FALSE(AwaitAnswers(2)[1].ok());
+}
+
+TEST_F(ChangeCheckTest, LostNameHidesNothingThatComesLater) {
+  const absl::Time later = absl::UnixEpoch() + absl::Hours(1);
+  file_->Allow(2);
+  file_->SetLinks(0, later);
+  Ask();
+  EXPECT_TRUE(AwaitAnswers(1)[0].ok());
+  file_->SetLinks(0, later + absl::Seconds(1));
+  Ask();
+  EXPECT_TRUE(absl::IsDataLoss(AwaitAnswers(2)[1]));
 }
 
 TEST_F(ChangeCheckTest, NobodyIsToldOnceItIsGone) {

@@ -60,6 +60,17 @@ TEST_F(FileStateTest, WriteWhoseTimeIsSetBackIsAChange) {
   EXPECT_NE(Change().find("its inode was changed at "), std::string::npos);
 }
 
+TEST_F(FileStateTest, NewNameDoesNotHideAChange) {
+  Write("CONTENT");
+  const timespec times[] = {{.tv_nsec = UTIME_OMIT},
+                            absl::ToTimespec(before_.modified)};
+  ASSERT_EQ(futimens(fd_, times), 0);
+  const std::string other = name_ + ".link";
+  ASSERT_EQ(link(name_.c_str(), other.c_str()), 0);
+  EXPECT_NE(Change().find("its inode was changed at "), std::string::npos);
+  unlink(other.c_str());
+}
+
 TEST_F(FileStateTest, OtherSizeIsAChange) {
   ASSERT_EQ(ftruncate(fd_, 3), 0);
   EXPECT_EQ(Change(), "it had 7 bytes and has 3");
