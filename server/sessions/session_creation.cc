@@ -47,6 +47,7 @@ void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
 
 void SessionCreation::Open(std::shared_ptr<Creation> creation) {
   OpenSource(roots_, upload_window_bytes_, creation->request.session().spec(),
+             absl::InfiniteFuture(),
              [this, creation](absl::StatusOr<SessionSource> source) {
                asio::post(executor_, [this, creation,
                                       source = std::move(source)]() mutable {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "messages/states.h"
+#include "messages/time.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
 #include "server/api/translate.h"
@@ -40,9 +41,15 @@ absl::Status SessionRestoration::ListenAgain(StoredSession& stored) {
   if (KeepsRecipients(stored)) EndConnected(stored);
   auto options = OptionsToResume(rules_, stored);
   if (!options.ok()) return options.status();
+  // Who comes after the restart must get what those before it have. A session
+  // that has sent nothing yet serves what is there now.
+  const absl::Time unchanged_since =
+      KeepsRecipients(stored) && stored.session.has_start_time()
+          ? ToTime(stored.session.create_time())
+          : absl::InfiniteFuture();
   std::promise<absl::StatusOr<SessionSource>> opened;
   OpenSource(roots_, upload_window_bytes_, stored.session.spec(),
-             [&opened](absl::StatusOr<SessionSource> source) {
+             unchanged_since, [&opened](absl::StatusOr<SessionSource> source) {
                opened.set_value(std::move(source));
              });
   auto source = opened.get_future().get();

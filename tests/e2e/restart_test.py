@@ -237,6 +237,33 @@ class RestartTest(ServiceTest):
         second = self.service.recipients(session.name)[1]
         self.assertEqual([one.attempt for one in second.earlier_attempts], [1, 2])
 
+    def test_immediate_session_serves_no_other_content_than_before(self):
+        def write_in_place(path):
+            path.write_bytes(CONTENT[::-1])
+
+        def replace(path):
+            new = path.with_suffix(".new")
+            new.write_bytes(CONTENT[::-1])
+            new.rename(path)
+
+        path = self.service.root / "content"
+        for change in (write_in_place, replace):
+            with self.subTest(change.__name__):
+                self.service.write_file("content", CONTENT)
+                session = self.immediate()
+                peer = self.connect(session, recipients.WAIT)
+                self.assertEqual(harness.read_all(peer), CONTENT)
+                harness.wait_until(lambda: self.delivered(session) == 1, "one has it")
+                self.service.kill()
+                change(path)
+                self.service.start()
+                after = self.service.get(session.name)
+                self.assert_session_state(after, "FAILED")
+                self.assertIn("the file was changed at", after.error)
+                first, second = self.service.recipients(session.name)
+                self.assert_recipient(first, "DELIVERED")
+                self.assertEqual(second.label, "second")
+
     def terminate(self):
         self.service.process.terminate()
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
