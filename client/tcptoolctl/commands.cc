@@ -106,7 +106,8 @@ absl::Status Create(Client& client, const Options& options) {
   } else {
     // Flushed: whoever reads it brings the recipients.
     std::cout << "session: " << session->name()
-              << "\naddress: " << session->data_endpoint() << std::endl;
+              << "\naddress: " << session->data_endpoint()
+              << "\nlistening: " << session->listen_endpoint() << std::endl;
   }
   const std::string& name = session->name();
   if (options.create.from_stdin && options.create.watch) {

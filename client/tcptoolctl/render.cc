@@ -156,6 +156,7 @@ std::string SessionDetails(const v1::Session& session) {
   lines.Add("state", StateName(session.state()));
   if (!session.error().empty()) lines.Add("error", session.error());
   lines.Add("address", session.data_endpoint());
+  lines.Add("listening", session.listen_endpoint());
   lines.Add("source", Source(session.spec()));
   if (session.has_content_length()) {
     lines.Add("size", absl::StrFormat("%s (%d bytes)",

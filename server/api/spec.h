@@ -4,6 +4,7 @@
 
 #include <asio/ip/address.hpp>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "dataplane/session/session_options.h"
@@ -14,6 +15,8 @@ namespace tcptool::server {
 // What a spec may ask of this node.
 struct SpecRules {
   asio::ip::address data_address;
+  // What recipients are told to connect to; empty: an address of this host's.
+  std::string advertise_address;
   uint16_t first_port = 0;
   uint16_t last_port = 0;
   int32_t max_recipients = 0;

@@ -88,7 +88,7 @@ void CopyStatus(const dataplane::SessionStatus& status, v1::Session& session) {
   session.set_state(
       static_cast<v1::SessionState>(static_cast<int>(status.state) + 1));
   session.set_error(status.error);
-  session.set_data_endpoint(ToString(status.data_endpoint));
+  session.set_listen_endpoint(ToString(status.data_endpoint));
   if (status.content_length) {
     session.set_content_length(static_cast<int64_t>(*status.content_length));
   }

@@ -19,7 +19,8 @@ dataplane::SessionState ToState(v1::SessionState state);
 // "192.0.2.7:9876", "[2001:db8::7]:9876".
 std::string ToString(const asio::ip::tcp::endpoint& endpoint);
 
-// Sets the fields that the data plane knows of.
+// Sets the fields that the data plane knows of: not `data_endpoint`, which
+// depends on the network around the node.
 void CopyStatus(const dataplane::SessionStatus& status, v1::Session& session);
 v1::Recipient ToProto(absl::string_view session_name,
                       const dataplane::RecipientStatus& status);

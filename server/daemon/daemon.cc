@@ -25,6 +25,7 @@ SessionManager::Options ManagerOptions(const Options& options,
                                        const dataplane::Engine& engine) {
   return {
       .rules = {.data_address = asio::ip::make_address(options.data.address),
+                .advertise_address = options.data.advertise_address,
                 .first_port = options.data.first_port,
                 .last_port = options.data.last_port,
                 .max_recipients =

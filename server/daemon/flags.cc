@@ -1,12 +1,14 @@
 #include "server/daemon/flags.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <asio/ip/address.hpp>
 #include <cstdint>
 #include <map>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -39,6 +41,19 @@ std::string CheckDataAddress(const std::string& text) {
   std::error_code error;
   asio::ip::make_address(text, error);
   return error ? absl::StrCat("\"", text, "\" is no IP address") : "";
+}
+
+// An IP address, or a name: no port, no brackets, nothing that a URL or a shell
+// would take for something else.
+std::string CheckAdvertisedAddress(const std::string& text) {
+  const bool is_name = !text.empty() && std::ranges::all_of(text, [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' ||
+           c == '-' || c == '_';
+  });
+  if (is_name || CheckDataAddress(text).empty()) return "";
+  return absl::StrCat("\"", text,
+                      "\" is neither an IP address nor a name; write it "
+                      "without a port");
 }
 
 // The HTTP server takes IP addresses only.
@@ -140,6 +155,11 @@ void AddDataFlags(CLI::App& app, DataOptions& options) {
       ->capture_default_str()
       ->type_name("IP")
       ->check(CheckDataAddress);
+  app.add_option("--advertise-address", options.advertise_address,
+                 "The address or name that recipients reach this host by;\n"
+                 "default: its address on the default route")
+      ->type_name("HOST")
+      ->check(CheckAdvertisedAddress);
   app.add_option_function<std::string>(
          "--data-ports",
          [&options](const std::string& text) {

@@ -19,6 +19,8 @@ namespace tcptool::server {
 // What is sent, and from where.
 struct DataOptions {
   std::string address = "0.0.0.0";
+  // What recipients are told to connect to; see advertised_address.h.
+  std::string advertise_address;
   uint16_t first_port = 9876;
   uint16_t last_port = 9975;
   std::vector<std::string> roots;  // NAME=DIR

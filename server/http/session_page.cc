@@ -65,6 +65,7 @@ std::string Facts(const v1::Session& session) {
                ? absl::StrCat(", ", HumanBytes(session.content_length()))
                : ""));
   fact("Recipients connect to", IsolatedText(session.data_endpoint()));
+  fact("Listens on", IsolatedText(session.listen_endpoint()));
   for (const auto& [key, value] : session.spec().labels()) {
     fact(key, IsolatedText(value));
   }

@@ -11,6 +11,7 @@
 #include "server/api/names.h"
 #include "server/api/translate.h"
 #include "server/base/log.h"
+#include "server/sessions/advertised_address.h"
 
 namespace tcptool::server {
 
@@ -113,6 +114,8 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   *message.mutable_spec() =
       std::move(*creation.request.mutable_session()->mutable_spec());
   CopyStatus((*session)->initial_status(), message);
+  message.set_data_endpoint(AdvertisedAddress(rules_.advertise_address)
+                                .EndpointOf((*session)->data_endpoint()));
   message.set_etag(NewEtag(message));
   live_.Add(*std::move(session), message, {}, std::move(source.upload));
   held_.Add();

@@ -9,6 +9,7 @@
 #include "server/api/names.h"
 #include "server/api/translate.h"
 #include "server/base/log.h"
+#include "server/sessions/advertised_address.h"
 #include "server/sessions/restore.h"
 #include "server/sessions/session_source.h"
 
@@ -60,6 +61,8 @@ absl::Status SessionRestoration::ListenAgain(StoredSession& stored) {
   if (!session.ok()) return session.status();
   v1::Session message = stored.session;
   CopyStatus((*session)->initial_status(), message);
+  message.set_data_endpoint(AdvertisedAddress(rules_.advertise_address)
+                                .EndpointOf((*session)->data_endpoint()));
   for (const v1::Recipient& recipient : stored.recipients) {
     if (KeepsRecipients(stored)) {
       store_.PutRecipient(recipient);

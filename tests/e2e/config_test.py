@@ -4,6 +4,7 @@ import fcntl
 import os
 import pathlib
 import re
+import socket
 import tempfile
 import unittest
 
@@ -147,6 +148,40 @@ class ConfigTest(unittest.TestCase):
         done = run_daemon("--check-config", environment={"TCPTOOLD_LANES": "many"})
         self.assertEqual(done.returncode, 2)
         self.assertIn("--lanes", done.stderr)
+
+    def test_recipients_are_told_an_address_that_they_can_use(self):
+        for flags, data, listen in (
+            (["--advertise-address=node-1.example"], "node-1.example", "0.0.0.0"),
+            (["--advertise-address=2001:db8::7"], "[2001:db8::7]", "0.0.0.0"),
+            (["--data-address=127.0.0.1"], "127.0.0.1", "127.0.0.1"),
+        ):
+            with self.subTest(flags[0]):
+                service = Service(flags=flags)
+                self.addCleanup(service.close)
+                service.write_file("content", b"content")
+                session = service.create()
+                port = harness.port_of(session)
+                self.assertEqual(session.data_endpoint, f"{data}:{port}")
+                self.assertEqual(session.listen_endpoint, f"{listen}:{port}")
+                service.restart()
+                again = service.get(session.name)
+                self.assertEqual(
+                    (again.data_endpoint, again.listen_endpoint),
+                    (session.data_endpoint, session.listen_endpoint),
+                )
+        # Without any option, whoever connects there is served.
+        service = Service()
+        self.addCleanup(service.close)
+        service.write_file("content", b"content")
+        session = service.create()
+        host, _, port = session.data_endpoint.rpartition(":")
+        self.assertNotEqual(host, "0.0.0.0")
+        with socket.create_connection((host, int(port)), harness.DEADLINE_S) as peer:
+            peer.sendall(b"\1")
+            self.assertEqual(peer.recv(16), b"content")
+        for wrong in ("node:9876", "", "a b", "[::1]"):
+            done = run_daemon("--check-config", f"--advertise-address={wrong}")
+            self.assertEqual(done.returncode, 2, wrong)
 
     def test_help_and_the_man_page_name_the_same(self):
         help_ = run_daemon("--help").stdout

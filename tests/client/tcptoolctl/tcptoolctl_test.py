@@ -47,9 +47,12 @@ class TcptoolctlTest(harness.ServiceTest):
 
     def test_create_prints_the_name_and_the_address(self):
         lines = self.ctl("create", "--file", "files/content").splitlines()
-        self.assertEqual([line.partition(": ")[0] for line in lines], ["session", "address"])
-        name, address = (line.partition(": ")[2] for line in lines)
-        self.assertEqual(self.service.get(name).data_endpoint, address)
+        self.assertEqual(
+            [line.partition(": ")[0] for line in lines], ["session", "address", "listening"]
+        )
+        name, address, listening = (line.partition(": ")[2] for line in lines)
+        session = self.service.get(name)
+        self.assertEqual((session.data_endpoint, session.listen_endpoint), (address, listening))
 
     def test_create_passes_its_flags_on(self):
         session = self.create(
