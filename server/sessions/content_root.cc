@@ -1,11 +1,8 @@
 #include "server/sessions/content_root.h"
 
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
 
@@ -62,12 +59,7 @@ absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> ContentRoot::Open(
   }
   const std::string file =
       absl::StrCat("file \"", path, "\" in root \"", name_, "\"");
-  const open_how how = {
-      .flags = O_PATH | O_CLOEXEC,
-      .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-  };
-  const UniqueFd found(static_cast<int>(
-      syscall(SYS_openat2, directory.get(), path.c_str(), &how, sizeof how)));
+  const UniqueFd found = FindBeneath(method_, directory.get(), path);
   if (!found.valid()) return OpenError(file, errno);
   struct stat status;
   if (fstat(found.get(), &status) != 0) return OpenError(file, errno);

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dataplane/lanes/random_access_file.h"
+#include "server/sessions/beneath.h"
 
 namespace tcptool::server {
 
@@ -23,8 +24,10 @@ class ContentRoot {
     std::optional<uint64_t> total_bytes;
   };
 
-  ContentRoot(std::string name, std::string directory)
-      : name_(std::move(name)), directory_(std::move(directory)) {}
+  ContentRoot(std::string name, std::string directory, BeneathMethod method)
+      : name_(std::move(name)),
+        directory_(std::move(directory)),
+        method_(method) {}
 
   const std::string& name() const { return name_; }
 
@@ -32,10 +35,8 @@ class ContentRoot {
   absl::Status Check() const;
 
   // Opens a regular file or block device below it for reading. Neither ".." nor
-  // a symbolic link leads out of it (openat2(2), RESOLVE_BENEATH). What a path
-  // names is found out without opening it, as that may have an effect, or wait,
-  // where it is a device or a FIFO. Errors as the API's FileSource says; they
-  // never show where the root is.
+  // a symbolic link leads out of it, see FindBeneath(). Errors as the API's
+  // FileSource says; they never show where the root is.
   absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> Open(
       const std::string& path) const;
 
@@ -45,6 +46,7 @@ class ContentRoot {
  private:
   const std::string name_;
   const std::string directory_;
+  const BeneathMethod method_;
 };
 
 }  // namespace tcptool::server

@@ -31,7 +31,8 @@ absl::Status ContentRoots::Add(absl::string_view name_and_directory) {
   }
   const auto [added, is_new] = roots_.try_emplace(
       name, Root{.root = std::make_shared<const ContentRoot>(
-                     name, std::string(name_and_directory.substr(equals + 1))),
+                     name, std::string(name_and_directory.substr(equals + 1)),
+                     method_),
                  .worker = std::make_unique<DiskWorker>(deadline_)});
   if (!is_new) {
     return absl::InvalidArgumentError(

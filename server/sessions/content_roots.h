@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/sessions/beneath.h"
 #include "server/sessions/content_root.h"
 #include "server/sessions/disk_worker.h"
 
@@ -30,8 +31,12 @@ class ContentRoots {
     ContentRoot::Space space;
   };
 
-  explicit ContentRoots(absl::Duration deadline = kDeadline)
-      : deadline_(deadline) {}
+  explicit ContentRoots(absl::Duration deadline = kDeadline,
+                        BeneathMethod method = ChooseBeneathMethod())
+      : deadline_(deadline), method_(method) {}
+
+  // How paths below the roots are walked.
+  BeneathMethod method() const { return method_; }
 
   // Adds "NAME=DIR". INVALID_ARGUMENT, NOT_FOUND or PERMISSION_DENIED name it.
   // A directory whose file system does not answer within the deadline is added
@@ -64,6 +69,7 @@ class ContentRoots {
   static absl::Status DoesNotAnswer(absl::string_view name);
 
   const absl::Duration deadline_;
+  const BeneathMethod method_;
   std::map<std::string, Root> roots_;
 };
 
