@@ -2,12 +2,12 @@
 
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <asio/post.hpp>
 #include <csignal>
 #include <latch>
-#include <thread>
 #include <utility>
+
+#include "dataplane/base/processors.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -27,9 +27,7 @@ Engine::Engine(const EngineOptions& options)
     : options_(options), disk_(options.disk_threads) {
   std::signal(SIGPIPE, SIG_IGN);
   RaiseDescriptorLimit();
-  const size_t lanes = options.lanes > 0
-                           ? options.lanes
-                           : std::max(1u, std::thread::hardware_concurrency());
+  const size_t lanes = options.lanes > 0 ? options.lanes : UsableProcessors();
   for (size_t i = 0; i < lanes; ++i) {
     lanes_.push_back(std::make_unique<Lane>(*options.sockets, disk_));
   }

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/descriptor_reserve.h"
+#include "dataplane/base/dual_stack.h"
 #include "dataplane/session/access_list.h"
 
 namespace tcptool::dataplane {
@@ -93,9 +94,9 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
   Impl(asio::io_context& io, SocketApi& sockets)
       : sockets_(sockets), acceptor_(io), retry_(io), spare_(OpenSpare()) {}
 
-  absl::Status Listen(const tcp::endpoint& endpoint) {
+  absl::Status Listen(tcp::endpoint endpoint) {
     std::error_code error;
-    acceptor_.open(endpoint.protocol(), error);
+    OpenDualStack(acceptor_, endpoint, error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
     if (!error) acceptor_.non_blocking(true, error);
     // Connections inherit it from the listening socket.

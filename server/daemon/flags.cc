@@ -175,8 +175,10 @@ void AddDataFlags(CLI::App& app, DataOptions& options) {
          "A directory to serve files from, and its name in the API; may "
          "be repeated")
       ->type_name("NAME=DIR");
-  app.add_option("--lanes", options.lanes,
-                 "Threads that send; 0: one for each core")
+  app.add_option(
+         "--lanes", options.lanes,
+         "Threads that send; 0: one for each core that affinity and the\n"
+         "cgroup's CPU quota allow")
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(0, 1024));

@@ -2,7 +2,6 @@
 
 #include <asio/error.hpp>
 #include <asio/ip/address.hpp>
-#include <asio/ip/v6_only.hpp>
 #include <chrono>
 #include <cstdint>
 #include <iterator>
@@ -13,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "dataplane/base/dual_stack.h"
 #include "server/base/log.h"
 
 namespace tcptool::server {
@@ -59,12 +59,9 @@ HttpServer::~HttpServer() {
 
 absl::Status HttpServer::Listen(const std::string& address) {
   std::error_code error;
-  const tcp::endpoint endpoint = ParseEndpoint(address, error);
-  if (!error) acceptor_.open(endpoint.protocol(), error);
+  tcp::endpoint endpoint = ParseEndpoint(address, error);
+  if (!error) dataplane::OpenDualStack(acceptor_, endpoint, error);
   if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error && endpoint.address().is_v6()) {
-    acceptor_.set_option(asio::ip::v6_only(false), error);
-  }
   if (!error) acceptor_.bind(endpoint, error);
   if (!error) acceptor_.listen(tcp::acceptor::max_listen_connections, error);
   if (error) {

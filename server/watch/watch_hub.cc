@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "dataplane/base/processors.h"
 #include "server/base/thread_priority.h"
 
 namespace tcptool::server {
@@ -22,8 +23,9 @@ constexpr absl::Duration kGatherPerWatcher = absl::Microseconds(100);
 
 WatchHub::WatchHub(size_t max_watchers)
     : max_watchers_(max_watchers),
-      progress_pace_(kChangesPerCore * std::thread::hardware_concurrency(),
-                     ProgressPace::Clock::now()),
+      progress_pace_(
+          kChangesPerCore * static_cast<double>(dataplane::UsableProcessors()),
+          ProgressPace::Clock::now()),
       thread_([this] { Run(); }) {}
 
 WatchHub::~WatchHub() {
