@@ -5,6 +5,7 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -96,7 +97,18 @@ bool IsOfThisHost(const std::string& server) {
          absl::StartsWith(server, "unix:");
 }
 
+// Of the unit's RuntimeDirectory.
+constexpr char kPackagedSocket[] = "/run/tcptoold/control.sock";
+
 }  // namespace
+
+std::string LocalServer() {
+  struct stat status {};
+  if (stat(kPackagedSocket, &status) == 0 && S_ISSOCK(status.st_mode)) {
+    return absl::StrCat("unix:", kPackagedSocket);
+  }
+  return "127.0.0.1:9875";
+}
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> NewChannel(
     const ChannelOptions& options) {

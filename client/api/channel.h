@@ -12,12 +12,16 @@
 
 namespace tcptool {
 
+// Where the service of this host is: "unix:/run/tcptoold/control.sock", where
+// the packaged one listens, if that is a socket; else "127.0.0.1:9875".
+std::string LocalServer();
+
 // Files are PEM; an empty name is none.
 struct ChannelOptions {
-  std::string server = "127.0.0.1:9875";  // HOST:PORT, or unix:PATH.
-  bool tls = false;                       // Also by any of the next four.
-  std::string tls_ca;                     // Empty: the system's.
-  std::string tls_cert;                   // Goes with tls_key.
+  std::string server = LocalServer();  // HOST:PORT, or unix:PATH.
+  bool tls = false;                    // Also by any of the next four.
+  std::string tls_ca;                  // Empty: the system's.
+  std::string tls_cert;                // Goes with tls_key.
   std::string tls_key;
   // The name that the service's certificate must have, where it is not the
   // host's in `server`: through a tunnel, or by an address.

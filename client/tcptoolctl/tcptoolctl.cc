@@ -34,7 +34,7 @@ std::string CheckServer(const std::string& text) {
   }
   return absl::StrCat("\"", text,
                       "\" is no address; write it as 127.0.0.1:9875 or "
-                      "unix:/run/tcptool/control.sock");
+                      "unix:/run/tcptoold/control.sock");
 }
 
 void AddSecurityFlags(CLI::App& app, Options& options) {

@@ -2,10 +2,13 @@
 
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <cstddef>
 #include <cstdlib>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 #include "dataplane/base/unique_fd.h"
 
 namespace tcptool::server {
@@ -33,6 +36,28 @@ bool NotifyServiceManager(absl::string_view state) {
                   MSG_NOSIGNAL | MSG_DONTWAIT,
                   reinterpret_cast<const sockaddr*>(&address),
                   length) == static_cast<ssize_t>(state.size());
+}
+
+absl::Duration WatchdogTimeout() {
+  const char* const timeout = std::getenv("WATCHDOG_USEC");
+  int64_t microseconds = 0;
+  if (timeout == nullptr || !absl::SimpleAtoi(timeout, &microseconds) ||
+      microseconds <= 0) {
+    return absl::ZeroDuration();
+  }
+  // The variables may be inherited from a parent whom they are meant for.
+  const char* const pid = std::getenv("WATCHDOG_PID");
+  int64_t number = 0;
+  if (pid != nullptr &&
+      (!absl::SimpleAtoi(pid, &number) || number != getpid())) {
+    return absl::ZeroDuration();
+  }
+  return absl::Microseconds(microseconds);
+}
+
+bool ExtendServiceTimeout(absl::Duration extension) {
+  return NotifyServiceManager(absl::StrCat(
+      "EXTEND_TIMEOUT_USEC=", absl::ToInt64Microseconds(extension)));
 }
 
 }  // namespace tcptool::server

@@ -4,6 +4,7 @@
 #define TCPTOOL_SERVER_BASE_SYSTEMD_NOTIFY_H_
 
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace tcptool::server {
 
@@ -11,6 +12,14 @@ namespace tcptool::server {
 // the protocol and the states are those of sd_notify(3). Whether anybody took
 // it: false also if nobody asked, which is no error. Never waits. Any thread.
 bool NotifyServiceManager(absl::string_view state);
+
+// Within what time of the last one the service manager wants a "WATCHDOG=1", by
+// sd_watchdog_enabled(3); zero: it wants none of this process. Any thread.
+absl::Duration WatchdogTimeout();
+
+// Asks for `extension` more, from now on, before the service manager takes what
+// is going on, a start or a stop, for hung. As NotifyServiceManager().
+bool ExtendServiceTimeout(absl::Duration extension);
 
 }  // namespace tcptool::server
 

@@ -1,9 +1,12 @@
 #include "server/daemon/daemon.h"
 
+#include <algorithm>
 #include <asio/ip/address.hpp>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <functional>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -103,6 +106,7 @@ absl::Status Daemon::Start() {
                       {"first_port", options_.data.first_port},
                       {"last_port", options_.data.last_port},
                       {"lanes", engine_.lanes()},
+                      {"paths", BeneathMethodName(roots_.method())},
                       {"version", std::string(kVersion)}});
   return absl::OkStatus();
 }
@@ -141,6 +145,17 @@ absl::Status Daemon::Restore() {
   manager_.emplace(manager_options_, engine_, roots_, *table_, hub_, *store_);
   manager_->Restore(*std::move(contents));
   return absl::OkStatus();
+}
+
+bool Daemon::IsResponding() {
+  const std::vector<uint64_t> before = std::move(probes_);
+  probes_.clear();
+  for (const auto& lane : engine_.Measure().lanes) {
+    probes_.push_back(std::accumulate(lane.lag.counts.begin(),
+                                      lane.lag.counts.end(), uint64_t{0}));
+  }
+  return before.empty() || std::equal(before.begin(), before.end(),
+                                      probes_.begin(), std::less<>());
 }
 
 void Daemon::Drain() {

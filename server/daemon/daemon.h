@@ -34,6 +34,10 @@ class Daemon {
   // Serves from here on. On an error, whose message says what to do, the daemon
   // can only be destroyed.
   absl::Status Start();
+  // Whether every lane has run its event loop since the call before this one;
+  // true at the first. For a watchdog, which asks again after seconds or more:
+  // a lane does so four times a second, except while it waits for a disk.
+  bool IsResponding();
   // Refuses new sessions; those that run go on.
   void Drain();
   // Waits until no session runs, at most for `timeout`. True: none does.
@@ -62,6 +66,8 @@ class Daemon {
   std::unique_ptr<ControlServer> control_;
   std::optional<HttpPages> pages_;
   std::unique_ptr<HttpServer> http_;
+  // By lane: how often it had run its probe when IsResponding() was last asked.
+  std::vector<uint64_t> probes_;
 };
 
 }  // namespace tcptool::server

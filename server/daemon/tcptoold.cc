@@ -18,6 +18,12 @@ namespace {
 constexpr absl::Duration kSignalInterval = absl::Milliseconds(20);
 constexpr timespec kNoTime = {};
 
+// A drain asks the service manager for more time every few seconds, each time
+// for so much, which is enough for Daemon::Stop() too: --drain-timeout alone
+// says how long transfers may go on.
+constexpr auto kExtendInterval = std::chrono::seconds(5);
+constexpr absl::Duration kExtension = absl::Seconds(30);
+
 // An upload allocates one message of 1 MiB after the other, on any of gRPC's
 // threads, and a lane frees them. By default malloc returns each to the kernel,
 // and threads use arenas of their own that do not find the memory which others
@@ -53,6 +59,39 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
+// Until one of `signals` comes, which is returned. The service manager, if it
+// has a watchdog, is told meanwhile that the service works: twice within its
+// timeout, as sd_watchdog_enabled(3) advises.
+int WaitForSignal(const sigset_t& signals, Daemon& daemon) {
+  const absl::Duration watchdog = WatchdogTimeout();
+  if (watchdog == absl::ZeroDuration()) {
+    int signal = 0;
+    sigwait(&signals, &signal);
+    return signal;
+  }
+  const timespec interval = absl::ToTimespec(watchdog / 2);
+  while (true) {
+    if (daemon.IsResponding()) NotifyServiceManager("WATCHDOG=1");
+    const int signal = sigtimedwait(&signals, nullptr, &interval);
+    if (signal > 0) return signal;
+  }
+}
+
+// Lets what runs go on until it is done, for `timeout` at most, or until one of
+// `signals` comes.
+void WaitForDrain(const sigset_t& signals, absl::Duration timeout,
+                  Daemon& daemon) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + absl::ToChronoNanoseconds(timeout);
+  auto extend_at = Clock::now();
+  while (Clock::now() < deadline && !daemon.WaitUntilIdle(kSignalInterval) &&
+         sigtimedwait(&signals, nullptr, &kNoTime) < 0) {
+    if (Clock::now() < extend_at) continue;
+    ExtendServiceTimeout(kExtension);
+    extend_at = Clock::now() + kExtendInterval;
+  }
+}
+
 int Main(int argc, char** argv) {
   const std::variant<Options, int> parsed = ParseOptions(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
@@ -75,17 +114,11 @@ int Main(int argc, char** argv) {
     return 1;
   }
   NotifyServiceManager("READY=1");
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
+  const int signal = WaitForSignal(stop_signals, daemon);
   LogInfo("stopping", {{"signal", signal}});
   NotifyServiceManager("STOPPING=1");
   daemon.Drain();
-  const auto deadline = std::chrono::steady_clock::now() +
-                        absl::ToChronoNanoseconds(options.state.drain_timeout);
-  while (std::chrono::steady_clock::now() < deadline &&
-         !daemon.WaitUntilIdle(kSignalInterval) &&
-         sigtimedwait(&stop_signals, nullptr, &kNoTime) < 0) {
-  }
+  WaitForDrain(stop_signals, options.state.drain_timeout, daemon);
   daemon.Stop();
   FlushLog();
   return 0;

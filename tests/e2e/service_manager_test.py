@@ -7,18 +7,24 @@ import unittest
 import uuid
 
 import harness
-from harness import Service
+from harness import Service, port_of
 
 
 class ServiceManagerTest(unittest.TestCase):
-    def start(self, name, variable):
+    def start(self, name, variable, *environment):
         """A service that finds `variable` in its environment, and the manager's socket."""
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(manager.close)
         manager.bind(name)
         manager.settimeout(harness.DEADLINE_S)
-        service = Service(["env", f"NOTIFY_SOCKET={variable}"])
+        service = Service(["env", f"NOTIFY_SOCKET={variable}", *environment])
         self.addCleanup(service.close)
+        return service, manager
+
+    def start_abstract(self, *environment):
+        name = f"tcptool-{uuid.uuid4()}"
+        service, manager = self.start(f"\0{name}", f"@{name}", *environment)
+        self.assertEqual(manager.recv(100), b"READY=1")
         return service, manager
 
     def assert_tells_its_life(self, service, manager):
@@ -44,3 +50,47 @@ class ServiceManagerTest(unittest.TestCase):
                 service = Service(["env", f"NOTIFY_SOCKET={variable}"])
                 self.addCleanup(service.close)
                 service.node.GetNode(harness.stubs.node_service.GetNodeRequest(), timeout=10)
+
+    def test_watchdog_hears_of_a_service_that_works_and_of_no_other(self):
+        # A wrapper's number is no concern of the service, its own is.
+        prefix = ("sh", "-c", 'WATCHDOG_USEC=2000000 WATCHDOG_PID=$$ exec "$@"', "sh")
+        service, manager = self.start_abstract(*prefix)
+        for _ in range(3):
+            self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+        service.process.send_signal(signal.SIGSTOP)
+        self.addCleanup(service.process.send_signal, signal.SIGCONT)
+        # What it had sent before it was stopped, and then no more.
+        manager.settimeout(5)
+        with self.assertRaises(TimeoutError):
+            for _ in range(10):
+                self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+
+    def test_watchdog_of_another_process_hears_nothing(self):
+        for environment in (
+            ("WATCHDOG_USEC=1000", "WATCHDOG_PID=1"),
+            ("WATCHDOG_USEC=0",),
+            ("WATCHDOG_USEC=x",),
+        ):
+            with self.subTest(environment):
+                service, manager = self.start_abstract(*environment)
+                service.process.send_signal(signal.SIGTERM)
+                # Nothing came before it.
+                self.assertEqual(manager.recv(100), b"STOPPING=1")
+
+    def test_a_drain_asks_for_time_while_transfers_go_on(self):
+        service, manager = self.start_abstract()
+        service.write_file("content", bytes(24 << 20))
+        session = service.create()
+        peer = socket.create_connection(("127.0.0.1", port_of(session)))
+        self.addCleanup(peer.close)
+        peer.sendall(b"\1")
+        peer.recv(1)
+        service.process.send_signal(signal.SIGTERM)
+        self.assertEqual(manager.recv(100), b"STOPPING=1")
+        # It is asked again before what was asked for is over.
+        for _ in range(2):
+            self.assertEqual(manager.recv(100), b"EXTEND_TIMEOUT_USEC=30000000")
+        while peer.recv(1 << 20):
+            pass
+        peer.close()
+        self.assertEqual(service.process.wait(harness.DEADLINE_S), 0)
