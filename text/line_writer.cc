@@ -1,13 +1,15 @@
 #include "text/line_writer.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <climits>
 #include <condition_variable>
-#include <deque>
+#include <csignal>
+#include <list>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -37,7 +39,7 @@ struct LineWriter::Queue {
   std::mutex mutex;
   std::condition_variable queued;  // Or `stopping`.
   std::condition_variable taken;   // `progress` has grown.
-  std::deque<std::string> texts;
+  std::list<std::string> texts;
   size_t bytes = 0;       // Of `texts`.
   uint64_t dropped = 0;   // After the last of `texts`.
   uint64_t progress = 0;  // write(2) calls that took something.
@@ -96,7 +98,14 @@ void LineWriter::Queue::Run() {
 
 LineWriter::LineWriter(int fd, DroppedText dropped, size_t max_bytes)
     : queue_(std::make_shared<Queue>(fd, std::move(dropped), max_bytes)) {
+  // A thread has the signal mask of the one that starts it: with all blocked,
+  // none that the process waits for elsewhere ends it here, nor does SIGPIPE.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
   std::thread([queue = queue_] { queue->Run(); }).detach();
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 LineWriter::~LineWriter() {
@@ -107,14 +116,18 @@ LineWriter::~LineWriter() {
 }
 
 void LineWriter::Write(std::string text) {
+  // No allocation below the lock: a new_handler may call Flush().
+  std::list<std::string> added;
+  added.push_back(std::move(text));
+  const size_t size = added.front().size();
   const std::lock_guard lock(queue_->mutex);
   // Once some are dropped, so is what follows, until they have been told of:
   // the lines that are written have no gap that is not marked.
-  if (queue_->dropped > 0 || queue_->bytes + text.size() > queue_->max_bytes) {
+  if (queue_->dropped > 0 || queue_->bytes + size > queue_->max_bytes) {
     ++queue_->dropped;
   } else {
-    queue_->bytes += text.size();
-    queue_->texts.push_back(std::move(text));
+    queue_->bytes += size;
+    queue_->texts.splice(queue_->texts.end(), added);
   }
   queue_->queued.notify_all();
 }

@@ -11,7 +11,8 @@
 
 namespace tcptool {
 
-// Queues lines, and writes them to a descriptor on a thread of its own. A pipe
+// Queues lines, and writes them to a descriptor on a thread of its own, which
+// takes no signals: nobody gets SIGPIPE where the reader has gone. A pipe
 // or a terminal that nobody reads stops that thread alone: what does not fit
 // into the queue any more is dropped and counted. Any thread may call any
 // method.

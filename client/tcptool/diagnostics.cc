@@ -4,10 +4,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "text/terminal.h"
 
 namespace tcptool::client {
 namespace {
@@ -16,19 +16,9 @@ absl::string_view View(std::string_view text) {
   return {text.data(), text.size()};
 }
 
-// One write, so that lines of several processes do not mix. If standard error
-// is gone there is nobody to tell.
-void Write(const std::string& text) {
-  [[maybe_unused]] const ssize_t written =
-      write(STDERR_FILENO, text.data(), text.size());
-}
-
-bool CanRedraw() {
-  const char* term = std::getenv("TERM");
-  const char* no_color = std::getenv("NO_COLOR");
-  return isatty(STDERR_FILENO) && term != nullptr && *term != '\0' &&
-         std::string_view(term) != "dumb" &&
-         (no_color == nullptr || *no_color == '\0');
+std::string Dropped(uint64_t count) {
+  return absl::StrCat("tcptool: ", count,
+                      " lines were dropped, as nobody read standard error.\n");
 }
 
 // A line that is wrapped could not be drawn again.
@@ -61,7 +51,8 @@ std::optional<Level> ParseLevel(std::string_view text) {
   }
 }
 
-Diagnostics::Diagnostics() : redraws_(CanRedraw()) {
+Diagnostics::Diagnostics()
+    : redraws_(CanRedraw(STDERR_FILENO)), writer_(STDERR_FILENO, Dropped) {
   if (fcntl(STDERR_FILENO, F_GETFD) >= 0) return;
   const int nothing = open("/dev/null", O_WRONLY);
   if (nothing >= 0 && nothing != STDERR_FILENO) {
@@ -71,13 +62,13 @@ Diagnostics::Diagnostics() : redraws_(CanRedraw()) {
 }
 
 Diagnostics::~Diagnostics() {
-  if (progress_shown_) Write("\n");
+  if (progress_shown_) writer_.Write("\n");
 }
 
 void Diagnostics::Say(Level level, std::string_view text) {
   if (!Wants(level)) return;
-  Write(absl::StrCat(progress_shown_.exchange(false) ? "\n" : "",
-                     "tcptool: ", View(text), "\n"));
+  writer_.Write(absl::StrCat(progress_shown_.exchange(false) ? "\n" : "",
+                             "tcptool: ", View(text), "\n"));
 }
 
 void Diagnostics::SayProgress(std::string_view text) {
@@ -86,9 +77,9 @@ void Diagnostics::SayProgress(std::string_view text) {
     progress_shown_ = true;
     const std::string line = absl::StrCat("tcptool: ", View(text));
     // To the line's start, and clear it (ECMA-48, EL).
-    Write(absl::StrCat("\r\x1b[K", View(CutToTerminal(line))));
+    writer_.Write(absl::StrCat("\r\x1b[K", View(CutToTerminal(line))));
   } else {
-    Write(absl::StrCat("tcptool: ", View(text), "\n"));
+    writer_.Write(absl::StrCat("tcptool: ", View(text), "\n"));
   }
 }
 

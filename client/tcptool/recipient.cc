@@ -203,6 +203,7 @@ void Recipient::SayInterrupted() const {
                 "Interrupted: ",
                 name.empty() ? "the output" : absl::StrCat("'", name, "'"),
                 " has ", size_.load(), " bytes and is not complete!"));
+  diagnostics_.Flush();
 }
 
 }  // namespace

@@ -19,7 +19,8 @@ sigset_t BlockTermination();
 // its threads wait for. Create it before the threads that it is to end.
 class ExitOnTermination {
  public:
-  // `say` is called first, on a thread of its own.
+  // `say` is called first, on a thread of its own. It writes all that is to be
+  // written: the process ends by _exit().
   explicit ExitOnTermination(std::function<void()> say);
   // As Disarm().
   ~ExitOnTermination() { Disarm(); }

@@ -36,6 +36,7 @@ class ReporterTest : public testing::Test {
       const std::vector<RecipientStatus> changed = {recipient};
       reporter_.OnUpdate({.session = {}, .changed = changed, .forgotten = {}});
     }
+    diagnostics_.Flush();
     return testing::internal::GetCapturedStderr();
   }
 

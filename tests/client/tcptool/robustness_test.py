@@ -1,5 +1,6 @@
 """tcptool started and treated as a shell, and other programs, may do it."""
 
+import fcntl
 import os
 import select
 import signal
@@ -103,6 +104,39 @@ class OutputTest(TcptoolTest):
             )
             said = "".join(f"tcptool: {text}\n" for text in texts)
             self.assertEqual((result.returncode, result.stderr), (1, said))
+
+
+class UnreadMessagesTest(TcptoolTest):
+    """A standard error that nobody reads, as that of a supervisor that hangs."""
+
+    def setUp(self):
+        super().setUp()
+        self.content = self.write("content", b"content")
+
+    def start_unread_sender(self, clients):
+        sender = self.start_sender("-d", "debug", "-c", clients, self.content)
+        fcntl.fcntl(sender.stderr, fcntl.F_SETPIPE_SZ, 4096)
+        return sender
+
+    def test_all_recipients_get_the_content(self):
+        count = 40  # About 10 KB of messages.
+        sender = self.start_unread_sender(count)
+        peers = [self.connect() for _ in range(count)]
+        for peer in peers:
+            self.assertEqual(harness.read_all(peer), b"content")
+            peer.close()
+        self.assertEqual(sender.wait(timeout=harness.DEADLINE_S), 0)
+        self.assertTrue(sender.stderr.read().startswith(b"tcptool: 127.0.0.1:"))
+
+    def test_a_signal_ends_the_sender(self):
+        count = 80
+        sender = self.start_unread_sender(count + 1)
+        peers = [self.connect() for _ in range(count)]
+        sender.terminate()
+        for peer in peers:
+            with self.assertRaises(ConnectionResetError):
+                peer.recv(1)
+        self.assertEqual(sender.wait(timeout=harness.DEADLINE_S), 1)
 
 
 class SignalTest(TcptoolTest):
