@@ -8,11 +8,10 @@
 
 namespace tcptool {
 
-// How many recipients have the content, or were or are to get it: what
-// `delivered` is shown as a part of. Those who are HANDSHAKING have not asked
-// for it yet (a port scanner never does), and those who were REJECTED were
-// never to get it. FAILED includes those whose handshake timed out: the counts
-// do not tell them from the others.
+// The number of recipients that have the content, or were or are to get it: the
+// denominator of `delivered`. HANDSHAKING recipients are left out, as they have
+// not asked for it yet (a port scanner never does), and so are REJECTED ones.
+// FAILED includes handshake time-outs: the counts do not tell these apart.
 int64_t Takers(const v1::RecipientCounts& counts);
 
 }  // namespace tcptool

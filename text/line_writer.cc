@@ -17,7 +17,7 @@
 namespace tcptool {
 namespace {
 
-// How soon the thread sees that it is to end while nobody reads.
+// How often the thread checks whether it is to stop while nobody reads.
 constexpr int kPollMillis = 100;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Lines of a log, written without ever waiting for whoever reads them.
+// Writes the lines of a log without ever blocking the caller.
 #ifndef TCPTOOL_TEXT_LINE_WRITER_H_
 #define TCPTOOL_TEXT_LINE_WRITER_H_
 
@@ -22,23 +22,22 @@ class LineWriter {
   // were dropped. Called on the writer's thread.
   using DroppedText = std::function<std::string(uint64_t count)>;
 
-  // `fd` stays the caller's, and is left in its mode: a standard stream is
-  // shared with other processes, and so is its O_NONBLOCK. `max_bytes`: of
-  // queued lines.
+  // `fd` stays the caller's, and its mode is not changed: other processes share
+  // a standard stream, and so its O_NONBLOCK. `max_bytes`: limit of the queue.
   LineWriter(int fd, DroppedText dropped, size_t max_bytes = size_t{1} << 20);
-  // Flush(), and leaves unwritten what that does not get written.
+  // Calls Flush(); what that leaves is not written.
   ~LineWriter();
 
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
 
-  // `text` ends its line itself. Texts are written in the order of these calls,
-  // each by one write(2) if it has at most PIPE_BUF (4 KiB) bytes. Never waits
-  // for more than the queue's lock.
+  // `text` includes its newline. Texts are written in the order of the calls,
+  // each by one write(2) if it has at most PIPE_BUF (4 KiB) bytes. Waits for
+  // nothing but the queue's lock.
   void Write(std::string text);
 
-  // Waits until all is written that was queued before, or until nothing has
-  // been taken for `patience`.
+  // Blocks until everything queued before is written, or nothing was written
+  // for `patience`.
   void Flush(std::chrono::milliseconds patience = std::chrono::seconds(1));
 
  private:

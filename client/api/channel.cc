@@ -47,11 +47,11 @@ constexpr char kServiceConfig[] = R"({
   }]
 })";
 
-// gRPC's default, 1 s, is longer than most of the retry policy's pauses.
+// gRPC's default, 1 s, exceeds most of the retry policy's pauses.
 constexpr int kFirstReconnectMillis = 100;
 
-// While a call is open: a ping after so long without a word from the service,
-// and the connection's end if it is not answered within as long again.
+// HTTP/2 keepalive during a call: a ping after this long without data from the
+// service; if it is not answered in the same time, the connection is closed.
 constexpr int kKeepaliveMillis = 10'000;
 
 // Leaves `content` as it is if `path` is empty.
@@ -120,7 +120,8 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> NewChannel(
                    kFirstReconnectMillis);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMillis);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMillis);
-  // Not two pings alone: a watch may be quiet for hours.
+  // By default gRPC sends only two pings without data; a watch may be quiet for
+  // hours.
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   // $http_proxy is for web pages. The proxy that it names rarely knows a way to
   // the control API, which is on a management network or on this host.

@@ -39,7 +39,7 @@ struct ChannelOptions {
 absl::StatusOr<std::shared_ptr<grpc::Channel>> NewChannel(
     const ChannelOptions& options);
 
-// The bearer token in a file, without the blanks around it. INVALID_ARGUMENT:
+// The bearer token in a file, without surrounding blanks. INVALID_ARGUMENT:
 // there is none, or `options` would send it over a network in clear text.
 absl::StatusOr<std::string> ReadToken(const std::string& path,
                                       const ChannelOptions& options);

@@ -15,8 +15,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-// Between a watch that broke off and the next. While there is no connection,
-// gRPC's own backoff adds to it.
+// The pause before a broken watch is started again; while there is no
+// connection, gRPC's own backoff comes on top.
 constexpr absl::Duration kWatchPause = absl::Milliseconds(500);
 
 constexpr int32_t kPageSize = 1000;
@@ -28,9 +28,9 @@ absl::Status ToAbsl(const grpc::Status& status) {
           status.error_message()};
 }
 
-// Whether a watch ended because of its connection, and not because the service
-// wanted it to: gRPC has these codes for a reset of the HTTP/2 stream, by which
-// proxies end those that are idle, and for connections that are lost.
+// Whether a watch ended because of its connection, not by the service: gRPC has
+// these codes for a reset of the HTTP/2 stream, by which proxies end idle ones,
+// and for lost connections.
 bool IsConnectionError(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsInternal(status) ||
          absl::IsCancelled(status) || absl::IsUnknown(status);
@@ -42,7 +42,7 @@ std::string RandomId() {
                          random());
 }
 
-// Fills `data` unless the content ends before.
+// Reads until `data` is full or the content ends.
 absl::Status Fill(Client::ContentReader reader, std::string& data) {
   data.resize(kChunkBytes);
   size_t filled = 0;
@@ -166,8 +166,8 @@ absl::StatusOr<v1::Node> Client::GetNode() {
 
 absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
                                    WatchCallback callback) {
-  // Since when nothing has come from the service: from the end of the last
-  // watch that said something. None: it has said nothing yet.
+  // Since when nothing has come from the service: the end of the last watch
+  // that received a message. None: no message has come yet.
   std::optional<steady_clock::time_point> lost;
   while (true) {
     grpc::ClientContext context;

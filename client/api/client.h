@@ -21,10 +21,10 @@ namespace tcptool {
 
 // Calls block their thread. Any thread may call any method, several at a time.
 //
-// Errors have the service's code and message. A call that is not over by
-// `timeout` is DEADLINE_EXCEEDED. What is safe to repeat is tried again, for
-// about two seconds, when the service is UNAVAILABLE; that is all except
-// DeleteSession and UploadContent.
+// Errors have the service's code and message. A call that takes longer than
+// `timeout` ends with DEADLINE_EXCEEDED. While the service is UNAVAILABLE,
+// calls that are safe to repeat, all but DeleteSession and UploadContent, are
+// retried for about two seconds.
 class Client {
  public:
   // `channel`: of NewChannel() (channel.h), which is set up to try again.
@@ -33,7 +33,7 @@ class Client {
   Client(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout,
          const std::string& token = "");
 
-  // Makes up a `request_id` if there is none, so that trying again makes no
+  // Generates a `request_id` if there is none, so that a retry creates no
   // second session.
   absl::StatusOr<v1::Session> CreateSession(v1::CreateSessionRequest request);
 
@@ -54,18 +54,18 @@ class Client {
 
   absl::StatusOr<v1::Node> GetNode();
 
-  // Returns whether to go on watching.
+  // Returns whether to continue the watch.
   using WatchCallback =
       absl::FunctionRef<bool(const v1::WatchSessionsResponse&)>;
 
-  // Passes each message to `callback`, on this thread, until that ends the
-  // watch, which is OK, or the service does. A watch that has begun survives a
-  // lost connection, a stream that a proxy resets, and a service that is away,
-  // if none of these lasts longer than `timeout`, however long it was quiet
-  // before: it goes on after the last bookmark, so messages after that one come
-  // twice. A service that has gone without a word is noticed within 20 s. If it
-  // no longer remembers that bookmark, a new snapshot comes, and deletions in
-  // between are not told.
+  // Passes each message to `callback`, on this thread, until `callback` ends
+  // the watch, which is OK, or the service does. A watch that has begun
+  // survives a lost connection, a stream that a proxy resets, and a service
+  // that is away, each for up to `timeout`, however long it was quiet before:
+  // it resumes after the last bookmark, so that messages after that one come
+  // twice. A service that vanishes is noticed within 20 s. If the service no
+  // longer has what follows that bookmark, a new snapshot comes, and deletions
+  // in between are not reported.
   absl::Status WatchSessions(v1::WatchSessionsRequest request,
                              WatchCallback callback);
 

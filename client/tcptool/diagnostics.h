@@ -1,4 +1,4 @@
-// What tcptool has to say, and how much of it is wanted.
+// Messages to the user, by level.
 #ifndef TCPTOOL_CLIENT_TCPTOOL_DIAGNOSTICS_H_
 #define TCPTOOL_CLIENT_TCPTOOL_DIAGNOSTICS_H_
 
@@ -12,7 +12,7 @@
 
 namespace tcptool::client {
 
-// The debug levels of `-d`, each with those before it.
+// The levels of `-d`; each includes those before it.
 enum class Level : uint8_t {
   kNone,
   kError,
@@ -22,7 +22,7 @@ enum class Level : uint8_t {
   kDebug,
 };
 
-// By the first letter alone: "e", "error" and "eek" are kError. None for any
+// Only the first letter counts: "e", "error" and "eek" are kError. None for any
 // other letter.
 std::optional<Level> ParseLevel(std::string_view text);
 
@@ -49,8 +49,8 @@ class Diagnostics {
   // that is on the screen.
   void Say(Level level, std::string_view text);
 
-  // A line of progress: in place of the one before where that can be, and no
-  // longer than such a terminal is wide.
+  // A line of progress: on a terminal it replaces the one before, and is cut to
+  // the terminal's width.
   void SayProgress(std::string_view text);
 
   // Waits until all that was said is written, or until nothing has been read

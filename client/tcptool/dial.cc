@@ -15,9 +15,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kRetryInterval{100};
 
-// While it waits for a sender, an address that does not answer at all keeps the
-// others, which may have refused, and a name's new addresses no longer than
-// this from their next attempt.
+// The longest time of one round of attempts while waiting for a sender: an
+// address that does not answer must not delay the next attempts at the others,
+// nor a new look-up of the name.
 constexpr std::chrono::seconds kRound{2};
 
 absl::StatusOr<UniqueFd> DialOnce(const std::string& host,

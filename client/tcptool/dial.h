@@ -1,4 +1,4 @@
-// From a sender's name to a connection with it, however long that takes.
+// Connects to a sender by its name, and waits for it if need be.
 #ifndef TCPTOOL_CLIENT_TCPTOOL_DIAL_H_
 #define TCPTOOL_CLIENT_TCPTOOL_DIAL_H_
 
@@ -10,10 +10,10 @@
 
 namespace tcptool::client {
 
-// Connects to `host`, a name or an IP address; `port` is a number. All
-// addresses of a name are tried (see ConnectToFirst()), within `wait` again and
-// again, the name looked up anew each time; with a `wait` of 0, once, for as
-// long as the system takes.
+// Connects to `host`, a name or an IP address; `port` is a number. Tries all
+// addresses of a name (see ConnectToFirst()), repeatedly until `wait` is over,
+// with a new look-up each time; with a `wait` of 0, once, with the system's
+// time-outs.
 //
 // The socket blocks, and resets on close. Errors: NotFound, the name has no
 // address; ResourceExhausted, no socket can be had; Unavailable, nobody

@@ -81,7 +81,7 @@ class Race {
     pending_.push_back(std::move(attempt));
   }
 
-  // Until an attempt has an outcome, or the next one is due.
+  // Waits until an attempt has completed, or the next one is due.
   void Wait(Clock::time_point now) {
     const Clock::time_point until =
         next_ < endpoints_.size() ? std::min(deadline_, next_at_) : deadline_;

@@ -11,8 +11,8 @@
 
 namespace tcptool::client {
 
-// How long an address has for itself before the next one is tried beside it
-// (RFC 8305, section 8).
+// How long after an attempt the next address is tried in parallel (RFC 8305,
+// section 8).
 inline constexpr std::chrono::milliseconds kConnectionAttemptDelay{250};
 
 // The order in which a host's addresses are tried: that given, but families

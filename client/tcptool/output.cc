@@ -19,8 +19,8 @@ namespace {
 
 using dataplane::UniqueFd;
 
-// File systems have holes of their block size. Devices discard larger pieces,
-// and many small ones slowly.
+// The unit of holes in files is a file system's block size. Devices discard
+// larger units, and are slow with many small ones.
 constexpr size_t kFileHoleUnit = size_t{4} << 10;
 constexpr size_t kDeviceHoleUnit = size_t{64} << 10;
 
@@ -72,8 +72,8 @@ absl::Status Output::Begin() {
 absl::Status Output::Inspect() {
   struct stat status;
   if (fstat(file_.get(), &status) != 0) return Errno();
-  // Standard output may stand anywhere: the shell, and those that wrote before,
-  // decide.
+  // Standard output may have any position, which the shell or earlier writers
+  // have set.
   const off_t position = lseek(file_.get(), 0, SEEK_CUR);
   if (position >= 0) {
     const off_t end = lseek(file_.get(), 0, SEEK_END);
@@ -85,7 +85,7 @@ absl::Status Output::Inspect() {
       if (options_.discard) hole_ = Hole::kPunch;
     } else if (S_ISREG(status.st_mode) && options_.sparse && !appends &&
                (!options_.path.empty() || position >= end)) {
-      // What is passed over has nothing that could shine through.
+      // Nothing old is there that could be read in place of a hole's zeros.
       hole_ = Hole::kSeek;
     }
   }
@@ -156,7 +156,7 @@ absl::Status Output::Write(std::span<const std::byte> data) {
     const ssize_t written = write(file_.get(), data.data(), data.size());
     if (written < 0 && errno == EINTR) continue;
     if (written < 0 && errno == EAGAIN) {
-      // Standard output may be a pipe that its other users do not wait for.
+      // Standard output may be a pipe that other users have set to O_NONBLOCK.
       pollfd polled = {file_.get(), POLLOUT, 0};
       poll(&polled, 1, -1);
       continue;

@@ -21,14 +21,14 @@ namespace tcptool::client {
 struct OutputOptions {
   // A regular file, a block device, a FIFO, ...; empty: standard output.
   std::string path;
-  // Have the content on the disk before Finish() returns.
+  // Finish() returns when the content is on the disk.
   bool sync = false;
   // Regular files: blocks of zeros become holes.
   bool sparse = false;
   // Block devices: blocks of zeros are discarded, where the device can do so
   // and reads as zeros there.
   bool discard = false;
-  // Also a block device that is mounted or otherwise in use.
+  // Write also to a block device that is mounted or otherwise in use.
   bool force = false;
 };
 
@@ -40,22 +40,22 @@ struct OutputOptions {
 // size().
 class Output {
  public:
-  // Looks whether the output can be written; waits for a FIFO's reader.
+  // Checks that the output can be written; blocks until a FIFO has a reader.
   static absl::StatusOr<std::unique_ptr<Output>> Open(OutputOptions options);
 
-  // The sender has begun, or has ended an empty content: creates the file, or
-  // empties it. Standard output is the shell's to empty.
+  // The sender has begun, or has ended an empty content: creates or truncates
+  // the file. Standard output is not truncated.
   absl::Status Begin();
-  // How many bytes a regular file had that Begin() has emptied.
+  // The size of the regular file that Begin() has truncated.
   uint64_t replaced_bytes() const { return replaced_bytes_; }
 
   absl::Status Append(std::span<const std::byte> data);
 
-  // After all content. Nothing is left in the caches of the program, with
-  // `sync` nor in those of the system.
+  // Call it after all content. Flushes the program's buffers, and with `sync`
+  // the system's.
   absl::Status Finish();
 
-  // Bytes of the content that the output has. Any thread may ask.
+  // Bytes of content that were written. Any thread.
   uint64_t size() const { return size_; }
 
  private:
@@ -72,7 +72,7 @@ class Output {
   absl::Status SyncDirectory();
   size_t hole_unit() const;
 
-  // How a hole is made: not at all, by passing over it, by fallocate(2).
+  // How a hole is made: not at all, by lseek(2) beyond it, by fallocate(2).
   enum class Hole : uint8_t { kNone, kSeek, kPunch };
 
   const OutputOptions options_;

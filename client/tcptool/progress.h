@@ -16,18 +16,17 @@ class Progress {
  public:
   explicit Progress(Diagnostics& diagnostics);
 
-  // Show where the transfer stands, where a line can be drawn again four times
-  // a second, elsewhere every 5 s, if progress is wanted. Rates and what is
-  // left are of the whole transfer's mean.
+  // If progress is wanted, show the state of the transfer: four times a second
+  // where a line can be redrawn, elsewhere every 5 s. Rates and times left are
+  // computed from the mean of the whole transfer.
 
-  // A sender's, and how it ended; nothing while the session waits.
+  // For a sender; also how it ended. Shows nothing while the session waits.
   void Show(const dataplane::SessionStatus& session);
-  // A recipient's, which has so many bytes; counts the time from the first
-  // call.
+  // For a recipient that has this many bytes; time counts from the first call.
   void Show(uint64_t received_bytes);
 
  private:
-  // Of the day is what somebody may set meanwhile.
+  // Monotonic: the time of day may be set during a transfer.
   using Clock = std::chrono::steady_clock;
 
   bool IsDue(Clock::time_point now) const {

@@ -36,7 +36,7 @@ const char* DialDiagnostic(const absl::Status& status) {
   }
 }
 
-// One reception, from the command line to the exit status.
+// One transfer as a recipient, from the command line to the exit status.
 class Recipient {
  public:
   Recipient(const RecipientOptions& options, Diagnostics& diagnostics)
@@ -73,7 +73,7 @@ class Recipient {
   Diagnostics& diagnostics_;
   // Of the output, for the thread that takes signals.
   std::atomic<uint64_t> size_{0};
-  // Behind what its thread reads, and before all that it interrupts.
+  // Declared after what its thread reads, and before all that it interrupts.
   ExitOnTermination termination_{[this] { SayInterrupted(); }};
   std::unique_ptr<Output> output_;
   std::optional<SenderConnection> connection_;
@@ -180,7 +180,7 @@ bool Recipient::Finish() {
   diagnostics_.Say(
       Level::kDebug,
       absl::StrCat("The content is complete: ", output_->size(), " bytes."));
-  // A signal comes too late from here on: the sender is told.
+  // From here on a signal has no effect: the sender is told of success.
   termination_.Disarm();
   if (const absl::Status closed = connection_->Close(); !closed.ok()) {
     diagnostics_.Say(

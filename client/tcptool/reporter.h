@@ -1,4 +1,4 @@
-// Tells the user what a session's recipients do, and the program how it ends.
+// Prints what a session's recipients do, and waits for the session's end.
 #ifndef TCPTOOL_CLIENT_TCPTOOL_REPORTER_H_
 #define TCPTOOL_CLIENT_TCPTOOL_REPORTER_H_
 

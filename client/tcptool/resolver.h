@@ -1,4 +1,4 @@
-// From a host's name to its addresses.
+// Resolves the name of a host.
 #ifndef TCPTOOL_CLIENT_TCPTOOL_RESOLVER_H_
 #define TCPTOOL_CLIENT_TCPTOOL_RESOLVER_H_
 
@@ -14,9 +14,9 @@ namespace tcptool::client {
 // The addresses of `host`, a name or an IP address, in the order in which they
 // are best tried (RFC 6724), each with `port`, a number. At least one.
 //
-// Waits until `deadline` at the longest, whatever the system's resolver does
-// (getaddrinfo(3) has no time-out of its own); it may go on behind it, on a
-// thread that nobody waits for. The error's message is the resolver's reason.
+// Blocks until `deadline` at the longest: getaddrinfo(3) has no time-out of its
+// own, so it runs on a thread that is left behind if it takes longer. The
+// error's message is the resolver's reason.
 absl::StatusOr<std::vector<asio::ip::tcp::endpoint>> Resolve(
     const std::string& host, const std::string& port,
     std::chrono::steady_clock::time_point deadline);

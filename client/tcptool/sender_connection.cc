@@ -22,9 +22,10 @@ using dataplane::UniqueFd;
 
 constexpr std::chrono::seconds kAcknowledgementTimeout{10};
 
-// How long the system of a sender that has closed its socket, as one of 2008
-// does after its last byte, remembers the connection (tcp(7), tcp_fin_timeout).
-// To what comes later it answers with a reset that means nothing.
+// How long the kernel of a sender that has closed its socket remembers the
+// connection (tcp(7), tcp_fin_timeout). Senders of 2008 close after their last
+// byte; their kernel answers anything that comes after this time with a reset,
+// which then means nothing.
 constexpr std::chrono::seconds kClosedSocketsAreRemembered{55};
 
 absl::Status Lost(int error) {
@@ -36,7 +37,7 @@ void Set(int socket, int level, int option, const Value& value) {
   setsockopt(socket, level, option, &value, sizeof value);
 }
 
-// Half of the time-out may pass in silence; then three probes.
+// Keepalive: half of the time-out in silence, then three probes.
 void EnableKeepalive(int socket, absl::Duration dead_timeout) {
   const int seconds = static_cast<int>(
       std::clamp<int64_t>(absl::ToInt64Seconds(dead_timeout), 4, 30'000));
@@ -52,7 +53,7 @@ int PendingError(int socket) {
   if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {
     return errno;
   }
-  // What a reset is called once the peer's end has been seen.
+  // The kernel reports a reset that comes after the peer's FIN as EPIPE.
   return error == EPIPE ? ECONNRESET : error;
 }
 

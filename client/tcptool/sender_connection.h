@@ -15,8 +15,8 @@
 namespace tcptool::client {
 
 // To the sender, a connection that its recipient closes in an orderly way is
-// the proof that the content has arrived. So the connection is reset by every
-// end of this object, and of the process, but Close().
+// the proof that the content has arrived. So linger 0 resets the connection
+// when this object or the process ends in any other way than by Close().
 //
 // For one thread. What it says of an error is the system's reason alone.
 class SenderConnection {
@@ -37,11 +37,11 @@ class SenderConnection {
   absl::StatusOr<size_t> Receive(std::span<std::byte> buffer,
                                  absl::Duration stall_timeout);
 
-  // Tells the sender that everything is written, after the content's end. Waits
-  // until the sender's TCP has acknowledged that: Unavailable means that the
-  // sender has reset the connection, before or meanwhile, and so does not take
-  // the content for delivered. A sender that cannot be reached any more for
-  // 10 s has had its answer sent, and is left alone.
+  // Tells the sender that everything is written, after the content's end, and
+  // waits until the sender's TCP has acknowledged that. Unavailable: the sender
+  // has reset the connection, before or meanwhile, and so does not take the
+  // content for delivered. OK also if the sender cannot be reached for 10 s:
+  // the answer was sent.
   absl::Status Close();
 
  private:

@@ -28,8 +28,8 @@ class ExitOnTermination {
   ExitOnTermination(const ExitOnTermination&) = delete;
   ExitOnTermination& operator=(const ExitOnTermination&) = delete;
 
-  // From now on signals come too late. Does not return if one has come before:
-  // then the process is about to end.
+  // Signals have no effect from now on. Does not return if one has come before:
+  // the process is about to end then.
   void Disarm();
 
  private:

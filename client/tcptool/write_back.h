@@ -1,4 +1,4 @@
-// Has what is written to a file go to its disk while more is written.
+// Writes a file back to its disk while more is written to it.
 #ifndef TCPTOOL_CLIENT_TCPTOOL_WRITE_BACK_H_
 #define TCPTOOL_CLIENT_TCPTOOL_WRITE_BACK_H_
 
@@ -8,9 +8,9 @@
 
 namespace tcptool::client {
 
-// The system lets gigabytes of written data gather in memory; fsync(2) at the
-// end of a transfer then takes minutes, in which its sender hears nothing. This
-// bounds what has gathered to two windows. For one thread.
+// The kernel lets gigabytes of dirty pages gather; fsync(2) at the end of a
+// transfer then takes minutes, in which the sender hears nothing. This bounds
+// them to two windows. For one thread.
 class WriteBack {
  public:
   // 16 MiB: long enough for a disk's full speed.
@@ -20,16 +20,16 @@ class WriteBack {
   WriteBack(int file, uint64_t begin)
       : file_(file), waited_to_(begin), started_to_(begin) {}
 
-  // The data is written as far as `end`. Once in a window, starts the window's
-  // way to the disk, and waits until that of the window before has ended. An
-  // error is one of the disk, and is not reported to fsync(2) any more. What
-  // has no disk (a pipe) is left alone.
+  // The file is written up to `end`. Once per window, starts the window's
+  // write-back, and waits for that of the window before (sync_file_range(2)).
+  // An error is one of the disk, and is not reported to fsync(2) any more. No
+  // effect on what has no disk (a pipe).
   absl::Status WrittenTo(uint64_t end);
 
  private:
   const int file_;
   uint64_t waited_to_;   // What lies before it is on the disk.
-  uint64_t started_to_;  // What lies before it is on its way.
+  uint64_t started_to_;  // Write-back of what lies before it has begun.
   bool supported_ = true;
 };
 

@@ -91,7 +91,7 @@ absl::Status UploadAndWatch(Client& client, const std::string& name,
     });
     watched = WatchToEnd(client, name, options);
   }
-  // Where both failed, the session's end says more.
+  // If both failed, the session's end says more.
   return watched.ok() ? uploaded : watched;
 }
 
@@ -104,7 +104,7 @@ absl::Status Create(Client& client, const Options& options) {
   if (IsJson(options)) {
     std::cout << Json(*session) << std::endl;
   } else {
-    // Flushed: whoever reads it brings the recipients.
+    // Flushed: a script that reads it then starts the recipients.
     std::cout << "session: " << session->name()
               << "\naddress: " << session->data_endpoint()
               << "\nlistening: " << session->listen_endpoint() << std::endl;

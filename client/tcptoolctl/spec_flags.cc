@@ -111,8 +111,8 @@ void AddSource(CLI::App& command, CreateFlags& flags) {
   v1::SessionSpec* spec = flags.request.mutable_session()->mutable_spec();
   CLI::Option_group& sources = *command.add_option_group("Source");
   sources.require_option(1, 0);
-  // Before all others, which CLI11 takes in the order of their definition: they
-  // change what is read here.
+  // Must be the first option, as CLI11 processes options in the order of their
+  // definition: the others change what is read here.
   sources
       .add_option("--spec",
                   "Read the session's SessionSpec from a file, as JSON; other "

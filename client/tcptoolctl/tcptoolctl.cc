@@ -156,8 +156,8 @@ int Main(int argc, char** argv) {
   AddCommands(app, options, command);
   try {
     app.parse(argc, argv);
-    // Asked for here, as the parser would rather miss a subcommand than name
-    // the word that is none.
+    // Checked here: CLI11 would report a missing subcommand, and not name the
+    // unknown word.
     if (command == nullptr) throw CLI::RequiredError("A subcommand");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kUsageError;

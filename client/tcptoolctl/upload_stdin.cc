@@ -11,7 +11,7 @@
 namespace tcptool {
 namespace {
 
-// How soon the end of a session is noticed while standard input is silent.
+// How often the session's end is checked while standard input is silent.
 constexpr int kPollMillis = 200;
 
 // The most that an unprivileged user may ask for (pipe(7)).
@@ -36,8 +36,8 @@ absl::StatusOr<size_t> ReadStdin(char* buffer, size_t size,
 
 absl::Status UploadStdin(Client& client, const std::string& name,
                          const std::stop_token& stop) {
-  // What comes through a pipe comes in fewer, larger pieces. Fails where it is
-  // none, or where the user has too many such pipes: then it is only slower.
+  // A larger pipe buffer means fewer and larger reads. Fails on non-pipes, and
+  // beyond the user's limit, which costs speed only.
   fcntl(STDIN_FILENO, F_SETPIPE_SZ, kPipeBytes);
   const absl::Status status =
       client

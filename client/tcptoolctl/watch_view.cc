@@ -17,8 +17,8 @@ namespace {
 constexpr absl::Duration kDrawInterval = absl::Milliseconds(100);
 constexpr absl::Duration kProgressInterval = absl::Seconds(1);
 
-// Where a recipient belongs on a screen that may be too small for all: what
-// moves, then what went wrong, then what waits, then what is done.
+// The order of recipients on a screen that is too small for all: active ones,
+// failed ones, waiting ones, delivered ones.
 int Rank(v1::RecipientState state) {
   switch (state) {
     case v1::RECIPIENT_STATE_TRANSFERRING:

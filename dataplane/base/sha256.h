@@ -15,13 +15,13 @@
 
 namespace tcptool::dataplane {
 
-// Not for several threads at a time.
+// Not thread-safe.
 class Sha256 {
  public:
   Sha256();
 
   void Update(std::span<const std::byte> data);
-  // 64 lowercase hexadecimal digits. Nothing may follow.
+  // 64 lowercase hexadecimal digits. Call it once, after all updates.
   std::string Finish();
 
  private:
@@ -31,25 +31,25 @@ class Sha256 {
   std::unique_ptr<EVP_MD_CTX, Free> context_;
 };
 
-// That of a source's content, if it is asked for.
+// The SHA-256 of a source's content, where the session asks for it.
 class ContentDigest {
  public:
-  // Before the first byte. Without it nothing is computed.
+  // Call it before the first byte; otherwise nothing is computed.
   void Enable() { sha256_.emplace(); }
   bool enabled() const { return sha256_.has_value(); }
 
-  // One thread at a time takes in the content, from front to back.
+  // Adds content in order, from front to back; one thread at a time.
   void Update(std::span<const std::byte> data) {
     if (sha256_) sha256_->Update(data);
   }
-  // The content is complete.
+  // Call it when all content has been added.
   void Finish() {
     if (!sha256_) return;
     absl::MutexLock lock(&mutex_);
     hex_ = sha256_->Finish();
   }
 
-  // Any thread may ask. Empty until the content is complete.
+  // Any thread. Empty until Finish() was called.
   std::string hex() const {
     absl::MutexLock lock(&mutex_);
     return hex_;

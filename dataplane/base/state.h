@@ -68,8 +68,8 @@ std::string_view Name(Reason reason);
 bool IsFinal(SessionState state);
 bool IsFinal(RecipientState state);
 
-// How a connection ended in whose place another one of the same recipient has
-// come.
+// How an earlier connection of an expected recipient ended, before the
+// recipient connected again.
 struct EndedAttempt {
   uint32_t attempt = 0;
   asio::ip::tcp::endpoint peer;
@@ -80,7 +80,7 @@ struct EndedAttempt {
   absl::Time connect_time = absl::InfinitePast();
   absl::Time end_time = absl::InfinitePast();
 };
-// The oldest first; see Roster::kMaxEarlierAttempts.
+// Oldest first; at most Roster::kMaxEarlierAttempts.
 using EndedAttempts = std::vector<EndedAttempt>;
 
 struct RecipientStatus {
@@ -90,15 +90,16 @@ struct RecipientStatus {
   // Port 0 while EXPECTED. IPv4-mapped addresses are shown as IPv4.
   asio::ip::tcp::endpoint peer;
   std::string label;  // That of the expected recipient it turned out to be.
-  // Which connection of this recipient it is, from 1; 0 while EXPECTED. Only an
-  // expected one comes a second time: all else here is of its last connection.
+  // The number of this connection among the recipient's, from 1; 0 while
+  // EXPECTED. Only an expected recipient can connect again; all other fields
+  // are of its last connection.
   uint32_t attempt = 0;
-  std::shared_ptr<const EndedAttempts> earlier;  // Null: none.
+  std::shared_ptr<const EndedAttempts> earlier;  // Null if there were none.
   RecipientState state = RecipientState::kHandshaking;
   Reason reason = Reason::kNone;
   std::string detail;       // For people; empty unless FAILED or REJECTED.
-  bool start_byte = false;  // It said "I am the last, start now".
-  // From its connection to its byte; infinite: the byte has not come.
+  bool start_byte = false;  // Its byte said "I am the last, start now".
+  // From connection to handshake byte; infinite until the byte comes.
   absl::Duration handshake_time = absl::InfiniteDuration();
   uint64_t bytes_sent = 0;        // Handed to the kernel.
   uint64_t bytes_acked = 0;       // Acknowledged by the recipient's TCP.
@@ -121,8 +122,8 @@ struct SessionStatus {
   // 64 lowercase hexadecimal digits; empty unless it is computed and the
   // content has been read to its end.
   std::string content_sha256;
-  // How many recipients are in each state, by RecipientState. Counts those too
-  // that have been forgotten (see Session).
+  // How many recipients are in each state, by RecipientState. Includes those
+  // whose records are no longer kept (see Roster::kMaxStrangers).
   std::array<uint64_t, kRecipientStates> counts{};
   uint64_t bytes_sent = 0;  // Over all recipients.
   uint64_t bytes_acked = 0;

@@ -1,4 +1,4 @@
-// A rate limit: so many bytes a second, in small bursts.
+// A rate limit: bytes per second, in small bursts.
 #ifndef TCPTOOL_DATAPLANE_BASE_TOKEN_BUCKET_H_
 #define TCPTOOL_DATAPLANE_BASE_TOKEN_BUCKET_H_
 
@@ -10,12 +10,12 @@
 
 namespace tcptool::dataplane {
 
-// Not for several threads.
+// Not thread-safe.
 class TokenBucket {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // What may go out at once after a pause.
+  // The bucket holds the tokens of this much time.
   static constexpr std::chrono::milliseconds kBurst{50};
 
   // Bytes a second; 0: no limit.
@@ -23,7 +23,7 @@ class TokenBucket {
 
   bool limited() const { return rate_ > 0; }
 
-  // How many bytes may go out now.
+  // How many bytes may be sent now.
   size_t Available(Clock::time_point now) {
     if (!limited()) return std::numeric_limits<size_t>::max();
     constexpr double kBurstSeconds =

@@ -15,18 +15,18 @@
 namespace tcptool::dataplane {
 namespace {
 
-// For so long what was in memory is taken to be there still:
-// sendfile(2) waits for the disk where it is not, and there is no way to tell
-// it not to. The kernel drops what has just been used last.
+// How long an extent that was found in the page cache is taken to be there
+// still. sendfile(2) blocks on the disk for pages that are not, and has no
+// non-blocking mode. The kernel evicts recently used pages last.
 constexpr auto kStaysCached = std::chrono::milliseconds(100);
 
-// Of so many extents it is remembered: recipients are spread over several, and
-// a look is not for free.
+// How many extents' probes are remembered: recipients are at different
+// positions, and a probe costs system calls.
 constexpr size_t kRemembered = 64;
 
-// What is sent without a copy comes in such extents. Large ones hide the cost
-// of a call and of a look, and nothing need stay in the processor's cache for
-// them.
+// The extent that sendfile(2) is given. Large ones hide the cost of the system
+// call and of the probe; the processor's cache does not limit them, since
+// nothing is copied.
 constexpr size_t kExtentSize = size_t{4} << 20;
 
 // The digest's, read at a time.
@@ -92,7 +92,8 @@ class FileFeed : public Feed {
             .data = block.data.subspan(position - start)};
   }
 
-  void Moved(uint64_t, uint64_t) override {}  // The page cache keeps it or not.
+  // Nothing to release: the page cache evicts by itself.
+  void Moved(uint64_t, uint64_t) override {}
 
   absl::Status error() const override { return error_; }
 
@@ -104,7 +105,8 @@ class FileFeed : public Feed {
     size_t size;
   };
 
-  // The part that `position` is in, where the content is cut into such parts.
+  // The part that contains `position`, the content being divided into parts of
+  // this size.
   Range Around(uint64_t position, size_t part) const {
     const uint64_t start = position - position % part;
     return {start, std::min<uint64_t>(part, length_ - start)};
@@ -116,7 +118,7 @@ class FileFeed : public Feed {
     Clock::time_point time;
   };
 
-  // One look serves all recipients that come by it.
+  // One probe serves all recipients that pass the extent.
   bool Cached(uint64_t start, size_t size) {
     if (file_->descriptor() < 0) return false;
     const auto now = Clock::now();

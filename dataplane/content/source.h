@@ -49,11 +49,11 @@ class Feed {
   // The content from `position`, counted in bytes from the content's start.
   virtual Piece At(uint64_t position, SendMethod method) = 0;
 
-  // The recipients are between these positions: nobody will ask again for
-  // anything before `slowest`, and none has come further than `fastest`.
+  // Tells where the recipients are: no content before `slowest` will be asked
+  // for again, and no recipient is beyond `fastest`.
   virtual void Moved(uint64_t slowest, uint64_t fastest) = 0;
 
-  // After kError.
+  // The reason; valid after kError.
   virtual absl::Status error() const = 0;
 
   // Whether all that the feed has answered before this call is of one content,
@@ -79,18 +79,18 @@ class Source {
   // Bytes. None: not known yet, as the content is still being produced.
   virtual std::optional<uint64_t> length() const = 0;
 
-  // Whether any position can be had again at any time, so that each recipient
-  // goes at its own pace and may come late. If not, what a feed has released
-  // (see Feed::Moved()) is gone.
+  // Whether content can be read again from any position at any time, so that
+  // each recipient has its own pace and may connect late. If not, what a feed
+  // has released (see Feed::Moved()) is gone.
   virtual bool rereadable() const = 0;
 
   // Whether each lane may open a feed of its own. If not, there is one feed for
   // all recipients, which therefore share a lane.
   virtual bool feed_per_lane() const = 0;
 
-  // On the lane's thread. `wake` is called there after a kWait; it is not
-  // called once the feed is gone. The feed keeps what it needs of the source
-  // alive.
+  // Call it on the lane's thread. `wake` is called there after a kWait, but not
+  // once the feed is destroyed. The feed owns or shares what it needs of the
+  // source.
   virtual std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                          std::function<void()> wake) = 0;
 
@@ -102,8 +102,8 @@ class Source {
   };
   virtual Window window() const { return {}; }
 
-  // The SHA-256 of the content. Streams take in what is appended, on the
-  // producer's thread.
+  // The SHA-256 of the content. A stream updates it where a block is appended,
+  // on the producer's thread.
   ContentDigest& digest() { return digest_; }
   const ContentDigest& digest() const { return digest_; }
 
@@ -116,8 +116,8 @@ class Source {
   virtual absl::StatusOr<bool> ReadForDigest() { return false; }
   virtual void HashForDigest() {}
 
-  // The session has ended and will ask for nothing more; a producer that waits
-  // for room is let go.
+  // The session has ended and will read nothing more; a producer that is
+  // blocked for lack of room is woken.
   virtual void Close() = 0;
 
  private:

@@ -14,9 +14,9 @@ namespace {
 // A producer that writes nothing for so long has paused.
 constexpr int kPauseMs = 1;
 
-// What a pipe is made to hold: the producer then writes ahead while blocks are
-// sent, and each wakes the other less often. As much as pipe(7) allows
-// everyone.
+// The pipe's buffer (F_SETPIPE_SZ). A large one lets the producer write ahead
+// while blocks are sent, with fewer wake-ups on both sides. This is the most
+// that an unprivileged process may ask for (pipe(7)).
 constexpr int kPipeSize = 1 << 20;
 
 }  // namespace
@@ -27,7 +27,7 @@ StreamReader::StreamReader(int descriptor, std::shared_ptr<StreamSource> source)
       source_(std::move(source)),
       pool_(std::make_shared<BlockPool>()),
       thread_([this] {
-        fcntl(descriptor_, F_SETPIPE_SZ, kPipeSize);  // In vain on others.
+        fcntl(descriptor_, F_SETPIPE_SZ, kPipeSize);  // Fails on non-pipes.
         Run();
       }) {}
 

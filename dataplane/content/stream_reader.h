@@ -18,7 +18,7 @@ class StreamReader {
  public:
   // Does not own `descriptor`, which outlives the reader.
   StreamReader(int descriptor, std::shared_ptr<StreamSource> source);
-  // Closes the source, cuts a read short that waits, and joins.
+  // Closes the source, interrupts a read that is blocked, and joins the thread.
   ~StreamReader();
 
   StreamReader(const StreamReader&) = delete;
@@ -26,7 +26,7 @@ class StreamReader {
 
  private:
   void Run();
-  // Waits until the descriptor can be read. False: the reader is to stop.
+  // Blocks until the descriptor is readable. False: the reader is to stop.
   bool WaitForInput();
 
   const int descriptor_;

@@ -67,7 +67,7 @@ class StreamSource::StreamFeed : public Feed {
     Block block;
   };
 
-  // Takes over what the producer has appended. kData: there was something.
+  // Takes the blocks that the producer has appended. kData: there were some.
   Piece Take() {
     absl::MutexLock lock(&source_.mutex_);
     if (!source_.inbox_.empty()) {
@@ -94,8 +94,8 @@ class StreamSource::StreamFeed : public Feed {
   asio::io_context& io_;
   const std::shared_ptr<std::function<void()>> wake_;
   std::deque<StartedBlock> blocks_;
-  uint64_t end_ = 0;      // Of what has been taken over.
-  uint64_t fastest_ = 0;  // As the source knows it.
+  uint64_t end_ = 0;      // End of the content taken so far.
+  uint64_t fastest_ = 0;  // As last told to the source.
 };
 
 bool StreamSource::Append(Block block) {

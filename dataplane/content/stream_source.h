@@ -21,46 +21,46 @@
 
 namespace tcptool::dataplane {
 
-// The producer's methods are for one producer; the session's are Source's. The
-// lock is taken once for a block on either side, never for a send.
+// One producer calls the producer's methods, the session those of Source. Each
+// side takes the lock once per block, never per send.
 class StreamSource : public Source,
                      public std::enable_shared_from_this<StreamSource> {
  public:
   static constexpr size_t kDefaultWindow = size_t{64} << 20;
-  // How far a producer that costs little to hold up, such as a pipe's reader,
-  // should be ahead of the fastest recipient at most: what is sent is then
-  // still in the processor's cache. The rest of the window is for those who are
-  // slower.
+  // How far a producer that is cheap to pause, such as the reader of a pipe,
+  // should be ahead of the fastest recipient at most: data is then still in the
+  // processor's cache when it is sent. The rest of the window is for slower
+  // recipients.
   static constexpr size_t kNear = size_t{2} << 20;
 
-  // Content that somebody owns: shared by all recipients, never copied but into
-  // their sockets.
+  // Content in memory that `owner` keeps alive. All recipients share it; the
+  // only copy is into their sockets.
   struct Block {
     std::shared_ptr<const void> owner;
     std::span<const std::byte> data;
-    // Bytes that `owner` holds, if they are more than `data`: many small blocks
-    // do not cost more than the window.
+    // The memory that `owner` takes, in bytes, if that is more than `data`. It
+    // counts against the window, so that many small blocks do not exceed it.
     size_t memory = 0;
   };
 
-  // `window`: how many bytes of memory are held at most, but for the last
-  // block, which may reach beyond it.
+  // `window`: limit of the memory that is held, in bytes; the last block may
+  // exceed it.
   // `ahead`: how far the producer may be ahead of the fastest recipient, once
-  // one has got something.
+  // one has received something.
   explicit StreamSource(size_t window = kDefaultWindow,
                         size_t ahead = std::numeric_limits<size_t>::max())
       : window_(window), ahead_(ahead) {}
 
   // --- The producer's side ---
 
-  // Appends a block, which is not empty. Answers whether there is room for one
-  // more; if not, `on_room` is called when there is, or when the source is
-  // closed. Not after End() or Fail().
+  // Appends a block, which must not be empty. Returns whether there is room for
+  // another one; if not, `on_room` is called when there is, or when the source
+  // is closed. Not to be called after End() or Fail().
   bool Append(Block block);
-  // Called on a lane: must not wait. Set before the first Append(). Called at
-  // once if the source is closed already.
+  // `on_room` is called on a lane and must not block. Set it before the first
+  // Append(). Called at once if the source is already closed.
   void set_on_room(std::function<void()> on_room);
-  // Nobody reads on.
+  // The session has ended: nobody reads any more.
   bool closed() const;
   // Whether there is room for a block. A recipient's progress can take it away,
   // as it ends the time in which the whole window may be filled.
@@ -69,7 +69,7 @@ class StreamSource : public Source,
   bool WaitForRoom();
   // The content is complete.
   void End();
-  // It never will be: the session fails with this error.
+  // The content will never be complete: the session fails with this error.
   void Fail(absl::Status error);
 
   // --- The session's side ---
@@ -103,7 +103,7 @@ class StreamSource : public Source,
   size_t held_ ABSL_GUARDED_BY(mutex_) =
       0;  // Bytes of memory, in the inbox and the feed.
   uint64_t appended_ ABSL_GUARDED_BY(mutex_) = 0;
-  // How far any recipient has come.
+  // The position of the fastest recipient.
   uint64_t fastest_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;

@@ -26,8 +26,9 @@ struct EngineOptions {
   SocketApi* sockets = &SocketApi::Real();
 };
 
-// Any thread may call any method. In the process it ignores SIGPIPE, which
-// sendfile(2) raises, and raises the soft limit of descriptors to the hard one.
+// Any thread may call any method. Changes the process: ignores SIGPIPE, which
+// sendfile(2) raises, and raises the soft limit of file descriptors to the hard
+// limit.
 class Engine {
  public:
   explicit Engine(const EngineOptions& options);
@@ -37,17 +38,17 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  // Listens at once; errors as Session::Create(). The engine keeps the session
-  // until it has ended.
+  // The session listens when this returns. Errors: see Session::Create(). The
+  // engine holds a reference to the session until it has ended.
   absl::StatusOr<std::shared_ptr<Session>> CreateSession(
       SessionOptions options, std::shared_ptr<Source> source,
       std::shared_ptr<SessionObserver> observer);
 
   // Ends all sessions with SERVICE_STOPPED: their recipients are reset. Returns
-  // when the last update has been observed.
+  // when the observers have had their last updates.
   void Stop();
 
-  // What it is doing, and has done since it was made.
+  // Current values, and counters since construction.
   struct Measures {
     struct LaneMeasures {
       absl::Duration processor_time;
@@ -65,7 +66,7 @@ class Engine {
   }
 
  private:
-  // Waits until every lane has run what was posted to it.
+  // Blocks until every lane has run what was posted to it.
   void Flush();
 
   const EngineOptions options_;

@@ -33,12 +33,13 @@ class BlockCache {
   static constexpr size_t kMaxLoadingOfDisk = 4;
   static constexpr size_t kMaxLoadingOfFile = 2;
 
-  // Told that a block which was not at hand now is, or has failed.
+  // Called when a block for which Get() returned -EAGAIN is there, or has
+  // failed.
   using Wake = std::function<void()>;
 
   struct Block {
-    // 0: here is `data`. -EAGAIN: it is on its way, the wake follows. Otherwise
-    // the -errno of the read.
+    // 0: `data` is valid. -EAGAIN: the block is being loaded, and the wake will
+    // be called. Otherwise -errno of the read.
     int error = 0;
     std::span<const std::byte> data;  // Valid until the next call of Get().
   };
@@ -47,10 +48,11 @@ class BlockCache {
   BlockCache(asio::io_context& lane, DiskThreads& disk)
       : lane_(lane), disk_(disk), entries_(kBlocks) {}
 
-  // The `size` bytes, at most kBlockSize, at `offset`, which is the identity of
-  // a block: ask for the same offset with the same size. Fewer bytes than asked
-  // for: the file ends before them. Never waits: what is not in memory is read
-  // on the disk's threads. A wake whose owner has gone is not called.
+  // Returns the `size` bytes, at most kBlockSize, at `offset`. The offset
+  // identifies the block: always ask for the same offset with the same size.
+  // Fewer bytes than asked for: the file ends before. Never blocks: what is not
+  // in the page cache is read by the disk's threads. A wake whose owner is
+  // destroyed is not called.
   Block Get(const std::shared_ptr<RandomAccessFile>& file, uint64_t offset,
             size_t size, const std::weak_ptr<Wake>& wake);
 

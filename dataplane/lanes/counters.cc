@@ -18,7 +18,8 @@ void Add(std::atomic<uint64_t>& count, uint64_t more = 1) {
   count.fetch_add(more, kRelaxed);
 }
 
-// A record that is used again starts from nothing.
+// Adds the growth of a value. One that decreased was reset, for a recipient's
+// next attempt.
 void AddGrowth(std::atomic<uint64_t>& count, uint64_t before, uint64_t after) {
   if (after > before) Add(count, after - before);
 }

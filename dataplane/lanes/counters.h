@@ -1,6 +1,6 @@
-// What the data plane has done, in numbers that only grow: for whoever wants to
-// measure it, and whatever that is. Recipients are counted from their reports,
-// never on the byte path.
+// Counters of what the data plane has done, which only grow, independent of any
+// metrics system. Recipients are counted from their reports, never on the byte
+// path.
 #ifndef TCPTOOL_DATAPLANE_LANES_COUNTERS_H_
 #define TCPTOOL_DATAPLANE_LANES_COUNTERS_H_
 
@@ -15,22 +15,23 @@
 
 namespace tcptool::dataplane {
 
-// How long things took, in classes. Any thread may call any method; none waits.
+// A histogram of durations. Any thread may call any method; none blocks.
 class DurationHistogram {
  public:
   struct Values {
     std::span<const double> bounds;
-    // How many were at most bounds[i] and above the bound before it; the last
-    // is of those above all bounds.
+    // counts[i]: durations of at most bounds[i] and above bounds[i - 1]; the
+    // last one: those above all bounds.
     std::vector<uint64_t> counts;
     double sum_seconds = 0;
   };
 
-  // `bounds`: the classes' upper ends in seconds, ascending; they outlive it.
+  // `bounds`: the buckets' upper bounds in seconds, ascending; must outlive the
+  // histogram.
   explicit DurationHistogram(std::span<const double> bounds)
       : bounds_(bounds), counts_(bounds.size() + 1) {}
 
-  // Less than nothing, by a clock that was set back, is nothing.
+  // A negative duration, from a clock that was set back, counts as zero.
   void Add(absl::Duration duration);
   Values Read() const;
 
@@ -60,13 +61,13 @@ class Counters {
 
   void SessionCreated();
   void SessionEnded(SessionState state);
-  // A recipient was `before`, and is `after`. One that is new was what a
-  // RecipientStatus is by default.
+  // A recipient's status has changed from `before` to `after`. For a new
+  // recipient, `before` is a default RecipientStatus.
   void RecipientChanged(const RecipientStatus& before,
                         const RecipientStatus& after);
 
-  // How many records of recipients that have ended the sessions keep together,
-  // so that they can bound it.
+  // Counts the records of ended recipients that all sessions keep, so that they
+  // can bound the number. Returns the new number.
   uint64_t AddEndedRecord() { return ++ended_records_; }
   void RemoveEndedRecords(uint64_t count) { ended_records_ -= count; }
 

@@ -34,9 +34,10 @@ class Lane {
   // On the lane's thread only.
   BlockCache& blocks() { return blocks_; }
 
-  // What the thread has had of a processor. Any thread may ask.
+  // CPU time of the lane's thread. Any thread.
   absl::Duration processor_time() const;
-  // How late the loop comes to what is due, looked at four times a second.
+  // How late the event loop runs a timer that is due, sampled four times a
+  // second.
   const DurationHistogram& lag() const { return lag_; }
 
  private:

@@ -18,8 +18,8 @@
 namespace tcptool::dataplane {
 namespace {
 
-// How far ahead of a read that had to wait the kernel is told to go on: enough
-// for a disk to work at its full speed between two such reads.
+// How far beyond a read that had to wait for the disk the kernel is asked to
+// read ahead: enough for the disk to work at full speed between two such reads.
 constexpr size_t kReadAhead = size_t{8} << 20;
 
 // Cached() looks at one page in every so many bytes. Page caches fill by
@@ -53,8 +53,7 @@ int64_t CountCached(int descriptor, uint64_t offset, size_t size) {
   return static_cast<int64_t>(counts.cached);
 }
 
-// Runs `read` from the start of the buffer until it is full, the file ends or
-// an error comes.
+// Repeats `read` until the buffer is full, the file ends or an error occurs.
 template <typename ReadAt>
 ssize_t Fill(uint64_t offset, std::span<std::byte> buffer, ReadAt read) {
   size_t filled = 0;

@@ -1,5 +1,5 @@
-// A file that is read at any offset. The seam at which tests inject disks that
-// fail or are slow.
+// A file that is read at any offset. An interface, so that tests can inject
+// disks that fail or are slow.
 #ifndef TCPTOOL_DATAPLANE_LANES_RANDOM_ACCESS_FILE_H_
 #define TCPTOOL_DATAPLANE_LANES_RANDOM_ACCESS_FILE_H_
 
@@ -32,7 +32,7 @@ class RandomAccessFile {
   // for are no proof that the file ends there.
   virtual ssize_t ReadCached(uint64_t offset, std::span<std::byte> buffer) = 0;
 
-  // May wait for the disk. Tells the kernel that what follows is wanted next.
+  // May block on the disk. Asks the kernel to read ahead.
   virtual ssize_t Read(uint64_t offset, std::span<std::byte> buffer) = 0;
 
   // Whether the range, at least one byte, seems to be in memory: a look, no
@@ -42,7 +42,7 @@ class RandomAccessFile {
   // For sendfile(2); -1 if the file has none.
   virtual int descriptor() const = 0;
 
-  // Takes over `descriptor`, an open regular file or block device.
+  // Takes ownership of `descriptor`, an open regular file or block device.
   static std::shared_ptr<RandomAccessFile> FromDescriptor(int descriptor);
 };
 

@@ -1,6 +1,6 @@
-// The system calls that the byte path makes on a socket. The seam at which
-// tests inject what a kernel and a network can do: short writes, resets, a full
-// table of descriptors.
+// The system calls that the byte path makes on a socket. An interface, so that
+// tests can inject what kernels and networks do: short writes, resets, an
+// exhausted descriptor table.
 #ifndef TCPTOOL_DATAPLANE_LANES_SOCKET_API_H_
 #define TCPTOOL_DATAPLANE_LANES_SOCKET_API_H_
 
@@ -23,16 +23,15 @@ struct TcpInfo {
   uint32_t last_ack_ms = 0;  // Time since the peer was last heard of.
 };
 
-// All calls are those of the manual pages named, do not wait, and are restarted
-// after a signal. A negative answer is -errno. One object serves any number of
-// threads.
+// Each method is the system call of the manual page named. It does not block,
+// is restarted after a signal, and returns -errno on an error. Thread-safe.
 class SocketApi {
  public:
   virtual ~SocketApi() = default;
 
   // accept4(2): a descriptor that is non-blocking and closed on exec.
   virtual int Accept(int listener, sockaddr_storage* peer, socklen_t* size);
-  // recv(2). 0: the peer has ended its side.
+  // recv(2). 0: the peer has sent its FIN.
   virtual ssize_t Receive(int socket, std::span<std::byte> buffer);
   // recv(2) with MSG_PEEK.
   virtual ssize_t Peek(int socket, std::span<std::byte> buffer);
@@ -42,12 +41,12 @@ class SocketApi {
   virtual ssize_t SendFile(int socket, int file, uint64_t offset, size_t size);
   // shutdown(2) of the sending side.
   virtual int ShutdownWrite(int socket);
-  // Bytes, the end of the stream included, that the peer has not acknowledged
+  // The number of bytes that the peer has not acknowledged, our FIN included
   // (SIOCOUTQ, tcp(7)).
   virtual int Unacknowledged(int socket);
   // SO_ERROR, as -errno; 0 when all is well. Clears it.
   virtual int Error(int socket);
-  // recv(2) with MSG_OOB: takes the urgent byte, which poll(2) would report as
+  // recv(2) with MSG_OOB: discards the urgent byte, for which poll(2) reports
   // POLLPRI until then. -EINVAL: there is none.
   virtual int DropUrgent(int socket);
   // TCP_INFO.
@@ -56,15 +55,15 @@ class SocketApi {
   // getpeername(2)). False where that is not known.
   virtual bool StaysInHost(int socket);
 
-  // The kernel's.
+  // The real system calls.
   static SocketApi& Real();
 };
 
-// Makes close(2) of `socket` reset the connection (SO_LINGER 0, socket(7)), so
-// that the peer cannot take the end for an orderly one.
+// Makes close(2) of `socket` reset the connection (SO_LINGER with time 0,
+// socket(7)), so that the peer cannot take the end for an orderly one.
 void ResetOnClose(int socket);
 
-// Takes that back: close(2) ends the connection in an orderly way.
+// Undoes ResetOnClose(): close(2) then sends a FIN.
 void EndInOrderOnClose(int socket);
 
 // Resets and closes a connection.

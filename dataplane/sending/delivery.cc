@@ -9,9 +9,9 @@
 namespace tcptool::dataplane {
 namespace {
 
-// Between two questions whether all is acknowledged: half of the time that it
-// has taken so far, within these bounds. A peer that acknowledges nothing is
-// asked for more seldom, so that thousands of them cost little.
+// The interval between polls of SIOCOUTQ is half of the time waited so far,
+// within these bounds. A peer that acknowledges nothing is polled less often,
+// so that thousands of them cost little.
 constexpr Clock::duration kFirstInterval = std::chrono::milliseconds(2);
 constexpr Clock::duration kLongestInterval = std::chrono::milliseconds(250);
 constexpr Clock::duration kLongestIdleInterval = std::chrono::seconds(1);
@@ -51,7 +51,7 @@ Delivery::Outcome Delivery::Check(Clock::time_point now) {
     if (!acknowledged_at_) acknowledged_at_ = now;
     outcome = ended_ ? CheckClosed(now) : CheckGrace(now);
   }
-  // Last, so that a reset that came while the other answers were read counts.
+  // Read last, so that a reset that arrives during the calls above is seen.
   if (const int error = sockets_.Error(socket_); error < 0) return Lost(error);
   return outcome;
 }
@@ -92,7 +92,7 @@ Delivery::Outcome Delivery::CheckClosed(Clock::time_point now) {
 }
 
 bool Delivery::DrainInput() {
-  // Bounded, so that a peer which never stops sending holds up nobody.
+  // Bounded, so that a peer that never stops sending cannot hold up the lane.
   constexpr int kReads = 16;
   std::array<std::byte, 4096> dropped;
   for (int i = 0; i < kReads && !peer_closed_; ++i) {

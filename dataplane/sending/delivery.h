@@ -17,13 +17,14 @@ namespace tcptool::dataplane {
 //
 //   Check() ... kMayEnd, End(), Check() ... kDelivered
 //
-// Our end (FIN) is held back until the peer has acknowledged the content: a
-// peer that has ended its side by then did so early, and cannot say by closing
-// that it has read everything. All that can be seen of it is a reset, and Linux
-// shows none once it has acknowledged our end (the socket is in TIME_WAIT, or
-// gone). So it gets kGrace in CLOSE_WAIT, where a reset is seen, before the
-// end. And nobody gets the end within kGrace of its byte, lest small content
-// overtake a half-close that comes right behind the byte.
+// Our FIN is held back until the peer has acknowledged the content. A peer that
+// has sent its own FIN by then did so early, and cannot say by closing that it
+// has read everything. Only a reset can show that it has not, and Linux reports
+// none once the peer has acknowledged our FIN (the socket is then in TIME_WAIT,
+// or gone). So such a peer stays in CLOSE_WAIT, where a reset is reported, for
+// kGrace before our FIN is sent. And the FIN is never sent within kGrace of the
+// handshake byte: small content could otherwise overtake a half-close that
+// follows the byte.
 class Delivery {
  public:
   enum class Outcome : uint8_t {
@@ -38,27 +39,26 @@ class Delivery {
   // after it has acknowledged everything.
   static constexpr Clock::duration kGrace = std::chrono::milliseconds(100);
 
-  // `sockets` outlives it. Of `limits`, acknowledge_timeout and
-  // confirm_timeout count, and the recipient's rate. `ready`: when the
-  // handshake byte was seen.
+  // `sockets` must outlive it. Uses the acknowledge_timeout, confirm_timeout
+  // and recipient's rate of `limits`. `ready`: when the handshake byte was
+  // seen.
   Delivery(SocketApi& sockets, int socket, const Limits& limits,
            Clock::time_point ready);
 
-  // Looks how far it is: first when the kernel has the last byte, then whenever
-  // something happens to the socket, and at next_check().
+  // Polls the connection. Call it when the kernel has taken the last byte, then
+  // on every event of the socket, and at next_check().
   Outcome Check(Clock::time_point now);
 
   // Consumes the peer's input, the handshake byte first, and ends our side.
   // Call it once, after kMayEnd.
   Outcome End(Clock::time_point now);
 
-  // After kPending. The kernel tells nobody that all is acknowledged: it is
-  // asked at growing intervals. It does tell when the peer closes.
+  // Valid after kPending. The kernel signals no event when all is acknowledged,
+  // so it is polled, at growing intervals; it does signal when the peer closes.
   Clock::time_point next_check() const { return next_check_; }
 
   bool acknowledged() const { return acknowledged_at_.has_value(); }
-  // Bytes, our end included once it is sent, that the peer has not
-  // acknowledged.
+  // Bytes that the peer has not acknowledged, our FIN included once it is sent.
   int unacknowledged() const { return unacknowledged_; }
   bool ended() const { return ended_; }
   bool peer_closed() const { return peer_closed_; }
@@ -68,7 +68,7 @@ class Delivery {
   Outcome CheckAcknowledged(int unacknowledged, Clock::time_point now);
   Outcome CheckGrace(Clock::time_point now);
   Outcome CheckClosed(Clock::time_point now);
-  // Reads and drops what has come in. False: the connection has broken.
+  // Reads and discards the peer's input. False: the connection is broken.
   bool DrainInput();
   Outcome Lost(int error);
 
@@ -78,16 +78,16 @@ class Delivery {
   const Clock::duration confirm_timeout_;
   const uint64_t rate_;
   const Clock::time_point earliest_end_;
-  Clock::time_point since_;  // Of the wait for acknowledgement.
+  Clock::time_point since_;  // Start of the wait for acknowledgement.
   Clock::time_point next_check_;
   std::optional<Progress> progress_;
-  int to_acknowledge_ = 0;  // At first.
+  int to_acknowledge_ = 0;  // At the start of that wait.
   int unacknowledged_ = 0;
-  // Since when everything handed to the kernel is.
+  // Since when everything handed to the kernel is acknowledged.
   std::optional<Clock::time_point> acknowledged_at_;
   int error_ = 0;
   bool ended_ = false;
-  bool peer_closed_ = false;  // Its end has been read.
+  bool peer_closed_ = false;  // Its FIN has been read.
 };
 
 }  // namespace tcptool::dataplane

@@ -10,11 +10,12 @@
 namespace tcptool::dataplane {
 namespace {
 
-// A kernel that is short of memory is asked again so soon.
+// How soon a send is tried again for which the kernel lacked memory.
 constexpr auto kMemoryPause = std::chrono::milliseconds(50);
 
-// Progress is measured and reported this often; more seldom where there are so
-// many recipients that it would take a part of the lane's time worth the name.
+// The interval of measuring and reporting progress; longer where so many
+// recipients are measured that it would take a noticeable part of the lane's
+// time.
 constexpr auto kMeasureInterval = std::chrono::milliseconds(250);
 constexpr auto kMeasureEach = std::chrono::microseconds(250);
 
@@ -84,7 +85,7 @@ void Fanout::CheckProbes() {
   std::erase_if(probed_,
                 [](const auto& recipient) { return !recipient->is_probed(); });
   if (!probed_.empty()) return;
-  // Behind the Flush() that reports those that are closed.
+  // After the Flush() that reports those that are closed.
   asio::post(lane_.io(), std::exchange(probes_done_, nullptr));
 }
 
@@ -157,8 +158,8 @@ void Fanout::PostTurn() {
 }
 
 void Fanout::RunTurn() {
-  // turn_posted_ stays true meanwhile: whoever queues for the next turn posts
-  // none, as it may have to wait for the budget.
+  // turn_posted_ stays true meanwhile, so that no other turn is posted: this
+  // one may have to wait for the budget.
   const Clock::time_point now = Clock::now();
   std::swap(queue_, turn_);
   const size_t planned = std::min(turn_.size(), TurnPlan::kMostRecipients);
@@ -173,7 +174,7 @@ void Fanout::RunTurn() {
   for (; step != plan_.steps.end() && left > 0; ++step) {
     left -= Serve(turn_[step->recipient], *step, left, now);
   }
-  // Whom it did not reach comes first in the next one.
+  // Those that this turn did not reach come first in the next one.
   unreached_.clear();
   for (; step != plan_.steps.end(); ++step) {
     unreached_.push_back(std::move(turn_[step->recipient]));
@@ -223,7 +224,7 @@ size_t Fanout::Serve(const std::shared_ptr<Recipient>& recipient,
       waiting_for_memory_.push_back(recipient);
       RetryMemory();
       break;
-    case Wait::kRoom:  // It tells.
+    case Wait::kRoom:  // HasRoom() is called.
       break;
     case Wait::kForever:
       if (!sent.source_error.ok()) SourceFailed(sent.source_error);
@@ -238,7 +239,7 @@ void Fanout::TellFeed() {
 
 void Fanout::CheckLag() {
   if (!lag_ || limits_.max_lag_bytes == 0) return;
-  // Nobody's position is beyond the fastest, so this is 0 where nobody is left.
+  // Where nobody is left, slowest() is above fastest(); the lag is then 0.
   const uint64_t slowest = std::min(lag_->slowest(), lag_->fastest());
   if (lag_->fastest() - slowest <= limits_.max_lag_bytes) return;
   for (const auto& [id, recipient] : recipients_) {
@@ -252,7 +253,7 @@ void Fanout::CheckLag() {
 }
 
 void Fanout::RetryMemory() {
-  if (waiting_for_memory_.size() > 1) return;  // It is about to.
+  if (waiting_for_memory_.size() > 1) return;  // The timer is running.
   memory_timer_.expires_after(kMemoryPause);
   memory_timer_.async_wait([weak = weak_from_this()](std::error_code) {
     if (const auto self = weak.lock()) self->Requeue(self->waiting_for_memory_);
@@ -290,7 +291,8 @@ void Fanout::Flush() {
   Report report{.source_error = source_error_};
   report.changed.reserve(report_.size());
   for (auto& [id, status] : report_) {
-    // Not from within its own call that closes it, or a loop over all.
+    // Deferred to here, since the recipient may have closed within one of its
+    // own methods, or in a loop over recipients_.
     const auto found = recipients_.find(id);
     if (found != recipients_.end() && found->second->closed()) {
       recipients_.erase(found);
@@ -298,7 +300,7 @@ void Fanout::Flush() {
     report.changed.push_back(std::move(status));
   }
   report_.clear();
-  // What only those had not got that have closed.
+  // Releases content that only recipients that have closed were missing.
   if (feed_ != nullptr) TellFeed();
   reporter_(std::move(report));
 }

@@ -24,14 +24,14 @@
 
 namespace tcptool::dataplane {
 
-// Lives on its lane's thread: whoever is elsewhere posts. It alone keeps the
-// lists of who can be sent to and who waits for what. A turn serves those that
-// can be sent to by a TurnPlan.
+// Lives on its lane's thread: other threads post tasks. Keeps the lists of
+// recipients that can be sent to, and of those that wait, by what they wait
+// for. Each turn sends by a TurnPlan to those that can be sent to.
 class Fanout : public std::enable_shared_from_this<Fanout>,
                private Recipient::Owner {
  public:
-  // What has changed, in the order in which it did; at most the newest status
-  // of each recipient.
+  // Changes in the order in which they happened; of each recipient only the
+  // newest status.
   struct Report {
     std::vector<RecipientStatus> changed;
     absl::Status source_error;
@@ -44,18 +44,19 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
 
   // Takes a new connection and waits for its handshake.
   void Add(UniqueFd socket, RecipientStatus status);
-  // From Begin() on, this recipient, which is READY, gets the content.
+  // Has this recipient, which is READY, sent the content from Begin() on.
   void Admit(uint64_t id);
   void Begin();
-  // Finds out which READY recipients are still there. Calls `done` once each of
-  // them was heard of within a second, or has answered a probe, or is closed;
-  // in the latter case behind the report of it. One call at a time.
+  // Finds out which READY recipients are still there. Calls `done` when each of
+  // them has been heard of within a second, has answered a keepalive probe, or
+  // is closed, in which case its report comes before `done`. One call at a
+  // time.
   void ProbeReady(std::function<void()> done);
-  // Ends one recipient, or all. Those that have ended are left alone.
+  // Ends one recipient, or all. No effect on those that have ended.
   void Close(uint64_t id, RecipientState state, Reason reason,
              const std::string& detail);
   void CloseAll(Reason reason, const std::string& detail);
-  // As CloseAll(), but leaves alone those that have been given everything.
+  // As CloseAll(), except for recipients that have been sent everything.
   void CloseUnserved(Reason reason, const std::string& detail);
 
  private:
@@ -69,9 +70,9 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
 
   void Queue(std::shared_ptr<Recipient> recipient);
   void RunTurn();
-  // Takes a step of the plan, with `most` bytes at most, and puts the recipient
-  // on the list of those that wait for what it waits for. Answers how many
-  // bytes have been sent.
+  // Executes a step of the plan, of at most `most` bytes, and puts the
+  // recipient on the list for what it then waits for. Returns the number of
+  // bytes sent.
   size_t Serve(const std::shared_ptr<Recipient>& recipient,
                const TurnPlan::Step& step, size_t most, Clock::time_point now);
   void SourceFailed(const absl::Status& error);
@@ -79,11 +80,12 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   void Requeue(List& list);
   // Streams: tells the feed where the recipients are.
   void TellFeed();
-  // Fails those that are too far behind the fastest.
+  // Fails recipients that are too far behind the fastest
+  // (Limits::max_lag_bytes).
   void CheckLag();
   void FailAllThat(bool (*matches)(const Recipient&), Reason reason,
                    const std::string& detail);
-  // Measures those that are in flight, from time to time while there are any.
+  // Measures the recipients in flight, periodically while there are any.
   void StartMeasuring();
   void Measure();
   void RetryMemory();
@@ -100,14 +102,14 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   std::map<uint64_t, std::shared_ptr<Recipient>> recipients_;
   std::set<uint64_t> admitted_;  // Until Begin().
   List queue_;
-  List turn_;  // Being run; a member so that its memory is used again.
+  List turn_;                        // Being run; a member to reuse its memory.
   std::vector<uint64_t> positions_;  // Of those in `turn_`.
   TurnPlan plan_;
-  List unreached_;  // By the turn. A member for the same reason.
+  List unreached_;  // By the turn; a member for the same reason.
   List waiting_for_content_;
   List waiting_for_memory_;
   bool turn_posted_ = false;
-  std::optional<LagTracker> lag_;  // Streams: of those that are sent to.
+  std::optional<LagTracker> lag_;  // Streams: those that are sent to.
   TokenBucket budget_;
   asio::steady_timer budget_timer_;
 
@@ -115,7 +117,7 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   absl::Status source_error_;
   bool flush_posted_ = false;
   List probed_;
-  std::function<void()> probes_done_;  // Null: nobody asks.
+  std::function<void()> probes_done_;  // Null: no ProbeReady() is pending.
   asio::steady_timer measure_timer_;
   bool measuring_ = false;
   asio::steady_timer memory_timer_;  // Runs while any waits for memory.

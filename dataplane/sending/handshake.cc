@@ -13,7 +13,8 @@ Handshake PeekHandshake(SocketApi& sockets, int socket) {
     return {.outcome = Handshake::Outcome::kClosed,
             .error = static_cast<int>(got)};
   }
-  // What came before a reset can still be read.
+  // Checked after the read, as a byte that came before a reset can still be
+  // read.
   if (const int error = sockets.Error(socket); error < 0) {
     return {.outcome = Handshake::Outcome::kClosed, .error = error};
   }

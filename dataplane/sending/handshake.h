@@ -19,11 +19,10 @@ struct Handshake {
   int error = 0;  // The -errno behind kClosed; 0: an orderly end.
 };
 
-// Looks for the byte, and leaves it unread until the content is sent
-// (MSG_PEEK). Linux resets a connection that is closed with unread input: that,
-// besides the linger time of 0 which the listener gives to its connections,
-// keeps a recipient from taking a part for the whole when this process is
-// killed.
+// Peeks at the byte (MSG_PEEK), and leaves it unread until the content is sent:
+// Linux resets a connection that is closed with unread input. Together with the
+// linger time of 0 that connections inherit from the listening socket, this
+// prevents an orderly end of incomplete content when this process is killed.
 Handshake PeekHandshake(SocketApi& sockets, int socket);
 
 }  // namespace tcptool::dataplane

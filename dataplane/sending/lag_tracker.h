@@ -1,5 +1,5 @@
-// How far each recipient of a stream has come: what is behind the slowest can
-// be let go of, and how far ahead the producer may read depends on the fastest.
+// The positions of a stream's recipients: content before the slowest can be
+// released, and the fastest bounds how far ahead the producer may read.
 #ifndef TCPTOOL_DATAPLANE_SENDING_LAG_TRACKER_H_
 #define TCPTOOL_DATAPLANE_SENDING_LAG_TRACKER_H_
 
@@ -10,23 +10,23 @@
 
 namespace tcptool::dataplane {
 
-// Positions are bytes from the content's start. Move() allocates nothing. One
-// thread at a time.
+// Positions are bytes from the content's start. Move() does not allocate. Not
+// thread-safe.
 class LagTracker {
  public:
-  // Begins to follow `id`, which is not followed yet.
+  // Starts tracking `id`, which is not tracked yet.
   void Add(uint64_t id, uint64_t position);
-  // `id` is followed, and has come as far as `position`.
+  // `id`, which is tracked, has reached `position`.
   void Move(uint64_t id, uint64_t position);
-  // Does nothing to one that is not followed.
+  // No effect if `id` is not tracked.
   void Remove(uint64_t id);
 
-  // Of those that are followed now; the greatest number there is if none is.
+  // Of those tracked now; the maximum of uint64_t if there are none.
   uint64_t slowest() const {
     return positions_.empty() ? std::numeric_limits<uint64_t>::max()
                               : *positions_.begin();
   }
-  // Of all that ever were.
+  // Of all that were ever tracked.
   uint64_t fastest() const { return fastest_; }
 
  private:

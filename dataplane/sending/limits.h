@@ -11,21 +11,21 @@ namespace tcptool::dataplane {
 struct Limits {
   // From connection to start byte.
   absl::Duration handshake_timeout = absl::Seconds(10);
-  // A recipient that acknowledges less than Progress::kFloor bytes for so long,
-  // although there is more to acknowledge, has STALLED.
+  // A recipient that acknowledges less than Progress::kFloor bytes in this
+  // time, although more are outstanding, is STALLED.
   absl::Duration stall_timeout = absl::Seconds(60);
-  // After the last byte was handed to the kernel: for how long less than
-  // Progress::kFloor of what is left is acknowledged until delivery counts as
-  // UNCONFIRMED.
+  // After the last byte was handed to the kernel: delivery is UNCONFIRMED if
+  // less than Progress::kFloor of the outstanding bytes is acknowledged in this
+  // time.
   absl::Duration acknowledge_timeout = absl::Seconds(30);
   // After the last byte was acknowledged: how long the recipient may take to
-  // close its connection until delivery counts as UNCONFIRMED. It may be
-  // writing to a slow disk.
+  // close its connection before delivery is UNCONFIRMED. It may be writing to a
+  // slow disk.
   absl::Duration confirm_timeout = absl::Minutes(10);
-  // A host that leaves segments or probes unanswered for so long is lost, at
-  // least 1 s. Spanning tree keeps a switch's port closed for up to 50 s. A
-  // host to which there is nothing to send is asked after 45 s of silence, so
-  // that it is lost after 45 s more.
+  // A host that leaves segments or probes unanswered for this long, at least 1
+  // s, is lost. (Spanning tree keeps a switch's port closed for up to 50 s.) A
+  // host to which nothing is sent is probed after 45 s of silence, and lost
+  // `dead_timeout` later.
   absl::Duration dead_timeout = absl::Seconds(15);
   // Streams: how far a recipient may be behind the fastest. 0: no limit but the
   // window.

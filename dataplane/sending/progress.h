@@ -1,6 +1,6 @@
-// Whether a recipient gets on. One that acknowledges a byte now and then does
-// not: it would hold a connection, and a stream's window, for as long as it
-// likes.
+// Detects recipients that make no progress. One that acknowledges a byte now
+// and then counts as stalled: it would hold a connection, and a stream's
+// window, for ever.
 #ifndef TCPTOOL_DATAPLANE_SENDING_PROGRESS_H_
 #define TCPTOOL_DATAPLANE_SENDING_PROGRESS_H_
 
@@ -11,7 +11,7 @@ namespace tcptool::dataplane {
 
 using Clock = std::chrono::steady_clock;
 
-// `now` + `duration`; the last time there is where that overflows.
+// `now` + `duration`; saturates where that overflows.
 constexpr Clock::time_point Later(Clock::time_point now,
                                   Clock::duration duration) {
   return duration > Clock::time_point::max() - now ? Clock::time_point::max()
@@ -21,27 +21,26 @@ constexpr Clock::time_point Later(Clock::time_point now,
 // One thread at a time.
 class Progress {
  public:
-  // So many bytes have to be acknowledged within the timeout, or all that were
-  // on their way when it began, if that is less.
+  // The bytes that have to be acknowledged within the timeout; less if less was
+  // outstanding when it began.
   static constexpr uint64_t kFloor = uint64_t{64} << 10;
 
-  // `rate`: the bytes a second that the recipient is sent at most, 0 without
-  // limit. No more than half of what is sent in the timeout is asked for.
+  // `rate`: limit of what the recipient is sent, in bytes per second; 0: none.
+  // With a limit, at most half of what it allows in the timeout is required.
   Progress(Clock::duration timeout, uint64_t rate, Clock::time_point now);
 
-  // Of `sent` bytes, `acknowledged` are. Neither ever decreases.
+  // `acknowledged` of `sent` bytes are. Neither ever decreases.
   void Update(uint64_t sent, uint64_t acknowledged, Clock::time_point now);
 
-  // The recipient has acknowledged less than that in the timeout.
+  // The timeout has passed without enough acknowledged.
   bool Stalled(Clock::time_point now) const { return now - since_ >= timeout_; }
-  // When it will have, unless something is acknowledged.
+  // When it will be stalled, unless more is acknowledged.
   Clock::time_point deadline() const { return Later(since_, timeout_); }
 
  private:
   const Clock::duration timeout_;
   uint64_t floor_ = kFloor;
-  uint64_t goal_ =
-      0;  // When so many are acknowledged, the timeout begins anew.
+  uint64_t goal_ = 0;  // The timeout restarts at this number of bytes.
   Clock::time_point since_;
 };
 

@@ -13,21 +13,21 @@
 namespace tcptool::dataplane {
 namespace {
 
-// How long an answer may take on the slowest path.
+// The longest round trip that is allowed for.
 constexpr auto kAnswerTime = std::chrono::seconds(2);
 
-// A peer that was heard of within this time is there.
+// A peer that TCP has heard of within this time is taken to be there.
 constexpr uint32_t kHeardMs = 1000;
 
-// How long a peer may take to answer a probe: with one that is lost on its way,
-// and a path of two seconds. How often it is looked for its answer.
+// How long a peer may take to answer a probe, which allows for one lost probe
+// and a round trip of two seconds; and how often the answer is looked for.
 constexpr auto kProbeTime = std::chrono::seconds(3);
 constexpr auto kProbeCheck = std::chrono::milliseconds(20);
 
-// How many unsent bytes the kernel takes: few at first, so that hundreds of
-// recipients that read nothing do not use up the memory that all of the host's
-// connections share (net.ipv4.tcp_mem). One that has been sent kProof, more
-// than its window holds, reads.
+// Limits of the unsent bytes in the kernel: low at first, so that hundreds of
+// recipients that read nothing do not use up the memory that all TCP sockets of
+// the host share (net.ipv4.tcp_mem). A recipient that has been sent kProof,
+// which exceeds its window, must be reading, and gets the higher limit.
 constexpr size_t kMaxUnsentUnproven = size_t{128} << 10;
 constexpr size_t kMaxUnsent = size_t{1} << 20;
 constexpr uint64_t kProof = uint64_t{2} << 20;
@@ -72,7 +72,8 @@ void Recipient::Open(Clock::time_point now) {
 void Recipient::SetTimer(Clock::time_point when, void (Recipient::*then)()) {
   timer_.expires_at(when);
   timer_.async_wait([self = shared_from_this(), then](std::error_code error) {
-    // One that is due already cannot be cancelled any more.
+    // The handler of a timer that has expired is queued, and cannot be
+    // cancelled.
     if (error || self->closed() || self->timer_.expiry() > Clock::now()) return;
     ((*self).*then)();
   });
@@ -115,8 +116,8 @@ void Recipient::OnHandshake() {
 }
 
 void Recipient::WaitForLoss() {
-  // Fires on a reset or a dead host, when both sides have ended, and on urgent
-  // data, but not on a half-close.
+  // Completes on a reset or a lost host, when both sides have ended, and on
+  // urgent data, but not on a half-close.
   socket_.async_wait(asio::socket_base::wait_error,
                      [self = shared_from_this()](std::error_code error) {
                        if (error || self->closed()) return;
@@ -128,7 +129,7 @@ void Recipient::OnLoss() {
   if (delivery_) return CheckDelivery();
   const int loss = sockets_.Error(socket_.native_handle());
   if (loss < 0) return Lost(loss);
-  // Where it is left, urgent data fires this again at once.
+  // Urgent data that is left unread would complete the next wait at once.
   if (sockets_.DropUrgent(socket_.native_handle()) >= 0) WaitForLoss();
 }
 
@@ -190,7 +191,7 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
     sent = sockets_.SendFile(socket_.native_handle(), piece.file, piece.offset,
                              wanted);
     if (sent == 0 || sent == -EIO) {
-      // The file ends here: reading it says how.
+      // The file has become shorter: reading it gives the error to report.
       piece = feed.At(position(), SendMethod::kCopy);
     }
   }
@@ -334,8 +335,8 @@ void Recipient::CheckVanished(const TcpInfo& info, Clock::time_point now) {
     silent_since_.reset();
     return;
   }
-  // A peer that is there and does not read is probed more and more seldom: a
-  // probe that is on its way is no sign that nobody answers.
+  // A peer that is there and does not read gets window probes at growing
+  // intervals: a probe that is on its way does not mean that nobody answers.
   if (!silent_since_) silent_since_ = now;
   if (now - *silent_since_ < kAnswerTime) return;
   Close(RecipientState::kFailed, Reason::kConnectionLost,

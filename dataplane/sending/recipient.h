@@ -24,15 +24,15 @@ namespace tcptool::dataplane {
 // socket; handlers that run after it has closed do nothing.
 class Recipient : public std::enable_shared_from_this<Recipient> {
  public:
-  // Whose recipient it is. Called on the lane's thread, from within the methods
-  // of the recipient or from its own handlers.
+  // The owner of the recipients: their fan-out. Called on the lane's thread,
+  // from within the recipient's methods or from its handlers.
   class Owner {
    public:
-    // There is something new in its status().
+    // status() has changed.
     virtual void Changed(const Recipient& recipient) = 0;
-    // The socket of one that waited for room has some.
+    // The socket of a recipient that waited for room has some.
     virtual void HasRoom(std::shared_ptr<Recipient> recipient) = 0;
-    // One that is_probed() no longer has answered.
+    // A recipient that was probed has answered.
     virtual void Answered() = 0;
     // It has been given everything and has acknowledged it: whether that is the
     // content, see Feed::Verify().
@@ -42,30 +42,30 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
     ~Owner() = default;
   };
 
-  // `lane`, `limits` and `owner` outlive it for as long as it is not closed.
+  // `lane`, `limits` and `owner` must outlive it until it is closed.
   Recipient(Lane& lane, const Limits& limits, Owner& owner, UniqueFd socket,
             RecipientStatus status);
 
   // Waits for the handshake byte.
   void Open(Clock::time_point now);
 
-  // If the host of a READY recipient has not been heard of for a second, asks
-  // it for a sign of life: it answers, or is closed, within 3 s. Until then
-  // is_probed() is true.
+  // If TCP has not heard of a READY recipient's host for a second, sends a
+  // keepalive probe: the recipient answers or is closed within 3 s, and
+  // is_probed() is true until then.
   void Probe(Clock::time_point now);
   bool is_probed() const {
     return probed_at_ && status_.state == RecipientState::kReady;
   }
 
-  // From now on it can be sent to. The recipient is READY.
+  // It may be sent content from now on. It must be READY.
   void Begin(Clock::time_point now);
 
   // What a recipient waits for before it can be sent to again.
   enum class Wait : uint8_t {
     kNothing,  // It can take more at once.
-    kRoom,     // For room in its socket; Owner::HasRoom() tells.
-    kMemory,   // The kernel lacks memory, and does not tell when it has some.
-    kContent,  // For content; the feed's wake tells.
+    kRoom,     // For room in its socket; HasRoom() is called.
+    kMemory,   // For memory of the kernel, which signals no event.
+    kContent,  // For content; the feed's wake is called.
     kForever,  // It takes no more: it has been given everything, is closed, or
                // the content cannot be had (`source_error`).
   };
@@ -78,8 +78,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // kernel. The recipient is TRANSFERRING.
   Sent Send(Feed& feed, size_t limit, Clock::time_point now);
 
-  // Asks TCP how far it has come, and whether the host is still there. From
-  // time to time, while in_flight().
+  // Reads TCP_INFO: how much is acknowledged, and whether the host is still
+  // there. Call it periodically while in_flight().
   void Measure(Clock::time_point now);
 
   // Ends the connection: in an orderly way if `state` is DELIVERED, with a
@@ -95,7 +95,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
                                 !delivery_->acknowledged());
   }
   const RecipientStatus& status() const { return status_; }
-  // Of the next byte to send.
+  // Position of the next byte to send.
   uint64_t position() const { return status_.bytes_sent; }
   bool closed() const { return IsFinal(status_.state); }
 
@@ -105,7 +105,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   void WaitForLoss();
   void WaitForRoom();
   void WaitForClose();
-  // Calls `then` at that time, unless it is set again before.
+  // Calls `then` at `when`, unless the timer is set again before.
   void SetTimer(Clock::time_point when, void (Recipient::*then)());
   void OnHandshakeTimeout();
   void CheckProbe();
@@ -119,7 +119,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   void Lost(int error);
   void CheckStall(Clock::time_point now);
   void CheckVanished(const TcpInfo& info, Clock::time_point now);
-  // Brings the status up to date. None: TCP says nothing.
+  // Updates the status from TCP_INFO. None: it could not be read.
   std::optional<TcpInfo> ReadProgress(Clock::time_point now);
 
   SocketApi& sockets_;
@@ -128,15 +128,15 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   asio::ip::tcp::socket socket_;
   RecipientStatus status_;
   SendMethod method_ = SendMethod::kCopy;
-  // HANDSHAKING: its timeout. READY: when to look whether the host has
-  // answered. CONFIRMING: when to look how far that is.
+  // HANDSHAKING: the handshake timeout. READY: when to look for the answer to a
+  // probe. CONFIRMING: Delivery::next_check().
   asio::steady_timer timer_;
   Clock::time_point opened_;
   Clock::time_point ready_;                     // When its byte was seen.
   std::optional<Clock::time_point> probed_at_;  // Not answered yet.
   std::optional<Progress> progress_;            // From Begin() on.
   Clock::time_point last_measure_;
-  // Since when its host seems to have vanished.
+  // Since when its host has answered nothing.
   std::optional<Clock::time_point> silent_since_;
   std::optional<Delivery> delivery_;
   bool is_verifying_ = false;

@@ -18,7 +18,7 @@ void SetOption(int socket, int level, int option, int value) {
 void EnableKeepalive(int socket, absl::Duration dead_timeout) {
   constexpr int kIdleSeconds = 45;
   constexpr int kProbes = 3;
-  constexpr int64_t kMaxIntervalSeconds = 32'767;  // The kernel's.
+  constexpr int64_t kMaxIntervalSeconds = 32'767;  // Of TCP_KEEPINTVL.
   const int interval = static_cast<int>(std::clamp<int64_t>(
       absl::ToInt64Seconds(dead_timeout / kProbes), 1, kMaxIntervalSeconds));
   SetOption(socket, SOL_SOCKET, SO_KEEPALIVE, 1);
@@ -29,7 +29,7 @@ void EnableKeepalive(int socket, absl::Duration dead_timeout) {
 
 void ProbeNow(int socket) {
   SetOption(socket, IPPROTO_TCP, TCP_KEEPINTVL, 1);
-  // Starts the timer anew, which has run out then.
+  // Restarts the keepalive timer, which has then expired already.
   SetOption(socket, IPPROTO_TCP, TCP_KEEPIDLE, 1);
 }
 
@@ -38,7 +38,7 @@ void SetCork(int socket, bool corked) {
 }
 
 void SetPacing(int socket, uint64_t bytes_per_second) {
-  // 32 bits are 4 GB/s, beyond which there is no limit worth the name.
+  // 32 bits are 4 GB/s: higher rates are no limit in practice.
   const uint32_t rate =
       static_cast<uint32_t>(std::min<uint64_t>(bytes_per_second, ~0u));
   setsockopt(socket, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);

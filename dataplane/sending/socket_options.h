@@ -1,6 +1,6 @@
 // The options of a recipient's socket that decide how the kernel sends to it
-// (socket(7), tcp(7)). None can fail in a way that matters: where the kernel
-// does not know one, sending is less frugal.
+// (socket(7), tcp(7)). Errors are ignored: a kernel that lacks an option only
+// sends less economically.
 #ifndef TCPTOOL_DATAPLANE_SENDING_SOCKET_OPTIONS_H_
 #define TCPTOOL_DATAPLANE_SENDING_SOCKET_OPTIONS_H_
 
@@ -11,24 +11,23 @@
 
 namespace tcptool::dataplane {
 
-// Probes a host that has been silent for 45 s, and breaks the connection
-// (ETIMEDOUT) if it answers nothing for `dead_timeout`: for connections on
-// which nothing is sent, where nothing else would tell.
+// Enables keepalive, for connections on which nothing is sent: a host that is
+// silent for 45 s is probed, and the connection breaks (ETIMEDOUT) if it
+// answers nothing for `dead_timeout`.
 void EnableKeepalive(int socket, absl::Duration dead_timeout);
 
-// Has TCP probe the host at once if it has been silent for a second, and each
-// second until it answers: for a socket with EnableKeepalive(), which ends
-// that.
+// Has TCP probe the host as soon as it has been silent for a second, then each
+// second until it answers. EnableKeepalive() undoes this.
 void ProbeNow(int socket);
 
-// Whether a segment that is not full waits for more content.
+// TCP_CORK: whether a segment that is not full waits for more content.
 void SetCork(int socket, bool corked);
 
-// Limits the rate of the connection, in bytes a second.
+// SO_MAX_PACING_RATE, in bytes per second.
 void SetPacing(int socket, uint64_t bytes_per_second);
 
-// How many bytes that have not been sent yet the kernel takes. What is on its
-// way comes on top; that is bounded by what the peer's window allows.
+// TCP_NOTSENT_LOWAT: limit of the unsent bytes in the kernel. Bytes in flight
+// come on top; the peer's window bounds these.
 void SetMaxUnsent(int socket, size_t bytes);
 
 }  // namespace tcptool::dataplane

@@ -17,7 +17,7 @@ void TurnPlan::Make(std::span<const uint64_t> positions, size_t queued,
     return std::tie(positions[one.recipient], one.recipient) <
            std::tie(positions[two.recipient], two.recipient);
   });
-  size_t ahead = 0;  // The furthest one within reach of the current step's.
+  size_t ahead = 0;  // The furthest step within kReach of the current one.
   for (Step& step : steps) {
     const uint64_t position = positions[step.recipient];
     step.first = position == 0 ? std::min(share, kFirstPiece) : share;

@@ -22,8 +22,9 @@ namespace {
 
 using asio::ip::tcp;
 
-// Recipients have nothing to say but one byte. The kernel doubles this, and
-// allows no less; it bounds what a peer can make the kernel hold.
+// The receive buffer: recipients send one byte. The kernel doubles this value,
+// and allows none that is smaller; it bounds what a peer can make the kernel
+// hold.
 constexpr int kReceiveBuffer = 4096;
 
 // Connections that are accepted before the lane runs other handlers.
@@ -102,9 +103,9 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     // Connections inherit it from the listening socket.
     const asio::socket_base::receive_buffer_size size(kReceiveBuffer);
     if (!error) acceptor_.set_option(size, error);
-    // So is this: whatever ends this process, SIGKILL included, the kernel
-    // closes its connections, and resets those whose linger time is 0. A
-    // recipient would take an orderly end for that of the whole content.
+    // Inherited too. However this process ends, SIGKILL included, the kernel
+    // closes its connections, and resets those with a linger time of 0. A
+    // recipient would take a FIN for the end of the whole content.
     if (!error) ResetOnClose(acceptor_.native_handle());
     // "::" is all addresses of both families, whatever net.ipv6.bindv6only
     // says.
@@ -172,9 +173,9 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     if (acceptor_.is_open() && !paused_) Wait();
   }
 
-  // Out of descriptors: gives up the spare one to accept a connection and reset
-  // it. Left in the queue, it would wake the lane again and again. The result
-  // is that of SocketApi::Accept().
+  // Out of descriptors: closes the spare one, accepts a connection with it and
+  // resets that. Left in the queue, it would wake the lane again and again.
+  // Returns as SocketApi::Accept().
   int ResetOneConnection() {
     if (!spare_.valid()) return -EMFILE;
     spare_ = UniqueFd();

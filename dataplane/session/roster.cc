@@ -29,7 +29,8 @@ bool IsBeingServed(const RecipientStatus& status) {
          status.state == RecipientState::kConfirming;
 }
 
-// Those of a recipient whose last one is `before`, and which comes again.
+// The earlier attempts of a recipient that connects again: those in `before`,
+// its last status, and that itself.
 std::shared_ptr<const EndedAttempts> EarlierAttempts(
     const RecipientStatus& before) {
   if (before.attempt == 0) return nullptr;

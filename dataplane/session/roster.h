@@ -22,56 +22,57 @@
 namespace tcptool::dataplane {
 
 // A record (its id is RecipientStatus::id, from 1) is what the session's owner
-// sees of a recipient; a connection (its number, from 1, is never used again)
-// is what a fan-out serves. Each record is of one connection at a time.
+// sees of a recipient; a connection (its number, from 1, is never reused) is
+// what a fan-out serves. Each record has one connection at a time.
 //
-// An expected recipient's record is its place. A place whose connection has not
-// completed the handshake, or has ended without DELIVERED, goes to the next
-// connection from its address that completes the handshake, or has completed it
-// before: so neither a silent peer nor a host's own connection from before a
-// loss of power keeps a host from its place. The two records then exchange what
-// they say; a place whose connection had ended begins its next attempt.
+// The record of an expected recipient is its place. If the place's connection
+// has not completed the handshake, or has ended without DELIVERED, the place
+// goes to the next connection from its address that completes the handshake, or
+// to one that has completed it already. So neither a peer that stays silent nor
+// a stale connection of a host that has lost power keeps the host from its
+// place. The two records then swap their contents; if the place's connection
+// had ended, its next attempt begins.
 //
 // One thread at a time.
 class Roster {
  public:
-  // Records of recipients that are not expected and have ended: so many are
-  // kept of those that were sent nothing, and of the others. The oldest go
-  // first, and stay in the counts.
+  // Limits of the records of ended recipients that were not expected: of those
+  // that were sent nothing, and of the others. The oldest records are dropped
+  // first; the counts still include them.
   static constexpr size_t kMaxStrangers = 1000;
   static constexpr size_t kMaxServed = 10'000;
-  // The same, over all sessions that run: when there are more, a session keeps
-  // the newest one of its own only in place of an older one.
+  // Limit of these records over all running sessions: above it, a session that
+  // adds a record drops an older one of its own.
   static constexpr uint64_t kMaxOverAll = 200'000;
-  // Of an expected recipient's connections before its last one, so many are
-  // kept; the oldest go first.
+  // How many earlier connections of an expected recipient are kept; the oldest
+  // are dropped first.
   static constexpr size_t kMaxEarlierAttempts = 8;
 
-  // Those that are expected have the ids from 1, in their order. The ids of
-  // others are above `last_id` too. `counters` outlives it.
+  // Expected recipients get the ids from 1, in their order. Other ids are also
+  // above `last_id`. `counters` must outlive the roster.
   Roster(const std::vector<ExpectedRecipient>& expected, uint64_t last_id,
          Counters& counters);
   ~Roster();
 
-  // Takes up recipients of a session of before, first of all. They are not
-  // counted in the counters, which are this process's.
+  // Takes over the recipients of a session from before a restart. Call it
+  // first. They are not counted in the counters, which are this process's.
   void Restore(const std::vector<RecipientStatus>& recipients);
 
-  // A peer has connected, and is HANDSHAKING. The answer is the status for its
+  // A peer has connected, and is HANDSHAKING. Returns the status for its
   // fan-out, whose `id` is the number of the connection.
   RecipientStatus Connect(const asio::ip::tcp::endpoint& peer);
-  // Keeps a record of a peer that is REJECTED without a fan-out.
+  // Adds a record of a peer that is REJECTED before a fan-out gets it.
   void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
               std::string detail);
-  // Takes what a fan-out reports; `status.id` is the number of the connection.
-  // What comes after a final state is ignored.
+  // Applies a fan-out's report; `status.id` is the number of the connection.
+  // Reports after a final state are ignored.
   void Update(const RecipientStatus& status);
 
   // Whether the connection is open, and its byte has not come.
   bool IsHandshaking(uint64_t connection) const;
   // In the order in which they connected.
   std::vector<uint64_t> ReadyConnections() const;
-  // By the id of a record. Null: there is none, or it is not kept any longer.
+  // By the id of a record. Null: there is none, or it is no longer kept.
   const RecipientStatus* Find(uint64_t id) const;
   // The connection of a record; 0: it has none.
   uint64_t ConnectionOf(uint64_t id) const;
@@ -81,11 +82,12 @@ class Roster {
   }
   // Those that have a connection.
   uint64_t connected() const;
-  // The session starts: whoever is READY then or later counts in its outcome.
+  // The session starts: recipients that are READY now or later count in its
+  // outcome.
   void OnStart() { started_ = true; }
-  // What a session's result is made of. Where recipients are expected, they
-  // alone decide it, and each counts once, however often it has come. Otherwise
-  // those do that were READY at the start or later, and whom nobody dropped.
+  // What a session's result is computed from. If recipients are expected, only
+  // these count, each once however often it has connected. Otherwise, those
+  // count that were READY at the start or later, unless the owner dropped them.
   struct Outcome {
     uint64_t delivered = 0;
     uint64_t missing = 0;
@@ -102,8 +104,8 @@ class Roster {
   // Puts the sums over all recipients into a session's status.
   void Sum(SessionStatus& session) const;
 
-  // Since the last ClearChanges(), in order: statuses, and ids that are not
-  // kept any longer.
+  // What has changed since the last ClearChanges(), in order: statuses, and ids
+  // of records that were dropped.
   const std::vector<RecipientStatus>& changed() const { return changed_; }
   const std::vector<uint64_t>& forgotten() const { return forgotten_; }
   void ClearChanges();
@@ -123,24 +125,25 @@ class Roster {
   };
 
   bool IsExpected(uint64_t id) const { return id <= expected_; }
-  // Replaces what a record says, except for its id, label and attempts.
+  // Replaces a record's contents, except for its id, label and attempts.
   // `connection` is its connection from now on; 0: none.
   void Set(uint64_t id, RecipientStatus status, uint64_t connection);
-  // Replaces all that a record says.
+  // Replaces all of a record's contents.
   void Replace(const RecipientStatus& status, uint64_t connection);
-  // The record is of another connection than before from now on: what it says
-  // becomes one of its earlier attempts.
+  // The record gets another connection: its contents become one of its earlier
+  // attempts.
   static void BeginAttempt(RecipientStatus& status);
   // Adds a record to the sums and the places (`sign` is 1), or takes it out of
   // them (-1).
   void Count(const RecipientStatus& status, int sign);
   void CountPlace(const RecipientStatus& status, int sign);
-  // Gives the open places of an address to those from there who are without.
+  // Gives the open places of an address to connections from there that have
+  // none.
   void FillPlaces(const asio::ip::address& address);
-  // Two records exchange what they say, and their connections.
+  // Swaps the contents of two records, and their connections.
   void Exchange(uint64_t one, uint64_t other);
-  // Keeps the record of one that has ended, in place of older ones if there are
-  // too many.
+  // Keeps the record of a recipient that has ended, and drops older ones above
+  // `max`.
   void KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max);
 
   const uint64_t expected_;
@@ -154,11 +157,11 @@ class Roster {
   uint64_t bytes_sent_ = 0;
   uint64_t bytes_acked_ = 0;
   bool started_ = false;
-  uint64_t failed_since_start_ = 0;  // Of those that nobody expects.
+  uint64_t failed_since_start_ = 0;  // Of those not expected.
   uint64_t expected_ready_ = 0;
   uint64_t expected_delivered_ = 0;
-  // Ended ones that nobody expects, the oldest first: they were sent nothing,
-  // or were.
+  // Not expected and ended, oldest first: those that were sent nothing, and the
+  // others.
   std::deque<uint64_t> strangers_;
   std::deque<uint64_t> served_;
   // Only addresses of expected recipients.

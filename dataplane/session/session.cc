@@ -266,7 +266,7 @@ void Session::OnSourceError(const absl::Status& error) {
   status_.error = std::string(error.message());
   ending_ = SessionState::kFailed;
   listener_.reset();
-  // Who has been given everything before does not need the source any more.
+  // Recipients that were sent everything do not need the source any more.
   OnEachFanout([detail = status_.error](Fanout& fanout) {
     fanout.CloseUnserved(Reason::kSourceFailed, detail);
   });

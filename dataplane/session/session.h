@@ -29,8 +29,7 @@
 
 namespace tcptool::dataplane {
 
-// Called with a session's changes, in their order, on the session's lane: it
-// must not block.
+// Receives a session's changes in order, on the session's lane: must not block.
 class SessionObserver {
  public:
   virtual ~SessionObserver() = default;
@@ -39,7 +38,7 @@ class SessionObserver {
     const SessionStatus& session;
     // The newest status of each recipient that has changed, by id.
     absl::Span<const RecipientStatus> changed;
-    // Recipients that are not kept any longer; see Roster::kMaxStrangers.
+    // Ids of records that are no longer kept; see Roster::kMaxStrangers.
     absl::Span<const uint64_t> forgotten;
   };
   // The last update is the one whose session state is final.
@@ -77,17 +76,17 @@ class Session : public std::enable_shared_from_this<Session> {
     return initial_status_.data_endpoint;
   }
 
-  // As it was when it was created. Later ones come to the observer.
+  // The status at creation. Later ones go to the observer.
   const SessionStatus& initial_status() const { return initial_status_; }
-  // Those that are expected, as they were then; the second call returns none.
-  // The first update has them too.
+  // The expected recipients at creation; a second call returns none. The first
+  // update includes them too.
   std::vector<RecipientStatus> TakeInitialRecipients() {
     return std::move(initial_recipients_);
   }
 
-  // Does nothing to a session that is TRANSFERRING. FAILED_PRECONDITION: it has
-  // ended, or nobody is connected. ABORTED: it is not `expected`, if that is
-  // given.
+  // No effect on a session that is TRANSFERRING. FAILED_PRECONDITION: it has
+  // ended, or nobody is connected. ABORTED: its state is not `expected`, if
+  // that is given.
   void Start(std::optional<SessionState> expected, Done done);
   void Start(Done done) { Start(std::nullopt, std::move(done)); }
   // Resets all recipients. Does nothing to a session that has ended. ABORTED as
@@ -129,9 +128,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // ABORTED: its state is not `expected`, if that is given.
   absl::Status CheckUnchanged(std::optional<SessionState> expected) const;
-  // Those that have a place among SessionOptions::max_recipients.
+  // Recipients that count against SessionOptions::max_recipients.
   uint64_t Admitted() const;
-  // `admitted` counts the connection itself.
+  // `admitted` includes the connection itself.
   void AdmitOrRefuse(uint64_t connection, uint64_t admitted);
   // At the start: those that are READY, in the order in which they connected.
   void AdmitReady();
@@ -166,7 +165,7 @@ class Session : public std::enable_shared_from_this<Session> {
                 void (Session::*then)());
   void OnMaxWaitOver();
   void OnExpiry();
-  // Takes those who have connected so far, and nobody after them.
+  // Accepts the connections that are in the queue, and none after them.
   void StopAccepting();
   // The same where the session is to end with its expected recipients, and all
   // of them are DELIVERED.
@@ -191,7 +190,7 @@ class Session : public std::enable_shared_from_this<Session> {
   Environment environment_;
   const SessionOptions options_;
   const std::shared_ptr<Source> source_;
-  std::shared_ptr<SessionObserver> observer_;  // Until the end.
+  std::shared_ptr<SessionObserver> observer_;  // Null once it has ended.
   std::optional<Listener> listener_;
   std::optional<asio::steady_timer> max_wait_timer_;
   std::optional<asio::steady_timer> expiry_timer_;
@@ -209,7 +208,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool is_sending_ = false;      // The fan-outs have begun.
   bool is_interrupted_ = false;  // Drain() has ended an immediate session.
   bool is_digesting_ = false;    // The SHA-256 is being computed.
-  // After End(): what it is once all connections are closed.
+  // Set by End(): the state once all connections are closed.
   std::optional<SessionState> ending_;
 };
 

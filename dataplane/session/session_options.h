@@ -38,7 +38,7 @@ struct ExpectedRecipient {
   std::string label;
 };
 
-// What a session that there was before a restart of the program goes on from.
+// What a session from before a restart of the program continues from.
 struct Resume {
   absl::Time create_time;
   uint64_t last_recipient = 0;  // Ids up to this one are not given again.
@@ -51,8 +51,8 @@ struct Resume {
 struct SessionOptions {
   asio::ip::address bind_address = asio::ip::address_v4::any();
   uint16_t port = 0;  // 0: the kernel picks one.
-  // The session starts when so many are ready; more are turned away with
-  // CAPACITY. 0: no such number.
+  // The session starts when this many are ready; further ones are turned away
+  // with CAPACITY. 0: no limit.
   uint32_t max_recipients = 0;
   AccessList allow;
   StartPolicy start;

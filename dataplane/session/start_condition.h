@@ -1,4 +1,4 @@
-// When a session starts without its owner's word.
+// Decides when a session starts by itself.
 #ifndef TCPTOOL_DATAPLANE_SESSION_START_CONDITION_H_
 #define TCPTOOL_DATAPLANE_SESSION_START_CONDITION_H_
 
@@ -8,7 +8,7 @@
 
 namespace tcptool::dataplane {
 
-// Has no state: the same situation always gets the same verdict.
+// Stateless: the same situation always gives the same verdict.
 class StartCondition {
  public:
   // What the condition depends on.
@@ -24,10 +24,10 @@ class StartCondition {
 
   enum class Verdict : uint8_t {
     kWait,
-    // A recipient says so: whoever else is there does not matter.
+    // A recipient sent the start byte: start without probing the others.
     kStart,
-    // Enough are READY, as far as is known: a host that has lost its power is
-    // among them until TCP finds out.
+    // Enough are READY as far as is known: a host that has lost power is among
+    // them until TCP notices, so probe them first.
     kStartIfAlive,
   };
 

@@ -1,4 +1,5 @@
-// What tells a client that a session has changed since it read it (AIP-154).
+// Etags, which tell a client that a session has changed since it was read
+// (AIP-154).
 #ifndef TCPTOOL_SERVER_API_ETAG_H_
 #define TCPTOOL_SERVER_API_ETAG_H_
 
@@ -12,15 +13,15 @@
 
 namespace tcptool::server {
 
-// Another one for each state of each session; progress does not change it.
+// Differs for each state of a session; progress does not change it.
 std::string NewEtag(const v1::Session& session);
 
-// What the data plane must find for `etag` to be right still, where it matches
-// `session`.
+// If `etag` matches `session`: the state that the data plane must find for it
+// to be still valid.
 std::optional<dataplane::SessionState> StateOf(const std::string& etag,
                                                const v1::Session& session);
 
-// ABORTED; `what` says how it is now.
+// ABORTED; `what` describes the current state.
 absl::Status EtagMismatch(absl::string_view session_name,
                           absl::string_view what);
 

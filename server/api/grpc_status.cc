@@ -5,7 +5,7 @@
 namespace tcptool::server {
 namespace {
 
-// In the trailers a byte takes up to three characters.
+// Percent-encoding in the trailers takes up to three characters for a byte.
 constexpr size_t kMaxMessageBytes = 2000;
 
 bool ContinuesCharacter(char byte) { return (byte & 0xC0) == 0x80; }  // UTF-8.

@@ -9,7 +9,8 @@
 namespace tcptool::server {
 
 // The codes are the same numbers. A message that quotes a very long field is
-// cut: clients take 8 KiB of trailers, and turn more into an error of theirs.
+// truncated: clients accept 8 KiB of trailers, and replace a larger status by
+// an error of their own.
 grpc::Status ToGrpc(const absl::Status& status);
 
 }  // namespace tcptool::server

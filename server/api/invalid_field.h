@@ -1,4 +1,4 @@
-// What is said of a request's field that is wrong.
+// The error for a field of a request that is wrong.
 #ifndef TCPTOOL_SERVER_API_INVALID_FIELD_H_
 #define TCPTOOL_SERVER_API_INVALID_FIELD_H_
 

@@ -21,8 +21,9 @@ bool IsSessionName(absl::string_view name);
 // A session's name that the service chooses: one of 30^9.
 std::string RandomSessionName(absl::BitGenRef random);
 
-// The number in "sessions/{session}/recipients/{number}"; none if it has no
-// such form. No two names of one recipient are taken.
+// The number in "sessions/{session}/recipients/{number}"; none for another
+// form. Only the canonical form of a number is accepted, so that each recipient
+// has one name.
 std::optional<uint64_t> RecipientNumber(absl::string_view name);
 
 // The "sessions/{session}" of a recipient's name.

@@ -16,8 +16,8 @@ namespace tcptool::server {
 // fingerprint of the request, so that it is not taken for another listing's.
 struct Page {
   int size = 0;
-  // The number of the object that the page begins with; if that is gone since,
-  // of the next one in the listing's order. None: the first page.
+  // The number of the object that the page begins with; if that was deleted, of
+  // the next one in the listing's order. None: the first page.
   std::optional<uint64_t> begin;
 
   // INVALID_ARGUMENT names page_size or page_token.

@@ -1,4 +1,4 @@
-// What is wrong with a request by itself, whatever the service knows.
+// Checks of requests that need no state of the service.
 #ifndef TCPTOOL_SERVER_API_REQUEST_CHECKS_H_
 #define TCPTOOL_SERVER_API_REQUEST_CHECKS_H_
 
@@ -7,8 +7,9 @@
 
 namespace tcptool::server {
 
-// INVALID_ARGUMENT names the field. A session's spec is looked at in spec.h,
-// page_size and page_token in page.h, an upload's messages in upload.h.
+// INVALID_ARGUMENT names the field. Not checked here: a session's spec
+// (spec.h), page_size and page_token (page_token.h), an upload's messages
+// (server/sessions/upload.h).
 absl::Status CheckRequest(const v1::CreateSessionRequest& request);
 absl::Status CheckRequest(const v1::GetSessionRequest& request);
 absl::Status CheckRequest(const v1::ListSessionsRequest& request);

@@ -29,7 +29,7 @@ std::string Spec(absl::string_view field) {
   return absl::StrCat("session.spec.", field);
 }
 
-// Collects the first thing that is wrong with a spec.
+// Keeps the first error that is found in a spec.
 class Checker {
  public:
   const absl::Status& status() const { return status_; }
@@ -48,7 +48,8 @@ class Checker {
     return value;
   }
 
-  // The duration in a field of `message`, or `fallback`, which is put there.
+  // Returns the duration in a field of `message`; sets the field to `fallback`
+  // if it is not set.
   template <typename Message>
   absl::Duration InRange(absl::string_view field, Message& message,
                          bool (Message::*has)() const,

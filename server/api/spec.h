@@ -1,4 +1,4 @@
-// What a session's spec asks for.
+// Checks a session's spec, and translates it to options of the data plane.
 #ifndef TCPTOOL_SERVER_API_SPEC_H_
 #define TCPTOOL_SERVER_API_SPEC_H_
 
@@ -12,7 +12,7 @@
 
 namespace tcptool::server {
 
-// What a spec may ask of this node.
+// What this node allows in a spec.
 struct SpecRules {
   asio::ip::address data_address;
   // What recipients are told to connect to; empty: an address of this host's.
@@ -22,8 +22,8 @@ struct SpecRules {
   int32_t max_recipients = 0;
 };
 
-// Checks `spec`, fills its defaults in, and says what the data plane is to do.
-// Port 0 stays 0. Whether there is such a file is not looked at.
+// Checks `spec`, fills in its defaults, and returns the options for the data
+// plane. Port 0 stays 0. Does not check whether the file exists.
 // INVALID_ARGUMENT names the first field that is wrong.
 absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
                                                     v1::SessionSpec& spec);

@@ -26,7 +26,7 @@ dataplane::RecipientState ToState(v1::RecipientState state) {
   return static_cast<dataplane::RecipientState>(static_cast<int>(state) - 1);
 }
 
-// Without a port, it is 0. None: it is no address.
+// A text without a port gives port 0. None: it is not an address.
 std::optional<asio::ip::tcp::endpoint> ToEndpoint(absl::string_view text) {
   uint32_t port = 0;
   std::error_code error;

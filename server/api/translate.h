@@ -1,5 +1,5 @@
-// From the data plane's types to the API's messages. The way back, from a
-// session's spec, is in spec.h; no other file knows both.
+// Translates the data plane's types to the API's messages. spec.h has the way
+// back, for a session's spec.
 #ifndef TCPTOOL_SERVER_API_TRANSLATE_H_
 #define TCPTOOL_SERVER_API_TRANSLATE_H_
 

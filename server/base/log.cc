@@ -31,7 +31,7 @@ void AppendEscape(int32_t code_point, std::string& json) {
   }
 }
 
-// Whether a line of text can have it without quotes.
+// Whether a value can be written without quotes in a line of text.
 bool IsPlain(absl::string_view text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return absl::ascii_isgraph(static_cast<unsigned char>(c)) && c != '"' &&
@@ -77,7 +77,7 @@ void WriteForGrpc(gpr_log_func_args* args) {
         "grpc", {{"message", args->message}});
 }
 
-// Gives the lines that spdlog has formatted to a LineWriter.
+// Passes the lines that spdlog has formatted to a LineWriter.
 class LineSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
   void Flush() { writer_.Flush(); }

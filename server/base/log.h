@@ -17,9 +17,9 @@ struct LogOptions {
   spdlog::level::level_enum level = spdlog::level::info;
 };
 
-// A name and a value. A text may come from a peer: it is escaped. Never a
-// secret. Refers to the text, so it must not outlive the call that it is made
-// for.
+// A name and a value. The value may come from a peer: it is escaped. It must
+// not be a secret. Holds a reference to the text, so it must not outlive the
+// call that it is created for.
 class LogField {
  public:
   LogField(absl::string_view name, absl::string_view text)
@@ -39,14 +39,15 @@ class LogField {
   const bool is_number_;
 };
 
-// Before the first event, and before there are threads. gRPC's own messages
-// become events too. Lines are written by a thread of the log's own, so that a
-// stderr that nobody reads holds up nobody else: what does not fit into 1 MiB
-// of memory is dropped, and the event "log_lines_dropped" tells how many.
+// Call it before the first event, and before there are other threads. gRPC's
+// own messages become events too. A thread of the log writes the lines, so that
+// a stderr that nobody reads blocks no other thread: lines that do not fit into
+// 1 MiB of memory are dropped, and the event "log_lines_dropped" has their
+// number.
 void SetUpLog(const LogOptions& options);
 
-// At the end of the process: waits until the lines are written, unless nobody
-// reads them.
+// Call it at the end of the process: waits until the lines are written, or
+// gives up if nobody reads them.
 void FlushLog();
 
 // Events have a name of their own, in snake_case; names of fields are the

@@ -1,4 +1,4 @@
-// A function that is called again and again.
+// Calls a function periodically.
 #ifndef TCPTOOL_SERVER_BASE_REPEATING_TIMER_H_
 #define TCPTOOL_SERVER_BASE_REPEATING_TIMER_H_
 
@@ -21,12 +21,12 @@ class RepeatingTimer {
                  std::function<void()> function)
       : timer_(executor), interval_(interval), function_(std::move(function)) {}
 
-  // Calls the function, and does so again after each interval.
+  // Calls the function now, and then after each interval.
   void Run() {
     function_();
     timer_.expires_after(interval_);
     timer_.async_wait([this](std::error_code) {
-      // Cancelling does not reach a handler that is queued already.
+      // Cancelling a timer does not remove a handler that is already queued.
       if (!stopped_) Run();
     });
   }

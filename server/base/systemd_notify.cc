@@ -13,15 +13,16 @@
 
 namespace tcptool::server {
 
-// Not libsystemd's: sd_notify(3) invites to speak the protocol without it, and
-// it would bring its compression and cryptography into every container.
+// Not libsystemd's sd_notify(): its manual page encourages own implementations
+// of the protocol, and the library would add its compression and cryptography
+// to every container.
 bool NotifyServiceManager(absl::string_view state) {
   const char* const variable = std::getenv("NOTIFY_SOCKET");
   if (variable == nullptr) return false;
   const absl::string_view path = variable;
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  // A path, or a name of Linux's own that begins with '@' in place of a NUL.
+  // A path, or an abstract socket, with '@' in place of the NUL (unix(7)).
   if (path.size() < 2 || path.size() >= sizeof(address.sun_path) ||
       (path[0] != '/' && path[0] != '@')) {
     return false;

@@ -8,9 +8,10 @@
 
 namespace tcptool::server {
 
-// Sends `state`, "READY=1" for one, to the socket that $NOTIFY_SOCKET names;
-// the protocol and the states are those of sd_notify(3). Whether anybody took
-// it: false also if nobody asked, which is no error. Never waits. Any thread.
+// Sends `state`, for example "READY=1", to the socket that $NOTIFY_SOCKET
+// names, by the protocol of sd_notify(3). Returns whether it was received:
+// false also if the variable is not set, which is no error. Never blocks. Any
+// thread.
 bool NotifyServiceManager(absl::string_view state);
 
 // Within what time of the last one the service manager wants a "WATCHDOG=1", by

@@ -44,7 +44,7 @@ absl::Status AddRoots(const DataOptions& options, ContentRoots& roots) {
   return absl::OkStatus();
 }
 
-// Renamed into place, so that whoever waits for the file never reads a part.
+// Written under another name and renamed, so that nobody reads a part.
 absl::Status WriteReadyFile(const std::string& path,
                             const std::string& control_address,
                             const std::string& http_address) {

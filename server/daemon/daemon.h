@@ -28,7 +28,7 @@ class Daemon {
  public:
   explicit Daemon(const Options& options);
 
-  // What Start() would say of the files that the options name.
+  // Checks the files that the options name, as Start() does.
   static absl::Status Check(const Options& options);
 
   // Serves from here on. On an error, whose message says what to do, the daemon
@@ -51,7 +51,8 @@ class Daemon {
   v1::Node Node() const;
   absl::Status StartHttp();
 
-  // Each uses only those above it, and so is destroyed before them.
+  // In the order of dependency: each uses only those above it, and is destroyed
+  // before them.
   const Options options_;
   ContentRoots roots_;
   dataplane::Engine engine_;

@@ -24,7 +24,7 @@ bool ToPort(absl::string_view text, uint16_t& port) {
   return true;
 }
 
-// Sets both ends from "LOW-HIGH". The error, or an empty string.
+// Sets both ends from "LOW-HIGH". Returns the error, or an empty string.
 std::string ParsePortRange(const std::string& text, DataOptions& options) {
   const std::pair<absl::string_view, absl::string_view> ends =
       absl::StrSplit(text, absl::MaxSplits('-', 1));

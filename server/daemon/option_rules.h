@@ -1,4 +1,4 @@
-// Which options go together.
+// Which options can be combined.
 #ifndef TCPTOOL_SERVER_DAEMON_OPTION_RULES_H_
 #define TCPTOOL_SERVER_DAEMON_OPTION_RULES_H_
 
@@ -8,7 +8,7 @@
 
 namespace tcptool::server {
 
-// Why these options, each of them right by itself, are not right together: a
+// Returns why these options, each valid by itself, are not valid together: a
 // sentence that says what to do. Empty if they are.
 std::string CheckTogether(const Options& options);
 

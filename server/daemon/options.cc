@@ -24,8 +24,8 @@ std::string EnvironmentName(const std::string& option) {
 }
 
 void AddFlags(CLI::App& app, Options& options, std::string& config) {
-  // Scripts and manifests append options to change those before. Lists, such as
-  // --root, keep all.
+  // The last value wins: scripts and manifests append options to override
+  // earlier ones. Lists, such as --root, keep all values.
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.set_version_flag("--version",
                        std::string("tcptoold ") + std::string(kVersion));

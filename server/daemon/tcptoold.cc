@@ -43,8 +43,8 @@ void TurnOffDeadlockDetection() {
 #endif
 }
 
-// SIGTERM and SIGINT are waited for, not handled. Before any thread starts, so
-// that all of them inherit it.
+// SIGTERM and SIGINT are blocked and waited for; there are no handlers. Call it
+// before any thread starts: threads inherit the signal mask.
 sigset_t BlockStopSignals() {
   sigset_t signals;
   sigemptyset(&signals);
@@ -107,7 +107,7 @@ int Main(int argc, char** argv) {
 
   Daemon daemon(options);
   if (absl::Status status = daemon.Start(); !status.ok()) {
-    // People read a sentence, machines an event.
+    // A sentence for people; an event where the log is JSON.
     if (!options.log.json) return Fail(status);
     LogError("not_started", {{"error", std::string(status.message())}});
     FlushLog();

@@ -1,8 +1,9 @@
 // Which Host headers a request may have.
 //
-// A page of another site can point its own name to this node's address once the
-// browser has loaded it (DNS rebinding), and so read what the node has as if it
-// were of the same origin. The browser then still sends that name as the Host.
+// Protects from DNS rebinding: a page of another site lets its own name point
+// to this node's address once the browser has loaded it, and could then read
+// this node's pages as if they were of its own origin. The browser still sends
+// that name as the Host.
 #ifndef TCPTOOL_SERVER_HTTP_ALLOWED_HOSTS_H_
 #define TCPTOOL_SERVER_HTTP_ALLOWED_HOSTS_H_
 

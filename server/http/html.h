@@ -11,9 +11,9 @@ namespace tcptool::server {
 // For the text of an element and for an attribute's value in double quotes.
 std::string EscapeHtml(absl::string_view text);
 
-// An element with `text`, which a user or a peer chose, escaped. The element
-// isolates its direction too (<bdi>): characters that turn the direction of
-// writing do not reach the text around it.
+// An element with `text`, which a user or a peer chose, escaped. Its direction
+// is isolated too (<bdi>): bidirectional control characters do not affect the
+// text around it.
 std::string IsolatedText(absl::string_view text);
 
 // For a part of a path or the value of a parameter in a URL.

@@ -25,7 +25,7 @@ void HttpConnection::Start() {
 
 void HttpConnection::Abort() {
   std::error_code ignored;
-  // Reset, so that the kernel drops what the peer has not read.
+  // Reset (linger 0), so that the kernel drops what was not sent.
   if (!closed_) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   Close();
 }
@@ -42,7 +42,7 @@ void HttpConnection::Close() {
 void HttpConnection::AbortAfter(std::chrono::milliseconds time) {
   deadline_.expires_after(time);
   deadline_.async_wait([self = shared_from_this()](std::error_code error) {
-    // It may have been set anew when this handler was queued already.
+    // The timer may have been set again when this handler was already queued.
     if (!error &&
         self->deadline_.expiry() <= std::chrono::steady_clock::now()) {
       self->Abort();
@@ -94,10 +94,10 @@ void HttpConnection::Send(const HttpResponse& response, bool head_only) {
                     [self = shared_from_this()](std::error_code error, size_t) {
                       if (self->closed_) return;
                       if (error) return self->Close();
-                      // To close a socket with unread input, such as a body
-                      // that nobody wants, resets the connection, and the
-                      // client may lose the response. So it is half-closed, and
-                      // read until the client has closed its end.
+                      // close(2) with unread input, such as a body, resets the
+                      // connection, and the client may lose the response. So it
+                      // is half-closed, and read until the client has closed
+                      // its end.
                       self->socket_.shutdown(asio::socket_base::shutdown_send,
                                              error);
                       self->ReadToEnd();

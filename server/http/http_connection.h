@@ -14,18 +14,18 @@
 
 namespace tcptool::server {
 
-// What peers may cost.
+// Limits of what a peer can use.
 struct HttpLimits {
   size_t max_connections = 256;
   size_t max_request_bytes = 16'384;
   // From the connection to the end of the request's head.
   std::chrono::milliseconds request_time = std::chrono::seconds(5);
-  // From the request to the client's end of the connection, when it has read
-  // the response.
+  // From the request until the client, having read the response, has closed its
+  // end of the connection.
   std::chrono::milliseconds response_time = std::chrono::seconds(10);
 };
 
-// Answers GET and HEAD. It is not called for requests that are malformed.
+// Answers GET and HEAD. Not called for malformed requests.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
 
 // Lives on its socket's executor, which has one thread. Keeps itself alive from
@@ -38,7 +38,7 @@ class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
                  const HttpHandler& handler, std::function<void()> ended);
 
   void Start();
-  // Resets the connection, whatever it is about.
+  // Resets the connection, in any state.
   void Abort();
 
  private:

@@ -20,10 +20,10 @@ namespace {
 
 using asio::ip::tcp;
 
-// Between attempts to accept a connection for which there is no descriptor.
+// The interval of trying to accept again when there was no descriptor.
 constexpr std::chrono::milliseconds kRetryTime(100);
 
-// Of "127.0.0.1:9874" or "[::1]:9874".
+// Parses "127.0.0.1:9874" or "[::1]:9874".
 tcp::endpoint ParseEndpoint(const std::string& address,
                             std::error_code& error) {
   const size_t colon = address.rfind(':');
@@ -103,7 +103,7 @@ void HttpServer::Serve(tcp::socket socket) {
 
 void HttpServer::CloseOldest() {
   if (!connections_.empty()) {
-    // It takes itself off the list.
+    // Abort() removes it from the list.
     const std::shared_ptr<HttpConnection> oldest = connections_.front();
     oldest->Abort();
   }

@@ -17,10 +17,10 @@
 
 namespace tcptool::server {
 
-// Answers each request on a connection of its own, on one thread. Peers can
-// make it hold HttpLimits::max_connections; one that comes beyond them, or when
-// the process has no descriptor left, takes the place of the oldest. A client
-// that asks and reads at once is so never kept out by others that do not.
+// Answers each request on a connection of its own, on one thread. A connection
+// beyond HttpLimits::max_connections, or one that comes when the process has no
+// descriptor left, replaces the oldest one. So a client that sends its request
+// and reads at once is never kept out by idle ones.
 class HttpServer {
  public:
   // Listens on "127.0.0.1:9874" or "[::1]:9874"; port 0 picks a free one;

@@ -8,9 +8,9 @@
 
 namespace tcptool::server {
 
-// All of it is HTML.
+// All functions return HTML.
 
-// How much of what all its recipients are to get they have acknowledged.
+// The bytes acknowledged, as a part of what all recipients are to get.
 std::string ProgressOf(const v1::Session& session);
 
 // "images: base.img".

@@ -19,14 +19,14 @@ using grpc::experimental::InterceptorBatchMethods;
 using grpc::experimental::ServerInterceptorFactoryInterface;
 using grpc::experimental::ServerRpcInfo;
 
-// Besides the API's methods, what the server has by gRPC's own services.
+// Methods of gRPC's own services, beside those of the API.
 constexpr std::array<absl::string_view, 3> kGrpcMethods = {
     "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch",
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"};
 
-// "/tcptool.v1.SessionService/GetSession" as labels. gRPC calls interceptors
-// for methods that nobody serves too, and before anybody is asked who they are:
-// a path that is not on the list shares one series, so that callers cannot make
+// The labels of "/tcptool.v1.SessionService/GetSession". gRPC calls
+// interceptors also for unknown methods, and before authentication: all paths
+// that are not on the list share one series, so that callers cannot create
 // series.
 prometheus::Labels Labels(absl::string_view method) {
   if (!ApiMethods().contains(method) &&
@@ -80,7 +80,7 @@ class GrpcMetrics::Interceptor : public grpc::experimental::Interceptor {
   prometheus::Labels labels_;
   const std::chrono::steady_clock::time_point start_ =
       std::chrono::steady_clock::now();
-  // What remains if the call ends without a status: the client is gone.
+  // Stays if the call ends without a status: the client is gone.
   grpc::StatusCode code_ = grpc::StatusCode::CANCELLED;
 };
 

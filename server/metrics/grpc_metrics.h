@@ -14,10 +14,10 @@
 
 namespace tcptool::server {
 
-// Give NewInterceptors() to the server's builder: every call is measured,
-// whoever serves it. The labels are those of the methods that the server has;
-// calls of any other method are counted together as "unknown". Any thread may
-// call any method.
+// Pass NewInterceptors() to the server's builder: every call is measured, of
+// whichever service. The labels are the methods that the server has; calls of
+// all other methods are counted together as "unknown". Any thread may call any
+// method.
 class GrpcMetrics {
  public:
   // `registry` outlives it, and it outlives the server.

@@ -1,4 +1,4 @@
-// Everything that the service tells Prometheus. docs/metrics.md describes it.
+// All metrics of the service. docs/metrics.md describes them.
 #ifndef TCPTOOL_SERVER_METRICS_METRICS_H_
 #define TCPTOOL_SERVER_METRICS_METRICS_H_
 

@@ -24,7 +24,7 @@ constexpr absl::string_view kUnix = "unix:";
 absl::Status CheckControlAddress(const std::string& address) {
   if (IsUnixSocket(address)) {
     const size_t length = address.size() - kUnix.size();
-    // With the NUL that ends it: unix(7).
+    // sun_path includes a terminating NUL (unix(7)).
     if (length > 0 && length < sizeof(sockaddr_un::sun_path)) {
       return absl::OkStatus();
     }
@@ -73,7 +73,7 @@ absl::Status CheckSocketPath(const std::string& address) {
   std::memcpy(peer.sun_path, path.c_str(), path.size() + 1);
   const dataplane::UniqueFd fd(
       socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // A full backlog is somebody's too; only a refusal says that nobody listens.
+  // A full backlog is also a sign of a listener; only ECONNREFUSED is none.
   if (connect(fd.get(), reinterpret_cast<sockaddr*>(&peer), sizeof(peer)) !=
           0 &&
       errno == ECONNREFUSED) {

@@ -8,17 +8,18 @@
 
 namespace tcptool::server {
 
-// INVALID_ARGUMENT says how to write one.
+// INVALID_ARGUMENT describes the valid forms.
 absl::Status CheckControlAddress(const std::string& address);
 
-// For those that CheckControlAddress() takes.
+// For addresses that CheckControlAddress() accepts.
 bool IsUnixSocket(const std::string& address);
-// Only those on this machine reach it.
+// Whether only clients on this machine can reach it.
 bool IsLocal(const std::string& address);
 
-// What a service that was killed has left at the path is no obstacle: gRPC
-// replaces a socket. It would do so too if somebody listens, or, for another
-// file, fail without a reason: UNAVAILABLE, with what to do.
+// Whether the server can listen at this path. gRPC replaces a socket that
+// exists, which is right for one that a killed service has left. UNAVAILABLE,
+// with what to do: another process listens on it, or it is another kind of
+// file, for which gRPC would give no reason.
 absl::Status CheckSocketPath(const std::string& address);
 
 }  // namespace tcptool::server

@@ -1,4 +1,4 @@
-// What the control API listens on, and what its clients may cost.
+// The options of the control API.
 #ifndef TCPTOOL_SERVER_RPC_CONTROL_OPTIONS_H_
 #define TCPTOOL_SERVER_RPC_CONTROL_OPTIONS_H_
 
@@ -8,7 +8,7 @@
 
 namespace tcptool::server {
 
-// The control API, and what its clients may cost.
+// Where the control API listens, and limits for its clients.
 struct ControlOptions {
   std::string address = "127.0.0.1:9875";  // Or "unix:PATH".
   bool insecure = false;  // Beyond this machine, in clear text, for everybody.
@@ -17,11 +17,11 @@ struct ControlOptions {
   size_t max_connections = 2000;
   int max_concurrent_streams = 1024;  // Of one connection.
   // For how long a client may send no message while the service waits for one,
-  // as that of an upload.
+  // for example in an upload.
   std::chrono::seconds client_idle_limit{300};
   size_t max_watchers = 1000;
   size_t max_sessions = 10'000;  // Held, the finished ones included.
-  // What uploads hold in memory, all together.
+  // Limit of the memory of all uploads together.
   size_t max_upload_bytes = size_t{1} << 30;
 };
 

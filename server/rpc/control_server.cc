@@ -15,14 +15,15 @@
 namespace tcptool::server {
 namespace {
 
-// An upload's message in one frame of HTTP/2; its default, 16 KiB, costs 6 % of
-// an upload's speed.
+// HTTP/2's frame size, so that an upload's message fits into one frame. The
+// default, 16 KiB, makes uploads 6 % slower.
 constexpr int kMaxFrameBytes = 1 << 20;
 
-// What gRPC takes of an upload before it is asked for. By itself it takes what
-// the connection may have under way, which on a fast one is so much that all of
-// it leaves the cores' caches before it is used: 1.1 GB/s in place of 1.3. Over
-// a round trip of 50 ms this lets 80 MB/s through.
+// How much of an upload gRPC receives before it is read. By default gRPC
+// measures the connection's bandwidth-delay product, and receives that much: on
+// a fast connection the data then leaves the processor's caches before it is
+// used, 1.1 GB/s in place of 1.3. With a round trip of 50 ms this value allows
+// 80 MB/s.
 constexpr int kLookaheadBytes = 4 << 20;
 
 // A client that is gone without a word is found within 30 s: what it held, such
@@ -38,7 +39,7 @@ constexpr int kMaxIdleMs = 300'000;
 // Of all headers of a call; gRPC's default, said here as it is a bound.
 constexpr int kMaxHeaderBytes = 8 << 10;
 
-// How often tokens and calls are looked at.
+// How often tokens and open calls are checked.
 constexpr absl::Duration kTick = absl::Seconds(1);
 
 // At most half of what the data plane leaves.
@@ -75,7 +76,7 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   control->reflection_.AddTo(methods);
   control->dispatcher_ = std::make_unique<Dispatcher>(
       *std::move(auth), std::move(methods), options.client_idle_limit);
-  // Nothing is served but by the dispatcher.
+  // All methods go through the dispatcher, health checks too.
   grpc::EnableDefaultHealthCheckService(false);
   grpc::ServerBuilder builder;
   control->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(

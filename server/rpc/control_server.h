@@ -34,14 +34,14 @@ class ControlServer {
   using Interceptors = std::vector<
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>;
 
-  // Listens and serves. The services, and what the interceptors need, outlive
-  // the server. UNAVAILABLE: it cannot listen; INVALID_ARGUMENT: a file of the
-  // security is not what it should be. The message says what to do.
+  // Listens and serves. The services, and what the interceptors need, must
+  // outlive the server. UNAVAILABLE: it cannot listen; INVALID_ARGUMENT: a file
+  // that the security options name is invalid. The message says what to do.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
       const ControlOptions& options, const SecurityOptions& security,
       const std::vector<RpcService*>& services, Interceptors interceptors);
 
-  // What Start() would say of the files of the security.
+  // Checks the files that the security options name, as Start() does.
   static absl::Status Check(const SecurityOptions& security);
 
   ~ControlServer();
@@ -55,7 +55,8 @@ class ControlServer {
   // Says to who checks the health that this server is going away;
   // while works() is false, they are told the same.
   void StopServing();
-  // Ends the calls that are not over after `grace`, and returns when all are.
+  // Cancels the calls that are still open after `grace`, and returns when all
+  // have ended.
   void Stop(std::chrono::milliseconds grace);
 
  private:

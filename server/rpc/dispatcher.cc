@@ -33,7 +33,8 @@ grpc::ServerGenericBidiReactor* Dispatcher::CreateReactor(
   const std::shared_ptr<Call> call = NewCall(*context);
   open_.Add(call);
   call->Begin();
-  // It may be over already; gRPC does not say so before it has the reactor.
+  // The call may have ended already; gRPC calls OnDone() only once it has the
+  // reactor.
   return call.get();
 }
 
@@ -41,7 +42,7 @@ std::shared_ptr<Call> Dispatcher::NewCall(
     grpc::GenericCallbackServerContext& context) {
   const std::string& path = context.method();
   const MethodTable::Method* method = methods_.Find(path);
-  // Only operators learn what is not there.
+  // Unknown methods take an operator: others do not learn which exist.
   Call::Headers headers = {
       .context = &context,
       .caller = {.name = "anonymous"},

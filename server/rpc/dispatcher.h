@@ -1,4 +1,4 @@
-// What every call meets first: who makes it, and whether they may.
+// Where every call enters: authentication, authorization, its method.
 #ifndef TCPTOOL_SERVER_RPC_DISPATCHER_H_
 #define TCPTOOL_SERVER_RPC_DISPATCHER_H_
 
@@ -30,9 +30,9 @@ class Dispatcher : public grpc::CallbackGenericService {
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override;
 
-  // To be called about once a second, on one thread: reads tokens again, ends
-  // the calls whose token was taken away, and those that wait for their client
-  // for too long. May wait for a disk.
+  // Call it about once a second, on one thread: reloads the tokens, and ends
+  // the calls whose token was revoked and those that have waited too long for
+  // their client. May block on a disk.
   void Tick();
 
  private:
@@ -43,8 +43,9 @@ class Dispatcher : public grpc::CallbackGenericService {
   const MethodTable methods_;
   const std::chrono::seconds idle_limit_;
   RefusalLog refusals_;
-  // Two ticks after a change of the tokens: a call that was being admitted then
-  // is not open at the first of them.
+  // How often open calls are still to be rechecked. Twice after a change of the
+  // tokens: a call that was being admitted during the change may not be in
+  // open_ yet at the first time.
   int rechecks_ = 0;
   OpenCalls open_;
 };

@@ -20,7 +20,7 @@ const google::protobuf::MethodDescriptor& MethodOf(const std::string& name) {
 
 }  // namespace
 
-// Tells the state, and again when it is another.
+// Sends the status, and sends it again whenever it changes.
 class HealthService::WatchCall : public Call {
  public:
   WatchCall(Headers headers, HealthService& health)
@@ -28,7 +28,7 @@ class HealthService::WatchCall : public Call {
 
   void Begin() override { Read(); }
 
-  // The state may be another.
+  // The status may have changed.
   void Wake() {
     absl::MutexLock lock(&mutex_);
     if (!writing_ && !finished_) Tell();
@@ -49,7 +49,7 @@ class HealthService::WatchCall : public Call {
 
   void OnDone() override {
     health_.RemoveWatch(Self());
-    // After what other threads have done under it.
+    // Waits for threads that hold the mutex: the call may be destroyed next.
     { absl::MutexLock lock(&mutex_); }
     Call::OnDone();
   }

@@ -15,8 +15,9 @@
 
 namespace tcptool::server {
 
-// For everybody: probes have no credentials. So what they can make the service
-// hold is bounded: kMaxWatches of Watch at a time, more are RESOURCE_EXHAUSTED.
+// Probes have no credentials, so everybody may call it, and what callers can
+// make the service hold is bounded: kMaxWatches calls of Watch at a time, more
+// are RESOURCE_EXHAUSTED.
 // Any thread may call any method.
 class HealthService : public RpcService {
  public:
@@ -24,10 +25,10 @@ class HealthService : public RpcService {
 
   HealthService();
 
-  // Every service that is in the table by then is serving, and so is "".
+  // All services that are in the table by then are SERVING, and so is "".
   void AddTo(MethodTable& table) override;
 
-  // For all services together. True at first.
+  // Sets the status of all services. SERVING at first.
   void SetServing(bool serving);
 
  private:
@@ -39,7 +40,7 @@ class HealthService : public RpcService {
              const CheckCall::Done& done) const;
   grpc::health::v1::HealthCheckResponse StateOf(
       const std::string& service) const;
-  // False: there are too many.
+  // False: there are kMaxWatches already.
   bool AddWatch(std::shared_ptr<WatchCall> call);
   void RemoveWatch(const std::shared_ptr<WatchCall>& call);
 

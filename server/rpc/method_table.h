@@ -16,7 +16,7 @@
 
 namespace tcptool::server {
 
-// Filled before the server starts; not changed any more after that.
+// Filled before the server starts, and constant afterwards.
 class MethodTable {
  public:
   using NewCall = std::function<std::shared_ptr<Call>(Call::Headers)>;
@@ -25,13 +25,13 @@ class MethodTable {
     NewCall new_call;
   };
 
-  // Calls of `method` are what `new_call` makes of them.
+  // `new_call` creates the object for each call of `method`.
   void Add(const google::protobuf::MethodDescriptor& method, Role required,
            NewCall new_call);
 
-  // By "/package.Service/Method"; nullptr: nobody serves it.
+  // By "/package.Service/Method"; nullptr: there is no such method.
   const Method* Find(absl::string_view path) const;
-  // Those of which a method was added, in that order.
+  // The services of which a method was added, in that order.
   const std::vector<const google::protobuf::ServiceDescriptor*>& services()
       const {
     return services_;
@@ -42,11 +42,11 @@ class MethodTable {
   std::vector<const google::protobuf::ServiceDescriptor*> services_;
 };
 
-// Whoever serves some of the methods.
+// A service: adds its methods to the table.
 class RpcService {
  public:
   virtual ~RpcService() = default;
-  // The service outlives the server, and so its calls.
+  // The service must outlive the server, and so its calls.
   virtual void AddTo(MethodTable& table) = 0;
 };
 

@@ -16,7 +16,7 @@ void OpenCalls::Add(std::shared_ptr<Call> call) {
 }
 
 void OpenCalls::Remove(Call* call) {
-  std::shared_ptr<Call> last;  // Goes after the lock.
+  std::shared_ptr<Call> last;  // Destroyed after the lock is released.
   absl::MutexLock lock(&mutex_);
   const auto found = calls_.find(call);
   if (found == calls_.end()) return;
@@ -33,7 +33,8 @@ size_t OpenCalls::open_to_all() const {
 void OpenCalls::CancelIf(const std::function<absl::Status(const Call&)>& why) {
   std::vector<std::pair<grpc_call*, absl::Status>> cancelled;
   {
-    // Until it is removed, a call is gRPC's too.
+    // gRPC's call object exists until the call is removed, so it is safe to
+    // take a reference under the lock.
     absl::MutexLock lock(&mutex_);
     for (const auto& [call, owner] : calls_) {
       absl::Status status = why(*call);
@@ -43,7 +44,7 @@ void OpenCalls::CancelIf(const std::function<absl::Status(const Call&)>& why) {
       cancelled.emplace_back(call->grpc(), std::move(status));
     }
   }
-  // Not under the lock: gRPC may call reactions from here.
+  // Not under the lock: gRPC may call reactions from within.
   for (const auto& [call, status] : cancelled) {
     grpc_call_cancel_with_status(
         call, static_cast<grpc_status_code>(status.code()),

@@ -1,4 +1,4 @@
-// The calls that are going on.
+// The calls that are open.
 #ifndef TCPTOOL_SERVER_RPC_OPEN_CALLS_H_
 #define TCPTOOL_SERVER_RPC_OPEN_CALLS_H_
 

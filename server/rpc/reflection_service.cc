@@ -51,7 +51,7 @@ class ReflectionService::ReflectionCall : public Call {
   void Begin() override { Read(); }
 
   void OnWriteDone(bool ok) override {
-    // Of a call that was cancelled the next read says so.
+    // If the call was cancelled, the next read fails.
     if (ok) return Read();
     EndOnce(CancelReason());
   }

@@ -14,7 +14,7 @@ namespace tcptool::server {
 // and does not ask who makes them.
 class ReflectionService : public RpcService {
  public:
-  // Tells of the services that are in the table by then, and of itself.
+  // Describes the services that are in the table by then, and itself.
   void AddTo(MethodTable& table) override;
 
  private:

@@ -13,14 +13,14 @@
 namespace tcptool::server {
 namespace {
 
-// Adds the methods of a service that have one request and one answer.
+// Adds the unary methods of a service to the table.
 class UnaryMethods {
  public:
   UnaryMethods(MethodTable& table,
                const google::protobuf::ServiceDescriptor& service)
       : table_(table), service_(service) {}
 
-  // `function` gets requests that are right by themselves.
+  // `function` gets requests that CheckRequest() accepts.
   template <typename Request, typename Response>
   void Add(const std::string& name,
            typename UnaryCall<Request, Response>::Function function) {

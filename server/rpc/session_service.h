@@ -1,4 +1,4 @@
-// The gRPC face of the session manager and the session table.
+// The SessionService of the API, by the session manager and the session table.
 #ifndef TCPTOOL_SERVER_RPC_SESSION_SERVICE_H_
 #define TCPTOOL_SERVER_RPC_SESSION_SERVICE_H_
 
@@ -11,7 +11,7 @@
 
 namespace tcptool::server {
 
-// Methods are described in session_service.proto. None of them waits.
+// session_service.proto describes the methods. None of them blocks.
 class SessionService : public RpcService {
  public:
   // All of them outlive the service.
@@ -25,7 +25,7 @@ class SessionService : public RpcService {
   SessionManager& manager_;
   const SessionTable& table_;
   WatchHub& hub_;
-  // Asks for the messages of uploads; see UploadReactor.
+  // Reads the messages of uploads; see UploadReactor.
   asio::thread_pool upload_worker_{1};
 };
 

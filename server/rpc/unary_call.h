@@ -16,7 +16,7 @@ template <typename Request, typename Response>
 class UnaryCall : public Call {
  public:
   using Done = std::function<void(absl::StatusOr<Response>)>;
-  // Calls `done` once, on any thread. The request goes with the call.
+  // Calls `done` once, on any thread. The request lives as long as the call.
   using Function = std::function<void(const Request&, Done done)>;
 
   // `function` outlives the call.
@@ -37,7 +37,7 @@ class UnaryCall : public Call {
     function_(request_, [self = shared_from_this(),
                          this](absl::StatusOr<Response> response) {
       if (!response.ok()) return End(response.status());
-      // What had no name before it was there.
+      // The resource got its name by this call.
       if (target().empty()) set_target(NameIn(*response));
       WriteAndEnd(*response);
     });

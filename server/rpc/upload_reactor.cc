@@ -18,8 +18,8 @@ void UploadReactor::OnRead(bool ok) {
   reading_ = false;
   absl::Status parsed;
   if (ok) parsed = Parse(request_);
-  // A first message that a cancellation has overtaken still has to fail the
-  // session that it names.
+  // Also after a cancellation: the first message names the session, which must
+  // fail then.
   if (ok && parsed.ok() && upload_ == nullptr) return Open();
   if (finished_ || succeeding_) return;
   if (!parsed.ok()) return BreakOff(parsed);
@@ -34,12 +34,12 @@ void UploadReactor::OnRead(bool ok) {
 
 void UploadReactor::OnCancel() {
   absl::MutexLock lock(&mutex_);
-  // Content that is whole stays whole, whether or not the client hears of it.
+  // Complete content stays valid, whether or not the client gets the answer.
   if (upload_ == nullptr || !upload_->complete()) BreakOff(CancelReason());
 }
 
 void UploadReactor::OnDone() {
-  // After what other threads have done under it.
+  // Waits for threads that hold the mutex: the call may be destroyed next.
   { absl::MutexLock lock(&mutex_); }
   Call::OnDone();
 }
@@ -90,7 +90,7 @@ void UploadReactor::Take() {
   if (absl::Status status = upload_->Take(request_); !status.ok()) {
     return BreakOff(status);
   }
-  // After the message that completes the content comes the stream's end.
+  // After the last message, reads the client's end of the stream.
   if (upload_->has_room() || upload_->complete()) ReadNext();
 }
 

@@ -20,8 +20,8 @@ namespace tcptool::server {
 // control then holds the client back, and the slowest recipient sets the pace.
 class UploadReactor : public Call {
  public:
-  // `worker` asks gRPC for the next message in place of the lanes, which must
-  // not do its work. Both outlive the call.
+  // `worker` makes gRPC's read calls, which would cost the lanes time. Both
+  // outlive the call.
   UploadReactor(Headers headers, SessionManager& manager,
                 asio::thread_pool& worker)
       : Call(std::move(headers)), manager_(manager), worker_(worker) {}
@@ -39,7 +39,7 @@ class UploadReactor : public Call {
   void OnChange();
   void Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Answers with the session, as it is once its length is known.
+  // Responds with the session once its length is known.
   void Succeed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Ends the call, and fails the session.
   void BreakOff(const absl::Status& status)

@@ -8,8 +8,9 @@
 namespace tcptool::server {
 namespace {
 
-// In a message: most of what a message costs does not depend on its size. Some
-// tens of KiB, as each watcher that does not read holds one.
+// Changes per message. Most of a message's cost does not depend on its size;
+// but each watcher that does not read holds one, so it is bounded to some tens
+// of KiB.
 constexpr size_t kMaxChanges = 64;
 constexpr auto kBookmarkInterval = std::chrono::seconds(1);
 
@@ -103,7 +104,7 @@ void WatchReactor::Advance() {
 }
 
 bool WatchReactor::Fill(v1::WatchSessionsResponse& response) {
-  // A part of the snapshot may hold nothing for this watcher.
+  // A part of the snapshot may have nothing that the filter selects.
   bool in_snapshot;
   do {
     in_snapshot = cursor_.in_snapshot;
@@ -129,9 +130,10 @@ bool WatchReactor::Fill(v1::WatchSessionsResponse& response) {
 
 bool WatchReactor::BookmarkIsDue() const {
   if (bookmark_ == cursor_.revision) return false;
-  // The first ends what a resumed watch has missed. A client that waits for the
-  // end of a session learns at once that all is said. The last, when the
-  // service stops, lets it resume from there.
+  // A bookmark is due: after what a resumed watch has missed; when a session
+  // has ended, so that a client that waits for this knows that it has
+  // everything; and when the service stops, so that the client can resume
+  // there.
   return bookmark_ == 0 || end_seen_ || stopping_ ||
          Clock::now() - bookmark_time_ >= kBookmarkInterval;
 }

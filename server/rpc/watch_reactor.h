@@ -16,8 +16,8 @@
 namespace tcptool::server {
 
 // Writes one message at a time, and takes the next changes from the table when
-// the client has taken that: a slow client costs a message of memory, and gets
-// the newest state.
+// the client has taken it: a slow client costs the memory of one message, and
+// gets the newest state.
 class WatchReactor : public Call, public Watcher {
  public:
   // The others outlive the call.
@@ -33,13 +33,13 @@ class WatchReactor : public Call, public Watcher {
   void OnDone() override;
 
  private:
-  // The request; after it there is nothing to read.
+  // The request; the client sends nothing after it.
   void OnRead(bool ok) override;
   absl::Status Open(const v1::WatchSessionsRequest& request);
   // Writes the next message if there is one, or finishes.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // The next changes, and a bookmark where one is due. False: there is nothing,
-  // or the watch has ended, since the client is too slow.
+  // Adds the next changes, and a bookmark if one is due. False: there is
+  // nothing to send, or the client was too slow and the watch has ended.
   bool Fill(v1::WatchSessionsResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool BookmarkIsDue() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -49,18 +49,19 @@ class WatchReactor : public Call, public Watcher {
   const SessionTable& table_;
   WatchHub& hub_;
   absl::Mutex mutex_;
-  // The hub may have it for longer than gRPC; until OnDone().
+  // The hub may hold it longer than gRPC; set until OnDone().
   std::shared_ptr<Watcher> watcher_ ABSL_GUARDED_BY(mutex_);
   SessionTable::Filter filter_ ABSL_GUARDED_BY(mutex_);
   SessionTable::Cursor cursor_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  // When that is written there may be more. Otherwise it waits to be woken:
-  // what changes meanwhile is told together.
+  // Whether there may be more to send once the current message is written.
+  // Otherwise the watch waits to be woken, so that changes in between share a
+  // message.
   bool more_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  int64_t bookmark_ ABSL_GUARDED_BY(mutex_) = 0;  // The last one's revision.
+  int64_t bookmark_ ABSL_GUARDED_BY(mutex_) = 0;  // Revision of the last one.
   // Since the last bookmark a session has ended.
   bool end_seen_ ABSL_GUARDED_BY(mutex_) = false;
   Clock::time_point bookmark_time_ ABSL_GUARDED_BY(mutex_);

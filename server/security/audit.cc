@@ -7,7 +7,7 @@ namespace {
 
 constexpr auto kRefusalInterval = std::chrono::seconds(1);
 
-// Of what a peer chose: no line is longer for it.
+// The length to which a method's name, chosen by the peer, is cut.
 constexpr size_t kMaxMethodBytes = 200;
 
 std::string CodeName(const absl::Status& status) {

@@ -1,5 +1,5 @@
-// A line in the log for each call that changes something: who, what, outcome.
-// And for those that were not allowed.
+// The audit log: a line for each call that changes something (who, what,
+// outcome), and lines for refused calls.
 #ifndef TCPTOOL_SERVER_SECURITY_AUDIT_H_
 #define TCPTOOL_SERVER_SECURITY_AUDIT_H_
 
@@ -16,8 +16,8 @@
 
 namespace tcptool::server {
 
-// The resource that a message of the API is about: all of them name it by
-// `name`. Empty: this one names none.
+// The `name` of the resource that a message of the API is about; empty if it
+// has none.
 std::string NameIn(const google::protobuf::Message& message);
 
 // Any thread. `who`: the caller's name when the call began.
@@ -25,15 +25,15 @@ void LogAudit(absl::string_view who, absl::string_view peer,
               absl::string_view method, absl::string_view target,
               const absl::Status& outcome);
 
-// Strangers may make as many calls as they like: of those that are refused the
-// log has a line a second at most, which says how many more there were. Any
+// Unauthenticated peers can make any number of calls, so the log has at most
+// one line a second for refused calls, with the number of those in between. Any
 // thread may call any method.
 class RefusalLog {
  public:
   // `who`: a name, if the caller has one.
   void Add(absl::string_view who, absl::string_view peer,
            absl::string_view method, const absl::Status& outcome);
-  // To be called now and then, so that the last are told too.
+  // Call it periodically, so that the last refusals are logged too.
   void Flush();
 
  private:
@@ -41,7 +41,7 @@ class RefusalLog {
 
   absl::Mutex mutex_;
   Clock::time_point last_ ABSL_GUARDED_BY(mutex_);
-  std::string last_peer_ ABSL_GUARDED_BY(mutex_);  // Of the untold.
+  std::string last_peer_ ABSL_GUARDED_BY(mutex_);  // Of those not logged yet.
   uint64_t untold_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -17,11 +17,11 @@ constexpr absl::string_view kWhatToSend =
     "send \"authorization: Bearer TOKEN\", or connect with a client "
     "certificate";
 
-// The kinds of names that a certificate may have: whoever may give out one kind
-// of them need not be trusted with the others.
+// The kinds of names in a certificate. A rule names the kind: whoever may issue
+// names of one kind need not be trusted with the others.
 struct NameKind {
   absl::string_view prefix;
-  const char* property;  // gRPC's, of the connection.
+  const char* property;  // gRPC's name of the connection's property.
 };
 constexpr NameKind kNameKinds[] = {{"cn:", GRPC_X509_CN_PROPERTY_NAME},
                                    {"dns:", GRPC_PEER_DNS_PROPERTY_NAME},
@@ -53,7 +53,7 @@ absl::StatusOr<std::unique_ptr<Auth>> Auth::Create(
     auth->tokens_ = *std::move(tokens);
   }
   for (const std::string& rule : options.cert_roles) {
-    // A name may have "=" in it; a role has none.
+    // A name may contain "="; a role does not.
     const size_t end = rule.rfind('=');
     const std::optional<Role> role = end == std::string::npos
                                          ? std::nullopt
@@ -102,7 +102,7 @@ Caller Auth::OfCertificate(const grpc::AuthContext& context) const {
       const std::string name = absl::StrCat(kind.prefix, View(value));
       if (first.empty()) first = name;
       const auto found = cert_roles_.find(name);
-      // Of several names, the one that may do most.
+      // Of several names, the one with the highest role counts.
       if (found == cert_roles_.end() || found->second <= caller.role) continue;
       caller = {.name = absl::StrCat("certificate:", name),
                 .role = found->second};

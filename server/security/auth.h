@@ -29,32 +29,32 @@ class Auth {
   static absl::StatusOr<std::unique_ptr<Auth>> Create(
       const SecurityOptions& options);
 
-  // Who calls. UNAUTHENTICATED: neither a token nor a certificate says who it
-  // is. A token goes before a certificate. Never waits.
+  // Authenticates a caller. UNAUTHENTICATED: no valid token or certificate. A
+  // token takes precedence over a certificate. Never blocks.
   absl::StatusOr<Caller> Identify(const Metadata& metadata,
                                   const grpc::AuthContext& context) const;
 
-  // For a call that goes on: UNAUTHENTICATED if the token that the caller came
-  // with was taken away since, PERMISSION_DENIED if it has not the role now.
+  // For an open call: UNAUTHENTICATED if the caller's token was revoked since,
+  // PERMISSION_DENIED if its role is too low now.
   absl::Status Recheck(const Caller& caller, Role required) const;
 
-  // Reads the tokens again if their file has changed, which may wait for a
-  // disk. True: they are others now.
+  // Reloads the token file if it has changed; may block on a disk. True: the
+  // tokens have changed.
   bool Refresh();
 
  private:
   Auth() = default;
 
-  // Whether anybody is asked who they are.
+  // Whether callers are authenticated at all.
   bool enabled() const { return tokens_ != nullptr || !cert_roles_.empty(); }
   Caller OfCertificate(const grpc::AuthContext& context) const;
 
-  std::unique_ptr<TokenFile> tokens_;  // None: tokens mean nothing.
+  std::unique_ptr<TokenFile> tokens_;  // Null: tokens are ignored.
   // By "cn:NAME", "dns:NAME" or "uri:NAME"; "*": any other.
   std::map<std::string, Role> cert_roles_;
 };
 
-// PERMISSION_DENIED, with what to do: `caller` has not the role that `method`
+// PERMISSION_DENIED, with what to do, if `caller` lacks the role that `method`
 // requires.
 absl::Status CheckRole(absl::string_view method, Role required,
                        const Caller& caller);

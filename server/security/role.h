@@ -1,4 +1,4 @@
-// Who calls, and what they may do.
+// The roles, and who makes a call.
 #ifndef TCPTOOL_SERVER_SECURITY_ROLE_H_
 #define TCPTOOL_SERVER_SECURITY_ROLE_H_
 
@@ -11,7 +11,7 @@
 
 namespace tcptool::server {
 
-// Each may what those before it may.
+// Each role includes those before it.
 enum class Role {
   kNone,      // Health checks.
   kViewer,    // Calls that change nothing.
@@ -22,7 +22,7 @@ struct Caller {
   // "token:NAME", "certificate:cn:NAME" (or dns:, uri:), or "anonymous".
   std::string name;
   Role role = Role::kNone;
-  // The hash of the token that they came with; empty if they came without.
+  // The hash of the caller's token; empty without one.
   std::string token_hash;
 };
 
@@ -30,8 +30,8 @@ struct Caller {
 std::optional<Role> ParseRole(absl::string_view text);
 absl::string_view RoleName(Role role);
 
-// What it takes to call a method of the API: a viewer where the proto says
-// `option idempotency_level = NO_SIDE_EFFECTS`, else an operator.
+// The role that a method of the API requires: viewer where the proto says
+// `option idempotency_level = NO_SIDE_EFFECTS`, else operator.
 Role RequiredRole(const google::protobuf::MethodDescriptor& method);
 
 }  // namespace tcptool::server

@@ -16,8 +16,8 @@ struct SecurityOptions {
   std::vector<std::string> cert_roles;  // cn:NAME=ROLE, dns:, uri:, *=ROLE
   bool tls_require_client_cert = false;
 
-  // Whether the TLS handshake fails without a client certificate. Where tokens
-  // are no way in, nobody without one has any business here.
+  // Whether the TLS handshake fails without a client certificate: where no
+  // tokens are configured, a client without one could call nothing.
   bool RequiresClientCertificate() const {
     return !tls_client_ca.empty() &&
            (tls_require_client_cert || token_file.empty());

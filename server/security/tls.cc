@@ -14,7 +14,7 @@
 namespace tcptool::server {
 namespace {
 
-// gRPC looks at the files so often.
+// How often gRPC checks the files for changes.
 constexpr unsigned int kRefreshSeconds = 1;
 
 template <typename Object, auto kFree>
@@ -51,7 +51,7 @@ absl::Status CheckTlsFiles(const SecurityOptions& options) {
   const Bio file(BIO_new_file(options.tls_key.c_str(), "r"));
   if (file == nullptr)
     return Wrong("--tls-key", options.tls_key, "cannot be read");
-  // A key that wants a passphrase is no key here; nobody is asked for one.
+  // Keys with a passphrase are invalid; nobody is prompted for one.
   char no_passphrase[] = "";
   const Key key(
       PEM_read_bio_PrivateKey(file.get(), nullptr, nullptr, no_passphrase));

@@ -15,8 +15,8 @@ namespace tcptool::server {
 // is not the certificate's; names the flag and the file.
 absl::Status CheckTlsFiles(const SecurityOptions& options);
 
-// After CheckTlsFiles(). The files are read again when they change; that is for
-// new connections, those that there are go on.
+// Call it after CheckTlsFiles(). Files that change are reloaded, for new
+// connections only.
 //
 // A client's certificate must be signed by the CA. It may come without one
 // unless SecurityOptions::RequiresClientCertificate().

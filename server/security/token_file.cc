@@ -106,7 +106,7 @@ absl::StatusOr<Caller> TokenFile::ParseLine(absl::string_view line,
                                             int number) const {
   const std::vector<absl::string_view> words =
       absl::StrSplit(line, absl::ByAnyChar(" \t"), absl::SkipEmpty());
-  // The line is not repeated: somebody may have put the token itself there.
+  // The line is not quoted: it may have the token itself by mistake.
   if (words.size() != 3) {
     return Wrong(absl::StrCat("line ", number, " is not NAME ROLE SHA256"));
   }
@@ -141,7 +141,7 @@ bool TokenFile::ReloadIfChanged() {
   }
   absl::StatusOr<Callers> callers = Load();
   if (absl::IsNotFound(callers.status())) {
-    // Not told again until there has been one.
+    // A missing file is reported once, until it has existed again.
     if (version_ == Version()) return false;
     version_ = {};
     callers = Callers();

@@ -1,4 +1,4 @@
-// Bearer tokens, and whose they are.
+// Bearer tokens and their owners.
 #ifndef TCPTOOL_SERVER_SECURITY_TOKEN_FILE_H_
 #define TCPTOOL_SERVER_SECURITY_TOKEN_FILE_H_
 
@@ -25,26 +25,25 @@ namespace tcptool::server {
 // Any thread may call any method.
 class TokenFile {
  public:
-  // INVALID_ARGUMENT: the file cannot be read, has no token, has a line that is
-  // none, or may be read or written by others than its owner and (read) its
-  // group.
+  // INVALID_ARGUMENT: the file cannot be read, has no token, has a malformed
+  // line, or has a mode by which others than its owner (or, to read it, its
+  // group) may read or write it.
   static absl::StatusOr<std::unique_ptr<TokenFile>> Open(std::string path);
 
-  // Whose token it is, with its hash; takes the same time whatever is wrong
-  // with it. Never waits for a disk.
+  // The owner of a token, with its hash; takes the same time for every wrong
+  // token. Never blocks on a disk.
   std::optional<Caller> Find(absl::string_view token) const;
-  // The same, by the hash: Caller::token_hash.
+  // The same by the hash, as in Caller::token_hash.
   std::optional<Caller> FindHash(absl::string_view hash) const;
 
-  // Looks at the file, and so may wait for a disk; for one thread at a time.
-  // True: the tokens are others now. A file that has no token any more, or is
-  // gone, takes them all away. A change that cannot be used, such as a line
-  // that is wrong, is logged, and the old tokens stay.
+  // Checks the file, and so may block on a disk; one thread at a time. True:
+  // the tokens have changed. If the file has no token any more, or is gone, all
+  // are revoked. A file with an error is logged, and the old tokens stay valid.
   bool ReloadIfChanged();
 
  private:
   using Callers = std::vector<Caller>;
-  // What tells one state of the file from another.
+  // Tells versions of the file apart.
   struct Version {
     int64_t seconds = 0;
     int64_t nanoseconds = 0;
@@ -63,9 +62,9 @@ class TokenFile {
   void Replace(Callers callers);
 
   const std::string path_;
-  // Whoever reloads has these. No version: there was no file.
+  // Only the reloading thread uses these. No version: there was no file.
   Version version_;
-  absl::Status failure_;  // Of the last reload; told once.
+  absl::Status failure_;  // Of the last reload; logged once.
   mutable absl::Mutex mutex_;
   Callers callers_ ABSL_GUARDED_BY(mutex_);
 };

@@ -68,7 +68,7 @@ absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> ContentRoot::Open(
         file, " is ", S_ISDIR(status.st_mode) ? "a directory" : "special",
         "; choose a regular file or a block device"));
   }
-  // The very file that was looked at, whatever the path names by now.
+  // Opens the file that was checked, even if the path names another one by now.
   UniqueFd fd(open(absl::StrCat("/proc/self/fd/", found.get()).c_str(),
                    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid()) return OpenError(file, errno);

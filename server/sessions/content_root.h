@@ -1,4 +1,4 @@
-// A directory that files are served from, and the only way into it.
+// A directory that files are served from; the only way to open them.
 #ifndef TCPTOOL_SERVER_SESSIONS_CONTENT_ROOT_H_
 #define TCPTOOL_SERVER_SESSIONS_CONTENT_ROOT_H_
 
@@ -14,9 +14,9 @@
 
 namespace tcptool::server {
 
-// The directory is looked up anew by each call, so that what is mounted there
-// since, or where a link leads now, is what is served. Any thread may call any
-// method; all may wait for a disk.
+// Each call resolves the directory's path again, so that a new mount or a
+// changed link takes effect. Any thread may call any method; all may block on a
+// disk.
 class ContentRoot {
  public:
   struct Space {
@@ -40,7 +40,7 @@ class ContentRoot {
   absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> Open(
       const std::string& path) const;
 
-  // None where it cannot be had.
+  // Not set where it is unknown.
   Space GetSpace() const;
 
  private:

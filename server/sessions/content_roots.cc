@@ -10,8 +10,8 @@
 namespace tcptool::server {
 namespace {
 
-// One named root is known by letters, digits and a few marks: it is one part of
-// ROOT/PATH on a command line.
+// A root's name has letters, digits and a few marks: it is the first part of
+// ROOT/PATH on command lines.
 bool IsName(absl::string_view name) {
   return !name.empty() &&
          name.find_first_not_of(

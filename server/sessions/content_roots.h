@@ -1,5 +1,5 @@
-// The directories that files are served from, each with an end to the waiting
-// for its file system.
+// The directories that files are served from, with a deadline for what their
+// file systems do.
 #ifndef TCPTOOL_SERVER_SESSIONS_CONTENT_ROOTS_H_
 #define TCPTOOL_SERVER_SESSIONS_CONTENT_ROOTS_H_
 
@@ -20,10 +20,10 @@
 
 namespace tcptool::server {
 
-// Any thread may call the const methods; none waits for a disk.
+// Any thread may call the const methods; none blocks on a disk.
 class ContentRoots {
  public:
-  // How long a root's file system may take for what is asked of it.
+  // The deadline of an operation on a root's file system.
   static constexpr absl::Duration kDeadline = absl::Seconds(5);
 
   struct Space {
@@ -43,20 +43,21 @@ class ContentRoots {
   // all the same, as it may come back. Waits for the answer.
   absl::Status Add(absl::string_view name_and_directory);
 
-  // Calls `done` once, on a thread of the root's: with what `work` has found,
-  // on a thread that may wait for the disk; or with UNAVAILABLE, which names
-  // the root, when that has taken too long. NOT_FOUND, at once: there is no
-  // such root. `done` must not wait.
+  // Runs `work` on a thread of the root, where it may block on the disk, then
+  // calls `done` once, on a thread of the root: with the result of `work`, or
+  // with UNAVAILABLE, which names the root, if the deadline comes first.
+  // NOT_FOUND, at once: there is no such root. `done` must not block.
   template <typename Result>
   void Run(const std::string& root,
            std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
            std::function<void(absl::StatusOr<Result>)> done) const;
 
-  // Of all roots, by name; without a value for those that have taken too long.
+  // The space of all roots, by name; not set for those that missed the
+  // deadline.
   void GetSpaces(std::function<void(std::vector<Space>)> done) const;
 
-  // Answers with UNAVAILABLE what is not answered yet. When this returns, no
-  // `done` is being called any more.
+  // Answers everything that is pending with UNAVAILABLE. When this returns, no
+  // `done` is running.
   void AnswerPending() const;
 
  private:

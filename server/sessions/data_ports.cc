@@ -37,7 +37,7 @@ absl::StatusOr<std::shared_ptr<dataplane::Session>> DataPorts::Listen(
   for (const auto& [use, port] : free_) {
     options.port = port;
     auto session = ListenOn(options, source, observer);
-    // Another program may have the port.
+    // Another process may use the port.
     if (!absl::IsAlreadyExists(session.status())) return session;
   }
   return absl::ResourceExhaustedError(absl::StrCat(

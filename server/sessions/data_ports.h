@@ -26,24 +26,24 @@ class DataPorts {
   // outlives it.
   DataPorts(dataplane::Engine& engine, uint16_t first, uint16_t last);
 
-  // A session had the port before the service was started. The last call is for
-  // the port that was used last.
+  // A session used the port before the service was started. Call it in the
+  // order of use: the last call is for the port used last.
   void RememberUse(uint16_t port);
 
-  // Has the engine make a session, on the free port that was used least
-  // recently if `options.port` is 0. The errors are those of CreateSession.
+  // Creates a session in the engine, on the free port that was used least
+  // recently if `options.port` is 0. Errors are those of CreateSession.
   absl::StatusOr<std::shared_ptr<dataplane::Session>> Listen(
       dataplane::SessionOptions options,
       std::shared_ptr<dataplane::Source> source,
       std::shared_ptr<dataplane::SessionObserver> observer);
-  // The session on it has ended.
+  // The session on the port has ended.
   void Release(uint16_t port);
 
-  // Those that sessions listen on, or send from, ascending.
+  // The ports that sessions listen on or send from, ascending.
   std::vector<uint16_t> in_use() const;
 
  private:
-  // ALREADY_EXISTS: somebody has the port.
+  // ALREADY_EXISTS: the port is in use.
   absl::StatusOr<std::shared_ptr<dataplane::Session>> ListenOn(
       const dataplane::SessionOptions& options,
       const std::shared_ptr<dataplane::Source>& source,
@@ -54,12 +54,13 @@ class DataPorts {
   dataplane::Engine& engine_;
   const uint16_t first_;
   const uint16_t last_;
-  // Uses are numbered in their order, from 1; 0: none. Of each of our ports.
+  // For each port of the range, the number of its last use: uses are numbered
+  // from 1; 0: never used.
   std::vector<uint64_t> last_use_;
   uint64_t uses_ = 0;
-  // Our ports that no session has: last use and port.
+  // Ports of the range that no session uses: last use and port.
   std::set<std::pair<uint64_t, uint16_t>> free_;
-  // How many sessions have it, each on another address.
+  // The number of sessions on a port, each on another address.
   std::map<uint16_t, size_t> used_;
 };
 

@@ -13,7 +13,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// What the destructor gives to threads that are about to end.
+// How long the destructor waits for threads that are about to end.
 constexpr absl::Duration kThreadsEnd = absl::Milliseconds(200);
 
 }  // namespace
@@ -31,7 +31,7 @@ struct DiskWorker::Job {
   Clock::time_point deadline;
   Clock::time_point begin = Clock::time_point::max();  // Until it runs.
 
-  absl::Mutex mutex;  // Held while it is answered.
+  absl::Mutex mutex;  // Held while an answer is called.
   std::function<void()> on_timeout ABSL_GUARDED_BY(mutex);
   bool answered ABSL_GUARDED_BY(mutex) = false;
 };
@@ -40,7 +40,7 @@ struct DiskWorker::State {
   explicit State(absl::Duration limit)
       : limit(absl::ToChronoNanoseconds(limit)) {}
 
-  // All threads are blocked, and have been for longer than anybody waits.
+  // All threads have been blocked for longer than the deadline.
   bool IsBlocked(Clock::time_point now) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex) {
     if (running.size() < kMaxThreads) return false;
@@ -55,7 +55,7 @@ struct DiskWorker::State {
   absl::CondVar changed;
   std::deque<std::shared_ptr<Job>> queue ABSL_GUARDED_BY(mutex);
   std::vector<std::shared_ptr<Job>> running ABSL_GUARDED_BY(mutex);
-  // In the order of their deadlines; some are answered by now.
+  // In the order of their deadlines; some may be answered already.
   std::deque<std::shared_ptr<Job>> pending ABSL_GUARDED_BY(mutex);
   size_t threads ABSL_GUARDED_BY(mutex) = 0;
   size_t idle ABSL_GUARDED_BY(mutex) = 0;
@@ -169,7 +169,7 @@ void DiskWorker::WatchDeadlines() {
     }
     due->AnswerOnce([&due]()
                         ABSL_NO_THREAD_SAFETY_ANALYSIS { due->on_timeout(); });
-    // Only now, so that AnswerPending() waits for it.
+    // Removed only after the call, so that AnswerPending() waits for it.
     absl::MutexLock lock(&state_->mutex);
     if (!state_->pending.empty() && state_->pending.front() == due) {
       state_->pending.pop_front();

@@ -1,4 +1,4 @@
-// Work that waits for a file system, with an end to the waiting.
+// Work that may block on a file system, with a deadline.
 #ifndef TCPTOOL_SERVER_SESSIONS_DISK_WORKER_H_
 #define TCPTOOL_SERVER_SESSIONS_DISK_WORKER_H_
 
@@ -12,10 +12,10 @@
 namespace tcptool::server {
 
 // A system call on a file system that does not answer (NFS without its server)
-// cannot be broken off, and blocks its thread. So each file system has threads
-// of its own, and whoever waits for one is answered when the deadline is over,
-// whatever the thread does. A thread that is still blocked when the worker is
-// destroyed is left behind: it has nothing that is not its own.
+// cannot be cancelled, and blocks its thread. So each file system has threads
+// of its own, and a caller gets an answer at the deadline whatever the thread
+// does. A thread that is still blocked when the worker is destroyed is
+// detached: it owns all that it uses.
 //
 // Any thread may call any method.
 class DiskWorker {
@@ -23,24 +23,23 @@ class DiskWorker {
   static constexpr size_t kMaxThreads = 2;
   static constexpr size_t kMaxQueued = 1000;
 
-  // Runs on the thread that has done the work, where what it has found is used.
+  // Delivers the result of the work; runs on the same thread as the work.
   using Answer = std::function<void()>;
-  // May wait for the disk.
+  // May block on the disk.
   using Work = std::function<Answer()>;
 
   explicit DiskWorker(absl::Duration deadline);
   // As AnswerPending().
   ~DiskWorker();
 
-  // Calls `work` on a thread of the worker's, and then either the answer that
-  // this gives or `on_timeout`, exactly one of them: `on_timeout` when the
-  // deadline is over first, or at once when the queue is full or all threads
-  // have been blocked for longer than the deadline. `work` may then run, or go
-  // on, for as long as it likes: it must own what it uses. What is called last
-  // must not wait.
+  // Runs `work` on a thread of the worker, and then exactly one of two
+  // functions: the answer that `work` returns, or `on_timeout`. `on_timeout` is
+  // called when the deadline comes first, or at once if the queue is full or
+  // all threads have been blocked for longer than the deadline. `work` may then
+  // still run: it must own what it uses. Neither function may block.
   void Run(Work work, std::function<void()> on_timeout);
-  // Calls `on_timeout` of all that is not answered, and returns when no answer
-  // is being called any more.
+  // Calls `on_timeout` of everything that is not answered. When this returns,
+  // no answer is running.
   void AnswerPending();
 
  private:

@@ -29,9 +29,9 @@ namespace tcptool::server {
 // Not for several threads.
 class HeldSessions {
  public:
-  // Of the recipients of finished sessions that nobody expected, so many
-  // records are kept; those of the sessions that finished first go first, and
-  // stay in the sessions' counts.
+  // Limit of the records of recipients that were not expected, over all
+  // finished sessions. Those of the sessions that finished first are dropped
+  // first; the sessions' counts still include them.
   static constexpr size_t kMaxRecords = 200'000;
 
   using Done = std::function<void(absl::Status)>;
@@ -45,19 +45,20 @@ class HeldSessions {
         store_(store),
         request_ids_(request_ids) {}
 
-  // RESOURCE_EXHAUSTED: there are as many as may be, and none can be purged.
+  // RESOURCE_EXHAUSTED: the limit is reached, and no session can be purged.
   absl::Status CheckRoom() const;
-  // There is one more, in the table.
+  // A session was added to the table.
   void Add() { ++count_; }
-  // One that was added has ended, and is in the table. `session` has its spec.
+  // A session that was added has finished, and is in the table. `session` has
+  // its spec.
   void AddFinished(const v1::Session& session);
 
-  // Does nothing if it has not finished, or is not there.
+  // No effect if it has not finished, or does not exist.
   void Purge(const std::string& name);
   // Purges, and calls `done` on `executor` when that is durable.
   void PurgeDurably(const std::string& name, asio::any_io_executor executor,
                     Done done);
-  // Purges those that ended first, until there are no more than may be.
+  // Purges the sessions that ended first until the limit is kept.
   void PurgeSurplus();
   void PurgeExpired(absl::Time now);
 

@@ -68,7 +68,7 @@ void LiveSessions::Cancel(const std::string& name,
       expected, [this, name, done = std::move(done)](absl::Status status) {
         asio::post(executor_, [this, name, done, status] {
           if (!status.ok()) return done(EtagMismatch(name, status.message()));
-          // Behind its last update, or not.
+          // The session's last update may already have been processed.
           if (Live* const live = Find(name); live != nullptr) {
             return live->on_end.push_back(done);
           }
@@ -125,8 +125,8 @@ void LiveSessions::OnUpdate(const std::string& name,
 
 bool LiveSessions::GoesOnLater(const Live& live) const {
   if (!store_.persistent()) return false;
-  // An immediate session serves its file to whoever comes; of another, nobody
-  // must have got anything.
+  // An immediate session serves its file again; any other must not have sent or
+  // received content.
   return live.immediate ||
          (!live.message.has_start_time() && !live.ledger->upload_begun());
 }

@@ -1,4 +1,4 @@
-// The sessions that the data plane has, and what is shown of them.
+// The sessions that are in the data plane, and how the table shows them.
 #ifndef TCPTOOL_SERVER_SESSIONS_LIVE_SESSIONS_H_
 #define TCPTOOL_SERVER_SESSIONS_LIVE_SESSIONS_H_
 
@@ -27,7 +27,7 @@
 
 namespace tcptool::server {
 
-// Lives on the one thread of its executor, where it calls back.
+// Used on the one thread of its executor; callbacks are called there.
 class LiveSessions {
  public:
   using Done = std::function<void(absl::Status)>;
@@ -35,16 +35,16 @@ class LiveSessions {
   struct Live {
     std::shared_ptr<dataplane::Session> session;
     v1::Session message;  // As last seen; the table has its spec.
-    // What is shown of it, and when.
+    // Decides when changes of it are shown.
     std::shared_ptr<SessionLedger> ledger;
-    // Until its upload begins; none if its source is no upload.
+    // Set until its upload begins; null if its source is no upload.
     std::shared_ptr<dataplane::StreamSource> upload;
-    size_t upload_bytes = 0;  // Set aside for its window.
+    size_t upload_bytes = 0;  // Reserved for its window.
     bool immediate = false;
     std::vector<Done> on_end;
   };
-  // A session has ended, and the table shows it: its state there is final, or
-  // it goes on with the service's next start.
+  // A session has ended, and the table shows it: its state is final, or it
+  // continues at the service's next start.
   using OnEnd = std::function<void(const Live&, const v1::Session&)>;
 
   // `table`, `hub` and `store` outlive it.
@@ -56,23 +56,23 @@ class LiveSessions {
         store_(store),
         on_end_(std::move(on_end)) {}
 
-  // Takes what the data plane says of the session that will have this name. It
-  // is Add()ed in the same task as it is made, or never.
+  // Creates the observer of the session that will have this name, which must be
+  // Add()ed in the task that creates it.
   std::shared_ptr<dataplane::SessionObserver> NewObserver(std::string name);
 
-  // Has the session, and shows it; `message` says how it begins, with its spec.
-  // `extra` is what the store had of it, if it is not new. `upload` may be
-  // null.
+  // Adds the session, and shows it; `message` is its initial state, with its
+  // spec. `extra` is what the store had of it, if it is restored. `upload` may
+  // be null.
   void Add(std::shared_ptr<dataplane::Session> session,
            const v1::Session& message, SessionExtra extra,
            std::shared_ptr<dataplane::StreamSource> upload);
 
   bool contains(const std::string& name) const { return live_.contains(name); }
-  // Null: there is none. Valid until the task that asks is over.
+  // Null: there is none. Valid until the current task ends.
   Live* Find(const std::string& name);
 
-  // Calls `then` when the table shows what has happened to the session until
-  // now; perhaps at once.
+  // Calls `then` when the table shows everything that has happened to the
+  // session so far, possibly before this returns.
   void WhenShown(const std::string& name, std::function<void()> then);
   // Cancels a session; `done` is called when the table shows its end. ABORTED:
   // it is not `expected`, if that is given.
@@ -87,7 +87,7 @@ class LiveSessions {
 
  private:
   void OnUpdate(const std::string& name, const UpdateMailbox::Mail& mail);
-  // Whether a session that the end of the service cuts off goes on with its
+  // Whether a session that the end of the service cuts off continues at the
   // next start.
   bool GoesOnLater(const Live& live) const;
   void Show(const SessionLedger::Update& update);
@@ -105,8 +105,8 @@ class LiveSessions {
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;  // As many as live_ has.
 };
 
-// UNAVAILABLE: the session is not finished, but not live. Drain() has put it
-// aside.
+// UNAVAILABLE: the session is not finished, and not live either: Drain() has
+// ended it until the next start.
 absl::Status WaitsForNextStart(const std::string& session_name);
 
 }  // namespace tcptool::server

@@ -1,4 +1,4 @@
-// Which request made which session, so that a retry makes no second one.
+// Which request created which session, so that a retry creates no second one.
 #ifndef TCPTOOL_SERVER_SESSIONS_REQUEST_IDS_H_
 #define TCPTOOL_SERVER_SESSIONS_REQUEST_IDS_H_
 
@@ -24,29 +24,29 @@ class RequestIds {
   // `store` outlives it, and keeps what is added.
   explicit RequestIds(Store& store) : store_(store) {}
 
-  // SHA-256 of what the client has sent.
+  // SHA-256 of the request as the client sent it.
   static std::string Fingerprint(const v1::CreateSessionRequest& request);
 
-  // Forgets ids that are too old, then: the name of the session that this
-  // request has made before; none if its id is new or empty. ALREADY_EXISTS:
-  // the id came with another request. NOT_FOUND: that session was deleted
-  // since, whatever has its name now.
+  // Forgets ids that are too old. Then returns the name of the session that
+  // this request has created; none if its id is new or empty. ALREADY_EXISTS:
+  // the id was used by a different request. NOT_FOUND: that session was deleted
+  // since, even if another one has its name now.
   absl::StatusOr<std::optional<std::string>> Lookup(
       const std::string& id, const std::string& fingerprint, absl::Time now);
 
   // Does nothing if the id is empty.
   void Add(StoredRequest request);
-  // One that the store has.
+  // Adds a request that was read from the store.
   void Restore(StoredRequest request);
-  // The request has made nothing after all.
+  // The request has created no session after all.
   void Remove(const std::string& id);
-  // A session is gone, by whatever way.
+  // A session was deleted, for whatever reason.
   void OnSessionDeleted(const std::string& session_name);
 
  private:
   Store& store_;
   absl::flat_hash_map<std::string, StoredRequest> made_;
-  // The ids of those whose session is there, by its name.
+  // The ids of requests whose session exists, by its name.
   absl::flat_hash_map<std::string, std::string> by_session_;
   std::deque<std::pair<absl::Time, std::string>> order_;
 };

@@ -1,4 +1,4 @@
-// What becomes of a stored session when the service starts again.
+// Decides what becomes of a stored session when the service starts.
 #ifndef TCPTOOL_SERVER_SESSIONS_RESTORE_H_
 #define TCPTOOL_SERVER_SESSIONS_RESTORE_H_
 
@@ -12,25 +12,24 @@
 
 namespace tcptool::server {
 
-// Whether it can listen again: it was WAITING, and nothing of its content is
-// lost; or it is immediate, and serves its file to whoever comes.
+// Whether it can listen again: it was WAITING, and none of its content is lost;
+// or it is immediate, and can serve its file again.
 bool ListensAgain(const StoredSession& stored);
 
-// Whether what is known of its recipients goes on with it. Otherwise it forgets
-// those who had connected, as they went with their connections.
+// Whether the records of its recipients are kept. Otherwise those that had
+// connected are forgotten, as their connections are gone.
 bool KeepsRecipients(const StoredSession& stored);
 
-// Those of its recipients that were connected have FAILED, with
-// SERVICE_STOPPED.
+// Sets its recipients that were connected to FAILED, SERVICE_STOPPED.
 void EndConnected(StoredSession& stored);
 
-// How it listens again, on the port that it had. INVALID_ARGUMENT: its spec is
-// not allowed any more.
+// The options with which it listens again, on the same port. INVALID_ARGUMENT:
+// its spec is not allowed any more.
 absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
     const SpecRules& rules, const StoredSession& stored);
 
-// The ports of sessions that do not listen any more, in the order in which they
-// were used last; those of sessions that were running come at the end.
+// The ports of sessions that no longer listen, in the order of their last use;
+// those of sessions that were running come last.
 std::vector<uint16_t> PortsByLastUse(
     const std::vector<StoredSession>& sessions);
 
@@ -38,7 +37,7 @@ std::vector<uint16_t> PortsByLastUse(
 void EndUnfinished(StoredSession& stored, v1::SessionState state,
                    absl::string_view error);
 
-// The highest number that a recipient of it has had.
+// The highest number that any of its recipients has had.
 uint64_t LastRecipient(const StoredSession& stored);
 
 }  // namespace tcptool::server

@@ -1,4 +1,4 @@
-// Which finished session is forgotten next.
+// Decides which finished session is deleted next.
 #ifndef TCPTOOL_SERVER_SESSIONS_RETENTION_H_
 #define TCPTOOL_SERVER_SESSIONS_RETENTION_H_
 
@@ -16,14 +16,14 @@ namespace tcptool::server {
 // Not for several threads.
 class Retention {
  public:
-  // A session that has ended, with its spec.
+  // Adds a session that has ended, with its spec.
   void Add(const v1::Session& session);
   // False: it was not there.
   bool Remove(const std::string& name);
 
-  // One whose retention is over; none: there is none.
+  // A session whose retention is over; none: there is none.
   std::optional<std::string> Expired(absl::Time now) const;
-  // The one that ended first.
+  // The session that ended first.
   std::optional<std::string> Oldest() const;
 
  private:

@@ -1,4 +1,4 @@
-// What is done with sessions that are there.
+// The commands on sessions that exist.
 #ifndef TCPTOOL_SERVER_SESSIONS_SESSION_COMMANDS_H_
 #define TCPTOOL_SERVER_SESSIONS_SESSION_COMMANDS_H_
 
@@ -18,7 +18,7 @@
 
 namespace tcptool::server {
 
-// On the one thread of its executor, where callbacks are called.
+// Used on the one thread of its executor; callbacks are called there.
 class SessionCommands {
  public:
   using SessionDone = std::function<void(absl::StatusOr<v1::Session>)>;
@@ -46,9 +46,8 @@ class SessionCommands {
   void OpenUpload(const std::string& name, UploadDone done);
 
  private:
-  // The session that a command is for. NOT_FOUND; ABORTED: it is not as `etag`
-  // says, if that is given; UNAVAILABLE: no command reaches it before the
-  // service's next start, for which it waits.
+  // The session that a command is for. NOT_FOUND; ABORTED: `etag`, if given,
+  // does not match; UNAVAILABLE: Drain() has ended it until the next start.
   absl::StatusOr<v1::Session> GetForCommand(const std::string& name,
                                             const std::string& etag) const;
 

@@ -77,8 +77,8 @@ bool SessionCreation::AnswerWithoutCreating(const Creation& creation) {
 }
 
 void SessionCreation::AnswerRetry(const Creation& creation) {
-  // The first call may still wait for the disk. What is found then may have
-  // been deleted meanwhile, or the first call may have failed.
+  // The first call may still wait for the disk; by the time it ends, its
+  // session may have been deleted, or it may have failed.
   store_.WhenDurable([this, id = creation.request.request_id(),
                       fingerprint = creation.fingerprint,
                       done = creation.done](absl::Status status) {

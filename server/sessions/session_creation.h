@@ -1,4 +1,4 @@
-// How a session is made.
+// Creates sessions.
 #ifndef TCPTOOL_SERVER_SESSIONS_SESSION_CREATION_H_
 #define TCPTOOL_SERVER_SESSIONS_SESSION_CREATION_H_
 
@@ -30,15 +30,12 @@ namespace tcptool::server {
 // A request goes through these steps:
 //
 //   any thread        its spec is checked
-//   control thread    a request id that made a session before is answered
-//   a root's thread   the file is opened, which may wait for a disk; the wait
-//   has
-//                     an end
-//   control thread    the request id again; then the session listens, is shown,
-//                     and goes to the store
-//   control thread    when that is durable: the answer. If it cannot be
-//   written,
-//                     the session is rolled back.
+//   control thread    a request id that has created a session is answered
+//   a root's thread   the file is opened, which may block; has a deadline
+//   control thread    the request id is checked again; then the session
+//                     listens, is shown, and goes to the store
+//   control thread    once it is durable, the answer; if it cannot be
+//                     written, the session is rolled back
 //
 // The control thread is that of `executor`, where callbacks are called. Methods
 // are for this thread, unless they say otherwise.
@@ -69,10 +66,10 @@ class SessionCreation {
   };
 
   void Open(std::shared_ptr<Creation> creation);
-  // Answers a request for which no session is to be made: the service stops, or
-  // its id has made one before. False: a session is to be made.
+  // Answers a request that is to create no session: the service stops, or its
+  // id has created one before. False: continue.
   bool AnswerWithoutCreating(const Creation& creation);
-  // Answers with the session that the id has made.
+  // Answers with the session that the id has created.
   void AnswerRetry(const Creation& creation);
   void CreateOpened(Creation& creation, SessionSource source);
   void RollBack(const std::string& name, const std::string& request_id,

@@ -8,7 +8,7 @@
 namespace tcptool::server {
 namespace {
 
-// `newer` goes on top.
+// Merges `newer` into `older`; newer values replace older ones.
 void Merge(SessionLedger::Update& older, SessionLedger::Update newer) {
   if (!newer.session.name().empty()) older.session = std::move(newer.session);
   for (auto& [number, recipient] : newer.changed) {
@@ -40,7 +40,7 @@ void SessionLedger::UploadBegins() {
 SessionLedger::ShowWhen SessionLedger::WriteToStore(const Update& update) {
   ShowWhen when = ShowWhen::kNow;
   for (const auto& [number, recipient] : update.changed) {
-    // Those who are expected are in the spec.
+    // The spec has those that are expected.
     if (recipient.state() == v1::RECIPIENT_STATE_EXPECTED) continue;
     const StoredState state = {.state = recipient.state(),
                                .attempt = recipient.attempt()};
@@ -83,8 +83,8 @@ void SessionLedger::WhenShown(std::function<void()> then) {
 void SessionLedger::ShowHeldWhenDurable() {
   holding_ = true;
   store_.WhenDurable([self = shared_from_this()](const absl::Status&) {
-    // If it cannot be written, the store says so, and tries again; what has
-    // happened is shown all the same.
+    // The store logs a write error and retries; what has happened is shown
+    // anyway.
     asio::post(self->executor_, [self] { self->OnDurable(); });
   });
 }

@@ -1,4 +1,4 @@
-// A session's updates on their way into the store and to those who watch.
+// Stores a session's updates, and then shows them to the watchers.
 #ifndef TCPTOOL_SERVER_SESSIONS_SESSION_LEDGER_H_
 #define TCPTOOL_SERVER_SESSIONS_SESSION_LEDGER_H_
 
@@ -48,21 +48,23 @@ class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
   SessionLedger(Store& store, asio::any_io_executor executor, Show show)
       : store_(store), executor_(std::move(executor)), show_(std::move(show)) {}
 
-  // The session as it begins, or begins again, with its spec.
+  // The session's initial state, or that in which it is restored, with its
+  // spec.
   void Open(const v1::Session& session, const SessionExtra& extra);
-  // From now on the content is lost in a restart.
+  // From now on a restart loses the content.
   void UploadBegins();
   bool upload_begun() const { return extra_.upload_begun; }
 
   void Add(Update update);
-  // Behind what has been added; perhaps at once.
+  // Calls `then` when all that was added is shown, possibly before this
+  // returns.
   void WhenShown(std::function<void()> then);
 
  private:
   enum class ShowWhen { kNow, kDurable };
 
-  // Gives the store what it is to keep of an update; says when that may be
-  // shown.
+  // Writes to the store what it keeps of an update. Returns when the update may
+  // be shown.
   ShowWhen WriteToStore(const Update& update);
   // Shows held_ when the store has written everything so far.
   void ShowHeldWhenDurable();

@@ -15,12 +15,12 @@
 namespace tcptool::server {
 namespace {
 
-// How often finished sessions are looked through, and watchers are woken for
-// the bookmarks that are due.
+// How often expired sessions are deleted, and watchers are woken for bookmarks
+// that are due.
 constexpr auto kTick = std::chrono::seconds(1);
 
-// How often watchers are shown mere progress; the API promises that it is not
-// more than four times a second.
+// The interval at which progress is shown to watchers; the API promises at most
+// four times a second.
 constexpr auto kProgress = std::chrono::milliseconds(250);
 
 }  // namespace
@@ -57,7 +57,7 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
 SessionManager::~SessionManager() {
   Stop();
   roots_.AnswerPending();
-  // Behind the answers that wait for the store.
+  // Runs after the answers that wait for the store.
   std::promise<void> answered;
   OnControl([this, &answered] {
     store_.WhenDurable(
@@ -156,7 +156,7 @@ void SessionManager::OpenUpload(std::string name, UploadDone done) {
 void SessionManager::GetUploaded(Upload& upload, SessionDone done) {
   upload.WhenLengthIsKnown(
       [this, name = upload.session_name(), done](const absl::Status&) {
-        // Behind the update with the length.
+        // Runs after the update that has the length.
         OnControl([this, name, done] {
           live_.WhenShown(name, [this, name, done] { done(table_.Get(name)); });
         });

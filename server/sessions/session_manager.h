@@ -31,15 +31,14 @@
 
 namespace tcptool::server {
 
-// Any thread may call any method. Commands run one after the other on a thread
-// of the manager's, the control thread, where their callbacks are called: these
-// must not wait.
+// Any thread may call any method. Commands run one at a time on the manager's
+// control thread, where their callbacks are called too: these must not block.
 class SessionManager {
  public:
   struct Options {
     SpecRules rules;
     size_t max_sessions = 10'000;  // Held, the finished ones included.
-    // How much of each upload is held in memory, and of all together.
+    // The window of each upload, and the memory of all of them together.
     size_t stream_window_bytes = dataplane::StreamSource::kDefaultWindow;
     size_t max_upload_bytes = size_t{1} << 30;
   };
@@ -55,21 +54,21 @@ class SessionManager {
   // Stops, see Stop().
   ~SessionManager();
 
-  // Takes up what there was before the service was started: sessions that were
-  // WAITING listen again, others that were not finished are INTERRUPTED. Once,
-  // before anything else; waits for disks.
+  // Restores the sessions of the previous run: those that were WAITING listen
+  // again, others that were not finished are INTERRUPTED. Call it once, before
+  // anything else; blocks on disks.
   void Restore(Store::Contents contents);
 
-  // As the methods of SessionService say. CheckRequest() has passed. What is
-  // answered is durable.
+  // See the methods of SessionService. Requests must have passed
+  // CheckRequest(). What is answered is durable.
   void Create(v1::CreateSessionRequest request, SessionDone done);
   void Start(v1::StartSessionRequest request, SessionDone done);
   void Cancel(v1::CancelSessionRequest request, SessionDone done);
   void Delete(v1::DeleteSessionRequest request, Done done);
   void Drop(v1::DropRecipientRequest request, RecipientDone done);
 
-  // The way in for the content of a session whose source is an upload; once for
-  // each session. Errors as UploadContent says.
+  // Opens the upload of a session whose source is one; once per session. Errors
+  // are those of UploadContent.
   void OpenUpload(std::string name, UploadDone done);
   // The session of an upload that is complete, with its length.
   void GetUploaded(Upload& upload, SessionDone done);
@@ -91,10 +90,10 @@ class SessionManager {
   void Stop();
 
  private:
-  // Runs it on the control thread.
+  // Posts a task to the control thread.
   template <typename Task>
   void OnControl(Task task);
-  // The same, and waits until it has run.
+  // The same, and blocks until it has run.
   template <typename Task>
   void OnControlAndWait(Task task);
 

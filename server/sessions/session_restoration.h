@@ -1,4 +1,4 @@
-// How the sessions of before a restart of the service are taken up again.
+// Restores the sessions of the service's previous run.
 #ifndef TCPTOOL_SERVER_SESSIONS_SESSION_RESTORATION_H_
 #define TCPTOOL_SERVER_SESSIONS_SESSION_RESTORATION_H_
 
@@ -32,8 +32,8 @@ class SessionRestoration {
         live_(live),
         held_(held) {}
 
-  // One that can listen again does; else, what was not finished ends; a
-  // finished one is shown as it was. May wait for a disk.
+  // A session that can listen again does. Otherwise it ends if it was not
+  // finished, and is shown as it was if it was. May block on a disk.
   void Restore(StoredSession stored);
 
  private:

@@ -1,4 +1,4 @@
-// Where the bytes of a session come from.
+// Opens the source of a session's content.
 #ifndef TCPTOOL_SERVER_SESSIONS_SESSION_SOURCE_H_
 #define TCPTOOL_SERVER_SESSIONS_SESSION_SOURCE_H_
 
@@ -17,13 +17,13 @@ namespace tcptool::server {
 
 struct SessionSource {
   std::shared_ptr<dataplane::Source> source;
-  // The same, if the content is to be uploaded; otherwise none.
+  // The same object if the content is uploaded, else null.
   std::shared_ptr<dataplane::StreamSource> upload;
 };
 
-// Opens what a spec says, which ToOptions() has found right, and calls `done`
-// once: at once, or on a thread of the root's; it must not wait. An upload has
-// a window of so many bytes, and waits for nothing. The errors are those of
+// Opens the source in a spec that ToOptions() has accepted, and calls `done`
+// once: before this returns, or on a thread of the root; `done` must not block.
+// An upload gets a window of `window_bytes`. The errors are those of
 // CreateSession, and name the field. DATA_LOSS: the file's content or inode has
 // changed after `unchanged_since`, by the clock of its file system.
 void OpenSource(const ContentRoots& roots, size_t window_bytes,

@@ -15,7 +15,7 @@ void UpdateMailbox::OnUpdate(const Update& update) {
     }
     for (const uint64_t id : update.forgotten) {
       mail_.changed.erase(id);
-      // Ids grow: a higher one came and went since.
+      // Ids only grow: a higher one was added and dropped since.
       if (id <= last_delivered_) mail_.forgotten.push_back(id);
     }
     if (std::exchange(posted_, true)) return;

@@ -14,8 +14,8 @@
 
 namespace tcptool::server {
 
-// One producer's way into a session whose source is an upload. Not for several
-// threads, unless a method says otherwise.
+// The producer of a session whose source is an upload. Not thread-safe, unless
+// a method says otherwise.
 class Upload {
  public:
   Upload(std::string session_name,
@@ -27,8 +27,8 @@ class Upload {
 
   const std::string& session_name() const { return session_name_; }
 
-  // Takes the data out of `request`, without a copy, and puts it behind what
-  // came before. INVALID_ARGUMENT: the message does not continue the upload.
+  // Moves the data out of `request` and appends it to the content.
+  // INVALID_ARGUMENT: the message does not continue the upload.
   absl::Status Take(v1::UploadContentRequest& request);
 
   bool complete() const { return complete_; }

@@ -1,4 +1,4 @@
-// How much memory the uploads may hold together.
+// Limits the memory that all uploads hold together.
 #ifndef TCPTOOL_SERVER_SESSIONS_UPLOAD_ADMISSION_H_
 #define TCPTOOL_SERVER_SESSIONS_UPLOAD_ADMISSION_H_
 
@@ -20,11 +20,11 @@ class UploadAdmission {
   size_t window_bytes() const { return window_bytes_; }
 
   // Whether an upload to the session may begin. `live` is null if it is
-  // finished. FAILED_PRECONDITION: it takes none, or no other.
-  // RESOURCE_EXHAUSTED: there is no room for its window.
+  // finished. FAILED_PRECONDITION: its source is no upload, or was uploaded
+  // already. RESOURCE_EXHAUSTED: no memory is left for its window.
   absl::Status Check(const v1::Session& session,
                      const LiveSessions::Live* live) const;
-  // Sets the window aside, until Release().
+  // Reserves the memory of its window until Release().
   void Reserve(LiveSessions::Live& live);
   // The session has ended. Does nothing if it had no upload.
   void Release(const LiveSessions::Live& live) {

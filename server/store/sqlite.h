@@ -20,7 +20,7 @@ struct SqliteBlob {
   absl::string_view bytes;
 };
 
-// A prepared statement. Not for several threads; destroyed before its database.
+// A prepared statement. Not thread-safe; destroy it before its database.
 class SqliteStatement {
  public:
   // Parameters count from 1. The bytes are copied.
@@ -28,7 +28,7 @@ class SqliteStatement {
   void Bind(int parameter, absl::string_view value);
   void Bind(int parameter, SqliteBlob value);
 
-  // True: there is a row, to be read by column, from 0, until the next call.
+  // True: there is a row; read its columns, from 0, before the next call.
   absl::StatusOr<bool> Step();
   int64_t Integer(int column) const;
   std::string Bytes(int column) const;  // Of a text or a blob.
@@ -59,8 +59,8 @@ class SqliteDatabase {
 
   absl::StatusOr<SqliteStatement> Prepare(absl::string_view sql);
 
-  // Statements whose rows are thrown away. With values, it is one statement,
-  // and stays prepared: `sql` is to be one of a few.
+  // Runs statements and ignores their rows. With values it is a single
+  // statement, which stays prepared: use few different ones.
   absl::Status Run(const std::string& sql);
   template <typename... Values>
   absl::Status Run(absl::string_view sql, const Values&... values) {
@@ -73,8 +73,8 @@ class SqliteDatabase {
   // The only column of the only row.
   absl::StatusOr<int64_t> Integer(absl::string_view sql);
 
-  // Whether closing writes what is in the log (-wal) into the file. Default:
-  // yes.
+  // Whether closing copies the write-ahead log (-wal) into the file (a
+  // checkpoint). Default: yes.
   void set_checkpoint_on_close(bool on);
 
  private:

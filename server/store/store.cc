@@ -16,8 +16,7 @@ namespace {
 
 constexpr absl::Duration kRetry = absl::Seconds(1);
 
-// Revisions that a process may use before the next one's begin. Nobody gets
-// through so many.
+// Revisions that are reserved for one run of the process, more than it can use.
 constexpr int64_t kRevisions = int64_t{1} << 40;
 
 absl::Status Named(const std::string& path, const absl::Status& status) {
@@ -70,7 +69,7 @@ Store::~Store() {
 }
 
 absl::Status Store::Prepare() {
-  // A database that is not for us stays as it is.
+  // A database that is not ours must not be modified.
   database_.set_checkpoint_on_close(false);
   if (absl::Status status = UpdateSchema(database_); !status.ok()) {
     return status;
@@ -91,7 +90,7 @@ absl::StatusOr<Store::Contents> Store::Load() {
   return contents;
 }
 
-// By the clock, or behind those of before if that was set back.
+// Taken from the clock, or above the previous run's if the clock was set back.
 absl::Status Store::ReserveRevisions(Contents& contents) {
   const auto next = database_.Integer("SELECT next FROM revisions");
   if (!next.ok()) return next.status();
@@ -147,7 +146,7 @@ absl::Status Store::health() const {
 }
 
 void Store::Run() {
-  StoreChanges unwritten;  // Of an attempt that failed.
+  StoreChanges unwritten;  // Of a failed attempt.
   const auto is_due = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return closing_ || !done_.empty() || !changes_.empty();
   };
@@ -192,7 +191,7 @@ void Store::Report(const absl::Status& status) {
     absl::MutexLock lock(&mutex_);
     before = std::exchange(health_, status);
   }
-  // Once for each trouble, not for each attempt.
+  // Logged once for each kind of error, not for each attempt.
   if (before.code() == status.code()) return;
   if (status.ok()) {
     LogInfo("store_recovered", {{"path", path_}});

@@ -25,16 +25,16 @@
 
 namespace tcptool::server {
 
-// Any thread may call any method; none of them waits, unless it says so.
+// Any thread may call any method; none of them blocks, unless it says so.
 //
-// A change is written by a thread of the store's, with all the others that came
-// meanwhile, in one transaction: SQLite in WAL mode with synchronous=FULL, so
-// that what is durable stays when the machine loses power. Of what changes
-// twice before it is written, the newest is written. Changes that cannot be
-// written are kept, and tried again every second.
+// The store's thread writes all changes since its last transaction in one
+// transaction: SQLite in WAL mode with synchronous=FULL, so that durable data
+// survives a loss of power. Of an object that changes twice before it is
+// written, only the newest state is written. Changes that cannot be written are
+// kept, and tried again every second.
 class Store {
  public:
-  // Of each transaction ("write") and of the reading at the start ("load").
+  // Called for each transaction ("write") and for the initial read ("load").
   using Observe =
       std::function<void(const char* operation, absl::Duration, bool ok)>;
   // Called on the store's thread; must not wait.
@@ -49,32 +49,32 @@ class Store {
   // then.
   static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path,
                                                      Observe observe);
-  // Waits until what was put is written, or has failed once more.
+  // Blocks until pending changes are written, or have failed once more.
   ~Store();
 
-  // Once, before anything is put. Waits for the disk. DATA_LOSS: damaged.
+  // Call it once, before any change. Blocks on the disk. DATA_LOSS: damaged.
   absl::StatusOr<Contents> Load();
 
-  // A session's newest state. `session` has its spec the first time, and
-  // `extra` its number; later ones may leave them out.
+  // Stores a session's newest state. The first call for a session has its spec
+  // in `session` and its number in `extra`; later ones may leave them out.
   void PutSession(const v1::Session& session, const SessionExtra& extra);
-  // A recipient of a session that has been put.
+  // Stores a recipient of a session that was stored before.
   void PutRecipient(const v1::Recipient& recipient);
   void DeleteRecipient(const std::string& session_name, uint64_t number);
-  // All with a higher number.
+  // Deletes the recipients with higher numbers.
   void DeleteRecipientsAbove(const std::string& session_name, uint64_t number);
-  // With its recipients.
+  // Deletes a session and its recipients.
   void DeleteSession(const std::string& name);
   void PutRequest(StoredRequest request);
   void DeleteRequest(const std::string& id);
 
-  // Calls `done` when all that was put before is durable, or with the error
-  // that has kept it from being written.
+  // Calls `done` when all changes made before are durable, or with the error
+  // that prevents it.
   void WhenDurable(Done done);
 
-  // Whether it outlives the process.
+  // Whether the state outlives the process.
   bool persistent() const { return persistent_; }
-  // Why the last transaction was not written; OK: it was.
+  // The result of the last transaction.
   absl::Status health() const;
 
  private:

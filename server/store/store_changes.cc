@@ -64,7 +64,7 @@ void StoreChanges::Merge(SessionChange& older, SessionChange&& newer) {
     return;
   }
   if (newer.row) {
-    // The spec does not change, and may be waiting to be written.
+    // The spec never changes, and may not have been written yet.
     if (older.row && !newer.row->spec) newer.row->spec = older.row->spec;
     older.row = std::move(newer.row);
   }

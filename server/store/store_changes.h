@@ -1,4 +1,4 @@
-// What is to be written, the newest of each object.
+// The changes to be written: of each object the newest.
 #ifndef TCPTOOL_SERVER_STORE_STORE_CHANGES_H_
 #define TCPTOOL_SERVER_STORE_STORE_CHANGES_H_
 
@@ -20,12 +20,13 @@ class StoreChanges {
     SessionExtra extra;
   };
   struct SessionChange {
-    // The rows that were there go, before the rest is put.
+    // The existing rows are deleted before the others are written.
     bool deleted = false;
     std::optional<SessionRow> row;
-    // Recipients with higher numbers go, before those below are put.
+    // Recipients with higher numbers are deleted before those below are
+    // written.
     std::optional<uint64_t> last_kept_recipient;
-    // By number; no value: its row goes.
+    // By number; no value: the row is deleted.
     std::map<uint64_t, std::optional<std::string>> recipients;
   };
 
@@ -38,14 +39,14 @@ class StoreChanges {
   void PutRequest(StoredRequest request);
   void DeleteRequest(const std::string& id);
 
-  // Puts later changes on top of these.
+  // Adds later changes, which replace earlier ones of the same object.
   void Merge(StoreChanges&& newer);
 
   bool empty() const { return sessions_.empty() && requests_.empty(); }
   const std::map<std::string, SessionChange>& sessions() const {
     return sessions_;
   }
-  // By id; no value: its row goes.
+  // By id; no value: the row is deleted.
   const std::map<std::string, std::optional<StoredRequest>>& requests() const {
     return requests_;
   }

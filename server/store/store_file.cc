@@ -30,7 +30,7 @@ absl::Status CannotUse(const std::string& path, int error) {
                           ":memory:"));
 }
 
-// What is missing of it. Others may not look into what we make.
+// Creates what is missing of it, with mode 0700.
 absl::Status MakeDirectory(const std::filesystem::path& directory) {
   std::error_code error;
   if (directory.empty() || std::filesystem::exists(directory, error)) {

@@ -1,4 +1,4 @@
-// The file that the service's state is in.
+// The file of the service's state: where it is, and its lock.
 #ifndef TCPTOOL_SERVER_STORE_STORE_FILE_H_
 #define TCPTOOL_SERVER_STORE_STORE_FILE_H_
 

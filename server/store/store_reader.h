@@ -1,4 +1,4 @@
-// The state of before, read from the database.
+// Reads the state of the previous run from the database.
 #ifndef TCPTOOL_SERVER_STORE_STORE_READER_H_
 #define TCPTOOL_SERVER_STORE_STORE_READER_H_
 
@@ -8,7 +8,7 @@
 
 namespace tcptool::server {
 
-// All but the revision. DATA_LOSS: a row is not what this program writes.
+// All but first_revision. DATA_LOSS: a row is not what this program writes.
 absl::StatusOr<StoredContents> ReadContents(SqliteDatabase& database);
 
 }  // namespace tcptool::server

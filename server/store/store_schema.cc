@@ -11,8 +11,8 @@ namespace {
 
 constexpr int64_t kApplicationId = 0x74637074;  // "tcpt"
 
-// Each brings a database from the version of its index to the next one. What
-// has been released is never changed; what is new is added at the end.
+// Each upgrades a database from the version that is its index to the next one.
+// Released ones never change; new ones are added at the end.
 constexpr const char* kMigrations[] = {
     // spec: a v1.SessionSpec; status: a v1.Session without it, or a
     // v1.Recipient. time: microseconds since 1970, UTC.
@@ -37,10 +37,10 @@ constexpr const char* kMigrations[] = {
     "  fingerprint BLOB NOT NULL"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX requests_by_time ON requests (time);"
-    // One row: what revisions of watches begin at next time.
+    // One row: where the revisions of the next run begin.
     "CREATE TABLE revisions (next INTEGER NOT NULL) STRICT;"
     "INSERT INTO revisions VALUES (0);",
-    // 1: the session that the request has made was deleted since.
+    // 1: the session that the request created was deleted since.
     "ALTER TABLE requests"
     "  ADD COLUMN session_deleted INTEGER NOT NULL DEFAULT 0;",
 };

@@ -1,4 +1,4 @@
-// Changes, written into the database.
+// Writes changes into the database.
 #ifndef TCPTOOL_SERVER_STORE_STORE_WRITER_H_
 #define TCPTOOL_SERVER_STORE_STORE_WRITER_H_
 

@@ -1,4 +1,4 @@
-// What the store gives back.
+// What the store keeps.
 #ifndef TCPTOOL_SERVER_STORE_STORED_H_
 #define TCPTOOL_SERVER_STORE_STORED_H_
 
@@ -12,7 +12,7 @@
 
 namespace tcptool::server {
 
-// A request that has made a session.
+// A request that has created a session.
 struct StoredRequest {
   std::string id;
   absl::Time time;
@@ -21,14 +21,14 @@ struct StoredRequest {
   bool session_deleted = false;
 };
 
-// What is kept of a session beside its message.
+// What is stored of a session beside its message.
 struct SessionExtra {
   // Its place in the order of creation, from 1; see SessionTable::Insert(). 0:
   // the next one.
   uint64_t number = 0;
   // No recipient of the session has had a higher number.
   uint64_t last_recipient = 0;
-  // Some of the content was in memory, and is lost in a restart.
+  // Part of the content was in memory, and a restart loses it.
   bool upload_begun = false;
 };
 
@@ -41,7 +41,7 @@ struct StoredSession {
 struct StoredContents {
   std::vector<StoredSession> sessions;  // In the order of creation.
   std::vector<StoredRequest> requests;  // The oldest first.
-  // Higher than any revision of those who had the database before.
+  // Higher than any revision of earlier runs.
   int64_t first_revision = 0;
 };
 

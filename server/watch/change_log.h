@@ -1,4 +1,4 @@
-// The order in which objects have changed, for those who follow it.
+// A log of the order in which objects have changed.
 #ifndef TCPTOOL_SERVER_WATCH_CHANGE_LOG_H_
 #define TCPTOOL_SERVER_WATCH_CHANGE_LOG_H_
 
@@ -13,13 +13,13 @@
 namespace tcptool::server {
 
 // Each object has one entry, at the revision of its newest state: a change
-// moves it to the end. The log holds no states, only `Key`s with which its
-// owner finds them; what an owner has to know of an object that is gone is its
-// `Deletion`.
+// moves the entry to the end. An entry holds no state, only a `Key` by which
+// the log's owner finds the object; for an object that was deleted it holds a
+// `Deletion`, which is what the owner needs to know of it.
 //
-// A reader holds a revision and nothing else, and reads what comes after it. Of
-// the deletions, the newest kMaxDeletions are kept: a reader that is behind one
-// that is not cannot know what it has missed, see Remembers().
+// A reader holds a revision, and reads the entries after it. The newest
+// kMaxDeletions deletions are kept: a reader whose revision is before a
+// deletion that was dropped cannot know what it has missed, see Remembers().
 //
 // Not for several threads.
 template <typename Key, typename Deletion>
@@ -34,22 +34,22 @@ class ChangeLog {
   explicit ChangeLog(int64_t revision)
       : revision_(revision), oldest_(revision) {}
 
-  // The newest one.
+  // The newest revision.
   int64_t revision() const { return revision_; }
-  // The oldest one after which everything is still known.
+  // The oldest revision after which every change is still known.
   int64_t oldest() const { return oldest_; }
   bool Remembers(int64_t revision) const {
     return revision >= oldest_ && revision <= revision_;
   }
 
   // Moves the object's entry from `revision` (0: it has none) to the end, and
-  // sets `revision` to where it is then.
+  // sets `revision` to its new place.
   void Append(int64_t& revision, Key key) {
     Erase(revision);
     revision = ++revision_;
     entries_.emplace(revision, std::move(key));
   }
-  // The object whose entry is at `revision` is gone.
+  // The object whose entry is at `revision` was deleted.
   void AppendDeletion(int64_t revision, Deletion deletion) {
     Erase(revision);
     deletions_.push_back(++revision_);
@@ -59,7 +59,7 @@ class ChangeLog {
     entries_.erase(oldest_);
     deletions_.pop_front();
   }
-  // The object is gone, and nobody needs to be told.
+  // The object was deleted, and no reader needs to know.
   void Erase(int64_t revision) {
     if (revision != 0) entries_.erase(revision);
   }

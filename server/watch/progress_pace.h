@@ -23,7 +23,7 @@ class ProgressPace {
   ProgressPace(double changes_per_second, Clock::time_point now)
       : changes_per_second_(changes_per_second), last_(now) {}
 
-  // A watcher is sent so many changes. Any thread.
+  // A watcher is sent this many changes. Any thread.
   void Spend(int64_t changes) { spent_ += changes; }
 
   // Whether progress may be published now. One thread at a time.
@@ -38,7 +38,7 @@ class ProgressPace {
   }
 
  private:
-  // The bucket holds what comes in this time.
+  // The bucket holds the tokens of this much time.
   static constexpr std::chrono::duration<double> kBurst{0.25};
 
   const double changes_per_second_;

@@ -1,4 +1,4 @@
-// What a watch tells: a snapshot, then what comes after it in the log.
+// What a watch is sent: a snapshot, then the entries after it in the log.
 #include <algorithm>
 #include <variant>
 
@@ -9,7 +9,7 @@
 namespace tcptool::server {
 namespace {
 
-// Specs may be large: of these, a batch holds fewer.
+// Specs may be large: a batch ends at this size.
 constexpr size_t kMaxBatchBytes = size_t{256} << 10;
 
 }  // namespace
@@ -97,11 +97,11 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     const auto& [revision, entry] = *next;
     cursor.revision = revision;
     if (const auto* deletion = std::get_if<Deletion>(&entry)) {
-      // Its labels are gone; a name that means nothing to the client does no
-      // harm.
+      // Its labels are no longer known, so the filter ignores them; a client
+      // does no wrong with a name that it does not know.
       const std::string& name = deletion->last.name();
       if (!MatchesName(filter, name)) continue;
-      // A watcher that knows the session sees its end first.
+      // A watcher that knows the session is sent its final state first.
       if (deletion->create_revision <= seen && deletion->last_revision > seen) {
         *batch.changes.Add()->mutable_session() = deletion->last;
       }
@@ -112,7 +112,7 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     const SessionRow& row = sessions_.at(key.session);
     if (!Matches(filter, row.status.name(), row.spec)) continue;
     if (key.recipient == 0) {
-      // Whoever knows the session has its spec, which may be large.
+      // A watcher that knows the session has its spec, which may be large.
       *batch.changes.Add()->mutable_session() =
           row.create_revision > seen && introduced != key.session ? row.Whole()
                                                                   : row.status;

@@ -1,4 +1,4 @@
-// Which sessions somebody asks for, and what is said where there is none.
+// Which sessions a request selects, and the error where one does not exist.
 #ifndef TCPTOOL_SERVER_WATCH_SESSION_FILTER_H_
 #define TCPTOOL_SERVER_WATCH_SESSION_FILTER_H_
 

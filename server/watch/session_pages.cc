@@ -9,8 +9,8 @@
 namespace tcptool::server {
 namespace {
 
-// Specs may be large: of these, a page holds fewer. A client takes messages of
-// 4 MiB.
+// Specs may be large: a page ends at this size, as gRPC clients accept messages
+// of 4 MiB.
 constexpr size_t kMaxPageBytes = size_t{3} << 20;
 
 template <typename States, typename State>
@@ -64,7 +64,7 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
   if (row == nullptr) return NoSuchSession(request.parent());
   v1::ListRecipientsResponse response;
   size_t bytes = 0;
-  // False: the page is full, and its token set.
+  // Returns false when the page is full, and sets its token.
   const auto add = [&](uint64_t id, const v1::Recipient& recipient) {
     if (!IsOneOf(request.states(), recipient.state()) ||
         !IsOneOf(request.labels(), recipient.label())) {

@@ -30,7 +30,7 @@ Difference Compare(const v1::Session& before, const v1::Session& after) {
              : Difference::kProgress;
 }
 
-// Of a recipient, what is no progress changes with the state or the attempt.
+// Of a recipient, all but the state and the attempt is progress.
 Difference Compare(const v1::Recipient& before, const v1::Recipient& after) {
   if (before.state() != after.state() || before.attempt() != after.attempt()) {
     return Difference::kMore;

@@ -1,4 +1,4 @@
-// What the service knows of its sessions and their recipients, and the order in
+// The current state of the sessions and their recipients, and the order in
 // which it changed.
 #ifndef TCPTOOL_SERVER_WATCH_SESSION_TABLE_H_
 #define TCPTOOL_SERVER_WATCH_SESSION_TABLE_H_
@@ -27,50 +27,48 @@ namespace tcptool::server {
 
 // Any thread may call any method.
 //
-// Changes are kept in a ChangeLog: a watcher gets what comes after its revision
-// whenever it is ready to, and so always the newest state, whatever was merged
-// meanwhile. Progress alone is put into the log when PublishProgress() is
-// called; what else changes, at once.
+// Changes are kept in a ChangeLog: a watcher takes what comes after its
+// revision whenever it is ready, and gets the newest state, with the changes in
+// between merged. Progress enters the log when PublishProgress() is called; all
+// other changes at once.
 class SessionTable {
  public:
   using Filter = SessionFilter;
 
-  // How far a watcher has come.
+  // The position of a watcher.
   struct Cursor {
     bool in_snapshot = true;
-    // While in the snapshot: the number of the session that it has come to, and
-    // of the last of its recipients that was told.
+    // In the snapshot: the number of the session that it has reached, and of
+    // the last of its recipients that was sent.
     uint64_t snapshot_session = 1;
     uint64_t snapshot_recipient = 0;
-    // Everything up to this was told, or will be by the snapshot.
+    // Everything up to this was sent, or will be by the snapshot.
     int64_t revision = 0;
   };
 
-  // `revision`: those from a run before are lower. The clock's, unless there is
-  // a store that knows better.
+  // `revision`: revisions begin above it; must be higher than those of earlier
+  // runs. Without a store it is taken from the clock.
   explicit SessionTable(int64_t revision = absl::ToUnixMicros(absl::Now()));
 
-  // A new session; its name is not in the table.
+  // Adds a session, whose name is not in the table.
   //
-  // `number` is its place among the sessions in the order of creation, which
-  // page tokens refer to: above those of all sessions that were made before,
-  // from 1. 0 chooses the next one. Answers it.
+  // `number` is its place among the sessions in the order of creation, from 1,
+  // which page tokens refer to. It must be higher than that of every session
+  // created before; 0 chooses the next one. Returns it.
   uint64_t Insert(v1::Session session, uint64_t number = 0);
-  // The newest state of a session, whose spec is not read, as it never changes;
-  // and of those of its recipients that changed. `forgotten`: the numbers of
-  // recipients of which no record is kept any longer. Answers whether there is
-  // something for the watchers. Does nothing if the session has gone.
+  // Updates a session, whose spec is ignored as it never changes, and those of
+  // its recipients that have changed. `forgotten`: the numbers of recipients
+  // whose records were dropped. Returns whether watchers have something to be
+  // sent. No effect if the session is not in the table.
   bool Update(v1::Session session, absl::Span<const v1::Recipient> changed,
               absl::Span<const uint64_t> forgotten);
-  // Shows the watchers what has made progress since the last time. False: there
-  // is nothing.
+  // Puts the progress since the last call into the log. False: there was none.
   bool PublishProgress();
-  // Recipients of the session with higher numbers than `number`: how many there
-  // are, and takes them out without a word to watchers.
+  // The number of the session's recipients with numbers above `number`; and
+  // their removal, of which watchers are not told.
   size_t CountRecipientsAbove(const std::string& name, uint64_t number) const;
   void ForgetRecipientsAbove(const std::string& name, uint64_t number);
-  // Takes the session and its recipients out, and tells the watchers that it
-  // was deleted.
+  // Removes the session and its recipients; watchers are sent its deletion.
   void Remove(const std::string& name);
 
   // NOT_FOUND names the session or recipient.
@@ -92,10 +90,10 @@ class SessionTable {
   // is not 0. OUT_OF_RANGE: the log does not reach back so far.
   absl::StatusOr<Cursor> Begin(int64_t resume_revision) const;
 
-  // Adds the next changes to `response`, at most about `limit`, and fewer if
-  // they are large, and moves the cursor, whose revision the response gets.
-  // Answers whether there may be more now. OUT_OF_RANGE: the cursor has fallen
-  // behind deletions that are not remembered any more.
+  // Adds the next changes to `response`, about `limit` at most, fewer if they
+  // are large, and moves the cursor, whose revision the response gets. Returns
+  // whether there may be more now. OUT_OF_RANGE: the log has dropped deletions
+  // after the cursor.
   absl::StatusOr<bool> Next(const Filter& filter, Cursor& cursor, size_t limit,
                             v1::WatchSessionsResponse& response) const;
 
@@ -115,14 +113,14 @@ class SessionTable {
 
     v1::Session Whole() const;
   };
-  // What has changed. `recipient` 0: the session itself.
+  // What an entry of the log refers to. `recipient` 0: the session itself.
   struct Key {
     uint64_t session = 0;
     uint64_t recipient = 0;
   };
   struct Deletion {
-    // The session as it ended, without its spec, and where that was in the log:
-    // for watchers that have not come so far.
+    // The session's final state, without its spec, and that state's revision:
+    // for watchers that have not been sent it yet.
     v1::Session last;
     int64_t last_revision = 0;
     int64_t create_revision = 0;
@@ -139,17 +137,17 @@ class SessionTable {
 
   const SessionRow* Find(const std::string& name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  // Puts a row into the log, now or with PublishProgress().
+  // Puts a row into the log, now or at the next PublishProgress().
   template <typename Row>
   void LogNow(Row& row, Key key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Row>
   void LogLater(Row& row, Key key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NextOfSnapshot(const Filter& filter, Cursor& cursor, Batch& batch) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  // OUT_OF_RANGE: not everything after `revision` is known.
+  // OUT_OF_RANGE: the log does not have everything after `revision`.
   absl::Status CheckRemembers(absl::string_view what, int64_t revision) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  // Answers whether it came to the end of the log.
+  // Returns whether it reached the end of the log.
   bool NextOfLog(const Filter& filter, Cursor& cursor, Batch& batch) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
 
@@ -159,7 +157,8 @@ class SessionTable {
   absl::flat_hash_map<std::string, uint64_t> numbers_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
   ChangeLog<Key, Deletion> log_ ABSL_GUARDED_BY(mutex_);
-  // Rows with progress that is not in the log; some are there by now.
+  // Rows with progress that is not in the log yet, and perhaps some that were
+  // logged since.
   std::vector<Key> progressed_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -16,26 +16,25 @@ namespace tcptool::server {
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  // Something has changed, or some time has passed. Must not wait.
+  // There may be something to send. Must not block.
   virtual void Wake() = 0;
   // Ends the watch, with UNAVAILABLE, once everything so far was sent.
   virtual void Stop() = 0;
 };
 
-// Any thread may call any method. Waking a thousand watchers is work for gRPC,
-// and is done on a thread of the hub's own, so that whoever has changed
-// something goes on.
+// Any thread may call any method. Waking a thousand watchers takes time in
+// gRPC, so a thread of the hub does it, not the one that made the change.
 class WatchHub {
  public:
   explicit WatchHub(size_t max_watchers);
-  // No watcher is left.
+  // All watchers must have been removed.
   ~WatchHub();
 
   // RESOURCE_EXHAUSTED: there are too many. UNAVAILABLE: StopAll() was called.
   absl::Status Add(std::shared_ptr<Watcher> watcher);
   void Remove(const std::shared_ptr<Watcher>& watcher);
 
-  // Watchers spend what they send of changes.
+  // Watchers report the changes that they send to it.
   ProgressPace& progress_pace() { return progress_pace_; }
 
   // Has the hub's thread wake all watchers within some milliseconds; several
