@@ -50,7 +50,7 @@ void Session::ProbeReady() {
 }
 
 void Session::OnLaneProbed() {
-  // Whoever is gone has been reported before this.
+  // The fan-outs have reported those that are gone before this.
   if (--probes_ > 0 || CheckStart() == StartCondition::Verdict::kWait) return;
   BeginTransfer();
   Notify();
