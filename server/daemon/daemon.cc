@@ -154,6 +154,7 @@ bool Daemon::IsResponding() {
     probes_.push_back(std::accumulate(lane.lag.counts.begin(),
                                       lane.lag.counts.end(), uint64_t{0}));
   }
+  if (!control_->works()) return false;
   return before.empty() || std::equal(before.begin(), before.end(),
                                       probes_.begin(), std::less<>());
 }

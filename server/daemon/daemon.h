@@ -34,9 +34,10 @@ class Daemon {
   // Serves from here on. On an error, whose message says what to do, the daemon
   // can only be destroyed.
   absl::Status Start();
-  // Whether every lane has run its event loop since the call before this one;
-  // true at the first. For a watchdog, which asks again after seconds or more:
-  // a lane does so four times a second, except while it waits for a disk.
+  // Whether the control port takes connections, and every lane has run its
+  // event loop since the call before this one; true at the first. For a
+  // watchdog, which asks again after seconds or more: a lane does so four times
+  // a second, except while it waits for a disk.
   bool IsResponding();
   // Refuses new sessions; those that run go on.
   void Drain();
