@@ -8,9 +8,14 @@
 namespace tcptool::server {
 namespace {
 
-TEST(RefusalLogTest, CountsWhatItDoesNotTellOneByOne) {
+class RefusalLogTest : public testing::Test {
+ protected:
+  // Once in a process, as it may be.
+  static void SetUpTestSuite() { SetUpLog({.json = true}); }
+};
+
+TEST_F(RefusalLogTest, CountsWhatItDoesNotTellOneByOne) {
   testing::internal::CaptureStderr();
-  SetUpLog({.json = true});
   RefusalLog log;
   constexpr int kCalls = 1000;
   for (int i = 0; i < kCalls; ++i) {
@@ -32,9 +37,8 @@ TEST(RefusalLogTest, CountsWhatItDoesNotTellOneByOne) {
   EXPECT_LT(lines.size(), kCalls / 10);
 }
 
-TEST(RefusalLogTest, CutsWhatAPeerChose) {
+TEST_F(RefusalLogTest, CutsWhatAPeerChose) {
   testing::internal::CaptureStderr();
-  SetUpLog({.json = true});
   RefusalLog().Add("unknown", "peer", std::string(100'000, 'm'),
                    absl::NotFoundError(std::string(100'000, 'd')));
   FlushLog();
