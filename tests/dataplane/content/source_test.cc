@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <asio/post.hpp>
+#include <atomic>
 #include <cstring>
 
 #include "dataplane/content/stream_reader.h"
@@ -63,15 +64,18 @@ class HangingFile : public FailingFile {
   }
   ~HangingFile() override { Release(); }
   ssize_t Read(uint64_t offset, std::span<std::byte> buffer) override {
-    released_.WaitForNotification();
+    released_.wait(false);
     return FailingFile::Read(offset, buffer);
   }
   void Release() {
-    if (!released_.HasBeenNotified()) released_.Notify();
+    released_ = true;
+    released_.notify_all();
   }
 
  private:
-  absl::Notification released_;
+  // No absl::Notification: many threads wait for it, and what Abseil notes down
+  // of them under a spin lock of its own is a race for ThreadSanitizer.
+  std::atomic<bool> released_ = false;
 };
 
 TEST(SourceTest, DiskThatHangsHoldsUpNoOtherSession) {

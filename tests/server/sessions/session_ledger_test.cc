@@ -33,9 +33,9 @@ class SessionLedgerTest : public testing::Test {
     while (shown_.size() < count) control_.run_one();
   }
 
+  asio::io_context control_;  // Outlives the store, whose thread posts to it.
   const std::unique_ptr<Store> store_ =
       *Store::Open(":memory:", [](const char*, absl::Duration, bool) {});
-  asio::io_context control_;
   const asio::executor_work_guard<asio::io_context::executor_type> work_{
       control_.get_executor()};
   std::vector<SessionLedger::Update> shown_;
