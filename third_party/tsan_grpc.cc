@@ -2,7 +2,8 @@
 // it, so that it does not see that the callback of an operation comes after
 // what was done before the operation was started. The functions here stand
 // before the library's own when symbols are looked up (ld.so(8)), and call
-// those. What they cannot tell is suppressed. For --config=tsan alone.
+// those. What they cannot tell is suppressed in tsan_mutex.cc. For
+// --config=tsan alone.
 #include <dlfcn.h>
 #include <grpc/grpc.h>
 
@@ -15,20 +16,6 @@ extern "C" {
 const char* __tsan_default_options() {
   // What gRPC allocates, copies and frees by itself.
   return "ignore_noninstrumented_modules=1";
-}
-
-// gRPC hands its own members from thread to thread with atomics that are not
-// seen. Functions that call none of ours are left out whole; of others only
-// what they touch themselves, so that the races of who they call are still
-// told.
-const char* __tsan_default_suppressions() {
-  return "race_top:^grpc::\n"
-         "race:^grpc::SerializationTraits<\n"
-         "race:^grpc::internal::InterceptorBatchMethodsImpl::\n"
-         "race:^grpc::internal::CallbackWithSuccessTag::Set(\n"
-         "race:^grpc::internal::CallbackWithSuccessTag::Clear(\n"
-         "race:Impl::ServerCallback\n"
-         "race:Impl::~ServerCallback\n";
 }
 
 // Every operation of a call begins here ...
