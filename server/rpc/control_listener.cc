@@ -159,6 +159,15 @@ absl::Status ControlListener::ListenOnHost(const std::string& address) {
     if (other || !IsAnyV4(one->ai_addr)) {
       fd = ListenOn(one->ai_addr, one->ai_addrlen);
     }
+    // "::" is every address, also where the kernel has no IPv6.
+    const auto* const v6 = reinterpret_cast<const sockaddr_in6*>(one->ai_addr);
+    if (!fd.valid() && errno != EADDRINUSE && v6->sin6_family == AF_INET6 &&
+        IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)) {
+      sockaddr_in any{};
+      any.sin_family = AF_INET;
+      any.sin_port = v6->sin6_port;
+      fd = ListenOn(reinterpret_cast<const sockaddr*>(&any), sizeof(any));
+    }
     if (!fd.valid()) {
       error = errno;
       // Of the addresses of a name some may not be this host's now; but one
