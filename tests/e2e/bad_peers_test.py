@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import socket
-import struct
 
 import harness
 import recipients
@@ -16,12 +14,6 @@ MEGABYTE = 1 << 20
 def connect(session):
     """A recipient that has said nothing yet."""
     return harness.connect(port_of(session))
-
-
-def reset(peer):
-    """Closes with a reset instead of an orderly end."""
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.close()
 
 
 class BadPeersTest(ServiceTest):
@@ -82,7 +74,7 @@ class BadPeersTest(ServiceTest):
         peer = connect(session)
         peer.sendall(recipients.WAIT)
         self.service.wait_ready(session.name, 1)
-        reset(peer)
+        harness.reset(peer)
         # It has left before the start, and is not missed.
         self.wait_failed(session)
         self.assert_session_state(self.finish_with_a_good_recipient(session), "SUCCEEDED")
@@ -97,7 +89,7 @@ class BadPeersTest(ServiceTest):
         with connect(session) as last:
             last.sendall(recipients.START)
             self.assertEqual(len(peer.recv(1)), 1)
-            reset(peer)
+            harness.reset(peer)
             self.assertEqual(harness.read_all(last), CONTENT)
         self.assert_session_state(
             self.service.wait_final(session.name), "PARTIALLY_SUCCEEDED"
@@ -140,7 +132,7 @@ class BadPeersTest(ServiceTest):
             gone = connect(session)
             gone.sendall(recipients.WAIT)
             self.service.wait_ready(session.name, 1)
-            reset(gone)
+            harness.reset(gone)
             self.finish_with_a_good_recipient(session)
 
         # What is opened once and kept, by the first.

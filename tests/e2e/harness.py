@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -231,6 +232,12 @@ def connect(port, byte=None):
     if byte is not None:
         peer.sendall(byte)
     return peer
+
+
+def reset(peer):
+    """Closes with a reset instead of an orderly end."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
 
 
 def read_to_end(peer):

@@ -157,15 +157,10 @@ class ResetTest(TcptoolTest):
         connection.sendall(b"content")
         return recipient, connection
 
-    @staticmethod
-    def reset(connection):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        connection.close()
-
     def test_reset_right_behind_the_end(self):
         recipient, connection = self.accept("--sha256", self.home / "output")
         connection.shutdown(socket.SHUT_WR)
-        self.reset(connection)
+        harness.reset(connection)
         status, _, said = self.finish(recipient)
         self.assertEqual(status, 1, said)
         self.assertIn("Connection to sender lost after", said)
@@ -179,7 +174,7 @@ class ResetTest(TcptoolTest):
         for line in recipient.stderr:
             if b"The content begins." in line:
                 break
-        self.reset(connection)
+        harness.reset(connection)
         status, _, said = self.finish(recipient)
         self.assertEqual(status, 1, said)
         self.assertNotIn("SHA-256", said)

@@ -11,7 +11,6 @@ from tcptool_process import TcptoolTest
 
 # Long enough for a good recipient on a busy machine.
 STALL_TIMEOUT = "3s"
-RESET = b"\1\0\0\0\0\0\0\0"  # struct linger: on, 0 s.
 
 
 class BadPeersTest(TcptoolTest):
@@ -106,8 +105,7 @@ class BadPeersTest(TcptoolTest):
         self.addCleanup(extra.close)
         with self.assertRaises(ConnectionResetError):
             extra.recv(1)
-        waiting.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        waiting.close()
+        harness.reset(waiting)
         tcptool_process.wait_line(sender, "Transmission failed for '127.0.0.1'!")
         self.assert_has(self.start_good("-t"), content)
         self.assertEqual(self.finish(sender)[0], 0)

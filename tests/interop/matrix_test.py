@@ -152,8 +152,7 @@ class OurRecipientTest(TcptoolTest):
         harness.wait_until(
             lambda: (self.home / "output").stat().st_size == SIZE, "all that was sent is written"
         )
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        connection.close()
+        harness.reset(connection)
         status, _, errors = self.finish(recipient)
         self.assertEqual(status, 1)
         self.assertEqual(

@@ -11,7 +11,6 @@ from tcptool_process import TcptoolTest
 
 MANUAL = pathlib.Path(__file__).with_name("manual_2008_diagnostics.txt")
 MAN_PAGE = pathlib.Path("docs/tcptool.1")
-RESET = b"\1\0\0\0\0\0\0\0"  # struct linger: on, 0 s.
 
 # One process serves all clients, and accept(2) tells a client's address: these have
 # no cause any more. The man page lists them.
@@ -245,8 +244,7 @@ class DiagnosticsTest(TcptoolTest):
         peer = self.connect()
         peer.recv(1)
         peer_port = peer.getsockname()[1]
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-        peer.close()
+        harness.reset(peer)
         self.assertEqual(
             self.assert_failed(sender),
             "tcptool: Failed tosend data!\n"

@@ -1,16 +1,14 @@
 """tcptoolctl's help, its man page and its completions say the same."""
 
-import os
 import pathlib
 import re
 import subprocess
 import unittest
 
 import harness
+from completions import Completions
 
 MAN_PAGE = pathlib.Path("docs/tcptoolctl.1")
-BASH = pathlib.Path("client/tcptoolctl/completion/tcptoolctl.bash")
-ZSH = pathlib.Path("client/tcptoolctl/completion/_tcptoolctl")
 
 
 def help_of(*command):
@@ -54,38 +52,12 @@ class CompletionTest(harness.ServiceTest):
         super().setUp()
         self.service.write_file("content", b"content")
         self.session = self.service.create().name
-        program = pathlib.Path(harness.program("tcptoolctl"))
-        self.environment = {
-            "PATH": f"{program.parent}:{os.environ['PATH']}",
-            "TCPTOOL_SERVER": self.service.control_address,
-        }
-
-    def run_shell(self, *command):
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=self.environment
+        self.completions = Completions(
+            "tcptoolctl", TCPTOOL_SERVER=self.service.control_address
         )
-        self.assertEqual((done.returncode, done.stderr), (0, ""))
-        return done.stdout.split()
-
-    def bash(self, *words):
-        script = (
-            f'source {BASH}; COMP_WORDS=(tcptoolctl "$@"); COMP_CWORD=$#;'
-            ' COMP_LINE="tcptoolctl $*"; COMP_POINT=${#COMP_LINE}; _tcptoolctl;'
-            ' printf "%s\\n" "${COMPREPLY[@]}"'
-        )
-        return self.run_shell("bash", "-c", script, "bash", *words)
-
-    def zsh(self, *words):
-        # Its line editor's functions are stood in for: they print what they are given.
-        script = (
-            "compadd() { if [[ $1 == -a ]]; then print -rl -- ${(P)2}; else print -rl -- $@; fi };"
-            " _describe() { print -rl -- ${${(P)2}%%:*} }; _files() { print FILES }; _message() { : };"
-            f' body=$(<{ZSH}); words=(tcptoolctl "$@"); CURRENT=$#words; eval $body'
-        )
-        return self.run_shell("zsh", "-f", "-c", script, "zsh", *words)
 
     def test_both_shells_complete_what_the_program_has(self):
-        for shell in (self.bash, self.zsh):
+        for shell in self.completions.shells:
             with self.subTest(shell.__name__):
                 self.assertEqual(set(shell("")), set(commands()))
                 self.assertEqual(
@@ -98,10 +70,10 @@ class CompletionTest(harness.ServiceTest):
 
     def test_the_service_that_the_line_names_is_asked(self):
         """And not the one of the environment, which is another here."""
-        server = self.environment.pop("TCPTOOL_SERVER")
-        self.environment["TCPTOOL_SERVER"] = "127.0.0.1:1"
+        server = self.completions.environment.pop("TCPTOOL_SERVER")
+        self.completions.environment["TCPTOOL_SERVER"] = "127.0.0.1:1"
         id_ = self.session.partition("/")[2]
-        for shell in (self.bash, self.zsh):
+        for shell in self.completions.shells:
             for named in (["--server", server], [f"--server={server}"]):
                 with self.subTest(f"{shell.__name__} {named[0]}"):
                     self.assertEqual(shell(*named, "get", ""), [id_])
@@ -111,8 +83,8 @@ class CompletionTest(harness.ServiceTest):
             self.assertEqual(shell("get", "--server", ""), [])
 
     def test_files_where_a_file_is_meant(self):
-        self.assertEqual(self.bash("create", "--spec", "docs/tcptoolctl"), ["docs/tcptoolctl.1"])
-        self.assertEqual(self.zsh("create", "--spec", ""), ["FILES"])
+        self.assertEqual(self.completions.bash("create", "--spec", "docs/tcptoolctl"), ["docs/tcptoolctl.1"])
+        self.assertEqual(self.completions.zsh("create", "--spec", ""), ["FILES"])
 
     def test_bash_offers_what_fits(self):
-        self.assertEqual(self.bash("g"), ["get"])
+        self.assertEqual(self.completions.bash("g"), ["get"])

@@ -2,6 +2,7 @@
 // content.
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <string>
 
 #include "dataplane/lanes/block_cache.h"
@@ -120,9 +121,11 @@ TEST(ChangedFileTest, ImmediateSessionServesWhatItWasCreatedFor) {
   EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kDelivered);
 }
 
-TEST(ChangedFileTest, AnotherFileUnderTheNameChangesNothing) {
+// The file loses its name, as `lose_name` does it, while it is sent.
+void ExpectServedWithoutItsName(
+    const std::function<bool(const std::string& name)>& lose_name) {
   const std::string content = Content(kLarge);
-  const std::string name = testing::TempDir() + "/replaced";
+  const std::string name = testing::TempDir() + "/nameless";
   UniqueFd file(open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600));
   ASSERT_EQ(write(file.get(), content.data(), content.size()),
             static_cast<ssize_t>(content.size()));
@@ -131,11 +134,22 @@ TEST(ChangedFileTest, AnotherFileUnderTheNameChangesNothing) {
   Peer peer(one.port());
   peer.Say(1);
   ASSERT_EQ(peer.Read(1000).data.size(), 1000u);
-  const std::string other = name + ".new";
-  close(open(other.c_str(), O_WRONLY | O_CREAT, 0600));
-  ASSERT_EQ(rename(other.c_str(), name.c_str()), 0);
+  ASSERT_TRUE(lose_name(name));
   EXPECT_TRUE(peer.ReadAndClose().data == content.substr(1000));
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST(ChangedFileTest, AnotherFileUnderTheNameChangesNothing) {
+  ExpectServedWithoutItsName([](const std::string& name) {
+    const std::string other = name + ".new";
+    close(open(other.c_str(), O_WRONLY | O_CREAT, 0600));
+    return rename(other.c_str(), name.c_str()) == 0;
+  });
+}
+
+TEST(ChangedFileTest, FileThatIsUnlinkedIsServedToTheEnd) {
+  ExpectServedWithoutItsName(
+      [](const std::string& name) { return unlink(name.c_str()) == 0; });
 }
 
 TEST(ChangedFileTest, NoDigestOfAFileThatHasChanged) {

@@ -5,7 +5,7 @@
 #include <atomic>
 #include <cstring>
 
-#include "dataplane/content/stream_reader.h"
+#include "dataplane/content/stream_source.h"
 #include "dataplane/lanes/block_cache.h"
 #include "tests/dataplane/testing.h"
 
@@ -171,22 +171,6 @@ TEST(SourceTest, WhatHasLeftMemoryIsNotSentFromThere) {
   disk.Join();
 }
 
-TEST(SourceTest, FileThatIsUnlinkedIsServedToTheEnd) {
-  const std::string content = Content(kLarge);
-  const std::string name = testing::TempDir() + "/unlinked";
-  UniqueFd file(open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600));
-  ASSERT_EQ(write(file.get(), content.data(), content.size()),
-            static_cast<ssize_t>(content.size()));
-  OneSession one(*FileSource::Create(
-      RandomAccessFile::FromDescriptor(file.release()), 0, std::nullopt));
-  Peer peer(one.port());
-  peer.Say(1);
-  ASSERT_EQ(peer.Read(1000).data.size(), 1000u);
-  ASSERT_EQ(unlink(name.c_str()), 0);
-  EXPECT_TRUE(peer.ReadAndClose().data == content.substr(1000));
-  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
-}
-
 TEST(SourceTest, PartOfAFileIsServed) {
   const std::string content = Content(kLarge);
   auto file = RandomAccessFile::FromDescriptor(MemoryFile(content).release());
@@ -201,165 +185,6 @@ TEST(SourceTest, PartThatIsNotInTheFileIsRefused) {
       absl::IsOutOfRange(FileSource::Create(file, 4, std::nullopt).status()));
   EXPECT_TRUE(absl::IsOutOfRange(FileSource::Create(file, 2, 2).status()));
   EXPECT_TRUE(FileSource::Create(file, 3, std::nullopt).ok());
-}
-
-TEST(SourceTest, PipeIsServedToAll) {
-  const std::string content = Content(kLarge);
-  int ends[2];
-  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
-  auto source = std::make_shared<StreamSource>(size_t{1} << 20);
-  OneSession one(source);
-  StreamReader reader(ends[0], source);
-  std::thread producer([&content, fd = ends[1]] {
-    size_t written = 0;
-    while (written < content.size()) {
-      written += write(fd, content.data() + written, content.size() - written);
-    }
-    close(fd);
-  });
-  ReadingPeer first(one.port(), 0);
-  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kReady, 1));
-  ReadingPeer last(one.port(), 1);
-  EXPECT_TRUE(first.Join().data == content);
-  EXPECT_TRUE(last.Join().data == content);
-  producer.join();
-  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
-  EXPECT_EQ(one.recorder->session().content_length, kLarge);
-  close(ends[0]);
-}
-
-// Appends up to `blocks` blocks of 64 KiB; answers how many there was room for.
-size_t Fill(StreamSource& source, size_t blocks) {
-  static const auto data = std::make_shared<std::string>(64 << 10, 'x');
-  size_t appended = 0;
-  bool room = true;
-  while (room && appended < blocks) {
-    room = source.Append({data, std::as_bytes(std::span(*data))});
-    ++appended;
-  }
-  return appended;
-}
-
-TEST(SourceTest, StreamHoldsItsWindowAndNoMore) {
-  StreamSource source(1 << 20);
-  EXPECT_EQ(Fill(source, 1000), 16u);
-}
-
-TEST(SourceTest, ProducerStaysNearTheFastestRecipient) {
-  DiskThreads disk;
-  Lane lane(SocketApi::Real(), disk);
-  const auto source = std::make_shared<StreamSource>(
-      StreamSource::kDefaultWindow, StreamSource::kNear);
-  bool told = false;
-  source->set_on_room([&told] { told = true; });
-  // Until somebody has got something, all of the window may be filled.
-  constexpr size_t kBlock = 64 << 10;
-  constexpr size_t kBlocks = 4 * StreamSource::kNear / kBlock;
-  ASSERT_EQ(Fill(*source, kBlocks), kBlocks);
-  const auto feed = source->OpenFeed(lane, [] {});
-  ASSERT_EQ(feed->At(0, SendMethod::kCopy).kind, Piece::Kind::kData);
-  feed->Moved(0, kBlock);
-  EXPECT_EQ(Fill(*source, 1000), 1u);
-  // The slowest has got nothing, and does not matter.
-  const uint64_t near = (kBlocks + 1) * kBlock - StreamSource::kNear;
-  feed->Moved(0, near);
-  EXPECT_FALSE(told);
-  feed->Moved(0, near + 1);
-  EXPECT_TRUE(told);
-  EXPECT_TRUE(source->WaitForRoom());
-}
-
-TEST(SourceTest, SmallBlocksCountWithTheMemoryThatTheyHold) {
-  StreamSource source(1 << 20);
-  const auto data = std::make_shared<std::string>("x");
-  size_t appended = 1;
-  while (source.Append({.owner = data,
-                        .data = std::as_bytes(std::span(*data)),
-                        .memory = 64 << 10})) {
-    ++appended;
-  }
-  EXPECT_EQ(appended, 16u);
-}
-
-TEST(SourceTest, ProducerThatBreaksOffFailsASessionThatWaits) {
-  auto source = std::make_shared<StreamSource>(1 << 20);
-  OneSession one(source);
-  const auto peer = one.ReadyPeer();
-  one.session().FailSource(absl::AbortedError("the upload broke off"));
-  EXPECT_EQ(peer->Read().error, ECONNRESET);
-  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
-  EXPECT_EQ(one.recorder->session().error, "the upload broke off");
-  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kSourceFailed);
-}
-
-TEST(SourceTest, ProducerOfAClosedStreamIsToldAtOnce) {
-  StreamSource source(1 << 20);
-  source.Close();
-  bool told = false;
-  source.set_on_room([&told] { told = true; });
-  EXPECT_TRUE(told);
-  EXPECT_TRUE(source.closed());
-}
-
-TEST(SourceTest, StreamWaitsForAHandshakeThatIsUnderWay) {
-  auto source = std::make_shared<StreamSource>(1 << 20);
-  OneSession one(source);
-  Fill(*source, 2);
-  source->End();
-  Peer early(one.port());
-  ReadingPeer last(one.port(), 1);
-  early.Say(0);
-  EXPECT_EQ(early.ReadAndClose().data.size(), 128u << 10);
-  EXPECT_EQ(last.Join().data.size(), 128u << 10);
-  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
-}
-
-TEST(SourceTest, FailedStreamResetsTheRecipients) {
-  auto source = std::make_shared<StreamSource>(1 << 20);
-  OneSession one(source);
-  Fill(*source, 2);
-  Peer peer(one.port());
-  peer.Say(1);
-  ASSERT_EQ(peer.Read(128 << 10).data.size(), 128u << 10);
-  source->Fail(absl::DataLossError("the upload broke off"));
-  EXPECT_EQ(peer.Read().error, ECONNRESET);
-  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
-  EXPECT_EQ(one.recorder->session().error, "the upload broke off");
-}
-
-TEST(SourceTest, RecipientThatStallsAStreamIsGivenUp) {
-  SessionOptions options;
-  // Longer than a busy machine keeps one that reads from reading.
-  options.limits.stall_timeout = absl::Seconds(2);
-  auto source = std::make_shared<StreamSource>(1 << 20);
-  OneSession one(source, options);
-  const auto stalled = one.ReadyPeer();
-  ReadingPeer last(one.port(), 1);
-  constexpr size_t kBlocks = 400;
-  std::thread producer([&source] {
-    size_t left = kBlocks;
-    while (left > 0 && source->WaitForRoom()) left -= Fill(*source, left);
-    source->End();
-  });
-  EXPECT_EQ(last.Join().data.size(), kBlocks << 16);
-  producer.join();
-  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
-  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kStalled);
-}
-
-TEST(SourceTest, RecipientThatLagsTooFarIsGivenUp) {
-  SessionOptions options;
-  options.limits.max_lag_bytes = 1 << 20;
-  auto source = std::make_shared<StreamSource>(size_t{32} << 20);
-  OneSession one(source, options);
-  const auto lagging = one.ReadyPeer();
-  ReadingPeer last(one.port(), 1);
-  size_t left = 400;
-  while (left > 0 && source->WaitForRoom()) left -= Fill(*source, left);
-  source->End();
-  EXPECT_EQ(last.Join().data.size(), 400u << 16);
-  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
-  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kStalled);
 }
 
 // sha256sum's.

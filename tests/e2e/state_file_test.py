@@ -1,0 +1,130 @@
+"""The state database: who may look into it, whose it is, and a disk that is full."""
+
+import contextlib
+import os
+import sqlite3
+import stat
+import subprocess
+
+import grpc
+
+import harness
+import recipients
+from harness import ServiceTest, stubs
+
+CONTENT = os.urandom(1000)
+
+
+class StateFileTest(ServiceTest):
+    def run_daemon(self, *flags, **kwargs):
+        return subprocess.run(
+            [harness.program("tcptoold"), "--control-address=127.0.0.1:0", *flags],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=harness.DEADLINE_S,
+            **kwargs,
+        )
+
+    def test_others_may_not_look_into_it(self):
+        for path, mode in (
+            (self.service.state.parent, 0o700),
+            (self.service.state, 0o600),
+            (self.service.state.with_name("tcptoold.db-wal"), 0o600),
+        ):
+            self.assertEqual(stat.S_IMODE(path.stat().st_mode), mode, path)
+
+    def test_second_daemon_is_refused(self):
+        second = self.run_daemon(f"--state={self.service.state}")
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(f"{self.service.state}: another tcptoold uses it", second.stderr)
+
+    def test_default_path_follows_the_environment(self):
+        for name, path in (
+            ("STATE_DIRECTORY", "tcptoold.db"),
+            ("XDG_STATE_HOME", "tcptool/tcptoold.db"),
+            ("HOME", ".local/state/tcptool/tcptoold.db"),
+        ):
+            with self.subTest(name):
+                home = self.service.home / name
+                home.mkdir()
+                # A ready file that cannot be written ends it once the state is open.
+                ended = self.run_daemon("--ready-file=/nowhere/at/all", env={name: str(home)})
+                self.assertIn("/nowhere/at/all", ended.stderr)
+                self.assertTrue((home / path).exists())
+
+    def test_database_that_is_not_for_us_is_left_as_it_is(self):
+        self.service.write_file("content", CONTENT)
+        for _ in range(20):
+            self.service.create()
+        self.service.process.terminate()
+        self.service.process.wait()
+        whole = self.service.state.read_bytes()
+
+        def damage():
+            data = bytearray(whole)
+            data[4096:12288] = os.urandom(8192)
+            self.service.state.write_bytes(data)
+
+        def no_database():
+            self.service.state.write_bytes(b"no database " * 1000)
+
+        def newer():
+            self.service.state.write_bytes(whole)
+            with contextlib.closing(sqlite3.connect(self.service.state)) as database:
+                database.execute("PRAGMA user_version = 1000")
+
+        def another_program():
+            self.service.state.unlink()
+            with contextlib.closing(sqlite3.connect(self.service.state)) as database:
+                database.execute("CREATE TABLE theirs (x)")
+
+        for spoil, words in (
+            (damage, "damaged"),
+            (no_database, "damaged"),
+            (newer, "newer tcptoold"),
+            (another_program, "another program"),
+        ):
+            with self.subTest(spoil.__name__):
+                spoil()
+                before = self.service.state.read_bytes()
+                ended = self.run_daemon(f"--state={self.service.state}")
+                self.assertEqual(ended.returncode, 1)
+                self.assertIn(str(self.service.state), ended.stderr)
+                self.assertIn(words, ended.stderr)
+                self.assertEqual(self.service.state.read_bytes(), before)
+
+
+class FullDiskTest(ServiceTest):
+    # No file may grow beyond 300 KiB, which is as a full disk is.
+    service_prefix = ("bash", "-c", "trap '' XFSZ; ulimit -f 300; exec \"$@\"", "bash")
+
+    def test_create_is_refused_and_the_service_goes_on(self):
+        self.service.write_file("content", CONTENT)
+        session = self.service.create()
+        spec = stubs.session.SessionSpec(
+            file=stubs.session.FileSource(root="files", path="content"),
+            allow=["192.0.2.1"] * 1000,
+            labels={f"label{n}": "x" * 200 for n in range(60)},
+        )
+        request = stubs.session_service.CreateSessionRequest(
+            session=stubs.session.Session(spec=spec)
+        )
+        made = []
+        with self.assertRaises(grpc.RpcError) as refused:
+            for _ in range(60):
+                made.append(self.service.sessions.CreateSession(request).name)
+        self.assertIn(str(self.service.state), refused.exception.details())
+        self.assertIn(
+            refused.exception.code(),
+            (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE),
+        )
+        self.assertIn("store_failed", self.service.log())
+        # It was not made; the others are there, and are served.
+        listed = self.service.sessions.ListSessions(
+            stubs.session_service.ListSessionsRequest(page_size=1000)
+        ).sessions
+        self.assertEqual({one.name for one in listed}, {session.name, *made})
+        peer = self.connect(session, recipients.START)
+        self.assertEqual(harness.read_all(peer), CONTENT)
+        self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
