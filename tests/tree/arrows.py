@@ -37,6 +37,12 @@ SYSTEM = {
     "toml++": "@tomlplusplus",
     "utf8proc.h": "@utf8proc",
 }
+# How the name of a generated header begins: what generates it.
+GENERATED = {
+    "grpc/health/": "//third_party:grpc_standard_services",
+    "grpc/reflection/": "//third_party:grpc_standard_services",
+    "tcptool/v1/": "//proto",
+}
 # What a program is linked with for its effect, and includes nothing of.
 WITHOUT_HEADERS = {"//third_party:tsan_grpc", "//third_party:tsan_mutex"}
 
@@ -115,11 +121,10 @@ def wanted(root, file):
     )
     for include in includes:
         name = include[1] or include[2]
-        label = SYSTEM.get(name.split("/")[0])
+        generator = next((GENERATED[start] for start in GENERATED if name.startswith(start)), None)
+        label = generator or SYSTEM.get(name.split("/")[0])
         if label:
             yield include[0], label
-        elif name.startswith("tcptool/v1/"):
-            yield include[0], "//proto"
         elif include[1] and (package := package_of(root, name)) is not None:
             yield include[0], "//" + package
 
@@ -136,7 +141,8 @@ def check_target(root, folder, target):
                 yield (f"{file}: {line}: //{folder.path}:{target.name} does not declare"
                        f" {label}; use what it may use, or add that to its deps")
     for label in sorted(target.deps - WITHOUT_HEADERS):
-        whole = label if label in SYSTEM.values() else "//" + folder_of(label)
+        known = (*SYSTEM.values(), *GENERATED.values())
+        whole = label if label in known else "//" + folder_of(label)
         if not label.startswith(":") and not used & {label, whole}:
             yield f"{folder.path}/BUILD.bazel: {target.name} uses nothing of {label}: take it out"
 
