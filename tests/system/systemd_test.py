@@ -112,7 +112,7 @@ class SystemdTest(unittest.TestCase):
 
     def test_is_started_again_when_it_is_killed(self):
         before = self.machine.property(UNIT, "MainPID")
-        self.machine.run("systemctl", "kill", "--signal=KILL", UNIT)
+        self.machine.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", UNIT)
         wait_until(
             lambda: self.machine.property(UNIT, "MainPID") not in (before, "0")
             and self.is_active(),
@@ -170,7 +170,7 @@ class SystemdTest(unittest.TestCase):
         began = time.monotonic()
         wait_until(lambda: time.monotonic() - began > 9, "it is past its time twice")
         self.assertEqual(self.machine.property(UNIT, "MainPID"), pid)
-        self.machine.run("systemctl", "kill", "--signal=STOP", UNIT)
+        self.machine.run("systemctl", "kill", "--kill-whom=main", "--signal=STOP", UNIT)
         wait_until(
             lambda: self.machine.property(UNIT, "MainPID") not in (pid, "0")
             and self.is_active(),
