@@ -80,8 +80,12 @@ Delivery::Outcome Delivery::CheckGrace(Clock::time_point now) {
   if (const int error = sockets_.Info(socket_, &info); error < 0) {
     return Lost(error);
   }
-  next_check_ =
-      info.state == TCP_CLOSE_WAIT ? *acknowledged_at_ + kGrace : earliest_end_;
+  if (info.state == TCP_CLOSE_WAIT) {
+    if (!half_closed_at_) half_closed_at_ = now;
+    next_check_ = *half_closed_at_ + kGrace;
+  } else {
+    next_check_ = earliest_end_;
+  }
   return now >= next_check_ ? Outcome::kMayEnd : Outcome::kPending;
 }
 

@@ -85,6 +85,9 @@ class Delivery {
   int unacknowledged_ = 0;
   // Since when everything handed to the kernel is acknowledged.
   std::optional<Clock::time_point> acknowledged_at_;
+  // Since when it has been seen that the peer ended its side and has
+  // acknowledged everything, with our end still to come.
+  std::optional<Clock::time_point> half_closed_at_;
   int error_ = 0;
   bool ended_ = false;
   bool peer_closed_ = false;  // Its FIN has been read.

@@ -127,14 +127,6 @@ void Fanout::HasRoom(std::shared_ptr<Recipient> recipient) {
   Queue(std::move(recipient));
 }
 
-void Fanout::Verify(Feed::Verified done) {
-  feed_->Verify(
-      [this, done = std::move(done)](const absl::Status& status) mutable {
-        done(status);
-        if (!status.ok()) SourceFailed(status);
-      });
-}
-
 void Fanout::Queue(std::shared_ptr<Recipient> recipient) {
   queue_.push_back(std::move(recipient));
   PostTurn();

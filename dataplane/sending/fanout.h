@@ -66,7 +66,8 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   void Changed(const Recipient& recipient) override;
   void HasRoom(std::shared_ptr<Recipient> recipient) override;
   void Answered() override { CheckProbes(); }
-  void Verify(Feed::Verified done) override;
+  void Verify(Feed::Verified done) override { feed_->Verify(std::move(done)); }
+  void SourceFailed(const absl::Status& error) override;
 
   void Queue(std::shared_ptr<Recipient> recipient);
   void RunTurn();
@@ -75,7 +76,6 @@ class Fanout : public std::enable_shared_from_this<Fanout>,
   // bytes sent.
   size_t Serve(const std::shared_ptr<Recipient>& recipient,
                const TurnPlan::Step& step, size_t most, Clock::time_point now);
-  void SourceFailed(const absl::Status& error);
   void PostTurn();
   void Requeue(List& list);
   // Streams: tells the feed where the recipients are.

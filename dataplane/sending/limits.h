@@ -22,6 +22,12 @@ struct Limits {
   // close its connection before delivery is UNCONFIRMED. It may be writing to a
   // slow disk.
   absl::Duration confirm_timeout = absl::Minutes(10);
+  // How long a disk may take to say that a file is what it was at the start,
+  // before recipients are sent to, before they get the end, and for the next
+  // part of a SHA-256. The source has failed then. (A hard-mounted NFS server
+  // that is started again answers after 90 s of grace, a disk whose commands
+  // are repeated after 180 s.)
+  absl::Duration disk_timeout = absl::Minutes(5);
   // A host that leaves segments or probes unanswered for this long, at least 1
   // s, is lost. (Spanning tree keeps a switch's port closed for up to 50 s.) A
   // host to which nothing is sent is probed after 45 s of silence, and lost

@@ -260,18 +260,36 @@ void Recipient::WaitForClose() {
 
 // Now, and not when the last byte was handed to the kernel: the pages of a file
 // that sendfile(2) has queued are read when they are sent, and sent again.
-void Recipient::EndIfVerified() {
+void Recipient::Verify() {
+  verification_ = Verification::kAsked;
+  SetTimer(Later(Clock::now(), absl::ToChronoNanoseconds(limits_.disk_timeout)),
+           &Recipient::OnVerifyTimeout);
   owner_.Verify([self = shared_from_this()](const absl::Status& status) {
-    if (self->closed()) return;
-    if (!status.ok()) {
-      return self->Close(RecipientState::kFailed, Reason::kSourceFailed,
-                         std::string(status.message()));
-    }
-    self->Handle(self->delivery_->End(Clock::now()));
-    if (!self->closed() && !self->delivery_->peer_closed()) {
-      self->WaitForClose();
-    }
+    if (!self->closed()) self->OnVerified(status);
   });
+}
+
+void Recipient::OnVerifyTimeout() {
+  OnVerified(absl::DeadlineExceededError(absl::StrCat(
+      "the disk has not said for ", absl::FormatDuration(limits_.disk_timeout),
+      " whether the file is what it was at the start; look whether it, or the "
+      "network file system, still answers")));
+}
+
+void Recipient::OnVerified(const absl::Status& status) {
+  if (!status.ok()) {
+    Close(RecipientState::kFailed, Reason::kSourceFailed,
+          std::string(status.message()));
+    return owner_.SourceFailed(status);
+  }
+  verification_ = Verification::kUnchanged;
+  // The peer may have half-closed, or be gone, since the look began.
+  CheckDelivery();
+}
+
+void Recipient::End() {
+  Handle(delivery_->End(Clock::now()));
+  if (!closed() && !delivery_->peer_closed()) WaitForClose();
 }
 
 void Recipient::CheckDelivery() { Handle(delivery_->Check(Clock::now())); }
@@ -279,9 +297,12 @@ void Recipient::CheckDelivery() { Handle(delivery_->Check(Clock::now())); }
 void Recipient::Handle(Delivery::Outcome outcome) {
   switch (outcome) {
     case Delivery::Outcome::kPending:
+      // It is checked again when the answer comes, for which the timer waits.
+      if (verification_ == Verification::kAsked) return;
       return SetTimer(delivery_->next_check(), &Recipient::CheckDelivery);
     case Delivery::Outcome::kMayEnd:
-      if (!std::exchange(is_verifying_, true)) EndIfVerified();
+      if (verification_ == Verification::kNotAsked) return Verify();
+      if (verification_ == Verification::kUnchanged) return End();
       return;
     case Delivery::Outcome::kDelivered:
       return Close(RecipientState::kDelivered, Reason::kNone, "");

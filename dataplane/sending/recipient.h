@@ -37,6 +37,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
     // It has been given everything and has acknowledged it: whether that is the
     // content, see Feed::Verify().
     virtual void Verify(Feed::Verified done) = 0;
+    // What it has is not known to be the content.
+    virtual void SourceFailed(const absl::Status& error) = 0;
 
    protected:
     ~Owner() = default;
@@ -112,9 +114,12 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   void OnLoss();
   void FinishSending(Clock::time_point now);
   void CheckDelivery();
-  // Looks whether what it has is the content as it was at the start, and ends
-  // the connection in the order that says so, or resets it.
-  void EndIfVerified();
+  // Looks whether what it has is the content as it was at the start.
+  void Verify();
+  void OnVerifyTimeout();
+  void OnVerified(const absl::Status& status);
+  // Sends the orderly end, which says that the content is whole.
+  void End();
   void Handle(Delivery::Outcome outcome);
   void Lost(int error);
   void CheckStall(Clock::time_point now);
@@ -129,7 +134,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   RecipientStatus status_;
   SendMethod method_ = SendMethod::kCopy;
   // HANDSHAKING: the handshake timeout. READY: when to look for the answer to a
-  // probe. CONFIRMING: Delivery::next_check().
+  // probe. CONFIRMING: Delivery::next_check(), or how long Verify() may take.
   asio::steady_timer timer_;
   Clock::time_point opened_;
   Clock::time_point ready_;                     // When its byte was seen.
@@ -139,7 +144,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Since when its host has answered nothing.
   std::optional<Clock::time_point> silent_since_;
   std::optional<Delivery> delivery_;
-  bool is_verifying_ = false;
+  enum class Verification : uint8_t { kNotAsked, kAsked, kUnchanged };
+  Verification verification_ = Verification::kNotAsked;
 };
 
 }  // namespace tcptool::dataplane

@@ -204,18 +204,19 @@ void Session::AdmitOrRefuse(uint64_t connection, uint64_t admitted) {
 }
 
 void Session::DigestNextPart() {
+  WaitForDisk();
   environment_.disk.Run(source_->disk_client(), [self = shared_from_this()] {
     const absl::StatusOr<bool> more = self->source_->ReadForDigest();
     if (!more.ok() || !*more) {
       return self->OnLane(0, [self, status = more.status()] {
-        if (self->ending_ || self->observer_ == nullptr) return;
+        if (self->ending_ || !self->is_digesting_) return;
         self->OnDigestEnd(status);
       });
     }
     asio::post(self->environment_.hashes, [self] {
       self->source_->HashForDigest();
       self->OnLane(0, [self] {
-        if (self->ending_ || self->observer_ == nullptr) return;
+        if (self->ending_ || !self->is_digesting_) return;
         self->DigestNextPart();
       });
     });
@@ -224,6 +225,7 @@ void Session::DigestNextPart() {
 
 void Session::OnDigestEnd(const absl::Status& status) {
   is_digesting_ = false;
+  disk_timer_.reset();
   // Recipients that are still being sent to fail by themselves, where what is
   // wrong concerns them; those that have the content keep it.
   if (!status.ok() && status_.error.empty()) {
@@ -303,6 +305,8 @@ void Session::Finish(SessionState state) {
   }
   max_wait_timer_.reset();
   expiry_timer_.reset();
+  disk_timer_.reset();
+  is_digesting_ = false;
   source_->Close();
   Notify();
   observer_ = nullptr;

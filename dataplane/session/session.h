@@ -149,6 +149,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void BeginSendingIfPossible();
   void DigestNextPart();
   void OnDigestEnd(const absl::Status& status);
+  // Sets disk_timer_ anew.
+  void WaitForDisk();
+  // The source has not been prepared, or its next part not been read, in time.
+  void OnDiskTimeout();
   // Fails the session. Those that have been given everything before are left to
   // confirm it; the session has ended when they have.
   void OnSourceError(const absl::Status& error);
@@ -194,6 +198,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<Listener> listener_;
   std::optional<asio::steady_timer> max_wait_timer_;
   std::optional<asio::steady_timer> expiry_timer_;
+  // While the source is prepared or hashed: Limits::disk_timeout.
+  std::optional<asio::steady_timer> disk_timer_;
   std::vector<std::shared_ptr<Fanout>> fanouts_;  // One for each lane.
 
   SessionStatus initial_status_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "dataplane/session/session.h"
 
@@ -69,10 +70,12 @@ void Session::BeginTransfer() {
     expiry_timer_.reset();
     AdmitReady();
   }
+  WaitForDisk();
   environment_.disk.Run(source_->disk_client(), [self = shared_from_this()] {
     absl::Status status = self->source_->Prepare();
     self->OnLane(0, [self, status = std::move(status)] {
       if (self->ending_ || self->observer_ == nullptr) return;
+      self->disk_timer_.reset();
       if (!status.ok()) {
         self->OnSourceError(status);
       } else if (self->options_.compute_sha256) {
@@ -85,6 +88,22 @@ void Session::BeginTransfer() {
       self->Notify();
     });
   });
+}
+
+void Session::WaitForDisk() {
+  RunAfter(disk_timer_.emplace(environment_.lanes[0]->io()),
+           options_.limits.disk_timeout, &Session::OnDiskTimeout);
+}
+
+void Session::OnDiskTimeout() {
+  // Cancelling a timer does not take back a handler that asio has queued.
+  if (!disk_timer_) return;
+  disk_timer_.reset();
+  const absl::Status error = absl::DeadlineExceededError(absl::StrCat(
+      "the disk has not answered for ",
+      absl::FormatDuration(options_.limits.disk_timeout),
+      "; look whether it, or the network file system, still answers"));
+  return source_is_prepared_ ? OnDigestEnd(error) : OnSourceError(error);
 }
 
 void Session::AdmitReady() {

@@ -155,6 +155,22 @@ TEST_F(DeliveryTest, EndDoesNotComeRightBehindTheByte) {
   EXPECT_EQ(delivery().Check(kStart + Delivery::kGrace), Outcome::kMayEnd);
 }
 
+// Whether the content is the file's is looked up between the two checks.
+TEST_F(DeliveryTest, HalfCloseBeforeTheEndIsSentIsEarly) {
+  constexpr auto kLook = std::chrono::seconds(1);
+  Open();
+  SendSmall();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
+  peer().HalfClose();
+  AwaitState(TCP_CLOSE_WAIT);
+  ASSERT_EQ(delivery().Check(kStart + kLook), Outcome::kPending);
+  EXPECT_EQ(delivery().next_check(), kStart + kLook + Delivery::kGrace);
+  peer().Close();  // With unread input.
+  AwaitState(TCP_CLOSE);
+  EXPECT_EQ(delivery().Check(kStart + kLook + Delivery::kGrace),
+            Outcome::kLost);
+}
+
 // Not at the start, but before it had acknowledged the content.
 TEST_F(DeliveryTest, EndThatComesBeforeAllIsAcknowledgedIsEarly) {
   Open(/*receive_buffer=*/4096);
