@@ -70,7 +70,7 @@ absl::Status WatchToEnd(Client& client, const std::string& name,
   WatchView view(StyleOf(options), std::cout, TerminalSize);
   const absl::Status status = client.WatchSessions(
       request, [&view](const v1::WatchSessionsResponse& response) {
-        return view.Update(response, absl::Now());
+        return view.Update(response, WatchView::Clock::now());
       });
   if (!status.ok()) return status;
   const absl::StatusOr<v1::Session> session = view.Result();

@@ -14,8 +14,8 @@
 namespace tcptool {
 namespace {
 
-constexpr absl::Duration kDrawInterval = absl::Milliseconds(100);
-constexpr absl::Duration kProgressInterval = absl::Seconds(1);
+constexpr std::chrono::milliseconds kDrawInterval{100};
+constexpr std::chrono::seconds kProgressInterval{1};
 
 // The order of recipients on a screen that is too small for all: active ones,
 // failed ones, waiting ones, delivered ones.
@@ -51,7 +51,7 @@ WatchView::WatchView(Style style, std::ostream& out, std::function<Size()> size)
     : style_(style), out_(out), size_(std::move(size)) {}
 
 bool WatchView::Update(const v1::WatchSessionsResponse& response,
-                       absl::Time now) {
+                       Clock::time_point now) {
   for (const v1::Change& change : response.changes()) Take(change);
   // A bookmark says that nothing is known beyond what has come, so the last
   // recipients of a final session are here.

@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_CLIENT_TCPTOOLCTL_WATCH_VIEW_H_
 #define TCPTOOL_CLIENT_TCPTOOLCTL_WATCH_VIEW_H_
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -11,7 +12,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "tcptool/v1/recipient.pb.h"
 #include "tcptool/v1/session.pb.h"
 #include "tcptool/v1/session_service.pb.h"
@@ -22,6 +22,8 @@ namespace tcptool {
 // a gap. Not for several threads.
 class WatchView {
  public:
+  using Clock = std::chrono::steady_clock;
+
   enum class Style {
     kScreen,  // A table that is drawn again and again in the same place.
     kLines,  // A line for each change of a state; progress each second at most.
@@ -40,7 +42,7 @@ class WatchView {
   // Takes in a message, and shows it, or waits until some have come together.
   // Returns whether there is more to come: not once the session is final, or
   // deleted, and all of it has been shown.
-  bool Update(const v1::WatchSessionsResponse& response, absl::Time now);
+  bool Update(const v1::WatchSessionsResponse& response, Clock::time_point now);
 
   // The session as it ended. NOT_FOUND: it was deleted before that.
   absl::StatusOr<v1::Session> Result() const;
@@ -61,7 +63,7 @@ class WatchView {
   v1::Session session_;
   std::map<std::string, v1::Recipient> recipients_;  // By name.
   bool deleted_ = false;
-  absl::Time next_show_ = absl::InfinitePast();
+  Clock::time_point next_show_ = Clock::time_point::min();
   size_t drawn_lines_ = 0;
 };
 

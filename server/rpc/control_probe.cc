@@ -66,6 +66,7 @@ ControlProbe::~ControlProbe() {
   {
     absl::MutexLock lock(&mutex_);
     stopped_ = true;
+    stopped_changed_.NotifyAll();
   }
   thread_.join();
 }
@@ -85,10 +86,10 @@ void ControlProbe::Run() {
       SetWorks(status.ok(), status);
     }
     absl::MutexLock lock(&mutex_);
-    if (mutex_.AwaitWithTimeout(absl::Condition(&stopped_),
-                                absl::FromChrono(options_.interval))) {
-      return;
-    }
+    const auto stopped = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return stopped_;
+    };
+    if (stopped_changed_.WaitFor(&mutex_, options_.interval, stopped)) return;
   }
 }
 

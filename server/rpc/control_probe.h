@@ -10,6 +10,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/steady_cond_var.h"
 
 namespace tcptool::server {
 
@@ -51,6 +52,7 @@ class ControlProbe {
   mutable absl::Mutex mutex_;
   bool works_ ABSL_GUARDED_BY(mutex_) = true;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyCondVar stopped_changed_;
   std::thread thread_;  // Runs Run().
 };
 

@@ -40,7 +40,7 @@ constexpr int kMaxIdleMs = 300'000;
 constexpr int kMaxHeaderBytes = 8 << 10;
 
 // How often tokens and open calls are checked.
-constexpr absl::Duration kTick = absl::Seconds(1);
+constexpr std::chrono::seconds kTick{1};
 
 // At most half of what the data plane leaves.
 size_t MaxConnections(const ControlOptions& options) {
@@ -135,6 +135,7 @@ ControlServer::~ControlServer() {
   {
     absl::MutexLock lock(&mutex_);
     stopped_ = true;
+    stopped_changed_.NotifyAll();
   }
   if (ticker_.joinable()) ticker_.join();
   if (listener_ != nullptr) listener_->Close();
@@ -144,8 +145,10 @@ void ControlServer::Tick() {
   while (true) {
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(&stopped_), kTick);
-      if (stopped_) return;
+      const auto stopped = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+        return stopped_;
+      };
+      if (stopped_changed_.WaitFor(&mutex_, kTick, stopped)) return;
     }
     dispatcher_->Tick();
   }

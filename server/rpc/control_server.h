@@ -16,6 +16,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/steady_cond_var.h"
 #include "server/rpc/control_listener.h"
 #include "server/rpc/control_options.h"
 #include "server/rpc/control_probe.h"
@@ -74,6 +75,7 @@ class ControlServer {
   std::unique_ptr<grpc::Server> server_;
   absl::Mutex mutex_;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyCondVar stopped_changed_;
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   bool stops_serving_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread ticker_;  // Runs Tick().

@@ -7,6 +7,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/steady_cond_var.h"
 
 namespace tcptool::server {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // How long the destructor waits for threads that are about to end.
-constexpr absl::Duration kThreadsEnd = absl::Milliseconds(200);
+constexpr std::chrono::milliseconds kThreadsEnd{200};
 
 }  // namespace
 
@@ -52,7 +53,7 @@ struct DiskWorker::State {
 
   const std::chrono::nanoseconds limit;
   absl::Mutex mutex;
-  absl::CondVar changed;
+  SteadyCondVar changed;
   std::deque<std::shared_ptr<Job>> queue ABSL_GUARDED_BY(mutex);
   std::vector<std::shared_ptr<Job>> running ABSL_GUARDED_BY(mutex);
   // In the order of their deadlines; some may be answered already.
@@ -72,11 +73,11 @@ DiskWorker::~DiskWorker() {
     absl::MutexLock lock(&state_->mutex);
     state_->closing = true;
     state_->queue.clear();
-    state_->changed.SignalAll();
+    state_->changed.NotifyAll();
     const auto ended = [this]() ABSL_SHARED_LOCKS_REQUIRED(state_->mutex) {
       return state_->threads == 0;
     };
-    state_->mutex.AwaitWithTimeout(absl::Condition(&ended), kThreadsEnd);
+    state_->changed.WaitFor(&state_->mutex, kThreadsEnd, ended);
   }
   deadlines_.join();
 }
@@ -101,7 +102,7 @@ void DiskWorker::Run(Work work, std::function<void()> on_timeout) {
         ++state_->threads;
         std::thread([state = state_] { RunThread(state); }).detach();
       }
-      state_->changed.SignalAll();
+      state_->changed.NotifyAll();
       return;
     }
   }
@@ -132,6 +133,7 @@ void DiskWorker::RunThread(const std::shared_ptr<State>& state) {
       --state->idle;
       if (state->queue.empty()) {
         --state->threads;
+        state->changed.NotifyAll();
         return;
       }
       job = std::move(state->queue.front());
@@ -160,8 +162,7 @@ void DiskWorker::WatchDeadlines() {
         }
         const auto left = state_->pending.front()->deadline - Clock::now();
         if (left > Clock::duration::zero()) {
-          state_->changed.WaitWithTimeout(&state_->mutex,
-                                          absl::FromChrono(left));
+          state_->changed.WaitFor(&state_->mutex, left);
           continue;
         }
         due = state_->pending.front();

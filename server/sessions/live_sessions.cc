@@ -90,7 +90,8 @@ bool LiveSessions::WaitUntilIdle(absl::Duration timeout) {
     return count_ == 0;
   };
   absl::MutexLock lock(&mutex_);
-  return mutex_.AwaitWithTimeout(absl::Condition(&idle), timeout);
+  return count_changed_.WaitFor(&mutex_, absl::ToChronoNanoseconds(timeout),
+                                idle);
 }
 
 void LiveSessions::OnUpdate(const std::string& name,
@@ -157,6 +158,7 @@ void LiveSessions::End(const std::string& name) {
 void LiveSessions::Count() {
   absl::MutexLock lock(&mutex_);
   count_ = live_.size();
+  count_changed_.NotifyAll();
 }
 
 }  // namespace tcptool::server

@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "dataplane/content/stream_source.h"
 #include "dataplane/session/session.h"
+#include "server/base/steady_cond_var.h"
 #include "server/sessions/session_ledger.h"
 #include "server/sessions/update_mailbox.h"
 #include "server/store/store.h"
@@ -103,6 +104,7 @@ class LiveSessions {
 
   absl::Mutex mutex_;
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;  // As many as live_ has.
+  SteadyCondVar count_changed_;
 };
 
 // UNAVAILABLE: the session is not finished, and not live either: Drain() has

@@ -1,6 +1,7 @@
 #include "server/store/store.h"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -14,7 +15,9 @@
 namespace tcptool::server {
 namespace {
 
-constexpr absl::Duration kRetry = absl::Seconds(1);
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kRetry{1};
 
 // Revisions that are reserved for one run of the process, more than it can use.
 constexpr int64_t kRevisions = int64_t{1} << 40;
@@ -64,6 +67,7 @@ Store::~Store() {
   {
     absl::MutexLock lock(&mutex_);
     closing_ = true;
+    asked_.NotifyAll();
   }
   thread_.join();
 }
@@ -81,11 +85,11 @@ absl::Status Store::Prepare() {
 }
 
 absl::StatusOr<Store::Contents> Store::Load() {
-  const absl::Time began = absl::Now();
+  const Clock::time_point began = Clock::now();
   absl::StatusOr<Contents> contents = ReadContents(database_);
   absl::Status status = contents.status();
   if (status.ok()) status = ReserveRevisions(*contents);
-  observe_("load", absl::Now() - began, status.ok());
+  observe_("load", absl::FromChrono(Clock::now() - began), status.ok());
   if (!status.ok()) return Named(path_, status);
   return contents;
 }
@@ -138,6 +142,7 @@ void Store::DeleteRequest(const std::string& id) {
 void Store::WhenDurable(Done done) {
   absl::MutexLock lock(&mutex_);
   done_.push_back(std::move(done));
+  asked_.NotifyAll();
 }
 
 absl::Status Store::health() const {
@@ -162,7 +167,7 @@ void Store::Run() {
         const auto is_asked = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
           return closing_ || !done_.empty();
         };
-        mutex_.AwaitWithTimeout(absl::Condition(&is_asked), kRetry);
+        asked_.WaitFor(&mutex_, kRetry, is_asked);
       }
       closing = closing_;
       std::swap(newer, changes_);
@@ -177,9 +182,9 @@ void Store::Run() {
 
 absl::Status Store::Write(const StoreChanges& changes) {
   if (changes.empty()) return absl::OkStatus();
-  const absl::Time began = absl::Now();
+  const Clock::time_point began = Clock::now();
   absl::Status status = WriteChanges(database_, changes);
-  observe_("write", absl::Now() - began, status.ok());
+  observe_("write", absl::FromChrono(Clock::now() - began), status.ok());
   status = Named(path_, status);
   Report(status);
   return status;

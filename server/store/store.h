@@ -17,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
+#include "server/base/steady_cond_var.h"
 #include "server/store/sqlite.h"
 #include "server/store/store_changes.h"
 #include "server/store/stored.h"
@@ -97,6 +98,7 @@ class Store {
   StoreChanges changes_ ABSL_GUARDED_BY(mutex_);
   std::vector<Done> done_ ABSL_GUARDED_BY(mutex_);
   bool closing_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyCondVar asked_;  // `done_` or `closing_` has changed.
   absl::Status health_ ABSL_GUARDED_BY(mutex_);
 
   std::thread thread_;

@@ -1,9 +1,9 @@
 #include "server/watch/watch_hub.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/time.h"
 #include "dataplane/base/processors.h"
 #include "server/base/thread_priority.h"
 
@@ -16,8 +16,8 @@ constexpr double kChangesPerCore = 5'000;
 
 // Watchers are woken this long after the first change, so that what changes
 // meanwhile goes out in one message. Waking them all takes about as long.
-constexpr absl::Duration kGather = absl::Milliseconds(10);
-constexpr absl::Duration kGatherPerWatcher = absl::Microseconds(100);
+constexpr std::chrono::milliseconds kGather{10};
+constexpr std::chrono::microseconds kGatherPerWatcher{100};
 
 }  // namespace
 
@@ -32,6 +32,7 @@ WatchHub::~WatchHub() {
   {
     absl::MutexLock lock(&mutex_);
     ended_ = true;
+    ended_changed_.NotifyAll();
   }
   thread_.join();
 }
@@ -76,9 +77,13 @@ void WatchHub::Run() {
         return wake_ || ended_;
       };
       mutex_.Await(absl::Condition(&due));
-      mutex_.AwaitWithTimeout(absl::Condition(&ended_),
-                              kGather + kGatherPerWatcher * watchers_.size());
-      if (ended_) return;
+      const auto ended = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+        return ended_;
+      };
+      if (ended_changed_.WaitFor(
+              &mutex_, kGather + kGatherPerWatcher * watchers_.size(), ended)) {
+        return;
+      }
       wake_ = false;
     }
     for (const auto& watcher : All()) watcher->Wake();

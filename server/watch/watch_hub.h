@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/steady_cond_var.h"
 #include "server/watch/progress_pace.h"
 
 namespace tcptool::server {
@@ -56,6 +57,7 @@ class WatchHub {
   bool wake_ ABSL_GUARDED_BY(mutex_) = false;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  SteadyCondVar ended_changed_;
   std::thread thread_;  // Runs Run(), until the end.
 };
 

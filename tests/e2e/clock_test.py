@@ -1,8 +1,10 @@
 """A clock that is set forward and back changes no duration."""
 
 import glob
+import signal
 import tempfile
 
+import harness
 import recipients
 from harness import ServiceTest, port_of, stubs
 
@@ -10,7 +12,13 @@ from harness import ServiceTest, port_of, stubs
 (FAKETIME,) = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 
 
+# More than the kernel's buffers of a connection hold.
+CONTENT = bytes(24 << 20)
+
+
 class ClockTest(ServiceTest):
+    service_flags = ("--drain-timeout=1s",)
+
     def setUp(self):
         self.offset = tempfile.NamedTemporaryFile("w", encoding="utf-8")
         self.addCleanup(self.offset.close)
@@ -80,3 +88,34 @@ class ClockTest(ServiceTest):
         (one,) = self.service.recipients(session.name)
         self.assert_recipient(one, "DELIVERED")
         self.assertGreaterEqual(one.bytes_per_second, 0)
+
+    def test_who_watches_hears_of_changes(self):
+        """Waits until a time of day, as some locks have them, would end in a month."""
+        session = self.service.create()
+        watch = self.service.sessions.WatchSessions(
+            stubs.session_service.WatchSessionsRequest(names=[session.name]),
+            timeout=harness.DEADLINE_S,
+        )
+        next(watch)
+        self.set_clock("+30d")
+        self.deliver(session)
+        for response in watch:
+            if any(
+                change.session.state == stubs.session.SESSION_STATE_SUCCEEDED
+                for change in response.changes
+            ):
+                return
+        self.fail("the watch has ended")
+
+    def test_drain_takes_no_longer_than_it_may(self):
+        self.service.write_file("content", CONTENT)
+        session = self.service.create()
+        self.connect(session, recipients.START)  # Reads nothing.
+        harness.wait_until(
+            lambda: self.service.get(session.name).state
+            == stubs.session.SESSION_STATE_TRANSFERRING,
+            "the transfer has begun",
+        )
+        self.set_clock("+30d")
+        self.service.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
