@@ -16,6 +16,9 @@ from tcptool_process import TcptoolTest
 LONG_US = 8_000_000
 SHORT_US = 300_000
 
+# Its number (syscalls(2)), as /proc/PID/syscall has it.
+FSYNC = {"x86_64": "74", "aarch64": "82"}[os.uname().machine]
+
 
 def slow(microseconds):
     """What makes the recipient's fsync(2) take so long."""
@@ -50,12 +53,22 @@ class AgreementTest(TcptoolTest):
         self.assertIn(outcome, sender_said)
         return sender_said, recipient_said
 
-    def wait_flush(self):
-        """Until all content is written: fsync(2) is what comes next."""
-        harness.wait_until(
-            lambda: self.output.exists() and self.output.stat().st_size == len(self.CONTENT),
-            "all content is written",
-        )
+    def wait_flush(self, recipient):
+        """Until it is held up in fsync(2): it has all content, and has seen its end. Returns
+        its process id: `recipient` is strace's."""
+        children = pathlib.Path(f"/proc/{recipient.pid}/task/{recipient.pid}/children")
+
+        def flushing():
+            for pid in children.read_text().split():
+                try:
+                    call = pathlib.Path(f"/proc/{pid}/syscall").read_text()
+                except OSError:
+                    continue  # strace tries what ptrace can do on children that end at once.
+                if call.split()[0] == FSYNC:
+                    return int(pid)
+            return None
+
+        return harness.wait_until(flushing, "it flushes")
 
     def test_flush_that_takes_a_moment(self):
         self.assert_both(*self.start_both(prefix=slow(SHORT_US)), succeed=True)
@@ -129,18 +142,29 @@ class AgreementTest(TcptoolTest):
             with self.subTest(signum):
                 self.output.unlink(missing_ok=True)
                 sender, recipient = self.start_both(prefix=slow(LONG_US))
-                self.wait_flush()
-                # strace's child is the program.
-                children = pathlib.Path(f"/proc/{recipient.pid}/task/{recipient.pid}/children")
-                child = int(harness.wait_until(children.read_text, "the recipient runs").split()[0])
-                os.kill(child, signum)
+                os.kill(self.wait_flush(recipient), signum)
                 self.assert_both(sender, recipient, succeed=False)
 
     def test_sender_that_is_ended_while_its_recipient_flushes(self):
         sender, recipient = self.start_both(prefix=slow(2_000_000))
-        self.wait_flush()
+        self.wait_flush(recipient)
         sender.send_signal(signal.SIGTERM)
         self.assert_both(sender, recipient, succeed=False)
+
+    def test_sender_that_is_killed_while_its_recipient_flushes(self):
+        sender, recipient = self.start_both(prefix=slow(2_000_000))
+        self.wait_flush(recipient)
+        sender.kill()
+        sent, _, sender_said = self.finish(sender)
+        received, _, recipient_said = self.finish(recipient)
+        # It can say nothing any more; its socket's linger of 0 has the kernel reset.
+        self.assertEqual((sent, received), (-signal.SIGKILL, 1), sender_said + recipient_said)
+        self.assertNotIn("Transmission succeeded", sender_said)
+        self.assertIn(
+            f"tcptool: Connection to sender lost after all {len(self.CONTENT)} bytes:"
+            " Connection reset by peer! The sender does not know that they are written.\n",
+            recipient_said,
+        )
 
 
 class ResetTest(TcptoolTest):
