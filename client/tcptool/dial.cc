@@ -46,9 +46,15 @@ absl::StatusOr<UniqueFd> Dial(const std::string& host, const std::string& port,
   const Clock::duration longest = Clock::time_point::max() - began;
   const Clock::time_point deadline =
       began + std::min(absl::ToChronoNanoseconds(wait), longest);
+  absl::Status reason;
   for (;;) {
     absl::StatusOr<UniqueFd> socket = DialOnce(host, port, deadline, kRound);
-    if (socket.ok() || deadline - Clock::now() < kRetryInterval) return socket;
+    if (socket.ok()) return socket;
+    const Clock::duration left = deadline - Clock::now();
+    // That a round had no time, as the last one may, says nothing of the
+    // sender.
+    if (left > Clock::duration::zero() || reason.ok()) reason = socket.status();
+    if (left < kRetryInterval) return reason;
     std::this_thread::sleep_for(kRetryInterval);
   }
 }

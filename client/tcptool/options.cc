@@ -135,6 +135,12 @@ class Parser {
   }
 
   bool TakeFile(const std::string& name) {
+    // A script's variable that is not set. Its content must not go to standard
+    // output, nor count as received.
+    if (name.empty()) {
+      return Error(
+          "Illegal file name ''! Leave it out for standard input or output.");
+    }
     if (file_) {
       Error(absl::StrCat("Too many file names '", name, "'!"));
       return Error(absl::StrCat("Old file name: '", *file_, "'."));

@@ -84,6 +84,23 @@ class CommandLineTest(TcptoolTest):
                 f"tcptool: {self.sender_endpoint}: Connection refused.\n"),
         )
 
+    def test_the_last_try_that_has_no_time_is_no_reason(self):
+        # A connection that the kernel answers nothing: no place is left in the queue.
+        listener = socket.create_server(("127.0.0.1", self.port), backlog=0)
+        self.addCleanup(listener.close)
+        self.addCleanup(socket.create_connection(("127.0.0.1", self.port)).close)
+        # The first is refused at once, the second goes on until the end.
+        status, _, errors = self.run_tcptool(
+            "-r", self.sender_endpoint, "--wait", "1s",
+            prefix=["strace", "-f", "-o", "/dev/null",
+                    "-e", "inject=connect:error=ECONNREFUSED:when=1"],
+        )
+        self.assertEqual(
+            (status, errors),
+            (1, "tcptool: Failed to connect to sender!\n"
+                f"tcptool: {self.sender_endpoint}: Connection refused.\n"),
+        )
+
 
 class StreamsTest(TcptoolTest):
     """Every kind of input and output."""
