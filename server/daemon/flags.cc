@@ -75,6 +75,25 @@ std::string CheckHttpAddress(const std::string& text) {
   return "";
 }
 
+// An option that is one of a few words, in any case, and sets `value`.
+template <class Value>
+void AddChoice(CLI::App& app, const std::string& name, Value& value,
+               const std::string& type, const std::string& words,
+               const std::map<std::string, Value>& choices) {
+  app.add_option_function<std::string>(
+         name,
+         [&value, name, words, choices](const std::string& text) {
+           const auto choice = choices.find(absl::AsciiStrToLower(text));
+           if (choice == choices.end()) {
+             throw CLI::ValidationError(
+                 name, absl::StrCat("\"", text, "\" is not ", words));
+           }
+           value = choice->second;
+         },
+         words)
+      ->type_name(type);
+}
+
 }  // namespace
 
 void AddControlFlags(CLI::App& app, ControlOptions& options) {
@@ -227,18 +246,14 @@ void AddHttpFlags(CLI::App& app, HttpOptions& options) {
 }
 
 void AddLogFlags(CLI::App& app, LogOptions& options) {
-  const std::map<std::string, bool> formats = {{"text", false}, {"json", true}};
-  app.add_option("--log-format", options.json, "text or json")
-      ->type_name("FORMAT")
-      ->transform(CLI::CheckedTransformer(formats));
-  const std::map<std::string, spdlog::level::level_enum> levels = {
-      {"debug", spdlog::level::debug},
-      {"info", spdlog::level::info},
-      {"warning", spdlog::level::warn},
-      {"error", spdlog::level::err}};
-  app.add_option("--log-level", options.level, "debug, info, warning or error")
-      ->type_name("LEVEL")
-      ->transform(CLI::CheckedTransformer(levels, CLI::ignore_case));
+  AddChoice<bool>(app, "--log-format", options.json, "FORMAT", "text or json",
+                  {{"text", false}, {"json", true}});
+  AddChoice<spdlog::level::level_enum>(app, "--log-level", options.level,
+                                       "LEVEL", "debug, info, warning or error",
+                                       {{"debug", spdlog::level::debug},
+                                        {"info", spdlog::level::info},
+                                        {"warning", spdlog::level::warn},
+                                        {"error", spdlog::level::err}});
 }
 
 }  // namespace tcptool::server

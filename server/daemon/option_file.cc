@@ -23,9 +23,9 @@ absl::Status ErrorAt(const std::string& path, const toml::source_region& place,
 }
 
 absl::StatusOr<toml::table> ReadTable(const std::string& path) {
+  errno = 0;
   std::ifstream file(path);
   std::ostringstream text;
-  errno = 0;
   // An empty file is no error, but sets the stream's fail bit.
   if (!file.is_open() || ((text << file.rdbuf()).fail() && errno != 0)) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -81,6 +81,12 @@ absl::Status Apply(const std::string& path, const toml::key& key,
   if (option == nullptr || option->get_envname().empty() || name == "config") {
     return ErrorAt(path, key.source(),
                    absl::StrCat("there is no option \"", name, "\""));
+  }
+  // A flag has no values of its own; CLI11 would take any number for one.
+  const bool is_flag = option->get_expected_max() == 0;
+  if (is_flag && !value.is_boolean()) {
+    return ErrorAt(path, value.source(),
+                   absl::StrCat("\"", name, "\" is true or false"));
   }
   const auto arguments = AsArguments(path, value);
   if (!arguments.ok()) return arguments.status();

@@ -97,6 +97,10 @@ class ConfigTest(unittest.TestCase):
             ("check-config = true\n", "1:1", '"check-config"'),
             ('version = "1"\n', "1:1", '"version"'),
             ("status-page = 7.5\n", "1:15", "true or false"),
+            ("insecure-control = 7\n", "1:20", "true or false"),
+            ('status-page = "maybe"\n', "1:15", "true or false"),
+            ('log-level = "loud"\n', "1:13", '"loud" is not debug, info, warning or error'),
+            ("log-format = 1\n", "1:14", '"1" is not text or json'),
         ):
             with self.subTest(text):
                 done = run_daemon("--check-config", self.write(text))
@@ -144,7 +148,7 @@ class ConfigTest(unittest.TestCase):
                 self.assertIn(words, done.stderr)
         done = run_daemon("--check-config", f"--config={self.home}/absent")
         self.assertEqual(done.returncode, 2)
-        self.assertIn("absent", done.stderr)
+        self.assertIn("absent: cannot read it: No such file or directory", done.stderr)
         done = run_daemon("--check-config", environment={"TCPTOOLD_LANES": "many"})
         self.assertEqual(done.returncode, 2)
         self.assertIn("--lanes", done.stderr)
