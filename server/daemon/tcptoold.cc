@@ -43,9 +43,12 @@ void TurnOffDeadlockDetection() {
 #endif
 }
 
-// SIGTERM and SIGINT are blocked and waited for; there are no handlers. Call it
-// before any thread starts: threads inherit the signal mask.
+// SIGTERM and SIGINT are blocked and waited for; there are no handlers. SIGHUP,
+// which has other services read their files again, is ignored: certificates and
+// tokens are read again without it, and by default it would kill the process.
+// Call it before any thread starts: threads inherit the signal mask.
 sigset_t BlockStopSignals() {
+  std::signal(SIGHUP, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

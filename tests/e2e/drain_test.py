@@ -67,6 +67,12 @@ class DrainTest(DrainCase):
         self.service.start()
         self.assert_session_state(self.service.get(session.name), "SUCCEEDED")
 
+    def test_hangup_ends_nothing(self):
+        _, peer = self.start_transfer()
+        self.service.process.send_signal(signal.SIGHUP)
+        self.assertEqual(harness.read_all(peer), CONTENT)
+        self.service.create()
+
     def test_waiting_session_resets_its_recipients_and_waits_again(self):
         waiting = self.service.create()
         early = self.connect(waiting, recipients.WAIT)
