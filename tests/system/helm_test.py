@@ -118,6 +118,8 @@ class HelmTest(ManifestsCase):
         self.assert_refused("missing property 'dataPorts'", self.values_file({"dataPorts": None}))
         self.assert_refused("missing property 'tls'", self.values_file({"tls": None}))
         self.assert_refused("additional properties 'taint' not allowed", "--set=taint=x")
+        for url in ("wiki.example.com", "https://", "https://wiki.example.com/ #a"):
+            self.assert_refused("at '/monitoring/runbookUrl'", f"--set=monitoring.runbookUrl={url}")
         self.assert_refused(
             "last (9870) is below first (9880)",
             "--set=dataPorts.first=9880", "--set=dataPorts.last=9870",

@@ -5,6 +5,7 @@ import os
 import pathlib
 import random
 import subprocess
+import threading
 import unittest
 
 import harness
@@ -20,12 +21,37 @@ class Image:
     def __init__(self):
         self.place = shipping.Workplace()
         archive = self.place.path / "image.tar"
-        shipping.run(shipping.PROJECT / "deploy/image/build", self.place.programs, archive)
+        self.mounts_meanwhile = self.build(archive)
         self.layout = self.place.path / "layout"
         self.layout.mkdir()
         shipping.run("tar", "--extract", f"--file={archive}", f"--directory={self.layout}")
         self.container = self.buildah("from", f"oci-archive:{archive}").split()[-1]
         self.root = pathlib.Path(self.buildah("mount", self.container).split()[-1])
+
+    def build(self, archive):
+        """Returns what was mounted in the image's root on this machine meanwhile."""
+        mounts = set()
+        building = subprocess.Popen(
+            [shipping.PROJECT / "deploy/image/build", self.place.programs, archive],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        ended = threading.Event()
+
+        def look():
+            while not ended.wait(0.02):
+                table = pathlib.Path("/proc/self/mounts").read_text().splitlines()
+                mounts.update(line for line in table if "root-of-image" in line)
+
+        looking = threading.Thread(target=look)
+        looking.start()
+        output, _ = building.communicate()
+        ended.set()
+        looking.join()
+        if building.returncode != 0:
+            raise AssertionError(f"the build ended with {building.returncode}:\n{output}")
+        return mounts
 
     def command(self, *arguments):
         storage = self.place.path
@@ -56,6 +82,9 @@ class ImageTest(unittest.TestCase):
         index = json.loads((cls.image.layout / "index.json").read_text())
         cls.manifest = json.loads(cls.image.blob(index["manifests"][0]["digest"]).read_text())
         cls.config = json.loads(cls.image.blob(cls.manifest["config"]["digest"]).read_text())
+
+    def test_is_built_without_mounts_that_others_see(self):
+        self.assertEqual(self.image.mounts_meanwhile, set())
 
     def test_is_small(self):
         # The layers are not compressed: so much is on the disk of a node.

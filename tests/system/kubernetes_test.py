@@ -7,6 +7,8 @@ import copy
 import os
 import re
 
+import yaml
+
 import shipping
 from manifests import ALL, BASES, KUBERNETES, SENDERS, ManifestsCase, Sender, by_kind, unordered
 
@@ -212,6 +214,17 @@ class KubernetesTest(ManifestsCase):
         self.assertEqual(
             (KUBERNETES / "components/monitoring/prometheusrule.yaml").read_text(), made
         )
+
+    def test_the_alerts_link_to_where_the_runbooks_are(self):
+        for url in ("https://wiki.example.com/tcptool", "https://wiki.example.com/?a&b|c/"):
+            made = yaml.safe_load(shipping.run(KUBERNETES / "components/monitoring/make_rule", url))
+            rules = made["spec"]["groups"][0]["rules"]
+            self.assertTrue(rules)
+            for rule in rules:
+                self.assertEqual(
+                    rule["annotations"]["runbook_url"],
+                    f"{url.rstrip('/')}/operations.md#{rule['alert'].lower()}",
+                )
 
     def test_metrics_come_under_the_job_that_the_alerts_name(self):
         objects = self.rendered["overlays/monitoring"]
