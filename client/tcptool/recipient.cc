@@ -15,6 +15,7 @@
 #include "client/tcptool/progress.h"
 #include "client/tcptool/sender_connection.h"
 #include "client/tcptool/termination.h"
+#include "dataplane/base/page_block.h"
 #include "dataplane/base/sha256.h"
 
 namespace tcptool::client {
@@ -125,8 +126,8 @@ bool Recipient::Connect() {
 }
 
 bool Recipient::Copy(Sha256* digest) {
-  const auto memory = std::make_unique_for_overwrite<std::byte[]>(kBufferSize);
-  const std::span<std::byte> buffer(memory.get(), kBufferSize);
+  const dataplane::PageBlock block(kBufferSize);
+  const std::span<std::byte> buffer = block.first(block.size());
   Progress progress(diagnostics_);
   uint64_t received = 0;
   for (;;) {

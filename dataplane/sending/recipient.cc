@@ -28,9 +28,25 @@ constexpr auto kProbeCheck = std::chrono::milliseconds(20);
 // recipients that read nothing do not use up the memory that all TCP sockets of
 // the host share (net.ipv4.tcp_mem). A recipient that has been sent kProof,
 // which exceeds its window, must be reading, and gets the higher limit.
-constexpr size_t kMaxUnsentUnproven = size_t{128} << 10;
-constexpr size_t kMaxUnsent = size_t{1} << 20;
+struct MaxUnsent {
+  size_t unproven;
+  size_t proven;
+};
 constexpr uint64_t kProof = uint64_t{2} << 20;
+
+// send(2) copies: what waits in the kernel leaves the processor's cache.
+constexpr MaxUnsent kCopied = {.unproven = size_t{128} << 10,
+                               .proven = size_t{1} << 20};
+// sendfile(2) queues references to pages. Near a limit each call takes little
+// and each acknowledgement wakes the lane, which cost half as much processor
+// time again: these are what the kernel's own buffer (net.ipv4.tcp_wmem) comes
+// to for a peer that reads nothing, and at most.
+constexpr MaxUnsent kQueued = {.unproven = size_t{512} << 10,
+                               .proven = size_t{4} << 20};
+
+const MaxUnsent& MaxUnsentOf(Piece::Kind kind) {
+  return kind == Piece::Kind::kFile ? kQueued : kCopied;
+}
 
 std::string Describe(int error) {
   return std::generic_category().message(-error);
@@ -171,7 +187,6 @@ void Recipient::Begin(Clock::time_point now) {
   method_ = ChooseSendMethod(sockets_, socket);
   const uint64_t rate = limits_.recipient_bytes_per_second;
   SetCork(socket, true);
-  SetMaxUnsent(socket, kMaxUnsentUnproven);
   if (rate > 0) SetPacing(socket, rate);
   progress_.emplace(absl::ToChronoNanoseconds(limits_.stall_timeout), rate,
                     now);
@@ -184,6 +199,10 @@ void Recipient::Begin(Clock::time_point now) {
 Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
                                 Clock::time_point now) {
   Piece piece = feed.At(position(), method_);
+  const MaxUnsent& max_unsent = MaxUnsentOf(piece.kind);
+  if (status_.bytes_sent == 0) {
+    SetMaxUnsent(socket_.native_handle(), max_unsent.unproven);
+  }
   ssize_t sent = 0;
   size_t wanted = 0;
   if (piece.kind == Piece::Kind::kFile) {
@@ -220,7 +239,7 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
     return {.wait = Wait::kRoom};
   }
   if (status_.bytes_sent < kProof && status_.bytes_sent + sent >= kProof) {
-    SetMaxUnsent(socket_.native_handle(), kMaxUnsent);
+    SetMaxUnsent(socket_.native_handle(), max_unsent.proven);
   }
   status_.bytes_sent += sent;
   // A short write means that the socket is full.

@@ -224,8 +224,18 @@ TEST(FanoutTest, WhoHasEverythingIsLeftAloneWhenTheSourceFails) {
   EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kDelivered));
 }
 
-TEST(FanoutTest, WhoReadsNothingCostsLittleKernelMemory) {
-  OneFanout fanout(FileOf(Content(kLarge)));
+// By whether sendfile(2) sends the content, or copies are sent.
+class FanoutMemoryTest : public testing::TestWithParam<bool> {};
+
+TEST_P(FanoutMemoryTest, WhoReadsNothingCostsLittle) {
+  FaultySockets sockets({.call = Call::kSendFile},
+                        /*stays_in_host=*/!GetParam());
+  const auto file =
+      RandomAccessFile::FromDescriptor(DiskFile(Content(kLarge)).release());
+  if (GetParam() && !file->Cached(0, kLarge)) {
+    GTEST_SKIP() << "this file system does not say what is in memory";
+  }
+  OneFanout fanout(*FileSource::Create(file, 0, std::nullopt), {}, sockets);
   auto idle = fanout.AddReady(1);
   auto reading = fanout.AddReady(2);
   fanout.Serve({1, 2});
@@ -235,7 +245,10 @@ TEST(FanoutTest, WhoReadsNothingCostsLittleKernelMemory) {
   EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kFailed));
   // Its own receive buffer's part included.
   EXPECT_LT(fanout.status(1).bytes_sent, size_t{1} << 20);
+  EXPECT_EQ(sockets.calls() > 0, GetParam());
 }
+
+INSTANTIATE_TEST_SUITE_P(SendFile, FanoutMemoryTest, testing::Bool());
 
 TEST(FanoutTest, TrickleIsAStall) {
   Limits limits;
