@@ -1,6 +1,7 @@
 #include "client/tcptool/reporter.h"
 
 #include <sstream>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
@@ -31,6 +32,11 @@ std::string ReasonOf(const RecipientStatus& recipient) {
 }  // namespace
 
 void Reporter::OnUpdate(const Update& update) {
+  if (update.session.content_length == 0 && !std::exchange(said_empty_, true)) {
+    diagnostics_.Say(Level::kWarning,
+                     "The content is empty: recipients that had something in "
+                     "their output have nothing then.");
+  }
   for (const RecipientStatus& recipient : update.changed) Describe(recipient);
   progress_.Show(update.session);
   if (!dataplane::IsFinal(update.session.state)) return;

@@ -35,6 +35,7 @@ class Reporter : public dataplane::SessionObserver {
 
   Diagnostics& diagnostics_;
   Progress progress_;
+  bool said_empty_ = false;  // That the content is.
   // What has been said of each recipient, by its id.
   std::map<uint64_t, dataplane::RecipientState> states_;
   absl::Mutex mutex_;

@@ -109,6 +109,12 @@ absl::Status Create(Client& client, const Options& options) {
               << "\naddress: " << session->data_endpoint()
               << "\nlistening: " << session->listen_endpoint() << std::endl;
   }
+  // A file that some earlier step failed to write, more often than not.
+  if (session->has_content_length() && session->content_length() == 0) {
+    std::cerr << "tcptoolctl: create: warning: the content is empty (0 bytes); "
+                 "recipients replace what they have by nothing"
+              << std::endl;
+  }
   const std::string& name = session->name();
   if (options.create.from_stdin && options.create.watch) {
     return UploadAndWatch(client, name, options);

@@ -115,8 +115,7 @@ class DescriptorFile : public RandomAccessFile {
     if (state.size == 0) {
       return absl::FailedPreconditionError(
           "the block device has 0 bytes: there is no medium in it, or it is "
-          "not "
-          "set up");
+          "not set up");
     }
     return state;
   }

@@ -42,6 +42,16 @@ class DevicesTest(TcptoolTest):
         run("blockdev", "--flushbufs", target)
         self.assertEqual((self.home / "target").read_bytes(), content)
 
+    def test_block_device_without_content(self):
+        device = self.loop_device(self.write("nothing", b""))
+        status, _, errors = self.run_tcptool("-s", 0, device)
+        self.assertEqual(
+            (status, errors),
+            (1, f"tcptool: Failed to open input file '{device}'!\n"
+                "tcptool: the block device has 0 bytes: there is no medium in it, or it is not"
+                " set up.\n"),
+        )
+
     def test_block_device_that_is_too_small(self):
         sender = self.start_sender(self.write("content", os.urandom(2 * MEBIBYTE)))
         target = self.loop_device(self.write("target", bytes(MEBIBYTE)))

@@ -51,6 +51,24 @@ TEST_F(ReporterTest, SuccessIsSaidOnce) {
             "tcptool: Transmission succeeded for '192.0.2.7'.\n");
 }
 
+TEST_F(ReporterTest, EmptyContentIsAWarningOnce) {
+  testing::internal::CaptureStderr();
+  SessionStatus session;  // Of a pipe that may still have something.
+  reporter_.OnUpdate({.session = session, .changed = {}, .forgotten = {}});
+  session.content_length = 5;
+  reporter_.OnUpdate({.session = session, .changed = {}, .forgotten = {}});
+  diagnostics_.Flush();
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  testing::internal::CaptureStderr();
+  session.content_length = 0;
+  reporter_.OnUpdate({.session = session, .changed = {}, .forgotten = {}});
+  reporter_.OnUpdate({.session = session, .changed = {}, .forgotten = {}});
+  diagnostics_.Flush();
+  EXPECT_EQ(testing::internal::GetCapturedStderr(),
+            "tcptool: The content is empty: recipients that had something in "
+            "their output have nothing then.\n");
+}
+
 TEST_F(ReporterTest, FailureHasItsReasonInASecondLine) {
   EXPECT_EQ(
       Said({Recipient(RecipientState::kReady),

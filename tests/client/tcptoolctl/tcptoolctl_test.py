@@ -54,6 +54,15 @@ class TcptoolctlTest(harness.ServiceTest):
         session = self.service.get(name)
         self.assertEqual((session.data_endpoint, session.listen_endpoint), (address, listening))
 
+    def test_create_warns_of_an_empty_file(self):
+        self.service.write_file("empty", b"")
+        done = self.run_ctl("create", "--file", "files/empty")
+        self.assertEqual(
+            (done.returncode, done.stderr),
+            (0, "tcptoolctl: create: warning: the content is empty (0 bytes); recipients replace"
+                " what they have by nothing\n"),
+        )
+
     def test_create_passes_its_flags_on(self):
         session = self.create(
             "--max-recipients=3", "--allow=10.0.0.0/8", "--allow=::1/128", "--label=a=b"
