@@ -7,15 +7,13 @@
 #include <netinet/in.h>
 #include <sys/stat.h>
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "client/api/read_file.h"
 
 namespace tcptool {
 namespace {
@@ -55,16 +53,11 @@ constexpr int kFirstReconnectMillis = 100;
 constexpr int kKeepaliveMillis = 10'000;
 
 // Leaves `content` as it is if `path` is empty.
-absl::Status ReadFile(const std::string& path, std::string& content) {
+absl::Status ReadIfNamed(const std::string& path, std::string& content) {
   if (path.empty()) return absl::OkStatus();
-  std::ostringstream text;
-  errno = 0;
-  text << std::ifstream(path).rdbuf();
-  if (!text) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": ", errno != 0 ? std::strerror(errno) : "is empty"));
-  }
-  content = text.str();
+  absl::StatusOr<std::string> read = ReadFile(path);
+  if (!read.ok()) return read.status();
+  content = *std::move(read);
   return absl::OkStatus();
 }
 
@@ -77,9 +70,9 @@ absl::StatusOr<std::shared_ptr<grpc::ChannelCredentials>> Credentials(
   }
   grpc::SslCredentialsOptions ssl;
   for (const absl::Status& read :
-       {ReadFile(options.tls_ca, ssl.pem_root_certs),
-        ReadFile(options.tls_cert, ssl.pem_cert_chain),
-        ReadFile(options.tls_key, ssl.pem_private_key)}) {
+       {ReadIfNamed(options.tls_ca, ssl.pem_root_certs),
+        ReadIfNamed(options.tls_cert, ssl.pem_cert_chain),
+        ReadIfNamed(options.tls_key, ssl.pem_private_key)}) {
     if (!read.ok()) return read;
   }
   return grpc::SslCredentials(ssl);
@@ -139,9 +132,9 @@ absl::StatusOr<std::string> ReadToken(const std::string& path,
         absl::StrCat("the token would go to ", options.server,
                      " in clear text; use TLS, or a service on this host"));
   }
-  std::string content;
-  if (absl::Status read = ReadFile(path, content); !read.ok()) return read;
-  const absl::string_view token = absl::StripAsciiWhitespace(content);
+  const absl::StatusOr<std::string> content = ReadFile(path);
+  if (!content.ok()) return content.status();
+  const absl::string_view token = absl::StripAsciiWhitespace(*content);
   // What a header may hold (RFC 6750, 2.1): visible ASCII.
   for (const char c : token) {
     if (!absl::ascii_isgraph(c)) {

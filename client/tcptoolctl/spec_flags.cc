@@ -3,10 +3,8 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <cstdint>
-#include <fstream>
 #include <functional>
 #include <limits>
-#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +12,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/api/read_file.h"
 #include "messages/time.h"
 
 namespace tcptool {
@@ -47,11 +46,10 @@ Check IsPair(char separator, const std::string& form) {
 // Reads a SessionSpec in JSON.
 Check ReadSpec(v1::SessionSpec* spec) {
   return [spec](const std::string& path) -> std::string {
-    std::ostringstream json;
-    json << std::ifstream(path).rdbuf();
-    if (!json) return absl::StrCat(path, " cannot be read, or is empty");
+    const absl::StatusOr<std::string> json = ReadFile(path);
+    if (!json.ok()) return std::string(json.status().message());
     const auto status =
-        google::protobuf::util::JsonStringToMessage(json.str(), spec);
+        google::protobuf::util::JsonStringToMessage(*json, spec);
     if (status.ok()) return "";
     return absl::StrCat(path,
                         " is no SessionSpec: ", std::string(status.message()));

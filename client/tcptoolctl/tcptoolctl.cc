@@ -1,5 +1,8 @@
 // tcptoolctl: the command line of the control API.
+#include <grpc/support/log.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <string>
 #include <utility>
@@ -9,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/api/channel.h"
 #include "client/api/client.h"
@@ -26,15 +30,19 @@ constexpr int kUsageError = 2;
 std::string CheckServer(const std::string& text) {
   if (absl::StartsWith(text, "unix:") && text.size() > 5) return "";
   const size_t colon = text.rfind(':');
+  const absl::string_view host = absl::string_view(text).substr(0, colon);
+  const bool bracketed =
+      absl::StartsWith(host, "[") && absl::EndsWith(host, "]");
   int port = 0;
-  if (colon != std::string::npos && colon != 0 &&
+  if (colon != std::string::npos && !host.empty() &&
+      absl::StrContains(host, ':') == bracketed &&
       absl::SimpleAtoi(text.substr(colon + 1), &port) && port > 0 &&
       port <= 65535) {
     return "";
   }
   return absl::StrCat("\"", text,
-                      "\" is no address; write it as 127.0.0.1:9875 or "
-                      "unix:/run/tcptoold/control.sock");
+                      "\" is no address; write it as 127.0.0.1:9875, "
+                      "[::1]:9875 or unix:/run/tcptoold/control.sock");
 }
 
 void AddSecurityFlags(CLI::App& app, Options& options) {
@@ -147,7 +155,15 @@ absl::Status Run(Command command, const Options& options,
   return command(client, options);
 }
 
+// gRPC prints why a TLS handshake failed, once for each attempt; the call's
+// status says it too. With $GRPC_VERBOSITY it prints what that asks for.
+void KeepGrpcSilent() {
+  if (std::getenv("GRPC_VERBOSITY") != nullptr) return;
+  gpr_set_log_function([](gpr_log_func_args*) {});
+}
+
 int Main(int argc, char** argv) {
+  KeepGrpcSilent();
   Options options;
   Command command = nullptr;
   CLI::App app("Makes, follows and ends the sessions of a tcptoold.",

@@ -44,6 +44,8 @@ class TcptoolctlSecurityTest(unittest.TestCase):
 
     def assert_refused(self, done, *words):
         self.assertEqual((done.returncode, done.stdout), (1, ""), done)
+        # Once, however often it was tried, and nothing else.
+        self.assertRegex(done.stderr, r"\Atcptoolctl: .*\n\Z")
         for word in words:
             self.assertIn(word, done.stderr)
 

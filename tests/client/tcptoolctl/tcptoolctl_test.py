@@ -211,6 +211,9 @@ class TcptoolctlTest(harness.ServiceTest):
             (["create", "--file", "files/content", "--label", "nonsense"], "nonsense"),
             (["--output", "xml", "list"], "xml"),
             (["--server", "nonsense", "list"], "nonsense"),
+            (["--server", "::1:9875", "list"], "write it as 127.0.0.1:9875, [::1]:9875"),
+            (["create", "--spec", "/absent"], "/absent: No such file or directory"),
+            (["create", "--spec", "/proc"], "/proc: Is a directory"),
         ):
             with self.subTest(" ".join(arguments)):
                 done = self.run_ctl(*arguments)
