@@ -19,8 +19,8 @@ namespace tcptool::server {
 // Any thread may call any method.
 class SteadyCondVar {
  public:
-  void Wait(absl::Mutex* mutex) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex)
-      ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  void Wait(absl::Mutex* mutex)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     Lockable lockable{mutex};
     condition_.wait(lockable);
   }
@@ -38,8 +38,8 @@ class SteadyCondVar {
   // calls NotifyAll().
   template <class Condition>
   bool WaitFor(absl::Mutex* mutex, std::chrono::nanoseconds timeout,
-               Condition holds) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex)
-      ABSL_NO_THREAD_SAFETY_ANALYSIS {
+               Condition holds)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     Lockable lockable{mutex};
     return condition_.wait_for(lockable, timeout, holds);
   }

@@ -7,6 +7,10 @@
 namespace tcptool::server {
 namespace {
 
+// How long another process, as one that makes a backup, may hold the database
+// before a call fails.
+constexpr int kBusySeconds = 10;
+
 // `result` is of the last call on `database`.
 absl::Status Error(sqlite3* database, int result) {
   const absl::string_view message = sqlite3_errmsg(database);
@@ -16,6 +20,15 @@ absl::Status Error(sqlite3* database, int result) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
       return absl::DataLossError(message);
+    case SQLITE_BUSY:
+      return absl::UnavailableError(absl::StrCat(
+          message, ": another process has held it for ", kBusySeconds, " s"));
+    case SQLITE_IOERR:
+      if (sqlite3_extended_errcode(database) == SQLITE_IOERR_SHMMAP) {
+        return absl::UnimplementedError(
+            "the file system has no shared memory maps (mmap(2))");
+      }
+      return absl::UnavailableError(message);
     default:
       return absl::UnavailableError(message);
   }
@@ -75,6 +88,7 @@ absl::StatusOr<SqliteDatabase> SqliteDatabase::Open(const std::string& path) {
       nullptr);
   SqliteDatabase database(opened);  // To be closed, also after an error.
   if (result != SQLITE_OK) return Error(opened, result);
+  sqlite3_busy_timeout(opened, kBusySeconds * 1000);
   return database;
 }
 

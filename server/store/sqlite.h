@@ -50,8 +50,11 @@ class SqliteStatement {
 
 // An open database. Not for several threads at a time.
 //
+// A call waits for another process that holds the file, for 10 s at most.
+//
 // Errors: RESOURCE_EXHAUSTED the disk is full, DATA_LOSS the file is damaged or
-// no database, UNAVAILABLE anything else (sqlite.org/rescode.html).
+// no database, UNIMPLEMENTED the file system has no shared memory maps, which a
+// write-ahead log wants, UNAVAILABLE anything else (sqlite.org/rescode.html).
 class SqliteDatabase {
  public:
   // A file, made if there is none, or ":memory:".

@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "server/base/log.h"
+#include "server/store/store_database.h"
 #include "server/store/store_file.h"
 #include "server/store/store_reader.h"
-#include "server/store/store_schema.h"
 #include "server/store/store_writer.h"
 
 namespace tcptool::server {
@@ -43,13 +43,10 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(const std::string& path,
     if (!locked.ok()) return locked.status();
     lock = *std::move(locked);
   }
-  auto database = SqliteDatabase::Open(path);
+  auto database = OpenStoreDatabase(path);
   if (!database.ok()) return Named(path, database.status());
   std::unique_ptr<Store> store(new Store(
       path, std::move(lock), *std::move(database), std::move(observe)));
-  if (absl::Status status = store->Prepare(); !status.ok()) {
-    return Named(path, status);
-  }
   store->thread_ = std::thread([&store = *store] { store.Run(); });
   return store;
 }
@@ -70,18 +67,6 @@ Store::~Store() {
     asked_.NotifyAll();
   }
   thread_.join();
-}
-
-absl::Status Store::Prepare() {
-  // A database that is not ours must not be modified.
-  database_.set_checkpoint_on_close(false);
-  if (absl::Status status = UpdateSchema(database_); !status.ok()) {
-    return status;
-  }
-  database_.set_checkpoint_on_close(true);
-  return database_.Run(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-      "PRAGMA journal_size_limit = 67108864;");
 }
 
 absl::StatusOr<Store::Contents> Store::Load() {

@@ -82,7 +82,6 @@ class Store {
   Store(std::string path, dataplane::UniqueFd lock, SqliteDatabase database,
         Observe observe);
 
-  absl::Status Prepare();
   absl::Status ReserveRevisions(Contents& contents);
   void Run();
   absl::Status Write(const StoreChanges& changes);

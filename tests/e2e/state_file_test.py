@@ -2,15 +2,19 @@
 
 import contextlib
 import os
+import pathlib
+import signal
 import sqlite3
 import stat
 import subprocess
+import tempfile
+import unittest
 
 import grpc
 
 import harness
 import recipients
-from harness import ServiceTest, stubs
+from harness import Service, ServiceTest, stubs
 
 CONTENT = os.urandom(1000)
 
@@ -95,6 +99,62 @@ class StateFileTest(ServiceTest):
                 self.assertEqual(self.service.state.read_bytes(), before)
 
 
+class NoSharedMemoryTest(unittest.TestCase):
+    """A file system without shared memory maps, as 9p."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="state.")
+        self.addCleanup(directory.cleanup)
+        self.state = pathlib.Path(directory.name).resolve() / "tcptoold.db"
+
+    def start(self, *prefix):
+        service = Service(prefix, [f"--state={self.state}"])
+        self.addCleanup(service.close)
+        service.write_file("content", CONTENT)
+        return service
+
+    def without_maps(self):
+        return self.start(
+            "strace", "-f", "-o", "/dev/null", "-P", f"{self.state}-shm",
+            "-e", "trace=mmap", "-e", "inject=mmap:error=ENODEV",
+        )  # fmt: skip
+
+    def deliver(self, service):
+        session = service.create()
+        peer = harness.connect(harness.port_of(session), recipients.START)
+        self.assertEqual(harness.read_all(peer), CONTENT)
+        service.wait_final(session.name)
+        return session.name
+
+    def stop(self, service):
+        # strace hands its own signals on to nobody.
+        pid = pathlib.Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+        for child in pid.read_text().split() or [service.process.pid]:
+            os.kill(int(child), signal.SIGTERM)
+        self.assertEqual(service.process.wait(harness.DEADLINE_S), 0)
+
+    def test_state_is_kept_whatever_the_file_system_had_before(self):
+        with_maps = self.start()
+        names = [self.deliver(with_maps)]
+        self.stop(with_maps)
+        for _ in range(2):
+            service = self.without_maps()
+            names.append(self.deliver(service))
+            # Others may read it meanwhile, as for a backup.
+            with contextlib.closing(sqlite3.connect(self.state)) as database:
+                (count,) = database.execute("SELECT count(*) FROM sessions").fetchone()
+                self.assertEqual(count, len(names))
+            self.stop(service)
+            self.assertIn("store_without_shared_memory", service.log())
+        with_maps = self.start()
+        for name in names:
+            self.assertEqual(
+                with_maps.get(name).state, stubs.session.SESSION_STATE_SUCCEEDED, name
+            )
+        self.stop(with_maps)
+        self.assertNotIn("store_without_shared_memory", with_maps.log())
+
+
 class FullDiskTest(ServiceTest):
     # No file may grow beyond 300 KiB, which is as a full disk is.
     service_prefix = ("bash", "-c", "trap '' XFSZ; ulimit -f 300; exec \"$@\"", "bash")
@@ -119,7 +179,7 @@ class FullDiskTest(ServiceTest):
             refused.exception.code(),
             (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE),
         )
-        self.assertIn("store_failed", self.service.log())
+        harness.wait_until(lambda: "store_failed" in self.service.log(), "the log says so")
         # It was not made; the others are there, and are served.
         listed = self.service.sessions.ListSessions(
             stubs.session_service.ListSessionsRequest(page_size=1000)

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <future>
@@ -237,6 +238,23 @@ TEST_F(StoreTest, OneProcessAtATime) {
   EXPECT_TRUE(absl::IsFailedPrecondition(second.status()));
   EXPECT_THAT(std::string(second.status().message()),
               HasSubstr(path_ + ": another tcptoold uses it"));
+}
+
+TEST_F(StoreTest, WaitsForAnotherProcessThatHoldsTheDatabase) {
+  auto store = Open();
+  Load(*store);
+  auto other = SqliteDatabase::Open(path_);
+  ASSERT_TRUE(other.ok()) << other.status();
+  ASSERT_TRUE(other->Run("BEGIN EXCLUSIVE").ok());
+  store->PutSession(Session("sessions/a"), {});
+  std::promise<absl::Status> result;
+  store->WhenDurable([&](absl::Status status) { result.set_value(status); });
+  std::future<absl::Status> durable = result.get_future();
+  EXPECT_EQ(durable.wait_for(std::chrono::milliseconds(500)),
+            std::future_status::timeout);
+  ASSERT_TRUE(other->Run("COMMIT").ok());
+  EXPECT_TRUE(durable.get().ok());
+  EXPECT_THAT(Reopen(store).sessions, SizeIs(1));
 }
 
 TEST_F(StoreTest, RowThatIsNoMessageIsDataLoss) {
