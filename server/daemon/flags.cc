@@ -139,7 +139,7 @@ void AddControlFlags(CLI::App& app, ControlOptions& options) {
            }
            options.client_idle_limit = absl::ToChronoSeconds(limit);
          },
-         "How long an upload may send nothing while the service waits for it")
+         "How long a client may send nothing, or read no answer, that is due")
       ->default_str("5m")
       ->type_name("TIME");
 }

@@ -24,7 +24,9 @@ grpc::ByteBuffer Serialize(const google::protobuf::Message& message) {
 }  // namespace
 
 Call::Clock::duration Call::WaitingFor(Clock::time_point now) const {
-  const Clock::rep since = reading_since_;
+  // Of one that has ended, no message is waited for any more.
+  const Clock::rep ended = ended_since_;
+  const Clock::rep since = ended != 0 ? ended : reading_since_.load();
   if (since == 0) return Clock::duration::zero();
   return now.time_since_epoch() - Clock::duration(since);
 }
@@ -67,17 +69,26 @@ absl::Status Call::Parse(google::protobuf::Message& message) {
 
 void Call::Write(const google::protobuf::Message& message) {
   sent_ = Serialize(message);
+  headers_.open->Sends(this, sent_.Length());
   StartWrite(&sent_);
+}
+
+void Call::OnWriteDone(bool ok) {
+  headers_.open->HasSent(this);
+  OnWritten(ok);
 }
 
 void Call::End(const absl::Status& status) {
   Log(status);
+  ended_since_ = Clock::now().time_since_epoch().count();
   Finish(ToGrpc(status));
 }
 
 void Call::WriteAndEnd(const google::protobuf::Message& message) {
   Log(absl::OkStatus());
   sent_ = Serialize(message);
+  ended_since_ = Clock::now().time_since_epoch().count();
+  headers_.open->Sends(this, sent_.Length());
   StartWriteAndFinish(&sent_, grpc::WriteOptions(), grpc::Status::OK);
 }
 

@@ -48,8 +48,9 @@ class Call : public grpc::ServerGenericBidiReactor,
   Role required() const { return headers_.required; }
   grpc_call* grpc() const { return headers_.context->c_call(); }
 
-  // How long the call has waited for the client's next message; zero if it does
-  // not wait. Any thread.
+  // How long the call has waited for the client: for its next message, or, once
+  // it has ended, for the client to take its last message and status. Zero if
+  // it waits for neither. Any thread.
   Clock::duration WaitingFor(Clock::time_point now) const;
 
   // Sets the reason for which OpenCalls is about to cancel the call. Any
@@ -57,6 +58,7 @@ class Call : public grpc::ServerGenericBidiReactor,
   void SetCancelReason(absl::Status reason);
 
   void OnReadDone(bool ok) final;
+  void OnWriteDone(bool ok) final;
   void OnDone() override;
 
  protected:
@@ -68,8 +70,10 @@ class Call : public grpc::ServerGenericBidiReactor,
   // no message of that type.
   absl::Status Parse(google::protobuf::Message& message);
 
-  // OnWriteDone() is called when the next message can be written.
+  // OnWritten() is called when the next message can be written; false: the call
+  // is lost.
   void Write(const google::protobuf::Message& message);
+  virtual void OnWritten(bool /*ok*/) {}
   // Each call ends once, by one of these. A call that may change something is
   // logged, under the name that the caller had when it began.
   void End(const absl::Status& status);
@@ -93,6 +97,7 @@ class Call : public grpc::ServerGenericBidiReactor,
   std::string target_;
   // When Read() was called; 0: no read is pending.
   std::atomic<Clock::rep> reading_since_ = 0;
+  std::atomic<Clock::rep> ended_since_ = 0;  // 0: it goes on.
   mutable absl::Mutex mutex_;
   absl::Status cancel_reason_ ABSL_GUARDED_BY(mutex_);
 };

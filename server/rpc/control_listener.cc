@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -85,6 +86,22 @@ bool IsAnyV4(const sockaddr* address) {
   return address->sa_family == AF_INET &&
          reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr ==
              htonl(INADDR_ANY);
+}
+
+// The bytes of an IPv4 address, or of an IPv6 one's first half: a host has as
+// many addresses as it likes in a /64. Empty: the peer has none.
+std::string HostOf(const sockaddr_storage& peer) {
+  const auto bytes = [](const auto& address, size_t size) {
+    return std::string(reinterpret_cast<const char*>(&address), size);
+  };
+  if (peer.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
+    return bytes(v4.sin_addr, sizeof(v4.sin_addr));
+  }
+  if (peer.ss_family != AF_INET6) return "";
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) return bytes(v6.s6_addr32[3], 4);
+  return bytes(v6, sizeof(v6) / 2);
 }
 
 void ResetConnection(UniqueFd fd) {
@@ -221,8 +238,10 @@ void ControlListener::Run() {
 }
 
 bool ControlListener::Accept(int listener) {
-  UniqueFd fd(
-      accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  sockaddr_storage peer{};
+  socklen_t size = sizeof(peer);
+  UniqueFd fd(accept4(listener, reinterpret_cast<sockaddr*>(&peer), &size,
+                      SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd.valid()) {
     switch (errno) {
       case EAGAIN:
@@ -242,26 +261,38 @@ bool ControlListener::Accept(int listener) {
   }
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return true;
-  if (!HasRoom()) {
+  std::string from = HostOf(peer);
+  if (!HasRoom(from)) {
     ResetConnection(std::move(fd));
     return true;
   }
-  given_.push_back({fd.get(), status.st_ino});
+  given_.push_back({fd.get(), status.st_ino, std::move(from)});
   on_connection_(std::move(fd));
   return true;
 }
 
-bool ControlListener::HasRoom() {
-  if (given_.size() < max_connections_) return true;
+size_t ControlListener::CountFrom(const std::string& from) const {
+  if (from.empty()) return 0;
+  return static_cast<size_t>(std::ranges::count(given_, from, &Given::from));
+}
+
+bool ControlListener::HasRoomNow(const std::string& from) const {
+  return given_.size() < max_connections_ &&
+         CountFrom(from) < std::max<size_t>(max_connections_ / 2, 1);
+}
+
+bool ControlListener::HasRoom(const std::string& from) {
+  if (HasRoomNow(from)) return true;
   std::erase_if(given_, [](const Given& given) {
     struct stat status {};
     return fstat(given.fd, &status) != 0 || status.st_ino != given.inode;
   });
-  if (given_.size() < max_connections_) return true;
+  if (HasRoomNow(from)) return true;
   const auto now = std::chrono::steady_clock::now();
   if (now - told_full_ >= kTellFullEvery) {
     told_full_ = now;
-    LogWarning("control_full", {{"connections", given_.size()}});
+    LogWarning("control_full", {{"connections", given_.size()},
+                                {"from_one_address", CountFrom(from)}});
   }
   return false;
 }

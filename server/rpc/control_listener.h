@@ -18,8 +18,9 @@
 namespace tcptool::server {
 
 // gRPC 1.51 stops accepting for good after one EMFILE, and has no bound on its
-// connections. This has: what comes beyond it is reset, and when there are no
-// descriptors, connections wait in the kernel's queue until there are.
+// connections. This has, and half of it for one address (of IPv6: one /64), so
+// that no host keeps all others out: what comes beyond is reset. When there are
+// no descriptors, connections wait in the kernel's queue until there are.
 class ControlListener {
  public:
   using OnConnection = std::function<void(dataplane::UniqueFd)>;
@@ -48,6 +49,7 @@ class ControlListener {
   struct Given {
     int fd;
     ino_t inode;
+    std::string from;  // What counts as its address; empty: a Unix socket's.
   };
 
   explicit ControlListener(size_t max_connections)
@@ -58,7 +60,9 @@ class ControlListener {
   void Run();
   // False: there is nothing to accept, or nothing to do it with.
   bool Accept(int listener);
-  bool HasRoom();
+  bool HasRoom(const std::string& from);
+  bool HasRoomNow(const std::string& from) const;
+  size_t CountFrom(const std::string& from) const;
 
   const size_t max_connections_;
   std::string address_;

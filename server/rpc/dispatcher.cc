@@ -7,9 +7,7 @@
 namespace tcptool::server {
 namespace {
 
-// Calls that everybody may make, at a time: each may hold a message.
-constexpr size_t kMaxOpenToAll = 64;
-// Who has said no name yet has so long for a message.
+// Who has said no name has so long for a message, and to read the answer.
 constexpr auto kStrangerLimit = std::chrono::seconds(5);
 
 // A call that is answered with an error, and of which nothing is read.
@@ -33,6 +31,7 @@ grpc::ServerGenericBidiReactor* Dispatcher::CreateReactor(
   const std::shared_ptr<Call> call = NewCall(*context);
   open_.Add(call);
   call->Begin();
+  open_.MakeRoom();
   // The call may have ended already; gRPC calls OnDone() only once it has the
   // reactor.
   return call.get();
@@ -62,13 +61,6 @@ std::shared_ptr<Call> Dispatcher::NewCall(
     }
     headers.caller = *std::move(caller);
   }
-  if (headers.required == Role::kNone && open_.open_to_all() >= kMaxOpenToAll) {
-    return std::make_shared<RefusedCall>(
-        std::move(headers), absl::ResourceExhaustedError(
-                                absl::StrCat("there are ", kMaxOpenToAll,
-                                             " calls without credentials; try "
-                                             "again")));
-  }
   if (method == nullptr) {
     return std::make_shared<RefusedCall>(
         std::move(headers),
@@ -84,11 +76,11 @@ absl::Status Dispatcher::WhyCancel(const Call& call, bool recheck) const {
     if (!status.ok()) return status;
   }
   const std::chrono::seconds limit =
-      call.required() == Role::kNone ? kStrangerLimit : idle_limit_;
+      call.caller().role == Role::kNone ? kStrangerLimit : idle_limit_;
   if (call.WaitingFor(Call::Clock::now()) < limit) return absl::OkStatus();
   return absl::DeadlineExceededError(
       absl::StrCat("the client has sent no message for ", limit.count(),
-                   " s, with room for one"));
+                   " s, with room for one, or has not read its answer"));
 }
 
 void Dispatcher::Tick() {
@@ -97,6 +89,7 @@ void Dispatcher::Tick() {
   if (recheck) --rechecks_;
   open_.CancelIf(
       [this, recheck](const Call& call) { return WhyCancel(call, recheck); });
+  open_.MakeRoom();
   refusals_.Flush();
 }
 

@@ -20,7 +20,7 @@ namespace tcptool::server {
 class Dispatcher : public grpc::CallbackGenericService {
  public:
   // A client that the service waits for must send its next message within
-  // `idle_limit`.
+  // `idle_limit`, and take its last one in that time.
   Dispatcher(std::unique_ptr<Auth> auth, MethodTable methods,
              std::chrono::seconds idle_limit)
       : auth_(std::move(auth)),

@@ -3,8 +3,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
-
 namespace tcptool::server {
 namespace {
 
@@ -34,7 +32,7 @@ class HealthService::WatchCall : public Call {
     if (!writing_ && !finished_) Tell();
   }
 
-  void OnWriteDone(bool ok) override {
+  void OnWritten(bool ok) override {
     absl::MutexLock lock(&mutex_);
     writing_ = false;
     if (finished_) return;
@@ -60,10 +58,7 @@ class HealthService::WatchCall : public Call {
     absl::Status status =
         ok ? Parse(request)
            : absl::InvalidArgumentError("the request has not come");
-    if (status.ok() && !health_.AddWatch(Self())) {
-      status = absl::ResourceExhaustedError(absl::StrCat(
-          "the service has ", kMaxWatches, " watches of its health"));
-    }
+    if (status.ok()) health_.AddWatch(Self());
     absl::MutexLock lock(&mutex_);
     if (!status.ok()) return EndOnce(status);
     service_ = request.service();
@@ -143,11 +138,9 @@ HealthCheckResponse HealthService::StateOf(const std::string& service) const {
   return response;
 }
 
-bool HealthService::AddWatch(std::shared_ptr<WatchCall> call) {
+void HealthService::AddWatch(std::shared_ptr<WatchCall> call) {
   absl::MutexLock lock(&mutex_);
-  if (watches_.size() >= kMaxWatches) return false;
   watches_.insert(std::move(call));
-  return true;
 }
 
 void HealthService::RemoveWatch(const std::shared_ptr<WatchCall>& call) {

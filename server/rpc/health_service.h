@@ -15,14 +15,11 @@
 
 namespace tcptool::server {
 
-// Probes have no credentials, so everybody may call it, and what callers can
-// make the service hold is bounded: kMaxWatches calls of Watch at a time, more
-// are RESOURCE_EXHAUSTED.
+// Probes have no credentials, so everybody may call it. The dispatcher bounds
+// how many of such calls there are at a time.
 // Any thread may call any method.
 class HealthService : public RpcService {
  public:
-  static constexpr size_t kMaxWatches = 50;
-
   HealthService();
 
   // All services that are in the table by then are SERVING, and so is "".
@@ -40,8 +37,7 @@ class HealthService : public RpcService {
              const CheckCall::Done& done) const;
   grpc::health::v1::HealthCheckResponse StateOf(
       const std::string& service) const;
-  // False: there are kMaxWatches already.
-  bool AddWatch(std::shared_ptr<WatchCall> call);
+  void AddWatch(std::shared_ptr<WatchCall> call);
   void RemoveWatch(const std::shared_ptr<WatchCall>& call);
 
   const CheckCall::Function check_;

@@ -4,14 +4,15 @@
 
 #include <string>
 #include <utility>
-#include <vector>
+
+#include "absl/strings/str_cat.h"
 
 namespace tcptool::server {
 
 void OpenCalls::Add(std::shared_ptr<Call> call) {
   Call* const key = call.get();
   absl::MutexLock lock(&mutex_);
-  if (key->required() == Role::kNone) ++open_to_all_;
+  if (key->required() == Role::kNone) open_to_all_.Enter(key, 1);
   calls_.emplace(key, std::move(call));
 }
 
@@ -20,32 +21,63 @@ void OpenCalls::Remove(Call* call) {
   absl::MutexLock lock(&mutex_);
   const auto found = calls_.find(call);
   if (found == calls_.end()) return;
-  if (call->required() == Role::kNone) --open_to_all_;
+  open_to_all_.Leave(call);
+  unread_.Leave(call);
   last = std::move(found->second);
   calls_.erase(found);
 }
 
-size_t OpenCalls::open_to_all() const {
+void OpenCalls::Sends(Call* call, size_t bytes) {
   absl::MutexLock lock(&mutex_);
-  return open_to_all_;
+  unread_.Enter(call, bytes);
+}
+
+void OpenCalls::HasSent(Call* call) {
+  absl::MutexLock lock(&mutex_);
+  unread_.Leave(call);
+}
+
+void OpenCalls::MakeRoom() {
+  const absl::Status full = absl::ResourceExhaustedError(
+      absl::StrCat("there are ", kMaxOpenToAll,
+                   " calls without credentials, and the oldest makes room; try "
+                   "again"));
+  const absl::Status unread = absl::ResourceExhaustedError(
+      "clients leave too much unread, and what has waited for the longest "
+      "makes room; try again, and read what comes");
+  std::vector<Cancelled> cancelled;
+  {
+    absl::MutexLock lock(&mutex_);
+    while (Call* call = open_to_all_.TurnOut()) {
+      cancelled.push_back(Prepare(*call, full));
+    }
+    while (Call* call = unread_.TurnOut()) {
+      cancelled.push_back(Prepare(*call, unread));
+    }
+  }
+  Cancel(cancelled);
 }
 
 void OpenCalls::CancelIf(const std::function<absl::Status(const Call&)>& why) {
-  std::vector<std::pair<grpc_call*, absl::Status>> cancelled;
+  std::vector<Cancelled> cancelled;
   {
-    // gRPC's call object exists until the call is removed, so it is safe to
-    // take a reference under the lock.
     absl::MutexLock lock(&mutex_);
     for (const auto& [call, owner] : calls_) {
       absl::Status status = why(*call);
-      if (status.ok()) continue;
-      call->SetCancelReason(status);
-      grpc_call_ref(call->grpc());
-      cancelled.emplace_back(call->grpc(), std::move(status));
+      if (!status.ok()) cancelled.push_back(Prepare(*call, std::move(status)));
     }
   }
-  // Not under the lock: gRPC may call reactions from within.
-  for (const auto& [call, status] : cancelled) {
+  Cancel(cancelled);
+}
+
+OpenCalls::Cancelled OpenCalls::Prepare(Call& call, absl::Status status) {
+  call.SetCancelReason(status);
+  grpc_call_ref(call.grpc());
+  return {.call = call.grpc(), .status = std::move(status)};
+}
+
+void OpenCalls::Cancel(const std::vector<Cancelled>& all) {
+  for (const auto& [call, status] : all) {
     grpc_call_cancel_with_status(
         call, static_cast<grpc_status_code>(status.code()),
         std::string(status.message()).c_str(), nullptr);

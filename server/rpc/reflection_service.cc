@@ -50,7 +50,7 @@ class ReflectionService::ReflectionCall : public Call {
 
   void Begin() override { Read(); }
 
-  void OnWriteDone(bool ok) override {
+  void OnWritten(bool ok) override {
     // If the call was cancelled, the next read fails.
     if (ok) return Read();
     EndOnce(CancelReason());

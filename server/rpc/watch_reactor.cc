@@ -69,7 +69,7 @@ void WatchReactor::Stop() {
   if (!writing_ && !finished_) Advance();
 }
 
-void WatchReactor::OnWriteDone(bool ok) {
+void WatchReactor::OnWritten(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
   if (!ok || cancelled_) return EndOnce(CancelReason());

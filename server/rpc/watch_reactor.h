@@ -28,7 +28,7 @@ class WatchReactor : public Call, public Watcher {
   void Wake() override;
   void Stop() override;
 
-  void OnWriteDone(bool ok) override;
+  void OnWritten(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
 

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 
 import harness
+import http2
 from harness import Service, ServiceTest
 
 HEALTH_PROTO = """
@@ -72,6 +73,34 @@ class HealthTest(ServiceTest):
         checker = health_grpc.HealthStub(self.service.channel)
         answer = checker.Check(health.HealthCheckRequest(), timeout=10)
         self.assertEqual(answer.status, health.HealthCheckResponse.SERVING)
+
+    def test_strangers_calls_keep_no_probe_out(self):
+        checker = health_grpc.HealthStub(self.service.channel)
+        # One whose message never comes, and one that nobody ever ends.
+        for path, end in (
+            (b"/grpc.health.v1.Health/Check", b""),
+            (b"/grpc.health.v1.Health/Watch", http2.message(b"")),
+        ):
+            stranger = http2.Connection(self.service.control_address)
+            self.addCleanup(stranger.close)
+            # Twice as many as there may be.
+            for stream in range(1, 2 * 128, 2):
+                stranger.send(http2.header_frames(stream, http2.request_headers(path)))
+                if end:
+                    stranger.send(http2.frame(http2.DATA, http2.END_STREAM, stream, end))
+            # All places are taken when one more of the stranger's has made room.
+            stranger.send(http2.header_frames(257, http2.request_headers(path)))
+            while (frame := stranger.read_frame())[0] != http2.HEADERS or frame[1] == 4:
+                pass
+            watches = [
+                checker.Watch(health.HealthCheckRequest(), timeout=harness.DEADLINE_S)
+                for _ in range(8)
+            ]
+            for watch in watches:
+                self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
+            for _ in range(64):
+                answer = checker.Check(health.HealthCheckRequest(), timeout=harness.DEADLINE_S)
+                self.assertEqual(answer.status, health.HealthCheckResponse.SERVING)
 
     def test_a_control_port_that_nobody_reaches_is_told(self):
         home = tempfile.TemporaryDirectory(prefix="health.")

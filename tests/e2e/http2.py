@@ -7,8 +7,13 @@ import struct
 import harness
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY, CONTINUATION = 0, 1, 3, 4, 6, 7, 9
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
+WINDOW_UPDATE, CONTINUATION = 8, 9
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
+
+
+# Settings of a client that takes no message until it allows it.
+NO_WINDOW = struct.pack(">HI", 4, 0)
 
 
 def frame(kind, flags, stream, payload=b""):
@@ -83,6 +88,10 @@ class Connection:
             header_frames(stream, request_headers(path, *more))
             + frame(DATA, END_STREAM, stream, message(payload))
         )
+
+    def allow(self, stream, size):
+        """Lets the peer send so many bytes more on the stream, or, with 0, in all."""
+        self.send(frame(WINDOW_UPDATE, 0, stream, struct.pack(">I", size)))
 
     def read_frame(self):
         """Kind, flags, stream and payload; answers settings and pings. None: the end."""

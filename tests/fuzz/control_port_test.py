@@ -93,7 +93,7 @@ def frame(rng):
         pairs = (struct.pack(">HI", rng.randrange(10), number(rng)) for _ in range(rng.randrange(5)))
         return http2.frame(http2.SETTINGS, rng.choice((0, 0, 1)), rng.choice((0, stream)), b"".join(pairs))
     if kind == 7:
-        return http2.frame(8, 0, stream, struct.pack(">I", number(rng)))  # WINDOW_UPDATE
+        return http2.frame(http2.WINDOW_UPDATE, 0, stream, struct.pack(">I", number(rng)))
     if kind == 8:
         return http2.frame(http2.PING, rng.choice((0, 1)), rng.choice((0, stream)), bytes(8))
     if kind == 9:

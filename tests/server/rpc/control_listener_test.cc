@@ -23,6 +23,15 @@ UniqueFd NewSocket() {
   return UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
 }
 
+// From 127.0.0.`host`: Linux has all of 127.0.0.0/8.
+void BindTo(const UniqueFd& fd, uint32_t host) {
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  from.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xffU) | host);
+  ASSERT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&from), sizeof(from)),
+            0);
+}
+
 // At the loopback address, whatever the host is.
 void Connect(const UniqueFd& fd, const std::string& address) {
   int port = 0;
@@ -35,8 +44,9 @@ void Connect(const UniqueFd& fd, const std::string& address) {
       << address;
 }
 
-UniqueFd ConnectTo(const std::string& address) {
+UniqueFd ConnectTo(const std::string& address, uint32_t from = 1) {
   UniqueFd fd = NewSocket();
+  BindTo(fd, from);
   Connect(fd, address);
   return fd;
 }
@@ -79,14 +89,34 @@ TEST_F(ControlListenerTest, ResetsWhatIsBeyondItsBoundUntilThereIsRoom) {
   auto listener = *ControlListener::Listen("127.0.0.1:0", 2);
   listener->Open(taken.Taker());
   const UniqueFd first = ConnectTo(listener->address());
-  const UniqueFd second = ConnectTo(listener->address());
-  const UniqueFd third = ConnectTo(listener->address());
+  const UniqueFd second = ConnectTo(listener->address(), 2);
+  const UniqueFd third = ConnectTo(listener->address(), 3);
   EXPECT_EQ(WaitForEnd(third), ECONNRESET);
   EXPECT_EQ(taken.count(), 2);
   // Nobody tells the listener.
   taken.CloseAll();
   const UniqueFd fourth = ConnectTo(listener->address());
   EXPECT_TRUE(WaitUntil([&] { return taken.count() == 1; }));
+}
+
+TEST_F(ControlListenerTest, LeavesHalfOfItsRoomToOtherAddresses) {
+  for (const char* address : {"127.0.0.1:0", "[::]:0"}) {
+    auto listener = *ControlListener::Listen(address, 4);
+    listener->Open(taken.Taker());
+    std::vector<UniqueFd> crowd;
+    for (int i = 0; i < 2; ++i) {
+      crowd.push_back(ConnectTo(listener->address(), 2));
+    }
+    const UniqueFd surplus = ConnectTo(listener->address(), 2);
+    EXPECT_EQ(WaitForEnd(surplus), ECONNRESET) << address;
+    const UniqueFd other = ConnectTo(listener->address(), 3);
+    EXPECT_TRUE(WaitUntil([&] { return taken.count() == 3; })) << address;
+    // Its places are free again when its connections are gone.
+    taken.CloseAll();
+    const UniqueFd later = ConnectTo(listener->address(), 2);
+    EXPECT_TRUE(WaitUntil([&] { return taken.count() == 1; })) << address;
+    taken.CloseAll();
+  }
 }
 
 TEST_F(ControlListenerTest, LetsConnectionsWaitWhileThereAreNoDescriptors) {

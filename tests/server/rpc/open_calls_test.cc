@@ -24,29 +24,6 @@ class IdleCall : public Call {
   bool* const destroyed_;
 };
 
-TEST(OpenCallsTest, CountsThoseThatEverybodyMayMake) {
-  OpenCalls open;
-  bool destroyed[3] = {};
-  const auto first = std::make_shared<IdleCall>(Role::kNone, open, destroyed);
-  const auto second =
-      std::make_shared<IdleCall>(Role::kOperator, open, destroyed + 1);
-  const auto third =
-      std::make_shared<IdleCall>(Role::kNone, open, destroyed + 2);
-  open.Add(first);
-  open.Add(second);
-  EXPECT_EQ(open.open_to_all(), 1);
-  open.Add(third);
-  EXPECT_EQ(open.open_to_all(), 2);
-  open.Remove(second.get());
-  EXPECT_EQ(open.open_to_all(), 2);
-  open.Remove(first.get());
-  // It is not there any more.
-  open.Remove(first.get());
-  EXPECT_EQ(open.open_to_all(), 1);
-  open.Remove(third.get());
-  EXPECT_EQ(open.open_to_all(), 0);
-}
-
 TEST(OpenCallsTest, HoldsACallUntilItsEnd) {
   OpenCalls open;
   bool destroyed = false;
