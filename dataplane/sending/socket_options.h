@@ -12,7 +12,7 @@
 namespace tcptool::dataplane {
 
 // Enables keepalive, for connections on which nothing is sent: a host that is
-// silent for 45 s is probed, and the connection breaks (ETIMEDOUT) if it
+// silent for 5 s is probed, and the connection breaks (ETIMEDOUT) if it
 // answers nothing for `dead_timeout`.
 void EnableKeepalive(int socket, absl::Duration dead_timeout);
 

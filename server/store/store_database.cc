@@ -22,8 +22,9 @@ absl::Status UseWriteAheadLog(SqliteDatabase& database) {
 }
 
 absl::Status UseRollbackJournal(SqliteDatabase& database) {
-  // The file may say that there is a write-ahead log. Whoever has it alone keeps
-  // the log's index in memory of its own (sqlite.org/wal.html, section 8).
+  // The file may say that there is a write-ahead log. Whoever has it alone
+  // keeps the log's index in memory of its own (sqlite.org/wal.html, section
+  // 8).
   if (absl::Status status = database.Run("PRAGMA locking_mode = EXCLUSIVE");
       !status.ok()) {
     return status;
@@ -51,9 +52,9 @@ absl::StatusOr<SqliteDatabase> OpenWith(
 absl::StatusOr<SqliteDatabase> OpenStoreDatabase(const std::string& path) {
   absl::StatusOr<SqliteDatabase> database = OpenWith(path, UseWriteAheadLog);
   if (!absl::IsUnimplemented(database.status())) return database;
-  LogWarning("store_without_shared_memory",
-             {{"path", path},
-              {"error", std::string(database.status().message())}});
+  LogWarning(
+      "store_without_shared_memory",
+      {{"path", path}, {"error", std::string(database.status().message())}});
   return OpenWith(path, UseRollbackJournal);
 }
 

@@ -13,12 +13,13 @@ namespace tcptool::server {
 // its schema up to date. What is committed survives a loss of power.
 //
 // The journal is a write-ahead log. SQLite keeps that log's index in shared
-// memory, a file beside the database that is mapped (mmap(2), MAP_SHARED); where
-// the file system has no such maps, as 9p and some of FUSE, it is a rollback
-// journal, which costs some more writes, and the log has
+// memory, a file beside the database that is mapped (mmap(2), MAP_SHARED);
+// where the file system has no such maps, as 9p and some of FUSE, it is a
+// rollback journal, which costs some more writes, and the log has
 // store_without_shared_memory.
 //
-// FAILED_PRECONDITION and DATA_LOSS as UpdateSchema(), others as SqliteDatabase.
+// FAILED_PRECONDITION and DATA_LOSS as UpdateSchema(), others as
+// SqliteDatabase.
 absl::StatusOr<SqliteDatabase> OpenStoreDatabase(const std::string& path);
 
 }  // namespace tcptool::server

@@ -22,7 +22,7 @@ TEST_P(KeepaliveTest, AsksThreeTimesInTheDeadTimeout) {
   const Connection connection = Connect();
   EnableKeepalive(connection.sender.get(), dead_timeout);
   EXPECT_EQ(Option(connection.sender, SOL_SOCKET, SO_KEEPALIVE), 1);
-  EXPECT_EQ(Option(connection.sender, IPPROTO_TCP, TCP_KEEPIDLE), 45);
+  EXPECT_EQ(Option(connection.sender, IPPROTO_TCP, TCP_KEEPIDLE), 5);
   EXPECT_EQ(Option(connection.sender, IPPROTO_TCP, TCP_KEEPCNT), 3);
   EXPECT_EQ(Option(connection.sender, IPPROTO_TCP, TCP_KEEPINTVL), interval);
 }
