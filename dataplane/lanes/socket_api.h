@@ -51,8 +51,10 @@ class SocketApi {
   virtual int DropUrgent(int socket);
   // TCP_INFO.
   virtual int Info(int socket, TcpInfo* info);
-  // Whether the path to the peer never leaves this host (getsockname(2),
-  // getpeername(2)). False where that is not known.
+  // Whether the path to the peer may stay in this host, as it does over
+  // loopback, a veth pair, or a bridge to a container: the peer's last packet
+  // has not come by a network card's queue (SO_INCOMING_NAPI_ID, socket(7)).
+  // True where that is not known.
   virtual bool StaysInHost(int socket);
 
   // The real system calls.
