@@ -27,8 +27,8 @@ namespace tcptool::dataplane {
 // Lives on its lane's thread: other threads post tasks. Keeps the lists of
 // recipients that can be sent to, and of those that wait, by what they wait
 // for. Each turn sends by a TurnPlan to those that can be sent to.
-class Fanout : public std::enable_shared_from_this<Fanout>,
-               private Recipient::Owner {
+class Fanout final : public std::enable_shared_from_this<Fanout>,
+                     private Recipient::Owner {
  public:
   // Changes in the order in which they happened; of each recipient only the
   // newest status.
