@@ -44,7 +44,7 @@ class DevicesTest(TcptoolTest):
 
     def test_block_device_without_content(self):
         device = self.loop_device(self.write("nothing", b""))
-        status, _, errors = self.run_tcptool("-s", 0, device)
+        status, _, errors = self.run_tcptool("-s", self.port, device)
         self.assertEqual(
             (status, errors),
             (1, f"tcptool: Failed to open input file '{device}'!\n"
