@@ -16,7 +16,6 @@
 namespace tcptool::server {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -51,7 +50,8 @@ class StoreTest : public testing::Test {
 
   static absl::Status Durable(Store& store) {
     std::promise<absl::Status> result;
-    store.WhenDurable([&](absl::Status status) { result.set_value(status); });
+    store.WhenDurable(
+        [&](const absl::Status& status) { result.set_value(status); });
     return result.get_future().get();
   }
 
@@ -248,7 +248,8 @@ TEST_F(StoreTest, WaitsForAnotherProcessThatHoldsTheDatabase) {
   ASSERT_TRUE(other->Run("BEGIN EXCLUSIVE").ok());
   store->PutSession(Session("sessions/a"), {});
   std::promise<absl::Status> result;
-  store->WhenDurable([&](absl::Status status) { result.set_value(status); });
+  store->WhenDurable(
+      [&](const absl::Status& status) { result.set_value(status); });
   std::future<absl::Status> durable = result.get_future();
   EXPECT_EQ(durable.wait_for(std::chrono::milliseconds(500)),
             std::future_status::timeout);
