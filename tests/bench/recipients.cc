@@ -61,6 +61,7 @@ struct Recipient {
   UniqueFd socket;
   uint64_t bytes = 0;
   double first = 0;  // When it could read its first byte.
+  double last = 0;   // When it had read its last byte.
   double end = 0;
   int error = 0;
 };
@@ -161,6 +162,7 @@ bool Discard(Recipient& recipient, uint64_t& total) {
                            MSG_TRUNC | MSG_DONTWAIT);
   if (got > 0) {
     recipient.bytes += got;
+    recipient.last = Now();
     total += got;
     return true;
   }
@@ -229,6 +231,7 @@ void Print(double start, const std::vector<Recipient>& recipients,
   const char* comma = "";
   for (const Recipient& recipient : recipients) {
     std::cout << comma << "{\"first\": " << recipient.first
+              << ", \"last\": " << recipient.last
               << ", \"end\": " << recipient.end
               << ", \"bytes\": " << recipient.bytes << ", \"error\": \""
               << (recipient.error == 0 ? "" : std::strerror(recipient.error))

@@ -15,10 +15,14 @@ import time
 
 from report import Report, machine
 
-SUITES = ("fanout", "stream", "files", "isolation", "scale", "cold", "control")
+SUITES = ("fanout", "stream", "files", "small", "isolation", "scale", "cold", "control")
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
+
+
+# Files are made in parts of this size.
+PART_KIB = 1024
 
 
 class Inputs:
@@ -30,11 +34,15 @@ class Inputs:
 
     def file(self, mebibytes):
         """The path of a file of this size, which is in the page cache."""
-        path = os.path.join(self.home, f"content-{mebibytes}")
+        return self.small_file(mebibytes << 10)
+
+    def small_file(self, kibibytes):
+        """The same, by KiB."""
+        path = os.path.join(self.home, f"content-{kibibytes}")
         if not os.path.exists(path):
             with open(path, "wb") as file:
-                for _ in range(mebibytes):
-                    file.write(os.urandom(1 << 20))
+                for begin in range(0, kibibytes, PART_KIB):
+                    file.write(os.urandom(min(PART_KIB, kibibytes - begin) << 10))
                 # Written back now, not while something is measured.
                 os.fsync(file.fileno())
         return path

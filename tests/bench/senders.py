@@ -4,6 +4,7 @@ import os
 import pathlib
 import subprocess
 import tempfile
+import time
 
 from compare import Transfer
 from programs import (
@@ -30,6 +31,12 @@ class ProgramSender:
         self._argv = argv
 
     def measure(self, content, count):
+        seen, _, cpu = self.serve(content, count)
+        return Transfer(os.path.getsize(content) * count / 1e9, duration(seen), cpu)
+
+    def serve(self, content, count):
+        """What the recipients saw, when the sender had ended, as it does with the proof
+        of all, and its CPU seconds."""
         port = free_port()
         size = os.path.getsize(content)
         sender = OneShot([*self._path.sender_prefix, *self._argv(port, count, content)])
@@ -39,9 +46,10 @@ class ProgramSender:
                 recipients.go()
                 seen = recipients.result(size)
                 sender.wait()
+                ended = time.monotonic()
         finally:
             sender.kill()
-        return Transfer(size * count / 1e9, duration(seen), sender.cpu)
+        return seen, ended, sender.cpu
 
     def close(self):
         pass
@@ -161,6 +169,11 @@ class NginxSender:
         return sum(cpu_seconds(int(worker)) for worker in self.workers)
 
     def measure(self, content, count):
+        seen, _, cpu = self.serve(content, count)
+        return Transfer(os.path.getsize(content) * count / 1e9, duration(seen), cpu)
+
+    def serve(self, content, count):
+        """What the recipients saw, no proof, and its CPU seconds."""
         size = os.path.getsize(content)
         asks_for = f"--path=/{os.path.basename(content)}"
         with Recipients(
@@ -171,7 +184,7 @@ class NginxSender:
             recipients.go()
             seen = recipients.result(size)
             cpu = self.cpu() - before
-        return Transfer(size * count / 1e9, duration(seen), cpu)
+        return seen, None, cpu
 
     def close(self):
         self._process.terminate()
