@@ -39,9 +39,9 @@ constexpr MaxUnsent kCopied = {.unproven = size_t{128} << 10,
                                .proven = size_t{1} << 20};
 // sendfile(2) queues references to pages. Near a limit each call takes little
 // and each acknowledgement wakes the lane, which cost half as much processor
-// time again: these are what the kernel's own buffer (net.ipv4.tcp_wmem) comes
-// to for a peer that reads nothing, and at most.
-constexpr MaxUnsent kQueued = {.unproven = size_t{512} << 10,
+// time again. These bind only where segments are large: with those of Ethernet
+// the kernel's own buffer stays below them (net.ipv4.tcp_wmem).
+constexpr MaxUnsent kQueued = {.unproven = size_t{1} << 20,
                                .proven = size_t{4} << 20};
 
 const MaxUnsent& MaxUnsentOf(Piece::Kind kind) {
