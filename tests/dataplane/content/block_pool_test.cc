@@ -2,6 +2,7 @@
 #include "dataplane/content/block_pool.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <memory>
 #include <set>
@@ -10,6 +11,16 @@
 
 namespace tcptool::dataplane {
 namespace {
+
+TEST(BlockPoolTest, BlocksBeginOnAPage) {
+  const auto pool = std::make_shared<BlockPool>();
+  std::vector<std::shared_ptr<const PageBlock>> blocks;
+  for (int i = 0; i < 8; ++i) {
+    const auto& block = blocks.emplace_back(pool->Get());
+    EXPECT_EQ(
+        reinterpret_cast<uintptr_t>(block->data()) % sysconf(_SC_PAGESIZE), 0u);
+  }
+}
 
 TEST(BlockPoolTest, MemoryIsUsedAgainOnceNobodyHasIt) {
   const auto pool = std::make_shared<BlockPool>();

@@ -4,11 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <memory>
-#include <set>
 #include <thread>
-#include <vector>
 
-#include "dataplane/content/block_pool.h"
 #include "dataplane/content/stream_reader.h"
 #include "tests/dataplane/testing.h"
 
@@ -40,24 +37,6 @@ TEST(StreamSourceTest, PipeIsServedToAll) {
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
   EXPECT_EQ(one.recorder->session().content_length, kLarge);
   close(ends[0]);
-}
-
-TEST(BlockPoolTest, BlocksBeginOnAPageAndAreUsedAgain) {
-  const auto pool = std::make_shared<BlockPool>();
-  std::vector<std::shared_ptr<const PageBlock>> blocks;
-  std::set<const std::byte*> memory;
-  for (int i = 0; i < 8; ++i) {
-    blocks.push_back(pool->Get());
-    const std::byte* data = blocks.back()->data();
-    EXPECT_EQ(reinterpret_cast<uintptr_t>(data) % sysconf(_SC_PAGESIZE), 0u);
-    memory.insert(data);
-  }
-  EXPECT_EQ(memory.size(), blocks.size());
-  blocks.clear();
-  for (int i = 0; i < 8; ++i) {
-    blocks.push_back(pool->Get());
-    EXPECT_TRUE(memory.contains(blocks.back()->data()));
-  }
 }
 
 // Appends up to `blocks` blocks of 64 KiB; answers how many there was room for.
