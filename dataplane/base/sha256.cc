@@ -1,7 +1,5 @@
 #include "dataplane/base/sha256.h"
 
-#include <array>
-
 #include "absl/strings/escaping.h"
 
 namespace tcptool::dataplane {
@@ -14,12 +12,22 @@ void Sha256::Update(std::span<const std::byte> data) {
   EVP_DigestUpdate(context_.get(), data.data(), data.size());
 }
 
-std::string Sha256::Finish() {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned int size = 0;
-  EVP_DigestFinal_ex(context_.get(), digest.data(), &size);
+Digest Sha256::FinishDigest() {
+  Digest digest;
+  EVP_DigestFinal_ex(context_.get(),
+                     reinterpret_cast<unsigned char*>(digest.data()), nullptr);
+  return digest;
+}
+
+Digest Sha256::Of(std::span<const std::byte> data) {
+  Sha256 sha256;
+  sha256.Update(data);
+  return sha256.FinishDigest();
+}
+
+std::string ToHex(const Digest& digest) {
   return absl::BytesToHexString(
-      {reinterpret_cast<const char*>(digest.data()), size});
+      {reinterpret_cast<const char*>(digest.data()), digest.size()});
 }
 
 }  // namespace tcptool::dataplane

@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -15,14 +16,23 @@
 
 namespace tcptool::dataplane {
 
+// The 32 bytes of a SHA-256.
+using Digest = std::array<std::byte, 32>;
+
+// 64 lowercase hexadecimal digits.
+std::string ToHex(const Digest& digest);
+
 // Not thread-safe.
 class Sha256 {
  public:
   Sha256();
 
+  static Digest Of(std::span<const std::byte> data);
+
   void Update(std::span<const std::byte> data);
-  // 64 lowercase hexadecimal digits. Call it once, after all updates.
-  std::string Finish();
+  // Call one of the two, once, after all updates. Finish() answers as ToHex().
+  Digest FinishDigest();
+  std::string Finish() { return ToHex(FinishDigest()); }
 
  private:
   struct Free {

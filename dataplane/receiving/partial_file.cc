@@ -1,0 +1,284 @@
+#include "dataplane/receiving/partial_file.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "dataplane/receiving/manifest.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+constexpr mode_t kMode = 0666;  // As far as the umask allows.
+constexpr size_t kLongestId = 64;
+
+bool IsId(const std::string& id) {
+  return !id.empty() && id.size() <= kLongestId &&
+         std::ranges::all_of(id, [](unsigned char c) {
+           return absl::ascii_isalnum(c) || c == '-' || c == '_';
+         });
+}
+
+absl::Status CheckNames(const Destination& destination) {
+  const std::string& name = destination.name;
+  if (name.empty() || name == "." || name == ".." ||
+      name.find('/') != std::string::npos ||
+      name.find('\0') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", name, "' is not the name of a file"));
+  }
+  if (name.starts_with(kPartialPrefix)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", name, "': names that begin with '", kPartialPrefix,
+                     "' are those of contents that are being received"));
+  }
+  if (!IsId(destination.id)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", destination.id, "' is not an id"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckDestination(const Destination& destination) {
+  if (absl::Status status = CheckNames(destination); !status.ok()) {
+    return status;
+  }
+  struct stat status;
+  if (fstatat(destination.directory.get(), destination.name.c_str(), &status,
+              AT_SYMLINK_NOFOLLOW) != 0) {
+    if (errno == ENOENT) return absl::OkStatus();
+    return absl::ErrnoToStatus(
+        errno, absl::StrCat("looking for '", destination.name, "'"));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("'", destination.name,
+                     "' is there, and is not a regular file; remove it, or "
+                     "choose another name"));
+  }
+  if (!destination.overwrite) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("'", destination.name,
+                     "' is there already; to replace it, ask for overwrite"));
+  }
+  return absl::OkStatus();
+}
+
+PartialFile::PartialFile(FileApi& files, Destination destination)
+    : files_(files),
+      destination_(std::move(destination)),
+      partial_name_(absl::StrCat(kPartialPrefix, destination_.id)),
+      map_name_(absl::StrCat(partial_name_, kMapSuffix)) {}
+
+absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Create(
+    FileApi& files, Destination destination) {
+  if (absl::Status status = CheckNames(destination); !status.ok()) {
+    return status;
+  }
+  std::unique_ptr<PartialFile> partial(
+      new PartialFile(files, std::move(destination)));
+  if (absl::Status status = partial->OpenAndLock(O_CREAT); !status.ok()) {
+    return status;
+  }
+  // The map first: it must never know of more than there is.
+  absl::Status status =
+      partial->destination_.resumable
+          ? partial->OpenMap(O_CREAT | O_TRUNC)
+          : partial->Result(
+                files.Unlink(partial->destination_.directory.get(),
+                             partial->map_name_),
+                "removing an old range map");
+  if (absl::IsNotFound(status)) status = absl::OkStatus();
+  if (status.ok()) {
+    status = partial->Result(files.Truncate(partial->file_.get(), 0),
+                             "emptying the partial file");
+  }
+  if (!status.ok()) {
+    partial->Abandon();
+    return status;
+  }
+  return partial;
+}
+
+absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Resume(
+    FileApi& files, Destination destination) {
+  if (absl::Status status = CheckNames(destination); !status.ok()) {
+    return status;
+  }
+  std::unique_ptr<PartialFile> partial(
+      new PartialFile(files, std::move(destination)));
+  if (absl::Status status = partial->OpenAndLock(0); !status.ok()) {
+    return status;
+  }
+  if (absl::Status status = partial->OpenMap(0); !status.ok()) return status;
+  if (absl::Status status = partial->LoadMap(); !status.ok()) return status;
+  return partial;
+}
+
+absl::Status PartialFile::OpenAndLock(int flags) {
+  // A sweep may remove the file between the two: then once more.
+  constexpr int kAttempts = 10;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    const int file = files_.OpenAt(destination_.directory.get(), partial_name_,
+                                   O_RDWR | O_NOFOLLOW | flags, kMode);
+    if (file < 0) return Result(file, "opening the partial file");
+    file_ = UniqueFd(file);
+    // A file system without locks has no second owner that could be seen.
+    if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      file_ = UniqueFd();
+      continue;
+    }
+    struct stat status;
+    if (fstat(file, &status) == 0 && status.st_nlink > 0) {
+      return absl::OkStatus();
+    }
+  }
+  return absl::AbortedError(absl::StrCat(
+      "'", partial_name_, "' is in use: another process receives into it"));
+}
+
+absl::Status PartialFile::OpenMap(int flags) {
+  const int map = files_.OpenAt(destination_.directory.get(), map_name_,
+                                O_RDWR | O_NOFOLLOW | flags, kMode);
+  if (map < 0) return Result(map, "opening the range map");
+  map_file_ = UniqueFd(map);
+  if ((flags & O_TRUNC) == 0) return absl::OkStatus();
+  return Result(files_.WriteAt(map, 0, RangeMap::Header()),
+                "writing the range map");
+}
+
+absl::Status PartialFile::LoadMap() {
+  struct stat map;
+  struct stat file;
+  if (fstat(map_file_.get(), &map) != 0 || fstat(file_.get(), &file) != 0) {
+    return Result(-errno, "asking for the size of the partial file");
+  }
+  std::vector<std::byte> bytes(static_cast<size_t>(map.st_size));
+  const ssize_t got = files_.ReadAt(map_file_.get(), 0, bytes);
+  if (got < 0) return Result(static_cast<int>(got), "reading the range map");
+  map_ = RangeMap::Parse(std::span(bytes).first(static_cast<size_t>(got)));
+  const uint64_t length = map_.blocks().size() * kManifestBlock;
+  if (length > static_cast<uint64_t>(file.st_size)) {
+    map_ = RangeMap();  // Somebody has cut the file: it is worth nothing.
+  }
+  // A map that was never begun, or whose end is torn, goes on where it is good.
+  if (map_.blocks().empty()) {
+    if (const int error =
+            files_.WriteAt(map_file_.get(), 0, RangeMap::Header())) {
+      return Result(error, "writing the range map");
+    }
+  }
+  if (const int error = files_.Truncate(map_file_.get(), map_.size())) {
+    return Result(error, "cutting the range map");
+  }
+  return Result(files_.Truncate(file_.get(),
+                                map_.blocks().size() * kManifestBlock),
+                "cutting the partial file");
+}
+
+absl::Status PartialFile::Allocate(uint64_t length) {
+  if (length == 0) return absl::OkStatus();
+  const int error = files_.Allocate(file_.get(), length);
+  if (error == -EOPNOTSUPP || error == -ENOSYS || error == -EINVAL) {
+    return absl::OkStatus();
+  }
+  return Result(error,
+                absl::StrCat("setting aside the content's ", length, " bytes"));
+}
+
+absl::Status PartialFile::Write(uint64_t offset,
+                                std::span<const std::byte> data) {
+  const int error = files_.WriteAt(file_.get(), offset, data);
+  if (error == 0) return absl::OkStatus();
+  return Result(error, absl::StrCat("writing ", data.size(),
+                                    " bytes at byte ", offset));
+}
+
+absl::Status PartialFile::Checkpoint(std::span<const Digest> blocks) {
+  // The map is never ahead of the data.
+  if (const int error = files_.SyncData(file_.get())) {
+    return Result(error, "bringing content to the disk");
+  }
+  if (!map_file_.valid() || blocks.empty()) return absl::OkStatus();
+  const size_t end = map_.size();
+  if (const int error =
+          files_.WriteAt(map_file_.get(), end, map_.Add(blocks))) {
+    return Result(error, "writing the range map");
+  }
+  return Result(files_.SyncData(map_file_.get()),
+                "bringing the range map to the disk");
+}
+
+absl::Status PartialFile::Commit() {
+  const int directory = destination_.directory.get();
+  if (const int error = files_.Sync(file_.get())) {
+    return Result(error, "bringing the content to the disk");
+  }
+  if (destination_.overwrite) {
+    if (const int error =
+            files_.Rename(directory, partial_name_, destination_.name, 0)) {
+      return Result(error, "giving the content its name");
+    }
+  } else if (absl::Status status = RenameWithoutReplacing(); !status.ok()) {
+    return status;
+  }
+  committed_ = true;
+  const int error = files_.Sync(directory);
+  // What is left of the map when the process is killed here, a sweep removes.
+  files_.Unlink(directory, map_name_);
+  // Some file systems have nothing to sync for a directory (fsync(2)).
+  if (error == -EINVAL) return absl::OkStatus();
+  return Result(error,
+                "bringing the directory to the disk, in which the whole "
+                "content has its name already,");
+}
+
+absl::Status PartialFile::RenameWithoutReplacing() {
+  const int directory = destination_.directory.get();
+  int error = files_.Rename(directory, partial_name_, destination_.name,
+                            RENAME_NOREPLACE);
+  if (error == -EINVAL || error == -ENOSYS) {
+    // The file system cannot do it (renameat2(2)); link(2) never replaces.
+    error = files_.Link(directory, partial_name_, destination_.name);
+    if (error == 0) files_.Unlink(directory, partial_name_);
+  }
+  if (error == -EEXIST) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "'", destination_.name,
+        "' has come to be there meanwhile; to replace it, ask for overwrite"));
+  }
+  return Result(error, "giving the content its name");
+}
+
+void PartialFile::Abandon() {
+  if (committed_) return;
+  files_.Unlink(destination_.directory.get(), partial_name_);
+  files_.Unlink(destination_.directory.get(), map_name_);
+}
+
+absl::Status PartialFile::Result(int error, const std::string& doing) const {
+  if (error == 0) return absl::OkStatus();
+  std::string room;
+  struct statvfs system;
+  if ((error == -ENOSPC || error == -EDQUOT) &&
+      fstatvfs(destination_.directory.get(), &system) == 0) {
+    room = absl::StrCat("; the file system has ",
+                        uint64_t{system.f_bavail} * system.f_frsize,
+                        " bytes left");
+  }
+  const absl::Status status = absl::ErrnoToStatus(
+      -error, absl::StrCat(doing, " for '", destination_.name, "'"));
+  return {status.code(), absl::StrCat(status.message(), room)};
+}
+
+}  // namespace tcptool::dataplane

@@ -1,0 +1,116 @@
+// A content that is being received, written aside: its name appears only with
+// the whole of it.
+#ifndef TCPTOOL_DATAPLANE_RECEIVING_PARTIAL_FILE_H_
+#define TCPTOOL_DATAPLANE_RECEIVING_PARTIAL_FILE_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/base/unique_fd.h"
+#include "dataplane/receiving/file_api.h"
+#include "dataplane/receiving/range_map.h"
+
+namespace tcptool::dataplane {
+
+// Where a content goes.
+struct Destination {
+  // Of the name; opened for reading (not O_PATH), since it is synced.
+  UniqueFd directory;
+  std::string name;  // Without '/'.
+  // Names the partial file, "ID" in kPartialPrefix + ID: letters, digits, '-'
+  // and '_', 64 at most. Unique among those who receive into the directory.
+  std::string id;
+  bool overwrite = false;
+  // Whether the partial file can be taken up again: a range map is written
+  // beside it.
+  bool resumable = false;
+};
+
+inline constexpr char kPartialPrefix[] = ".tcptool-part.";
+inline constexpr char kMapSuffix[] = ".map";
+
+// Whether the content may have its name, as far as can be seen before.
+// INVALID_ARGUMENT: the name or the id is none. ALREADY_EXISTS: a file has the
+// name, and `overwrite` is not set. FAILED_PRECONDITION: what has it is no
+// regular file. May wait for the disk.
+absl::Status CheckDestination(const Destination& destination);
+
+// The file ".tcptool-part.ID" in the directory of the content's name, and its
+// range map ".tcptool-part.ID.map". Whoever has one open holds flock(2) on it.
+//
+// All methods may wait for the disk. Write() may be called by several threads
+// at a time, the others by one. Errors name what failed, with the system's
+// reason: RESOURCE_EXHAUSTED means that there is no room.
+class PartialFile {
+ public:
+  // What an earlier attempt of this id has left is emptied. ABORTED: somebody
+  // else has it open.
+  static absl::StatusOr<std::unique_ptr<PartialFile>> Create(
+      FileApi& files, Destination destination);
+  // Takes up what an earlier attempt of this id has left: see kept(). What lies
+  // behind the last checkpoint is dropped. NOT_FOUND: there is nothing.
+  static absl::StatusOr<std::unique_ptr<PartialFile>> Resume(
+      FileApi& files, Destination destination);
+
+  // The file stays as it is, unless it was committed or abandoned.
+  ~PartialFile() = default;
+
+  PartialFile(const PartialFile&) = delete;
+  PartialFile& operator=(const PartialFile&) = delete;
+
+  // The digests of the blocks that are on the disk, from the content's start:
+  // those that Resume() found, and those of each Checkpoint().
+  const std::vector<Digest>& kept() const { return map_.blocks(); }
+
+  // Has the file system set `length` bytes aside, if it can, so that a lack of
+  // room is known at the start.
+  absl::Status Allocate(uint64_t length);
+  absl::Status Write(uint64_t offset, std::span<const std::byte> data);
+  // All that was written before the call is on the disk when it returns.
+  // `blocks`, which that includes, go into the range map, if there is one, and
+  // so are kept() after a crash. None: the map stays as it is.
+  absl::Status Checkpoint(std::span<const Digest> blocks);
+  // Puts the content, which is whole, under its name: on the disk when it
+  // returns OK. ALREADY_EXISTS: somebody was faster. An error after the rename,
+  // which only a failing directory gives, leaves the whole content under the
+  // name; committed() tells.
+  absl::Status Commit();
+  bool committed() const { return committed_; }
+  // Removes it. No effect once it is committed.
+  void Abandon();
+
+  // Of the file, for reading; valid as long as this is.
+  int descriptor() const { return file_.get(); }
+
+ private:
+  PartialFile(FileApi& files, Destination destination);
+
+  // The descriptor of the file, locked; creates it if `flags` has O_CREAT.
+  absl::Status OpenAndLock(int flags);
+  absl::Status OpenMap(int flags);
+  absl::Status LoadMap();
+  absl::Status RenameWithoutReplacing();
+  // What the system's `error` means; OK for 0.
+  absl::Status Result(int error, const std::string& doing) const;
+
+  FileApi& files_;
+  const Destination destination_;
+  const std::string partial_name_;
+  const std::string map_name_;
+  UniqueFd file_;
+  UniqueFd map_file_;  // Not valid: not resumable.
+  RangeMap map_;
+  bool committed_ = false;
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_RECEIVING_PARTIAL_FILE_H_
