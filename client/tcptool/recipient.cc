@@ -10,13 +10,13 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "client/tcptool/dial.h"
 #include "client/tcptool/output.h"
 #include "client/tcptool/progress.h"
 #include "client/tcptool/sender_connection.h"
 #include "client/tcptool/termination.h"
 #include "dataplane/base/page_block.h"
 #include "dataplane/base/sha256.h"
+#include "dataplane/dialing/dialer.h"
 
 namespace tcptool::client {
 namespace {
@@ -99,8 +99,8 @@ bool Recipient::Run() {
 }
 
 bool Recipient::Connect() {
-  absl::StatusOr<dataplane::UniqueFd> socket =
-      Dial(options_.host, options_.port, options_.wait);
+  absl::StatusOr<dataplane::UniqueFd> socket = dataplane::Dial(
+      {.host = options_.host, .port = options_.port, .wait = options_.wait});
   if (!socket.ok()) {
     const bool is_name = absl::IsNotFound(socket.status());
     const bool may_wait = absl::IsUnavailable(socket.status()) &&

@@ -1,4 +1,5 @@
-// Memory of blocks that a stream's recipients have passed, for its next ones.
+// Memory of blocks that a stream's recipients have passed, or that a reception
+// has written, for the next ones.
 #ifndef TCPTOOL_DATAPLANE_CONTENT_BLOCK_POOL_H_
 #define TCPTOOL_DATAPLANE_CONTENT_BLOCK_POOL_H_
 
@@ -14,7 +15,7 @@
 namespace tcptool::dataplane {
 
 // Fresh memory costs a page fault every 4 KiB. Holds as many blocks as were in
-// use at a time, which the stream's window bounds. Any thread may call any
+// use at a time, which whoever takes them bounds. Any thread may call any
 // method, and let go of a block.
 class BlockPool : public std::enable_shared_from_this<BlockPool> {
  public:
@@ -23,10 +24,14 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
   // cache; see docs/benchmarks.md.
   static constexpr size_t kBlockSize = size_t{640} << 10;
 
-  // A block of kBlockSize, which comes back when nobody has it any more.
+  // `block_size`: a multiple of PageBlock::kAlignment.
+  explicit BlockPool(size_t block_size = kBlockSize)
+      : block_size_(block_size) {}
+
+  // A block, which comes back when nobody has it any more.
   std::shared_ptr<const PageBlock> Get() {
     PageBlock block = Take();
-    if (!block) block = PageBlock(kBlockSize);
+    if (!block) block = PageBlock(block_size_);
     return {new PageBlock(std::move(block)),
             [pool = shared_from_this()](PageBlock* used) {
               {
@@ -47,6 +52,7 @@ class BlockPool : public std::enable_shared_from_this<BlockPool> {
     return block;
   }
 
+  const size_t block_size_;
   absl::Mutex mutex_;
   std::vector<PageBlock> free_ ABSL_GUARDED_BY(mutex_);
 };

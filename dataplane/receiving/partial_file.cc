@@ -94,10 +94,9 @@ absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Create(
   absl::Status status =
       partial->destination_.resumable
           ? partial->OpenMap(O_CREAT | O_TRUNC)
-          : partial->Result(
-                files.Unlink(partial->destination_.directory.get(),
-                             partial->map_name_),
-                "removing an old range map");
+          : partial->Result(files.Unlink(partial->destination_.directory.get(),
+                                         partial->map_name_),
+                            "removing an old range map");
   if (absl::IsNotFound(status)) status = absl::OkStatus();
   if (status.ok()) {
     status = partial->Result(files.Truncate(partial->file_.get(), 0),
@@ -181,9 +180,9 @@ absl::Status PartialFile::LoadMap() {
   if (const int error = files_.Truncate(map_file_.get(), map_.size())) {
     return Result(error, "cutting the range map");
   }
-  return Result(files_.Truncate(file_.get(),
-                                map_.blocks().size() * kManifestBlock),
-                "cutting the partial file");
+  return Result(
+      files_.Truncate(file_.get(), map_.blocks().size() * kManifestBlock),
+      "cutting the partial file");
 }
 
 absl::Status PartialFile::Allocate(uint64_t length) {
@@ -200,8 +199,17 @@ absl::Status PartialFile::Write(uint64_t offset,
                                 std::span<const std::byte> data) {
   const int error = files_.WriteAt(file_.get(), offset, data);
   if (error == 0) return absl::OkStatus();
-  return Result(error, absl::StrCat("writing ", data.size(),
-                                    " bytes at byte ", offset));
+  return Result(
+      error, absl::StrCat("writing ", data.size(), " bytes at byte ", offset));
+}
+
+absl::Status PartialFile::Read(uint64_t offset,
+                               std::span<std::byte> buffer) const {
+  const ssize_t got = files_.ReadAt(file_.get(), offset, buffer);
+  if (got == static_cast<ssize_t>(buffer.size())) return absl::OkStatus();
+  return Result(
+      got < 0 ? static_cast<int>(got) : -EIO,
+      absl::StrCat("reading ", buffer.size(), " bytes at byte ", offset));
 }
 
 absl::Status PartialFile::Checkpoint(std::span<const Digest> blocks) {
@@ -241,6 +249,16 @@ absl::Status PartialFile::Commit() {
   return Result(error,
                 "bringing the directory to the disk, in which the whole "
                 "content has its name already,");
+}
+
+absl::Status PartialFile::Restart() {
+  map_ = RangeMap();
+  if (map_file_.valid()) {
+    if (const int error = files_.Truncate(map_file_.get(), map_.size())) {
+      return Result(error, "emptying the range map");
+    }
+  }
+  return Result(files_.Truncate(file_.get(), 0), "emptying the partial file");
 }
 
 absl::Status PartialFile::RenameWithoutReplacing() {

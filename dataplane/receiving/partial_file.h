@@ -46,9 +46,9 @@ absl::Status CheckDestination(const Destination& destination);
 // The file ".tcptool-part.ID" in the directory of the content's name, and its
 // range map ".tcptool-part.ID.map". Whoever has one open holds flock(2) on it.
 //
-// All methods may wait for the disk. Write() may be called by several threads
-// at a time, the others by one. Errors name what failed, with the system's
-// reason: RESOURCE_EXHAUSTED means that there is no room.
+// All methods may wait for the disk. Write() and Read() may be called by
+// several threads at a time, the others by one. Errors name what failed, with
+// the system's reason: RESOURCE_EXHAUSTED means that there is no room.
 class PartialFile {
  public:
   // What an earlier attempt of this id has left is emptied. ABORTED: somebody
@@ -74,10 +74,14 @@ class PartialFile {
   // room is known at the start.
   absl::Status Allocate(uint64_t length);
   absl::Status Write(uint64_t offset, std::span<const std::byte> data);
+  // `buffer` is in what was written.
+  absl::Status Read(uint64_t offset, std::span<std::byte> buffer) const;
   // All that was written before the call is on the disk when it returns.
   // `blocks`, which that includes, go into the range map, if there is one, and
   // so are kept() after a crash. None: the map stays as it is.
   absl::Status Checkpoint(std::span<const Digest> blocks);
+  // Empties it, and keeps nothing.
+  absl::Status Restart();
   // Puts the content, which is whole, under its name: on the disk when it
   // returns OK. ALREADY_EXISTS: somebody was faster. An error after the rename,
   // which only a failing directory gives, leaves the whole content under the

@@ -80,8 +80,7 @@ void CheckFolder(const Folder& folder, int rounds) {
   if (!names.contains("content")) return;
   const std::string content = folder.Get("content");
   ASSERT_FALSE(content.empty());
-  const int round =
-      static_cast<unsigned char>(content[0] - ContentOf(0)[0]);
+  const int round = static_cast<unsigned char>(content[0] - ContentOf(0)[0]);
   EXPECT_LT(round, rounds);
   EXPECT_TRUE(content == ContentOf(round));
 }

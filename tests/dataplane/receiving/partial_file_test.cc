@@ -32,9 +32,8 @@ std::span<const Digest> TheDigests() {
   static const std::vector<Digest> digests = [] {
     std::vector<Digest> made;
     for (size_t i = 0; i < kBlocks; ++i) {
-      made.push_back(Sha256::Of(Bytes(TheContent())
-                                    .subspan(i * kManifestBlock,
-                                             kManifestBlock)));
+      made.push_back(Sha256::Of(
+          Bytes(TheContent()).subspan(i * kManifestBlock, kManifestBlock)));
     }
     return made;
   }();
@@ -84,8 +83,8 @@ TEST(PartialFileTest, FileThatIsThereIsNotReplacedUnasked) {
   folder.Put("content", "old");
   EXPECT_TRUE(absl::IsAlreadyExists(CheckDestination(destination)));
   // It came after the check.
-  EXPECT_TRUE(absl::IsAlreadyExists(
-      Receive(FileApi::Real(), std::move(destination))));
+  EXPECT_TRUE(
+      absl::IsAlreadyExists(Receive(FileApi::Real(), std::move(destination))));
   EXPECT_EQ(folder.Get("content"), "old");
   EXPECT_EQ(folder.Names(), std::set<std::string>{"content"});
 }
@@ -124,7 +123,7 @@ TEST(PartialFileTest, NamesThatAreNoneAreRefused) {
         PartialFile::Create(FileApi::Real(), folder.To(name)).status()));
   }
   for (const std::string& id : {std::string(), std::string("a/b"),
-                               std::string("a.map"), std::string(65, 'a')}) {
+                                std::string("a.map"), std::string(65, 'a')}) {
     Destination destination = folder.To("content");
     destination.id = id;
     EXPECT_TRUE(absl::IsInvalidArgument(CheckDestination(destination))) << id;
@@ -155,16 +154,14 @@ TEST(PartialFileTest, WhateverFailsNothingIsHalfDone) {
           EXPECT_GT(at, 0);
           break;
         }
-        SCOPED_TRACE(testing::Message() << "call " << static_cast<int>(fails)
-                                        << ", step " << at);
+        SCOPED_TRACE(testing::Message()
+                     << "call " << static_cast<int>(fails) << ", step " << at);
         EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
         EXPECT_NE(status.message().find("bytes left"), std::string::npos);
         // The directory's sync comes behind the rename.
         const bool renamed = fails == Call::kSync && at == 1;
         const std::string now = folder.Get("content");
-        EXPECT_TRUE(now == (renamed     ? TheContent()
-                            : overwrite ? "old"
-                                        : ""));
+        EXPECT_TRUE(now == (renamed ? TheContent() : overwrite ? "old" : ""));
         const size_t names = renamed || overwrite ? 1 : 0;
         EXPECT_EQ(folder.Names().size(), names);
       }

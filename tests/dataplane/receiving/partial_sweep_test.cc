@@ -60,7 +60,8 @@ TEST_F(PartialSweepTest, LeavesThoseThatAreKnownOrOpen) {
   Leave("known", absl::Hours(3));
   Destination destination = folder_.To("content");
   destination.id = "open";
-  const auto open = PartialFile::Create(FileApi::Real(), std::move(destination));
+  const auto open =
+      PartialFile::Create(FileApi::Real(), std::move(destination));
   SetAge(".tcptool-part.open", absl::Hours(3));
   EXPECT_EQ(Sweep({.max_age = absl::ZeroDuration(), .max_count = 0}, {"known"}),
             0u);
@@ -91,9 +92,8 @@ TEST_F(PartialSweepTest, TouchesNothingElse) {
 TEST_F(PartialSweepTest, SaysWhyItCannot) {
   FaultyFiles files([](FaultyFiles::Call) { return -EACCES; });
   EXPECT_TRUE(absl::IsPermissionDenied(
-      SweepPartialFiles(
-          files, folder_.Open().get(), [](const std::string&) { return false; },
-          {})
+      SweepPartialFiles(files, folder_.Open().get(),
+                        [](const std::string&) { return false; }, {})
           .status()));
 }
 

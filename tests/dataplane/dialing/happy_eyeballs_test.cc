@@ -1,71 +1,36 @@
 // Which of several addresses a connection is made to, and how soon.
-#include "client/tcptool/happy_eyeballs.h"
+#include "dataplane/dialing/happy_eyeballs.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 
+#include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <memory>
 
 #include "absl/strings/match.h"
+#include "tests/dataplane/dialing/listening.h"
 
-namespace tcptool::client {
+namespace tcptool::dataplane {
 namespace {
 
 using asio::ip::tcp;
-using dataplane::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
 constexpr Clock::time_point kNever = Clock::time_point::max();
 
-tcp::endpoint NameOf(int socket) {
-  tcp::endpoint endpoint;
-  auto size = static_cast<socklen_t>(endpoint.capacity());
-  getsockname(socket, endpoint.data(), &size);
-  endpoint.resize(size);
-  return endpoint;
+absl::StatusOr<UniqueFd> ConnectToFirst(
+    const std::vector<tcp::endpoint>& endpoints, Clock::time_point deadline) {
+  asio::io_context io;
+  absl::StatusOr<UniqueFd> result = absl::UnknownError("it did not end");
+  std::make_shared<ConnectionRace>(
+      io, endpoints, deadline,
+      [&](absl::StatusOr<UniqueFd> socket) { result = std::move(socket); })
+      ->Start();
+  io.run();
+  return result;
 }
-
-tcp::endpoint PeerOf(const UniqueFd& socket) {
-  tcp::endpoint endpoint;
-  auto size = static_cast<socklen_t>(endpoint.capacity());
-  getpeername(socket.get(), endpoint.data(), &size);
-  endpoint.resize(size);
-  return endpoint;
-}
-
-// Listens on a port of 127.0.0.1 that the kernel picks.
-class Listening {
- public:
-  explicit Listening(int backlog = 16)
-      : socket_(socket(AF_INET, SOCK_STREAM, 0)) {
-    const tcp::endpoint any(asio::ip::address_v4::loopback(), 0);
-    EXPECT_EQ(bind(socket_.get(), any.data(), any.size()), 0);
-    EXPECT_EQ(listen(socket_.get(), backlog), 0);
-  }
-  tcp::endpoint endpoint() const { return NameOf(socket_.get()); }
-  int accept() { return ::accept(socket_.get(), nullptr, nullptr); }
-
- private:
-  const UniqueFd socket_;
-};
-
-// Answers no attempt: its queue is full, and the kernel drops what more comes.
-class BlackHole {
- public:
-  BlackHole() : listening_(0) {
-    for (UniqueFd& filler : fillers_) {
-      filler = UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-      const tcp::endpoint endpoint = listening_.endpoint();
-      connect(filler.get(), endpoint.data(), endpoint.size());
-    }
-  }
-  tcp::endpoint endpoint() const { return listening_.endpoint(); }
-
- private:
-  Listening listening_;
-  UniqueFd fillers_[3];
-};
 
 // Nobody listens there.
 tcp::endpoint Refusing() { return Listening().endpoint(); }
@@ -83,7 +48,7 @@ TEST(InterleaveFamiliesTest, FamiliesTakeTurnsFromTheFirst) {
   EXPECT_TRUE(InterleaveFamilies({}).empty());
 }
 
-TEST(ConnectToFirstTest, FirstAddressIsPreferred) {
+TEST(ConnectionRaceTest, FirstAddressIsPreferred) {
   Listening first;
   Listening second;
   const auto socket =
@@ -92,7 +57,7 @@ TEST(ConnectToFirstTest, FirstAddressIsPreferred) {
   EXPECT_EQ(PeerOf(*socket), first.endpoint());
 }
 
-TEST(ConnectToFirstTest, AddressThatDoesNotAnswerCostsOneDelay) {
+TEST(ConnectionRaceTest, AddressThatDoesNotAnswerCostsOneDelay) {
   BlackHole silent;
   Listening second;
   const Clock::time_point began = Clock::now();
@@ -103,7 +68,7 @@ TEST(ConnectToFirstTest, AddressThatDoesNotAnswerCostsOneDelay) {
   EXPECT_GE(Clock::now() - began, kConnectionAttemptDelay);
 }
 
-TEST(ConnectToFirstTest, AddressThatRefusesCostsNoDelay) {
+TEST(ConnectionRaceTest, AddressThatRefusesCostsNoDelay) {
   BlackHole silent;
   Listening third;
   // Each of the two that refuse hands on at once: the silent one alone waits.
@@ -113,11 +78,11 @@ TEST(ConnectToFirstTest, AddressThatRefusesCostsNoDelay) {
   EXPECT_EQ(PeerOf(*socket), third.endpoint());
 }
 
-TEST(ConnectToFirstTest, SocketBlocksAndResetsOnClose) {
+TEST(ConnectionRaceTest, SocketResetsOnClose) {
   Listening listening;
   auto socket = ConnectToFirst({listening.endpoint()}, kNever);
   ASSERT_TRUE(socket.ok()) << socket.status();
-  EXPECT_EQ(fcntl(socket->get(), F_GETFL) & O_NONBLOCK, 0);
+  EXPECT_NE(fcntl(socket->get(), F_GETFL) & O_NONBLOCK, 0);
   const UniqueFd accepted(listening.accept());
   *socket = UniqueFd();
   char byte;
@@ -125,7 +90,7 @@ TEST(ConnectToFirstTest, SocketBlocksAndResetsOnClose) {
   EXPECT_EQ(errno, ECONNRESET);
 }
 
-TEST(ConnectToFirstTest, FailureNamesEachAddressWithItsReason) {
+TEST(ConnectionRaceTest, FailureNamesEachAddressWithItsReason) {
   const tcp::endpoint refusing = Refusing();
   const tcp::endpoint unroutable(asio::ip::make_address("255.255.255.255"), 1);
   const auto socket = ConnectToFirst({refusing, unroutable}, kNever);
@@ -136,7 +101,7 @@ TEST(ConnectToFirstTest, FailureNamesEachAddressWithItsReason) {
       << socket.status();
 }
 
-TEST(ConnectToFirstTest, DeadlineEndsWhatIsPending) {
+TEST(ConnectionRaceTest, DeadlineEndsWhatIsPending) {
   BlackHole silent;
   const auto socket = ConnectToFirst(
       {silent.endpoint()}, Clock::now() + std::chrono::milliseconds(50));
@@ -145,7 +110,19 @@ TEST(ConnectToFirstTest, DeadlineEndsWhatIsPending) {
       << socket.status();
 }
 
-TEST(ConnectToFirstTest, ManyAddressesMakeNoEndlessMessage) {
+TEST(ConnectionRaceTest, NothingIsSaidOfOneThatWasCancelled) {
+  BlackHole silent;
+  Listening second;
+  asio::io_context io;
+  const auto race = std::make_shared<ConnectionRace>(
+      io, std::vector<tcp::endpoint>{silent.endpoint(), second.endpoint()},
+      kNever, [](const absl::StatusOr<UniqueFd>&) { ADD_FAILURE(); });
+  race->Start();
+  race->Cancel();
+  io.run();
+}
+
+TEST(ConnectionRaceTest, ManyAddressesMakeNoEndlessMessage) {
   const tcp::endpoint refusing = Refusing();
   const auto socket =
       ConnectToFirst(std::vector<tcp::endpoint>(1000, refusing), kNever);
@@ -153,4 +130,4 @@ TEST(ConnectToFirstTest, ManyAddressesMakeNoEndlessMessage) {
 }
 
 }  // namespace
-}  // namespace tcptool::client
+}  // namespace tcptool::dataplane

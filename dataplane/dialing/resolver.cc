@@ -1,20 +1,18 @@
-#include "client/tcptool/resolver.h"
+#include "dataplane/dialing/resolver.h"
 
 #include <netdb.h>
 #include <sys/socket.h>
 
 #include <cerrno>
 #include <cstring>
-#include <future>
 #include <memory>
 #include <new>
 #include <system_error>
 #include <thread>
+#include <utility>
 
-namespace tcptool::client {
+namespace tcptool::dataplane {
 namespace {
-
-using Endpoints = std::vector<asio::ip::tcp::endpoint>;
 
 struct FreeAddresses {
   void operator()(addrinfo* list) const { freeaddrinfo(list); }
@@ -48,20 +46,11 @@ absl::StatusOr<Endpoints> ResolveNow(const std::string& host,
 
 }  // namespace
 
-absl::StatusOr<Endpoints> Resolve(
-    const std::string& host, const std::string& port,
-    std::chrono::steady_clock::time_point deadline) {
-  std::promise<absl::StatusOr<Endpoints>> promise;
-  std::future<absl::StatusOr<Endpoints>> result = promise.get_future();
-  std::thread([promise = std::move(promise), host, port]() mutable {
-    promise.set_value(ResolveNow(host, port));
+void Resolve(const std::string& host, const std::string& port,
+             absl::AnyInvocable<void(absl::StatusOr<Endpoints>)> done) {
+  std::thread([done = std::move(done), host, port]() mutable {
+    done(ResolveNow(host, port));
   }).detach();
-  if (deadline == std::chrono::steady_clock::time_point::max()) {
-    result.wait();
-  } else if (result.wait_until(deadline) == std::future_status::timeout) {
-    return absl::DeadlineExceededError("the name service does not answer");
-  }
-  return result.get();
 }
 
-}  // namespace tcptool::client
+}  // namespace tcptool::dataplane

@@ -1,0 +1,315 @@
+#include "dataplane/receiving/disk_writer.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/base/page_block.h"
+
+namespace tcptool::dataplane {
+
+DiskWriter::DiskWriter(DiskThreads& disk, DiskThreads::Client client,
+                       std::shared_ptr<PartialFile> file,
+                       const Options& options, std::function<void()> changed)
+    : disk_(disk),
+      client_(client),
+      file_(std::move(file)),
+      options_(options),
+      changed_(std::move(changed)),
+      digests_(file_->kept()),
+      verified_(options.expects_digests ? 0 : digests_.size()),
+      durable_(digests_.size()),
+      hash_file_(!digests_.empty()) {
+  if (options_.sha256) whole_.emplace();
+}
+
+void DiskWriter::Write(uint64_t index, Block block, size_t size) {
+  absl::MutexLock lock(&mutex_);
+  if (!error_.ok() || (bad_block_ && index >= *bad_block_)) {
+    return recent_.Release(index);
+  }
+  if (size < kManifestBlock) length_ = index * kManifestBlock + size;
+  pending_[index] = {.block = block, .size = size};
+  Run([this, index, block = std::move(block), size] {
+    WriteNow(index, block, size);
+    HashWhole();
+  });
+}
+
+void DiskWriter::WriteNow(uint64_t index, const Block& block, size_t size) {
+  const auto data = block->first(size);
+  const Digest digest = Sha256::Of(data);
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!pending_.contains(index)) return;  // Given up meanwhile.
+    if (IsBad(index, digest)) return SetBad(index);
+  }
+  absl::Status written = file_->Write(index * kManifestBlock, data);
+  absl::MutexLock lock(&mutex_);
+  if (!written.ok()) return Fail(std::move(written));
+  const auto pending = pending_.find(index);
+  if (pending == pending_.end()) return;
+  pending->second.digest = digest;
+  Advance();
+}
+
+bool DiskWriter::IsBad(uint64_t index, const Digest& digest) const {
+  return options_.expects_digests && index < expected_.size() &&
+         expected_[index] != digest;
+}
+
+void DiskWriter::SetBad(uint64_t index) {
+  bad_block_ = std::min(index, bad_block_.value_or(index));
+  GiveUpFrom(*bad_block_);
+}
+
+void DiskWriter::Fail(absl::Status error) {
+  if (error_.ok()) error_ = std::move(error);
+  GiveUpFrom(0);
+}
+
+void DiskWriter::GiveUpFrom(uint64_t index) {
+  const auto first = pending_.lower_bound(index);
+  for (auto given_up = first; given_up != pending_.end(); ++given_up) {
+    recent_.Release(given_up->first);
+  }
+  pending_.erase(first, pending_.end());
+}
+
+void DiskWriter::Advance() {
+  for (;;) {
+    const auto next = pending_.find(digests_.size());
+    if (next == pending_.end() || !next->second.digest) break;
+    digests_.push_back(*next->second.digest);
+  }
+  while (verified_ < digests_.size()) {
+    if (options_.expects_digests) {
+      if (verified_ >= expected_.size()) break;
+      if (IsBad(verified_, digests_[verified_])) {
+        SetBad(verified_);
+        break;
+      }
+    }
+    ++verified_;
+  }
+  Release();
+  StartCheckpoint();
+  StartHashFile();
+}
+
+void DiskWriter::Release() {
+  while (!pending_.empty()) {
+    const uint64_t first = pending_.begin()->first;
+    if (first >= digests_.size() || (HashesOnTheWay() && first >= hashed_)) {
+      break;
+    }
+    recent_.Release(first);
+    pending_.erase(pending_.begin());
+  }
+}
+
+void DiskWriter::HashWhole() {
+  for (bool is_mine = false;; is_mine = true) {
+    Block block;
+    size_t size = 0;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!HashesOnTheWay() || (!is_mine && hashing_)) return;
+      if (is_mine) {
+        ++hashed_;
+        Release();
+      }
+      const auto next = pending_.find(hashed_);
+      if (next == pending_.end() || hashed_ >= digests_.size()) {
+        hashing_ = false;
+        if (AllWritten() && hashed_ == digests_.size() && !sha256_) {
+          sha256_ = whole_->FinishDigest();
+        }
+        return;
+      }
+      hashing_ = true;
+      block = next->second.block;
+      size = next->second.size;
+    }
+    if (is_mine) changed_();  // A block was released.
+    whole_->Update(block->first(size));
+  }
+}
+
+void DiskWriter::StartHashFile() {
+  if (!options_.sha256 || !hash_file_ || hashing_ || sha256_ || !AllWritten()) {
+    return;
+  }
+  hashing_ = true;
+  Run([this] { HashFile(); });
+}
+
+void DiskWriter::HashFile() {
+  const Manifest known = manifest();
+  Sha256 sha256;
+  PageBlock buffer(kManifestBlock);
+  absl::Status status;
+  for (uint64_t i = 0; i < known.blocks.size() && status.ok(); ++i) {
+    const uint64_t start = i * kManifestBlock;
+    const auto data = buffer.first(
+        std::min<uint64_t>(kManifestBlock, known.length - start));
+    status = file_->Read(start, data);
+    if (status.ok() && Sha256::Of(data) != known.blocks[i]) {
+      status = absl::DataLossError(
+          absl::StrCat("the block at byte ", start,
+                       " is not what was written there: the disk has lost it, "
+                       "or somebody else writes to the partial file"));
+    }
+    sha256.Update(data);
+  }
+  absl::MutexLock lock(&mutex_);
+  hashing_ = false;
+  if (!status.ok()) return Fail(std::move(status));
+  sha256_ = sha256.FinishDigest();
+}
+
+void DiskWriter::Complete(uint64_t length) {
+  absl::MutexLock lock(&mutex_);
+  length_ = length;
+  ended_ = true;
+  StartHashFile();
+  Run([this] { HashWhole(); });
+}
+
+absl::Status DiskWriter::Expect(uint64_t first,
+                                std::span<const Digest> digests) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (first > expected_.size()) {
+      return absl::OutOfRangeError(
+          absl::StrCat("the digests of the blocks before number ", first,
+                       " are known up to number ", expected_.size()));
+    }
+    for (size_t i = 0; i < digests.size(); ++i) {
+      const uint64_t index = first + i;
+      if (index == expected_.size()) {
+        expected_.push_back(digests[i]);
+      } else if (expected_[index] != digests[i]) {
+        return absl::FailedPreconditionError(absl::StrCat(
+            "block number ", index, " has another digest than it had before"));
+      }
+    }
+    Advance();
+  }
+  changed_();
+  return absl::OkStatus();
+}
+
+void DiskWriter::CheckpointIfDue() {
+  absl::MutexLock lock(&mutex_);
+  StartCheckpoint();
+}
+
+void DiskWriter::StartCheckpoint() {
+  // At the end all of it is brought to the disk at once, with its name.
+  if (checkpointing_ || ended_ || bad_block_ || !error_.ok()) return;
+  // The map has whole blocks alone.
+  const uint64_t whole = LengthOf(verified_) / kManifestBlock;
+  if (whole <= durable_) return;
+  if ((whole - durable_) * kManifestBlock < kCheckpointBytes &&
+      Clock::now() - last_checkpoint_ < kCheckpointTime) {
+    return;
+  }
+  checkpointing_ = true;
+  Run([this, blocks = std::vector(digests_.begin() + durable_,
+                                  digests_.begin() + whole)] {
+    CheckpointNow(blocks);
+  });
+}
+
+void DiskWriter::CheckpointNow(const std::vector<Digest>& blocks) {
+  absl::Status status = file_->Checkpoint(blocks);
+  absl::MutexLock lock(&mutex_);
+  checkpointing_ = false;
+  last_checkpoint_ = Clock::now();
+  if (!status.ok()) return Fail(std::move(status));
+  durable_ += blocks.size();
+}
+
+void DiskWriter::Rewind(uint64_t index,
+                        std::function<void(absl::Status)> done) {
+  absl::MutexLock lock(&mutex_);
+  Run([this, index, done = std::move(done)] { done(RewindNow(index)); });
+}
+
+absl::Status DiskWriter::RewindNow(uint64_t index) {
+  bool is_durable = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    is_durable = index < durable_;
+  }
+  // What an earlier attempt has kept is not this content.
+  absl::Status status = is_durable ? file_->Restart() : absl::OkStatus();
+  if (is_durable) index = 0;
+  absl::MutexLock lock(&mutex_);
+  GiveUpFrom(0);
+  recent_.DropFrom(index);
+  digests_.resize(std::min<uint64_t>(digests_.size(), index));
+  verified_ = std::min<uint64_t>(verified_, index);
+  durable_ = std::min(durable_, index);
+  length_.reset();
+  ended_ = false;
+  bad_block_.reset();
+  // What has been hashed cannot be taken back.
+  if (hashed_ > digests_.size()) hash_file_ = true;
+  if (!status.ok()) Fail(status);
+  return status;
+}
+
+DiskWriter::State DiskWriter::state() const {
+  absl::MutexLock lock(&mutex_);
+  return {.marks = {.written = LengthOf(digests_.size()),
+                    .verified = LengthOf(verified_),
+                    .durable = durable_ * kManifestBlock},
+          .idle = running_ == 0,
+          .complete = error_.ok() && AllWritten() &&
+                      verified_ == digests_.size() &&
+                      (!options_.sha256 || sha256_),
+          .bad_block = bad_block_,
+          .error = error_};
+}
+
+std::optional<Digest> DiskWriter::DigestOf(uint64_t index) const {
+  absl::MutexLock lock(&mutex_);
+  if (index >= digests_.size()) return std::nullopt;
+  return digests_[index];
+}
+
+Manifest DiskWriter::manifest() const {
+  absl::MutexLock lock(&mutex_);
+  return {.length = LengthOf(digests_.size()), .blocks = digests_};
+}
+
+std::optional<Digest> DiskWriter::sha256() const {
+  absl::MutexLock lock(&mutex_);
+  return sha256_;
+}
+
+bool DiskWriter::AllWritten() const {
+  return ended_ && digests_.size() == CountBlocks(*length_);
+}
+
+uint64_t DiskWriter::LengthOf(uint64_t blocks) const {
+  return std::min(blocks * kManifestBlock,
+                  length_.value_or(std::numeric_limits<uint64_t>::max()));
+}
+
+void DiskWriter::Run(std::function<void()> task) {
+  ++running_;
+  disk_.Run(client_, [self = shared_from_this(), task = std::move(task)] {
+    task();
+    {
+      absl::MutexLock lock(&self->mutex_);
+      --self->running_;
+    }
+    self->changed_();
+  });
+}
+
+}  // namespace tcptool::dataplane

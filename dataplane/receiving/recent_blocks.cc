@@ -1,0 +1,38 @@
+#include "dataplane/receiving/recent_blocks.h"
+
+#include "dataplane/receiving/manifest.h"
+
+namespace tcptool::dataplane {
+
+RecentBlocks::RecentBlocks()
+    : pool_(std::make_shared<BlockPool>(kManifestBlock)) {}
+
+RecentBlocks::Block RecentBlocks::Open(uint64_t index) {
+  absl::MutexLock lock(&mutex_);
+  Slot& slot = slots_[index % kBlocks];
+  if (slot.block != nullptr && !slot.released) return nullptr;
+  slot.block = nullptr;  // Its memory first, which may be taken again.
+  slot = {.index = index, .block = pool_->Get()};
+  return slot.block;
+}
+
+void RecentBlocks::Release(uint64_t index) {
+  absl::MutexLock lock(&mutex_);
+  Slot& slot = slots_[index % kBlocks];
+  if (slot.index == index) slot.released = true;
+}
+
+RecentBlocks::Block RecentBlocks::Find(uint64_t index) const {
+  absl::MutexLock lock(&mutex_);
+  const Slot& slot = slots_[index % kBlocks];
+  return slot.index == index ? slot.block : nullptr;
+}
+
+void RecentBlocks::DropFrom(uint64_t index) {
+  absl::MutexLock lock(&mutex_);
+  for (Slot& slot : slots_) {
+    if (slot.index >= index) slot = {};
+  }
+}
+
+}  // namespace tcptool::dataplane

@@ -1,0 +1,55 @@
+// The blocks of a content that have come last, in memory: until they are on
+// their way to the disk, and for those who send them on meanwhile.
+#ifndef TCPTOOL_DATAPLANE_RECEIVING_RECENT_BLOCKS_H_
+#define TCPTOOL_DATAPLANE_RECEIVING_RECENT_BLOCKS_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "dataplane/base/page_block.h"
+#include "dataplane/content/block_pool.h"
+
+namespace tcptool::dataplane {
+
+// A ring of kBlocks blocks of kManifestBlock bytes, which bounds the memory of
+// a reception whatever its disk does; a reader that holds one beyond that keeps
+// this one alive. Any thread may call any method. The lock is taken once for a
+// block, not for each piece of one.
+class RecentBlocks {
+ public:
+  static constexpr size_t kBlocks = 16;
+
+  // Its bytes are written by the receiver alone, once each, and may be read by
+  // anybody up to where the receiver has published them.
+  using Block = std::shared_ptr<const PageBlock>;
+
+  RecentBlocks();
+
+  // Memory for the block with this number. Null: the one that came kBlocks
+  // before is not released yet.
+  Block Open(uint64_t index);
+  // The block can be read from the file: it is kept as long as there is room.
+  void Release(uint64_t index);
+  // Null: it is not in memory, or not any more.
+  Block Find(uint64_t index) const;
+  // Drops the blocks from this number on.
+  void DropFrom(uint64_t index);
+
+ private:
+  struct Slot {
+    uint64_t index = 0;
+    Block block;  // Null: free.
+    bool released = false;
+  };
+
+  const std::shared_ptr<BlockPool> pool_;
+  mutable absl::Mutex mutex_;
+  std::array<Slot, kBlocks> slots_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_RECEIVING_RECENT_BLOCKS_H_
