@@ -7,6 +7,8 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace tcptool::dataplane {
 namespace {
 
@@ -129,16 +131,29 @@ void Dialer::Finish(absl::StatusOr<UniqueFd> result) {
 absl::StatusOr<UniqueFd> Dial(const DialTarget& target) {
   asio::io_context io;
   absl::StatusOr<UniqueFd> result = absl::UnknownError("");
-  const auto dialer = std::make_shared<Dialer>(
-      io, target, [&result](absl::StatusOr<UniqueFd> socket) {
-        result = std::move(socket);
-      });
+  std::shared_ptr<Dialer> dialer;
+  try {
+    dialer = std::make_shared<Dialer>(
+        io, target, [&result](absl::StatusOr<UniqueFd> socket) {
+          result = std::move(socket);
+        });
+  } catch (const std::system_error& error) {
+    // asio's event loop has descriptors of its own.
+    return absl::ResourceExhaustedError(
+        absl::StrCat(NameOf(target), ": ", error.code().message()));
+  }
   dialer->Start();
   io.run();
   if (result.ok()) {
     fcntl(result->get(), F_SETFL, fcntl(result->get(), F_GETFL) & ~O_NONBLOCK);
   }
   return result;
+}
+
+std::string NameOf(const DialTarget& target) {
+  const bool is_v6 = target.host.find(':') != std::string::npos;
+  return is_v6 ? absl::StrCat("[", target.host, "]:", target.port)
+               : absl::StrCat(target.host, ":", target.port);
 }
 
 }  // namespace tcptool::dataplane

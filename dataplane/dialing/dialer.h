@@ -27,6 +27,9 @@ struct DialTarget {
   absl::Duration wait;
 };
 
+// "sender:9876", "[2001:db8::7]:9876", for people.
+std::string NameOf(const DialTarget& target);
+
 // Tries all addresses of a name (see ConnectionRace), repeatedly until the wait
 // is over, with a new look-up each time.
 //

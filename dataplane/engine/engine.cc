@@ -72,6 +72,25 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
   return session;
 }
 
+std::shared_ptr<Reception> Engine::CreateReception(
+    ReceptionOptions options, std::unique_ptr<Upstream> upstream,
+    std::shared_ptr<ReceptionObserver> observer) {
+  absl::MutexLock lock(&mutex_);
+  const uint64_t id = ++last_id_;
+  std::shared_ptr<Reception> reception = Reception::Create(
+      {.lane = *lanes_[id % lanes_.size()],
+       .disk = disk_,
+       .files = *options_.files,
+       .on_end =
+           [this, id] {
+             absl::MutexLock lock(&mutex_);
+             receptions_.erase(id);
+           }},
+      std::move(options), std::move(upstream), std::move(observer));
+  receptions_.emplace(id, reception);
+  return reception;
+}
+
 Engine::Measures Engine::Measure() const {
   Measures measures{.counters = counters_.Read()};
   for (const auto& lane : lanes_) {
@@ -90,8 +109,9 @@ Engine::Measures Engine::Measure() const {
 void Engine::Stop() {
   absl::MutexLock lock(&mutex_);
   for (const auto& [id, session] : sessions_) session->Stop();
+  for (const auto& [id, reception] : receptions_) reception->Stop();
   const auto none_left = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    return sessions_.empty();
+    return sessions_.empty() && receptions_.empty();
   };
   mutex_.Await(absl::Condition(&none_left));
 }

@@ -1,4 +1,4 @@
-// The data plane: lanes, and the sessions on them.
+// The data plane: lanes, and the sessions and receptions on them.
 #ifndef TCPTOOL_DATAPLANE_ENGINE_ENGINE_H_
 #define TCPTOOL_DATAPLANE_ENGINE_ENGINE_H_
 
@@ -14,6 +14,7 @@
 #include "dataplane/lanes/counters.h"
 #include "dataplane/lanes/disk_threads.h"
 #include "dataplane/lanes/lane.h"
+#include "dataplane/receiving/reception.h"
 #include "dataplane/session/session.h"
 
 namespace tcptool::dataplane {
@@ -24,6 +25,7 @@ struct EngineOptions {
   DiskThreads::Limits disk_threads;
   size_t max_recipients_per_session = 10'000;  // Connected at a time.
   SocketApi* sockets = &SocketApi::Real();
+  FileApi* files = &FileApi::Real();
 };
 
 // Any thread may call any method. Changes the process: ignores SIGPIPE, which
@@ -32,7 +34,7 @@ struct EngineOptions {
 class Engine {
  public:
   explicit Engine(const EngineOptions& options);
-  // Stops all sessions, see Stop().
+  // Stops all of them, see Stop().
   ~Engine();
 
   Engine(const Engine&) = delete;
@@ -44,8 +46,15 @@ class Engine {
       SessionOptions options, std::shared_ptr<Source> source,
       std::shared_ptr<SessionObserver> observer);
 
-  // Ends all sessions with SERVICE_STOPPED: their recipients are reset. Returns
-  // when the observers have had their last updates.
+  // The reception begins when this returns. The engine holds a reference to it
+  // until it has ended.
+  std::shared_ptr<Reception> CreateReception(
+      ReceptionOptions options, std::unique_ptr<Upstream> upstream,
+      std::shared_ptr<ReceptionObserver> observer);
+
+  // Ends all sessions with SERVICE_STOPPED: their recipients are reset; and all
+  // receptions as INTERRUPTED, but for those whose whole content is being given
+  // its name. Returns when the observers have had their last updates.
   void Stop();
 
   // Current values, and counters since construction.
@@ -80,6 +89,8 @@ class Engine {
   mutable absl::Mutex mutex_;
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::flat_hash_map<uint64_t, std::shared_ptr<Session>> sessions_
+      ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<uint64_t, std::shared_ptr<Reception>> receptions_
       ABSL_GUARDED_BY(mutex_);
 };
 

@@ -152,8 +152,8 @@ void DiskWriter::HashFile() {
   absl::Status status;
   for (uint64_t i = 0; i < known.blocks.size() && status.ok(); ++i) {
     const uint64_t start = i * kManifestBlock;
-    const auto data = buffer.first(
-        std::min<uint64_t>(kManifestBlock, known.length - start));
+    const auto data =
+        buffer.first(std::min<uint64_t>(kManifestBlock, known.length - start));
     status = file_->Read(start, data);
     if (status.ok() && Sha256::Of(data) != known.blocks[i]) {
       status = absl::DataLossError(
@@ -279,6 +279,15 @@ std::optional<Digest> DiskWriter::DigestOf(uint64_t index) const {
   absl::MutexLock lock(&mutex_);
   if (index >= digests_.size()) return std::nullopt;
   return digests_[index];
+}
+
+std::vector<Digest> DiskWriter::VerifiedDigests(uint64_t first,
+                                                size_t most) const {
+  absl::MutexLock lock(&mutex_);
+  if (first >= verified_) return {};
+  const auto from = digests_.begin() + static_cast<ptrdiff_t>(first);
+  const uint64_t count = std::min<uint64_t>(most, verified_ - first);
+  return {from, from + static_cast<ptrdiff_t>(count)};
 }
 
 Manifest DiskWriter::manifest() const {

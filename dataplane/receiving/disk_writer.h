@@ -83,6 +83,10 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // FAILED_PRECONDITION. OUT_OF_RANGE: some before them are missing.
   absl::Status Expect(uint64_t first, std::span<const Digest> digests);
 
+  // Forgets this block and those behind it, none of which was given to Write():
+  // they come again.
+  void Drop(uint64_t index) { recent_.DropFrom(index); }
+
   // Makes a checkpoint if one is due. Called by itself when a block is written;
   // to be called now and then where blocks are rare.
   void CheckpointIfDue();
@@ -99,12 +103,16 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // Of a block that is written.
   std::optional<Digest> DigestOf(uint64_t index) const;
 
+  // Of the blocks from number `first` on that are verified; at most `most`.
+  std::vector<Digest> VerifiedDigests(uint64_t first, size_t most) const;
+
   // After state().complete.
   Manifest manifest() const;
   // Empty if it was not asked for.
   std::optional<Digest> sha256() const;
 
   const std::shared_ptr<PartialFile>& file() const { return file_; }
+  const DiskThreads::Client& client() const { return client_; }
 
  private:
   using Clock = std::chrono::steady_clock;

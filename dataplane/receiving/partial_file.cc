@@ -205,7 +205,7 @@ absl::Status PartialFile::Write(uint64_t offset,
 
 absl::Status PartialFile::Read(uint64_t offset,
                                std::span<std::byte> buffer) const {
-  const ssize_t got = files_.ReadAt(file_.get(), offset, buffer);
+  const ssize_t got = ReadUpTo(offset, buffer);
   if (got == static_cast<ssize_t>(buffer.size())) return absl::OkStatus();
   return Result(
       got < 0 ? static_cast<int>(got) : -EIO,

@@ -76,6 +76,10 @@ class PartialFile {
   absl::Status Write(uint64_t offset, std::span<const std::byte> data);
   // `buffer` is in what was written.
   absl::Status Read(uint64_t offset, std::span<std::byte> buffer) const;
+  // The number of bytes, less where the file ends, or -errno.
+  ssize_t ReadUpTo(uint64_t offset, std::span<std::byte> buffer) const {
+    return files_.ReadAt(file_.get(), offset, buffer);
+  }
   // All that was written before the call is on the disk when it returns.
   // `blocks`, which that includes, go into the range map, if there is one, and
   // so are kept() after a crash. None: the map stays as it is.
@@ -90,9 +94,6 @@ class PartialFile {
   bool committed() const { return committed_; }
   // Removes it. No effect once it is committed.
   void Abandon();
-
-  // Of the file, for reading; valid as long as this is.
-  int descriptor() const { return file_.get(); }
 
  private:
   PartialFile(FileApi& files, Destination destination);

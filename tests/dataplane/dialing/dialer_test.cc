@@ -31,6 +31,11 @@ TEST(DialerTest, WithoutAWaitOneAttemptIsMade) {
       absl::IsUnavailable(Dial(To(nobody, absl::ZeroDuration())).status()));
 }
 
+TEST(DialerTest, NameForPeople) {
+  EXPECT_EQ(NameOf({.host = "sender", .port = "9876"}), "sender:9876");
+  EXPECT_EQ(NameOf({.host = "::1", .port = "9876"}), "[::1]:9876");
+}
+
 TEST(DialerTest, NameWithoutAnAddressIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(
       Dial({.host = "no.such.host.invalid", .port = "1"}).status()));

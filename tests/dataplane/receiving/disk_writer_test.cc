@@ -157,8 +157,8 @@ TEST_F(DiskWriterTest, DiskThatHangsBoundsTheMemoryAndHoldsNobody) {
   // What has come can be sent on all the same.
   EXPECT_NE(writer_->Find(0), nullptr);
   released.Notify();
-  ASSERT_TRUE(WaitFor(
-      [&](const DiskWriter::State&) { return Give(given, data); }));
+  ASSERT_TRUE(
+      WaitFor([&](const DiskWriter::State&) { return Give(given, data); }));
   writer_->Complete((given + 1) * kManifestBlock);
   ASSERT_TRUE(WaitUntilComplete());
   EXPECT_TRUE(writer_->state().complete);
@@ -216,8 +216,8 @@ TEST_F(DiskWriterTest, FailingCheckpointEndsIt) {
       return Give(i, std::as_bytes(std::span(block)));
     }));
   }
-  ASSERT_TRUE(
-      WaitFor([](const DiskWriter::State& state) { return !state.error.ok(); }));
+  ASSERT_TRUE(WaitFor(
+      [](const DiskWriter::State& state) { return !state.error.ok(); }));
   EXPECT_TRUE(absl::IsResourceExhausted(writer_->state().error));
 }
 
@@ -272,8 +272,7 @@ TEST_F(DiskWriterTest, GoesOnWithWhatAnEarlierOneHasKept) {
   Make();
   for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(content, i));
   ASSERT_TRUE(WaitUntilIdle());
-  ASSERT_TRUE(
-      writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
+  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
   writer_ = nullptr;
   Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
   EXPECT_EQ(writer_->state().marks.durable, 3 * kManifestBlock);
@@ -316,8 +315,7 @@ TEST_F(DiskWriterTest, FileThatChangedBeforeItIsHashedAgainIsAnError) {
   for (uint64_t i = 0; i < 2; ++i) Give(i, BlockOf(content, i));
   ASSERT_TRUE(WaitUntilIdle());
   const std::vector<Digest> digests = DigestsOf(content);
-  ASSERT_TRUE(
-      writer_->file()->Checkpoint(std::span(digests).first(2)).ok());
+  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(2)).ok());
   writer_ = nullptr;
   Make({.sha256 = true}, FileApi::Real(), true);
   std::fstream(folder_.path(".tcptool-part.r1"),

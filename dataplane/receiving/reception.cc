@@ -1,0 +1,371 @@
+#include "dataplane/receiving/reception.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// How often progress is reported, and time-outs are looked at.
+constexpr std::chrono::milliseconds kInterval{250};
+
+uint64_t DiskOf(int directory) {
+  struct stat status;
+  return fstat(directory, &status) == 0 ? status.st_dev : 0;
+}
+
+}  // namespace
+
+std::shared_ptr<Reception> Reception::Create(
+    Environment environment, ReceptionOptions options,
+    std::unique_ptr<Upstream> upstream,
+    std::shared_ptr<ReceptionObserver> observer) {
+  std::shared_ptr<Reception> reception(
+      new Reception(std::move(environment), std::move(options),
+                    std::move(upstream), std::move(observer)));
+  reception->OnLane([](Reception& self) { self.Open(); });
+  return reception;
+}
+
+Reception::Reception(Environment environment, ReceptionOptions options,
+                     std::unique_ptr<Upstream> upstream,
+                     std::shared_ptr<ReceptionObserver> observer)
+    : environment_(std::move(environment)),
+      options_(std::move(options)),
+      upstream_(std::move(upstream)),
+      observer_(std::move(observer)),
+      spool_(std::make_shared<Spool>(environment_.lane)) {
+  status_.create_time = absl::Now();
+  status_.content_length = options_.expected_length;
+  options_.destination.resumable = upstream_->resumable();
+  client_ = {.disk = DiskOf(options_.destination.directory.get()),
+             .file = this};
+}
+
+void Reception::Open() {
+  StartTimer();
+  Notify();
+  environment_.disk.Run(
+      client_,
+      [self = shared_from_this(), client = client_,
+       &files = environment_.files, resume = options_.resume,
+       allocate = options_.expected_length.value_or(0),
+       destination = std::move(options_.destination)]() mutable {
+        Opened opened = OpenFile(files, std::move(destination), resume, allocate);
+        opened.client = client;
+        asio::post(self->environment_.lane.io(),
+                   [self, opened = std::move(opened)] {
+                     self->OnOpened(opened);
+                   });
+      });
+}
+
+Reception::Opened Reception::OpenFile(FileApi& files, Destination destination,
+                                      bool resume, uint64_t allocate) {
+  if (absl::Status status = CheckDestination(destination); !status.ok()) {
+    return {.file = status};
+  }
+  absl::StatusOr<std::unique_ptr<PartialFile>> file =
+      absl::NotFoundError("nothing is to be taken up");
+  if (resume && destination.resumable) {
+    Destination same = {
+        .directory = UniqueFd(dup(destination.directory.get())),
+        .name = destination.name,
+        .id = destination.id,
+        .overwrite = destination.overwrite,
+        .resumable = true};
+    file = PartialFile::Resume(files, std::move(same));
+  }
+  if (absl::IsNotFound(file.status())) {
+    file = PartialFile::Create(files, std::move(destination));
+  }
+  if (!file.ok()) return {.file = file.status()};
+  if (absl::Status status = (*file)->Allocate(allocate); !status.ok()) {
+    (*file)->Abandon();
+    return {.file = status};
+  }
+  return {.file = std::shared_ptr<PartialFile>(*std::move(file))};
+}
+
+void Reception::OnOpened(Opened opened) {
+  if (ended()) {
+    if (!opened.file.ok()) return;
+    return environment_.disk.Run(
+        client_, [file = *opened.file] { file->Abandon(); });
+  }
+  if (!opened.file.ok()) return FailFile(opened.file.status());
+  writer_ = std::make_shared<DiskWriter>(
+      environment_.disk, client_, *opened.file,
+      DiskWriter::Options{
+          .sha256 = options_.compute_sha256 || options_.expected_sha256,
+          .expects_digests = upstream_->resumable()},
+      [weak = weak_from_this()] {
+        const auto self = weak.lock();
+        if (self == nullptr || self->change_posted_.exchange(true)) return;
+        self->OnLane([](Reception& reception) { reception.OnWriterChanged(); });
+      });
+  {
+    absl::MutexLock lock(&mutex_);
+    shared_writer_ = writer_;
+  }
+  spool_->Attach(writer_);
+  const DiskWriter::Marks marks = writer_->state().marks;
+  status_.bytes_received = marks.written;
+  status_.bytes_resumed = marks.written;
+  status_.bytes_durable = marks.durable;
+  measured_bytes_ = marks.written;
+  if (!early_digests_.empty()) Expect(0, std::move(early_digests_));
+  Publish();
+  CheckLength();
+  if (!ended() && status_.state == ReceptionState::kConnecting) {
+    Connect(absl::OkStatus());
+  }
+}
+
+void Reception::Connect(const absl::Status& lost) {
+  upstream_->Connect(environment_.lane, status_.bytes_received, lost,
+                     [weak = weak_from_this()](
+                         absl::StatusOr<UniqueFd> socket) {
+                       const auto self = weak.lock();
+                       if (self != nullptr && !self->ended()) {
+                         self->OnConnected(std::move(socket));
+                       }
+                     });
+}
+
+void Reception::OnConnected(absl::StatusOr<UniqueFd> socket) {
+  if (!socket.ok()) {
+    const bool is_first = status_.connections == 0;
+    return Fail(is_first ? ReceptionReason::kUnreachable
+                         : ReceptionReason::kConnectionLost,
+                std::string(socket.status().message()));
+  }
+  Receiver::Owner& owner = *this;
+  const auto receiver =
+      std::make_shared<Receiver>(environment_.lane, *std::move(socket), writer_,
+                                 status_.bytes_received, owner);
+  receiver_ = receiver;
+  status_.peer = receiver->peer();
+  if (status_.connections++ == 0) status_.connect_time = absl::Now();
+  if (status_.state == ReceptionState::kConnecting) {
+    SetState(ReceptionState::kWaiting);
+  }
+  receiver->Start();
+}
+
+void Reception::Received(uint64_t position) {
+  status_.bytes_received = position;
+  if (status_.state != ReceptionState::kReceiving) {
+    if (status_.start_time == absl::InfinitePast()) {
+      status_.start_time = absl::Now();
+      measured_at_ = Clock::now();
+    }
+    SetState(ReceptionState::kReceiving);
+  }
+  Publish();
+  CheckLength();
+}
+
+void Reception::Publish() {
+  // Where nothing is known of the content before its end, there is nothing
+  // that a block could be verified against.
+  if (!upstream_->resumable()) {
+    status_.bytes_verified = status_.bytes_received;
+  }
+  spool_->Publish(status_.bytes_received, status_.bytes_verified);
+}
+
+void Reception::CheckLength() {
+  const uint64_t position = status_.bytes_received;
+  const uint64_t most = std::min(
+      options_.max_length, options_.expected_length.value_or(~uint64_t{0}));
+  if (position > most || (end_ && (position > *end_ || *end_ > most))) {
+    return Fail(ReceptionReason::kLengthMismatch,
+                absl::StrCat("the content is longer than ",
+                             std::min(most, end_.value_or(most)),
+                             " bytes, which was the most that was expected"));
+  }
+  if (end_ && position == *end_ && !rewind_to_) Complete();
+}
+
+void Reception::Ended() {
+  if (upstream_->resumable()) {
+    return Reconnect(absl::UnavailableError(
+        "the connection has ended before the content was complete"));
+  }
+  Complete();
+}
+
+void Reception::Lost(const absl::Status& reason) {
+  if (upstream_->resumable()) return Reconnect(reason);
+  receiver_ = nullptr;
+  Fail(ReceptionReason::kConnectionLost,
+       absl::StrCat("the connection was lost after ", status_.bytes_received,
+                    " bytes: ", reason.message(),
+                    "; a sender of this kind cannot go on where it was, so "
+                    "begin again"));
+}
+
+void Reception::Reconnect(const absl::Status& lost) {
+  ForgetConnection();
+  const uint64_t block = status_.bytes_received / kManifestBlock;
+  status_.bytes_received = block * kManifestBlock;
+  Publish();
+  writer_->Drop(block);
+  Connect(lost);
+}
+
+void Reception::ForgetConnection() {
+  if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->Reset();
+}
+
+void Reception::OnWriterChanged() {
+  change_posted_ = false;
+  const DiskWriter::State state = writer_->state();
+  if (!state.error.ok()) return FailFile(state.error);
+  status_.bytes_durable = state.marks.durable;
+  if (upstream_->resumable()) status_.bytes_verified = state.marks.verified;
+  if (is_finishing_) return;
+  Publish();
+  if (state.bad_block && !rewind_to_) StartRewind(*state.bad_block);
+  if (rewind_to_) return RewindIfIdle(state.idle);
+  if (status_.state == ReceptionState::kVerifying) {
+    if (state.complete && state.idle) OnContentWritten();
+  } else if (const auto receiver = receiver_) {
+    receiver->Resume();
+  }
+}
+
+void Reception::StartRewind(uint64_t bad_block) {
+  ForgetConnection();
+  rewind_to_ = bad_block;
+  // What an earlier attempt has kept is dropped as a whole: see DiskWriter.
+  const bool is_kept = bad_block * kManifestBlock < status_.bytes_durable;
+  status_.bytes_received = is_kept ? 0 : bad_block * kManifestBlock;
+  status_.bytes_verified =
+      std::min(status_.bytes_verified, status_.bytes_received);
+  if (is_kept) status_.bytes_resumed = 0;
+  Publish();
+  if (status_.state == ReceptionState::kVerifying) {
+    SetState(ReceptionState::kReceiving);
+  }
+}
+
+void Reception::RewindIfIdle(bool is_idle) {
+  if (!is_idle || std::exchange(is_rewinding_, true)) return;
+  writer_->Rewind(*rewind_to_, [weak = weak_from_this()](const absl::Status&) {
+    // An error is the writer's state.
+    if (const auto self = weak.lock()) {
+      self->OnLane([](Reception& reception) { reception.OnRewound(); });
+    }
+  });
+}
+
+void Reception::OnRewound() {
+  const uint64_t block = *rewind_to_;
+  rewind_to_.reset();
+  is_rewinding_ = false;
+  const DiskWriter::State state = writer_->state();
+  if (!state.error.ok()) return FailFile(state.error);
+  status_.bytes_received = state.marks.written;
+  status_.bytes_durable = state.marks.durable;
+  Connect(absl::DataLossError(absl::StrCat(
+      "the block at byte ", block * kManifestBlock,
+      " is not the one that was announced")));
+}
+
+void Reception::SetState(ReceptionState state) {
+  status_.state = state;
+  Notify();
+}
+
+void Reception::StartTimer() {
+  if (!timer_) timer_.emplace(environment_.lane.io());
+  timer_->expires_after(kInterval);
+  timer_->async_wait([weak = weak_from_this()](std::error_code error) {
+    const auto self = weak.lock();
+    if (!error && self != nullptr && !self->ended()) self->OnTimer();
+  });
+}
+
+void Reception::OnTimer() {
+  StartTimer();
+  if (writer_ != nullptr) writer_->CheckpointIfDue();
+  Measure();
+  CheckSilence();
+}
+
+void Reception::CheckSilence() {
+  absl::Duration most = options_.stall_timeout;
+  Clock::time_point since = Clock::now();
+  switch (status_.state) {
+    case ReceptionState::kWaiting:
+      most = options_.first_byte_timeout;
+      [[fallthrough]];
+    case ReceptionState::kReceiving:
+      if (receiver_ != nullptr) since = receiver_->silent_since();
+      break;
+    case ReceptionState::kVerifying:
+      since = DigestsMissingSince();
+      break;
+    default:
+      return;
+  }
+  if (most == absl::InfiniteDuration() ||
+      absl::FromChrono(Clock::now() - since) < most) {
+    return;
+  }
+  const std::string silence =
+      absl::StrCat("nothing came for ", absl::FormatDuration(most));
+  if (upstream_->resumable() && receiver_ != nullptr &&
+      status_.state != ReceptionState::kVerifying) {
+    return Reconnect(absl::DeadlineExceededError(silence));
+  }
+  Fail(ReceptionReason::kStalled,
+       absl::StrCat(silence, ", after ", status_.bytes_received, " bytes"));
+}
+
+Clock::time_point Reception::DigestsMissingSince() {
+  const DiskWriter::Marks marks = writer_->state().marks;
+  const bool is_missing = upstream_->resumable() && !is_finishing_ &&
+                          marks.written == *status_.content_length &&
+                          marks.verified < marks.written;
+  if (!is_missing) {
+    digests_missing_since_.reset();
+    return Clock::now();
+  }
+  if (!digests_missing_since_) digests_missing_since_ = Clock::now();
+  return *digests_missing_since_;
+}
+
+void Reception::Measure() {
+  if (status_.state != ReceptionState::kReceiving) return;
+  const Clock::time_point now = Clock::now();
+  const double seconds =
+      std::chrono::duration<double>(now - measured_at_).count();
+  const uint64_t bytes = status_.bytes_received;
+  if (seconds <= 0) return;
+  const double rate =
+      (bytes - std::min(bytes, measured_bytes_)) / seconds;
+  // Smoothed over a few measurements, for people to read.
+  status_.bytes_per_second = static_cast<uint64_t>(
+      status_.bytes_per_second == 0 ? rate
+                                    : (status_.bytes_per_second + rate) / 2);
+  measured_at_ = now;
+  measured_bytes_ = bytes;
+  Notify();
+}
+
+void Reception::Notify() {
+  if (observer_ != nullptr) observer_->OnUpdate(status_);
+}
+
+}  // namespace tcptool::dataplane

@@ -1,0 +1,228 @@
+// A reception: a content that comes from an upstream goes into a file, is
+// verified, and is sent on meanwhile.
+#ifndef TCPTOOL_DATAPLANE_RECEIVING_RECEPTION_H_
+#define TCPTOOL_DATAPLANE_RECEIVING_RECEPTION_H_
+
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "dataplane/base/sha256.h"
+#include "dataplane/content/source.h"
+#include "dataplane/lanes/disk_threads.h"
+#include "dataplane/lanes/lane.h"
+#include "dataplane/receiving/disk_writer.h"
+#include "dataplane/receiving/partial_file.h"
+#include "dataplane/receiving/receiver.h"
+#include "dataplane/receiving/reception_status.h"
+#include "dataplane/receiving/spool.h"
+#include "dataplane/receiving/upstream.h"
+
+namespace tcptool::dataplane {
+
+struct ReceptionOptions {
+  // `resumable` is set from the upstream.
+  Destination destination;
+  // Takes up the partial file of an earlier attempt of the same id, if there is
+  // one and the upstream is resumable.
+  bool resume = false;
+  // The content's, as its owner knows them: anything else FAILS.
+  std::optional<uint64_t> expected_length;
+  std::optional<Digest> expected_sha256;
+  std::optional<Digest> expected_root;
+  // Whether the SHA-256 is computed although none is expected.
+  bool compute_sha256 = false;
+  // More bytes than this FAIL. What is expected is set aside in the file system
+  // before anything comes.
+  uint64_t max_length = uint64_t{1} << 62;
+  // How long nothing may come: from the connection to the first byte, and after
+  // that. Time in which our own disk holds things up does not count.
+  absl::Duration first_byte_timeout = absl::InfiniteDuration();
+  absl::Duration stall_timeout = absl::InfiniteDuration();
+};
+
+// Receives a reception's changes in order, on its lane: must not block.
+class ReceptionObserver {
+ public:
+  virtual ~ReceptionObserver() = default;
+
+  // Changes of state at once, progress at most four times a second. The last
+  // update is the one whose state is final.
+  virtual void OnUpdate(const ReceptionStatus& status) = 0;
+};
+
+// Any thread may call the public methods; they post to the reception's lane.
+// The engine outlives its receptions' use.
+class Reception : public std::enable_shared_from_this<Reception>,
+                  private Receiver::Owner {
+ public:
+  using Done = std::function<void(absl::Status)>;
+
+  // What the engine gives to each of its receptions.
+  struct Environment {
+    Lane& lane;
+    DiskThreads& disk;
+    FileApi& files;
+    // Called on the lane, behind the last update.
+    std::function<void()> on_end;
+  };
+
+  // Begins at once: the file first, then the upstream's connection.
+  static std::shared_ptr<Reception> Create(
+      Environment environment, ReceptionOptions options,
+      std::unique_ptr<Upstream> upstream,
+      std::shared_ptr<ReceptionObserver> observer);
+
+  // Removes what has come, and resets the connection; `done` is called on the
+  // lane. Does nothing to a reception that has ended. FAILED_PRECONDITION: the
+  // whole content is being given its name.
+  void Cancel(Done done);
+  // It is INTERRUPTED: what has come stays, where the upstream is resumable, for
+  // an attempt with `resume`. One whose content is getting its name goes on to
+  // the end.
+  void Stop();
+
+  // Of a resumable upstream: the digests of the blocks from number `first` on,
+  // without a gap, and, once it has the whole, the content's length and root.
+  // Another digest or end than before FAILS the reception.
+  void Expect(uint64_t first, std::vector<Digest> digests);
+  void ExpectEnd(uint64_t length, const Digest& root);
+
+  // What has come, as the content of a session, at once and while the rest
+  // comes: see Spool. It ends when the whole is verified, and fails if the
+  // reception does.
+  std::shared_ptr<Source> OpenSource(Spool::Level level) {
+    return spool_->OpenSource(level);
+  }
+
+  // The digests of the blocks from number `first` on that are verified; at most
+  // `most`. For those who receive from here.
+  std::vector<Digest> VerifiedDigests(uint64_t first, size_t most) const;
+
+ private:
+  Reception(Environment environment, ReceptionOptions options,
+            std::unique_ptr<Upstream> upstream,
+            std::shared_ptr<ReceptionObserver> observer);
+
+  // Receiver::Owner:
+  void Received(uint64_t position) override;
+  void Ended() override;
+  void Lost(const absl::Status& reason) override;
+
+  struct Opened {
+    absl::StatusOr<std::shared_ptr<PartialFile>> file;
+    DiskThreads::Client client;
+  };
+  // On one of the disk's threads.
+  static Opened OpenFile(FileApi& files, Destination destination, bool resume,
+                         uint64_t allocate);
+  void Open();
+  void OnOpened(Opened opened);
+  void Connect(const absl::Status& lost);
+  void OnConnected(absl::StatusOr<UniqueFd> socket);
+  // Goes on with another connection, from the last whole block.
+  void Reconnect(const absl::Status& lost);
+  void OnWriterChanged();
+  // The blocks from this one on are to come again.
+  void StartRewind(uint64_t bad_block);
+  void RewindIfIdle(bool is_idle);
+  void OnRewound();
+  // What is known of the length, against what has come.
+  void CheckLength();
+  void Complete();
+  void OnContentWritten();
+  void OnSynced(const absl::Status& status, const Digest& root);
+  void OnCommitted(const absl::Status& status);
+  void OnSenderTold(const absl::Status& status);
+
+  // Runs `call` with the file on one of the disk's threads, and `then` with its
+  // result on the lane.
+  template <typename Call, typename Then>
+  void OnDisk(Call call, Then then);
+  // Runs `call` on the lane, unless the reception has ended.
+  template <typename Call>
+  void OnLane(Call call);
+
+  void FailFile(const absl::Status& error);
+  void Fail(ReceptionReason reason, std::string detail);
+  // Its last update.
+  void End(ReceptionState state, ReceptionReason reason, std::string detail);
+  void ForgetConnection();
+  void SetState(ReceptionState state);
+  void Publish();
+  void StartTimer();
+  void OnTimer();
+  void CheckSilence();
+  // All has come, and it is not known what it should be: since when; now, if
+  // that is not so.
+  std::chrono::steady_clock::time_point DigestsMissingSince();
+  void Measure();
+  void Notify();
+  bool ended() const { return IsFinal(status_.state); }
+
+  const Environment environment_;
+  ReceptionOptions options_;  // Its destination: until the file is open.
+  const std::unique_ptr<Upstream> upstream_;
+  std::shared_ptr<ReceptionObserver> observer_;  // Null once it has ended.
+  const std::shared_ptr<Spool> spool_;
+  std::shared_ptr<DiskWriter> writer_;  // Once the file is open.
+  std::shared_ptr<Receiver> receiver_;  // While connected.
+  ReceptionStatus status_;
+  // Where the upstream says that the content ends.
+  std::optional<uint64_t> end_;
+  std::optional<Digest> end_root_;
+  // Digests that came before the file was open.
+  std::vector<Digest> early_digests_;
+  // The block that is to come again once the writer is idle.
+  std::optional<uint64_t> rewind_to_;
+  bool is_rewinding_ = false;
+  bool is_finishing_ = false;   // The root, the disk, and then the name.
+  bool is_committing_ = false;  // The file gets its name, or has it.
+  std::atomic<bool> change_posted_{false};
+  std::optional<asio::steady_timer> timer_;  // Until it has ended.
+  uint64_t measured_bytes_ = 0;
+  std::chrono::steady_clock::time_point measured_at_;
+  std::optional<std::chrono::steady_clock::time_point> digests_missing_since_;
+  DiskThreads::Client client_;
+
+  mutable absl::Mutex mutex_;
+  // The same, for any thread.
+  std::shared_ptr<DiskWriter> shared_writer_ ABSL_GUARDED_BY(mutex_);
+};
+
+template <typename Call>
+void Reception::OnLane(Call call) {
+  asio::post(environment_.lane.io(),
+             [self = shared_from_this(), call = std::move(call)]() mutable {
+               if (!self->ended()) call(*self);
+             });
+}
+
+template <typename Call, typename Then>
+void Reception::OnDisk(Call call, Then then) {
+  environment_.disk.Run(client_, [self = shared_from_this(), writer = writer_,
+                                  call, then]() mutable {
+    auto result = call(*writer);
+    self->OnLane([then, result](Reception& reception) mutable {
+      then(reception, std::move(result));
+    });
+  });
+}
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_RECEIVING_RECEPTION_H_

@@ -1,0 +1,83 @@
+// What a reception's owner may ask of it, and what its upstream says of the
+// content.
+#include <asio/post.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/receiving/reception.h"
+
+namespace tcptool::dataplane {
+
+void Reception::Expect(uint64_t first, std::vector<Digest> digests) {
+  OnLane([first, digests = std::move(digests)](Reception& self) {
+    if (self.writer_ == nullptr) {
+      if (first == self.early_digests_.size()) {
+        self.early_digests_.insert(self.early_digests_.end(), digests.begin(),
+                                   digests.end());
+      }
+      return;
+    }
+    const absl::Status status = self.writer_->Expect(first, digests);
+    if (!status.ok()) {
+      self.Fail(ReceptionReason::kDigestMismatch, std::string(status.message()));
+    }
+  });
+}
+
+void Reception::ExpectEnd(uint64_t length, const Digest& root) {
+  OnLane([length, root](Reception& self) {
+    if (self.end_ && (*self.end_ != length || *self.end_root_ != root)) {
+      return self.Fail(ReceptionReason::kDigestMismatch,
+                       "the content has another length or root than it had "
+                       "before");
+    }
+    if (self.options_.expected_length &&
+        *self.options_.expected_length != length) {
+      return self.Fail(ReceptionReason::kLengthMismatch,
+                       absl::StrCat("the content has ", length, " bytes; ",
+                                    *self.options_.expected_length,
+                                    " were expected"));
+    }
+    if (std::exchange(self.end_, length)) return;
+    self.end_root_ = root;
+    self.status_.content_length = length;
+    if (self.writer_ != nullptr) self.CheckLength();
+  });
+}
+
+void Reception::Cancel(Done done) {
+  asio::post(environment_.lane.io(),
+             [self = shared_from_this(), done = std::move(done)] {
+               if (self->is_committing_ && !self->ended()) {
+                 return done(absl::FailedPreconditionError(
+                     "the whole content has come, and is being given its "
+                     "name"));
+               }
+               if (!self->ended()) {
+                 self->End(ReceptionState::kCancelled, ReceptionReason::kNone,
+                           "");
+               }
+               done(absl::OkStatus());
+             });
+}
+
+void Reception::Stop() {
+  OnLane([](Reception& self) {
+    if (self.is_committing_) return;
+    self.End(ReceptionState::kInterrupted, ReceptionReason::kNone,
+             "the service was stopped");
+  });
+}
+
+std::vector<Digest> Reception::VerifiedDigests(uint64_t first,
+                                               size_t most) const {
+  std::shared_ptr<DiskWriter> writer;
+  {
+    absl::MutexLock lock(&mutex_);
+    writer = shared_writer_;
+  }
+  return writer == nullptr ? std::vector<Digest>()
+                           : writer->VerifiedDigests(first, most);
+}
+
+}  // namespace tcptool::dataplane

@@ -1,0 +1,152 @@
+// How a reception ends: what has come is verified, is brought to the disk and
+// gets its name; or it fails.
+#include <algorithm>
+#include <asio/post.hpp>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "dataplane/receiving/reception.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+ReceptionReason ReasonOfFile(const absl::Status& error) {
+  switch (error.code()) {
+    case absl::StatusCode::kResourceExhausted:
+      return ReceptionReason::kNoSpace;
+    case absl::StatusCode::kAlreadyExists:
+      return ReceptionReason::kAlreadyExists;
+    default:
+      return ReceptionReason::kDestinationFailed;
+  }
+}
+
+}  // namespace
+
+void Reception::Complete() {
+  if (status_.state == ReceptionState::kVerifying) return;
+  const uint64_t length = status_.bytes_received;
+  if (options_.expected_length && *options_.expected_length != length) {
+    return Fail(ReceptionReason::kLengthMismatch,
+                absl::StrCat("the content ended after ", length, " bytes; ",
+                             *options_.expected_length, " were expected"));
+  }
+  status_.content_length = length;
+  if (receiver_ != nullptr) receiver_->Flush();
+  SetState(ReceptionState::kVerifying);
+  writer_->Complete(length);
+}
+
+void Reception::OnContentWritten() {
+  is_finishing_ = true;
+  status_.sha256 = writer_->sha256();
+  if (options_.expected_sha256 && status_.sha256 != options_.expected_sha256) {
+    return Fail(ReceptionReason::kDigestMismatch,
+                absl::StrCat("the content has the SHA-256 ",
+                             ToHex(*status_.sha256), "; ",
+                             ToHex(*options_.expected_sha256),
+                             " was expected"));
+  }
+  // Apart from the commit, so that a reset meanwhile is still in time.
+  OnDisk(
+      [](DiskWriter& writer) {
+        return std::pair(writer.file()->Checkpoint({}),
+                         Root(writer.manifest()));
+      },
+      [](Reception& self, const std::pair<absl::Status, Digest>& result) {
+        self.OnSynced(result.first, result.second);
+      });
+}
+
+void Reception::OnSynced(const absl::Status& status, const Digest& root) {
+  if (!status.ok()) return FailFile(status);
+  for (const auto& expected : {options_.expected_root, end_root_}) {
+    if (!expected || *expected == root) continue;
+    return Fail(ReceptionReason::kDigestMismatch,
+                absl::StrCat("the content has the root ", ToHex(root), "; ",
+                             ToHex(*expected), " was expected"));
+  }
+  // Where nothing else says that the content is complete, the sender's end
+  // does, unless a reset follows it.
+  if (!upstream_->resumable()) {
+    const absl::Status connection = receiver_->Check();
+    if (!connection.ok()) return Lost(connection);
+  }
+  status_.root = root;
+  spool_->Complete(*status_.content_length);
+  is_committing_ = true;
+  OnDisk([](DiskWriter& writer) { return writer.file()->Commit(); },
+         [](Reception& self, const absl::Status& committed) {
+           self.OnCommitted(committed);
+         });
+}
+
+void Reception::OnCommitted(const absl::Status& status) {
+  if (!status.ok()) return FailFile(status);
+  status_.bytes_verified = status_.bytes_durable = *status_.content_length;
+  if (upstream_->resumable()) {
+    if (receiver_ != nullptr) receiver_->CloseInOrder();
+    return OnSenderTold(absl::OkStatus());
+  }
+  receiver_->EndInOrder([weak = weak_from_this()](const absl::Status& told) {
+    const auto self = weak.lock();
+    if (self != nullptr && !self->ended()) self->OnSenderTold(told);
+  });
+}
+
+void Reception::OnSenderTold(const absl::Status& status) {
+  End(ReceptionState::kSucceeded, ReceptionReason::kNone,
+      status.ok() ? ""
+                  : absl::StrCat("the sender does not know of it, as it has "
+                                 "closed the connection before: ",
+                                 status.message()));
+}
+
+void Reception::FailFile(const absl::Status& error) {
+  Fail(ReasonOfFile(error), std::string(error.message()));
+}
+
+void Reception::Fail(ReceptionReason reason, std::string detail) {
+  if (ended()) return;
+  End(ReceptionState::kFailed, reason, std::move(detail));
+}
+
+void Reception::End(ReceptionState state, ReceptionReason reason,
+                    std::string detail) {
+  ForgetConnection();
+  upstream_->Cancel();
+  status_.state = state;
+  status_.reason = reason;
+  status_.detail = std::move(detail);
+  status_.end_time = absl::Now();
+  const double seconds =
+      absl::ToDoubleSeconds(status_.end_time - status_.start_time);
+  status_.bytes_per_second = static_cast<uint64_t>(
+      seconds > 0
+          ? (status_.bytes_received - std::min(status_.bytes_received,
+                                               status_.bytes_resumed)) /
+                seconds
+          : 0);
+  if (state != ReceptionState::kSucceeded) {
+    spool_->Fail(absl::UnavailableError(absl::StrCat(
+        "the reception of the content has ", std::string(Name(state)),
+        reason == ReceptionReason::kNone ? "" : ", ", std::string(Name(reason)),
+        status_.detail.empty() ? "" : ": ", status_.detail)));
+    const bool stays = state == ReceptionState::kInterrupted &&
+                       upstream_->resumable();
+    if (writer_ != nullptr && !stays) {
+      environment_.disk.Run(client_,
+                            [file = writer_->file()] { file->Abandon(); });
+    }
+  }
+  timer_.reset();
+  Notify();
+  observer_ = nullptr;
+  writer_ = nullptr;
+  // Later: whoever called this is still at work with it.
+  asio::post(environment_.lane.io(),
+             [self = shared_from_this()] { self->environment_.on_end(); });
+}
+
+}  // namespace tcptool::dataplane

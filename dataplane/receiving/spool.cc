@@ -1,0 +1,231 @@
+#include "dataplane/receiving/spool.h"
+
+#include <algorithm>
+#include <asio/post.hpp>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/lanes/block_cache.h"
+#include "dataplane/receiving/verified_file.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+static_assert(BlockCache::kBlockSize >= kManifestBlock);
+
+absl::Status ReadError(int error, uint64_t position) {
+  if (error == -EBADMSG) {
+    return absl::DataLossError(absl::StrCat(
+        "the block at byte ", position,
+        " of the content that is being received is not on the disk as it came: "
+        "the disk has lost it, or somebody has written to the file"));
+  }
+  return absl::ErrnoToStatus(
+      -error, absl::StrCat("reading what was received at byte ", position));
+}
+
+}  // namespace
+
+class Spool::SpoolFeed : public Feed {
+ public:
+  SpoolFeed(std::shared_ptr<Spool> spool, Level level, Lane& lane,
+            std::function<void()> wake)
+      : spool_(std::move(spool)),
+        level_(level),
+        blocks_(lane.blocks()),
+        wake_(std::make_shared<BlockCache::Wake>(std::move(wake))),
+        waiter_(std::make_shared<Waiter>()) {
+    waiter_->io = &lane.io();
+    waiter_->wake = wake_;
+    spool_->Register(waiter_);
+  }
+  ~SpoolFeed() override { ForgetFile(); }
+
+  Piece At(uint64_t position, SendMethod) override {
+    Piece piece = Look(position);
+    if (piece.kind != Piece::Kind::kWait || is_reading_) return piece;
+    waiter_->waits = true;
+    // What has been published in between has woken nobody.
+    piece = Look(position);
+    if (piece.kind != Piece::Kind::kWait) waiter_->waits = false;
+    return piece;
+  }
+
+  // The content is kept.
+  void Moved(uint64_t, uint64_t) override {}
+
+  absl::Status error() const override { return error_; }
+
+  // Each block has been verified, or has just come; see VerifiedFile.
+  void Verify(Verified done) override { done(spool_->error()); }
+
+ private:
+  Piece Look(uint64_t position) {
+    is_reading_ = false;
+    if (spool_->failed_) return Fail(spool_->error());
+    const uint64_t length = spool_->length_;
+    uint64_t end = Take(position / kManifestBlock);
+    if (block_ == nullptr && position < end) {
+      // It was there when the mark was read, and has been written since: then
+      // all of it has come.
+      end = Take(position / kManifestBlock);
+    }
+    if (position >= end) {
+      return {.kind = position == length ? Piece::Kind::kEnd
+                                         : Piece::Kind::kWait};
+    }
+    const uint64_t start = block_index_ * kManifestBlock;
+    const size_t size = std::min(kManifestBlock, end - start);
+    if (block_ == nullptr) return FromFile(position, start, size);
+    return {.kind = Piece::Kind::kData,
+            .data = block_->first(size).subspan(position - start)};
+  }
+
+  // Takes the block with this number, if it is in memory, and returns the mark,
+  // up to which the block's content is what was received.
+  uint64_t Take(uint64_t index) {
+    for (;;) {
+      const uint64_t generation = spool_->generation_;
+      const uint64_t end = spool_->mark(level_);
+      if (generation != generation_) {
+        generation_ = generation;
+        block_ = nullptr;
+        ForgetFile();
+      }
+      if (block_ == nullptr || block_index_ != index) {
+        block_ = index * kManifestBlock < end ? Find(index) : nullptr;
+        block_index_ = index;
+      }
+      if (spool_->generation_ == generation) return end;
+    }
+  }
+
+  DiskWriter::Block Find(uint64_t index) {
+    if (writer_ == nullptr) writer_ = spool_->writer();
+    // None: the reception has failed since.
+    return writer_ != nullptr ? writer_->Find(index) : nullptr;
+  }
+
+  void ForgetFile() {
+    if (file_ == nullptr) return;
+    blocks_.Forget(file_.get());
+    file_ = nullptr;
+  }
+
+  Piece FromFile(uint64_t position, uint64_t start, size_t size) {
+    if (writer_ == nullptr) return Fail(spool_->error());
+    if (file_ == nullptr) file_ = std::make_shared<VerifiedFile>(writer_);
+    const BlockCache::Block block = blocks_.Get(file_, start, size, wake_);
+    if (block.error == -EAGAIN) {
+      is_reading_ = true;  // The cache wakes.
+      return {.kind = Piece::Kind::kWait};
+    }
+    if (block.error != 0) return Fail(ReadError(block.error, start));
+    if (block.data.size() < size) return Fail(ReadError(-EBADMSG, start));
+    return {.kind = Piece::Kind::kData,
+            .data = block.data.subspan(position - start)};
+  }
+
+  Piece Fail(absl::Status error) {
+    error_ = std::move(error);
+    return {.kind = Piece::Kind::kError};
+  }
+
+  const std::shared_ptr<Spool> spool_;
+  const Level level_;
+  BlockCache& blocks_;
+  const std::shared_ptr<BlockCache::Wake> wake_;
+  const std::shared_ptr<Waiter> waiter_;
+  std::shared_ptr<DiskWriter> writer_;  // Once anything has come.
+  // The block that was sent last, if it is in memory.
+  DiskWriter::Block block_;
+  uint64_t block_index_ = 0;
+  uint64_t generation_ = 0;  // Of what is known of blocks.
+  std::shared_ptr<VerifiedFile> file_;
+  bool is_reading_ = false;
+  absl::Status error_;
+};
+
+class Spool::SpoolSource : public Source {
+ public:
+  SpoolSource(std::shared_ptr<Spool> spool, Level level)
+      : spool_(std::move(spool)), level_(level) {}
+
+  absl::Status Prepare() override { return spool_->error(); }
+  std::optional<uint64_t> length() const override { return spool_->length(); }
+  bool rereadable() const override { return true; }
+  bool feed_per_lane() const override { return true; }
+  std::unique_ptr<Feed> OpenFeed(Lane& lane,
+                                 std::function<void()> wake) override {
+    return std::make_unique<SpoolFeed>(spool_, level_, lane, std::move(wake));
+  }
+  void Close() override {}
+
+ private:
+  const std::shared_ptr<Spool> spool_;
+  const Level level_;
+};
+
+std::shared_ptr<Source> Spool::OpenSource(Level level) {
+  return std::make_shared<SpoolSource>(shared_from_this(), level);
+}
+
+void Spool::Attach(std::shared_ptr<DiskWriter> writer) {
+  absl::MutexLock lock(&mutex_);
+  writer_ = std::move(writer);
+}
+
+void Spool::Publish(uint64_t received, uint64_t verified) {
+  const bool is_more = received > received_ || verified > verified_;
+  const bool is_less = received < received_ || verified < verified_;
+  received_ = received;
+  verified_ = verified;
+  if (is_less) ++generation_;
+  if (is_more) Wake();
+}
+
+void Spool::Complete(uint64_t length) {
+  length_ = length;
+  Wake();
+}
+
+void Spool::Fail(absl::Status error) {
+  {
+    absl::MutexLock lock(&mutex_);
+    error_ = std::move(error);
+    writer_ = nullptr;  // Its memory and its file go with the last feed.
+  }
+  failed_ = true;
+  Wake();
+}
+
+std::optional<uint64_t> Spool::length() const {
+  const uint64_t length = length_;
+  return length == kUnknown ? std::nullopt : std::optional(length);
+}
+
+absl::Status Spool::error() const {
+  absl::MutexLock lock(&mutex_);
+  return error_;
+}
+
+void Spool::Register(const std::shared_ptr<Waiter>& waiter) {
+  asio::post(home_.io(), [self = shared_from_this(), waiter] {
+    self->waiters_.push_back(waiter);
+    self->Wake();
+  });
+}
+
+void Spool::Wake() {
+  std::erase_if(waiters_,
+                [](const auto& waiter) { return waiter->wake.expired(); });
+  for (const auto& waiter : waiters_) {
+    if (!waiter->waits.exchange(false)) continue;
+    asio::post(*waiter->io, [waiter] {
+      if (const auto wake = waiter->wake.lock()) (*wake)();
+    });
+  }
+}
+
+}  // namespace tcptool::dataplane

@@ -1,0 +1,103 @@
+// A content that is being received, as a source of content for sessions: what
+// has come is sent on while the rest comes.
+#ifndef TCPTOOL_DATAPLANE_RECEIVING_SPOOL_H_
+#define TCPTOOL_DATAPLANE_RECEIVING_SPOOL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "dataplane/content/source.h"
+#include "dataplane/lanes/lane.h"
+#include "dataplane/receiving/disk_writer.h"
+
+namespace tcptool::dataplane {
+
+// Shared by a reception, which tells it how far the content is, and by any
+// number of sources, whose feeds may be on any lane. A piece costs no lock: the
+// marks are atomics, and a feed keeps the block that it is in.
+class Spool : public std::enable_shared_from_this<Spool> {
+ public:
+  // How far a feed may read.
+  enum class Level : uint8_t {
+    // What has been verified, block by block where the digests are known
+    // before: for recipients, who take what they are given.
+    kVerified,
+    // All that has come: for those who verify it themselves.
+    kReceived,
+  };
+
+  // `home`: the reception's lane.
+  explicit Spool(Lane& home) : home_(home) {}
+
+  // --- The reception's side, on its lane ---
+
+  // Before anything is published.
+  void Attach(std::shared_ptr<DiskWriter> writer);
+  // Both in bytes from the content's start. They go back before the writer
+  // drops what was received behind them, and comes again.
+  void Publish(uint64_t received, uint64_t verified);
+  // The content is complete and verified: the feeds end there.
+  void Complete(uint64_t length);
+  // There will be no more: the feeds fail.
+  void Fail(absl::Status error);
+
+  // --- The sessions' side, any thread ---
+
+  // For one session. What is asked of it before the reception has begun, waits.
+  std::shared_ptr<Source> OpenSource(Level level);
+
+  // Of the whole content, once it is complete.
+  std::optional<uint64_t> length() const;
+  // Why there will be no more of it; OK if that is not so.
+  absl::Status error() const;
+
+ private:
+  class SpoolSource;
+  class SpoolFeed;
+
+  static constexpr uint64_t kUnknown = std::numeric_limits<uint64_t>::max();
+
+  // A feed that may be waiting.
+  struct Waiter {
+    std::atomic<bool> waits{false};
+    asio::io_context* io;
+    std::weak_ptr<std::function<void()>> wake;
+  };
+
+  std::shared_ptr<DiskWriter> writer() const {
+    absl::MutexLock lock(&mutex_);
+    return writer_;
+  }
+  uint64_t mark(Level level) const {
+    return level == Level::kReceived ? received_ : verified_;
+  }
+  void Register(const std::shared_ptr<Waiter>& waiter);
+  // Wakes the feeds that wait. Those that have been woken are not woken again
+  // until they have looked.
+  void Wake();
+
+  Lane& home_;
+  std::atomic<uint64_t> received_{0};
+  std::atomic<uint64_t> verified_{0};
+  // How often they have gone back. Read before a mark and after a block that
+  // belongs to it: if it is the same, so do they.
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<uint64_t> length_{kUnknown};
+  std::atomic<bool> failed_{false};
+  std::vector<std::shared_ptr<Waiter>> waiters_;  // On the home lane.
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<DiskWriter> writer_ ABSL_GUARDED_BY(mutex_);
+  absl::Status error_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_RECEIVING_SPOOL_H_

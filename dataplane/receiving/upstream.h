@@ -1,0 +1,49 @@
+// Where a reception's bytes come from.
+#ifndef TCPTOOL_DATAPLANE_RECEIVING_UPSTREAM_H_
+#define TCPTOOL_DATAPLANE_RECEIVING_UPSTREAM_H_
+
+#include <cstdint>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/base/unique_fd.h"
+#include "dataplane/lanes/lane.h"
+
+namespace tcptool::dataplane {
+
+// Belongs to one reception, which calls it on its lane.
+class Upstream {
+ public:
+  using Done = absl::AnyInvocable<void(absl::StatusOr<UniqueFd>)>;
+
+  virtual ~Upstream() = default;
+
+  // Whether it has the content from any offset, and so can go on after a loss,
+  // and says by other ways what the content is: its digests, length and root
+  // come by Reception::Expect() and ExpectEnd(). If not, it has the content
+  // from its start, once, and an orderly end of the connection says that it is
+  // complete.
+  virtual bool resumable() const = 0;
+
+  // Gets a connection on which the content comes from `offset` on; 0 where it
+  // is not resumable. `lost`: OK for the first; then why the connection before
+  // was given up: UNAVAILABLE, it was lost; DEADLINE_EXCEEDED, nothing came;
+  // DATA_LOSS, what it sent was not what it should have been.
+  //
+  // `done` is called once, on the lane: with a non-blocking socket that resets
+  // on close (see ResetOnClose()), on which everything that the content waits
+  // for has been said; or with the reason why there will be none, which fails
+  // the reception: UNAVAILABLE, nobody answers; NOT_FOUND, there is no such
+  // sender, and so on. How often is tried, and with whom, is the upstream's
+  // matter.
+  virtual void Connect(Lane& lane, uint64_t offset, const absl::Status& lost,
+                       Done done) = 0;
+
+  // `done` is not called any more. Nor is anything else: the reception is over.
+  virtual void Cancel() = 0;
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_RECEIVING_UPSTREAM_H_

@@ -1,0 +1,386 @@
+// A content from a sender of the old wire is under its name when it is whole,
+// and only then.
+#include "dataplane/receiving/reception.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "tests/dataplane/receiving/receptions.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using Call = FaultyFiles::Call;
+using Names = std::set<std::string>;
+
+constexpr size_t kSize = 3 * kManifestBlock + 54'321;
+
+const std::string& TheContent() {
+  static const std::string content = Content(kSize);
+  return content;
+}
+
+TEST(ReceptionTest, ReceivesFromASender) {
+  const Folder folder;
+  ScriptedSender sender;
+  ReceptionOptions options;
+  options.compute_sha256 = true;
+  OneReception one(sender.Upstream(), folder, std::move(options));
+  EXPECT_EQ(sender.AcceptAndReadByte(), 0);
+  ASSERT_TRUE(one.recorder->WaitForState(ReceptionState::kWaiting));
+  ASSERT_TRUE(sender.Send(TheContent().substr(0, 100'000)));
+  ASSERT_TRUE(one.recorder->WaitForBytes(100'000));
+  EXPECT_EQ(one.recorder->status().state, ReceptionState::kReceiving);
+  EXPECT_EQ(folder.Names(), Names{".tcptool-part.r1"});
+  ASSERT_TRUE(sender.Send(TheContent().substr(100'000)));
+  sender.End();
+  // The proof for the sender comes when the content has its name.
+  EXPECT_EQ(sender.ReadEnd(), 0);
+  EXPECT_EQ(folder.Names(), Names{"content"});
+  EXPECT_TRUE(folder.Get("content") == TheContent());
+  const ReceptionStatus status = one.recorder->WaitForEnd();
+  EXPECT_EQ(status.state, ReceptionState::kSucceeded);
+  EXPECT_EQ(status.detail, "");
+  EXPECT_EQ(status.content_length, kSize);
+  EXPECT_EQ(status.bytes_received, kSize);
+  EXPECT_EQ(status.bytes_verified, kSize);
+  EXPECT_EQ(status.bytes_durable, kSize);
+  EXPECT_EQ(status.sha256, Sha256Of(TheContent()));
+  EXPECT_EQ(status.root, Root(ManifestOf(TheContent())));
+  EXPECT_EQ(status.peer.port(), sender.port());
+}
+
+TEST(ReceptionTest, StartByteIsSaid) {
+  const Folder folder;
+  ScriptedSender sender;
+  OneReception one(sender.Upstream(/*start=*/true), folder);
+  EXPECT_EQ(sender.AcceptAndReadByte(), 1);
+}
+
+TEST(ReceptionTest, ContentsOfAnyLength) {
+  for (const size_t size :
+       {size_t{0}, size_t{1}, size_t{kManifestBlock - 1},
+        size_t{kManifestBlock}, size_t{kManifestBlock + 1},
+        size_t{40 * kManifestBlock + 3}}) {
+    const Folder folder;
+    ScriptedSender sender;
+    const std::string content = Content(size);
+    ReceptionOptions options;
+    options.expected_length = size;
+    options.expected_sha256 = Sha256Of(content);
+    OneReception one(sender.Upstream(), folder, std::move(options));
+    EXPECT_EQ(sender.AcceptAndReadByte(), 0);
+    ASSERT_TRUE(sender.Send(content));
+    sender.End();
+    EXPECT_EQ(one.recorder->WaitForEnd().state, ReceptionState::kSucceeded)
+        << size << ": " << one.recorder->status().detail;
+    EXPECT_TRUE(folder.Get("content") == content) << size;
+    EXPECT_EQ(sender.ReadEnd(), 0);
+  }
+}
+
+TEST(ReceptionTest, NobodyListens) {
+  const Folder folder;
+  ScriptedSender sender;
+  sender.StopListening();
+  OneReception one(sender.Upstream(), folder);
+  const ReceptionStatus status = one.recorder->WaitForEnd();
+  EXPECT_EQ(status.state, ReceptionState::kFailed);
+  EXPECT_EQ(status.reason, ReceptionReason::kUnreachable);
+  EXPECT_NE(status.detail.find("Connection refused"), std::string::npos);
+  one.Finish();
+  EXPECT_TRUE(folder.Names().empty());
+}
+
+// What the recipient of an existing file keeps.
+class CutTest : public testing::TestWithParam<bool> {
+ protected:
+  CutTest() {
+    if (GetParam()) folder_.Put("content", "old");
+  }
+  ReceptionOptions Options() const {
+    ReceptionOptions options;
+    options.destination.overwrite = GetParam();
+    return options;
+  }
+  void ExpectNothingHalfDone(OneReception& one) {
+    one.Finish();
+    EXPECT_EQ(folder_.Names(), GetParam() ? Names{"content"} : Names());
+    EXPECT_EQ(folder_.Get("content"), GetParam() ? "old" : "");
+  }
+
+  const Folder folder_;
+  ScriptedSender sender_;
+};
+
+INSTANTIATE_TEST_SUITE_P(WithAndWithoutAnOldFile, CutTest, testing::Bool());
+
+TEST_P(CutTest, ResetBeforeTheEnd) {
+  OneReception one(sender_.Upstream(), folder_, Options());
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send(TheContent()));
+  ASSERT_TRUE(one.recorder->WaitForBytes(kSize));
+  sender_.Reset();
+  const ReceptionStatus status = one.recorder->WaitForEnd();
+  EXPECT_EQ(status.state, ReceptionState::kFailed);
+  EXPECT_EQ(status.reason, ReceptionReason::kConnectionLost);
+  EXPECT_NE(status.detail.find(std::to_string(kSize)), std::string::npos);
+  ExpectNothingHalfDone(one);
+}
+
+TEST_P(CutTest, ResetBeforeAByte) {
+  OneReception one(sender_.Upstream(), folder_, Options());
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(one.recorder->WaitForState(ReceptionState::kWaiting));
+  sender_.Reset();
+  EXPECT_EQ(one.recorder->WaitForEnd().reason,
+            ReceptionReason::kConnectionLost);
+  ExpectNothingHalfDone(one);
+}
+
+TEST_P(CutTest, ResetBehindTheEnd) {
+  // The disk holds the verification up until the reset has come.
+  absl::Notification reset;
+  FaultyFiles files([&reset](Call call) {
+    if (call == Call::kSyncData) reset.WaitForNotification();
+    return 0;
+  });
+  OneReception one(sender_.Upstream(), folder_, Options(), {.files = &files});
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send(TheContent()));
+  sender_.End();
+  ASSERT_TRUE(one.recorder->WaitForState(ReceptionState::kVerifying));
+  sender_.Reset();
+  reset.Notify();
+  const ReceptionStatus status = one.recorder->WaitForEnd();
+  EXPECT_EQ(status.state, ReceptionState::kFailed);
+  EXPECT_EQ(status.reason, ReceptionReason::kConnectionLost);
+  ExpectNothingHalfDone(one);
+}
+
+TEST_P(CutTest, FewerBytesThanExpected) {
+  ReceptionOptions options = Options();
+  options.expected_length = kSize + 1;
+  OneReception one(sender_.Upstream(), folder_, std::move(options));
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send(TheContent()));
+  sender_.End();
+  EXPECT_EQ(one.recorder->WaitForEnd().reason,
+            ReceptionReason::kLengthMismatch);
+  EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
+  ExpectNothingHalfDone(one);
+}
+
+TEST_P(CutTest, MoreBytesThanExpected) {
+  for (const bool expected : {true, false}) {
+    ReceptionOptions options = Options();
+    if (expected) {
+      options.expected_length = kSize - 1;
+    } else {
+      options.max_length = kSize - 1;
+    }
+    OneReception one(sender_.Upstream(), folder_, std::move(options));
+    sender_.AcceptAndReadByte();
+    ASSERT_TRUE(sender_.Send(TheContent()));
+    EXPECT_EQ(one.recorder->WaitForEnd().reason,
+              ReceptionReason::kLengthMismatch);
+    EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
+    ExpectNothingHalfDone(one);
+  }
+}
+
+TEST_P(CutTest, AnotherContentThanExpected) {
+  for (const bool by_root : {true, false}) {
+    ReceptionOptions options = Options();
+    const std::string other = Content(kSize + 1).substr(1);
+    if (by_root) {
+      options.expected_root = Root(ManifestOf(other));
+    } else {
+      options.expected_sha256 = Sha256Of(other);
+    }
+    OneReception one(sender_.Upstream(), folder_, std::move(options));
+    sender_.AcceptAndReadByte();
+    ASSERT_TRUE(sender_.Send(TheContent()));
+    sender_.End();
+    EXPECT_EQ(one.recorder->WaitForEnd().reason,
+              ReceptionReason::kDigestMismatch);
+    EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
+    ExpectNothingHalfDone(one);
+  }
+}
+
+TEST_P(CutTest, NothingComes) {
+  for (const bool begun : {false, true}) {
+    ReceptionOptions options = Options();
+    (begun ? options.stall_timeout : options.first_byte_timeout) =
+        absl::Milliseconds(300);
+    OneReception one(sender_.Upstream(), folder_, std::move(options));
+    sender_.AcceptAndReadByte();
+    ASSERT_TRUE(!begun || sender_.Send("begun"));
+    EXPECT_EQ(one.recorder->WaitForEnd().reason, ReceptionReason::kStalled);
+    EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
+    ExpectNothingHalfDone(one);
+  }
+}
+
+TEST_P(CutTest, Cancelled) {
+  for (const size_t sent : {size_t{0}, kSize}) {
+    OneReception one(sender_.Upstream(), folder_, Options());
+    sender_.AcceptAndReadByte();
+    ASSERT_TRUE(sender_.Send(TheContent().substr(0, sent)));
+    ASSERT_TRUE(one.recorder->WaitForBytes(sent));
+    EXPECT_TRUE(one.Cancel().ok());
+    EXPECT_EQ(one.recorder->status().state, ReceptionState::kCancelled);
+    EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
+    EXPECT_TRUE(one.Cancel().ok());
+    ExpectNothingHalfDone(one);
+  }
+}
+
+TEST_P(CutTest, Stopped) {
+  OneReception one(sender_.Upstream(), folder_, Options());
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send(TheContent()));
+  ASSERT_TRUE(one.recorder->WaitForBytes(kSize));
+  one.engine().Stop();
+  EXPECT_EQ(one.recorder->status().state, ReceptionState::kInterrupted);
+  EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
+  ExpectNothingHalfDone(one);
+}
+
+TEST(ReceptionTest, CancelledWhileItConnects) {
+  const Folder folder;
+  ScriptedSender sender;
+  sender.StopListening();
+  OneReception one(
+      std::make_unique<SenderUpstream>(SenderOptions{
+          .target = {.host = "127.0.0.1",
+                     .port = std::to_string(sender.port()),
+                     .wait = absl::InfiniteDuration()}}),
+      folder);
+  EXPECT_TRUE(one.Cancel().ok());
+  EXPECT_EQ(one.recorder->status().state, ReceptionState::kCancelled);
+  one.Finish();
+  EXPECT_TRUE(folder.Names().empty());
+}
+
+TEST(ReceptionTest, FileThatIsThereIsLeftAlone) {
+  const Folder folder;
+  folder.Put("content", "old");
+  ScriptedSender sender;
+  OneReception one(sender.Upstream(), folder);
+  const ReceptionStatus status = one.recorder->WaitForEnd();
+  EXPECT_EQ(status.reason, ReceptionReason::kAlreadyExists);
+  EXPECT_EQ(status.connections, 0u);
+  one.Finish();
+  EXPECT_EQ(folder.Get("content"), "old");
+}
+
+// Each call of each kind fails in turn.
+TEST(ReceptionTest, WhateverOfTheFileFailsNothingIsHalfDone) {
+  constexpr Call kCalls[] = {Call::kOpen,     Call::kWrite, Call::kAllocate,
+                             Call::kTruncate, Call::kSync,  Call::kSyncData,
+                             Call::kRename};
+  for (const Call fails : kCalls) {
+    for (int at = 0;; ++at) {
+      SCOPED_TRACE(testing::Message() << "call " << static_cast<int>(fails)
+                                      << ", step " << at);
+      const Folder folder;
+      ScriptedSender sender;
+      std::atomic<int> calls = 0;
+      FaultyFiles files([&](Call call) {
+        return call == fails && calls++ == at ? -ENOSPC : 0;
+      });
+      ReceptionOptions options;
+      options.expected_length = kSize;
+      OneReception one(sender.Upstream(), folder, std::move(options),
+                       {.files = &files});
+      // The connection comes when the file is open.
+      one.recorder->WaitFor([](const ReceptionStatus& status) {
+        return status.state != ReceptionState::kConnecting;
+      });
+      if (one.recorder->status().connections > 0) {
+        sender.AcceptAndReadByte();
+        sender.Send(TheContent());  // As far as it gets.
+        sender.End();
+      }
+      const ReceptionStatus status = one.recorder->WaitForEnd();
+      one.Finish();
+      if (calls <= at) {  // It has no more of this kind.
+        EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
+        EXPECT_GT(at, 0);
+        break;
+      }
+      EXPECT_EQ(status.state, ReceptionState::kFailed);
+      EXPECT_EQ(status.reason, ReceptionReason::kNoSpace) << status.detail;
+      EXPECT_TRUE(status.connections == 0 || sender.ReadEnd() == ECONNRESET);
+      // The directory's sync comes behind the rename.
+      const bool renamed = fails == Call::kSync && at == 1;
+      EXPECT_EQ(folder.Names(), renamed ? Names{"content"} : Names());
+      EXPECT_TRUE(folder.Get("content") == (renamed ? TheContent() : ""));
+    }
+  }
+}
+
+TEST(ReceptionTest, DiskThatHangsStopsNoLane) {
+  const Folder folder;
+  ScriptedSender sender;
+  absl::Notification released;
+  FaultyFiles files([&released](Call call) {
+    if (call == Call::kWrite) released.WaitForNotification();
+    return 0;
+  });
+  OneReception one(sender.Upstream(), folder, {},
+                   {.lanes = 1, .files = &files});
+  sender.AcceptAndReadByte();
+  const std::string content = Content(30 * kManifestBlock);
+  std::thread sending([&] {
+    sender.Send(content);
+    sender.End();
+  });
+  // It reads as much as its memory holds, and no more.
+  constexpr uint64_t kMemory = RecentBlocks::kBlocks * kManifestBlock;
+  EXPECT_TRUE(one.recorder->WaitForBytes(kMemory));
+  // The lane serves others meanwhile.
+  const auto recorder = std::make_shared<Recorder>();
+  SessionOptions options;
+  options.bind_address = asio::ip::address_v4::loopback();
+  const auto session =
+      one.engine().CreateSession(options, FileOf(TheContent()), recorder);
+  ASSERT_TRUE(session.ok());
+  ReadingPeer peer((*session)->data_endpoint().port(), 1);
+  EXPECT_TRUE(peer.Join().data == TheContent());
+  EXPECT_EQ(recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->status().bytes_received, kMemory);
+  released.Notify();
+  EXPECT_EQ(one.recorder->WaitForEnd().state, ReceptionState::kSucceeded);
+  sending.join();
+  EXPECT_TRUE(folder.Get("content") == content);
+}
+
+TEST(ReceptionTest, ContentThatIsGettingItsNameCannotBeCancelled) {
+  const Folder folder;
+  ScriptedSender sender;
+  absl::Notification at_rename;
+  absl::Notification released;
+  FaultyFiles files([&](Call call) {
+    if (call == Call::kRename) {
+      at_rename.Notify();
+      released.WaitForNotification();
+    }
+    return 0;
+  });
+  OneReception one(sender.Upstream(), folder, {}, {.files = &files});
+  sender.AcceptAndReadByte();
+  ASSERT_TRUE(sender.Send(TheContent()));
+  sender.End();
+  at_rename.WaitForNotification();
+  EXPECT_TRUE(absl::IsFailedPrecondition(one.Cancel()));
+  released.Notify();
+  EXPECT_EQ(one.recorder->WaitForEnd().state, ReceptionState::kSucceeded);
+  EXPECT_TRUE(folder.Get("content") == TheContent());
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane

@@ -1,0 +1,222 @@
+// What is received is sent on while the rest comes, and nobody takes it for
+// whole before it is.
+#include "dataplane/receiving/spool.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/dataplane/receiving/receptions.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+constexpr size_t kMemory = RecentBlocks::kBlocks * kManifestBlock;
+
+class SpoolTest : public testing::Test {
+ protected:
+  void Begin(ReceptionOptions options = {}, const EngineOptions& engine = {}) {
+    one_ = std::make_unique<OneReception>(sender_.Upstream(), folder_,
+                                          std::move(options), engine);
+    recorder_ = std::make_shared<Recorder>();
+    SessionOptions session;
+    session.bind_address = asio::ip::address_v4::loopback();
+    session.start.immediate = true;
+    const auto created = one_->engine().CreateSession(
+        session, one_->reception().OpenSource(Spool::Level::kVerified),
+        recorder_);
+    ASSERT_TRUE(created.ok()) << created.status();
+    session_ = *created;
+  }
+  std::unique_ptr<Peer> Connect() {
+    auto peer = std::make_unique<Peer>(session_->data_endpoint().port());
+    peer->Say(0);
+    return peer;
+  }
+  bool WaitForBytes(uint64_t bytes) {
+    return one_->recorder->WaitForBytes(bytes);
+  }
+
+  const Folder folder_;
+  ScriptedSender sender_;
+  std::unique_ptr<OneReception> one_;
+  std::shared_ptr<Recorder> recorder_;
+  std::shared_ptr<Session> session_;
+};
+
+TEST_F(SpoolTest, BytesAreSentOnAsTheyCome) {
+  Begin();
+  const auto peer = Connect();  // Before anything has come.
+  sender_.AcceptAndReadByte();
+  for (const std::string piece : {"a", "few", "bytes"}) {
+    ASSERT_TRUE(sender_.Send(piece));
+    EXPECT_EQ(peer->Read(piece.size()).data, piece);
+  }
+  sender_.End();
+  const Peer::Result rest = peer->ReadAndClose();
+  EXPECT_EQ(rest.data, "");
+  EXPECT_EQ(rest.error, 0);
+  ASSERT_TRUE(recorder_->WaitForCount(RecipientState::kDelivered, 1));
+  EXPECT_EQ(one_->recorder->WaitForEnd().state, ReceptionState::kSucceeded);
+  EXPECT_EQ(folder_.Get("content"), "afewbytes");
+}
+
+TEST_F(SpoolTest, SlowRecipientIsServedFromTheFile) {
+  Begin({}, {.lanes = 2});
+  const std::string content = Content(2 * kMemory + 4 * kManifestBlock + 99);
+  const auto slow = Connect();
+  const auto fast = Connect();
+  sender_.AcceptAndReadByte();
+  std::thread sending([&] {
+    EXPECT_TRUE(sender_.Send(content.substr(0, 2 * kMemory)));
+  });
+  EXPECT_TRUE(fast->Read(2 * kMemory).data == content.substr(0, 2 * kMemory));
+  sending.join();
+  // What it has not read has left the memory.
+  EXPECT_TRUE(slow->Read(2 * kMemory).data == content.substr(0, 2 * kMemory));
+  const auto late = Connect();
+  std::thread rest([&] {
+    EXPECT_TRUE(sender_.Send(content.substr(2 * kMemory)));
+    sender_.End();
+  });
+  for (const auto& peer : {slow.get(), fast.get()}) {
+    const Peer::Result result = peer->ReadAndClose();
+    EXPECT_TRUE(result.data == content.substr(2 * kMemory));
+    EXPECT_EQ(result.error, 0);
+  }
+  const Peer::Result result = late->ReadAndClose();
+  EXPECT_TRUE(result.data == content);
+  EXPECT_EQ(result.error, 0);
+  rest.join();
+  ASSERT_TRUE(recorder_->WaitForCount(RecipientState::kDelivered, 3));
+}
+
+TEST_F(SpoolTest, RecipientThatComesAfterTheEndIsServed) {
+  const std::string content = Content(2 * kManifestBlock + 5);
+  Begin();
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send(content));
+  sender_.End();
+  EXPECT_EQ(one_->recorder->WaitForEnd().state, ReceptionState::kSucceeded);
+  const Peer::Result result = Connect()->ReadAndClose();
+  EXPECT_TRUE(result.data == content);
+  EXPECT_EQ(result.error, 0);
+}
+
+TEST_F(SpoolTest, ResetOfTheSenderIsAResetForAll) {
+  Begin();
+  const auto peer = Connect();
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send("a part"));
+  EXPECT_EQ(peer->Read(6).data, "a part");
+  sender_.Reset();
+  EXPECT_EQ(peer->Read().error, ECONNRESET);
+  EXPECT_EQ(recorder_->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(recorder_->recipient(1).reason, Reason::kSourceFailed);
+  EXPECT_NE(recorder_->session().error.find("CONNECTION_LOST"),
+            std::string::npos)
+      << recorder_->session().error;
+}
+
+TEST_F(SpoolTest, ContentThatIsNotTheExpectedOneIsAResetForAll) {
+  ReceptionOptions options;
+  options.expected_sha256 = Sha256Of("another");
+  Begin(std::move(options));
+  const auto peer = Connect();
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send("whole"));
+  EXPECT_EQ(peer->Read(5).data, "whole");
+  sender_.End();
+  EXPECT_EQ(peer->Read().error, ECONNRESET);
+}
+
+TEST_F(SpoolTest, NoEndBeforeTheDiskHasIt) {
+  absl::Notification released;
+  FaultyFiles files([&released](FaultyFiles::Call call) {
+    if (call == FaultyFiles::Call::kSyncData) released.WaitForNotification();
+    return released.HasBeenNotified() &&
+                   call == FaultyFiles::Call::kSyncData
+               ? -EIO
+               : 0;
+  });
+  Begin({}, {.files = &files});
+  const auto peer = Connect();
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send("whole"));
+  sender_.End();
+  EXPECT_EQ(peer->Read(5).data, "whole");
+  ASSERT_TRUE(one_->recorder->WaitForState(ReceptionState::kVerifying));
+  released.Notify();
+  EXPECT_EQ(peer->Read().error, ECONNRESET);
+  one_ = nullptr;  // It uses the files.
+}
+
+TEST_F(SpoolTest, BlockThatTheDiskHasLostGoesToNobody) {
+  Begin();
+  const std::string content = Content(2 * kMemory);
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send(content));
+  ASSERT_TRUE(WaitForBytes(content.size()));
+  // The first block has left the memory: it is on the disk alone.
+  std::fstream(folder_.path(".tcptool-part.r1"),
+               std::ios::in | std::ios::out | std::ios::binary)
+      .seekp(100)
+      .put(static_cast<char>(content[100] ^ 1));
+  const auto peer = Connect();
+  const Peer::Result result = peer->Read();
+  EXPECT_EQ(result.error, ECONNRESET);
+  EXPECT_EQ(result.data, "");
+  EXPECT_EQ(recorder_->WaitForEnd(), SessionState::kFailed);
+  EXPECT_NE(recorder_->session().error.find("not on the disk as it came"),
+            std::string::npos);
+}
+
+TEST_F(SpoolTest, ThroughManyRelays) {
+  constexpr int kRelays = 5;
+  const std::string content = Content(3 * kManifestBlock + 7);
+  for (const bool cut : {false, true}) {
+    ScriptedSender sender;
+    std::vector<std::unique_ptr<Folder>> folders;
+    std::vector<std::unique_ptr<OneReception>> relays;
+    std::vector<std::shared_ptr<Recorder>> recorders;
+    uint16_t port = sender.port();
+    for (int i = 0; i < kRelays; ++i) {
+      folders.push_back(std::make_unique<Folder>());
+      relays.push_back(std::make_unique<OneReception>(
+          std::make_unique<SenderUpstream>(SenderOptions{
+              .target = {.host = "127.0.0.1", .port = std::to_string(port)},
+              .start = true}),
+          *folders.back(), ReceptionOptions{}, EngineOptions{.lanes = 1}));
+      recorders.push_back(std::make_shared<Recorder>());
+      SessionOptions session;
+      session.bind_address = asio::ip::address_v4::loopback();
+      const auto created = relays.back()->engine().CreateSession(
+          session,
+          relays.back()->reception().OpenSource(Spool::Level::kVerified),
+          recorders.back());
+      ASSERT_TRUE(created.ok());
+      port = (*created)->data_endpoint().port();
+    }
+    Peer last(port);
+    last.Say(1);
+    sender.AcceptAndReadByte();
+    ASSERT_TRUE(sender.Send(content));
+    EXPECT_TRUE(last.Read(content.size()).data == content);
+    if (cut) {
+      sender.Reset();
+    } else {
+      sender.End();
+    }
+    const Peer::Result end = last.ReadAndClose();
+    EXPECT_EQ(end.error, cut ? ECONNRESET : 0);
+    for (int i = 0; i < kRelays; ++i) {
+      EXPECT_EQ(relays[i]->recorder->WaitForEnd().state,
+                cut ? ReceptionState::kFailed : ReceptionState::kSucceeded);
+      EXPECT_EQ(recorders[i]->WaitForEnd(),
+                cut ? SessionState::kFailed : SessionState::kSucceeded);
+      relays[i]->Finish();
+      EXPECT_EQ(folders[i]->Get("content") == content, !cut);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
