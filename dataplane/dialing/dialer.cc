@@ -79,9 +79,8 @@ void Dialer::LookUp() {
 }
 
 void Dialer::OnLookUpTimeout() {
-  Finish(reason_.ok()
-             ? absl::NotFoundError("the name service does not answer")
-             : reason_);
+  Finish(reason_.ok() ? absl::NotFoundError("the name service does not answer")
+                      : reason_);
 }
 
 void Dialer::OnResolved(absl::StatusOr<Endpoints> endpoints) {

@@ -89,9 +89,8 @@ Receiver::Next Receiver::ReadPiece() {
   const size_t filled = position_ % kManifestBlock;
   if (block_ == nullptr) block_ = writer_->Open(index);
   if (block_ == nullptr) return Next::kStop;  // Until Resume().
-  const ssize_t got =
-      lane_.sockets().Receive(descriptor(),
-                              block_->first(kManifestBlock).subspan(filled));
+  const ssize_t got = lane_.sockets().Receive(
+      descriptor(), block_->first(kManifestBlock).subspan(filled));
   if (got == -EAGAIN) return Next::kWait;
   if (got < 0) {
     Fail(static_cast<int>(-got));
@@ -136,8 +135,7 @@ void Receiver::Fail(int error) {
 Receiver::Clock::time_point Receiver::silent_since() const {
   std::byte next;
   const bool is_silent =
-      is_waiting_ &&
-      lane_.sockets().Peek(descriptor(), {&next, 1}) == -EAGAIN;
+      is_waiting_ && lane_.sockets().Peek(descriptor(), {&next, 1}) == -EAGAIN;
   return is_silent ? silent_since_ : Clock::now();
 }
 

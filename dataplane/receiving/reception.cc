@@ -54,17 +54,16 @@ void Reception::Open() {
   StartTimer();
   Notify();
   environment_.disk.Run(
-      client_,
-      [self = shared_from_this(), client = client_,
-       &files = environment_.files, resume = options_.resume,
-       allocate = options_.expected_length.value_or(0),
-       destination = std::move(options_.destination)]() mutable {
-        Opened opened = OpenFile(files, std::move(destination), resume, allocate);
+      client_, [self = shared_from_this(), client = client_,
+                &files = environment_.files, resume = options_.resume,
+                allocate = options_.expected_length.value_or(0),
+                destination = std::move(options_.destination)]() mutable {
+        Opened opened =
+            OpenFile(files, std::move(destination), resume, allocate);
         opened.client = client;
-        asio::post(self->environment_.lane.io(),
-                   [self, opened = std::move(opened)] {
-                     self->OnOpened(opened);
-                   });
+        asio::post(
+            self->environment_.lane.io(),
+            [self, opened = std::move(opened)] { self->OnOpened(opened); });
       });
 }
 
@@ -76,12 +75,11 @@ Reception::Opened Reception::OpenFile(FileApi& files, Destination destination,
   absl::StatusOr<std::unique_ptr<PartialFile>> file =
       absl::NotFoundError("nothing is to be taken up");
   if (resume && destination.resumable) {
-    Destination same = {
-        .directory = UniqueFd(dup(destination.directory.get())),
-        .name = destination.name,
-        .id = destination.id,
-        .overwrite = destination.overwrite,
-        .resumable = true};
+    Destination same = {.directory = UniqueFd(dup(destination.directory.get())),
+                        .name = destination.name,
+                        .id = destination.id,
+                        .overwrite = destination.overwrite,
+                        .resumable = true};
     file = PartialFile::Resume(files, std::move(same));
   }
   if (absl::IsNotFound(file.status())) {
@@ -98,8 +96,8 @@ Reception::Opened Reception::OpenFile(FileApi& files, Destination destination,
 void Reception::OnOpened(Opened opened) {
   if (ended()) {
     if (!opened.file.ok()) return;
-    return environment_.disk.Run(
-        client_, [file = *opened.file] { file->Abandon(); });
+    return environment_.disk.Run(client_,
+                                 [file = *opened.file] { file->Abandon(); });
   }
   if (!opened.file.ok()) return FailFile(opened.file.status());
   writer_ = std::make_shared<DiskWriter>(
@@ -131,14 +129,14 @@ void Reception::OnOpened(Opened opened) {
 }
 
 void Reception::Connect(const absl::Status& lost) {
-  upstream_->Connect(environment_.lane, status_.bytes_received, lost,
-                     [weak = weak_from_this()](
-                         absl::StatusOr<UniqueFd> socket) {
-                       const auto self = weak.lock();
-                       if (self != nullptr && !self->ended()) {
-                         self->OnConnected(std::move(socket));
-                       }
-                     });
+  upstream_->Connect(
+      environment_.lane, status_.bytes_received, lost,
+      [weak = weak_from_this()](absl::StatusOr<UniqueFd> socket) {
+        const auto self = weak.lock();
+        if (self != nullptr && !self->ended()) {
+          self->OnConnected(std::move(socket));
+        }
+      });
 }
 
 void Reception::OnConnected(absl::StatusOr<UniqueFd> socket) {
@@ -277,9 +275,9 @@ void Reception::OnRewound() {
   if (!state.error.ok()) return FailFile(state.error);
   status_.bytes_received = state.marks.written;
   status_.bytes_durable = state.marks.durable;
-  Connect(absl::DataLossError(absl::StrCat(
-      "the block at byte ", block * kManifestBlock,
-      " is not the one that was announced")));
+  Connect(absl::DataLossError(
+      absl::StrCat("the block at byte ", block * kManifestBlock,
+                   " is not the one that was announced")));
 }
 
 void Reception::SetState(ReceptionState state) {
@@ -353,8 +351,7 @@ void Reception::Measure() {
       std::chrono::duration<double>(now - measured_at_).count();
   const uint64_t bytes = status_.bytes_received;
   if (seconds <= 0) return;
-  const double rate =
-      (bytes - std::min(bytes, measured_bytes_)) / seconds;
+  const double rate = (bytes - std::min(bytes, measured_bytes_)) / seconds;
   // Smoothed over a few measurements, for people to read.
   status_.bytes_per_second = static_cast<uint64_t>(
       status_.bytes_per_second == 0 ? rate

@@ -91,9 +91,9 @@ class Reception : public std::enable_shared_from_this<Reception>,
   // lane. Does nothing to a reception that has ended. FAILED_PRECONDITION: the
   // whole content is being given its name.
   void Cancel(Done done);
-  // It is INTERRUPTED: what has come stays, where the upstream is resumable, for
-  // an attempt with `resume`. One whose content is getting its name goes on to
-  // the end.
+  // It is INTERRUPTED: what has come stays, where the upstream is resumable,
+  // for an attempt with `resume`. One whose content is getting its name goes on
+  // to the end.
   void Stop();
 
   // Of a resumable upstream: the digests of the blocks from number `first` on,

@@ -19,7 +19,8 @@ void Reception::Expect(uint64_t first, std::vector<Digest> digests) {
     }
     const absl::Status status = self.writer_->Expect(first, digests);
     if (!status.ok()) {
-      self.Fail(ReceptionReason::kDigestMismatch, std::string(status.message()));
+      self.Fail(ReceptionReason::kDigestMismatch,
+                std::string(status.message()));
     }
   });
 }
@@ -33,10 +34,10 @@ void Reception::ExpectEnd(uint64_t length, const Digest& root) {
     }
     if (self.options_.expected_length &&
         *self.options_.expected_length != length) {
-      return self.Fail(ReceptionReason::kLengthMismatch,
-                       absl::StrCat("the content has ", length, " bytes; ",
-                                    *self.options_.expected_length,
-                                    " were expected"));
+      return self.Fail(
+          ReceptionReason::kLengthMismatch,
+          absl::StrCat("the content has ", length, " bytes; ",
+                       *self.options_.expected_length, " were expected"));
     }
     if (std::exchange(self.end_, length)) return;
     self.end_root_ = root;
@@ -46,19 +47,18 @@ void Reception::ExpectEnd(uint64_t length, const Digest& root) {
 }
 
 void Reception::Cancel(Done done) {
-  asio::post(environment_.lane.io(),
-             [self = shared_from_this(), done = std::move(done)] {
-               if (self->is_committing_ && !self->ended()) {
-                 return done(absl::FailedPreconditionError(
-                     "the whole content has come, and is being given its "
-                     "name"));
-               }
-               if (!self->ended()) {
-                 self->End(ReceptionState::kCancelled, ReceptionReason::kNone,
-                           "");
-               }
-               done(absl::OkStatus());
-             });
+  asio::post(environment_.lane.io(), [self = shared_from_this(),
+                                      done = std::move(done)] {
+    if (self->is_committing_ && !self->ended()) {
+      return done(absl::FailedPreconditionError(
+          "the whole content has come, and is being given its "
+          "name"));
+    }
+    if (!self->ended()) {
+      self->End(ReceptionState::kCancelled, ReceptionReason::kNone, "");
+    }
+    done(absl::OkStatus());
+  });
 }
 
 void Reception::Stop() {

@@ -42,11 +42,10 @@ void Reception::OnContentWritten() {
   is_finishing_ = true;
   status_.sha256 = writer_->sha256();
   if (options_.expected_sha256 && status_.sha256 != options_.expected_sha256) {
-    return Fail(ReceptionReason::kDigestMismatch,
-                absl::StrCat("the content has the SHA-256 ",
-                             ToHex(*status_.sha256), "; ",
-                             ToHex(*options_.expected_sha256),
-                             " was expected"));
+    return Fail(
+        ReceptionReason::kDigestMismatch,
+        absl::StrCat("the content has the SHA-256 ", ToHex(*status_.sha256),
+                     "; ", ToHex(*options_.expected_sha256), " was expected"));
   }
   // Apart from the commit, so that a reset meanwhile is still in time.
   OnDisk(
@@ -123,18 +122,17 @@ void Reception::End(ReceptionState state, ReceptionReason reason,
   const double seconds =
       absl::ToDoubleSeconds(status_.end_time - status_.start_time);
   status_.bytes_per_second = static_cast<uint64_t>(
-      seconds > 0
-          ? (status_.bytes_received - std::min(status_.bytes_received,
-                                               status_.bytes_resumed)) /
-                seconds
-          : 0);
+      seconds > 0 ? (status_.bytes_received -
+                     std::min(status_.bytes_received, status_.bytes_resumed)) /
+                        seconds
+                  : 0);
   if (state != ReceptionState::kSucceeded) {
     spool_->Fail(absl::UnavailableError(absl::StrCat(
         "the reception of the content has ", std::string(Name(state)),
         reason == ReceptionReason::kNone ? "" : ", ", std::string(Name(reason)),
         status_.detail.empty() ? "" : ": ", status_.detail)));
-    const bool stays = state == ReceptionState::kInterrupted &&
-                       upstream_->resumable();
+    const bool stays =
+        state == ReceptionState::kInterrupted && upstream_->resumable();
     if (writer_ != nullptr && !stays) {
       environment_.disk.Run(client_,
                             [file = writer_->file()] { file->Abandon(); });

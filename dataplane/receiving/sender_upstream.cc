@@ -34,10 +34,10 @@ void SenderUpstream::Connect(Lane& lane, uint64_t, const absl::Status&,
         if (socket.ok()) {
           return done(SayByte(sockets, *std::move(socket), options_));
         }
-        done(absl::Status(socket.status().code(),
-                          absl::StrCat("connecting to ",
-                                       NameOf(options_.target), ": ",
-                                       socket.status().message())));
+        done(
+            absl::Status(socket.status().code(),
+                         absl::StrCat("connecting to ", NameOf(options_.target),
+                                      ": ", socket.status().message())));
       });
   dialer_->Start();
 }

@@ -72,8 +72,8 @@ class Spool::SpoolFeed : public Feed {
       end = Take(position / kManifestBlock);
     }
     if (position >= end) {
-      return {.kind = position == length ? Piece::Kind::kEnd
-                                         : Piece::Kind::kWait};
+      return {.kind =
+                  position == length ? Piece::Kind::kEnd : Piece::Kind::kWait};
     }
     const uint64_t start = block_index_ * kManifestBlock;
     const size_t size = std::min(kManifestBlock, end - start);

@@ -59,10 +59,9 @@ TEST(ReceptionTest, StartByteIsSaid) {
 }
 
 TEST(ReceptionTest, ContentsOfAnyLength) {
-  for (const size_t size :
-       {size_t{0}, size_t{1}, size_t{kManifestBlock - 1},
-        size_t{kManifestBlock}, size_t{kManifestBlock + 1},
-        size_t{40 * kManifestBlock + 3}}) {
+  for (const size_t size : {size_t{0}, size_t{1}, size_t{kManifestBlock - 1},
+                            size_t{kManifestBlock}, size_t{kManifestBlock + 1},
+                            size_t{40 * kManifestBlock + 3}}) {
     const Folder folder;
     ScriptedSender sender;
     const std::string content = Content(size);
@@ -253,12 +252,11 @@ TEST(ReceptionTest, CancelledWhileItConnects) {
   const Folder folder;
   ScriptedSender sender;
   sender.StopListening();
-  OneReception one(
-      std::make_unique<SenderUpstream>(SenderOptions{
-          .target = {.host = "127.0.0.1",
-                     .port = std::to_string(sender.port()),
-                     .wait = absl::InfiniteDuration()}}),
-      folder);
+  OneReception one(std::make_unique<SenderUpstream>(SenderOptions{
+                       .target = {.host = "127.0.0.1",
+                                  .port = std::to_string(sender.port()),
+                                  .wait = absl::InfiniteDuration()}}),
+                   folder);
   EXPECT_TRUE(one.Cancel().ok());
   EXPECT_EQ(one.recorder->status().state, ReceptionState::kCancelled);
   one.Finish();
@@ -284,8 +282,8 @@ TEST(ReceptionTest, WhateverOfTheFileFailsNothingIsHalfDone) {
                              Call::kRename};
   for (const Call fails : kCalls) {
     for (int at = 0;; ++at) {
-      SCOPED_TRACE(testing::Message() << "call " << static_cast<int>(fails)
-                                      << ", step " << at);
+      SCOPED_TRACE(testing::Message()
+                   << "call " << static_cast<int>(fails) << ", step " << at);
       const Folder folder;
       ScriptedSender sender;
       std::atomic<int> calls = 0;

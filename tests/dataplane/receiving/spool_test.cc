@@ -65,9 +65,8 @@ TEST_F(SpoolTest, SlowRecipientIsServedFromTheFile) {
   const auto slow = Connect();
   const auto fast = Connect();
   sender_.AcceptAndReadByte();
-  std::thread sending([&] {
-    EXPECT_TRUE(sender_.Send(content.substr(0, 2 * kMemory)));
-  });
+  std::thread sending(
+      [&] { EXPECT_TRUE(sender_.Send(content.substr(0, 2 * kMemory))); });
   EXPECT_TRUE(fast->Read(2 * kMemory).data == content.substr(0, 2 * kMemory));
   sending.join();
   // What it has not read has left the memory.
@@ -132,8 +131,7 @@ TEST_F(SpoolTest, NoEndBeforeTheDiskHasIt) {
   absl::Notification released;
   FaultyFiles files([&released](FaultyFiles::Call call) {
     if (call == FaultyFiles::Call::kSyncData) released.WaitForNotification();
-    return released.HasBeenNotified() &&
-                   call == FaultyFiles::Call::kSyncData
+    return released.HasBeenNotified() && call == FaultyFiles::Call::kSyncData
                ? -EIO
                : 0;
   });
