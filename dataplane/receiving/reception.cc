@@ -1,5 +1,6 @@
 #include "dataplane/receiving/reception.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -75,7 +76,8 @@ Reception::Opened Reception::OpenFile(FileApi& files, Destination destination,
   absl::StatusOr<std::unique_ptr<PartialFile>> file =
       absl::NotFoundError("nothing is to be taken up");
   if (resume && destination.resumable) {
-    Destination same = {.directory = UniqueFd(dup(destination.directory.get())),
+    Destination same = {.directory = UniqueFd(fcntl(destination.directory.get(),
+                                                    F_DUPFD_CLOEXEC, 0)),
                         .name = destination.name,
                         .id = destination.id,
                         .overwrite = destination.overwrite,
@@ -95,7 +97,7 @@ Reception::Opened Reception::OpenFile(FileApi& files, Destination destination,
 
 void Reception::OnOpened(Opened opened) {
   if (ended()) {
-    if (!opened.file.ok()) return;
+    if (!opened.file.ok() || FileStays()) return;
     return environment_.disk.Run(client_,
                                  [file = *opened.file] { file->Abandon(); });
   }

@@ -172,6 +172,11 @@ class Reception : public std::enable_shared_from_this<Reception>,
   std::chrono::steady_clock::time_point DigestsMissingSince();
   void Measure();
   void Notify();
+  // For an attempt that goes on with it.
+  bool FileStays() const {
+    return status_.state == ReceptionState::kInterrupted &&
+           upstream_->resumable();
+  }
   bool ended() const { return IsFinal(status_.state); }
 
   const Environment environment_;

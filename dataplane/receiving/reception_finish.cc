@@ -131,9 +131,7 @@ void Reception::End(ReceptionState state, ReceptionReason reason,
         "the reception of the content has ", std::string(Name(state)),
         reason == ReceptionReason::kNone ? "" : ", ", std::string(Name(reason)),
         status_.detail.empty() ? "" : ": ", status_.detail)));
-    const bool stays =
-        state == ReceptionState::kInterrupted && upstream_->resumable();
-    if (writer_ != nullptr && !stays) {
+    if (writer_ != nullptr && !FileStays()) {
       environment_.disk.Run(client_,
                             [file = writer_->file()] { file->Abandon(); });
     }
