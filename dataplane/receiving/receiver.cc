@@ -105,7 +105,6 @@ Receiver::Next Receiver::ReadPiece() {
     StopWatchingSender(descriptor());
     has_ended_ = true;
     ended_at_ = Clock::now();
-    Flush();
     owner_->Ended();
     return Next::kStop;
   }

@@ -30,7 +30,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
    public:
     // Content up to this position has come, and is in the writer's blocks.
     virtual void Received(uint64_t position) = 0;
-    // The sender has ended in an orderly way; all that came is with the writer.
+    // The sender has ended in an orderly way.
     virtual void Ended() = 0;
     // UNAVAILABLE, with the system's reason.
     virtual void Lost(const absl::Status& reason) = 0;
@@ -48,7 +48,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   // The writer may have a block again.
   void Resume();
   // What has come of a block that is not whole goes to the writer: the content
-  // ends here.
+  // ends here. Nothing more is read.
   void Flush();
 
   // UNAVAILABLE: the sender has reset the connection, which it can do after its

@@ -55,23 +55,33 @@ void Reception::Open() {
   StartTimer();
   Notify();
   environment_.disk.Run(
-      client_, [self = shared_from_this(), client = client_,
-                &files = environment_.files, resume = options_.resume,
+      client_, [self = shared_from_this(), &files = environment_.files,
+                resume = options_.resume,
                 allocate = options_.expected_length.value_or(0),
                 destination = std::move(options_.destination)]() mutable {
-        Opened opened =
-            OpenFile(files, std::move(destination), resume, allocate);
-        opened.client = client;
-        asio::post(
-            self->environment_.lane.io(),
-            [self, opened = std::move(opened)] { self->OnOpened(opened); });
+        auto file = OpenFile(files, std::move(destination), resume, allocate);
+        if (file.ok() && !self->Keep(*file)) return;
+        self->OnLane([file = std::move(file)](Reception& reception) {
+          reception.OnOpened(file);
+        });
       });
 }
 
-Reception::Opened Reception::OpenFile(FileApi& files, Destination destination,
-                                      bool resume, uint64_t allocate) {
+bool Reception::Keep(const std::shared_ptr<PartialFile>& file) {
+  FileFate fate;
+  {
+    absl::MutexLock lock(&mutex_);
+    file_ = file;
+    fate = file_fate_;
+  }
+  if (fate == FileFate::kRemoved) file->Abandon();
+  return fate == FileFate::kInUse;
+}
+
+absl::StatusOr<std::shared_ptr<PartialFile>> Reception::OpenFile(
+    FileApi& files, Destination destination, bool resume, uint64_t allocate) {
   if (absl::Status status = CheckDestination(destination); !status.ok()) {
-    return {.file = status};
+    return status;
   }
   absl::StatusOr<std::unique_ptr<PartialFile>> file =
       absl::NotFoundError("nothing is to be taken up");
@@ -87,23 +97,19 @@ Reception::Opened Reception::OpenFile(FileApi& files, Destination destination,
   if (absl::IsNotFound(file.status())) {
     file = PartialFile::Create(files, std::move(destination));
   }
-  if (!file.ok()) return {.file = file.status()};
+  if (!file.ok()) return file.status();
   if (absl::Status status = (*file)->Allocate(allocate); !status.ok()) {
     (*file)->Abandon();
-    return {.file = status};
+    return status;
   }
-  return {.file = std::shared_ptr<PartialFile>(*std::move(file))};
+  return std::shared_ptr<PartialFile>(*std::move(file));
 }
 
-void Reception::OnOpened(Opened opened) {
-  if (ended()) {
-    if (!opened.file.ok() || FileStays()) return;
-    return environment_.disk.Run(client_,
-                                 [file = *opened.file] { file->Abandon(); });
-  }
-  if (!opened.file.ok()) return FailFile(opened.file.status());
+void Reception::OnOpened(
+    const absl::StatusOr<std::shared_ptr<PartialFile>>& file) {
+  if (!file.ok()) return FailFile(file.status());
   writer_ = std::make_shared<DiskWriter>(
-      environment_.disk, client_, *opened.file,
+      environment_.disk, client_, *file,
       DiskWriter::Options{
           .sha256 = options_.compute_sha256 || options_.expected_sha256,
           .expects_digests = upstream_->resumable()},

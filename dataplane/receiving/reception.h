@@ -123,15 +123,14 @@ class Reception : public std::enable_shared_from_this<Reception>,
   void Ended() override;
   void Lost(const absl::Status& reason) override;
 
-  struct Opened {
-    absl::StatusOr<std::shared_ptr<PartialFile>> file;
-    DiskThreads::Client client;
-  };
   // On one of the disk's threads.
-  static Opened OpenFile(FileApi& files, Destination destination, bool resume,
-                         uint64_t allocate);
+  static absl::StatusOr<std::shared_ptr<PartialFile>> OpenFile(
+      FileApi& files, Destination destination, bool resume, uint64_t allocate);
+  // The same. False: the reception has ended meanwhile, and the file is not
+  // used.
+  bool Keep(const std::shared_ptr<PartialFile>& file);
   void Open();
-  void OnOpened(Opened opened);
+  void OnOpened(const absl::StatusOr<std::shared_ptr<PartialFile>>& file);
   void Connect(const absl::Status& lost);
   void OnConnected(absl::StatusOr<UniqueFd> socket);
   // Goes on with another connection, from the last whole block.
@@ -172,11 +171,8 @@ class Reception : public std::enable_shared_from_this<Reception>,
   std::chrono::steady_clock::time_point DigestsMissingSince();
   void Measure();
   void Notify();
-  // For an attempt that goes on with it.
-  bool FileStays() const {
-    return status_.state == ReceptionState::kInterrupted &&
-           upstream_->resumable();
-  }
+  // Removes the file, unless it has its name, or stays for another attempt.
+  void LetGoOfFile();
   bool ended() const { return IsFinal(status_.state); }
 
   const Environment environment_;
@@ -204,8 +200,14 @@ class Reception : public std::enable_shared_from_this<Reception>,
   std::optional<std::chrono::steady_clock::time_point> digests_missing_since_;
   DiskThreads::Client client_;
 
+  // What becomes of the partial file. It may still be being opened when the
+  // reception ends.
+  enum class FileFate : uint8_t { kInUse, kStays, kRemoved };
+
   mutable absl::Mutex mutex_;
-  // The same, for any thread.
+  std::shared_ptr<PartialFile> file_ ABSL_GUARDED_BY(mutex_);
+  FileFate file_fate_ ABSL_GUARDED_BY(mutex_) = FileFate::kInUse;
+  // As writer_, for any thread.
   std::shared_ptr<DiskWriter> shared_writer_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -131,11 +131,8 @@ void Reception::End(ReceptionState state, ReceptionReason reason,
         "the reception of the content has ", std::string(Name(state)),
         reason == ReceptionReason::kNone ? "" : ", ", std::string(Name(reason)),
         status_.detail.empty() ? "" : ": ", status_.detail)));
-    if (writer_ != nullptr && !FileStays()) {
-      environment_.disk.Run(client_,
-                            [file = writer_->file()] { file->Abandon(); });
-    }
   }
+  LetGoOfFile();
   timer_.reset();
   Notify();
   observer_ = nullptr;
@@ -143,6 +140,18 @@ void Reception::End(ReceptionState state, ReceptionReason reason,
   // Later: whoever called this is still at work with it.
   asio::post(environment_.lane.io(),
              [self = shared_from_this()] { self->environment_.on_end(); });
+}
+
+void Reception::LetGoOfFile() {
+  const bool stays =
+      status_.state == ReceptionState::kSucceeded ||
+      (status_.state == ReceptionState::kInterrupted && upstream_->resumable());
+  absl::MutexLock lock(&mutex_);
+  file_fate_ = stays ? FileFate::kStays : FileFate::kRemoved;
+  if (file_ != nullptr && !stays) {
+    environment_.disk.Run(client_, [file = file_] { file->Abandon(); });
+  }
+  file_ = nullptr;
 }
 
 }  // namespace tcptool::dataplane

@@ -91,7 +91,11 @@ class ResumableReceptionTest : public testing::Test {
   }
   void ExpectWhole() {
     const ReceptionStatus status = one_->recorder->WaitForEnd();
-    EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
+    absl::MutexLock lock(&script_->mutex);
+    EXPECT_EQ(status.state, ReceptionState::kSucceeded)
+        << status.detail << " after " << status.bytes_received << " bytes; "
+        << (script_->asked.empty() ? absl::OkStatus()
+                                   : script_->asked.front().lost);
     EXPECT_TRUE(folder_.Get("content") == TheContent());
     EXPECT_EQ(folder_.Names(), Names{"content"});
   }
@@ -131,8 +135,8 @@ TEST_F(ResumableReceptionTest, GoesOnAfterALoss) {
   ScriptedUpstream::Asked asked = Accept();
   EXPECT_EQ(asked.offset, 2 * kBlock);
   EXPECT_TRUE(absl::IsUnavailable(asked.lost));
-  ASSERT_TRUE(sender_.Send(TheContent().substr(2 * kBlock, 2 * kBlock)));
-  ASSERT_TRUE(WaitForBytes(4 * kBlock));
+  ASSERT_TRUE(sender_.Send(TheContent().substr(2 * kBlock, 2 * kBlock + 99)));
+  ASSERT_TRUE(WaitForBytes(4 * kBlock + 99));
   sender_.End();  // Orderly, and before the end.
   asked = Accept();
   EXPECT_EQ(asked.offset, 4 * kBlock);
