@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <thread>
+#include <utility>
 
 #include "absl/synchronization/notification.h"
 #include "tests/dataplane/receiving/files.h"
@@ -76,6 +78,12 @@ class DiskWriterTest : public testing::Test {
     return WaitFor([](const DiskWriter::State& state) {
       return state.idle && (state.complete || !state.error.ok());
     });
+  }
+
+  // The tasks of the disk's threads have let go of it too, and of its file.
+  void End() {
+    const std::weak_ptr<DiskWriter> ended = std::exchange(writer_, nullptr);
+    while (!ended.expired()) std::this_thread::yield();
   }
 
   // As a receiver does; false: there is no memory for it.
@@ -253,7 +261,7 @@ TEST_F(DiskWriterTest, BlockThatIsNotTheExpectedOneIsBad) {
     EXPECT_TRUE(writer_->state().complete);
     EXPECT_EQ(writer_->manifest().blocks, digests);
     writer_->file()->Abandon();
-    writer_ = nullptr;
+    End();
   }
 }
 
@@ -273,7 +281,7 @@ TEST_F(DiskWriterTest, GoesOnWithWhatAnEarlierOneHasKept) {
   for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(content, i));
   ASSERT_TRUE(WaitUntilIdle());
   ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
-  writer_ = nullptr;
+  End();
   Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
   EXPECT_EQ(writer_->state().marks.durable, 3 * kManifestBlock);
   EXPECT_EQ(writer_->state().marks.verified, 0u);
@@ -291,7 +299,7 @@ TEST_F(DiskWriterTest, WhatWasKeptOfAnotherContentIsDropped) {
   for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(old, i));
   ASSERT_TRUE(WaitUntilIdle());
   ASSERT_TRUE(writer_->file()->Checkpoint(DigestsOf(old)).ok());
-  writer_ = nullptr;
+  End();
   Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
   std::string content = old;
   content[kManifestBlock] ^= 1;
@@ -316,7 +324,7 @@ TEST_F(DiskWriterTest, FileThatChangedBeforeItIsHashedAgainIsAnError) {
   ASSERT_TRUE(WaitUntilIdle());
   const std::vector<Digest> digests = DigestsOf(content);
   ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(2)).ok());
-  writer_ = nullptr;
+  End();
   Make({.sha256 = true}, FileApi::Real(), true);
   std::fstream(folder_.path(".tcptool-part.r1"),
                std::ios::in | std::ios::out | std::ios::binary)

@@ -96,12 +96,13 @@ class SendersTest : public testing::TestWithParam<Sender> {
 INSTANTIATE_TEST_SUITE_P(
     OfAllKinds, SendersTest,
     testing::Values(
-        Sender{"tcptool", "TCPTOOL -s 127.0.0.1:PORT FILE", true},
+        Sender{"tcptool", "TCPTOOL -s PORT FILE", true},
         Sender{"model", "MODEL PORT 1 FILE", false},
         Sender{"nc_openbsd", "nc.openbsd -N -l 127.0.0.1 PORT <FILE", false},
         Sender{"nc_traditional",
                "nc.traditional -q 0 -l -s 127.0.0.1 -p PORT <FILE", false},
-        Sender{"socat", "socat -u OPEN:FILE TCP-LISTEN:PORT,bind=127.0.0.1",
+        Sender{"socat",
+               "socat SYSTEM:\"cat FILE\" TCP-LISTEN:PORT,bind=127.0.0.1",
                false}),
     [](const auto& info) { return info.param.name; });
 
