@@ -144,7 +144,8 @@ TEST_F(SpoolTest, NoEndBeforeTheDiskHasIt) {
   ASSERT_TRUE(one_->recorder->WaitForState(ReceptionState::kVerifying));
   released.Notify();
   EXPECT_EQ(peer->Read().error, ECONNRESET);
-  one_ = nullptr;  // It uses the files.
+  session_ = nullptr;
+  one_ = nullptr;  // Its engine uses the files.
 }
 
 TEST_F(SpoolTest, BlockThatTheDiskHasLostGoesToNobody) {
