@@ -43,7 +43,6 @@ void Fanout::Add(UniqueFd socket, RecipientStatus status) {
   auto recipient = std::make_shared<Recipient>(
       lane_, limits_, owner, std::move(socket), std::move(status));
   recipients_[id] = recipient;
-  admitted_.erase(id);  // One that had this id before, and was lost.
   recipient->Open(Clock::now());
 }
 

@@ -4,19 +4,11 @@
 #ifndef TCPTOOL_DATAPLANE_SENDING_PROGRESS_H_
 #define TCPTOOL_DATAPLANE_SENDING_PROGRESS_H_
 
-#include <chrono>
 #include <cstdint>
 
+#include "dataplane/base/clock.h"
+
 namespace tcptool::dataplane {
-
-using Clock = std::chrono::steady_clock;
-
-// `now` + `duration`; saturates where that overflows.
-constexpr Clock::time_point Later(Clock::time_point now,
-                                  Clock::duration duration) {
-  return duration > Clock::time_point::max() - now ? Clock::time_point::max()
-                                                   : now + duration;
-}
 
 // One thread at a time.
 class Progress {

@@ -8,6 +8,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "dataplane/base/clock.h"
 
 namespace tcptool::server {
 
@@ -30,23 +31,27 @@ class SteadyCondVar {
   void WaitFor(absl::Mutex* mutex, std::chrono::nanoseconds timeout)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     Lockable lockable{mutex};
-    condition_.wait_for(lockable, timeout);
+    condition_.wait_until(lockable, End(timeout));
   }
 
   // Waits until `holds()`, which is called with the mutex held, or until
-  // `timeout` has passed. Returns the last `holds()`. Whoever makes it hold
-  // calls NotifyAll().
+  // `timeout` has passed; nanoseconds::max() has no end. Returns the last
+  // `holds()`. Whoever makes it hold calls NotifyAll().
   template <class Condition>
   bool WaitFor(absl::Mutex* mutex, std::chrono::nanoseconds timeout,
                Condition holds)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     Lockable lockable{mutex};
-    return condition_.wait_for(lockable, timeout, holds);
+    return condition_.wait_until(lockable, End(timeout), holds);
   }
 
   void NotifyAll() { condition_.notify_all(); }
 
  private:
+  static dataplane::Clock::time_point End(std::chrono::nanoseconds timeout) {
+    return dataplane::Later(dataplane::Clock::now(), timeout);
+  }
+
   // The mutex under the names that the standard library calls.
   struct Lockable {
     void lock() ABSL_NO_THREAD_SAFETY_ANALYSIS { mutex->Lock(); }

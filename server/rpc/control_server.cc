@@ -166,7 +166,10 @@ void ControlServer::TellHealth() {
 
 void ControlServer::Stop(std::chrono::milliseconds grace) {
   listener_->Close();
-  server_->Shutdown(std::chrono::system_clock::now() + grace);
+  dispatcher_->WaitUntilIdle(grace);
+  // At once: with a later deadline, gRPC waits for each client to answer a
+  // ping, and one that makes no call may not.
+  server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
 }
 

@@ -57,7 +57,7 @@ class ControlServer {
   // while works() is false, they are told the same.
   void StopServing();
   // Cancels the calls that are still open after `grace`, and returns when all
-  // have ended.
+  // have ended. Without open calls it does not wait.
   void Stop(std::chrono::milliseconds grace);
 
  private:

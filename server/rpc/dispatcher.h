@@ -35,6 +35,11 @@ class Dispatcher : public grpc::CallbackGenericService {
   // their client. May block on a disk.
   void Tick();
 
+  // Waits until no call is open, at most for `timeout`.
+  void WaitUntilIdle(std::chrono::nanoseconds timeout) {
+    open_.WaitUntilNone(timeout);
+  }
+
  private:
   std::shared_ptr<Call> NewCall(grpc::GenericCallbackServerContext& context);
   absl::Status WhyCancel(const Call& call, bool recheck) const;

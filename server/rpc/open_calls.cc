@@ -25,6 +25,15 @@ void OpenCalls::Remove(Call* call) {
   unread_.Leave(call);
   last = std::move(found->second);
   calls_.erase(found);
+  if (calls_.empty()) none_.NotifyAll();
+}
+
+bool OpenCalls::WaitUntilNone(std::chrono::nanoseconds timeout) {
+  const auto none = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return calls_.empty();
+  };
+  absl::MutexLock lock(&mutex_);
+  return none_.WaitFor(&mutex_, timeout, none);
 }
 
 void OpenCalls::Sends(Call* call, size_t bytes) {

@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_SERVER_RPC_OPEN_CALLS_H_
 #define TCPTOOL_SERVER_RPC_OPEN_CALLS_H_
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/steady_cond_var.h"
 #include "server/rpc/call.h"
 #include "server/rpc/call_room.h"
 
@@ -28,6 +30,8 @@ class OpenCalls {
 
   void Add(std::shared_ptr<Call> call);
   void Remove(Call* call);
+  // Waits until no call is open, at most for `timeout`. True: none is.
+  bool WaitUntilNone(std::chrono::nanoseconds timeout);
 
   // `call` sends a message of so many bytes; its client has taken it.
   void Sends(Call* call, size_t bytes);
@@ -57,6 +61,7 @@ class OpenCalls {
   absl::Mutex mutex_;
   absl::flat_hash_map<Call*, std::shared_ptr<Call>> calls_
       ABSL_GUARDED_BY(mutex_);
+  SteadyCondVar none_;  // Notified when the last call is removed.
   CallRoom open_to_all_ ABSL_GUARDED_BY(mutex_){kMaxOpenToAll};
   CallRoom unread_ ABSL_GUARDED_BY(mutex_){kMaxUnreadBytes};
 };

@@ -59,6 +59,25 @@ TEST(SteadyCondVarTest, EndsWhenItIsNotifiedOfWhatHolds) {
   other.join();
 }
 
+// The time-out is no time that the clock can show.
+TEST(SteadyCondVarTest, WaitsWithoutEndForWhatWillHold) {
+  State state;
+  std::thread other([&state] {
+    absl::MutexLock lock(&state.mutex);
+    state.mutex.Await(absl::Condition(&state.waits));
+    state.done = true;
+    state.changed.NotifyAll();
+  });
+  {
+    absl::MutexLock lock(&state.mutex);
+    state.waits = true;
+    EXPECT_TRUE(state.changed.WaitFor(&state.mutex,
+                                      std::chrono::nanoseconds::max(),
+                                      [&] { return state.done; }));
+  }
+  other.join();
+}
+
 TEST(SteadyCondVarTest, WaitsWithoutEndUntilItIsNotified) {
   State state;
   std::thread other([&state] {

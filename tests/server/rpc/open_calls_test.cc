@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 namespace tcptool::server {
 namespace {
 
@@ -33,6 +36,18 @@ TEST(OpenCallsTest, HoldsACallUntilItsEnd) {
   EXPECT_FALSE(destroyed);
   ended->OnDone();
   EXPECT_TRUE(destroyed);
+}
+
+TEST(OpenCallsTest, WaitsUntilTheLastCallHasEnded) {
+  OpenCalls open;
+  EXPECT_TRUE(open.WaitUntilNone(std::chrono::nanoseconds(0)));
+  bool destroyed = false;
+  const auto call = std::make_shared<IdleCall>(Role::kViewer, open, &destroyed);
+  open.Add(call);
+  EXPECT_FALSE(open.WaitUntilNone(std::chrono::nanoseconds(0)));
+  std::thread other([&] { call->OnDone(); });
+  EXPECT_TRUE(open.WaitUntilNone(std::chrono::nanoseconds::max()));
+  other.join();
 }
 
 TEST(OpenCallsTest, AsksAboutEachCallOnce) {

@@ -1,0 +1,20 @@
+// The clock of all time-outs.
+#ifndef TCPTOOL_DATAPLANE_BASE_CLOCK_H_
+#define TCPTOOL_DATAPLANE_BASE_CLOCK_H_
+
+#include <chrono>
+
+namespace tcptool::dataplane {
+
+using Clock = std::chrono::steady_clock;
+
+// `now` + `duration`; saturates where that overflows.
+constexpr Clock::time_point Later(Clock::time_point now,
+                                  Clock::duration duration) {
+  return duration > Clock::time_point::max() - now ? Clock::time_point::max()
+                                                   : now + duration;
+}
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_BASE_CLOCK_H_
