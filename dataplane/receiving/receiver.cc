@@ -132,9 +132,7 @@ void Receiver::Fail(int error) {
 }
 
 Receiver::Clock::time_point Receiver::silent_since() const {
-  std::byte next;
-  const bool is_silent =
-      is_waiting_ && lane_.sockets().Peek(descriptor(), {&next, 1}) == -EAGAIN;
+  const bool is_silent = is_waiting_ && IsSilent(descriptor());
   return is_silent ? silent_since_ : Clock::now();
 }
 

@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -28,6 +29,11 @@ void WatchSender(int socket, absl::Duration dead_timeout) {
 
 void StopWatchingSender(int socket) {
   Set(socket, SOL_SOCKET, SO_KEEPALIVE, 0);
+}
+
+bool IsSilent(int socket) {
+  pollfd input = {.fd = socket, .events = POLLIN, .revents = 0};
+  return poll(&input, 1, 0) == 0;
 }
 
 int PendingError(int socket) {

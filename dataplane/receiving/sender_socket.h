@@ -29,6 +29,11 @@ void WatchSender(int socket, absl::Duration dead_timeout);
 // the connection would answer one with a reset.
 void StopWatchingSender(int socket);
 
+// Nothing is there to be read: neither content, nor the end, nor an error.
+// Leaves an error where it is: recv(2), with MSG_PEEK too, would take it, and a
+// reset would then look like the end.
+bool IsSilent(int socket);
+
 // What has gone wrong with the connection: an errno, 0 if nothing. Clears it. A
 // reset that comes after the sender's end is told here alone: recv(2) goes on
 // to answer 0.

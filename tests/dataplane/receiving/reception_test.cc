@@ -3,9 +3,11 @@
 #include "dataplane/receiving/reception.h"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include <atomic>
 
+#include "dataplane/receiving/sender_socket.h"
 #include "tests/dataplane/receiving/receptions.h"
 
 namespace tcptool::dataplane {
@@ -90,6 +92,24 @@ TEST(ReceptionTest, NobodyListens) {
   EXPECT_NE(status.detail.find("Connection refused"), std::string::npos);
   one.Finish();
   EXPECT_TRUE(folder.Names().empty());
+}
+
+TEST(ReceptionTest, LookingForSilenceTakesNoResetAway) {
+  ScriptedSender sender;
+  const Peer peer(sender.port());
+  sender.Accept();
+  EXPECT_TRUE(IsSilent(peer.fd()));
+  sender.Send("some");
+  pollfd input = {.fd = peer.fd(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&input, 1, 30'000), 1);
+  EXPECT_FALSE(IsSilent(peer.fd()));
+  char buffer[16];
+  EXPECT_EQ(recv(peer.fd(), buffer, sizeof buffer, 0), 4);
+  sender.Reset();
+  EXPECT_EQ(poll(&input, 1, 30'000), 1);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(IsSilent(peer.fd()));
+  EXPECT_EQ(recv(peer.fd(), buffer, sizeof buffer, 0), -1);
+  EXPECT_EQ(errno, ECONNRESET);
 }
 
 // What the recipient of an existing file keeps.
