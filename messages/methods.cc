@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tcptool/v1/node_service.pb.h"
+#include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool {
@@ -13,6 +14,7 @@ namespace {
 struct Paths {
   Paths() {
     for (const auto* file : {v1::CreateSessionRequest::descriptor()->file(),
+                             v1::CreateReceptionRequest::descriptor()->file(),
                              v1::GetNodeRequest::descriptor()->file()}) {
       for (int i = 0; i < file->service_count(); ++i) Add(*file->service(i));
     }

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "tcptool/v1/reception.pb.h"
 #include "tcptool/v1/recipient.pb.h"
 #include "tcptool/v1/session.pb.h"
 
@@ -13,12 +14,15 @@ namespace tcptool {
 // that was not filled in, is not final.
 bool IsFinal(v1::SessionState state);
 bool IsFinal(v1::RecipientState state);
+bool IsFinal(v1::ReceptionState state);
 
 // "TRANSFERRING", "HANDSHAKE_TIMEOUT": the name without its prefix; "7" for a
 // value that is newer than this program.
 std::string StateName(v1::SessionState state);
 std::string StateName(v1::RecipientState state);
+std::string StateName(v1::ReceptionState state);
 std::string ReasonName(v1::RecipientReason reason);
+std::string ReasonName(v1::ReceptionReason reason);
 
 }  // namespace tcptool
 

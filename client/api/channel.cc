@@ -26,6 +26,11 @@ constexpr char kServiceConfig[] = R"({
   "methodConfig": [{
     "name": [
       {"service": "tcptool.v1.NodeService"},
+      {"service": "tcptool.v1.ReceptionService", "method": "CreateReception"},
+      {"service": "tcptool.v1.ReceptionService", "method": "GetReception"},
+      {"service": "tcptool.v1.ReceptionService", "method": "ListReceptions"},
+      {"service": "tcptool.v1.ReceptionService", "method": "WatchReceptions"},
+      {"service": "tcptool.v1.ReceptionService", "method": "CancelReception"},
       {"service": "tcptool.v1.SessionService", "method": "CreateSession"},
       {"service": "tcptool.v1.SessionService", "method": "GetSession"},
       {"service": "tcptool.v1.SessionService", "method": "ListSessions"},

@@ -62,6 +62,7 @@ absl::Status Fill(Client::ContentReader reader, std::string& data) {
 Client::Client(const std::shared_ptr<grpc::Channel>& channel,
                absl::Duration timeout, const std::string& token)
     : sessions_(v1::SessionService::NewStub(channel)),
+      receptions_(v1::ReceptionService::NewStub(channel)),
       nodes_(v1::NodeService::NewStub(channel)),
       timeout_(timeout),
       authorization_(token.empty() ? "" : absl::StrCat("Bearer ", token)) {}
@@ -160,21 +161,68 @@ absl::StatusOr<v1::Recipient> Client::DropRecipient(const std::string& name) {
   return Call(*sessions_, &v1::SessionService::Stub::DropRecipient, request);
 }
 
+absl::StatusOr<v1::Reception> Client::CreateReception(
+    v1::CreateReceptionRequest request) {
+  if (request.request_id().empty()) request.set_request_id(RandomId());
+  return Call(*receptions_, &v1::ReceptionService::Stub::CreateReception,
+              request);
+}
+
+absl::StatusOr<v1::Reception> Client::GetReception(const std::string& name) {
+  v1::GetReceptionRequest request;
+  request.set_name(name);
+  return Call(*receptions_, &v1::ReceptionService::Stub::GetReception, request);
+}
+
+absl::StatusOr<v1::Reception> Client::CancelReception(const std::string& name) {
+  v1::CancelReceptionRequest request;
+  request.set_name(name);
+  return Call(*receptions_, &v1::ReceptionService::Stub::CancelReception,
+              request);
+}
+
+absl::Status Client::DeleteReception(const std::string& name, bool force) {
+  v1::DeleteReceptionRequest request;
+  request.set_name(name);
+  request.set_force(force);
+  return Call(*receptions_, &v1::ReceptionService::Stub::DeleteReception,
+              request)
+      .status();
+}
+
+absl::StatusOr<std::vector<v1::Reception>> Client::ListReceptions() {
+  v1::ListReceptionsRequest request;
+  request.set_page_size(kPageSize);
+  std::vector<v1::Reception> receptions;
+  do {
+    auto page = Call(*receptions_, &v1::ReceptionService::Stub::ListReceptions,
+                     request);
+    if (!page.ok()) return page.status();
+    for (v1::Reception& reception : *page->mutable_receptions()) {
+      receptions.push_back(std::move(reception));
+    }
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  return receptions;
+}
+
 absl::StatusOr<v1::Node> Client::GetNode() {
   return Call(*nodes_, &v1::NodeService::Stub::GetNode, v1::GetNodeRequest());
 }
 
-absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
-                                   WatchCallback callback) {
+template <typename Request, typename Response, typename Open>
+absl::Status Client::Watch(Request request,
+                           absl::FunctionRef<bool(const Response&)> callback,
+                           Open open) const {
   // Since when nothing has come from the service: the end of the last watch
   // that received a message. None: no message has come yet.
   std::optional<steady_clock::time_point> lost;
   while (true) {
     grpc::ClientContext context;
     Authorize(context);
-    const auto stream = sessions_->WatchSessions(&context, request);
+    const auto stream = open(context, request);
     bool heard = false;
-    v1::WatchSessionsResponse response;
+    Response response;
     while (stream->Read(&response)) {
       if (response.bookmark()) {
         request.set_resume_revision(response.revision());
@@ -198,6 +246,22 @@ absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
     }
     absl::SleepFor(kWatchPause);
   }
+}
+
+absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
+                                   WatchCallback callback) {
+  return Watch(std::move(request), callback,
+               [this](grpc::ClientContext& context, const auto& from) {
+                 return sessions_->WatchSessions(&context, from);
+               });
+}
+
+absl::Status Client::WatchReceptions(v1::WatchReceptionsRequest request,
+                                     ReceptionsCallback callback) {
+  return Watch(std::move(request), callback,
+               [this](grpc::ClientContext& context, const auto& from) {
+                 return receptions_->WatchReceptions(&context, from);
+               });
 }
 
 absl::StatusOr<v1::Session> Client::UploadContent(const std::string& session,

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "tcptool/v1/node_service.grpc.pb.h"
+#include "tcptool/v1/reception_service.grpc.pb.h"
 #include "tcptool/v1/session_service.grpc.pb.h"
 
 namespace tcptool {
@@ -23,13 +24,13 @@ namespace tcptool {
 //
 // Errors have the service's code and message. A call that takes longer than
 // `timeout` ends with DEADLINE_EXCEEDED. While the service is UNAVAILABLE,
-// calls that are safe to repeat, all but DeleteSession and UploadContent, are
-// retried for about two seconds.
+// calls that are safe to repeat, all but DeleteSession, DeleteReception and
+// UploadContent, are retried for about two seconds.
 class Client {
  public:
   // `channel`: of NewChannel() (channel.h), which is set up to try again.
-  // `timeout` is for each call by itself, WatchSessions and UploadContent
-  // excepted. `token`: a bearer token; empty for none.
+  // `timeout` is for each call by itself, watches and UploadContent excepted.
+  // `token`: a bearer token; empty for none.
   Client(const std::shared_ptr<grpc::Channel>& channel, absl::Duration timeout,
          const std::string& token = "");
 
@@ -52,6 +53,14 @@ class Client {
   // Named "sessions/{session}/recipients/{recipient}".
   absl::StatusOr<v1::Recipient> DropRecipient(const std::string& name);
 
+  // As those of sessions. Receptions are named "receptions/{reception}".
+  absl::StatusOr<v1::Reception> CreateReception(
+      v1::CreateReceptionRequest request);
+  absl::StatusOr<v1::Reception> GetReception(const std::string& name);
+  absl::StatusOr<v1::Reception> CancelReception(const std::string& name);
+  absl::Status DeleteReception(const std::string& name, bool force);
+  absl::StatusOr<std::vector<v1::Reception>> ListReceptions();
+
   absl::StatusOr<v1::Node> GetNode();
 
   // Returns whether to continue the watch.
@@ -68,6 +77,12 @@ class Client {
   // in between are not reported.
   absl::Status WatchSessions(v1::WatchSessionsRequest request,
                              WatchCallback callback);
+
+  // As WatchSessions().
+  using ReceptionsCallback =
+      absl::FunctionRef<bool(const v1::WatchReceptionsResponse&)>;
+  absl::Status WatchReceptions(v1::WatchReceptionsRequest request,
+                               ReceptionsCallback callback);
 
   // Writes up to `size` bytes of content to `buffer` and returns how many; 0 is
   // the content's end.
@@ -91,7 +106,14 @@ class Client {
                                       Response*),
       const Request& request) const;
 
+  // `open` starts a watch of `request`.
+  template <typename Request, typename Response, typename Open>
+  absl::Status Watch(Request request,
+                     absl::FunctionRef<bool(const Response&)> callback,
+                     Open open) const;
+
   const std::unique_ptr<v1::SessionService::Stub> sessions_;
+  const std::unique_ptr<v1::ReceptionService::Stub> receptions_;
   const std::unique_ptr<v1::NodeService::Stub> nodes_;
   const absl::Duration timeout_;
   const std::string authorization_;

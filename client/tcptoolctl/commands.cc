@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "client/tcptoolctl/reception_commands.h"
 #include "client/tcptoolctl/render.h"
 #include "client/tcptoolctl/upload_stdin.h"
 #include "client/tcptoolctl/watch_view.h"
@@ -22,8 +23,6 @@
 
 namespace tcptool {
 namespace {
-
-bool IsJson(const Options& options) { return options.output == "json"; }
 
 std::string SessionName(const std::string& name) {
   return absl::StartsWith(name, "sessions/") ? name
@@ -53,12 +52,6 @@ WatchView::Size TerminalSize() {
     return {.rows = 24, .columns = 80};
   }
   return {.rows = size.ws_row, .columns = size.ws_col};
-}
-
-WatchView::Style StyleOf(const Options& options) {
-  if (IsJson(options)) return WatchView::Style::kJson;
-  return CanRedraw(STDOUT_FILENO) ? WatchView::Style::kScreen
-                                  : WatchView::Style::kLines;
 }
 
 // Until the session is final; an error unless it has SUCCEEDED.
@@ -97,6 +90,14 @@ absl::Status UploadAndWatch(Client& client, const std::string& name,
 
 }  // namespace
 
+bool IsJson(const Options& options) { return options.output == "json"; }
+
+WatchView::Style StyleOf(const Options& options) {
+  if (IsJson(options)) return WatchView::Style::kJson;
+  return CanRedraw(STDOUT_FILENO) ? WatchView::Style::kScreen
+                                  : WatchView::Style::kLines;
+}
+
 absl::Status Create(Client& client, const Options& options) {
   const absl::StatusOr<v1::Session> session =
       client.CreateSession(options.create.request);
@@ -125,6 +126,9 @@ absl::Status Create(Client& client, const Options& options) {
 }
 
 absl::Status Get(Client& client, const Options& options) {
+  if (IsReception(options.name)) {
+    return PrintReception(client.GetReception(options.name), options);
+  }
   return PrintSession(client.GetSession(SessionName(options.name)), options);
 }
 
@@ -142,6 +146,9 @@ absl::Status List(Client& client, const Options& options) {
 }
 
 absl::Status Watch(Client& client, const Options& options) {
+  if (IsReception(options.name)) {
+    return WatchReception(client, options.name, options);
+  }
   return WatchToEnd(client, SessionName(options.name), options);
 }
 
@@ -150,10 +157,16 @@ absl::Status Start(Client& client, const Options& options) {
 }
 
 absl::Status Cancel(Client& client, const Options& options) {
+  if (IsReception(options.name)) {
+    return PrintReception(client.CancelReception(options.name), options);
+  }
   return PrintSession(client.CancelSession(SessionName(options.name)), options);
 }
 
 absl::Status Delete(Client& client, const Options& options) {
+  if (IsReception(options.name)) {
+    return client.DeleteReception(options.name, options.force);
+  }
   return client.DeleteSession(SessionName(options.name), options.force);
 }
 

@@ -7,7 +7,9 @@
 #include "absl/status/status.h"
 #include "client/api/channel.h"
 #include "client/api/client.h"
+#include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
+#include "client/tcptoolctl/watch_view.h"
 
 namespace tcptool {
 
@@ -17,9 +19,14 @@ struct Options {
   std::string output = "table";
   std::string timeout = "30s";
   CreateFlags create;
+  ReceiveFlags receive;
   std::string name;
   bool force = false;
 };
+
+// Whether output is for programs.
+bool IsJson(const Options& options);
+WatchView::Style StyleOf(const Options& options);
 
 // Each makes its calls and prints to standard output. An error has the
 // service's code and message.
@@ -28,6 +35,7 @@ using Command = absl::Status (*)(Client&, const Options&);
 absl::Status Create(Client& client, const Options& options);
 absl::Status Get(Client& client, const Options& options);
 absl::Status List(Client& client, const Options& options);
+// Get, Watch, Cancel and Delete take the name of a reception too.
 // Until the session is final; ABORTED unless it has SUCCEEDED.
 absl::Status Watch(Client& client, const Options& options);
 absl::Status Start(Client& client, const Options& options);
@@ -36,6 +44,8 @@ absl::Status Delete(Client& client, const Options& options);
 absl::Status Recipients(Client& client, const Options& options);
 absl::Status Drop(Client& client, const Options& options);
 absl::Status Node(Client& client, const Options& options);
+absl::Status Receive(Client& client, const Options& options);
+absl::Status Receptions(Client& client, const Options& options);
 
 }  // namespace tcptool
 

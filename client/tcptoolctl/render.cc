@@ -52,6 +52,11 @@ std::string Source(const v1::SessionSpec& spec) {
   return source;
 }
 
+std::string Destination(const v1::ReceptionSpec& spec) {
+  return absl::StrCat(spec.destination().root(), "/",
+                      spec.destination().path());
+}
+
 // "2 delivered, 1 failed": the states that some recipient is in.
 std::string Counts(const v1::RecipientCounts& counts) {
   const std::array<std::pair<int32_t, absl::string_view>, 9> all = {{
@@ -70,6 +75,12 @@ std::string Counts(const v1::RecipientCounts& counts) {
     if (count != 0) parts.push_back(absl::StrCat(count, " ", name));
   }
   return parts.empty() ? "none" : absl::StrJoin(parts, ", ");
+}
+
+std::string Space(const v1::Root& root) {
+  if (!root.has_free_bytes()) return "not available";
+  return absl::StrCat(HumanBytes(root.free_bytes()), " free of ",
+                      HumanBytes(root.total_bytes()));
 }
 
 // Lines of "label: value", the values aligned.
@@ -175,6 +186,87 @@ std::string SessionDetails(const v1::Session& session) {
   return std::move(lines).Take();
 }
 
+std::string StateAndReason(const v1::Reception& reception) {
+  std::string text = StateName(reception.state());
+  if (reception.reason() != v1::RECEPTION_REASON_UNSPECIFIED) {
+    absl::StrAppend(&text, " (", ReasonName(reception.reason()), ")");
+  }
+  if (!reception.detail().empty()) {
+    absl::StrAppend(&text, ": ", Printable(reception.detail()));
+  }
+  return text;
+}
+
+std::string ReceptionProgress(const v1::Reception& reception) {
+  const bool has_failed = IsFinal(reception.state()) &&
+                          reception.state() != v1::RECEPTION_STATE_SUCCEEDED;
+  if (has_failed || reception.bytes_received() == 0) {
+    return StateAndReason(reception);
+  }
+  std::string text = absl::StrCat(StateName(reception.state()), ", ",
+                                  HumanBytes(reception.bytes_received()));
+  if (reception.has_content_length()) {
+    absl::StrAppend(&text, " of ", HumanBytes(reception.content_length()));
+  }
+  if (reception.bytes_per_second() > 0) {
+    absl::StrAppend(&text, ", ", Rate(reception.bytes_per_second()));
+  }
+  if (!reception.detail().empty()) {
+    absl::StrAppend(&text, ": ", Printable(reception.detail()));
+  }
+  return text;
+}
+
+std::string ReceptionTable(const std::vector<v1::Reception>& receptions,
+                           absl::Time now) {
+  std::vector<std::vector<std::string>> rows = {
+      {"RECEPTION", "STATE", "FROM", "TO", "RECEIVED", "SIZE", "AGE"}};
+  for (const v1::Reception& reception : receptions) {
+    rows.push_back({Printable(reception.name()), StateName(reception.state()),
+                    OrNothing(reception.spec().sender().address()),
+                    Printable(Destination(reception.spec())),
+                    HumanBytes(reception.bytes_received()),
+                    reception.has_content_length()
+                        ? HumanBytes(reception.content_length())
+                        : std::string(kNothing),
+                    HumanDuration(now - ToTime(reception.create_time()))});
+  }
+  return Table(rows);
+}
+
+std::string ReceptionDetails(const v1::Reception& reception) {
+  LabelledLines lines;
+  lines.Add("reception", reception.name());
+  lines.Add("state", StateAndReason(reception));
+  lines.Add("from", reception.spec().sender().address());
+  if (!reception.peer_address().empty()) {
+    lines.Add("connected to", reception.peer_address());
+  }
+  lines.Add("to", Destination(reception.spec()));
+  if (reception.has_content_length()) {
+    lines.Add("size", absl::StrFormat("%s (%d bytes)",
+                                      HumanBytes(reception.content_length()),
+                                      reception.content_length()));
+  }
+  lines.Add("received", HumanBytes(reception.bytes_received()));
+  lines.Add("on the disk", HumanBytes(reception.bytes_durable()));
+  if (!reception.content_sha256().empty()) {
+    lines.Add("sha256", reception.content_sha256());
+  }
+  if (!reception.content_root().empty()) {
+    lines.Add("root", reception.content_root());
+  }
+  lines.AddTime("created", reception.create_time());
+  if (reception.has_connect_time()) {
+    lines.AddTime("connected", reception.connect_time());
+  }
+  if (reception.has_start_time()) {
+    lines.AddTime("started", reception.start_time());
+  }
+  if (reception.has_end_time()) lines.AddTime("ended", reception.end_time());
+  return std::move(lines).Take();
+}
+
 std::string RecipientTable(const std::vector<v1::Recipient>& recipients) {
   std::vector<std::vector<std::string>> rows = {{"RECIPIENT", "ADDRESS",
                                                  "LABEL", "STATE", "ACKED",
@@ -220,11 +312,10 @@ std::string NodeDetails(const v1::Node& node) {
   lines.AddTime("started", node.start_time());
   lines.Add("uptime", HumanDuration(ToDuration(node.uptime())));
   for (const v1::Root& root : node.roots()) {
-    lines.Add(absl::StrCat("root ", root.name()),
-              root.has_free_bytes()
-                  ? absl::StrCat(HumanBytes(root.free_bytes()), " free of ",
-                                 HumanBytes(root.total_bytes()))
-                  : "not available");
+    lines.Add(absl::StrCat("root ", root.name()), Space(root));
+  }
+  for (const v1::Root& root : node.writable_roots()) {
+    lines.Add(absl::StrCat("receive ", root.name()), Space(root));
   }
   lines.Add("data address", node.data_address());
   lines.Add("data ports", absl::StrCat(node.data_ports().first(), "-",
@@ -239,6 +330,9 @@ std::string NodeDetails(const v1::Node& node) {
   lines.Add("max message", HumanBytes(limits.max_message_bytes()));
   lines.Add("upload window", HumanBytes(limits.stream_window_bytes()));
   lines.Add("upload memory", HumanBytes(limits.max_upload_bytes()));
+  lines.Add("max receptions",
+            absl::StrCat(limits.max_receptions(), ", of which ",
+                         limits.max_running_receptions(), " run"));
   return std::move(lines).Take();
 }
 

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "tcptool/v1/node_service.pb.h"
+#include "tcptool/v1/reception.pb.h"
 #include "tcptool/v1/recipient.pb.h"
 #include "tcptool/v1/session.pb.h"
 
@@ -34,6 +35,21 @@ std::string StateAndReason(const v1::Recipient& recipient);
 // One session a line; ages are counted to `now`.
 std::string SessionTable(const std::vector<v1::Session>& sessions,
                          absl::Time now);
+
+// One reception a line, the same.
+std::string ReceptionTable(const std::vector<v1::Reception>& receptions,
+                           absl::Time now);
+
+// A reception in labelled lines.
+std::string ReceptionDetails(const v1::Reception& reception);
+
+// "FAILED (STALLED): nothing came": the state, and the reason and the detail if
+// there are any.
+std::string StateAndReason(const v1::Reception& reception);
+
+// "RECEIVING, 3.0 MiB of 8.0 MiB, 1.0 MiB/s"; of one that has failed, its state
+// and the reason.
+std::string ReceptionProgress(const v1::Reception& reception);
 
 // A session in labelled lines.
 std::string SessionDetails(const v1::Session& session);

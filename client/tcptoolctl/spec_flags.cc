@@ -6,14 +6,12 @@
 #include <functional>
 #include <limits>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "client/api/read_file.h"
-#include "messages/time.h"
+#include "client/tcptoolctl/flag_values.h"
 
 namespace tcptool {
 namespace {
@@ -21,27 +19,6 @@ namespace {
 constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
 constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 constexpr absl::Duration kYear = absl::Hours(8760);
-
-using Pair = std::pair<std::string, std::string>;
-
-// "a=b=c" is "a" and "b=c".
-Pair SplitPair(const std::string& text, char separator) {
-  return absl::StrSplit(text, absl::MaxSplits(separator, 1));
-}
-
-// What CLI11 calls on a value: the error, or an empty string.
-using Check = std::function<std::string(const std::string&)>;
-
-// What is before `separator` must not be empty.
-Check IsPair(char separator, const std::string& form) {
-  return [separator, form](const std::string& text) -> std::string {
-    const Pair pair = SplitPair(text, separator);
-    if (!pair.first.empty() && text.find(separator) != std::string::npos) {
-      return "";
-    }
-    return absl::StrCat("\"", text, "\" is not of the form ", form);
-  };
-}
 
 // Reads a SessionSpec in JSON.
 Check ReadSpec(v1::SessionSpec* spec) {
@@ -76,19 +53,6 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& flag, int64_t high,
   return app.add_option_function<std::string>(flag, set_checked, description)
       ->type_name("N")
       ->check(check);
-}
-
-void AddDuration(CLI::App& app, const std::string& flag, absl::Duration low,
-                 absl::Duration high, const std::string& description,
-                 std::function<google::protobuf::Duration*()> field) {
-  const auto set = [field = std::move(field)](const std::string& text) {
-    absl::Duration duration;
-    if (absl::ParseDuration(text, &duration))
-      *field() = ToProtoDuration(duration);
-  };
-  app.add_option_function<std::string>(flag, set, description)
-      ->type_name("DURATION")
-      ->check(DurationIn(low, high));
 }
 
 // May be given several times, with one value each.
@@ -276,20 +240,6 @@ void AddCreateFlags(CLI::App& command, CreateFlags& flags) {
       ->type_name("ID");
   command.add_flag("--watch", flags.watch,
                    "Then watch the session until it is final");
-}
-
-CLI::Validator DurationIn(absl::Duration low, absl::Duration high) {
-  const auto check = [low, high](const std::string& text) -> std::string {
-    absl::Duration duration;
-    if (!absl::ParseDuration(text, &duration)) {
-      return absl::StrCat("\"", text,
-                          "\" is no duration; write it as 1.5s, 10m or 2h30m");
-    }
-    if (duration >= low && duration <= high) return "";
-    return absl::StrCat(text, " is not between ", absl::FormatDuration(low),
-                        " and ", absl::FormatDuration(high));
-  };
-  return CLI::Validator(check, "");
 }
 
 }  // namespace tcptool

@@ -3,9 +3,7 @@
 #define TCPTOOL_CLIENT_TCPTOOLCTL_SPEC_FLAGS_H_
 
 #include <CLI/App.hpp>
-#include <CLI/Validators.hpp>
 
-#include "absl/time/time.h"
 #include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool {
@@ -23,10 +21,6 @@ struct CreateFlags {
 // ValidationError, which names the flag; what only the service can know
 // (whether there is such a file, say) is left to it.
 void AddCreateFlags(CLI::App& command, CreateFlags& flags);
-
-// Accepts durations as "1.5s", "10m" or "2h30m", between `low` and `high`, both
-// included.
-CLI::Validator DurationIn(absl::Duration low, absl::Duration high);
 
 }  // namespace tcptool
 

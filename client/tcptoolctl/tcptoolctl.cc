@@ -17,6 +17,8 @@
 #include "client/api/channel.h"
 #include "client/api/client.h"
 #include "client/tcptoolctl/commands.h"
+#include "client/tcptoolctl/flag_values.h"
+#include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
 #include "text/characters.h"
 #include "version.h"
@@ -107,26 +109,47 @@ void AddName(CLI::App* command, Options& options) {
       ->type_name("");
 }
 
+// Of a command that knows receptions too.
+void AddAnyName(CLI::App* command, Options& options) {
+  command
+      ->add_option("NAME", options.name,
+                   "The session: ID or sessions/ID; or a reception: "
+                   "receptions/ID")
+      ->required()
+      ->type_name("");
+}
+
 void AddCommands(CLI::App& app, Options& options, Command& chosen) {
   AddCreateFlags(*AddCommand(app, "create", "Make a session", Create, chosen),
                  options.create);
-  AddName(AddCommand(app, "get", "Show a session", Get, chosen), options);
+  AddAnyName(
+      AddCommand(app, "get", "Show a session or a reception", Get, chosen),
+      options);
   AddCommand(app, "list", "List all sessions, the newest first", List, chosen);
-  AddName(
-      AddCommand(app, "watch", "Follow a session to its end", Watch, chosen),
+  AddAnyName(
+      AddCommand(app, "watch", "Follow a session or a reception to its end",
+                 Watch, chosen),
       options);
   AddName(AddCommand(app, "start", "Start a session with who is there", Start,
                      chosen),
           options);
-  AddName(AddCommand(app, "cancel", "End a session", Cancel, chosen), options);
-  CLI::App* remove =
-      AddCommand(app, "delete", "Forget a finished session", Delete, chosen);
-  AddName(remove, options);
+  AddAnyName(
+      AddCommand(app, "cancel", "End a session or a reception", Cancel, chosen),
+      options);
+  CLI::App* remove = AddCommand(
+      app, "delete", "Forget a finished session or reception", Delete, chosen);
+  AddAnyName(remove, options);
   remove->add_flag("--force", options.force,
                    "Cancel it first if it is not finished");
   AddName(AddCommand(app, "recipients", "List a session's recipients",
                      Recipients, chosen),
           options);
+  AddReceiveFlags(
+      *AddCommand(app, "receive", "Receive a file from a sender onto the node",
+                  Receive, chosen),
+      options.receive);
+  AddCommand(app, "receptions", "List all receptions, the newest first",
+             Receptions, chosen);
   AddCommand(app, "node", "Show the service's node", Node, chosen);
   AddCommand(app, "drop", "Disconnect a recipient", Drop, chosen)
       ->add_option("NAME", options.name,
@@ -166,8 +189,9 @@ int Main(int argc, char** argv) {
   KeepGrpcSilent();
   Options options;
   Command command = nullptr;
-  CLI::App app("Makes, follows and ends the sessions of a tcptoold.",
-               "tcptoolctl");
+  CLI::App app(
+      "Makes, follows and ends the sessions and receptions of a tcptoold.",
+      "tcptoolctl");
   AddGlobalFlags(app, options);
   AddCommands(app, options, command);
   try {

@@ -88,9 +88,10 @@ class Reception : public std::enable_shared_from_this<Reception>,
       std::shared_ptr<ReceptionObserver> observer);
 
   // Removes what has come, and resets the connection; `done` is called on the
-  // lane. Does nothing to a reception that has ended. FAILED_PRECONDITION: the
-  // whole content is being given its name.
-  void Cancel(Done done);
+  // lane. Does nothing to a reception that has ended. ABORTED: its state is not
+  // `expected`, if that is given. FAILED_PRECONDITION: the whole content is
+  // being given its name.
+  void Cancel(std::optional<ReceptionState> expected, Done done);
   // It is INTERRUPTED: what has come stays, where the upstream is resumable,
   // for an attempt with `resume`. One whose content is getting its name goes on
   // to the end.

@@ -46,9 +46,13 @@ void Reception::ExpectEnd(uint64_t length, const Digest& root) {
   });
 }
 
-void Reception::Cancel(Done done) {
-  asio::post(environment_.lane.io(), [self = shared_from_this(),
+void Reception::Cancel(std::optional<ReceptionState> expected, Done done) {
+  asio::post(environment_.lane.io(), [self = shared_from_this(), expected,
                                       done = std::move(done)] {
+    if (expected && *expected != self->status_.state) {
+      return done(absl::AbortedError(
+          absl::StrCat("it is ", std::string(Name(self->status_.state)))));
+    }
     if (self->is_committing_ && !self->ended()) {
       return done(absl::FailedPreconditionError(
           "the whole content has come, and is being given its "

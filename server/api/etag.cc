@@ -1,14 +1,25 @@
 #include "server/api/etag.h"
 
 #include "absl/strings/str_cat.h"
+#include "server/api/reception_translate.h"
 #include "server/api/translate.h"
 
 namespace tcptool::server {
+namespace {
 
-std::string NewEtag(const v1::Session& session) {
-  return absl::StrCat("\"", session.create_time().seconds(), ".",
-                      session.create_time().nanos(), ".", session.state(),
+template <typename Resource>
+std::string EtagOf(const Resource& resource) {
+  return absl::StrCat("\"", resource.create_time().seconds(), ".",
+                      resource.create_time().nanos(), ".", resource.state(),
                       "\"");
+}
+
+}  // namespace
+
+std::string NewEtag(const v1::Session& session) { return EtagOf(session); }
+
+std::string NewEtag(const v1::Reception& reception) {
+  return EtagOf(reception);
 }
 
 std::optional<dataplane::SessionState> StateOf(const std::string& etag,
@@ -17,11 +28,15 @@ std::optional<dataplane::SessionState> StateOf(const std::string& etag,
   return ToState(session.state());
 }
 
-absl::Status EtagMismatch(absl::string_view session_name,
-                          absl::string_view what) {
-  return absl::AbortedError(absl::StrCat("etag: ", session_name,
-                                         " has changed since; ", what,
-                                         ". Read it, and try again"));
+std::optional<dataplane::ReceptionState> StateOf(
+    const std::string& etag, const v1::Reception& reception) {
+  if (etag.empty()) return std::nullopt;
+  return ToState(reception.state());
+}
+
+absl::Status EtagMismatch(absl::string_view name, absl::string_view what) {
+  return absl::AbortedError(absl::StrCat("etag: ", name, " has changed since; ",
+                                         what, ". Read it, and try again"));
 }
 
 }  // namespace tcptool::server

@@ -10,11 +10,24 @@ namespace tcptool::server {
 namespace {
 
 constexpr absl::string_view kSessions = "sessions/";
+constexpr absl::string_view kReceptions = "receptions/";
 constexpr absl::string_view kRecipients = "/recipients/";
+
+// `letter`: the first of the id.
+std::string RandomName(absl::string_view collection, char letter,
+                       absl::BitGenRef random) {
+  // No vowels, which make words.
+  constexpr absl::string_view kAlphabet = "bcdfghjklmnpqrstvwxz0123456789";
+  std::string name = absl::StrCat(collection, absl::string_view(&letter, 1));
+  for (int i = 0; i < 9; ++i) {
+    name += kAlphabet[absl::Uniform<size_t>(random, 0, kAlphabet.size())];
+  }
+  return name;
+}
 
 }  // namespace
 
-bool IsSessionId(absl::string_view id) {
+bool IsResourceId(absl::string_view id) {
   return !id.empty() && id.size() <= 63 && absl::ascii_islower(id.front()) &&
          id.back() != '-' &&
          id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") ==
@@ -22,17 +35,19 @@ bool IsSessionId(absl::string_view id) {
 }
 
 bool IsSessionName(absl::string_view name) {
-  return absl::ConsumePrefix(&name, kSessions) && IsSessionId(name);
+  return absl::ConsumePrefix(&name, kSessions) && IsResourceId(name);
+}
+
+bool IsReceptionName(absl::string_view name) {
+  return absl::ConsumePrefix(&name, kReceptions) && IsResourceId(name);
 }
 
 std::string RandomSessionName(absl::BitGenRef random) {
-  // No vowels, which make words.
-  constexpr absl::string_view kAlphabet = "bcdfghjklmnpqrstvwxz0123456789";
-  std::string name = absl::StrCat(kSessions, "s");  // A letter first.
-  for (int i = 0; i < 9; ++i) {
-    name += kAlphabet[absl::Uniform<size_t>(random, 0, kAlphabet.size())];
-  }
-  return name;
+  return RandomName(kSessions, 's', random);
+}
+
+std::string RandomReceptionName(absl::BitGenRef random) {
+  return RandomName(kReceptions, 'r', random);
 }
 
 std::optional<uint64_t> RecipientNumber(absl::string_view name) {

@@ -1,4 +1,4 @@
-// The names of sessions and of their recipients (AIP-122).
+// The names of sessions, of their recipients, and of receptions (AIP-122).
 #ifndef TCPTOOL_SERVER_API_NAMES_H_
 #define TCPTOOL_SERVER_API_NAMES_H_
 
@@ -11,15 +11,17 @@
 
 namespace tcptool::server {
 
-// Whether `id` may be the last part of a session's name: 1 to 63 characters of
-// a-z, 0-9 and '-', the first a letter, the last no '-'.
-bool IsSessionId(absl::string_view id);
+// Whether `id` may be the last part of the name of a session or a reception: 1
+// to 63 characters of a-z, 0-9 and '-', the first a letter, the last no '-'.
+bool IsResourceId(absl::string_view id);
 
-// Whether it is "sessions/{session}".
+// Whether it is "sessions/{session}", or "receptions/{reception}".
 bool IsSessionName(absl::string_view name);
+bool IsReceptionName(absl::string_view name);
 
-// A session's name that the service chooses: one of 30^9.
+// A name that the service chooses: one of 30^9.
 std::string RandomSessionName(absl::BitGenRef random);
+std::string RandomReceptionName(absl::BitGenRef random);
 
 // The number in "sessions/{session}/recipients/{number}"; none for another
 // form. Only the canonical form of a number is accepted, so that each recipient

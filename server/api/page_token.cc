@@ -65,6 +65,10 @@ absl::StatusOr<Page> Page::Of(v1::ListRecipientsRequest request) {
   return Parse(request);
 }
 
+absl::StatusOr<Page> Page::Of(v1::ListReceptionsRequest request) {
+  return Parse(request);
+}
+
 std::string Page::Token(uint64_t number) const {
   return absl::WebSafeBase64Escape(absl::StrCat(number, ".", fingerprint_));
 }

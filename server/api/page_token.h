@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool::server {
@@ -23,6 +24,7 @@ struct Page {
   // INVALID_ARGUMENT names page_size or page_token.
   static absl::StatusOr<Page> Of(v1::ListSessionsRequest request);
   static absl::StatusOr<Page> Of(v1::ListRecipientsRequest request);
+  static absl::StatusOr<Page> Of(v1::ListReceptionsRequest request);
 
   // The token of a page that begins with the object of this number.
   std::string Token(uint64_t number) const;

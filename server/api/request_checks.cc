@@ -24,6 +24,52 @@ absl::Status CheckStates(const States& states, bool (*is_valid)(int)) {
   return absl::OkStatus();
 }
 
+absl::Status CheckReceptionName(absl::string_view path,
+                                const std::string& name) {
+  if (IsReceptionName(name)) return absl::OkStatus();
+  return InvalidField(path, absl::StrCat("\"", name,
+                                         "\" is no reception's name; they look "
+                                         "like receptions/ID"));
+}
+
+// Both may be empty. `path`: of the id.
+absl::Status CheckIds(absl::string_view path, const std::string& id,
+                      const std::string& request_id) {
+  if (!id.empty() && !IsResourceId(id)) {
+    return InvalidField(
+        path,
+        absl::StrCat("\"", id,
+                     "\" is not 1 to 63 characters of a-z, 0-9 and '-', the "
+                     "first a letter, the last no '-'"));
+  }
+  if (request_id.size() > kMaxRequestIdBytes ||
+      !std::ranges::all_of(request_id, absl::ascii_isprint)) {
+    return InvalidField("request_id",
+                        "it is not at most 64 printable ASCII characters");
+  }
+  return absl::OkStatus();
+}
+
+// `check_name`: CheckSessionName() or CheckReceptionName().
+template <typename Request>
+absl::Status CheckWatch(const Request& request,
+                        absl::Status (*check_name)(absl::string_view path,
+                                                   const std::string& name)) {
+  if (request.names_size() > kMaxNames) {
+    return InvalidField("names",
+                        absl::StrCat("there are more than ", kMaxNames));
+  }
+  for (int i = 0; i < request.names_size(); ++i) {
+    absl::Status status =
+        check_name(absl::StrCat("names[", i, "]"), request.names(i));
+    if (!status.ok()) return status;
+  }
+  if (request.resume_revision() < 0) {
+    return InvalidField("resume_revision", "it is negative");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status CheckSessionName(absl::string_view path, const std::string& name) {
@@ -34,19 +80,7 @@ absl::Status CheckSessionName(absl::string_view path, const std::string& name) {
 }
 
 absl::Status CheckRequest(const v1::CreateSessionRequest& request) {
-  if (!request.session_id().empty() && !IsSessionId(request.session_id())) {
-    return InvalidField(
-        "session_id",
-        absl::StrCat("\"", request.session_id(),
-                     "\" is not 1 to 63 characters of a-z, 0-9 and '-', the "
-                     "first a letter, the last no '-'"));
-  }
-  if (request.request_id().size() > kMaxRequestIdBytes ||
-      !std::ranges::all_of(request.request_id(), absl::ascii_isprint)) {
-    return InvalidField("request_id",
-                        "it is not at most 64 printable ASCII characters");
-  }
-  return absl::OkStatus();
+  return CheckIds("session_id", request.session_id(), request.request_id());
 }
 
 absl::Status CheckRequest(const v1::GetSessionRequest& request) {
@@ -58,19 +92,7 @@ absl::Status CheckRequest(const v1::ListSessionsRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::WatchSessionsRequest& request) {
-  if (request.names_size() > kMaxNames) {
-    return InvalidField("names",
-                        absl::StrCat("there are more than ", kMaxNames));
-  }
-  for (int i = 0; i < request.names_size(); ++i) {
-    absl::Status status =
-        CheckSessionName(absl::StrCat("names[", i, "]"), request.names(i));
-    if (!status.ok()) return status;
-  }
-  if (request.resume_revision() < 0) {
-    return InvalidField("resume_revision", "it is negative");
-  }
-  return absl::OkStatus();
+  return CheckWatch(request, CheckSessionName);
 }
 
 absl::Status CheckRequest(const v1::StartSessionRequest& request) {
@@ -97,6 +119,30 @@ absl::Status CheckRequest(const v1::DropRecipientRequest& request) {
                       absl::StrCat("\"", request.name(),
                                    "\" is no recipient's name; they look like "
                                    "sessions/ID/recipients/NUMBER"));
+}
+
+absl::Status CheckRequest(const v1::CreateReceptionRequest& request) {
+  return CheckIds("reception_id", request.reception_id(), request.request_id());
+}
+
+absl::Status CheckRequest(const v1::GetReceptionRequest& request) {
+  return CheckReceptionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::ListReceptionsRequest& request) {
+  return CheckStates(request.states(), v1::ReceptionState_IsValid);
+}
+
+absl::Status CheckRequest(const v1::WatchReceptionsRequest& request) {
+  return CheckWatch(request, CheckReceptionName);
+}
+
+absl::Status CheckRequest(const v1::CancelReceptionRequest& request) {
+  return CheckReceptionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::DeleteReceptionRequest& request) {
+  return CheckReceptionName("name", request.name());
 }
 
 }  // namespace tcptool::server

@@ -3,13 +3,14 @@
 #define TCPTOOL_SERVER_API_REQUEST_CHECKS_H_
 
 #include "absl/status/status.h"
+#include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool::server {
 
-// INVALID_ARGUMENT names the field. Not checked here: a session's spec
-// (spec.h), page_size and page_token (page_token.h), an upload's messages
-// (server/sessions/upload.h).
+// INVALID_ARGUMENT names the field. Not checked here: the spec of a session
+// (spec.h) or of a reception (reception_spec.h), page_size and page_token
+// (page_token.h), an upload's messages (server/sessions/upload.h).
 absl::Status CheckRequest(const v1::CreateSessionRequest& request);
 absl::Status CheckRequest(const v1::GetSessionRequest& request);
 absl::Status CheckRequest(const v1::ListSessionsRequest& request);
@@ -19,6 +20,12 @@ absl::Status CheckRequest(const v1::CancelSessionRequest& request);
 absl::Status CheckRequest(const v1::DeleteSessionRequest& request);
 absl::Status CheckRequest(const v1::ListRecipientsRequest& request);
 absl::Status CheckRequest(const v1::DropRecipientRequest& request);
+absl::Status CheckRequest(const v1::CreateReceptionRequest& request);
+absl::Status CheckRequest(const v1::GetReceptionRequest& request);
+absl::Status CheckRequest(const v1::ListReceptionsRequest& request);
+absl::Status CheckRequest(const v1::WatchReceptionsRequest& request);
+absl::Status CheckRequest(const v1::CancelReceptionRequest& request);
+absl::Status CheckRequest(const v1::DeleteReceptionRequest& request);
 
 // A "sessions/{session}" in the field at `path`.
 absl::Status CheckSessionName(absl::string_view path, const std::string& name);

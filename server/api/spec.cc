@@ -1,95 +1,20 @@
 #include "server/api/spec.h"
 
-#include <google/protobuf/duration.pb.h>
-
 #include <algorithm>
 #include <limits>
-#include <system_error>
 
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "messages/time.h"
-#include "server/api/invalid_field.h"
+#include "server/api/spec_checker.h"
 
 namespace tcptool::server {
 namespace {
 
-using google::protobuf::Duration;
-
 constexpr size_t kMaxRules = 1000;
 constexpr size_t kMaxExpected = 10'000;
-constexpr size_t kMaxLabels = 64;
-constexpr size_t kMaxLabelBytes = 255;
-constexpr size_t kMaxPathBytes = 4096;
-constexpr int32_t kNanosInSecond = 1'000'000'000;
 
-std::string Spec(absl::string_view field) {
-  return absl::StrCat("session.spec.", field);
-}
-
-// Keeps the first error that is found in a spec.
-class Checker {
- public:
-  const absl::Status& status() const { return status_; }
-
-  void Wrong(absl::string_view field, absl::string_view what) {
-    if (status_.ok()) status_ = InvalidField(Spec(field), what);
-  }
-
-  template <typename Number>
-  Number InRange(absl::string_view field, Number value, Number low,
-                 Number high) {
-    if (value < low || value > high) {
-      Wrong(field,
-            absl::StrCat(value, " is not in the range ", low, " to ", high));
-    }
-    return value;
-  }
-
-  // Returns the duration in a field of `message`; sets the field to `fallback`
-  // if it is not set.
-  template <typename Message>
-  absl::Duration InRange(absl::string_view field, Message& message,
-                         bool (Message::*has)() const,
-                         Duration* (Message::*mutable_)(),
-                         absl::Duration fallback, absl::Duration low,
-                         absl::Duration high) {
-    if (!(message.*has)()) {
-      *(message.*mutable_)() = ToProtoDuration(fallback);
-      return fallback;
-    }
-    const Duration& given = *(message.*mutable_)();
-    if (given.nanos() <= -kNanosInSecond || given.nanos() >= kNanosInSecond) {
-      Wrong(field, absl::StrCat(given.nanos(),
-                                " nanos are a second or more; put whole "
-                                "seconds into seconds"));
-    }
-    const absl::Duration value = ToDuration(given);
-    if (value < low || value > high) {
-      Wrong(field,
-            absl::StrCat(absl::FormatDuration(value), " is not in the range ",
-                         absl::FormatDuration(low), " to ",
-                         absl::FormatDuration(high)));
-    }
-    return value;
-  }
-
-  asio::ip::address Address(absl::string_view field, const std::string& text) {
-    std::error_code error;
-    const auto address = asio::ip::make_address(text, error);
-    if (error) {
-      Wrong(field, absl::StrCat("\"", text, "\" is no IP address"));
-    }
-    return address;
-  }
-
- private:
-  absl::Status status_;
-};
-
-void CheckSource(const v1::SessionSpec& spec, Checker& check) {
+void CheckSource(const v1::SessionSpec& spec, SpecChecker& check) {
   if (spec.source_case() == v1::SessionSpec::SOURCE_NOT_SET) {
     return check.Wrong("file",
                        "the session has no source; give a root and a path, or "
@@ -104,42 +29,13 @@ void CheckSource(const v1::SessionSpec& spec, Checker& check) {
     return;
   }
   const v1::FileSource& file = spec.file();
-  if (file.root().empty()) check.Wrong("file.root", "it is empty");
-  if (file.path().empty() || file.path().size() > kMaxPathBytes) {
-    check.Wrong("file.path", "it is not 1 to 4,096 bytes long");
-  }
-  if (absl::StrContains(file.path(), '\0')) {
-    check.Wrong("file.path", "it has a NUL in it");
-  }
+  check.Path("file", file.root(), file.path());
   if (file.offset() < 0) check.Wrong("file.offset", "it is negative");
   if (file.length() < 0) check.Wrong("file.length", "it is negative");
 }
 
-void CheckLabels(const v1::SessionSpec& spec, Checker& check) {
-  if (static_cast<size_t>(spec.labels_size()) > kMaxLabels) {
-    check.Wrong("labels", absl::StrCat("there are more than ", kMaxLabels));
-  }
-  for (const auto& [key, value] : spec.labels()) {
-    const bool key_is_good =
-        !key.empty() && key.size() <= 63 && key[0] >= 'a' && key[0] <= 'z' &&
-        key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-/") ==
-            std::string::npos;
-    if (!key_is_good) {
-      check.Wrong("labels",
-                  absl::StrCat("key \"", key,
-                               "\" is not 1 to 63 characters of a-z, 0-9, '.', "
-                               "'_', '-' and '/', the first a letter"));
-    }
-    if (value.size() > kMaxLabelBytes) {
-      check.Wrong("labels",
-                  absl::StrCat("the value of \"", key, "\" is longer than ",
-                               kMaxLabelBytes, " bytes"));
-    }
-  }
-}
-
 dataplane::AccessList ToAccessList(const v1::SessionSpec& spec,
-                                   Checker& check) {
+                                   SpecChecker& check) {
   dataplane::AccessList allow;
   if (static_cast<size_t>(spec.allow_size()) > kMaxRules) {
     check.Wrong("allow", absl::StrCat("there are more than ", kMaxRules));
@@ -155,7 +51,8 @@ dataplane::AccessList ToAccessList(const v1::SessionSpec& spec,
 
 dataplane::StartPolicy ToStartPolicy(v1::SessionSpec& spec,
                                      absl::Duration expire_after,
-                                     int32_t max_recipients, Checker& check) {
+                                     int32_t max_recipients,
+                                     SpecChecker& check) {
   v1::StartPolicy& start = *spec.mutable_start();
   const int32_t most =
       spec.max_recipients() > 0 ? spec.max_recipients() : max_recipients;
@@ -191,7 +88,7 @@ dataplane::StartPolicy ToStartPolicy(v1::SessionSpec& spec,
 
 std::vector<dataplane::ExpectedRecipient> ToExpected(
     const v1::SessionSpec& spec, const dataplane::AccessList& allow,
-    Checker& check) {
+    SpecChecker& check) {
   std::vector<dataplane::ExpectedRecipient> expected;
   const size_t most =
       spec.max_recipients() > 0
@@ -210,16 +107,17 @@ std::vector<dataplane::ExpectedRecipient> ToExpected(
       check.Wrong(address_field, absl::StrCat("no rule in allow matches ",
                                               recipient.address()));
     }
-    if (recipient.label().size() > kMaxLabelBytes) {
+    if (recipient.label().size() > SpecChecker::kMaxLabelBytes) {
       check.Wrong(absl::StrCat(field, ".label"),
-                  absl::StrCat("it is longer than ", kMaxLabelBytes, " bytes"));
+                  absl::StrCat("it is longer than ",
+                               SpecChecker::kMaxLabelBytes, " bytes"));
     }
     expected.push_back({address, recipient.label()});
   }
   return expected;
 }
 
-dataplane::Limits ToLimits(v1::SessionSpec& spec, Checker& check) {
+dataplane::Limits ToLimits(v1::SessionSpec& spec, SpecChecker& check) {
   v1::Limits& from = *spec.mutable_limits();
   const dataplane::Limits defaults;
   constexpr auto kLeast = absl::Milliseconds(100);
@@ -262,7 +160,7 @@ absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
                                                     v1::SessionSpec& spec) {
   constexpr auto kSecond = absl::Seconds(1);
   constexpr auto kYear = absl::Hours(8760);
-  Checker check;
+  SpecChecker check("session.spec.");
   dataplane::SessionOptions options;
   CheckSource(spec, check);
   v1::Listener& listener = *spec.mutable_listener();
@@ -290,7 +188,7 @@ absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
       ToStartPolicy(spec, options.expire_after, rules.max_recipients, check);
   options.expected = ToExpected(spec, options.allow, check);
   options.limits = ToLimits(spec, check);
-  CheckLabels(spec, check);
+  check.Labels(spec.labels());
   if (!check.status().ok()) return check.status();
   return options;
 }

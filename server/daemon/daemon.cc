@@ -37,11 +37,17 @@ SessionManager::Options ManagerOptions(const Options& options,
       .max_upload_bytes = options.control.max_upload_bytes};
 }
 
-absl::Status AddRoots(const DataOptions& options, ContentRoots& roots) {
-  for (const std::string& root : options.roots) {
+absl::Status AddRoots(const std::vector<std::string>& names_and_directories,
+                      ContentRoots& roots) {
+  for (const std::string& root : names_and_directories) {
     if (absl::Status status = roots.Add(root); !status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+ContentRoots NewWritableRoots() {
+  return ContentRoots(ContentRoots::kDeadline, ChooseBeneathMethod(),
+                      "--receive");
 }
 
 // Written under another name and renamed, so that nobody reads a part.
@@ -64,40 +70,48 @@ absl::Status WriteReadyFile(const std::string& path,
 
 Daemon::Daemon(const Options& options)
     : options_(options),
+      writable_roots_(NewWritableRoots()),
       engine_({.lanes = options.data.lanes}),
       hub_(options.control.max_watchers),
       manager_options_(ManagerOptions(options, engine_)) {}
 
 absl::Status Daemon::Check(const Options& options) {
   ContentRoots roots;
-  if (absl::Status status = AddRoots(options.data, roots); !status.ok()) {
-    return status;
+  absl::Status status = AddRoots(options.data.roots, roots);
+  ContentRoots writable_roots = NewWritableRoots();
+  if (status.ok()) {
+    status = AddRoots(options.data.writable_roots, writable_roots);
   }
+  if (!status.ok()) return status;
   return ControlServer::Check(options.security);
 }
 
 absl::Status Daemon::Start() {
-  if (absl::Status status = AddRoots(options_.data, roots_); !status.ok()) {
-    return status;
+  absl::Status status = AddRoots(options_.data.roots, roots_);
+  if (status.ok()) {
+    status = AddRoots(options_.data.writable_roots, writable_roots_);
   }
-  if (absl::Status status = Restore(); !status.ok()) return status;
+  if (status.ok()) status = Restore();
+  if (!status.ok()) return status;
   // Threads inherit the niceness of the one that creates them. The lanes and
   // the manager's threads exist already, and keep theirs; gRPC's and HTTP's
   // follow.
   YieldToDataPlane();
   session_service_.emplace(*manager_, *table_, hub_);
-  node_service_.emplace(Node(), roots_, *manager_);
+  reception_service_.emplace(*receptions_, *reception_table_, hub_);
+  node_service_.emplace(Node(), roots_, writable_roots_, *manager_);
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());
   absl::StatusOr<std::unique_ptr<ControlServer>> control = ControlServer::Start(
       options_.control, options_.security,
-      {&*session_service_, &*node_service_}, std::move(interceptors));
+      {&*session_service_, &*reception_service_, &*node_service_},
+      std::move(interceptors));
   if (!control.ok()) return control.status();
   control_ = *std::move(control);
-  if (absl::Status status = StartHttp(); !status.ok()) return status;
+  if (status = StartHttp(); !status.ok()) return status;
   if (!options_.ready_file.empty()) {
-    absl::Status status = WriteReadyFile(options_.ready_file,
-                                         control_->address(), http_->address());
+    status = WriteReadyFile(options_.ready_file, control_->address(),
+                            http_->address());
     if (!status.ok()) return status;
   }
   LogInfo("serving", {{"control", control_->address()},
@@ -141,7 +155,11 @@ absl::Status Daemon::Restore() {
   auto contents = store_->Load();
   if (!contents.ok()) return contents.status();
   table_.emplace(contents->first_revision);
-  metrics_.emplace(engine_, *table_);
+  reception_table_.emplace(contents->first_revision);
+  metrics_.emplace(engine_, *table_, *reception_table_);
+  receptions_.emplace(ReceptionManager::Options(), engine_, writable_roots_,
+                      *reception_table_, hub_, *store_);
+  receptions_->Restore(*contents);
   manager_.emplace(manager_options_, engine_, roots_, *table_, hub_, *store_);
   manager_->Restore(*std::move(contents));
   return absl::OkStatus();
@@ -162,14 +180,17 @@ bool Daemon::IsResponding() {
 void Daemon::Drain() {
   control_->StopServing();
   manager_->Drain();
+  receptions_->Drain();
 }
 
 bool Daemon::WaitUntilIdle(absl::Duration timeout) {
-  return manager_->WaitUntilIdle(timeout);
+  return manager_->WaitUntilIdle(timeout) &&
+         receptions_->WaitUntilIdle(timeout);
 }
 
 void Daemon::Stop() {
   manager_->Stop();
+  receptions_->Stop();
   hub_.StopAll();
   control_->Stop(kShutdownGrace);
   LogInfo("stopped");
@@ -193,6 +214,10 @@ v1::Node Daemon::Node() const {
       static_cast<int64_t>(manager_options_.stream_window_bytes));
   limits.set_max_upload_bytes(
       static_cast<int64_t>(manager_options_.max_upload_bytes));
+  const ReceptionManager::Options& receptions = receptions_->options();
+  limits.set_max_receptions(static_cast<int32_t>(receptions.max_receptions));
+  limits.set_max_running_receptions(
+      static_cast<int32_t>(receptions.max_running));
   return node;
 }
 

@@ -12,12 +12,15 @@
 #include "server/http/http_pages.h"
 #include "server/http/http_server.h"
 #include "server/metrics/metrics.h"
+#include "server/receptions/reception_manager.h"
 #include "server/rpc/control_server.h"
 #include "server/rpc/node_service.h"
+#include "server/rpc/reception_service.h"
 #include "server/rpc/session_service.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/session_manager.h"
 #include "server/store/store.h"
+#include "server/watch/reception_table.h"
 #include "server/watch/session_table.h"
 #include "server/watch/watch_hub.h"
 
@@ -39,15 +42,15 @@ class Daemon {
   // watchdog, which asks again after seconds or more: a lane does so four times
   // a second, except while it waits for a disk.
   bool IsResponding();
-  // Refuses new sessions; those that run go on.
+  // Refuses new sessions and receptions; those that run go on.
   void Drain();
-  // Waits until no session runs, at most for `timeout`. True: none does.
+  // Waits until none of them runs, at most for `timeout` each. True: none does.
   bool WaitUntilIdle(absl::Duration timeout);
-  // Ends all sessions and calls, and returns when they have ended.
+  // Ends all sessions, receptions and calls, and returns when they have ended.
   void Stop();
 
  private:
-  // Opens the store, and restores the sessions that it has.
+  // Opens the store, and restores the sessions and receptions that it has.
   absl::Status Restore();
   v1::Node Node() const;
   absl::Status StartHttp();
@@ -56,14 +59,18 @@ class Daemon {
   // before them.
   const Options options_;
   ContentRoots roots_;
+  ContentRoots writable_roots_;
   dataplane::Engine engine_;
   std::optional<SessionTable> table_;
+  std::optional<ReceptionTable> reception_table_;
   std::optional<Metrics> metrics_;
   WatchHub hub_;
   const SessionManager::Options manager_options_;
   std::unique_ptr<Store> store_;
   std::optional<SessionManager> manager_;
+  std::optional<ReceptionManager> receptions_;
   std::optional<SessionService> session_service_;
+  std::optional<ReceptionService> reception_service_;
   std::optional<NodeService> node_service_;
   std::unique_ptr<ControlServer> control_;
   std::optional<HttpPages> pages_;

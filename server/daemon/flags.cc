@@ -195,6 +195,11 @@ void AddDataFlags(CLI::App& app, DataOptions& options) {
          "be repeated")
       ->type_name("NAME=DIR");
   app.add_option(
+         "--receive", options.writable_roots,
+         "A directory to receive files into, and its name in the API; may "
+         "be repeated")
+      ->type_name("NAME=DIR");
+  app.add_option(
          "--lanes", options.lanes,
          "Threads that send; 0: one for each core that affinity and the\n"
          "cgroup's CPU quota allow")

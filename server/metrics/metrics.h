@@ -11,6 +11,7 @@
 #include "server/metrics/process_metrics.h"
 #include "server/metrics/store_metrics.h"
 #include "server/metrics/transfer_metrics.h"
+#include "server/watch/reception_table.h"
 #include "server/watch/session_table.h"
 
 namespace tcptool::server {
@@ -22,9 +23,10 @@ class Metrics {
   static constexpr const char* kContentType =
       "text/plain; version=0.0.4; charset=utf-8";
 
-  // Both outlive the metrics.
-  Metrics(const dataplane::Engine& engine, const SessionTable& table)
-      : transfers_(engine, table) {}
+  // All of them outlive the metrics.
+  Metrics(const dataplane::Engine& engine, const SessionTable& sessions,
+          const ReceptionTable& receptions)
+      : transfers_(engine, sessions, receptions) {}
 
   // What calls and the store's operations are reported to. They live as long as
   // the metrics.

@@ -62,6 +62,22 @@ void AddHeld(const SessionTable::Totals& totals,
   }
 }
 
+void AddReceptions(const ReceptionTable::Totals& totals,
+                   std::vector<MetricFamily>& out) {
+  out.push_back(
+      Gauge("tcptool_receptions",
+            "Receptions that the service holds, the finished ones included."));
+  // State 0 is UNSPECIFIED.
+  for (int state = 1; state < v1::ReceptionState_ARRAYSIZE; ++state) {
+    Add(out.back(), totals.receptions[state],
+        {{.name = "state",
+          .value = StateName(static_cast<v1::ReceptionState>(state))}});
+  }
+  out.push_back(Counter("tcptool_received_bytes_total",
+                        "Bytes of content that came in, over all receptions."));
+  Add(out.back(), totals.bytes_received);
+}
+
 void AddEnded(const dataplane::Counters::Values& counters,
               std::vector<MetricFamily>& out) {
   out.push_back(Counter("tcptool_sessions_created_total",
@@ -135,7 +151,8 @@ void AddLanes(const Engine::Measures& measures,
 std::vector<MetricFamily> TransferMetrics::Collect() const {
   const Engine::Measures measures = engine_.Measure();
   std::vector<MetricFamily> families;
-  AddHeld(table_.Count(), families);
+  AddHeld(sessions_.Count(), families);
+  AddReceptions(receptions_.Count(), families);
   AddEnded(measures.counters, families);
   AddContent(measures, families);
   AddLanes(measures, families);

@@ -1,4 +1,4 @@
-// Metrics of sessions, recipients and lanes.
+// Metrics of sessions, recipients, receptions and lanes.
 #ifndef TCPTOOL_SERVER_METRICS_TRANSFER_METRICS_H_
 #define TCPTOOL_SERVER_METRICS_TRANSFER_METRICS_H_
 
@@ -7,23 +7,26 @@
 #include <vector>
 
 #include "dataplane/engine/engine.h"
+#include "server/watch/reception_table.h"
 #include "server/watch/session_table.h"
 
 namespace tcptool::server {
 
-// Read from the engine and the session table at each scrape. docs/metrics.md
+// Read from the engine and the tables at each scrape. docs/metrics.md
 // describes each metric.
 class TransferMetrics : public prometheus::Collectable {
  public:
-  // Both outlive it.
-  TransferMetrics(const dataplane::Engine& engine, const SessionTable& table)
-      : engine_(engine), table_(table) {}
+  // All of them outlive it.
+  TransferMetrics(const dataplane::Engine& engine, const SessionTable& sessions,
+                  const ReceptionTable& receptions)
+      : engine_(engine), sessions_(sessions), receptions_(receptions) {}
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
   const dataplane::Engine& engine_;
-  const SessionTable& table_;
+  const SessionTable& sessions_;
+  const ReceptionTable& receptions_;
 };
 
 }  // namespace tcptool::server

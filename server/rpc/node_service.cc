@@ -2,13 +2,33 @@
 
 #include <chrono>
 #include <utility>
+#include <vector>
 
 namespace tcptool::server {
+namespace {
+
+using Spaces = std::vector<ContentRoots::Space>;
+
+void AddRoots(const Spaces& spaces,
+              google::protobuf::RepeatedPtrField<v1::Root>& roots) {
+  for (const auto& [name, space] : spaces) {
+    v1::Root& root = *roots.Add();
+    root.set_name(name);
+    if (space.free_bytes) {
+      root.set_free_bytes(static_cast<int64_t>(*space.free_bytes));
+      root.set_total_bytes(static_cast<int64_t>(*space.total_bytes));
+    }
+  }
+}
+
+}  // namespace
 
 NodeService::NodeService(v1::Node node, const ContentRoots& roots,
+                         const ContentRoots& writable_roots,
                          SessionManager& manager)
     : node_(std::move(node)),
       roots_(roots),
+      writable_roots_(writable_roots),
       manager_(manager),
       start_(std::chrono::steady_clock::now()) {}
 
@@ -31,21 +51,19 @@ void NodeService::GetNode(GetNodeCall::Done done) {
   const auto uptime = std::chrono::steady_clock::now() - start_;
   node.mutable_uptime()->set_seconds(
       std::chrono::duration_cast<std::chrono::seconds>(uptime).count());
-  roots_.GetSpaces([this, node = std::move(node), done = std::move(done)](
-                       const std::vector<ContentRoots::Space>& roots) mutable {
-    for (const auto& [name, space] : roots) {
-      v1::Root& root = *node.add_roots();
-      root.set_name(name);
-      if (space.free_bytes) {
-        root.set_free_bytes(static_cast<int64_t>(*space.free_bytes));
-        root.set_total_bytes(static_cast<int64_t>(*space.total_bytes));
-      }
-    }
-    manager_.PortsInUse([node, done = std::move(done)](
-                            const std::vector<uint16_t>& ports) mutable {
-      for (const uint16_t port : ports) node.add_ports_in_use(port);
-      done(std::move(node));
-    });
+  roots_.GetSpaces([this, node = std::move(node),
+                    done = std::move(done)](const Spaces& roots) mutable {
+    AddRoots(roots, *node.mutable_roots());
+    writable_roots_.GetSpaces(
+        [this, node = std::move(node),
+         done = std::move(done)](const Spaces& writable) mutable {
+          AddRoots(writable, *node.mutable_writable_roots());
+          manager_.PortsInUse([node = std::move(node), done = std::move(done)](
+                                  const std::vector<uint16_t>& ports) mutable {
+            for (const uint16_t port : ports) node.add_ports_in_use(port);
+            done(std::move(node));
+          });
+        });
   });
 }
 

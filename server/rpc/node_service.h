@@ -18,7 +18,7 @@ class NodeService : public RpcService {
   // `node` has what does not change while the service runs. The others outlive
   // the service.
   NodeService(v1::Node node, const ContentRoots& roots,
-              SessionManager& manager);
+              const ContentRoots& writable_roots, SessionManager& manager);
 
   void AddTo(MethodTable& table) override;
 
@@ -29,6 +29,7 @@ class NodeService : public RpcService {
 
   const v1::Node node_;
   const ContentRoots& roots_;
+  const ContentRoots& writable_roots_;
   SessionManager& manager_;
   const std::chrono::steady_clock::time_point start_;
 };

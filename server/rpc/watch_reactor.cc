@@ -1,6 +1,7 @@
 #include "server/rpc/watch_reactor.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "server/api/request_checks.h"
@@ -14,10 +15,30 @@ namespace {
 constexpr size_t kMaxChanges = 64;
 constexpr auto kBookmarkInterval = std::chrono::seconds(1);
 
+template <typename Request>
+void Select(const Request& request, WatchFilter& filter) {
+  filter.names = {request.names().begin(), request.names().end()};
+  filter.labels = {request.labels().begin(), request.labels().end()};
+}
+
 }  // namespace
 
-void WatchReactor::OnRead(bool ok) {
-  v1::WatchSessionsRequest request;
+SessionFilter SessionWatch::FilterOf(const Request& request) {
+  SessionFilter filter;
+  Select(request, filter);
+  filter.include_recipients = request.include_recipients();
+  return filter;
+}
+
+WatchFilter ReceptionWatch::FilterOf(const Request& request) {
+  WatchFilter filter;
+  Select(request, filter);
+  return filter;
+}
+
+template <typename Watch>
+void WatchReactor<Watch>::OnRead(bool ok) {
+  typename Watch::Request request;
   absl::Status status =
       ok ? Parse(request)
          : absl::InvalidArgumentError("the request has not come");
@@ -25,7 +46,7 @@ void WatchReactor::OnRead(bool ok) {
   if (status.ok()) status = Open(request);
   if (status.ok()) {
     const auto watcher =
-        std::static_pointer_cast<WatchReactor>(shared_from_this());
+        std::static_pointer_cast<WatchReactor<Watch>>(shared_from_this());
     status = hub_.Add(watcher);
     absl::MutexLock lock(&mutex_);
     watcher_ = watcher;
@@ -38,51 +59,52 @@ void WatchReactor::OnRead(bool ok) {
   }
 }
 
-absl::Status WatchReactor::Open(const v1::WatchSessionsRequest& request) {
+template <typename Watch>
+absl::Status WatchReactor<Watch>::Open(const typename Watch::Request& request) {
   absl::MutexLock lock(&mutex_);
   auto cursor = table_.Begin(request.resume_revision());
   if (!cursor.ok()) return cursor.status();
   cursor_ = *cursor;
   for (const std::string& name : request.names()) {
-    if (request.resume_revision() == 0) {
-      if (auto session = table_.Get(name); !session.ok()) {
-        return session.status();
-      }
-    }
-    filter_.names.insert(name);
+    if (request.resume_revision() != 0) break;
+    if (auto found = table_.Get(name); !found.ok()) return found.status();
   }
-  filter_.labels = {request.labels().begin(), request.labels().end()};
-  filter_.include_recipients = request.include_recipients();
+  filter_ = Watch::FilterOf(request);
   return absl::OkStatus();
 }
 
-void WatchReactor::Wake() {
+template <typename Watch>
+void WatchReactor<Watch>::Wake() {
   absl::MutexLock lock(&mutex_);
   more_ = true;
   if (!writing_ && !finished_) Advance();
 }
 
-void WatchReactor::Stop() {
+template <typename Watch>
+void WatchReactor<Watch>::Stop() {
   absl::MutexLock lock(&mutex_);
   stopping_ = true;
   more_ = true;
   if (!writing_ && !finished_) Advance();
 }
 
-void WatchReactor::OnWritten(bool ok) {
+template <typename Watch>
+void WatchReactor<Watch>::OnWritten(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
   if (!ok || cancelled_) return EndOnce(CancelReason());
   if (more_) Advance();
 }
 
-void WatchReactor::OnCancel() {
+template <typename Watch>
+void WatchReactor<Watch>::OnCancel() {
   absl::MutexLock lock(&mutex_);
   cancelled_ = true;
   if (!writing_) EndOnce(CancelReason());
 }
 
-void WatchReactor::OnDone() {
+template <typename Watch>
+void WatchReactor<Watch>::OnDone() {
   std::shared_ptr<Watcher> watcher;
   {
     absl::MutexLock lock(&mutex_);
@@ -92,8 +114,9 @@ void WatchReactor::OnDone() {
   Call::OnDone();
 }
 
-void WatchReactor::Advance() {
-  v1::WatchSessionsResponse response;
+template <typename Watch>
+void WatchReactor<Watch>::Advance() {
+  typename Watch::Response response;
   if (Fill(response)) {
     writing_ = true;
     Write(response);
@@ -103,7 +126,8 @@ void WatchReactor::Advance() {
   }
 }
 
-bool WatchReactor::Fill(v1::WatchSessionsResponse& response) {
+template <typename Watch>
+bool WatchReactor<Watch>::Fill(typename Watch::Response& response) {
   // A part of the snapshot may have nothing that the filter selects.
   bool in_snapshot;
   do {
@@ -115,9 +139,7 @@ bool WatchReactor::Fill(v1::WatchSessionsResponse& response) {
     }
     more_ = *more;
   } while (response.changes().empty() && cursor_.in_snapshot);
-  end_seen_ |= std::ranges::any_of(response.changes(), [](const auto& change) {
-    return change.session().has_end_time();
-  });
+  end_seen_ |= std::ranges::any_of(response.changes(), Watch::IsEnd);
   if (!in_snapshot) hub_.progress_pace().Spend(response.changes_size());
   if (in_snapshot ? !cursor_.in_snapshot : !more_ && BookmarkIsDue()) {
     response.set_bookmark(true);
@@ -128,9 +150,10 @@ bool WatchReactor::Fill(v1::WatchSessionsResponse& response) {
   return response.bookmark() || !response.changes().empty();
 }
 
-bool WatchReactor::BookmarkIsDue() const {
+template <typename Watch>
+bool WatchReactor<Watch>::BookmarkIsDue() const {
   if (bookmark_ == cursor_.revision) return false;
-  // A bookmark is due: after what a resumed watch has missed; when a session
+  // A bookmark is due: after what a resumed watch has missed; when something
   // has ended, so that a client that waits for this knows that it has
   // everything; and when the service stops, so that the client can resume
   // there.
@@ -138,8 +161,12 @@ bool WatchReactor::BookmarkIsDue() const {
          Clock::now() - bookmark_time_ >= kBookmarkInterval;
 }
 
-void WatchReactor::EndOnce(const absl::Status& status) {
+template <typename Watch>
+void WatchReactor<Watch>::EndOnce(const absl::Status& status) {
   if (!std::exchange(finished_, true)) End(status);
 }
+
+template class WatchReactor<SessionWatch>;
+template class WatchReactor<ReceptionWatch>;
 
 }  // namespace tcptool::server

@@ -7,14 +7,13 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/base/unique_fd.h"
 
 namespace tcptool::server {
 namespace {
 
 using dataplane::UniqueFd;
 
-UniqueFd OpenDirectory(const std::string& directory) {
+UniqueFd OpenRoot(const std::string& directory) {
   return UniqueFd(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
 
@@ -45,38 +44,57 @@ absl::Status OpenError(const std::string& file, int error) {
 }  // namespace
 
 absl::Status ContentRoot::Check() const {
-  if (OpenDirectory(directory_).valid()) return absl::OkStatus();
+  if (OpenRoot(directory_).valid()) return absl::OkStatus();
   return absl::ErrnoToStatus(
       errno, absl::StrCat("root \"", name_, "\": opening ", directory_));
 }
 
-absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> ContentRoot::Open(
-    const std::string& path) const {
-  const UniqueFd directory = OpenDirectory(directory_);
+absl::StatusOr<UniqueFd> ContentRoot::Find(const std::string& path,
+                                           const std::string& what) const {
+  const UniqueFd directory = OpenRoot(directory_);
   if (!directory.valid()) {
     return absl::ErrnoToStatus(errno,
                                absl::StrCat("entering root \"", name_, "\""));
   }
+  UniqueFd found = FindBeneath(method_, directory.get(), path);
+  if (!found.valid()) return OpenError(what, errno);
+  return found;
+}
+
+absl::StatusOr<UniqueFd> ContentRoot::OpenDirectory(
+    const std::string& path) const {
+  const std::string what =
+      absl::StrCat("directory \"", path, "\" in root \"", name_, "\"");
+  const auto found = Find(path, what);
+  if (!found.ok()) return found.status();
+  UniqueFd directory(
+      openat(found->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!directory.valid()) return OpenError(what, errno);
+  return directory;
+}
+
+absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> ContentRoot::Open(
+    const std::string& path) const {
   const std::string file =
       absl::StrCat("file \"", path, "\" in root \"", name_, "\"");
-  const UniqueFd found = FindBeneath(method_, directory.get(), path);
-  if (!found.valid()) return OpenError(file, errno);
+  const auto found = Find(path, file);
+  if (!found.ok()) return found.status();
   struct stat status;
-  if (fstat(found.get(), &status) != 0) return OpenError(file, errno);
+  if (fstat(found->get(), &status) != 0) return OpenError(file, errno);
   if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat(
         file, " is ", S_ISDIR(status.st_mode) ? "a directory" : "special",
         "; choose a regular file or a block device"));
   }
   // Opens the file that was checked, even if the path names another one by now.
-  UniqueFd fd(open(absl::StrCat("/proc/self/fd/", found.get()).c_str(),
+  UniqueFd fd(open(absl::StrCat("/proc/self/fd/", found->get()).c_str(),
                    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!fd.valid()) return OpenError(file, errno);
   return dataplane::RandomAccessFile::FromDescriptor(fd.release());
 }
 
 ContentRoot::Space ContentRoot::GetSpace() const {
-  const UniqueFd directory = OpenDirectory(directory_);
+  const UniqueFd directory = OpenRoot(directory_);
   struct statvfs status;
   if (!directory.valid() || fstatvfs(directory.get(), &status) != 0) return {};
   return {.free_bytes = uint64_t{status.f_bavail} * status.f_frsize,

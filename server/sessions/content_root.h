@@ -1,4 +1,5 @@
-// A directory that files are served from; the only way to open them.
+// A directory that files are served from, or received into; the only way to
+// open them.
 #ifndef TCPTOOL_SERVER_SESSIONS_CONTENT_ROOT_H_
 #define TCPTOOL_SERVER_SESSIONS_CONTENT_ROOT_H_
 
@@ -9,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "dataplane/base/unique_fd.h"
 #include "dataplane/lanes/random_access_file.h"
 #include "server/sessions/beneath.h"
 
@@ -40,10 +42,19 @@ class ContentRoot {
   absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> Open(
       const std::string& path) const;
 
+  // Opens a directory below it, "." for itself, in the same way: for reading.
+  // NOT_FOUND: there is none.
+  absl::StatusOr<dataplane::UniqueFd> OpenDirectory(
+      const std::string& path) const;
+
   // Not set where it is unknown.
   Space GetSpace() const;
 
  private:
+  // As FindBeneath(). `what`: of the path, for the error.
+  absl::StatusOr<dataplane::UniqueFd> Find(const std::string& path,
+                                           const std::string& what) const;
+
   const std::string name_;
   const std::string directory_;
   const BeneathMethod method_;

@@ -36,7 +36,7 @@ absl::Status ContentRoots::Add(absl::string_view name_and_directory) {
                  .worker = std::make_unique<DiskWorker>(deadline_)});
   if (!is_new) {
     return absl::InvalidArgumentError(
-        absl::StrCat("root \"", name, "\" is given twice"));
+        absl::StrCat(flag_, ": root \"", name, "\" is given twice"));
   }
   std::promise<absl::Status> checked;
   Run<bool>(
@@ -63,10 +63,11 @@ absl::StatusOr<const ContentRoots::Root*> ContentRoots::Find(
       absl::StrJoin(roots_, ", ", [](std::string* out, const auto& entry) {
         absl::StrAppend(out, entry.first);
       });
-  return absl::NotFoundError(
-      absl::StrCat("the service has no root \"", name, "\"; ",
-                   known.empty() ? "it has none: start it with --root NAME=DIR"
-                                 : absl::StrCat("it has: ", known)));
+  return absl::NotFoundError(absl::StrCat(
+      "the service has no root \"", name, "\"; ",
+      known.empty()
+          ? absl::StrCat("it has none: start it with ", flag_, " NAME=DIR")
+          : absl::StrCat("it has: ", known)));
 }
 
 absl::Status ContentRoots::DoesNotAnswer(absl::string_view name) {

@@ -1,5 +1,5 @@
-// The directories that files are served from, with a deadline for what their
-// file systems do.
+// The directories that files are served from, or received into, with a deadline
+// for what their file systems do.
 #ifndef TCPTOOL_SERVER_SESSIONS_CONTENT_ROOTS_H_
 #define TCPTOOL_SERVER_SESSIONS_CONTENT_ROOTS_H_
 
@@ -31,9 +31,11 @@ class ContentRoots {
     ContentRoot::Space space;
   };
 
+  // `flag`: what adds a root on the service's command line, for errors.
   explicit ContentRoots(absl::Duration deadline = kDeadline,
-                        BeneathMethod method = ChooseBeneathMethod())
-      : deadline_(deadline), method_(method) {}
+                        BeneathMethod method = ChooseBeneathMethod(),
+                        std::string flag = "--root")
+      : deadline_(deadline), method_(method), flag_(std::move(flag)) {}
 
   // How paths below the roots are walked.
   BeneathMethod method() const { return method_; }
@@ -71,6 +73,7 @@ class ContentRoots {
 
   const absl::Duration deadline_;
   const BeneathMethod method_;
+  const std::string flag_;
   std::map<std::string, Root> roots_;
 };
 

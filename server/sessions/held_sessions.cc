@@ -1,22 +1,22 @@
 #include "server/sessions/held_sessions.h"
 
-#include <asio/post.hpp>
 #include <iterator>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "messages/time.h"
 
 namespace tcptool::server {
 
 absl::Status HeldSessions::CheckRoom() const {
-  if (count_ < max_sessions_ || retention_.Oldest()) return absl::OkStatus();
+  if (held_.HasRoom()) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
-      "the service has ", count_,
+      "the service has ", held_.count(),
       " sessions that are not finished, as many as it allows; end one"));
 }
 
 void HeldSessions::AddFinished(const v1::Session& session) {
-  retention_.Add(session);
+  held_.AddFinished(session.name(), ToTime(session.end_time()),
+                    ToDuration(session.spec().retention()));
   const auto expected = static_cast<uint64_t>(session.spec().expected_size());
   const size_t count = table_.CountRecipientsAbove(session.name(), expected);
   if (count == 0) return;
@@ -34,36 +34,14 @@ void HeldSessions::AddFinished(const v1::Session& session) {
   }
 }
 
-void HeldSessions::Purge(const std::string& name) {
-  if (!retention_.Remove(name)) return;
+void HeldSessions::Forget(const std::string& name) {
   table_.Remove(name);
   store_.DeleteSession(name);
-  request_ids_.OnSessionDeleted(name);
-  if (const auto found = records_of_.find(name); found != records_of_.end()) {
-    record_count_ -= found->second->count;
-    records_.erase(found->second);
-    records_of_.erase(found);
-  }
-  --count_;
-  hub_.WakeAll();
-}
-
-void HeldSessions::PurgeDurably(const std::string& name,
-                                asio::any_io_executor executor, Done done) {
-  Purge(name);
-  store_.WhenDurable([executor, done = std::move(done)](absl::Status status) {
-    asio::post(executor, [done, status] { done(status); });
-  });
-}
-
-void HeldSessions::PurgeSurplus() {
-  while (count_ > max_sessions_ && retention_.Oldest()) {
-    Purge(*retention_.Oldest());
-  }
-}
-
-void HeldSessions::PurgeExpired(absl::Time now) {
-  while (const auto expired = retention_.Expired(now)) Purge(*expired);
+  const auto found = records_of_.find(name);
+  if (found == records_of_.end()) return;
+  record_count_ -= found->second->count;
+  records_.erase(found->second);
+  records_of_.erase(found);
 }
 
 }  // namespace tcptool::server

@@ -9,7 +9,8 @@
 
 namespace tcptool::server {
 
-std::string RequestIds::Fingerprint(const v1::CreateSessionRequest& request) {
+std::string RequestIds::Fingerprint(
+    const google::protobuf::MessageLite& request) {
   const std::string bytes = SerializeDeterministically(request);
   std::string digest(EVP_MAX_MD_SIZE, '\0');
   unsigned int size = 0;
@@ -34,49 +35,51 @@ absl::StatusOr<std::optional<std::string>> RequestIds::Lookup(
   const auto found = made_.find(id);
   if (found == made_.end()) return std::nullopt;
   if (found->second.fingerprint != fingerprint) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "request_id: \"", id,
-        "\" came with another request before, which made ",
-        found->second.session_name, "; choose a new id for each session"));
+    return absl::AlreadyExistsError(
+        absl::StrCat("request_id: \"", id,
+                     "\" came with another request before, which made ",
+                     found->second.name, "; choose a new id for each request"));
   }
-  if (found->second.session_deleted) {
+  if (found->second.deleted) {
     return absl::NotFoundError(absl::StrCat(
-        "request_id: \"", id, "\" has made ", found->second.session_name,
-        ", which was deleted since; choose a new id for another session"));
+        "request_id: \"", id, "\" has made ", found->second.name,
+        ", which was deleted since; choose a new id for another request"));
   }
-  return found->second.session_name;
+  return found->second.name;
 }
 
 void RequestIds::Add(StoredRequest request) {
   if (request.id.empty()) return;
+  request.kind = kind_;
   store_.PutRequest(request);
   Restore(std::move(request));
 }
 
 void RequestIds::Restore(StoredRequest request) {
+  if (request.kind != kind_) return;
   order_.emplace_back(request.time, request.id);
   const std::string id = request.id;
-  if (!request.session_deleted) by_session_[request.session_name] = id;
+  if (!request.deleted) by_name_[request.name] = id;
   made_[id] = std::move(request);
 }
 
 void RequestIds::Remove(const std::string& id) {
   const auto found = made_.find(id);
   if (found == made_.end()) return;
-  if (!found->second.session_deleted) {
-    by_session_.erase(found->second.session_name);
+  if (!found->second.deleted) {
+    by_name_.erase(found->second.name);
   }
   made_.erase(found);
-  store_.DeleteRequest(id);
+  store_.DeleteRequest(kind_, id);
 }
 
-void RequestIds::OnSessionDeleted(const std::string& session_name) {
-  const auto found = by_session_.find(session_name);
-  if (found == by_session_.end()) return;
+void RequestIds::OnDeleted(const std::string& name) {
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end()) return;
   StoredRequest& request = made_.at(found->second);
-  request.session_deleted = true;
+  request.deleted = true;
   store_.PutRequest(request);
-  by_session_.erase(found);
+  by_name_.erase(found);
 }
 
 }  // namespace tcptool::server

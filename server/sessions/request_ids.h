@@ -1,6 +1,9 @@
-// Which request created which session, so that a retry creates no second one.
+// Which request created which session, or reception, so that a retry creates no
+// second one.
 #ifndef TCPTOOL_SERVER_SESSIONS_REQUEST_IDS_H_
 #define TCPTOOL_SERVER_SESSIONS_REQUEST_IDS_H_
+
+#include <google/protobuf/message_lite.h>
 
 #include <deque>
 #include <optional>
@@ -11,43 +14,43 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/store/store.h"
-#include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool::server {
 
-// Not for several threads.
+// Of the requests of one kind. Not for several threads.
 class RequestIds {
  public:
   static constexpr absl::Duration kKept = absl::Hours(1);
   static constexpr size_t kMax = 100'000;  // The oldest go first.
 
   // `store` outlives it, and keeps what is added.
-  explicit RequestIds(Store& store) : store_(store) {}
+  RequestIds(Store& store, RequestKind kind) : store_(store), kind_(kind) {}
 
   // SHA-256 of the request as the client sent it.
-  static std::string Fingerprint(const v1::CreateSessionRequest& request);
+  static std::string Fingerprint(const google::protobuf::MessageLite& request);
 
-  // Forgets ids that are too old. Then returns the name of the session that
-  // this request has created; none if its id is new or empty. ALREADY_EXISTS:
-  // the id was used by a different request. NOT_FOUND: that session was deleted
-  // since, even if another one has its name now.
+  // Forgets ids that are too old. Then returns the name of what this request
+  // has created; none if its id is new or empty. ALREADY_EXISTS: the id was
+  // used by a different request. NOT_FOUND: what it has created was deleted
+  // since, even if something else has the name now.
   absl::StatusOr<std::optional<std::string>> Lookup(
       const std::string& id, const std::string& fingerprint, absl::Time now);
 
-  // Does nothing if the id is empty.
+  // Does nothing if the id is empty. Sets the request's kind.
   void Add(StoredRequest request);
-  // Adds a request that was read from the store.
+  // Adds a request that was read from the store, if it is of this kind.
   void Restore(StoredRequest request);
-  // The request has created no session after all.
+  // The request has created nothing after all.
   void Remove(const std::string& id);
-  // A session was deleted, for whatever reason.
-  void OnSessionDeleted(const std::string& session_name);
+  // What has this name was deleted, for whatever reason.
+  void OnDeleted(const std::string& name);
 
  private:
   Store& store_;
+  const RequestKind kind_;
   absl::flat_hash_map<std::string, StoredRequest> made_;
-  // The ids of requests whose session exists, by its name.
-  absl::flat_hash_map<std::string, std::string> by_session_;
+  // The ids of requests, by the name of what they have created, if it exists.
+  absl::flat_hash_map<std::string, std::string> by_name_;
   std::deque<std::pair<absl::Time, std::string>> order_;
 };
 

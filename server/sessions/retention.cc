@@ -1,16 +1,13 @@
 #include "server/sessions/retention.h"
 
-#include "messages/time.h"
-
 namespace tcptool::server {
 
-void Retention::Add(const v1::Session& session) {
-  const absl::Time end = ToTime(session.end_time());
-  const Times times = {.end = end,
-                       .expiry = end + ToDuration(session.spec().retention())};
-  finished_[session.name()] = times;
-  by_end_.emplace(times.end, session.name());
-  by_expiry_.emplace(times.expiry, session.name());
+void Retention::Add(const std::string& name, absl::Time end,
+                    absl::Duration kept) {
+  const Times times = {.end = end, .expiry = end + kept};
+  finished_[name] = times;
+  by_end_.emplace(times.end, name);
+  by_expiry_.emplace(times.expiry, name);
 }
 
 bool Retention::Remove(const std::string& name) {

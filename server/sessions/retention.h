@@ -1,4 +1,4 @@
-// Decides which finished session is deleted next.
+// Decides which finished session, or reception, is deleted next.
 #ifndef TCPTOOL_SERVER_SESSIONS_RETENTION_H_
 #define TCPTOOL_SERVER_SESSIONS_RETENTION_H_
 
@@ -9,21 +9,20 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "tcptool/v1/session.pb.h"
 
 namespace tcptool::server {
 
 // Not for several threads.
 class Retention {
  public:
-  // Adds a session that has ended, with its spec.
-  void Add(const v1::Session& session);
+  // Adds one that has ended, and is to be kept for `kept` from then.
+  void Add(const std::string& name, absl::Time end, absl::Duration kept);
   // False: it was not there.
   bool Remove(const std::string& name);
 
-  // A session whose retention is over; none: there is none.
+  // One whose retention is over; none: there is none.
   std::optional<std::string> Expired(absl::Time now) const;
-  // The session that ended first.
+  // The one that ended first.
   std::optional<std::string> Oldest() const;
 
  private:

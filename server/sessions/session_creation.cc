@@ -31,7 +31,8 @@ SessionCreation::SessionCreation(asio::any_io_executor executor,
       ports_(ports),
       live_(live),
       held_(held),
-      request_ids_(request_ids) {}
+      request_ids_(request_ids),
+      gate_(executor_, table, store, request_ids) {}
 
 void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
   auto creation = std::make_shared<Creation>();
@@ -60,40 +61,8 @@ void SessionCreation::Open(std::shared_ptr<Creation> creation) {
 }
 
 bool SessionCreation::AnswerWithoutCreating(const Creation& creation) {
-  if (!accepting_) {
-    creation.done(absl::UnavailableError(
-        "the service is stopping; try again when it is back"));
-    return true;
-  }
-  const auto made = request_ids_.Lookup(creation.request.request_id(),
-                                        creation.fingerprint, absl::Now());
-  if (!made.ok()) {
-    creation.done(made.status());
-    return true;
-  }
-  if (!*made) return false;
-  AnswerRetry(creation);
-  return true;
-}
-
-void SessionCreation::AnswerRetry(const Creation& creation) {
-  // The first call may still wait for the disk; by the time it ends, its
-  // session may have been deleted, or it may have failed.
-  store_.WhenDurable([this, id = creation.request.request_id(),
-                      fingerprint = creation.fingerprint,
-                      done = creation.done](absl::Status status) {
-    asio::post(executor_, [this, id, fingerprint, done, status] {
-      if (!status.ok()) return done(status);
-      const auto made = request_ids_.Lookup(id, fingerprint, absl::Now());
-      if (!made.ok()) return done(made.status());
-      if (!*made) {
-        return done(absl::UnavailableError(
-            absl::StrCat("request_id: the first call with \"", id,
-                         "\" has failed meanwhile; try again")));
-      }
-      done(table_.Get(**made));
-    });
-  });
+  return gate_.Answers(creation.request.request_id(), creation.fingerprint,
+                       creation.done);
 }
 
 void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
@@ -124,7 +93,7 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   const std::string& request_id = creation.request.request_id();
   request_ids_.Add({.id = request_id,
                     .time = absl::Now(),
-                    .session_name = *name,
+                    .name = *name,
                     .fingerprint = std::move(creation.fingerprint)});
   store_.WhenDurable([this, request_id, done, message = std::move(message)](
                          absl::Status status) mutable {

@@ -3,7 +3,6 @@
 #define TCPTOOL_SERVER_SESSIONS_SESSION_CREATION_H_
 
 #include <asio/any_io_executor.hpp>
-#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "dataplane/session/session_options.h"
 #include "server/api/spec.h"
 #include "server/sessions/content_roots.h"
+#include "server/sessions/creation_gate.h"
 #include "server/sessions/data_ports.h"
 #include "server/sessions/held_sessions.h"
 #include "server/sessions/live_sessions.h"
@@ -41,7 +41,7 @@ namespace tcptool::server {
 // are for this thread, unless they say otherwise.
 class SessionCreation {
  public:
-  using Done = std::function<void(absl::StatusOr<v1::Session>)>;
+  using Done = CreationGate<SessionTable, v1::Session>::Done;
 
   // The references outlive it.
   SessionCreation(asio::any_io_executor executor, SpecRules rules,
@@ -54,8 +54,8 @@ class SessionCreation {
   void Create(v1::CreateSessionRequest request, Done done);
 
   // From now on, requests are refused with UNAVAILABLE. Any thread.
-  void StopAccepting() { accepting_ = false; }
-  bool accepting() const { return accepting_; }  // Any thread.
+  void StopAccepting() { gate_.Close(); }
+  bool accepting() const { return gate_.is_open(); }  // Any thread.
  private:
   // A request on its way.
   struct Creation {
@@ -69,8 +69,6 @@ class SessionCreation {
   // Answers a request that is to create no session: the service stops, or its
   // id has created one before. False: continue.
   bool AnswerWithoutCreating(const Creation& creation);
-  // Answers with the session that the id has created.
-  void AnswerRetry(const Creation& creation);
   void CreateOpened(Creation& creation, SessionSource source);
   void RollBack(const std::string& name, const std::string& request_id,
                 std::function<void()> then);
@@ -88,7 +86,7 @@ class SessionCreation {
   HeldSessions& held_;
   absl::BitGen random_;
   RequestIds& request_ids_;
-  std::atomic<bool> accepting_ = true;
+  CreationGate<SessionTable, v1::Session> gate_;
 };
 
 }  // namespace tcptool::server

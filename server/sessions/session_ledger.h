@@ -7,8 +7,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
+#include "server/sessions/durable_updates.h"
 #include "server/store/store.h"
 #include "tcptool/v1/recipient.pb.h"
 #include "tcptool/v1/session.pb.h"
@@ -17,22 +19,11 @@ namespace tcptool::server {
 
 // A session's new state and a recipient's final one are shown to watchers only
 // when they are durable, so that nobody is told what a crash can take back.
-// Progress is not stored, and is shown at once if nothing waits in front of it.
-//
-//   Add() -> store -+- nothing must be durable, nothing waits ------> show
-//                   |
-//                   +- must be durable --> held_ -- durable --------> show
-//                   |                        ^
-//                   |                        | becomes the next held_ if some
-//                   |                        | of it must be durable
-//                   +- held_ waits ------> next_ -- otherwise ------> show
-//
-// held_ is one update that waits for the disk. What comes meanwhile is merged
-// into next_, of each object the newest. Once held_ was shown, next_ takes its
-// place, or is shown at once if it has nothing that must be durable.
+// Progress is not stored, and is shown at once if nothing waits in front of it:
+// see DurableUpdates.
 //
 // Lives on one thread, that of its executor.
-class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
+class SessionLedger {
  public:
   struct Update {
     v1::Session session;
@@ -41,12 +32,17 @@ class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
     bool is_over = false;  // The last one.
     // Called when it has been shown.
     std::vector<std::function<void()>> then;
+
+    bool empty() const { return session.name().empty(); }
+    void Merge(Update newer);
   };
-  using Show = std::function<void(const Update&)>;
+  using Show = DurableUpdates<Update>::Show;
 
   // `store` outlives it. `show` is called on the executor.
   SessionLedger(Store& store, asio::any_io_executor executor, Show show)
-      : store_(store), executor_(std::move(executor)), show_(std::move(show)) {}
+      : store_(store),
+        updates_(std::make_shared<DurableUpdates<Update>>(
+            store, std::move(executor), std::move(show))) {}
 
   // The session's initial state, or that in which it is restored, with its
   // spec.
@@ -58,18 +54,14 @@ class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
   void Add(Update update);
   // Calls `then` when all that was added is shown, possibly before this
   // returns.
-  void WhenShown(std::function<void()> then);
+  void WhenShown(std::function<void()> then) {
+    updates_->WhenShown(std::move(then));
+  }
 
  private:
-  enum class ShowWhen { kNow, kDurable };
-
   // Writes to the store what it keeps of an update. Returns when the update may
   // be shown.
   ShowWhen WriteToStore(const Update& update);
-  // Shows held_ when the store has written everything so far.
-  void ShowHeldWhenDurable();
-  void OnDurable();
-  void ShowNow(Update update);
 
   // What the store has of a recipient.
   struct StoredState {
@@ -80,15 +72,10 @@ class SessionLedger : public std::enable_shared_from_this<SessionLedger> {
   };
 
   Store& store_;
-  const asio::any_io_executor executor_;
-  const Show show_;
+  const std::shared_ptr<DurableUpdates<Update>> updates_;
   v1::Session stored_;  // As the store has it, without the spec.
   SessionExtra extra_;
   std::map<uint64_t, StoredState> stored_recipients_;  // By number.
-  bool holding_ = false;  // held_ waits to be durable.
-  Update held_;
-  Update next_;
-  ShowWhen show_next_ = ShowWhen::kNow;
 };
 
 }  // namespace tcptool::server

@@ -1,6 +1,5 @@
 #include "server/sessions/session_manager.h"
 
-#include <asio/post.hpp>
 #include <chrono>
 #include <future>
 #include <utility>
@@ -39,7 +38,7 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
             [this](const LiveSessions::Live& live, const v1::Session& session) {
               OnEnd(live, session);
             }),
-      request_ids_(store),
+      request_ids_(store, RequestKind::kSession),
       held_(options_.max_sessions, table, hub, store, request_ids_),
       uploads_(options_.stream_window_bytes, options_.max_upload_bytes),
       commands_(control_.get_executor(), table, live_, held_, uploads_),
@@ -48,7 +47,7 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
                 live_, held_, request_ids_),
       tick_(control_.get_executor(), kTick, [this] { OnTick(); }),
       progress_(control_.get_executor(), kProgress, [this] { OnProgress(); }) {
-  OnControl([this] {
+  control_.Post([this] {
     tick_.Run();
     progress_.Run();
   });
@@ -59,37 +58,22 @@ SessionManager::~SessionManager() {
   roots_.AnswerPending();
   // Runs after the answers that wait for the store.
   std::promise<void> answered;
-  OnControl([this, &answered] {
+  control_.Post([this, &answered] {
     store_.WhenDurable(
         [&answered](const absl::Status&) { answered.set_value(); });
   });
   answered.get_future().wait();
-  OnControl([this] {
+  control_.Post([this] {
     tick_.Stop();
     progress_.Stop();
   });
-  control_.join();
-}
-
-template <typename Task>
-void SessionManager::OnControl(Task task) {
-  asio::post(control_, std::move(task));
-}
-
-template <typename Task>
-void SessionManager::OnControlAndWait(Task task) {
-  std::promise<void> done;
-  OnControl([&task, &done] {
-    task();
-    done.set_value();
-  });
-  done.get_future().wait();
+  control_.Join();
 }
 
 void SessionManager::Restore(Store::Contents contents) {
-  OnControlAndWait([this, &contents] {
-    for (StoredRequest& request : contents.requests) {
-      request_ids_.Restore(std::move(request));
+  control_.PostAndWait([this, &contents] {
+    for (const StoredRequest& request : contents.requests) {
+      request_ids_.Restore(request);
     }
     for (const uint16_t port : PortsByLastUse(contents.sessions)) {
       ports_.RememberUse(port);
@@ -106,7 +90,7 @@ void SessionManager::Restore(Store::Contents contents) {
 
 void SessionManager::Drain() {
   creation_.StopAccepting();
-  OnControlAndWait([this] { live_.Drain(); });
+  control_.PostAndWait([this] { live_.Drain(); });
 }
 
 void SessionManager::Stop() {
@@ -122,33 +106,33 @@ void SessionManager::Create(v1::CreateSessionRequest request,
 }
 
 void SessionManager::Start(v1::StartSessionRequest request, SessionDone done) {
-  OnControl([this, request = std::move(request), done = std::move(done)] {
+  control_.Post([this, request = std::move(request), done = std::move(done)] {
     commands_.Start(request, done);
   });
 }
 
 void SessionManager::Cancel(v1::CancelSessionRequest request,
                             SessionDone done) {
-  OnControl([this, request = std::move(request), done = std::move(done)] {
+  control_.Post([this, request = std::move(request), done = std::move(done)] {
     commands_.Cancel(request, done);
   });
 }
 
 void SessionManager::Delete(v1::DeleteSessionRequest request, Done done) {
-  OnControl([this, request = std::move(request), done = std::move(done)] {
+  control_.Post([this, request = std::move(request), done = std::move(done)] {
     commands_.Delete(request, done);
   });
 }
 
 void SessionManager::Drop(v1::DropRecipientRequest request,
                           RecipientDone done) {
-  OnControl([this, request = std::move(request), done = std::move(done)] {
+  control_.Post([this, request = std::move(request), done = std::move(done)] {
     commands_.Drop(request, done);
   });
 }
 
 void SessionManager::OpenUpload(std::string name, UploadDone done) {
-  OnControl([this, name = std::move(name), done = std::move(done)] {
+  control_.Post([this, name = std::move(name), done = std::move(done)] {
     commands_.OpenUpload(name, done);
   });
 }
@@ -157,7 +141,7 @@ void SessionManager::GetUploaded(Upload& upload, SessionDone done) {
   upload.WhenLengthIsKnown(
       [this, name = upload.session_name(), done](const absl::Status&) {
         // Runs after the update that has the length.
-        OnControl([this, name, done] {
+        control_.Post([this, name, done] {
           live_.WhenShown(name, [this, name, done] { done(table_.Get(name)); });
         });
       });
@@ -165,7 +149,7 @@ void SessionManager::GetUploaded(Upload& upload, SessionDone done) {
 
 void SessionManager::PortsInUse(
     std::function<void(std::vector<uint16_t>)> done) {
-  OnControl([this, done = std::move(done)] { done(ports_.in_use()); });
+  control_.Post([this, done = std::move(done)] { done(ports_.in_use()); });
 }
 
 void SessionManager::OnEnd(const LiveSessions::Live& live,

@@ -3,7 +3,6 @@
 #ifndef TCPTOOL_SERVER_SESSIONS_SESSION_MANAGER_H_
 #define TCPTOOL_SERVER_SESSIONS_SESSION_MANAGER_H_
 
-#include <asio/thread_pool.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -14,6 +13,7 @@
 #include "dataplane/content/stream_source.h"
 #include "dataplane/engine/engine.h"
 #include "server/api/spec.h"
+#include "server/base/control_thread.h"
 #include "server/base/repeating_timer.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/data_ports.h"
@@ -90,13 +90,6 @@ class SessionManager {
   void Stop();
 
  private:
-  // Posts a task to the control thread.
-  template <typename Task>
-  void OnControl(Task task);
-  // The same, and blocks until it has run.
-  template <typename Task>
-  void OnControlAndWait(Task task);
-
   void OnEnd(const LiveSessions::Live& live, const v1::Session& session);
   void OnTick();
   void OnProgress();
@@ -109,7 +102,7 @@ class SessionManager {
   Store& store_;
 
   // Everything below is used on its one thread.
-  asio::thread_pool control_{1};
+  ControlThread control_;
   DataPorts ports_;
   LiveSessions live_;
   RequestIds request_ids_;

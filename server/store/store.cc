@@ -114,14 +114,25 @@ void Store::DeleteSession(const std::string& name) {
   changes_.DeleteSession(name);
 }
 
+void Store::PutReception(const v1::Reception& reception,
+                         const ReceptionExtra& extra) {
+  absl::MutexLock lock(&mutex_);
+  changes_.PutReception(reception, extra);
+}
+
+void Store::DeleteReception(const std::string& name) {
+  absl::MutexLock lock(&mutex_);
+  changes_.DeleteReception(name);
+}
+
 void Store::PutRequest(StoredRequest request) {
   absl::MutexLock lock(&mutex_);
   changes_.PutRequest(std::move(request));
 }
 
-void Store::DeleteRequest(const std::string& id) {
+void Store::DeleteRequest(RequestKind kind, const std::string& id) {
   absl::MutexLock lock(&mutex_);
-  changes_.DeleteRequest(id);
+  changes_.DeleteRequest(kind, id);
 }
 
 void Store::WhenDurable(Done done) {

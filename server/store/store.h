@@ -1,5 +1,5 @@
-// What outlives the process: sessions, what became of their recipients, and the
-// ids of requests, in SQLite.
+// What outlives the process: sessions, what became of their recipients,
+// receptions, and the ids of requests, in SQLite.
 #ifndef TCPTOOL_SERVER_STORE_STORE_H_
 #define TCPTOOL_SERVER_STORE_STORE_H_
 
@@ -21,6 +21,7 @@
 #include "server/store/sqlite.h"
 #include "server/store/store_changes.h"
 #include "server/store/stored.h"
+#include "tcptool/v1/reception.pb.h"
 #include "tcptool/v1/recipient.pb.h"
 #include "tcptool/v1/session.pb.h"
 
@@ -66,8 +67,12 @@ class Store {
   void DeleteRecipientsAbove(const std::string& session_name, uint64_t number);
   // Deletes a session and its recipients.
   void DeleteSession(const std::string& name);
+  // As PutSession(); `extra` is written with the spec.
+  void PutReception(const v1::Reception& reception,
+                    const ReceptionExtra& extra);
+  void DeleteReception(const std::string& name);
   void PutRequest(StoredRequest request);
-  void DeleteRequest(const std::string& id);
+  void DeleteRequest(RequestKind kind, const std::string& id);
 
   // Calls `done` when all changes made before are durable, or with the error
   // that prevents it.

@@ -40,22 +40,54 @@ void StoreChanges::DeleteSession(const std::string& name) {
   sessions_[name] = {.deleted = true};
 }
 
-void StoreChanges::PutRequest(StoredRequest request) {
-  const std::string id = request.id;
-  requests_[id] = std::move(request);
+void StoreChanges::PutReception(const v1::Reception& reception,
+                                const ReceptionExtra& extra) {
+  ReceptionChange change = {.extra = extra};
+  if (reception.has_spec()) {
+    change.spec = reception.spec().SerializeAsString();
+  }
+  v1::Reception status = reception;
+  status.clear_spec();
+  change.status = status.SerializeAsString();
+  Merge(receptions_[reception.name()], std::move(change));
 }
 
-void StoreChanges::DeleteRequest(const std::string& id) {
-  requests_[id] = std::nullopt;
+void StoreChanges::DeleteReception(const std::string& name) {
+  receptions_[name] = {.deleted = true};
+}
+
+void StoreChanges::PutRequest(StoredRequest request) {
+  const RequestKey key(request.kind, request.id);
+  requests_[key] = std::move(request);
+}
+
+void StoreChanges::DeleteRequest(RequestKind kind, const std::string& id) {
+  requests_[{kind, id}] = std::nullopt;
 }
 
 void StoreChanges::Merge(StoreChanges&& newer) {
   for (auto& [name, change] : newer.sessions_) {
     Merge(sessions_[name], std::move(change));
   }
-  for (auto& [id, request] : newer.requests_) {
-    requests_[id] = std::move(request);
+  for (auto& [name, change] : newer.receptions_) {
+    Merge(receptions_[name], std::move(change));
   }
+  for (auto& [key, request] : newer.requests_) {
+    requests_[key] = std::move(request);
+  }
+}
+
+void StoreChanges::Merge(ReceptionChange& older, ReceptionChange&& newer) {
+  if (newer.deleted) {
+    older = std::move(newer);
+    return;
+  }
+  // The spec never changes, and may not have been written yet.
+  if (newer.spec) {
+    older.spec = std::move(newer.spec);
+    older.extra = std::move(newer.extra);
+  }
+  older.status = std::move(newer.status);
 }
 
 void StoreChanges::Merge(SessionChange& older, SessionChange&& newer) {

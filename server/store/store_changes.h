@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "server/store/stored.h"
 
@@ -29,6 +30,16 @@ class StoreChanges {
     // By number; no value: the row is deleted.
     std::map<uint64_t, std::optional<std::string>> recipients;
   };
+  struct ReceptionChange {
+    // The existing row is deleted before the other is written.
+    bool deleted = false;
+    // Of a new row.
+    std::optional<std::string> spec;
+    ReceptionExtra extra;
+    // None: there is no row to be written.
+    std::optional<std::string> status;
+  };
+  using RequestKey = std::pair<RequestKind, std::string>;
 
   // As the methods of Store.
   void PutSession(const v1::Session& session, const SessionExtra& extra);
@@ -36,26 +47,36 @@ class StoreChanges {
   void DeleteRecipient(const std::string& session_name, uint64_t number);
   void DeleteRecipientsAbove(const std::string& session_name, uint64_t number);
   void DeleteSession(const std::string& name);
+  void PutReception(const v1::Reception& reception,
+                    const ReceptionExtra& extra);
+  void DeleteReception(const std::string& name);
   void PutRequest(StoredRequest request);
-  void DeleteRequest(const std::string& id);
+  void DeleteRequest(RequestKind kind, const std::string& id);
 
   // Adds later changes, which replace earlier ones of the same object.
   void Merge(StoreChanges&& newer);
 
-  bool empty() const { return sessions_.empty() && requests_.empty(); }
+  bool empty() const {
+    return sessions_.empty() && receptions_.empty() && requests_.empty();
+  }
   const std::map<std::string, SessionChange>& sessions() const {
     return sessions_;
   }
-  // By id; no value: the row is deleted.
-  const std::map<std::string, std::optional<StoredRequest>>& requests() const {
+  const std::map<std::string, ReceptionChange>& receptions() const {
+    return receptions_;
+  }
+  // No value: the row is deleted.
+  const std::map<RequestKey, std::optional<StoredRequest>>& requests() const {
     return requests_;
   }
 
  private:
   static void Merge(SessionChange& older, SessionChange&& newer);
+  static void Merge(ReceptionChange& older, ReceptionChange&& newer);
 
   std::map<std::string, SessionChange> sessions_;
-  std::map<std::string, std::optional<StoredRequest>> requests_;
+  std::map<std::string, ReceptionChange> receptions_;
+  std::map<RequestKey, std::optional<StoredRequest>> requests_;
 };
 
 }  // namespace tcptool::server

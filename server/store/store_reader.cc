@@ -62,18 +62,41 @@ absl::Status ReadRecipients(SqliteDatabase& database,
   return absl::OkStatus();
 }
 
+absl::Status ReadReceptions(SqliteDatabase& database,
+                            StoredContents& contents) {
+  auto rows = database.Prepare(
+      "SELECT name, spec, status, partial_id, number FROM receptions"
+      " ORDER BY number");
+  if (!rows.ok()) return rows.status();
+  absl::StatusOr<bool> row = rows->Step();
+  for (; row.ok() && *row; row = rows->Step()) {
+    StoredReception& stored = contents.receptions.emplace_back();
+    absl::Status status = Parse(rows->Bytes(2), stored.reception);
+    status.Update(Parse(rows->Bytes(1), *stored.reception.mutable_spec()));
+    if (!status.ok()) return status;
+    if (stored.reception.name() != rows->Bytes(0)) {
+      return absl::DataLossError("a reception has another's name");
+    }
+    stored.extra = {.number = static_cast<uint64_t>(rows->Integer(4)),
+                    .partial_id = rows->Bytes(3)};
+  }
+  return row.status();
+}
+
 absl::Status ReadRequests(SqliteDatabase& database, StoredContents& contents) {
   auto rows = database.Prepare(
-      "SELECT id, time, session_name, fingerprint, session_deleted"
+      "SELECT id, time, name, fingerprint, deleted, kind"
       " FROM requests ORDER BY time");
   if (!rows.ok()) return rows.status();
   absl::StatusOr<bool> row = rows->Step();
   for (; row.ok() && *row; row = rows->Step()) {
-    contents.requests.push_back({.id = rows->Bytes(0),
-                                 .time = absl::FromUnixMicros(rows->Integer(1)),
-                                 .session_name = rows->Bytes(2),
-                                 .fingerprint = rows->Bytes(3),
-                                 .session_deleted = rows->Integer(4) != 0});
+    contents.requests.push_back(
+        {.id = rows->Bytes(0),
+         .time = absl::FromUnixMicros(rows->Integer(1)),
+         .name = rows->Bytes(2),
+         .fingerprint = rows->Bytes(3),
+         .deleted = rows->Integer(4) != 0,
+         .kind = static_cast<RequestKind>(rows->Integer(5))});
   }
   return row.status();
 }
@@ -84,6 +107,7 @@ absl::StatusOr<StoredContents> ReadContents(SqliteDatabase& database) {
   StoredContents contents;
   absl::Status status = ReadSessions(database, contents);
   if (status.ok()) status = ReadRecipients(database, contents);
+  if (status.ok()) status = ReadReceptions(database, contents);
   if (status.ok()) status = ReadRequests(database, contents);
   if (!status.ok()) return status;
   return contents;

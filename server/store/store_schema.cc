@@ -43,6 +43,30 @@ constexpr const char* kMigrations[] = {
     // 1: the session that the request created was deleted since.
     "ALTER TABLE requests"
     "  ADD COLUMN session_deleted INTEGER NOT NULL DEFAULT 0;",
+    // 2: receptions. spec: a v1.ReceptionSpec; status: a v1.Reception without
+    // it; kind: RequestKind.
+    "CREATE TABLE receptions ("
+    "  number INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  spec BLOB NOT NULL,"
+    "  status BLOB NOT NULL,"
+    "  partial_id TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE requests_of_kinds ("
+    "  kind INTEGER NOT NULL,"
+    "  id TEXT NOT NULL,"
+    "  time INTEGER NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  fingerprint BLOB NOT NULL,"
+    "  deleted INTEGER NOT NULL,"
+    "  PRIMARY KEY (kind, id)"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO requests_of_kinds"
+    "  SELECT 0, id, time, session_name, fingerprint, session_deleted"
+    "  FROM requests;"
+    "DROP TABLE requests;"
+    "ALTER TABLE requests_of_kinds RENAME TO requests;"
+    "CREATE INDEX requests_by_time ON requests (time);",
 };
 constexpr int64_t kVersion = std::size(kMigrations);
 

@@ -62,20 +62,47 @@ absl::Status WriteSession(SqliteDatabase& database, const std::string& name,
   return absl::OkStatus();
 }
 
+absl::Status WriteReception(SqliteDatabase& database, const std::string& name,
+                            const StoreChanges::ReceptionChange& change) {
+  if (change.deleted) {
+    const absl::Status status =
+        database.Run("DELETE FROM receptions WHERE name = ?", name);
+    if (!status.ok()) return status;
+  }
+  if (!change.status) return absl::OkStatus();
+  if (!change.spec) {
+    return database.Run("UPDATE receptions SET status = ? WHERE name = ?",
+                        SqliteBlob{*change.status}, name);
+  }
+  return database.Run(
+      "INSERT INTO receptions (number, name, spec, status, partial_id)"
+      " VALUES (?, ?, ?, ?, ?)"
+      " ON CONFLICT (name) DO UPDATE SET status = excluded.status",
+      static_cast<int64_t>(change.extra.number), name, SqliteBlob{*change.spec},
+      SqliteBlob{*change.status}, change.extra.partial_id);
+}
+
 absl::Status WriteAll(SqliteDatabase& database, const StoreChanges& changes) {
   for (const auto& [name, change] : changes.sessions()) {
     const absl::Status status = WriteSession(database, name, change);
     if (!status.ok()) return status;
   }
-  for (const auto& [id, request] : changes.requests()) {
+  for (const auto& [name, change] : changes.receptions()) {
+    const absl::Status status = WriteReception(database, name, change);
+    if (!status.ok()) return status;
+  }
+  for (const auto& [key, request] : changes.requests()) {
+    const auto kind = static_cast<int64_t>(key.first);
     const absl::Status status =
         request ? database.Run(
                       "INSERT OR REPLACE INTO requests"
-                      " VALUES (?, ?, ?, ?, ?)",
-                      id, absl::ToUnixMicros(request->time),
-                      request->session_name, SqliteBlob{request->fingerprint},
-                      int64_t{request->session_deleted})
-                : database.Run("DELETE FROM requests WHERE id = ?", id);
+                      " (kind, id, time, name, fingerprint, deleted)"
+                      " VALUES (?, ?, ?, ?, ?, ?)",
+                      kind, key.second, absl::ToUnixMicros(request->time),
+                      request->name, SqliteBlob{request->fingerprint},
+                      int64_t{request->deleted})
+                : database.Run("DELETE FROM requests WHERE kind = ? AND id = ?",
+                               kind, key.second);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();

@@ -7,18 +7,24 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "tcptool/v1/reception.pb.h"
 #include "tcptool/v1/recipient.pb.h"
 #include "tcptool/v1/session.pb.h"
 
 namespace tcptool::server {
 
-// A request that has created a session.
+// What a request has created. The numbers are stored.
+enum class RequestKind : uint8_t { kSession = 0, kReception = 1 };
+
+// A request that has created something. Requests of different kinds may have
+// the same id.
 struct StoredRequest {
   std::string id;
   absl::Time time;
-  std::string session_name;
+  std::string name;         // Of what it has created.
   std::string fingerprint;  // Of the request; see RequestIds.
-  bool session_deleted = false;
+  bool deleted = false;     // What it has created.
+  RequestKind kind = RequestKind::kSession;
 };
 
 // What is stored of a session beside its message.
@@ -38,9 +44,23 @@ struct StoredSession {
   SessionExtra extra;
 };
 
+// What is stored of a reception beside its message.
+struct ReceptionExtra {
+  // Its place in the order of creation, from 1.
+  uint64_t number = 0;
+  // The id of its partial file; see dataplane::Destination.
+  std::string partial_id;
+};
+
+struct StoredReception {
+  v1::Reception reception;
+  ReceptionExtra extra;
+};
+
 struct StoredContents {
-  std::vector<StoredSession> sessions;  // In the order of creation.
-  std::vector<StoredRequest> requests;  // The oldest first.
+  std::vector<StoredSession> sessions;      // In the order of creation.
+  std::vector<StoredReception> receptions;  // The same.
+  std::vector<StoredRequest> requests;      // The oldest first.
   // Higher than any revision of earlier runs.
   int64_t first_revision = 0;
 };

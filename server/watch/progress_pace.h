@@ -7,6 +7,9 @@
 #include <chrono>
 #include <cstdint>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
 namespace tcptool::server {
 
 // A token bucket, whose tokens are changes sent to watchers: it is filled at a
@@ -26,8 +29,9 @@ class ProgressPace {
   // A watcher is sent this many changes. Any thread.
   void Spend(int64_t changes) { spent_ += changes; }
 
-  // Whether progress may be published now. One thread at a time.
+  // Whether progress may be published now. Any thread.
   bool Allows(Clock::time_point now) {
+    absl::MutexLock lock(&mutex_);
     const std::chrono::duration<double> passed = now - last_;
     last_ = now;
     const int64_t spent = spent_.exchange(0);
@@ -42,8 +46,9 @@ class ProgressPace {
   static constexpr std::chrono::duration<double> kBurst{0.25};
 
   const double changes_per_second_;
-  Clock::time_point last_;
-  double tokens_ = 0;
+  absl::Mutex mutex_;
+  Clock::time_point last_ ABSL_GUARDED_BY(mutex_);
+  double tokens_ ABSL_GUARDED_BY(mutex_) = 0;
   std::atomic<int64_t> spent_{0};
 };
 

@@ -2,46 +2,28 @@
 #include <algorithm>
 #include <variant>
 
-#include "absl/strings/str_cat.h"
 #include "server/watch/session_filter.h"
 #include "server/watch/session_table.h"
 
 namespace tcptool::server {
-namespace {
-
-// Specs may be large: a batch ends at this size.
-constexpr size_t kMaxBatchBytes = size_t{256} << 10;
-
-}  // namespace
-
 absl::StatusOr<SessionTable::Cursor> SessionTable::Begin(
     int64_t resume_revision) const {
   absl::ReaderMutexLock lock(&mutex_);
   if (resume_revision == 0) return Cursor{.revision = log_.revision()};
   const absl::Status status =
-      CheckRemembers("resume_revision: ", resume_revision);
+      CheckRemembers(log_, kResumeRevision, resume_revision);
   if (!status.ok()) return status;
   return Cursor{.in_snapshot = false, .revision = resume_revision};
-}
-
-absl::Status SessionTable::CheckRemembers(absl::string_view what,
-                                          int64_t revision) const {
-  if (log_.Remembers(revision)) return absl::OkStatus();
-  return absl::OutOfRangeError(absl::StrCat(
-      what, revision, " is not among the revisions ", log_.oldest(), " to ",
-      log_.revision(),
-      " that the service remembers; watch anew, without resume_revision"));
 }
 
 absl::StatusOr<bool> SessionTable::Next(
     const Filter& filter, Cursor& cursor, size_t limit,
     v1::WatchSessionsResponse& response) const {
   absl::ReaderMutexLock lock(&mutex_);
-  const absl::Status status = CheckRemembers(
-      "the client reads too slowly: the revision that it has come to, ",
-      cursor.revision);
+  const absl::Status status =
+      CheckRemembers(log_, kSlowReader, cursor.revision);
   if (!status.ok()) return status;
-  Batch batch{.limit = limit, .changes = *response.mutable_changes()};
+  Batch batch(limit, *response.mutable_changes());
   bool more = true;
   if (cursor.in_snapshot) {
     NextOfSnapshot(filter, cursor, batch);
@@ -50,14 +32,6 @@ absl::StatusOr<bool> SessionTable::Next(
   }
   response.set_revision(cursor.revision);
   return more;
-}
-
-bool SessionTable::Batch::full() {
-  for (; measured < changes.size(); ++measured) {
-    bytes += changes[measured].ByteSizeLong();
-  }
-  return static_cast<size_t>(changes.size()) >= limit ||
-         bytes >= kMaxBatchBytes;
 }
 
 void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
@@ -71,13 +45,13 @@ void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     if (Matches(filter, row->second.status.name(), row->second.spec)) {
       if (cursor.snapshot_recipient == 0) {
         if (batch.full()) return;
-        *batch.changes.Add()->mutable_session() = row->second.Whole();
+        *batch.Add().mutable_session() = row->second.Whole();
       }
       const auto& recipients = row->second.recipients;
       for (auto next = recipients.upper_bound(cursor.snapshot_recipient);
            filter.include_recipients && next != recipients.end(); ++next) {
         if (batch.full()) return;
-        *batch.changes.Add()->mutable_recipient() = next->second.recipient;
+        *batch.Add().mutable_recipient() = next->second.recipient;
         cursor.snapshot_recipient = next->first;
       }
     }
@@ -103,9 +77,9 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
       if (!MatchesName(filter, name)) continue;
       // A watcher that knows the session is sent its final state first.
       if (deletion->create_revision <= seen && deletion->last_revision > seen) {
-        *batch.changes.Add()->mutable_session() = deletion->last;
+        *batch.Add().mutable_session() = deletion->last;
       }
-      batch.changes.Add()->set_deleted_name(name);
+      batch.Add().set_deleted_name(name);
       continue;
     }
     const Key& key = std::get<Key>(entry);
@@ -113,7 +87,7 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     if (!Matches(filter, row.status.name(), row.spec)) continue;
     if (key.recipient == 0) {
       // A watcher that knows the session has its spec, which may be large.
-      *batch.changes.Add()->mutable_session() =
+      *batch.Add().mutable_session() =
           row.create_revision > seen && introduced != key.session ? row.Whole()
                                                                   : row.status;
       introduced = key.session;
@@ -121,10 +95,10 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
       // A recipient comes after its session, also where the session's entry has
       // moved on in the log.
       if (row.create_revision > seen && introduced != key.session) {
-        *batch.changes.Add()->mutable_session() = row.Whole();
+        *batch.Add().mutable_session() = row.Whole();
         introduced = key.session;
       }
-      *batch.changes.Add()->mutable_recipient() =
+      *batch.Add().mutable_recipient() =
           row.recipients.at(key.recipient).recipient;
     }
   }

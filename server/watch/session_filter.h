@@ -1,4 +1,5 @@
-// Which sessions a request selects, and the error where one does not exist.
+// Which sessions, or receptions, a request selects, and the error where one
+// does not exist.
 #ifndef TCPTOOL_SERVER_WATCH_SESSION_FILTER_H_
 #define TCPTOOL_SERVER_WATCH_SESSION_FILTER_H_
 
@@ -10,19 +11,20 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "tcptool/v1/session.pb.h"
 
 namespace tcptool::server {
 
 // Which changes a watcher wants.
-struct SessionFilter {
+struct WatchFilter {
   absl::flat_hash_set<std::string> names;  // Empty: all.
   std::map<std::string, std::string> labels;
+};
+struct SessionFilter : WatchFilter {
   bool include_recipients = false;
 };
 
-template <typename Labels>
-bool HasLabels(const v1::SessionSpec& spec, const Labels& wanted) {
+template <typename Spec, typename Labels>
+bool HasLabels(const Spec& spec, const Labels& wanted) {
   const auto& labels = spec.labels();
   return std::ranges::all_of(wanted, [&labels](const auto& label) {
     const auto found = labels.find(label.first);
@@ -30,13 +32,19 @@ bool HasLabels(const v1::SessionSpec& spec, const Labels& wanted) {
   });
 }
 
-inline bool MatchesName(const SessionFilter& filter, const std::string& name) {
+inline bool MatchesName(const WatchFilter& filter, const std::string& name) {
   return filter.names.empty() || filter.names.contains(name);
 }
 
-inline bool Matches(const SessionFilter& filter, const std::string& name,
-                    const v1::SessionSpec& spec) {
+template <typename Spec>
+bool Matches(const WatchFilter& filter, const std::string& name,
+             const Spec& spec) {
   return MatchesName(filter, name) && HasLabels(spec, filter.labels);
+}
+
+inline absl::Status NoSuchReception(absl::string_view name) {
+  return absl::NotFoundError(absl::StrCat("there is no reception \"", name,
+                                          "\"; names look like receptions/ID"));
 }
 
 inline absl::Status NoSuchSession(absl::string_view name) {

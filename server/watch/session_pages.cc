@@ -1,36 +1,10 @@
 // Lists of sessions and of recipients, a page at a time.
-#include <algorithm>
-#include <utility>
-
 #include "server/api/page_token.h"
+#include "server/watch/page_items.h"
 #include "server/watch/session_filter.h"
 #include "server/watch/session_table.h"
 
 namespace tcptool::server {
-namespace {
-
-// Specs may be large: a page ends at this size, as gRPC clients accept messages
-// of 4 MiB.
-constexpr size_t kMaxPageBytes = size_t{3} << 20;
-
-template <typename States, typename State>
-bool IsOneOf(const States& states, State state) {
-  return states.empty() || std::ranges::find(states, state) != states.end();
-}
-
-// Adds `item` to a page unless that is full.
-template <typename Items, typename Item>
-bool AddToPage(const Page& page, Item item, size_t& bytes, Items& items) {
-  bytes += item.ByteSizeLong();
-  if (items.size() == page.size || (!items.empty() && bytes > kMaxPageBytes)) {
-    return false;
-  }
-  *items.Add() = std::move(item);
-  return true;
-}
-
-}  // namespace
-
 absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
     const v1::ListSessionsRequest& request) const {
   const absl::StatusOr<Page> page = Page::Of(request);

@@ -19,6 +19,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "server/watch/change_batch.h"
 #include "server/watch/change_log.h"
 #include "server/watch/session_filter.h"
 #include "tcptool/v1/session_service.pb.h"
@@ -125,15 +126,7 @@ class SessionTable {
     int64_t last_revision = 0;
     int64_t create_revision = 0;
   };
-  // What Next() fills.
-  struct Batch {
-    const size_t limit;
-    google::protobuf::RepeatedPtrField<v1::Change>& changes;
-    size_t bytes = 0;  // Of those that are measured.
-    int measured = 0;
-
-    bool full();
-  };
+  using Batch = ChangeBatch<v1::Change>;  // What Next() fills.
 
   const SessionRow* Find(const std::string& name) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
@@ -143,9 +136,6 @@ class SessionTable {
   template <typename Row>
   void LogLater(Row& row, Key key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NextOfSnapshot(const Filter& filter, Cursor& cursor, Batch& batch) const
-      ABSL_SHARED_LOCKS_REQUIRED(mutex_);
-  // OUT_OF_RANGE: the log does not have everything after `revision`.
-  absl::Status CheckRemembers(absl::string_view what, int64_t revision) const
       ABSL_SHARED_LOCKS_REQUIRED(mutex_);
   // Returns whether it reached the end of the log.
   bool NextOfLog(const Filter& filter, Cursor& cursor, Batch& batch) const

@@ -29,9 +29,16 @@ class Stubs:
     def __init__(self, protos):
         root = protos[0].parents[2]  # proto/tcptool/v1/x.proto
         generate_python(root, protos)
-        for name in ("session", "recipient", "session_service", "node_service"):
+        for name in (
+            "session",
+            "recipient",
+            "reception",
+            "session_service",
+            "reception_service",
+            "node_service",
+        ):
             setattr(self, name, importlib.import_module(f"tcptool.v1.{name}_pb2"))
-        for name in ("session_service", "node_service"):
+        for name in ("session_service", "reception_service", "node_service"):
             setattr(self, f"{name}_grpc", importlib.import_module(f"tcptool.v1.{name}_pb2_grpc"))
 
 
@@ -135,6 +142,7 @@ class Service:
         self.http_address = ready["http_address"]
         self.channel = grpc.insecure_channel(self.control_address)
         self.sessions = stubs.session_service_grpc.SessionServiceStub(self.channel)
+        self.receptions = stubs.reception_service_grpc.ReceptionServiceStub(self.channel)
         self.node = stubs.node_service_grpc.NodeServiceStub(self.channel)
 
     def kill(self):

@@ -143,6 +143,7 @@ class ReflectionTest(ServiceTest):
         names = [service.name for service in answer.list_services_response.service]
         for name in (
             "tcptool.v1.SessionService",
+            "tcptool.v1.ReceptionService",
             "tcptool.v1.NodeService",
             "grpc.health.v1.Health",
         ):

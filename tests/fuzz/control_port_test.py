@@ -28,6 +28,8 @@ PATHS = (
     b"/tcptool.v1.SessionService/CreateSession",
     b"/tcptool.v1.SessionService/WatchSessions",
     b"/tcptool.v1.SessionService/UploadContent",
+    b"/tcptool.v1.ReceptionService/CreateReception",
+    b"/tcptool.v1.ReceptionService/WatchReceptions",
     b"/tcptool.v1.NodeService/GetNode",
     b"/grpc.health.v1.Health/Check",
     b"/grpc.health.v1.Health/Watch",

@@ -51,6 +51,9 @@ _tcptoolctl() {
     mapfile -t service < <(_tcptoolctl_service)
     # The service may be away: not for long.
     words=$("${program}" "${service[@]}" --timeout 1s list 2>/dev/null | awk 'NR > 1 { print $1 }')
+    if grep -q 'receptions/ID' <<<"${help}"; then
+      words+=" $("${program}" "${service[@]}" --timeout 1s receptions 2>/dev/null | awk 'NR > 1 { print $1 }')"
+    fi
   fi
   mapfile -t COMPREPLY < <(compgen -W "${words}" -- "${current}")
 }

@@ -145,7 +145,7 @@ class OneReception {
   absl::Status Cancel() {
     absl::Status result;
     absl::Notification done;
-    reception_->Cancel([&](absl::Status status) {
+    reception_->Cancel(std::nullopt, [&](absl::Status status) {
       result = std::move(status);
       done.Notify();
     });

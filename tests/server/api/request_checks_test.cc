@@ -21,6 +21,13 @@ TEST(NamesTest, SessionNamesHaveOneForm) {
   EXPECT_FALSE(IsSessionName("sessions/" + std::string(64, 'a')));
 }
 
+TEST(NamesTest, ReceptionsAreNoSessions) {
+  EXPECT_TRUE(IsReceptionName("receptions/a"));
+  EXPECT_FALSE(IsReceptionName("sessions/a"));
+  EXPECT_FALSE(IsReceptionName("receptions/A"));
+  EXPECT_FALSE(IsSessionName("receptions/a"));
+}
+
 TEST(NamesTest, RecipientHasOneNameOnly) {
   EXPECT_EQ(RecipientNumber("sessions/a/recipients/7"), 7u);
   EXPECT_EQ(SessionOf("sessions/a/recipients/7"), "sessions/a");
@@ -32,6 +39,35 @@ TEST(NamesTest, RecipientHasOneNameOnly) {
         "sessions/a/recipients/99999999999999999999"}) {
     EXPECT_FALSE(RecipientNumber(name)) << name;
   }
+}
+
+TEST(RequestsTest, ReceptionsAreCheckedAsSessionsAre) {
+  v1::CreateReceptionRequest create;
+  EXPECT_TRUE(CheckRequest(create).ok());
+  create.set_reception_id("A");
+  EXPECT_EQ(CheckRequest(create).message().substr(0, 14), "reception_id: ");
+  create.set_reception_id("a");
+  create.set_request_id(std::string(65, 'a'));
+  EXPECT_EQ(CheckRequest(create).message().substr(0, 12), "request_id: ");
+  v1::GetReceptionRequest get;
+  get.set_name("sessions/a");
+  EXPECT_EQ(CheckRequest(get).message().substr(0, 6), "name: ");
+  v1::CancelReceptionRequest cancel;
+  EXPECT_EQ(CheckRequest(cancel).message().substr(0, 6), "name: ");
+  v1::DeleteReceptionRequest remove;
+  remove.set_name("receptions/a");
+  EXPECT_TRUE(CheckRequest(remove).ok());
+  v1::WatchReceptionsRequest watch;
+  watch.add_names("receptions/a");
+  EXPECT_TRUE(CheckRequest(watch).ok());
+  watch.add_names("sessions/a");
+  EXPECT_EQ(CheckRequest(watch).message().substr(0, 10), "names[1]: ");
+  watch.clear_names();
+  watch.set_resume_revision(-1);
+  EXPECT_EQ(CheckRequest(watch).message().substr(0, 17), "resume_revision: ");
+  v1::ListReceptionsRequest list;
+  list.add_states(v1::RECEPTION_STATE_UNSPECIFIED);
+  EXPECT_EQ(CheckRequest(list).message().substr(0, 11), "states[0]: ");
 }
 
 TEST(RequestsTest, StatesThatAreNoneAreNamed) {

@@ -7,8 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/rpc/node_service.h"
+#include "server/rpc/reception_service.h"
 #include "server/rpc/session_service.h"
 #include "tcptool/v1/node_service.pb.h"
+#include "tcptool/v1/reception_service.pb.h"
 
 namespace tcptool::server {
 namespace {
@@ -17,6 +19,7 @@ class MethodTableTest : public testing::Test {
  protected:
   MethodTableTest() {
     sessions_.AddTo(table_);
+    receptions_.AddTo(table_);
     node_.AddTo(table_);
   }
 
@@ -24,6 +27,7 @@ class MethodTableTest : public testing::Test {
   static std::vector<const google::protobuf::MethodDescriptor*> Methods() {
     std::vector<const google::protobuf::MethodDescriptor*> methods;
     for (const auto* file : {v1::CreateSessionRequest::descriptor()->file(),
+                             v1::CreateReceptionRequest::descriptor()->file(),
                              v1::GetNodeRequest::descriptor()->file()}) {
       for (int i = 0; i < file->service_count(); ++i) {
         for (int j = 0; j < file->service(i)->method_count(); ++j) {
@@ -50,11 +54,15 @@ class MethodTableTest : public testing::Test {
                           hub_,
                           *store_};
   SessionService sessions_{manager_, session_table_, hub_};
-  NodeService node_{{}, roots_, manager_};
+  ReceptionTable reception_table_;
+  ReceptionManager reception_manager_{{},   engine_, roots_, reception_table_,
+                                      hub_, *store_};
+  ReceptionService receptions_{reception_manager_, reception_table_, hub_};
+  NodeService node_{{}, roots_, roots_, manager_};
 };
 
 TEST_F(MethodTableTest, EveryMethodOfTheProtosIsServed) {
-  ASSERT_GE(Methods().size(), 11U);
+  ASSERT_GE(Methods().size(), 17U);
   for (const auto* method : Methods()) {
     const std::string path =
         absl::StrCat("/", method->service()->full_name(), "/", method->name());

@@ -39,7 +39,7 @@ class HeldSessionsTest : public testing::Test {
       *Store::Open(":memory:", [](const char*, absl::Duration, bool) {});
   SessionTable table_;
   WatchHub hub_{1};
-  RequestIds ids_{*store_};
+  RequestIds ids_{*store_, RequestKind::kSession};
   HeldSessions held_{kMaxSessions, table_, hub_, *store_, ids_};
 };
 
@@ -65,7 +65,7 @@ TEST_F(HeldSessionsTest, RetentionEnds) {
 
 TEST_F(HeldSessionsTest, PurgedSessionIsDeletedForItsRequestId) {
   const std::string name = AddFinished("s", absl::Minutes(1));
-  ids_.Add({.id = "one", .time = absl::Now(), .session_name = name});
+  ids_.Add({.id = "one", .time = absl::Now(), .name = name});
   held_.Purge(name);
   EXPECT_TRUE(absl::IsNotFound(ids_.Lookup("one", "", absl::Now()).status()));
 }

@@ -12,10 +12,7 @@ class RequestIdsTest : public testing::Test {
  protected:
   void Add(const std::string& id, const std::string& session,
            absl::Time time = absl::Now()) {
-    ids_.Add({.id = id,
-              .time = time,
-              .session_name = session,
-              .fingerprint = "print"});
+    ids_.Add({.id = id, .time = time, .name = session, .fingerprint = "print"});
   }
   auto Lookup(const std::string& id, absl::Time now = absl::Now()) {
     return ids_.Lookup(id, "print", now);
@@ -23,7 +20,7 @@ class RequestIdsTest : public testing::Test {
 
   const std::unique_ptr<Store> store_ =
       *Store::Open(":memory:", [](const char*, absl::Duration, bool) {});
-  RequestIds ids_{*store_};
+  RequestIds ids_{*store_, RequestKind::kSession};
 };
 
 TEST_F(RequestIdsTest, RetryGetsTheSessionOfTheFirstCall) {
@@ -36,7 +33,7 @@ TEST_F(RequestIdsTest, RetryGetsTheSessionOfTheFirstCall) {
 
 TEST_F(RequestIdsTest, DeletedSessionIsToldAsDeletedWhoeverHasItsNameNow) {
   Add("one", "sessions/a");
-  ids_.OnSessionDeleted("sessions/a");
+  ids_.OnDeleted("sessions/a");
   EXPECT_TRUE(absl::IsNotFound(Lookup("one").status()));
   Add("two", "sessions/a");
   EXPECT_TRUE(absl::IsNotFound(Lookup("one").status()));
@@ -46,17 +43,17 @@ TEST_F(RequestIdsTest, DeletedSessionIsToldAsDeletedWhoeverHasItsNameNow) {
 TEST_F(RequestIdsTest, DeletionIsRememberedOverARestart) {
   Add("one", "sessions/a");
   Add("two", "sessions/b");
-  ids_.OnSessionDeleted("sessions/a");
-  RequestIds after(*store_);
+  ids_.OnDeleted("sessions/a");
+  RequestIds after(*store_, RequestKind::kSession);
   // As the store gives them back; see StoreTest.
   after.Restore({.id = "one",
                  .time = absl::Now(),
-                 .session_name = "sessions/a",
+                 .name = "sessions/a",
                  .fingerprint = "print",
-                 .session_deleted = true});
+                 .deleted = true});
   after.Restore({.id = "two",
                  .time = absl::Now(),
-                 .session_name = "sessions/b",
+                 .name = "sessions/b",
                  .fingerprint = "print"});
   EXPECT_TRUE(
       absl::IsNotFound(after.Lookup("one", "print", absl::Now()).status()));
@@ -71,6 +68,20 @@ TEST_F(RequestIdsTest, IdOfACallThatFailedMayBeUsedAgain) {
   EXPECT_EQ(**Lookup("one"), "sessions/b");
 }
 
+TEST_F(RequestIdsTest, KindsHaveIdsOfTheirOwn) {
+  RequestIds receptions(*store_, RequestKind::kReception);
+  Add("one", "sessions/a");
+  EXPECT_EQ(*receptions.Lookup("one", "print", absl::Now()), std::nullopt);
+  receptions.Restore({.id = "one", .time = absl::Now(), .name = "sessions/a"});
+  EXPECT_EQ(*receptions.Lookup("one", "print", absl::Now()), std::nullopt);
+  receptions.Add({.id = "one",
+                  .time = absl::Now(),
+                  .name = "receptions/a",
+                  .fingerprint = "print"});
+  EXPECT_EQ(**receptions.Lookup("one", "print", absl::Now()), "receptions/a");
+  EXPECT_EQ(**Lookup("one"), "sessions/a");
+}
+
 TEST_F(RequestIdsTest, IdsAreForgottenAfterAnHour) {
   const absl::Time began = absl::Now();
   Add("one", "sessions/a", began);
@@ -78,7 +89,7 @@ TEST_F(RequestIdsTest, IdsAreForgottenAfterAnHour) {
   EXPECT_EQ(*Lookup("one", began + RequestIds::kKept + absl::Seconds(1)),
             std::nullopt);
   // Its session may go later.
-  ids_.OnSessionDeleted("sessions/a");
+  ids_.OnDeleted("sessions/a");
 }
 
 }  // namespace

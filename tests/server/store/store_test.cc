@@ -149,7 +149,7 @@ TEST_F(StoreTest, KeepsRequestsOldestFirst) {
     store->PutRequest(
         {id, now - absl::Seconds(age), "sessions/a", fingerprint});
   }
-  store->DeleteRequest("gone");
+  store->DeleteRequest(RequestKind::kSession, "gone");
   const Store::Contents contents = Reopen(store);
   ASSERT_THAT(contents.requests, SizeIs(2));
   EXPECT_EQ(contents.requests[0].id, "old");
@@ -163,10 +163,10 @@ TEST_F(StoreTest, RemembersThatTheSessionOfARequestIsDeleted) {
   Load(*store);
   StoredRequest request = {"id", absl::Now(), "sessions/a", "print"};
   store->PutRequest(request);
-  EXPECT_FALSE(Reopen(store).requests[0].session_deleted);
-  request.session_deleted = true;
+  EXPECT_FALSE(Reopen(store).requests[0].deleted);
+  request.deleted = true;
   store->PutRequest(request);
-  EXPECT_TRUE(Reopen(store).requests[0].session_deleted);
+  EXPECT_TRUE(Reopen(store).requests[0].deleted);
 }
 
 TEST_F(StoreTest, KeepsTheNumbersOfSessions) {
@@ -209,19 +209,76 @@ TEST_F(StoreTest, DeletesRecipientsAboveANumber) {
 TEST_F(StoreTest, DatabaseOfTheFirstVersionIsBroughtUpToDate) {
   auto store = Open();
   Load(*store);
-  store->PutRequest({"id", absl::Now(), "sessions/a", "print"});
   store = nullptr;
   {
     auto database = SqliteDatabase::Open(path_);
     ASSERT_TRUE(database
-                    ->Run("ALTER TABLE requests DROP COLUMN session_deleted;"
+                    ->Run("DROP TABLE receptions; DROP TABLE requests;"
+                          "CREATE TABLE requests (id TEXT PRIMARY KEY,"
+                          " time INTEGER NOT NULL, session_name TEXT NOT NULL,"
+                          " fingerprint BLOB NOT NULL) STRICT, WITHOUT ROWID;"
+                          "CREATE INDEX requests_by_time ON requests (time);"
+                          "INSERT INTO requests"
+                          " VALUES ('id', 1, 'sessions/a', x'7072696e74');"
                           "PRAGMA user_version = 1;")
                     .ok());
   }
   store = Open();
   const Store::Contents contents = Load(*store);
   ASSERT_THAT(contents.requests, SizeIs(1));
-  EXPECT_FALSE(contents.requests[0].session_deleted);
+  EXPECT_EQ(contents.requests[0].name, "sessions/a");
+  EXPECT_EQ(contents.requests[0].fingerprint, "print");
+  EXPECT_EQ(contents.requests[0].kind, RequestKind::kSession);
+  EXPECT_FALSE(contents.requests[0].deleted);
+}
+
+TEST_F(StoreTest, KeepsReceptions) {
+  auto store = Open();
+  Load(*store);
+  v1::Reception reception;
+  reception.set_name("receptions/a");
+  reception.set_state(v1::RECEPTION_STATE_CONNECTING);
+  reception.mutable_spec()->mutable_destination()->set_path("file");
+  store->PutReception(reception, {.number = 3, .partial_id = "part"});
+  v1::Reception other = reception;
+  other.set_name("receptions/b");
+  store->PutReception(other, {.number = 5, .partial_id = "other"});
+  EXPECT_TRUE(Durable(*store).ok());
+  reception.clear_spec();
+  reception.set_state(v1::RECEPTION_STATE_RECEIVING);
+  store->PutReception(reception, {});
+  Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.receptions, SizeIs(2));
+  EXPECT_EQ(contents.receptions[0].reception.state(),
+            v1::RECEPTION_STATE_RECEIVING);
+  EXPECT_EQ(contents.receptions[0].reception.spec().destination().path(),
+            "file");
+  EXPECT_EQ(contents.receptions[0].extra.number, 3u);
+  EXPECT_EQ(contents.receptions[0].extra.partial_id, "part");
+  // Deleted, and made again under the same name, in one transaction.
+  store->DeleteReception("receptions/a");
+  store->DeleteReception("receptions/b");
+  store->PutReception(other, {.number = 7, .partial_id = "again"});
+  contents = Reopen(store);
+  ASSERT_THAT(contents.receptions, SizeIs(1));
+  EXPECT_EQ(contents.receptions[0].extra.number, 7u);
+  EXPECT_EQ(contents.receptions[0].extra.partial_id, "again");
+}
+
+TEST_F(StoreTest, RequestsOfTwoKindsMayHaveOneId) {
+  auto store = Open();
+  Load(*store);
+  StoredRequest request = {"id", absl::Now(), "sessions/a", "print"};
+  store->PutRequest(request);
+  request.name = "receptions/a";
+  request.kind = RequestKind::kReception;
+  store->PutRequest(request);
+  EXPECT_THAT(Reopen(store).requests, SizeIs(2));
+  store->DeleteRequest(RequestKind::kSession, "id");
+  const Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.requests, SizeIs(1));
+  EXPECT_EQ(contents.requests[0].kind, RequestKind::kReception);
+  EXPECT_EQ(contents.requests[0].name, "receptions/a");
 }
 
 TEST_F(StoreTest, RevisionsGoOnWhenTheClockIsSetBack) {
@@ -329,7 +386,7 @@ TEST_F(StoreTest, WhatFailedAndIsTakenBackIsNotWritten) {
     store->PutRequest({"id", absl::Now(), "sessions/large", "fingerprint"});
     EXPECT_FALSE(Durable(*store).ok());
     store->DeleteSession("sessions/large");
-    store->DeleteRequest("id");
+    store->DeleteRequest(RequestKind::kSession, "id");
     EXPECT_TRUE(Durable(*store).ok());
   }
   const Store::Contents contents = Reopen(store);

@@ -1,0 +1,52 @@
+#include "client/tcptoolctl/flag_values.h"
+
+#include <CLI/CLI.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "messages/time.h"
+
+namespace tcptool {
+
+Pair SplitPair(const std::string& text, char separator) {
+  return absl::StrSplit(text, absl::MaxSplits(separator, 1));
+}
+
+Check IsPair(char separator, const std::string& form) {
+  return [separator, form](const std::string& text) -> std::string {
+    const Pair pair = SplitPair(text, separator);
+    if (!pair.first.empty() && text.find(separator) != std::string::npos) {
+      return "";
+    }
+    return absl::StrCat("\"", text, "\" is not of the form ", form);
+  };
+}
+
+CLI::Validator DurationIn(absl::Duration low, absl::Duration high) {
+  const auto check = [low, high](const std::string& text) -> std::string {
+    absl::Duration duration;
+    if (!absl::ParseDuration(text, &duration)) {
+      return absl::StrCat("\"", text,
+                          "\" is no duration; write it as 1.5s, 10m or 2h30m");
+    }
+    if (duration >= low && duration <= high) return "";
+    return absl::StrCat(text, " is not between ", absl::FormatDuration(low),
+                        " and ", absl::FormatDuration(high));
+  };
+  return CLI::Validator(check, "");
+}
+
+void AddDuration(CLI::App& app, const std::string& flag, absl::Duration low,
+                 absl::Duration high, const std::string& description,
+                 std::function<google::protobuf::Duration*()> field) {
+  const auto set = [field = std::move(field)](const std::string& text) {
+    absl::Duration duration;
+    if (absl::ParseDuration(text, &duration))
+      *field() = ToProtoDuration(duration);
+  };
+  app.add_option_function<std::string>(flag, set, description)
+      ->type_name("DURATION")
+      ->check(DurationIn(low, high));
+}
+
+}  // namespace tcptool

@@ -1,0 +1,161 @@
+#include "server/api/reception_spec.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "server/api/spec_checker.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr absl::Duration kYear = absl::Hours(8760);
+// As long as a name of DNS can be.
+constexpr size_t kMaxHostBytes = 253;
+
+// None: it is not 64 hexadecimal digits, upper or lower case.
+std::optional<dataplane::Digest> ToDigest(const std::string& hex) {
+  dataplane::Digest digest;
+  if (hex.size() != 2 * digest.size() ||
+      !std::ranges::all_of(hex, absl::ascii_isxdigit)) {
+    return std::nullopt;
+  }
+  const std::string bytes = absl::HexStringToBytes(hex);
+  std::memcpy(digest.data(), bytes.data(), digest.size());
+  return digest;
+}
+
+// "HOST:PORT", with brackets around an address of IPv6. False: it is none.
+bool SplitAddress(const std::string& address, dataplane::DialTarget& target) {
+  const size_t colon = address.rfind(':');
+  if (colon == std::string::npos) return false;
+  absl::string_view host = absl::string_view(address).substr(0, colon);
+  const absl::string_view port = absl::string_view(address).substr(colon + 1);
+  uint32_t number = 0;
+  if (port.empty() ||
+      port.find_first_not_of("0123456789") != absl::string_view::npos ||
+      !absl::SimpleAtoi(port, &number) || number < 1 || number > 65'535) {
+    return false;
+  }
+  const bool is_bracketed =
+      host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (is_bracketed) host = host.substr(1, host.size() - 2);
+  const bool has_colon = host.find(':') != absl::string_view::npos;
+  if (host.empty() || host.size() > kMaxHostBytes ||
+      has_colon != is_bracketed) {
+    return false;
+  }
+  for (const char c : host) {
+    if (!absl::ascii_isgraph(static_cast<unsigned char>(c)) || c == '[' ||
+        c == ']') {
+      return false;
+    }
+  }
+  target.host = std::string(host);
+  target.port = absl::StrCat(number);
+  return true;
+}
+
+void CheckSender(v1::ReceptionSpec& spec, dataplane::SenderOptions& options,
+                 SpecChecker& check) {
+  if (!spec.has_sender()) {
+    return check.Wrong("sender",
+                       "the reception has no source; give a sender's address");
+  }
+  v1::SenderSource& sender = *spec.mutable_sender();
+  if (!SplitAddress(sender.address(), options.target)) {
+    check.Wrong("sender.address",
+                absl::StrCat("\"", sender.address(),
+                             "\" is no host and port; write it as "
+                             "node-1.example:9876 or [2001:db8::1]:9876"));
+  }
+  options.start = sender.send_start_byte();
+  options.target.wait =
+      check.InRange("sender.wait", sender, &v1::SenderSource::has_wait,
+                    &v1::SenderSource::mutable_wait, absl::ZeroDuration(),
+                    absl::ZeroDuration(), kYear);
+}
+
+void CheckDestination(const v1::FileDestination& destination,
+                      ReceptionPlan& plan, SpecChecker& check) {
+  const std::string& path = destination.path();
+  check.Path("destination", destination.root(), path);
+  const size_t slash = path.rfind('/');
+  std::string name = path.substr(slash == std::string::npos ? 0 : slash + 1);
+  if (!path.empty() && (name.empty() || name == "." || name == "..")) {
+    check.Wrong(
+        "destination.path",
+        absl::StrCat("\"", path, "\" is a directory's; add the file's name"));
+  }
+  // "/name" has an absolute path for its directory, which leads out of the
+  // root.
+  plan.directory = slash == std::string::npos ? "."
+                   : slash == 0               ? "/"
+                                              : path.substr(0, slash);
+  plan.options.destination.name = std::move(name);
+  plan.options.destination.overwrite = destination.overwrite();
+}
+
+void CheckExpected(v1::ReceptionSpec& spec,
+                   dataplane::ReceptionOptions& options, SpecChecker& check) {
+  if (spec.has_expected_length()) {
+    options.expected_length = static_cast<uint64_t>(check.InRange(
+        "expected_length", spec.expected_length(), int64_t{0},
+        static_cast<int64_t>(dataplane::ReceptionOptions().max_length)));
+  }
+  options.compute_sha256 = spec.compute_sha256();
+  if (spec.expected_sha256().empty()) return;
+  options.expected_sha256 = ToDigest(spec.expected_sha256());
+  if (!options.expected_sha256) {
+    return check.Wrong("expected_sha256",
+                       absl::StrCat("\"", spec.expected_sha256(),
+                                    "\" is not 64 hexadecimal digits"));
+  }
+  spec.set_expected_sha256(dataplane::ToHex(*options.expected_sha256));
+}
+
+void CheckLimits(v1::ReceptionSpec& spec, ReceptionPlan& plan,
+                 SpecChecker& check) {
+  v1::ReceptionLimits& limits = *spec.mutable_limits();
+  constexpr absl::Duration kLeast = absl::Milliseconds(100);
+  if (limits.has_first_byte_timeout()) {
+    plan.options.first_byte_timeout =
+        check.InRange("limits.first_byte_timeout", limits.first_byte_timeout(),
+                      kLeast, kYear);
+  }
+  if (limits.has_stall_timeout()) {
+    plan.options.stall_timeout = check.InRange(
+        "limits.stall_timeout", limits.stall_timeout(), kLeast, kYear);
+  }
+  plan.sender.dead_timeout = check.InRange(
+      "limits.dead_timeout", limits, &v1::ReceptionLimits::has_dead_timeout,
+      &v1::ReceptionLimits::mutable_dead_timeout, plan.sender.dead_timeout,
+      absl::Seconds(4), absl::Hours(24));
+}
+
+}  // namespace
+
+absl::StatusOr<ReceptionPlan> ToReceptionPlan(v1::ReceptionSpec& spec) {
+  SpecChecker check("reception.spec.");
+  ReceptionPlan plan;
+  CheckSender(spec, plan.sender, check);
+  CheckDestination(spec.destination(), plan, check);
+  CheckExpected(spec, plan.options, check);
+  CheckLimits(spec, plan, check);
+  check.InRange("retention", spec, &v1::ReceptionSpec::has_retention,
+                &v1::ReceptionSpec::mutable_retention, absl::Hours(168),
+                absl::Seconds(1), kYear);
+  check.Labels(spec.labels());
+  if (!check.status().ok()) return check.status();
+  return plan;
+}
+
+}  // namespace tcptool::server

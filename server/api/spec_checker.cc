@@ -1,0 +1,83 @@
+#include "server/api/spec_checker.h"
+
+#include <system_error>
+
+#include "absl/strings/match.h"
+#include "server/api/invalid_field.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr size_t kMaxLabels = 64;
+constexpr size_t kMaxPathBytes = 4096;
+constexpr int32_t kNanosInSecond = 1'000'000'000;
+
+}  // namespace
+
+void SpecChecker::Wrong(absl::string_view field, absl::string_view what) {
+  if (status_.ok()) status_ = InvalidField(absl::StrCat(prefix_, field), what);
+}
+
+absl::Duration SpecChecker::InRange(absl::string_view field,
+                                    const google::protobuf::Duration& given,
+                                    absl::Duration low, absl::Duration high) {
+  if (given.nanos() <= -kNanosInSecond || given.nanos() >= kNanosInSecond) {
+    Wrong(field, absl::StrCat(given.nanos(),
+                              " nanos are a second or more; put whole "
+                              "seconds into seconds"));
+  }
+  const absl::Duration value = ToDuration(given);
+  if (value < low || value > high) {
+    Wrong(field,
+          absl::StrCat(absl::FormatDuration(value), " is not in the range ",
+                       absl::FormatDuration(low), " to ",
+                       absl::FormatDuration(high)));
+  }
+  return value;
+}
+
+asio::ip::address SpecChecker::Address(absl::string_view field,
+                                       const std::string& text) {
+  std::error_code error;
+  const auto address = asio::ip::make_address(text, error);
+  if (error) {
+    Wrong(field, absl::StrCat("\"", text, "\" is no IP address"));
+  }
+  return address;
+}
+
+void SpecChecker::Path(absl::string_view field, const std::string& root,
+                       const std::string& path) {
+  if (root.empty()) Wrong(absl::StrCat(field, ".root"), "it is empty");
+  if (path.empty() || path.size() > kMaxPathBytes) {
+    Wrong(absl::StrCat(field, ".path"), "it is not 1 to 4,096 bytes long");
+  }
+  if (absl::StrContains(path, '\0')) {
+    Wrong(absl::StrCat(field, ".path"), "it has a NUL in it");
+  }
+}
+
+void SpecChecker::Labels(
+    const google::protobuf::Map<std::string, std::string>& labels) {
+  if (labels.size() > kMaxLabels) {
+    Wrong("labels", absl::StrCat("there are more than ", kMaxLabels));
+  }
+  for (const auto& [key, value] : labels) {
+    const bool key_is_good =
+        !key.empty() && key.size() <= 63 && key[0] >= 'a' && key[0] <= 'z' &&
+        key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-/") ==
+            std::string::npos;
+    if (!key_is_good) {
+      Wrong("labels",
+            absl::StrCat("key \"", key,
+                         "\" is not 1 to 63 characters of a-z, 0-9, '.', "
+                         "'_', '-' and '/', the first a letter"));
+    }
+    if (value.size() > kMaxLabelBytes) {
+      Wrong("labels", absl::StrCat("the value of \"", key, "\" is longer than ",
+                                   kMaxLabelBytes, " bytes"));
+    }
+  }
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,77 @@
+#include "server/receptions/destination.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "dataplane/receiving/partial_sweep.h"
+
+namespace tcptool::server {
+namespace {
+
+absl::Status CheckWritable(int directory, const std::string& where) {
+  if (faccessat(directory, ".", W_OK | X_OK, AT_EACCESS) == 0) {
+    return absl::OkStatus();
+  }
+  if (errno == EROFS) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the file system of ", where, " is read-only"));
+  }
+  if (errno == EACCES || errno == EPERM) {
+    return absl::PermissionDeniedError(
+        absl::StrCat("the service may not write to ", where,
+                     "; give its user write permission"));
+  }
+  return absl::ErrnoToStatus(errno, absl::StrCat("looking at ", where));
+}
+
+absl::Status CheckSpace(int directory, uint64_t length,
+                        const std::string& where) {
+  struct statvfs status;
+  if (fstatvfs(directory, &status) != 0) return absl::OkStatus();
+  const uint64_t free = uint64_t{status.f_bavail} * status.f_frsize;
+  // Some file systems do not say what they have.
+  if (status.f_blocks == 0 || free >= length) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the file system of ", where, " has ", free,
+                   " bytes free, and the content has ", length));
+}
+
+}  // namespace
+
+absl::Status OpenDestination(const ContentRoot& root, const std::string& path,
+                             uint64_t length,
+                             dataplane::Destination& destination) {
+  auto directory = root.OpenDirectory(path);
+  if (!directory.ok()) return directory.status();
+  destination.directory = *std::move(directory);
+  const int fd = destination.directory.get();
+  absl::Status status = dataplane::CheckDestination(destination);
+  // The path is one of something that is there, and cannot be received into.
+  if (absl::IsFailedPrecondition(status)) {
+    return absl::InvalidArgumentError(status.message());
+  }
+  const std::string where =
+      absl::StrCat("directory \"", path, "\" in root \"", root.name(), "\"");
+  if (status.ok()) status = CheckWritable(fd, where);
+  if (status.ok()) status = CheckSpace(fd, length, where);
+  return status;
+}
+
+absl::StatusOr<size_t> RemovePartialFile(const ContentRoot& root,
+                                         const std::string& path,
+                                         const std::string& id) {
+  const auto directory = root.OpenDirectory(path);
+  if (!directory.ok()) return directory.status();
+  return dataplane::SweepPartialFiles(
+      dataplane::FileApi::Real(), directory->get(),
+      [&id](const std::string& other) { return other != id; },
+      {.max_age = absl::ZeroDuration(), .max_count = 0});
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,108 @@
+#include "server/receptions/live_receptions.h"
+
+#include <asio/post.hpp>
+
+#include "dataplane/receiving/sender_upstream.h"
+#include "messages/states.h"
+#include "server/api/etag.h"
+#include "server/api/reception_translate.h"
+#include "server/receptions/reception_mailbox.h"
+
+namespace tcptool::server {
+
+void LiveReceptions::Begin(const v1::Reception& message, ReceptionPlan plan) {
+  const std::string& name = message.name();
+  Live& live = live_[name];
+  live.message = message;
+  live.message.clear_spec();
+  live.updates = std::make_shared<DurableUpdates<Update>>(
+      store_, executor_,
+      [this](const Update& update) { Show(update.reception); });
+  live.reception = engine_.CreateReception(
+      std::move(plan.options),
+      std::make_unique<dataplane::SenderUpstream>(std::move(plan.sender)),
+      std::make_shared<ReceptionMailbox>(
+          executor_, [this, name](const dataplane::ReceptionStatus& status) {
+            OnUpdate(name, status);
+          }));
+  Count();
+}
+
+void LiveReceptions::Cancel(const std::string& name,
+                            std::optional<dataplane::ReceptionState> expected,
+                            Done done) {
+  live_.at(name).reception->Cancel(
+      expected,
+      [this, name, done = std::move(done)](const absl::Status& status) {
+        asio::post(executor_, [this, name, done, status] {
+          if (absl::IsAborted(status)) {
+            return done(EtagMismatch(name, status.message()));
+          }
+          // One that is getting its name ends by itself; and the last update
+          // may already have been processed.
+          const auto live = live_.find(name);
+          if (live == live_.end()) return done(absl::OkStatus());
+          live->second.on_end.push_back(done);
+        });
+      });
+}
+
+void LiveReceptions::Drain() {
+  for (const auto& [name, live] : live_) {
+    const v1::ReceptionState state = live.message.state();
+    if (state == v1::RECEPTION_STATE_CONNECTING ||
+        state == v1::RECEPTION_STATE_WAITING) {
+      live.reception->Stop();
+    }
+  }
+}
+
+bool LiveReceptions::WaitUntilIdle(absl::Duration timeout) {
+  const auto idle = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return count_ == 0;
+  };
+  absl::MutexLock lock(&mutex_);
+  return count_changed_.WaitFor(&mutex_, absl::ToChronoNanoseconds(timeout),
+                                idle);
+}
+
+void LiveReceptions::OnUpdate(const std::string& name,
+                              const dataplane::ReceptionStatus& status) {
+  const auto found = live_.find(name);
+  if (found == live_.end()) return;
+  Live& live = found->second;
+  const v1::ReceptionState before = live.message.state();
+  CopyStatus(status, live.message);
+  const bool is_new_state = live.message.state() != before;
+  if (is_new_state) {
+    live.message.set_etag(NewEtag(live.message));
+    store_.PutReception(live.message, {});
+  }
+  // Kept, as the update may be the last.
+  const auto updates = live.updates;
+  updates->Add({.reception = live.message},
+               is_new_state ? ShowWhen::kDurable : ShowWhen::kNow);
+}
+
+void LiveReceptions::Show(const v1::Reception& reception) {
+  if (table_.Update(reception)) hub_.WakeAll();
+  if (IsFinal(reception.state())) End(reception.name());
+}
+
+void LiveReceptions::End(const std::string& name) {
+  const auto live = live_.find(name);
+  const Live ended = std::move(live->second);
+  live_.erase(live);
+  on_end_(*table_.Get(name));
+  for (const Done& done : ended.on_end) done(absl::OkStatus());
+  // Last, since WaitUntilIdle() promises that all of the above is done.
+  Count();
+}
+
+void LiveReceptions::Count() {
+  absl::MutexLock lock(&mutex_);
+  count_ = live_.size();
+  count_changed_.NotifyAll();
+}
+
+}  // namespace tcptool::server

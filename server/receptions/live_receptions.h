@@ -1,0 +1,106 @@
+// The receptions that are in the data plane, and how the table shows them.
+#ifndef TCPTOOL_SERVER_RECEPTIONS_LIVE_RECEPTIONS_H_
+#define TCPTOOL_SERVER_RECEPTIONS_LIVE_RECEPTIONS_H_
+
+#include <asio/any_io_executor.hpp>
+#include <cstddef>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "dataplane/engine/engine.h"
+#include "server/api/reception_spec.h"
+#include "server/base/steady_cond_var.h"
+#include "server/sessions/durable_updates.h"
+#include "server/store/store.h"
+#include "server/watch/reception_table.h"
+#include "server/watch/watch_hub.h"
+#include "tcptool/v1/reception.pb.h"
+
+namespace tcptool::server {
+
+// Used on the one thread of its executor; callbacks are called there.
+class LiveReceptions {
+ public:
+  using Done = std::function<void(absl::Status)>;
+  // A reception has ended, and the table shows it.
+  using OnEnd = std::function<void(const v1::Reception&)>;
+
+  // The references outlive it.
+  LiveReceptions(asio::any_io_executor executor, dataplane::Engine& engine,
+                 ReceptionTable& table, WatchHub& hub, Store& store,
+                 OnEnd on_end)
+      : executor_(std::move(executor)),
+        engine_(engine),
+        table_(table),
+        hub_(hub),
+        store_(store),
+        on_end_(std::move(on_end)) {}
+
+  // Begins a reception that is in the table and in the store as `message`.
+  void Begin(const v1::Reception& message, ReceptionPlan plan);
+
+  bool contains(const std::string& name) const { return live_.contains(name); }
+  size_t size() const { return live_.size(); }
+
+  // Cancels a reception; `done` is called when the table shows its end, which
+  // may be another one if its content is just getting its name. ABORTED: its
+  // state is not `expected`, if that is given.
+  void Cancel(const std::string& name,
+              std::optional<dataplane::ReceptionState> expected, Done done);
+  // Those that have received nothing yet are INTERRUPTED.
+  void Drain();
+
+  // Waits until there is none, at most for `timeout`. True: there is none. Any
+  // thread but that of the executor.
+  bool WaitUntilIdle(absl::Duration timeout);
+
+ private:
+  // A new state is shown to watchers only when it is durable; progress is not
+  // stored.
+  struct Update {
+    v1::Reception reception;  // Without its spec.
+    std::vector<std::function<void()>> then;
+
+    bool empty() const { return reception.name().empty(); }
+    void Merge(Update newer) {
+      if (!newer.empty()) reception = std::move(newer.reception);
+    }
+  };
+  struct Live {
+    std::shared_ptr<dataplane::Reception> reception;
+    v1::Reception message;  // As last seen, without its spec.
+    std::shared_ptr<DurableUpdates<Update>> updates;
+    std::vector<Done> on_end;
+  };
+
+  void OnUpdate(const std::string& name,
+                const dataplane::ReceptionStatus& status);
+  void Show(const v1::Reception& reception);
+  void End(const std::string& name);
+  void Count();
+
+  const asio::any_io_executor executor_;
+  dataplane::Engine& engine_;
+  ReceptionTable& table_;
+  WatchHub& hub_;
+  Store& store_;
+  const OnEnd on_end_;
+  std::map<std::string, Live> live_;
+
+  absl::Mutex mutex_;
+  size_t count_ ABSL_GUARDED_BY(mutex_) = 0;  // As many as live_ has.
+  SteadyCondVar count_changed_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_RECEPTIONS_LIVE_RECEPTIONS_H_

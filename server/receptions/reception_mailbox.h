@@ -1,0 +1,41 @@
+// Passes a reception's updates from its lane to the control thread.
+#ifndef TCPTOOL_SERVER_RECEPTIONS_RECEPTION_MAILBOX_H_
+#define TCPTOOL_SERVER_RECEPTIONS_RECEPTION_MAILBOX_H_
+
+#include <asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "dataplane/receiving/reception.h"
+
+namespace tcptool::server {
+
+// Holds the newest state since the last delivery, and has at most one task
+// queued at the executor, however busy the control thread is.
+class ReceptionMailbox : public dataplane::ReceptionObserver,
+                         public std::enable_shared_from_this<ReceptionMailbox> {
+ public:
+  using Receive = std::function<void(const dataplane::ReceptionStatus&)>;
+
+  // `receive` is called on the executor, in order, each time with the newest.
+  ReceptionMailbox(asio::any_io_executor executor, Receive receive)
+      : executor_(std::move(executor)), receive_(std::move(receive)) {}
+
+  // On the reception's lane.
+  void OnUpdate(const dataplane::ReceptionStatus& status) override;
+
+ private:
+  void Deliver();
+
+  const asio::any_io_executor executor_;
+  const Receive receive_;
+  absl::Mutex mutex_;
+  dataplane::ReceptionStatus status_ ABSL_GUARDED_BY(mutex_);
+  bool posted_ ABSL_GUARDED_BY(mutex_) = false;  // Deliver() is queued.
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_RECEPTIONS_RECEPTION_MAILBOX_H_

@@ -1,0 +1,212 @@
+#include "server/receptions/reception_manager.h"
+
+#include <chrono>
+#include <future>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "messages/states.h"
+#include "messages/time.h"
+#include "server/api/etag.h"
+#include "server/api/reception_spec.h"
+#include "server/base/log.h"
+#include "server/receptions/destination.h"
+
+namespace tcptool::server {
+namespace {
+
+// How often expired receptions are deleted.
+constexpr auto kTick = std::chrono::seconds(1);
+
+// The interval at which progress is shown to watchers; the API promises at most
+// four times a second.
+constexpr auto kProgress = std::chrono::milliseconds(250);
+
+}  // namespace
+
+ReceptionManager::ReceptionManager(Options options, dataplane::Engine& engine,
+                                   const ContentRoots& roots,
+                                   ReceptionTable& table, WatchHub& hub,
+                                   Store& store)
+    : options_(options),
+      engine_(engine),
+      roots_(roots),
+      table_(table),
+      hub_(hub),
+      store_(store),
+      live_(control_.get_executor(), engine, table, hub, store,
+            [this](const v1::Reception& reception) { OnEnd(reception); }),
+      request_ids_(store, RequestKind::kReception),
+      held_(options_.max_receptions, hub, store, request_ids_,
+            [this](const std::string& name) {
+              table_.Remove(name);
+              store_.DeleteReception(name);
+            }),
+      creation_(control_.get_executor(), options_.max_running, roots, table,
+                hub, store, live_, held_, request_ids_),
+      tick_(control_.get_executor(), kTick, [this] { OnTick(); }),
+      progress_(control_.get_executor(), kProgress, [this] { OnProgress(); }) {
+  control_.Post([this] {
+    tick_.Run();
+    progress_.Run();
+  });
+}
+
+ReceptionManager::~ReceptionManager() {
+  Stop();
+  roots_.AnswerPending();
+  // Runs after the answers that wait for the store.
+  std::promise<void> answered;
+  control_.Post([this, &answered] {
+    store_.WhenDurable(
+        [&answered](const absl::Status&) { answered.set_value(); });
+  });
+  answered.get_future().wait();
+  control_.Post([this] {
+    tick_.Stop();
+    progress_.Stop();
+  });
+  control_.Join();
+}
+
+void ReceptionManager::Restore(const Store::Contents& contents) {
+  control_.PostAndWait([this, &contents] {
+    for (const StoredRequest& request : contents.requests) {
+      request_ids_.Restore(request);
+    }
+    for (const StoredReception& stored : contents.receptions) Restore(stored);
+    held_.PurgeSurplus();
+  });
+}
+
+void ReceptionManager::Restore(StoredReception stored) {
+  v1::Reception& reception = stored.reception;
+  if (!IsFinal(reception.state())) {
+    reception.set_state(v1::RECEPTION_STATE_INTERRUPTED);
+    reception.set_detail("the service was stopped");
+    *reception.mutable_end_time() = ToTimestamp(absl::Now());
+    reception.set_etag(NewEtag(reception));
+    store_.PutReception(reception, stored.extra);
+    RemovePartial(reception.spec(), stored.extra.partial_id);
+  }
+  table_.Insert(reception, stored.extra.number);
+  held_.Add();
+  AddFinished(reception);
+}
+
+void ReceptionManager::RemovePartial(const v1::ReceptionSpec& spec,
+                                     const std::string& id) {
+  v1::ReceptionSpec copy = spec;
+  const auto plan = ToReceptionPlan(copy);
+  if (!plan.ok()) return;
+  roots_.Run<size_t>(
+      spec.destination().root(),
+      [path = plan->directory, id](const ContentRoot& root) {
+        return RemovePartialFile(root, path, id);
+      },
+      [id, destination =
+               spec.destination()](const absl::StatusOr<size_t>& removed) {
+        if (removed.ok()) return;
+        LogWarning("partial_file_stays",
+                   {{"root", destination.root()},
+                    {"path", destination.path()},
+                    {"id", id},
+                    {"error", std::string(removed.status().message())}});
+      });
+}
+
+void ReceptionManager::Drain() {
+  creation_.StopAccepting();
+  control_.PostAndWait([this] { live_.Drain(); });
+}
+
+void ReceptionManager::Stop() {
+  Drain();
+  roots_.AnswerPending();
+  engine_.Stop();
+  live_.WaitUntilIdle(absl::InfiniteDuration());
+}
+
+void ReceptionManager::Create(v1::CreateReceptionRequest request,
+                              ReceptionDone done) {
+  creation_.Create(std::move(request), std::move(done));
+}
+
+absl::StatusOr<v1::Reception> ReceptionManager::GetForCommand(
+    const std::string& name, const std::string& etag) const {
+  absl::StatusOr<v1::Reception> reception = table_.Get(name);
+  if (reception.ok() && !etag.empty() && etag != reception->etag()) {
+    return EtagMismatch(name,
+                        absl::StrCat("it is ", StateName(reception->state())));
+  }
+  return reception;
+}
+
+void ReceptionManager::Cancel(v1::CancelReceptionRequest request,
+                              ReceptionDone done) {
+  control_.Post([this, request = std::move(request), done = std::move(done)] {
+    auto reception = GetForCommand(request.name(), request.etag());
+    if (!reception.ok() || !live_.contains(request.name())) {
+      return done(std::move(reception));
+    }
+    live_.Cancel(
+        request.name(), StateOf(request.etag(), *reception),
+        [this, name = request.name(), done](const absl::Status& status) {
+          if (!status.ok()) return done(status);
+          done(table_.Get(name));
+        });
+  });
+}
+
+void ReceptionManager::Delete(v1::DeleteReceptionRequest request, Done done) {
+  control_.Post([this, request = std::move(request), done = std::move(done)] {
+    DeleteNow(request, done);
+  });
+}
+
+void ReceptionManager::DeleteNow(const v1::DeleteReceptionRequest& request,
+                                 const Done& done) {
+  const auto reception = GetForCommand(request.name(), request.etag());
+  if (!reception.ok()) return done(reception.status());
+  const auto executor = control_.get_executor();
+  if (!live_.contains(request.name())) {
+    return held_.PurgeDurably(request.name(), executor, done);
+  }
+  if (!request.force()) {
+    return done(absl::FailedPreconditionError(
+        absl::StrCat(request.name(), " is ", StateName(reception->state()),
+                     "; cancel it first, or set force")));
+  }
+  live_.Cancel(request.name(), StateOf(request.etag(), *reception),
+               [this, executor, name = request.name(),
+                done](const absl::Status& status) {
+                 if (!status.ok()) return done(status);
+                 held_.PurgeDurably(name, executor, done);
+               });
+}
+
+void ReceptionManager::OnEnd(const v1::Reception& reception) {
+  LogInfo("reception_ended", {{"reception", reception.name()},
+                              {"state", StateName(reception.state())},
+                              {"reason", ReasonName(reception.reason())},
+                              {"bytes", reception.bytes_received()},
+                              {"detail", reception.detail()}});
+  AddFinished(reception);
+}
+
+void ReceptionManager::AddFinished(const v1::Reception& reception) {
+  held_.AddFinished(reception.name(), ToTime(reception.end_time()),
+                    ToDuration(reception.spec().retention()));
+}
+
+void ReceptionManager::OnTick() { held_.PurgeExpired(absl::Now()); }
+
+void ReceptionManager::OnProgress() {
+  if (hub_.progress_pace().Allows(ProgressPace::Clock::now()) &&
+      table_.PublishProgress()) {
+    hub_.WakeAll();
+  }
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,57 @@
+// How a service adds its unary methods to the table.
+#ifndef TCPTOOL_SERVER_RPC_UNARY_METHODS_H_
+#define TCPTOOL_SERVER_RPC_UNARY_METHODS_H_
+
+#include <google/protobuf/descriptor.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "server/api/request_checks.h"
+#include "server/rpc/method_table.h"
+#include "server/rpc/unary_call.h"
+#include "server/security/role.h"
+
+namespace tcptool::server {
+
+class UnaryMethods {
+ public:
+  // Of `service`. Both outlive it.
+  UnaryMethods(MethodTable& table,
+               const google::protobuf::ServiceDescriptor& service)
+      : table_(table), service_(service) {}
+
+  // `function` gets requests that CheckRequest() accepts.
+  template <typename Request, typename Response>
+  void Add(const std::string& name,
+           typename UnaryCall<Request, Response>::Function function) {
+    const auto& method = *service_.FindMethodByName(name);
+    table_.Add(method, RequiredRole(method),
+               [checked = Checked<Request, Response>(std::move(function))](
+                   Call::Headers headers) {
+                 return std::make_shared<UnaryCall<Request, Response>>(
+                     std::move(headers), checked);
+               });
+  }
+
+ private:
+  template <typename Request, typename Response>
+  static typename UnaryCall<Request, Response>::Function Checked(
+      typename UnaryCall<Request, Response>::Function function) {
+    return [function = std::move(function)](const Request& request, auto done) {
+      if (absl::Status status = CheckRequest(request); !status.ok()) {
+        return done(status);
+      }
+      function(request, std::move(done));
+    };
+  }
+
+  MethodTable& table_;
+  const google::protobuf::ServiceDescriptor& service_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_RPC_UNARY_METHODS_H_

@@ -1,0 +1,35 @@
+// What goes onto a page of a listing.
+#ifndef TCPTOOL_SERVER_WATCH_PAGE_ITEMS_H_
+#define TCPTOOL_SERVER_WATCH_PAGE_ITEMS_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+#include "server/api/page_token.h"
+
+namespace tcptool::server {
+
+// Specs may be large: a page ends at this size, as gRPC clients accept messages
+// of 4 MiB.
+inline constexpr size_t kMaxPageBytes = size_t{3} << 20;
+
+template <typename States, typename State>
+bool IsOneOf(const States& states, State state) {
+  return states.empty() || std::ranges::find(states, state) != states.end();
+}
+
+// Adds `item` to a page unless that is full.
+template <typename Items, typename Item>
+bool AddToPage(const Page& page, Item item, size_t& bytes, Items& items) {
+  bytes += item.ByteSizeLong();
+  if (items.size() == page.size || (!items.empty() && bytes > kMaxPageBytes)) {
+    return false;
+  }
+  *items.Add() = std::move(item);
+  return true;
+}
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_WATCH_PAGE_ITEMS_H_

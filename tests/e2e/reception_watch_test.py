@@ -1,0 +1,84 @@
+"""Watches of receptions: what comes, and how they resume."""
+
+import socket
+import threading
+
+import grpc
+
+from receptions import FINAL, ReceptionCase, Sender, state_of
+
+
+class ReceptionWatchTest(ReceptionCase):
+    def watch(self, **request):
+        watch = self.service.receptions.WatchReceptions(
+            self.messages.WatchReceptionsRequest(**request)
+        )
+        self.addCleanup(watch.cancel)
+        return watch
+
+    def until_bookmark(self, watch):
+        changes = []
+        for message in watch:
+            changes.extend(message.changes)
+            if message.bookmark:
+                return changes, message.revision
+        raise AssertionError("the watch ended")
+
+    def test_watch_that_resumes(self):
+        senders = Sender(self), Sender(self), Sender(self)
+        stays = self.create(senders[0].address, "stays", labels={"site": "a"})
+        goes = self.create(senders[1].address, "goes")
+        for name in (stays.name, goes.name):
+            self.wait_state(name, "WAITING")
+        changes, revision = self.until_bookmark(self.watch())
+        self.assertEqual([one.reception.name for one in changes], [stays.name, goes.name])
+        self.assertEqual(changes[0].reception.spec, stays.spec)
+        changes, _ = self.until_bookmark(self.watch(labels={"site": "a"}))
+        self.assertEqual([one.reception.name for one in changes], [stays.name])
+        # While nobody watches.
+        peer, _ = senders[0].accept()
+        peer.sendall(self.content)
+        peer.shutdown(socket.SHUT_WR)
+        self.assert_whole(stays.name)
+        self.service.receptions.DeleteReception(
+            self.messages.DeleteReceptionRequest(name=goes.name, force=True)
+        )
+        changes, later = self.until_bookmark(self.watch(resume_revision=revision))
+        self.assertEqual(
+            {
+                (one.reception.name, state_of(one.reception), one.reception.HasField("spec"))
+                for one in changes
+                if one.HasField("reception")
+            },
+            {(stays.name, "SUCCEEDED", False), (goes.name, "CANCELLED", False)},
+        )
+        self.assertEqual(changes[-1].deleted_name, goes.name)
+        self.assertGreater(later, revision)
+        self.service.restart()
+        self.assertEqual(
+            self.code_of(lambda: next(self.watch(resume_revision=later))),
+            grpc.StatusCode.OUT_OF_RANGE,
+        )
+        self.assertEqual(
+            self.code_of(lambda: next(self.watch(names=["receptions/none"]))),
+            grpc.StatusCode.NOT_FOUND,
+        )
+
+    def test_watch_follows_to_the_end(self):
+        sender = Sender(self)
+        watch = self.watch()
+        self.until_bookmark(watch)
+        reception = self.create(sender.address)
+        peer, _ = sender.accept()
+        writer = threading.Thread(
+            target=lambda: (peer.sendall(self.content), peer.shutdown(socket.SHUT_WR))
+        )
+        writer.start()
+        self.addCleanup(writer.join)
+        states = []
+        while not states or states[-1] not in FINAL:
+            changes, _ = self.until_bookmark(watch)
+            states += [state_of(one.reception) for one in changes]
+        order = ["CONNECTING", "WAITING", "RECEIVING", "VERIFYING", "SUCCEEDED"]
+        self.assertEqual(states, sorted(states, key=order.index))
+        self.assert_whole(reception.name)

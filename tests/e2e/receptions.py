@@ -1,0 +1,119 @@
+"""What tests of receptions share: a service that receives, and senders of theirs."""
+
+import os
+import pathlib
+import random
+import socket
+
+import grpc
+
+import harness
+from harness import ServiceTest, stubs
+
+MIB = 1 << 20
+FINAL = ("SUCCEEDED", "FAILED", "CANCELLED", "INTERRUPTED")
+
+
+def state_of(reception):
+    return stubs.reception.ReceptionState.Name(reception.state).removeprefix("RECEPTION_STATE_")
+
+
+def reason_of(reception):
+    return stubs.reception.ReceptionReason.Name(reception.reason).removeprefix(
+        "RECEPTION_REASON_"
+    )
+
+
+def is_refused(peer, content):
+    """Whether the recipient resets the connection, having been sent this and the end."""
+    try:
+        peer.sendall(content)
+        peer.shutdown(socket.SHUT_WR)
+    except OSError:  # The reset has come before.
+        return True
+    return harness.read_to_end(peer) == (b"", False)
+
+
+class Sender:
+    """Listens, and sends what the test says to whom it has accepted."""
+
+    def __init__(self, test):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(harness.DEADLINE_S)
+        test.addCleanup(self._listener.close)
+        self._test = test
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def accept(self):
+        """The recipient, and the byte that it has sent."""
+        peer, _ = self._listener.accept()
+        peer.settimeout(harness.DEADLINE_S)
+        self._test.addCleanup(peer.close)
+        return peer, peer.recv(1)
+
+
+class ReceptionCase(ServiceTest):
+    """A service with a writable root, "disk", which is an empty directory."""
+
+    def setUp(self):
+        directory = pathlib.Path(os.environ["TEST_TMPDIR"]) / f"disk.{random.randrange(1 << 60):x}"
+        directory.mkdir()
+        self.disk = directory
+        self.service_flags = (f"--receive=disk={directory}", "--log-format=json")
+        super().setUp()
+        self.content = random.Random(1).randbytes(5 * MIB + 17)
+        self.messages = stubs.reception_service
+
+    def spec(self, address, path="file", overwrite=False, **spec):
+        names = stubs.reception
+        sender = {
+            name: spec.pop(name) for name in ("send_start_byte", "wait") if name in spec
+        }
+        return names.ReceptionSpec(
+            sender=names.SenderSource(address=address, **sender),
+            destination=names.FileDestination(root="disk", path=path, overwrite=overwrite),
+            **spec,
+        )
+
+    def create(self, address, path="file", request_id="", reception_id="", **spec):
+        return self.service.receptions.CreateReception(
+            self.messages.CreateReceptionRequest(
+                reception=stubs.reception.Reception(spec=self.spec(address, path, **spec)),
+                request_id=request_id,
+                reception_id=reception_id,
+            )
+        )
+
+    def get(self, name):
+        return self.service.receptions.GetReception(self.messages.GetReceptionRequest(name=name))
+
+    def wait_state(self, name, *states):
+        def reached():
+            reception = self.get(name)
+            return reception if state_of(reception) in states else None
+
+        return harness.wait_until(reached, f"{name} is one of {states}")
+
+    def wait_final(self, name):
+        return self.wait_state(name, *FINAL)
+
+    def code_of(self, call):
+        with self.assertRaises(grpc.RpcError) as raised:
+            call()
+        return raised.exception.code()
+
+    def files(self):
+        return {path.name for path in self.disk.iterdir()}
+
+    def wait_files(self, *names):
+        harness.wait_until(lambda: self.files() == set(names), f"{names} are what is there")
+
+    def assert_whole(self, name, content=None):
+        """The reception has succeeded, and the file is the content."""
+        content = self.content if content is None else content
+        reception = self.wait_final(name)
+        self.assertEqual(state_of(reception), "SUCCEEDED", reception)
+        path = reception.spec.destination.path
+        self.assertEqual((self.disk / path).read_bytes(), content)
+        self.assertEqual(reception.content_length, len(content))
+        return reception
