@@ -13,7 +13,7 @@ void OpenCalls::Add(std::shared_ptr<Call> call) {
   Call* const key = call.get();
   absl::MutexLock lock(&mutex_);
   if (key->required() == Role::kNone) open_to_all_.Enter(key, 1);
-  calls_.emplace(key, std::move(call));
+  calls_[key] = std::move(call);
 }
 
 void OpenCalls::Remove(Call* call) {
