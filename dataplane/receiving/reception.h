@@ -67,8 +67,8 @@ class ReceptionObserver {
 
 // Any thread may call the public methods; they post to the reception's lane.
 // The engine outlives its receptions' use.
-class Reception : public std::enable_shared_from_this<Reception>,
-                  private Receiver::Owner {
+class Reception final : public std::enable_shared_from_this<Reception>,
+                        private Receiver::Owner {
  public:
   using Done = std::function<void(absl::Status)>;
 
