@@ -36,7 +36,7 @@ void Call::SetCancelReason(absl::Status reason) {
   cancel_reason_ = std::move(reason);
 }
 
-absl::Status Call::EndReason(absl::Status otherwise) const {
+absl::Status Call::EndReason(const absl::Status& otherwise) const {
   absl::MutexLock lock(&mutex_);
   return cancel_reason_.ok() ? otherwise : cancel_reason_;
 }

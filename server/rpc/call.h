@@ -84,7 +84,7 @@ class Call : public grpc::ServerGenericBidiReactor,
   const std::string& target() const { return target_; }
   // Why the call ends early: the reason given to SetCancelReason(), or else
   // `otherwise`.
-  absl::Status EndReason(absl::Status otherwise) const;
+  absl::Status EndReason(const absl::Status& otherwise) const;
   // The same for a call that gRPC reports as cancelled.
   absl::Status CancelReason() const;
 

@@ -64,21 +64,21 @@ void LiveSessions::WhenShown(const std::string& name,
 void LiveSessions::Cancel(const std::string& name,
                           std::optional<dataplane::SessionState> expected,
                           Done done) {
-  live_.at(name).session->Cancel(
-      expected, [this, name, done = std::move(done)](absl::Status status) {
-        asio::post(executor_, [this, name, done, status] {
-          if (!status.ok()) return done(EtagMismatch(name, status.message()));
-          // The session's last update may already have been processed.
-          if (Live* const live = Find(name); live != nullptr) {
-            return live->on_end.push_back(done);
-          }
-          const auto session = table_.Get(name);
-          if (session.ok() && !IsFinal(session->state())) {
-            return done(WaitsForNextStart(name));
-          }
-          done(session.status());
-        });
-      });
+  live_.at(name).session->Cancel(expected, [this, name, done = std::move(done)](
+                                               const absl::Status& status) {
+    asio::post(executor_, [this, name, done, status] {
+      if (!status.ok()) return done(EtagMismatch(name, status.message()));
+      // The session's last update may already have been processed.
+      if (Live* const live = Find(name); live != nullptr) {
+        return live->on_end.push_back(done);
+      }
+      const auto session = table_.Get(name);
+      if (session.ok() && !IsFinal(session->state())) {
+        return done(WaitsForNextStart(name));
+      }
+      done(session.status());
+    });
+  });
 }
 
 void LiveSessions::Drain() {
