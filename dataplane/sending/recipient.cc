@@ -13,9 +13,6 @@
 namespace tcptool::dataplane {
 namespace {
 
-// The longest round trip that is allowed for.
-constexpr auto kAnswerTime = std::chrono::seconds(2);
-
 // A peer that TCP has heard of within this time is taken to be there.
 constexpr uint32_t kHeardMs = 1000;
 
@@ -336,59 +333,6 @@ void Recipient::Handle(Delivery::Outcome outcome) {
                        : "all content was acknowledged, but the recipient did "
                          "not close its connection");
   }
-}
-
-void Recipient::Measure(Clock::time_point now) {
-  const uint64_t before = status_.bytes_acked;
-  const std::optional<TcpInfo> info = ReadProgress(now);
-  if (status_.bytes_acked != before) owner_.Changed(*this);
-  if (info) CheckVanished(*info, now);
-  if (can_be_sent_to()) CheckStall(now);
-}
-
-std::optional<TcpInfo> Recipient::ReadProgress(Clock::time_point now) {
-  TcpInfo info;
-  if (sockets_.Info(socket_.native_handle(), &info) < 0) return {};
-  const uint64_t before = status_.bytes_acked;
-  // TCP counts the end of the stream as a byte.
-  status_.bytes_acked =
-      std::max(before, std::min(info.bytes_acked, status_.bytes_sent));
-  status_.rtt = absl::Microseconds(info.rtt_us);
-  status_.retransmits = info.total_retransmits;
-  const double seconds =
-      std::chrono::duration<double>(now - last_measure_).count();
-  if (seconds > 0) {
-    const double rate = (status_.bytes_acked - before) / seconds;
-    // Smoothed over a few measurements, for people to read.
-    status_.bytes_per_second = static_cast<uint64_t>(
-        status_.bytes_per_second == 0 ? rate
-                                      : (status_.bytes_per_second + rate) / 2);
-  }
-  last_measure_ = now;
-  progress_->Update(status_.bytes_sent, status_.bytes_acked, now);
-  return info;
-}
-
-void Recipient::CheckVanished(const TcpInfo& info, Clock::time_point now) {
-  if (info.unanswered == 0 ||
-      absl::Milliseconds(info.last_ack_ms) < limits_.dead_timeout) {
-    silent_since_.reset();
-    return;
-  }
-  // A peer that is there and does not read gets window probes at growing
-  // intervals: a probe that is on its way does not mean that nobody answers.
-  if (!silent_since_) silent_since_ = now;
-  if (now - *silent_since_ < kAnswerTime) return;
-  Close(RecipientState::kFailed, Reason::kConnectionLost,
-        absl::StrCat("the host has not answered for ", info.last_ack_ms / 1000,
-                     " s"));
-}
-
-void Recipient::CheckStall(Clock::time_point now) {
-  if (!progress_->Stalled(now)) return;
-  Close(RecipientState::kFailed, Reason::kStalled,
-        absl::StrCat("acknowledged nothing, or next to nothing, for ",
-                     absl::FormatDuration(limits_.stall_timeout)));
 }
 
 void Recipient::Lost(int error) {

@@ -1,0 +1,129 @@
+// A reception whose disk fails, or hangs.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "dataplane/receiving/reception.h"
+#include "tests/dataplane/receiving/receptions.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using Call = FaultyFiles::Call;
+using Names = std::set<std::string>;
+
+constexpr size_t kSize = 3 * kManifestBlock + 54'321;
+
+const std::string& TheContent() {
+  static const std::string content = Content(kSize);
+  return content;
+}
+
+// Each call of each kind fails in turn.
+TEST(ReceptionDiskTest, WhateverOfTheFileFailsNothingIsHalfDone) {
+  constexpr Call kCalls[] = {Call::kOpen,     Call::kWrite, Call::kAllocate,
+                             Call::kTruncate, Call::kSync,  Call::kSyncData,
+                             Call::kRename};
+  for (const Call fails : kCalls) {
+    for (int at = 0;; ++at) {
+      SCOPED_TRACE(testing::Message()
+                   << "call " << static_cast<int>(fails) << ", step " << at);
+      const Folder folder;
+      ScriptedSender sender;
+      std::atomic<int> calls = 0;
+      FaultyFiles files([&](Call call) {
+        return call == fails && calls++ == at ? -ENOSPC : 0;
+      });
+      ReceptionOptions options;
+      options.expected_length = kSize;
+      OneReception one(sender.Upstream(), folder, std::move(options),
+                       {.files = &files});
+      // The connection comes when the file is open.
+      one.recorder->WaitFor([](const ReceptionStatus& status) {
+        return status.state != ReceptionState::kConnecting;
+      });
+      if (one.recorder->status().connections > 0) {
+        sender.AcceptAndReadByte();
+        sender.Send(TheContent());  // As far as it gets.
+        sender.End();
+      }
+      const ReceptionStatus status = one.recorder->WaitForEnd();
+      one.Finish();
+      if (calls <= at) {  // It has no more of this kind.
+        EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
+        EXPECT_GT(at, 0);
+        break;
+      }
+      EXPECT_EQ(status.state, ReceptionState::kFailed);
+      EXPECT_EQ(status.reason, ReceptionReason::kNoSpace) << status.detail;
+      EXPECT_TRUE(status.connections == 0 || sender.ReadEnd() == ECONNRESET);
+      // The directory's sync comes behind the rename.
+      const bool renamed = fails == Call::kSync && at == 1;
+      EXPECT_EQ(folder.Names(), renamed ? Names{"content"} : Names());
+      EXPECT_TRUE(folder.Get("content") == (renamed ? TheContent() : ""));
+    }
+  }
+}
+
+TEST(ReceptionDiskTest, DiskThatHangsStopsNoLane) {
+  const Folder folder;
+  ScriptedSender sender;
+  absl::Notification released;
+  FaultyFiles files([&released](Call call) {
+    if (call == Call::kWrite) released.WaitForNotification();
+    return 0;
+  });
+  OneReception one(sender.Upstream(), folder, {},
+                   {.lanes = 1, .files = &files});
+  sender.AcceptAndReadByte();
+  const std::string content = Content(30 * kManifestBlock);
+  std::thread sending([&] {
+    sender.Send(content);
+    sender.End();
+  });
+  // It reads as much as its memory holds, and no more.
+  constexpr uint64_t kMemory = RecentBlocks::kBlocks * kManifestBlock;
+  EXPECT_TRUE(one.recorder->WaitForBytes(kMemory));
+  // The lane serves others meanwhile.
+  const auto recorder = std::make_shared<Recorder>();
+  SessionOptions options;
+  options.bind_address = asio::ip::address_v4::loopback();
+  const auto session =
+      one.engine().CreateSession(options, FileOf(TheContent()), recorder);
+  ASSERT_TRUE(session.ok());
+  ReadingPeer peer((*session)->data_endpoint().port(), 1);
+  EXPECT_TRUE(peer.Join().data == TheContent());
+  EXPECT_EQ(recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->status().bytes_received, kMemory);
+  released.Notify();
+  EXPECT_EQ(one.recorder->WaitForEnd().state, ReceptionState::kSucceeded);
+  sending.join();
+  EXPECT_TRUE(folder.Get("content") == content);
+}
+
+TEST(ReceptionDiskTest, ContentThatIsGettingItsNameCannotBeCancelled) {
+  const Folder folder;
+  ScriptedSender sender;
+  absl::Notification at_rename;
+  absl::Notification released;
+  FaultyFiles files([&](Call call) {
+    if (call == Call::kRename) {
+      at_rename.Notify();
+      released.WaitForNotification();
+    }
+    return 0;
+  });
+  OneReception one(sender.Upstream(), folder, {}, {.files = &files});
+  sender.AcceptAndReadByte();
+  ASSERT_TRUE(sender.Send(TheContent()));
+  sender.End();
+  at_rename.WaitForNotification();
+  EXPECT_TRUE(absl::IsFailedPrecondition(one.Cancel()));
+  released.Notify();
+  EXPECT_EQ(one.recorder->WaitForEnd().state, ReceptionState::kSucceeded);
+  EXPECT_TRUE(folder.Get("content") == TheContent());
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
