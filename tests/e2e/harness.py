@@ -87,6 +87,16 @@ def run_daemon(*flags, environment=None):
     )
 
 
+def until_bookmark(watch):
+    """The changes up to a watch's next bookmark, and its revision."""
+    changes = []
+    for message in watch:
+        changes.extend(message.changes)
+        if message.bookmark:
+            return changes, message.revision
+    raise AssertionError("the watch ended")
+
+
 def wait_until(condition, what, deadline_s=DEADLINE_S):
     """Polls until `condition` returns something true, and returns that."""
     end = time.monotonic() + deadline_s

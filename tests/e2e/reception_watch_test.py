@@ -5,6 +5,7 @@ import threading
 
 import grpc
 
+import harness
 from receptions import FINAL, ReceptionCase, Sender, state_of
 
 
@@ -16,24 +17,16 @@ class ReceptionWatchTest(ReceptionCase):
         self.addCleanup(watch.cancel)
         return watch
 
-    def until_bookmark(self, watch):
-        changes = []
-        for message in watch:
-            changes.extend(message.changes)
-            if message.bookmark:
-                return changes, message.revision
-        raise AssertionError("the watch ended")
-
     def test_watch_that_resumes(self):
         senders = Sender(self), Sender(self), Sender(self)
         stays = self.create(senders[0].address, "stays", labels={"site": "a"})
         goes = self.create(senders[1].address, "goes")
         for name in (stays.name, goes.name):
             self.wait_state(name, "WAITING")
-        changes, revision = self.until_bookmark(self.watch())
+        changes, revision = harness.until_bookmark(self.watch())
         self.assertEqual([one.reception.name for one in changes], [stays.name, goes.name])
         self.assertEqual(changes[0].reception.spec, stays.spec)
-        changes, _ = self.until_bookmark(self.watch(labels={"site": "a"}))
+        changes, _ = harness.until_bookmark(self.watch(labels={"site": "a"}))
         self.assertEqual([one.reception.name for one in changes], [stays.name])
         # While nobody watches.
         peer, _ = senders[0].accept()
@@ -43,7 +36,7 @@ class ReceptionWatchTest(ReceptionCase):
         self.service.receptions.DeleteReception(
             self.messages.DeleteReceptionRequest(name=goes.name, force=True)
         )
-        changes, later = self.until_bookmark(self.watch(resume_revision=revision))
+        changes, later = harness.until_bookmark(self.watch(resume_revision=revision))
         self.assertEqual(
             {
                 (one.reception.name, state_of(one.reception), one.reception.HasField("spec"))
@@ -67,7 +60,7 @@ class ReceptionWatchTest(ReceptionCase):
     def test_watch_follows_to_the_end(self):
         sender = Sender(self)
         watch = self.watch()
-        self.until_bookmark(watch)
+        harness.until_bookmark(watch)
         reception = self.create(sender.address)
         peer, _ = sender.accept()
         writer = threading.Thread(
@@ -77,7 +70,7 @@ class ReceptionWatchTest(ReceptionCase):
         self.addCleanup(writer.join)
         states = []
         while not states or states[-1] not in FINAL:
-            changes, _ = self.until_bookmark(watch)
+            changes, _ = harness.until_bookmark(watch)
             states += [state_of(one.reception) for one in changes]
         order = ["CONNECTING", "WAITING", "RECEIVING", "VERIFYING", "SUCCEEDED"]
         self.assertEqual(states, sorted(states, key=order.index))

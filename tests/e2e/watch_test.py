@@ -25,15 +25,6 @@ class WatchTest(ServiceTest):
         self.addCleanup(watch.cancel)
         return watch
 
-    def until_bookmark(self, watch):
-        """The changes up to the next bookmark, and its revision."""
-        changes = []
-        for message in watch:
-            changes.extend(message.changes)
-            if message.bookmark:
-                return changes, message.revision
-        raise AssertionError("the watch ended")
-
     def sessions_of(self, changes):
         return {one.session.name for one in changes if one.HasField("session")}
 
@@ -55,11 +46,11 @@ class WatchTest(ServiceTest):
             ({"labels": {"fleet": "green"}}, set()),
         ):
             with self.subTest(str(request)):
-                changes, _ = self.until_bookmark(self.watch(**request))
+                changes, _ = harness.until_bookmark(self.watch(**request))
                 self.assertEqual(self.sessions_of(changes), expected)
                 # Recipients come where they are asked for.
                 self.assertEqual(len(changes), len(expected))
-                changes, _ = self.until_bookmark(
+                changes, _ = harness.until_bookmark(
                     self.watch(include_recipients=True, **request)
                 )
                 self.assertEqual(
@@ -80,7 +71,7 @@ class WatchTest(ServiceTest):
     def test_forced_deletion_shows_the_end_first(self):
         session = self.service.create()
         watch = self.watch(names=[session.name])
-        self.until_bookmark(watch)
+        harness.until_bookmark(watch)
         self.delete(session)
         states = []
         for message in watch:
@@ -99,15 +90,15 @@ class WatchTest(ServiceTest):
 
     def test_resumed_watch_tells_what_was_missed_and_nothing_else(self):
         stays, goes = self.service.create(), self.service.create()
-        _, revision = self.until_bookmark(self.watch())
+        _, revision = harness.until_bookmark(self.watch())
         self.delete(goes)
         comes = self.service.create()
-        changes, later = self.until_bookmark(self.watch(resume_revision=revision))
+        changes, later = harness.until_bookmark(self.watch(resume_revision=revision))
         # The end of the one that was deleted, too.
         self.assertEqual(self.sessions_of(changes), {comes.name, goes.name})
         self.assertIn(goes.name, [one.deleted_name for one in changes])
         self.assertGreater(later, revision)
-        changes, _ = self.until_bookmark(self.watch(resume_revision=later))
+        changes, _ = harness.until_bookmark(self.watch(resume_revision=later))
         self.assertEqual(changes, [])
         self.assertEqual(self.service.get(stays.name).name, stays.name)
 

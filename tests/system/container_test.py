@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import random
 import subprocess
 import sys
 
 import harness
+from other_host import OtherHost
 
 # Connects, says its byte, waits for the sender's end, and reads when it is told to.
 RECIPIENT = """
@@ -27,28 +27,10 @@ print(digest.hexdigest(), flush=True)
 """
 
 
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True)
-
-
 class ContainerTest(harness.ServiceTest):
     def setUp(self):
         super().setUp()
-        self.namespace = f"container{os.getpid()}"
-        net = f"10.{random.randrange(100, 250)}.{random.randrange(250)}"
-        self.address = f"{net}.1"
-        link = f"c{os.getpid()}"
-        try:
-            ip("netns", "add", self.namespace)
-        except subprocess.CalledProcessError as error:
-            # A container may not make any.
-            self.skipTest(f"no network namespace can be had: {error}")
-        self.addCleanup(ip, "netns", "del", self.namespace)
-        ip("link", "add", link, "type", "veth", "peer", "name", "there", "netns", self.namespace)
-        ip("address", "add", f"{self.address}/24", "dev", link)
-        ip("link", "set", link, "up")
-        ip("-n", self.namespace, "address", "add", f"{net}.2/24", "dev", "there")
-        ip("-n", self.namespace, "link", "set", "there", "up")
+        self.other = OtherHost(self)
 
     def test_file_that_changes_behind_the_end_changes_nothing(self):
         """Between two such namespaces nothing is copied on its way."""
@@ -57,12 +39,12 @@ class ContainerTest(harness.ServiceTest):
         # On the disk, so that it stays in the page cache as it is.
         os.sync()
         session = self.service.create(
-            listener=harness.stubs.session.Listener(bind_address=self.address)
+            listener=harness.stubs.session.Listener(bind_address=self.other.here)
         )
         with subprocess.Popen(
             [
-                "ip", "netns", "exec", self.namespace, sys.executable, "-c", RECIPIENT,
-                self.address, str(harness.port_of(session)),
+                *self.other.prefix, sys.executable, "-c", RECIPIENT,
+                self.other.here, str(harness.port_of(session)),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

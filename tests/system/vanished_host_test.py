@@ -1,11 +1,10 @@
 """A host that vanishes from the network, its recipients with it."""
 
-import os
-import random
 import subprocess
 import sys
 
 import harness
+from other_host import OtherHost
 
 # Bound of docs/architecture.md, with room for a busy machine: 20 s, whether there is
 # something to acknowledge or not.
@@ -24,36 +23,18 @@ while recipient.recv(rate // 100):
 """
 
 
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True)
-
-
 class VanishedHostTest(harness.ServiceTest):
     def setUp(self):
         super().setUp()
-        self.namespace = f"vanish{os.getpid()}"
-        net = f"10.{random.randrange(100, 250)}.{random.randrange(250)}"
-        self.here, self.there = f"{net}.1", f"{net}.2"
-        link = f"v{os.getpid()}"
-        try:
-            ip("netns", "add", self.namespace)
-        except subprocess.CalledProcessError as error:
-            # A container may not make any.
-            self.skipTest(f"no network namespace can be had: {error}")
-        self.addCleanup(ip, "netns", "del", self.namespace)
-        ip("link", "add", link, "type", "veth", "peer", "name", "there", "netns", self.namespace)
-        ip("address", "add", f"{self.here}/24", "dev", link)
-        ip("link", "set", link, "up")
-        ip("-n", self.namespace, "address", "add", f"{self.there}/24", "dev", "there")
-        ip("-n", self.namespace, "link", "set", "there", "up")
+        self.other = OtherHost(self)
         with open(self.service.root / "content", "wb") as content:
             content.truncate(1 << 30)
 
     def connect(self, session, rate, there=True):
-        prefix = ["ip", "netns", "exec", self.namespace] if there else []
+        prefix = self.other.prefix if there else []
         recipient = subprocess.Popen(
             [
-                *prefix, sys.executable, "-c", RECIPIENT, self.here,
+                *prefix, sys.executable, "-c", RECIPIENT, self.other.here,
                 str(harness.port_of(session)), str(rate),
             ]  # fmt: skip
         )
@@ -62,7 +43,7 @@ class VanishedHostTest(harness.ServiceTest):
 
     def create(self, **spec):
         return self.service.create(
-            listener=harness.stubs.session.Listener(bind_address=self.here), **spec
+            listener=harness.stubs.session.Listener(bind_address=self.other.here), **spec
         )
 
     def wait_lost(self, session, count):
@@ -75,7 +56,7 @@ class VanishedHostTest(harness.ServiceTest):
         there = [
             recipient
             for recipient in self.service.recipients(session.name)
-            if recipient.address.startswith(self.there)
+            if recipient.address.startswith(self.other.there)
         ]
         self.assertEqual(len(there), count)
         for recipient in there:
@@ -98,7 +79,7 @@ class VanishedHostTest(harness.ServiceTest):
             lambda: all(r.bytes_acked > 0 for r in self.service.recipients(session.name)),
             "all recipients get content",
         )
-        ip("-n", self.namespace, "link", "set", "there", "down")
+        self.other.ip("link", "set", self.other.device, "down")
 
         # Nobody has anything to acknowledge there: keepalive finds it.
         self.wait_lost(waiting, 1)
