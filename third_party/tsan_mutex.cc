@@ -51,24 +51,33 @@ void Releasing(const void* object) {
 }
 
 // A condition is evaluated by whichever thread has the lock: the one that
-// waits, or one that lets go of it.
+// waits, or one that lets go of it. That thread reads the condition before it
+// can say what is ordered, so what it reads until then is in code that is not
+// watched: Abseil's own for a pointer to a function, and Holds().
 class OrderedCondition {
  public:
   OrderedCondition(const Mutex* mutex, const Condition& condition)
-      : mutex_(mutex), condition_(condition) {
+      : mutex_(mutex), condition_(condition), ordered_(&Holds, this) {
     Releasing(mutex_);
   }
+  OrderedCondition(const OrderedCondition&) = delete;
+  OrderedCondition& operator=(const OrderedCondition&) = delete;
 
-  bool operator()() const {
-    Acquired(mutex_);
-    const bool holds = condition_.Eval();
-    Releasing(mutex_);
+  // What to wait for; valid as long as this object.
+  const Condition& condition() const { return ordered_; }
+
+ private:
+  __attribute__((no_sanitize_thread)) static bool Holds(void* object) {
+    const auto* const self = static_cast<const OrderedCondition*>(object);
+    Acquired(self->mutex_);
+    const bool holds = self->condition_.Eval();
+    Releasing(self->mutex_);
     return holds;
   }
 
- private:
   const Mutex* const mutex_;
   const Condition& condition_;
+  const Condition ordered_;
 };
 
 }  // namespace
@@ -112,7 +121,7 @@ void Mutex::Await(const Condition& condition) {
   static const auto next = Next<void, Mutex*, const Condition&>(
       "_ZN4absl7debian35Mutex5AwaitERKNS0_9ConditionE");
   const OrderedCondition ordered(this, condition);
-  next(this, Condition(&ordered));
+  next(this, ordered.condition());
   Acquired(this);
 }
 
@@ -121,7 +130,7 @@ bool Mutex::AwaitWithTimeout(const Condition& condition, Duration timeout) {
       "_ZN4absl7debian35Mutex16AwaitWithTimeoutERKNS0_9ConditionENS0_"
       "8DurationE");
   const OrderedCondition ordered(this, condition);
-  const bool holds = next(this, Condition(&ordered), timeout);
+  const bool holds = next(this, ordered.condition(), timeout);
   Acquired(this);
   return holds;
 }
@@ -130,7 +139,7 @@ bool Mutex::AwaitWithDeadline(const Condition& condition, Time deadline) {
   static const auto next = Next<bool, Mutex*, const Condition&, Time>(
       "_ZN4absl7debian35Mutex17AwaitWithDeadlineERKNS0_9ConditionENS0_4TimeE");
   const OrderedCondition ordered(this, condition);
-  const bool holds = next(this, Condition(&ordered), deadline);
+  const bool holds = next(this, ordered.condition(), deadline);
   Acquired(this);
   return holds;
 }
@@ -139,7 +148,7 @@ void Mutex::LockWhen(const Condition& condition) {
   static const auto next = Next<void, Mutex*, const Condition&>(
       "_ZN4absl7debian35Mutex8LockWhenERKNS0_9ConditionE");
   const OrderedCondition ordered(this, condition);
-  next(this, Condition(&ordered));
+  next(this, ordered.condition());
   Acquired(this);
 }
 
