@@ -139,11 +139,18 @@ void Recipient::WaitForLoss() {
 }
 
 void Recipient::OnLoss() {
-  if (delivery_) return CheckDelivery();
-  const int loss = sockets_.Error(socket_.native_handle());
-  if (loss < 0) return Lost(loss);
-  // Urgent data that is left unread would complete the next wait at once.
-  if (sockets_.DropUrgent(socket_.native_handle()) >= 0) WaitForLoss();
+  if (delivery_) {
+    CheckDelivery();
+    if (closed() || delivery_->ended()) return;  // WaitForClose() sees it.
+  } else if (const int loss = sockets_.Error(socket_.native_handle());
+             loss < 0) {
+    return Lost(loss);
+  }
+  // Urgent data that is left unread would complete the next wait at once. It
+  // may be gone already, or superseded by a byte that is only announced
+  // (EAGAIN), which completes the next wait when it comes.
+  sockets_.DropUrgent(socket_.native_handle());
+  WaitForLoss();
 }
 
 void Recipient::Probe(Clock::time_point now) {

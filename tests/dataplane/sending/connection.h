@@ -22,13 +22,21 @@ struct Connection {
   std::unique_ptr<Peer> peer;
 };
 
-// `receive_buffer`: the peer's, in bytes; 0: the kernel chooses.
-inline Connection Connect(int receive_buffer = 0) {
+// `receive_buffer`: the peer's, in bytes; 0: the kernel chooses. The same with
+// the sender's.
+inline Connection Connect(int receive_buffer = 0,
+                          int sender_receive_buffer = 0) {
   UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (sender_receive_buffer > 0) {  // It is inherited.
+    setsockopt(listener.get(), SOL_SOCKET, SO_RCVBUF, &sender_receive_buffer,
+               sizeof sender_receive_buffer);
+  }
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  bind(listener.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
+  EXPECT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address),
+                 sizeof address),
+            0);
   listen(listener.get(), 1);
   socklen_t size = sizeof address;
   getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
