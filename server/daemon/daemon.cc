@@ -165,7 +165,7 @@ absl::Status Daemon::Restore() {
   return absl::OkStatus();
 }
 
-bool Daemon::IsResponding() {
+bool Daemon::PollLiveness() {
   const std::vector<uint64_t> before = std::move(probes_);
   probes_.clear();
   for (const auto& lane : engine_.Measure().lanes) {

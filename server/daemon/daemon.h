@@ -38,10 +38,11 @@ class Daemon {
   // can only be destroyed.
   absl::Status Start();
   // Whether the control port takes connections, and every lane has run its
-  // event loop since the call before this one; true at the first. For a
-  // watchdog, which asks again after seconds or more: a lane does so four times
-  // a second, except while it waits for a disk.
-  bool IsResponding();
+  // event loop since the last call, whose counts this one replaces; the first
+  // call looks at the port alone. For a watchdog, which calls it every few
+  // seconds or less often: a lane runs its loop at least four times a second,
+  // except while it waits for a disk.
+  bool PollLiveness();
   // Refuses new sessions and receptions; those that run go on.
   void Drain();
   // Waits until none of them runs, at most for `timeout` each. True: none does.
@@ -75,7 +76,7 @@ class Daemon {
   std::unique_ptr<ControlServer> control_;
   std::optional<HttpPages> pages_;
   std::unique_ptr<HttpServer> http_;
-  // By lane: how often it had run its probe when IsResponding() was last asked.
+  // By lane: how often it had run its probe at the last PollLiveness().
   std::vector<uint64_t> probes_;
 };
 

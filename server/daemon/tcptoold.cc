@@ -74,7 +74,7 @@ int WaitForSignal(const sigset_t& signals, Daemon& daemon) {
   }
   const timespec interval = absl::ToTimespec(watchdog / 2);
   while (true) {
-    if (daemon.IsResponding()) NotifyServiceManager("WATCHDOG=1");
+    if (daemon.PollLiveness()) NotifyServiceManager("WATCHDOG=1");
     const int signal = sigtimedwait(&signals, nullptr, &interval);
     if (signal > 0) return signal;
   }
