@@ -30,8 +30,8 @@ struct Limits {
   absl::Duration disk_timeout = absl::Minutes(5);
   // A host that leaves segments or probes unanswered for this long, at least 1
   // s, is lost. (Spanning tree keeps a switch's port closed for up to 50 s.) A
-  // host to which nothing is sent is probed after 45 s of silence, and lost
-  // `dead_timeout` later.
+  // host to which nothing is sent is probed (keepalive) after 5 s of silence,
+  // and lost `dead_timeout` later.
   absl::Duration dead_timeout = absl::Seconds(15);
   // Streams: how far a recipient may be behind the fastest. 0: no limit but the
   // window.

@@ -119,7 +119,8 @@ class KubernetesTest(ManifestsCase):
     def test_the_limit_of_memory_has_room_for_what_the_options_allow(self):
         for _, sender in self.each_sender():
             mebibytes = (
-                9 * int(sender.flags["--lanes"])
+                # Blocks of files, and reads of one disk that it waits for.
+                (10 + 4) * int(sender.flags["--lanes"])
                 + (int(sender.flags["--max-upload-bytes"]) >> 20)
                 + 40  # 10,000 recipients.
                 + 100  # The process and its API.
