@@ -90,17 +90,23 @@ class DiagnosticsTest(TcptoolTest):
                     1, f"Failed to open output file '{path}'!", reason,
                 )
 
-    def test_output_on_a_file_system_that_is_read_only(self):
+    def test_output_that_cannot_be_created(self):
         path = self.home / "output"
-        self.assert_says(
-            self.run_tcptool(
-                "-r", self.sender_endpoint, path,
-                prefix=["strace", "-f", "-o", "/dev/null", "-e", "inject=faccessat2:error=EROFS"],
-            ),
-            1,
-            f"Failed to open output file '{path}'!",
-            "Read-only file system; no file can be created in its directory.",
-        )
+        for error, reason in (
+            ("EROFS", "Read-only file system"),
+            ("EACCES", "Permission denied"),
+        ):
+            with self.subTest(error):
+                self.assert_says(
+                    self.run_tcptool(
+                        "-r", self.sender_endpoint, path,
+                        prefix=["strace", "-f", "-o", "/dev/null",
+                                "-e", f"inject=faccessat2:error={error}"],
+                    ),
+                    1,
+                    f"Failed to open output file '{path}'!",
+                    f"{reason}; no file can be created in its directory.",
+                )
 
     def test_input_that_cannot_be_opened(self):
         for path, reason in (
@@ -150,16 +156,22 @@ class DiagnosticsTest(TcptoolTest):
             f"{self.sender_endpoint}: Connection refused; --wait goes on trying.",
         )
 
-    def test_network_that_cannot_be_reached(self):
-        status, _, errors = self.run_tcptool(
-            "-r", self.sender_endpoint,
-            prefix=["strace", "-f", "-o", "/dev/null", "-e", "inject=connect:error=ENETUNREACH"],
-        )
-        self.assert_says(
-            (status, b"", errors), 1,
-            "Failed to connect to sender!",
-            f"{self.sender_endpoint}: Network is unreachable; --wait goes on trying.",
-        )
+    def test_sender_that_cannot_be_reached(self):
+        for error, reason in (
+            ("ENETUNREACH", "Network is unreachable"),
+            ("ETIMEDOUT", "Connection timed out"),
+        ):
+            with self.subTest(error):
+                self.assert_says(
+                    self.run_tcptool(
+                        "-r", self.sender_endpoint,
+                        prefix=["strace", "-f", "-o", "/dev/null",
+                                "-e", f"inject=connect:error={error}"],
+                    ),
+                    1,
+                    "Failed to connect to sender!",
+                    f"{self.sender_endpoint}: {reason}; --wait goes on trying.",
+                )
 
     def test_host_that_has_no_address(self):
         self.assert_says(

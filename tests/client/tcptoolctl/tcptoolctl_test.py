@@ -65,9 +65,11 @@ class TcptoolctlTest(harness.ServiceTest):
 
     def test_create_passes_its_flags_on(self):
         session = self.create(
-            "--max-recipients=3", "--allow=10.0.0.0/8", "--allow=::1/128", "--label=a=b"
-        )
+            "--max-recipients=3", "--allow=10.0.0.0/8", "--allow=::1/128", "--label=a=b",
+            "--dead-timeout=50s",
+        )  # fmt: skip
         spec = session["spec"]
+        self.assertEqual(spec["limits"]["deadTimeout"], "50s")
         self.assertEqual(spec["maxRecipients"], 3)
         self.assertEqual(spec["allow"], ["10.0.0.0/8", "::1/128"])
         self.assertEqual(spec["labels"], {"a": "b"})

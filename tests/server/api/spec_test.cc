@@ -113,6 +113,23 @@ TEST(SpecTest, DurationsHaveRangesAndNoStrayNanos) {
             "expire_after");
 }
 
+TEST(SpecTest, HostMayBeSilentForAsLongAsTheSpecSays) {
+  v1::SessionSpec spec = FileSpec();
+  spec.mutable_limits()->mutable_dead_timeout()->set_seconds(50);
+  const auto options = ToOptions(kRules, spec);
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->limits.dead_timeout, absl::Seconds(50));
+  const auto dead_timeout = [](int64_t seconds) {
+    return WrongField([seconds](auto& wrong) {
+      wrong.mutable_limits()->mutable_dead_timeout()->set_seconds(seconds);
+    });
+  };
+  EXPECT_EQ(dead_timeout(0), "limits.dead_timeout");
+  EXPECT_EQ(dead_timeout(1), "");
+  EXPECT_EQ(dead_timeout(86'400), "");
+  EXPECT_EQ(dead_timeout(86'401), "limits.dead_timeout");
+}
+
 TEST(SpecTest, StartConditionsThatExcludeEachOther) {
   EXPECT_EQ(WrongField([](auto& spec) {
               spec.mutable_start()->set_immediate(true);
