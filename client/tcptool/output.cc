@@ -19,8 +19,8 @@ namespace {
 
 using dataplane::UniqueFd;
 
-// The unit of holes in files is a file system's block size. Devices discard
-// larger units, and are slow with many small ones.
+// Files have holes of whole blocks of the file system. Devices discard larger
+// units, and are slow where there are many small ones.
 constexpr size_t kFileHoleUnit = size_t{4} << 10;
 constexpr size_t kDeviceHoleUnit = size_t{64} << 10;
 
@@ -137,8 +137,8 @@ absl::Status Output::AppendUnits(std::span<const std::byte> data) {
 
 absl::Status Output::AppendZeros(std::span<const std::byte> zeros) {
   const auto size = static_cast<off_t>(zeros.size());
-  // Without FALLOC_FL_PUNCH_HOLE's promise of zeros, which a device may not be
-  // able to give, they are written.
+  // FALLOC_FL_PUNCH_HOLE fails on a device that cannot promise that what was
+  // discarded reads as zeros: then zeros are written, from here on.
   if (hole_ == Hole::kPunch &&
       fallocate(file_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
                 static_cast<off_t>(begin_ + size_), size) != 0) {

@@ -14,9 +14,10 @@
 
 namespace tcptool::dataplane {
 
-// OK if `file` is what it was at `known`, which then is what it is now: it may
-// have lost a name. DATA_LOSS, or why it cannot be known. May wait for the
-// disk.
+// OK if `file` has the content that it had at `known`; sets `known` to the
+// file's state now, which may differ by a lost name (unlink(2)). DATA_LOSS if
+// the content may have changed; the system's error if it cannot be known. May
+// wait for the disk.
 absl::Status CheckUnchanged(const RandomAccessFile& file, FileState& known);
 
 // Looks at a file for a lane's feed, on the disk's threads. Lives on the lane's

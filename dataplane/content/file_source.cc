@@ -29,7 +29,7 @@ constexpr size_t kRemembered = 64;
 // nothing is copied.
 constexpr size_t kExtentSize = size_t{4} << 20;
 
-// The digest's, read at a time.
+// How much ReadForDigest() reads at a time.
 constexpr size_t kDigestPart = size_t{1} << 20;
 
 // How often a feed looks at the clock for whether to look at the file. It is

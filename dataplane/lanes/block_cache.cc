@@ -10,13 +10,15 @@
 namespace tcptool::dataplane {
 namespace {
 
-// What was loaded for somebody is kept until they ask for it, lest recipients
-// all over a file that is not in memory push out each other's blocks before
-// they get them; but no longer than until so many others have come, as whoever
-// waited may have gone.
+// A block that was loaded from a disk is not evicted before whoever waits for
+// it has asked again: otherwise recipients at many positions of a file that is
+// not in memory would evict each other's blocks before they are sent. After so
+// many further blocks it may be evicted all the same, as whoever waited for it
+// may have gone.
 constexpr uint64_t kAwaited = 256;
 
-// Memory that is kept for the next reads.
+// Free blocks that are kept for the next reads, instead of being returned to
+// malloc.
 constexpr size_t kSpares = 2;
 
 }  // namespace
@@ -49,8 +51,9 @@ BlockCache::Block BlockCache::Get(const std::shared_ptr<RandomAccessFile>& file,
 BlockCache::Block BlockCache::Answer(Entry& entry) {
   entry.last_used = ++uses_;
   entry.awaited = 0;
-  // The next to ask reads anew what has failed, and what ends where the file
-  // ended then. The memory stays as it is until the next call.
+  // An error, and a block that is short because the file ended there, are
+  // answered once: the next Get() reads again. The entry becomes free, but its
+  // memory stays as it is until then.
   if (entry.error != 0 || entry.size < entry.wanted_size) entry.file = nullptr;
   if (entry.error != 0) return {.error = entry.error};
   return {.data = entry.block.first(entry.size)};

@@ -28,8 +28,9 @@ void DiskThreads::Run(const Client& client, Task task) {
   absl::MutexLock lock(&mutex_);
   if (joining_) return;
   waiting_.push_back({client, std::move(task)});
-  // There are as many idle threads as tasks that may run: one becomes runnable
-  // at a time, here or when a task ends, whose thread is idle then.
+  // A thread is added if this task may run at once and no thread is idle. Tasks
+  // that must wait for their share need none: they become runnable when another
+  // task ends, whose thread is idle then.
   const size_t idle = threads_.size() - running_;
   if (waiting_.size() > idle && threads_.size() < limits_.all &&
       FindRunnable() != waiting_.end()) {

@@ -8,10 +8,11 @@
 namespace tcptool::dataplane {
 namespace {
 
-// FAT keeps every second second, older file systems whole ones.
+// The coarsest resolution of time stamps: FAT's, 2 s. Some older file systems
+// have 1 s.
 constexpr absl::Duration kCoarse = absl::Seconds(2);
 
-// The kernel takes time stamps from a clock that goes on at its ticks.
+// The resolution of the clock from which the kernel takes time stamps.
 absl::Duration Tick() {
   timespec resolution{};
   clock_getres(CLOCK_REALTIME_COARSE, &resolution);
@@ -43,7 +44,8 @@ absl::Duration TimeUntilDistinct(const FileState& state, absl::Time now) {
   const bool coarse = state.changed ==
                       absl::FromUnixSeconds(absl::ToUnixSeconds(state.changed));
   const absl::Time distinct = state.changed + (coarse ? kCoarse : 2 * Tick());
-  // One that is in the future is another clock's, and cannot be waited for.
+  // A time stamp in the future is from another clock, as a file server's, and
+  // there is no knowing how long to wait.
   if (state.changed > now) return absl::ZeroDuration();
   return std::max(absl::ZeroDuration(), distinct - now);
 }

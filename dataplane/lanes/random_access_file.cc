@@ -22,9 +22,10 @@ namespace {
 // read ahead: enough for the disk to work at full speed between two such reads.
 constexpr size_t kReadAhead = size_t{8} << 20;
 
-// Cached() looks at one page in every so many bytes. Page caches fill by
-// read-ahead, in runs that are longer than the first. Where the kernel has
-// counted the pages, the probes tell those that are still being read.
+// Cached() tries to read one byte in each stretch of this length. The page
+// cache fills by read-ahead, in runs longer than kProbeStride. Where
+// cachestat(2) has found all pages there, fewer probes are enough: they find
+// pages that are still being read from the disk, which it counts as well.
 constexpr size_t kProbeStride = size_t{256} << 10;
 constexpr size_t kProbeStrideCounted = size_t{1} << 20;
 

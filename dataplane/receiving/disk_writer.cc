@@ -207,7 +207,8 @@ void DiskWriter::CheckpointIfDue() {
 }
 
 void DiskWriter::StartCheckpoint() {
-  // At the end all of it is brought to the disk at once, with its name.
+  // After the end there are no checkpoints: PartialFile::Commit() syncs the
+  // whole file.
   if (checkpointing_ || ended_ || bad_block_ || !error_.ok()) return;
   // The map has whole blocks alone.
   const uint64_t whole = LengthOf(verified_) / kManifestBlock;
@@ -244,7 +245,8 @@ absl::Status DiskWriter::RewindNow(uint64_t index) {
     absl::MutexLock lock(&mutex_);
     is_durable = index < durable_;
   }
-  // What an earlier attempt has kept is not this content.
+  // Only a block that an earlier attempt has kept can be both durable and bad:
+  // that attempt received another content, of which nothing is used.
   absl::Status status = is_durable ? file_->Restart() : absl::OkStatus();
   if (is_durable) index = 0;
   absl::MutexLock lock(&mutex_);
@@ -256,7 +258,7 @@ absl::Status DiskWriter::RewindNow(uint64_t index) {
   length_.reset();
   ended_ = false;
   bad_block_.reset();
-  // What has been hashed cannot be taken back.
+  // A running hash cannot be rewound: the file is hashed at the end instead.
   if (hashed_ > digests_.size()) hash_file_ = true;
   if (!status.ok()) Fail(status);
   return status;

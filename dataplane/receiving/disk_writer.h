@@ -23,11 +23,12 @@
 
 namespace tcptool::dataplane {
 
-// Takes the content block by block, in order, from the receiver's lane, and
-// never keeps it waiting: where the disk does not follow, there is no block to
-// receive into until it does. Each block is hashed and written by a task of the
-// disk's threads, several at a time. Checkpoints (fdatasync, and the range map)
-// are made every kCheckpointBytes, or kCheckpointTime where less comes.
+// Takes the content block by block, in order, from the receiver's lane, which
+// it never blocks: while the disk is slower than the network, Open() has no
+// memory to receive into, and the receiver stops reading. Each block is hashed
+// and written by a task of the disk's threads, several at a time. Checkpoints
+// (fdatasync, and the range map) are made every kCheckpointBytes, or
+// kCheckpointTime where less comes.
 //
 // Any thread may call any method, unless it says otherwise.
 class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
@@ -47,9 +48,12 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
 
   // Bytes from the content's start.
   struct Marks {
-    uint64_t written = 0;   // Can be read from the file, if only from memory.
-    uint64_t verified = 0;  // And is what was expected, in whole blocks.
-    uint64_t durable = 0;   // And is in the range map: survives a crash.
+    // Was written to the file, perhaps only into the page cache.
+    uint64_t written = 0;
+    // And the digests of its blocks are the expected ones, if any are.
+    uint64_t verified = 0;
+    // And is synced and in the range map: survives a crash.
+    uint64_t durable = 0;
   };
   struct State {
     Marks marks;
@@ -178,11 +182,13 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   bool checkpointing_ ABSL_GUARDED_BY(mutex_) = false;
   Clock::time_point last_checkpoint_ ABSL_GUARDED_BY(mutex_) = Clock::now();
 
-  // The SHA-256 of the whole, of the one who hashes at the time.
+  // The running SHA-256 of the whole; used without the mutex, by the thread
+  // that has set hashing_.
   std::optional<Sha256> whole_;
   bool hashing_ ABSL_GUARDED_BY(mutex_) = false;
-  // It is computed from the file when the content is complete, as its beginning
-  // has not come through this writer.
+  // whole_ is of no use, since the beginning of the content came in an earlier
+  // attempt, or since blocks that it has were dropped: the SHA-256 is computed
+  // from the file when the content is complete.
   bool hash_file_ ABSL_GUARDED_BY(mutex_) = false;
   uint64_t hashed_ ABSL_GUARDED_BY(mutex_) = 0;  // Blocks.
   std::optional<Digest> sha256_ ABSL_GUARDED_BY(mutex_);

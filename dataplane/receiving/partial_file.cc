@@ -90,7 +90,8 @@ absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Create(
   if (absl::Status status = partial->OpenAndLock(O_CREAT); !status.ok()) {
     return status;
   }
-  // The map first: it must never know of more than there is.
+  // The map is emptied before the file: it must never name blocks that the file
+  // does not have.
   absl::Status status =
       partial->destination_.resumable
           ? partial->OpenMap(O_CREAT | O_TRUNC)
@@ -125,14 +126,16 @@ absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Resume(
 }
 
 absl::Status PartialFile::OpenAndLock(int flags) {
-  // A sweep may remove the file between the two: then once more.
+  // A sweep may unlink the file between open(2) and flock(2): then it is opened
+  // once more.
   constexpr int kAttempts = 10;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     const int file = files_.OpenAt(destination_.directory.get(), partial_name_,
                                    O_RDWR | O_NOFOLLOW | flags, kMode);
     if (file < 0) return Result(file, "opening the partial file");
     file_ = UniqueFd(file);
-    // A file system without locks has no second owner that could be seen.
+    // Other errors mean that the file system has no locks: another owner could
+    // not be noticed, and the file is used without a lock.
     if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
       file_ = UniqueFd();
       continue;
@@ -168,9 +171,11 @@ absl::Status PartialFile::LoadMap() {
   map_ = RangeMap::Parse(std::span(bytes).first(static_cast<size_t>(got)));
   const uint64_t length = map_.blocks().size() * kManifestBlock;
   if (length > static_cast<uint64_t>(file.st_size)) {
-    map_ = RangeMap();  // Somebody has cut the file: it is worth nothing.
+    // Somebody else has truncated the file: nothing of it is used.
+    map_ = RangeMap();
   }
-  // A map that was never begun, or whose end is torn, goes on where it is good.
+  // A map without a header, or whose last record is torn, is cut behind its
+  // last valid byte, and goes on there.
   if (map_.blocks().empty()) {
     if (const int error =
             files_.WriteAt(map_file_.get(), 0, RangeMap::Header())) {
@@ -213,7 +218,8 @@ absl::Status PartialFile::Read(uint64_t offset,
 }
 
 absl::Status PartialFile::Checkpoint(std::span<const Digest> blocks) {
-  // The map is never ahead of the data.
+  // The data before the map, which must never name a block that is not on the
+  // disk.
   if (const int error = files_.SyncData(file_.get())) {
     return Result(error, "bringing content to the disk");
   }
@@ -242,7 +248,8 @@ absl::Status PartialFile::Commit() {
   }
   committed_ = true;
   const int error = files_.Sync(directory);
-  // What is left of the map when the process is killed here, a sweep removes.
+  // If the process is killed before this, the map stays behind, and a sweep
+  // removes it.
   files_.Unlink(directory, map_name_);
   // Some file systems have nothing to sync for a directory (fsync(2)).
   if (error == -EINVAL) return absl::OkStatus();

@@ -74,7 +74,7 @@ class PartialFile {
   // room is known at the start.
   absl::Status Allocate(uint64_t length);
   absl::Status Write(uint64_t offset, std::span<const std::byte> data);
-  // `buffer` is in what was written.
+  // Fills `buffer` with what was written at `offset` before.
   absl::Status Read(uint64_t offset, std::span<std::byte> buffer) const;
   // The number of bytes, less where the file ends, or -errno.
   ssize_t ReadUpTo(uint64_t offset, std::span<std::byte> buffer) const {

@@ -57,18 +57,20 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   // Tells the sender that everything is written, and waits until its TCP has
   // acknowledged that, 10 s at most. `done` gets what Check() says of it.
   void EndInOrder(absl::AnyInvocable<void(absl::Status)> done);
-  // The same without waiting, for a sender that needs no such proof.
+  // The same without waiting for the acknowledgement, for a sender that needs
+  // no proof of delivery.
   void CloseInOrder();
   void Reset();
 
   uint64_t position() const { return position_; }
-  // Since when nothing has come although there was room for it; now, if there
-  // is none, or something has come that this lane has not read yet.
+  // Since when the sender has sent nothing although this end could take it.
+  // Now, if this end has no memory to receive into (its disk is slow), or if
+  // there are bytes in the socket that the lane has not read yet.
   Clock::time_point silent_since() const;
   const asio::ip::tcp::endpoint& peer() const { return peer_; }
 
  private:
-  // A turn reads so much; then others of the lane have theirs.
+  // How many bytes are read before the lane runs other handlers.
   static constexpr size_t kTurn = size_t{4} << 20;
 
   int descriptor() const {
@@ -86,7 +88,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   asio::ip::tcp::socket socket_;
   asio::ip::tcp::endpoint peer_;
   const std::shared_ptr<DiskWriter> writer_;
-  Owner* owner_;  // Null: it says nothing more.
+  Owner* owner_;  // Null: it is told nothing more.
   uint64_t position_;
   DiskWriter::Block block_;  // Null: none is begun.
   bool is_waiting_ = false;

@@ -181,8 +181,8 @@ void Reception::Received(uint64_t position) {
 }
 
 void Reception::Publish() {
-  // Where nothing is known of the content before its end, there is nothing
-  // that a block could be verified against.
+  // An upstream that is not resumable sends no digests: there is nothing to
+  // verify a block against, so what has come counts as verified.
   if (!upstream_->resumable()) {
     status_.bytes_verified = status_.bytes_received;
   }
@@ -268,7 +268,7 @@ void Reception::StartRewind(uint64_t bad_block) {
 void Reception::RewindIfIdle(bool is_idle) {
   if (!is_idle || std::exchange(is_rewinding_, true)) return;
   writer_->Rewind(*rewind_to_, [weak = weak_from_this()](const absl::Status&) {
-    // An error is the writer's state.
+    // An error is in the writer's state too, which OnWriterChanged() looks at.
     if (const auto self = weak.lock()) {
       self->OnLane([](Reception& reception) { reception.OnRewound(); });
     }

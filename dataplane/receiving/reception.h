@@ -141,7 +141,8 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void StartRewind(uint64_t bad_block);
   void RewindIfIdle(bool is_idle);
   void OnRewound();
-  // What is known of the length, against what has come.
+  // Fails the reception if more has come than may, and completes it when the
+  // end that its upstream has announced is reached.
   void CheckLength();
   void Complete();
   void OnContentWritten();
@@ -167,8 +168,8 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void StartTimer();
   void OnTimer();
   void CheckSilence();
-  // All has come, and it is not known what it should be: since when; now, if
-  // that is not so.
+  // Since when the whole content is written, but the upstream has not sent the
+  // digests that it is verified against; now, if it does not wait for these.
   std::chrono::steady_clock::time_point DigestsMissingSince();
   void Measure();
   void Notify();
@@ -192,8 +193,8 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // The block that is to come again once the writer is idle.
   std::optional<uint64_t> rewind_to_;
   bool is_rewinding_ = false;
-  bool is_finishing_ = false;   // The root, the disk, and then the name.
-  bool is_committing_ = false;  // The file gets its name, or has it.
+  bool is_finishing_ = false;   // The content is checked, synced and renamed.
+  bool is_committing_ = false;  // The file is being renamed, or has its name.
   std::atomic<bool> change_posted_{false};
   std::optional<asio::steady_timer> timer_;  // Until it has ended.
   uint64_t measured_bytes_ = 0;

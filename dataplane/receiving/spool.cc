@@ -46,7 +46,8 @@ class Spool::SpoolFeed : public Feed {
     Piece piece = Look(position);
     if (piece.kind != Piece::Kind::kWait || is_reading_) return piece;
     waiter_->waits = true;
-    // What has been published in between has woken nobody.
+    // Publish() wakes only feeds whose `waits` is set: what it has published
+    // between the first look and that is found now.
     piece = Look(position);
     if (piece.kind != Piece::Kind::kWait) waiter_->waits = false;
     return piece;
@@ -57,7 +58,8 @@ class Spool::SpoolFeed : public Feed {
 
   absl::Status error() const override { return error_; }
 
-  // Each block has been verified, or has just come; see VerifiedFile.
+  // There is nothing more to look at: each block was verified when it came, or
+  // when it was read again from the file (VerifiedFile).
   void Verify(Verified done) override { done(spool_->error()); }
 
  private:
@@ -67,8 +69,9 @@ class Spool::SpoolFeed : public Feed {
     const uint64_t length = spool_->length_;
     uint64_t end = Take(position / kManifestBlock);
     if (block_ == nullptr && position < end) {
-      // It was there when the mark was read, and has been written since: then
-      // all of it has come.
+      // It was in memory when the mark was read, and was released since, which
+      // happens once all of it has come and is written. With a mark that is
+      // read now, it can be read from the file.
       end = Take(position / kManifestBlock);
     }
     if (position >= end) {

@@ -84,7 +84,7 @@ void Fanout::CheckProbes() {
   std::erase_if(probed_,
                 [](const auto& recipient) { return !recipient->is_probed(); });
   if (!probed_.empty()) return;
-  // After the Flush() that reports those that are closed.
+  // Posted behind the Flush() that reports those that are closed.
   asio::post(lane_.io(), std::exchange(probes_done_, nullptr));
 }
 

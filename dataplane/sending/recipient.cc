@@ -31,13 +31,15 @@ struct MaxUnsent {
 };
 constexpr uint64_t kProof = uint64_t{2} << 20;
 
-// send(2) copies: what waits in the kernel leaves the processor's cache.
+// send(2) copies: bytes that wait long in the kernel have left the processor's
+// cache by the time they are sent, so few of them are let wait.
 constexpr MaxUnsent kCopied = {.unproven = size_t{128} << 10,
                                .proven = size_t{1} << 20};
-// sendfile(2) queues references to pages. Near a limit each call takes little
-// and each acknowledgement wakes the lane, which cost half as much processor
-// time again. These bind only where segments are large: with those of Ethernet
-// the kernel's own buffer stays below them (net.ipv4.tcp_wmem).
+// sendfile(2) queues references to pages, so more may wait. With a low limit,
+// each call queues little and each acknowledgement wakes the lane: that cost
+// half as much processor time again. These limits take effect only where
+// segments are large, as on loopback: with Ethernet's, the kernel's own send
+// buffer is smaller (net.ipv4.tcp_wmem).
 constexpr MaxUnsent kQueued = {.unproven = size_t{1} << 20,
                                .proven = size_t{4} << 20};
 
@@ -168,7 +170,8 @@ void Recipient::CheckProbe() {
   const auto waited =
       std::chrono::floor<std::chrono::milliseconds>(now - *probed_at_);
   TcpInfo info;
-  // Unanswered, it would be kHeardMs more than `waited`, or longer.
+  // When it was probed, TCP had not heard of it for kHeardMs. If that is less
+  // than `waited` + kHeardMs ago now, it has answered.
   if (sockets_.Info(socket_.native_handle(), &info) == 0 &&
       info.last_ack_ms < waited.count() + kHeardMs / 2) {
     probed_at_.reset();

@@ -171,8 +171,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void OnExpiry();
   // Accepts the connections that are in the queue, and none after them.
   void StopAccepting();
-  // The same where the session is to end with its expected recipients, and all
-  // of them are DELIVERED.
+  // Calls StopAccepting() if the session is to end with its expected recipients
+  // (StartPolicy::end_when_expected_delivered) and all of them are DELIVERED.
   void StopAcceptingIfServed();
 
   size_t LaneOf(uint64_t connection) const {

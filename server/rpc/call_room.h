@@ -1,4 +1,4 @@
-// A bounded room that calls share.
+// A budget that calls share, such as a number of bytes.
 #ifndef TCPTOOL_SERVER_RPC_CALL_ROOM_H_
 #define TCPTOOL_SERVER_RPC_CALL_ROOM_H_
 
@@ -11,9 +11,10 @@ namespace tcptool::server {
 
 class Call;
 
-// Whoever comes gets a share; the calls that have had theirs the longest make
-// room, so that clients that take all of it, and keep it, keep nobody out.
-// Needs a lock around it; the calls are only names to it.
+// A call always gets the share that it asks for; if the shares exceed the
+// budget, those that were given first are taken away. So clients that take all
+// of it, and keep it, keep nobody out. Not thread-safe. Never dereferences a
+// call.
 class CallRoom {
  public:
   // What all shares together may be.

@@ -25,13 +25,15 @@ namespace {
 
 using dataplane::UniqueFd;
 
-// Accepted before others get a turn.
+// Connections that are accepted from one listening socket before the next one
+// has its turn.
 constexpr int kBatch = 64;
-// While there are no descriptors, or no memory.
+// When accept(2) has found no descriptor, or no memory, it is tried again after
+// this time.
 constexpr int kStarvedPauseMs = 100;
 constexpr auto kTellFullEvery = std::chrono::seconds(10);
 
-// Others than the owner and its group do not reach a socket.
+// The umask for a Unix socket, to which its owner and group may connect.
 constexpr mode_t kSocketMask = S_IXUSR | S_IXGRP | S_IRWXO;
 
 absl::Status CannotListen(const std::string& address, absl::string_view why) {
@@ -40,7 +42,7 @@ absl::Status CannotListen(const std::string& address, absl::string_view why) {
                    "; choose another --control-address"));
 }
 
-// The socket, or none with errno.
+// The listening socket; invalid, with errno, on an error.
 UniqueFd ListenOn(const sockaddr* address, socklen_t size) {
   UniqueFd fd(socket(address->sa_family,
                      SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -131,9 +133,10 @@ absl::Status ControlListener::ListenOnPath(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  // Nobody listens there: CheckSocketPath() has passed.
+  // What is there is a socket on which nobody listens (CheckSocketPath()).
   unlink(path.c_str());
-  // It is the process's; what others create meanwhile is less open than usual.
+  // The umask is that of the process: a file that another thread creates
+  // meanwhile has fewer permissions than usual, never more.
   const mode_t mask = umask(kSocketMask);
   UniqueFd fd =
       ListenOn(reinterpret_cast<const sockaddr*>(&address), sizeof(address));
@@ -171,7 +174,7 @@ absl::Status ControlListener::ListenOnHost(const std::string& address) {
       any.sin6_port = reinterpret_cast<sockaddr_in*>(one->ai_addr)->sin_port;
       fd = ListenOn(reinterpret_cast<const sockaddr*>(&any), sizeof(any));
     }
-    // A host without IPv6.
+    // The kernel has no IPv6.
     const bool other = !fd.valid() && errno != EADDRINUSE;
     if (other || !IsAnyV4(one->ai_addr)) {
       fd = ListenOn(one->ai_addr, one->ai_addrlen);
@@ -187,8 +190,8 @@ absl::Status ControlListener::ListenOnHost(const std::string& address) {
     }
     if (!fd.valid()) {
       error = errno;
-      // Of the addresses of a name some may not be this host's now; but one
-      // that somebody else has is not to be passed over.
+      // An address of the name that this host does not have is skipped; one
+      // whose port is in use is an error.
       if (error == EADDRINUSE) break;
       continue;
     }
@@ -225,7 +228,8 @@ void ControlListener::Run() {
   std::vector<pollfd> polled = {{stop_.get(), POLLIN, 0}};
   for (const UniqueFd& fd : listeners_) polled.push_back({fd.get(), POLLIN, 0});
   while (true) {
-    // Without descriptors, nothing but the end wakes it before its time.
+    // While there are no descriptors, only stop_ is polled: a connection that
+    // waits would end poll(2) at once, again and again.
     const size_t count = starved_ ? 1 : polled.size();
     poll(polled.data(), count, starved_ ? kStarvedPauseMs : -1);
     if ((polled[0].revents & POLLIN) != 0) return;

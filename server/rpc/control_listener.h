@@ -44,8 +44,9 @@ class ControlListener {
   void Close();
 
  private:
-  // A connection that was given away. Its new owner closes it without a word,
-  // but then its descriptor is closed or another's: inodes tell.
+  // A connection that was handed over. Its new owner does not say when it
+  // closes it: it is still open as long as the descriptor is that of a socket
+  // with the same inode number.
   struct Given {
     int fd;
     ino_t inode;
@@ -58,7 +59,7 @@ class ControlListener {
   absl::Status ListenOnHost(const std::string& address);
   absl::Status ListenOnPath(const std::string& path);
   void Run();
-  // False: there is nothing to accept, or nothing to do it with.
+  // False: no connection waits, or there is no descriptor for one.
   bool Accept(int listener);
   bool HasRoom(const std::string& from);
   bool HasRoomNow(const std::string& from) const;

@@ -48,7 +48,8 @@ absl::Status TryAddress(const sockaddr* address, socklen_t size,
     getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &length);
     if (error != 0) return SystemError("connect", error);
   }
-  // Fails only where the connection has come to its end, which is an answer.
+  // An error means that the server has closed the connection already, which is
+  // an answer as well.
   shutdown(fd.get(), SHUT_WR);
   return Wait(fd.get(), POLLIN, timeout);
 }

@@ -30,7 +30,9 @@ constexpr int kLookaheadBytes = 4 << 20;
 // as a place among the watchers, is free again.
 constexpr int kKeepaliveTimeMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
-// Clients may look for us as often; many do it each 10 s, also without calls.
+// The least interval of clients' keepalive pings; gRPC closes the connection of
+// one that pings more often. Many ping every 10 s, also without calls, which
+// gRPC's default of 5 minutes would refuse.
 constexpr int kMinPingIntervalMs = 5'000;
 // TLS, the preface and the first settings.
 constexpr int kHandshakeTimeoutMs = 10'000;

@@ -7,7 +7,8 @@
 namespace tcptool::server {
 namespace {
 
-// Who has said no name has so long for a message, and to read the answer.
+// How long a caller without credentials may take to send its request, and to
+// read the answer.
 constexpr auto kStrangerLimit = std::chrono::seconds(5);
 
 // A call that is answered with an error, and of which nothing is read.

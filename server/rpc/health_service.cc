@@ -47,7 +47,8 @@ class HealthService::WatchCall : public Call {
 
   void OnDone() override {
     health_.RemoveWatch(Self());
-    // Waits for threads that hold the mutex: the call may be destroyed next.
+    // Another thread may still be in a method that holds the mutex: waits until
+    // it has left, as the call may be destroyed next.
     { absl::MutexLock lock(&mutex_); }
     Call::OnDone();
   }

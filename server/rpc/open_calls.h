@@ -17,9 +17,8 @@
 
 namespace tcptool::server {
 
-// Bounds what they hold: where clients hold more, those that have held it the
-// longest make room.
-// Any thread may call any method.
+// Bounds what the calls hold together: beyond that, MakeRoom() cancels those
+// that have held their share the longest. Any thread may call any method.
 class OpenCalls {
  public:
   // Calls that everybody may make, at a time: each may hold a message. Those

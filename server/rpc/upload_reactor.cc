@@ -39,7 +39,8 @@ void UploadReactor::OnCancel() {
 }
 
 void UploadReactor::OnDone() {
-  // Waits for threads that hold the mutex: the call may be destroyed next.
+  // Another thread may still be in a method that holds the mutex: waits until
+  // it has left, as the call may be destroyed next.
   { absl::MutexLock lock(&mutex_); }
   Call::OnDone();
 }

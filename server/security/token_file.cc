@@ -85,7 +85,8 @@ absl::StatusOr<TokenFile::Callers> TokenFile::Load() {
   std::string text(static_cast<size_t>(status.st_size), '\0');
   const ssize_t count = pread(fd.get(), text.data(), text.size(), 0);
   if (count != status.st_size) {
-    version_ = {};  // To look again, whatever the clock's resolution.
+    // The next Reload() reads it again, even if its time stamps stay the same.
+    version_ = {};
     return Wrong("changes while it is read");
   }
 

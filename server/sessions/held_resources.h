@@ -17,9 +17,10 @@
 
 namespace tcptool::server {
 
-// To purge one is to take it out of everything that holds it: its table, the
-// store, the retention; its request id remembers that it is deleted. Only
-// finished ones are purged.
+// To purge a resource is to remove it from everything that holds it: its table,
+// the store and the retention; its request id remembers that it was deleted.
+// Only finished ones are purged. (Delete is the API's word, and the store's for
+// its rows; Remove is a table's.)
 //
 // Not for several threads.
 class HeldResources {

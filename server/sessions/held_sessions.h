@@ -22,7 +22,8 @@
 
 namespace tcptool::server {
 
-// With a limit of the records that finished ones have. Not for several threads.
+// HeldResources of sessions, with one limit more: the number of records that
+// the finished ones have. Not for several threads.
 class HeldSessions {
  public:
   // Limit of the records of recipients that were not expected, over all

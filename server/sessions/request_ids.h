@@ -17,7 +17,8 @@
 
 namespace tcptool::server {
 
-// Of the requests of one kind. Not for several threads.
+// The ids of the requests of one kind: for sessions, or for receptions. Not for
+// several threads.
 class RequestIds {
  public:
   static constexpr absl::Duration kKept = absl::Hours(1);

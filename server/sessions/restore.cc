@@ -25,7 +25,8 @@ uint16_t DataPort(const v1::Session& session) {
              : 0;
 }
 
-// Those of the spec that the store has nothing of.
+// Adds the recipients of the spec that are still EXPECTED, which have no row in
+// the store.
 void AddExpected(StoredSession& stored) {
   std::map<uint64_t, v1::Recipient> all;
   uint64_t number = 0;
@@ -55,7 +56,7 @@ void Sum(StoredSession& stored) {
     sent += recipient.bytes_sent();
     acked += recipient.bytes_acked();
   }
-  // All others are over.
+  // No recipient is in another state: all connections have ended.
   v1::RecipientCounts& sums = *stored.session.mutable_counts();
   sums.Clear();
   sums.set_expected(counts[v1::RECIPIENT_STATE_EXPECTED]);

@@ -47,8 +47,9 @@ ShowWhen SessionLedger::WriteToStore(const Update& update) {
     stored_recipients_.erase(number);
     store_.DeleteRecipient(update.session.name(), number);
   }
-  // Last, as the store may write in between: a session that is over must not
-  // count recipients that a crash then loses.
+  // The session after its recipients: the store may write at any moment what it
+  // has been given, and a session that is stored as finished must not count
+  // recipients whose rows a crash then loses.
   if (update.session.state() != stored_.state()) {
     stored_ = update.session;
     store_.PutSession(stored_, extra_);

@@ -15,7 +15,8 @@ void UpdateMailbox::OnUpdate(const Update& update) {
     }
     for (const uint64_t id : update.forgotten) {
       mail_.changed.erase(id);
-      // Ids only grow: a higher one was added and dropped since.
+      // Ids only grow: a record with a higher one was added and dropped since
+      // the last delivery, and the receiver has never heard of it.
       if (id <= last_delivered_) mail_.forgotten.push_back(id);
     }
     if (std::exchange(posted_, true)) return;
