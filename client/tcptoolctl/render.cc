@@ -45,6 +45,7 @@ std::string TimeLeft(const v1::Recipient& recipient, int64_t content_length) {
 }
 
 std::string Source(const v1::SessionSpec& spec) {
+  if (spec.has_reception()) return spec.reception().name();
   if (!spec.has_file()) return "upload";
   const v1::FileSource& file = spec.file();
   std::string source = absl::StrCat(file.root(), "/", file.path());

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/api/read_file.h"
 #include "client/tcptoolctl/flag_values.h"
+#include "client/tcptoolctl/reception_commands.h"
 
 namespace tcptool {
 namespace {
@@ -92,6 +93,18 @@ void AddSource(CLI::App& command, CreateFlags& flags) {
               "--file", set_file, "Send a file below one of the node's roots")
           ->type_name("ROOT/PATH")
           ->check(IsPair('/', "ROOT/PATH"));
+  const auto set_reception = [spec](const std::string& name) {
+    spec->mutable_reception()->set_name(
+        IsReception(name) ? name : absl::StrCat("receptions/", name));
+  };
+  CLI::Option* reception =
+      sources
+          .add_option_function<std::string>(
+              "--reception", set_reception,
+              "Send what a reception of the node receives, while it comes, or "
+              "has received")
+          ->type_name("ID")
+          ->excludes(file);
   sources
       .add_flag_callback(
           "--stdin",
@@ -100,7 +113,8 @@ void AddSource(CLI::App& command, CreateFlags& flags) {
             spec->mutable_upload();
           },
           "Upload standard input, as fast as the recipients take it")
-      ->excludes(file);
+      ->excludes(file)
+      ->excludes(reception);
   AddNumber(command, "--offset", kMaxInt64,
             "Where in the file to begin, in bytes",
             [spec](int64_t n) { spec->mutable_file()->set_offset(n); })

@@ -59,7 +59,13 @@ class ContentDigest {
     hex_ = sha256_->Finish();
   }
 
-  // Any thread. Empty until Finish() was called.
+  // For content that somebody else has hashed. Any thread.
+  void Set(const Digest& digest) {
+    absl::MutexLock lock(&mutex_);
+    hex_ = ToHex(digest);
+  }
+
+  // Any thread. Empty until Finish() or Set() was called.
   std::string hex() const {
     absl::MutexLock lock(&mutex_);
     return hex_;

@@ -116,6 +116,13 @@ class Source {
   virtual absl::StatusOr<bool> ReadForDigest() { return false; }
   virtual void HashForDigest() {}
 
+  // Calls `failed` once it is known that the content will never be whole,
+  // though no feed may have read that far: at once, or on any thread. Not once
+  // the source is gone. For content that is still being produced by something
+  // that tells the session nothing else.
+  using OnFailure = std::function<void(const absl::Status&)>;
+  virtual void WhenFailed(const OnFailure&) {}
+
   // The session has ended and will read nothing more; a producer that is
   // blocked for lack of room is woken.
   virtual void Close() = 0;

@@ -91,6 +91,9 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // they come again.
   void Drop(uint64_t index) { recent_.DropFrom(index); }
 
+  // Everything is written, and nothing more comes: the file alone has it.
+  void FreeMemory() { recent_.Close(); }
+
   // Makes a checkpoint if one is due. Called by itself when a block is written;
   // to be called now and then where blocks are rare.
   void CheckpointIfDue();

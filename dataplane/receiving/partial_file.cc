@@ -258,6 +258,12 @@ absl::Status PartialFile::Commit() {
                 "content has its name already,");
 }
 
+absl::Time PartialFile::ChangeTime() const {
+  struct stat status;
+  if (fstat(file_.get(), &status) != 0) return absl::InfinitePast();
+  return absl::TimeFromTimespec(status.st_ctim);
+}
+
 absl::Status PartialFile::Restart() {
   map_ = RangeMap();
   if (map_file_.valid()) {

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/receiving/file_api.h"
 #include "dataplane/receiving/range_map.h"
@@ -92,6 +93,9 @@ class PartialFile {
   // name; committed() tells.
   absl::Status Commit();
   bool committed() const { return committed_; }
+  // When the file was last changed, its name included, by the clock of its file
+  // system; InfinitePast if that cannot be said.
+  absl::Time ChangeTime() const;
   // Removes it. No effect once it is committed.
   void Abandon();
 

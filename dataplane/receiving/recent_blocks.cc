@@ -35,4 +35,11 @@ void RecentBlocks::DropFrom(uint64_t index) {
   }
 }
 
+void RecentBlocks::Close() {
+  absl::MutexLock lock(&mutex_);
+  slots_ = {};
+  // Goes with the last block that a reader still holds.
+  pool_ = nullptr;
+}
+
 }  // namespace tcptool::dataplane

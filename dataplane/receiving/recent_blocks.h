@@ -37,6 +37,8 @@ class RecentBlocks {
   Block Find(uint64_t index) const;
   // Drops the blocks from this number on.
   void DropFrom(uint64_t index);
+  // Drops all blocks, and their memory. None is opened after that.
+  void Close();
 
  private:
   struct Slot {
@@ -45,8 +47,8 @@ class RecentBlocks {
     bool released = false;
   };
 
-  const std::shared_ptr<BlockPool> pool_;
   mutable absl::Mutex mutex_;
+  std::shared_ptr<BlockPool> pool_ ABSL_GUARDED_BY(mutex_);
   std::array<Slot, kBlocks> slots_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -46,6 +46,7 @@ Reception::Reception(Environment environment, ReceptionOptions options,
       spool_(std::make_shared<Spool>(environment_.lane)) {
   status_.create_time = absl::Now();
   status_.content_length = options_.expected_length;
+  if (options_.expected_length) spool_->Announce(*options_.expected_length);
   options_.destination.resumable = upstream_->resumable();
   client_ = {.disk = DiskOf(options_.destination.directory.get()),
              .file = this};

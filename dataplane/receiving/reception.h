@@ -35,6 +35,8 @@
 namespace tcptool::dataplane {
 
 struct ReceptionOptions {
+  // What errors of the sessions that it feeds call it; for people.
+  std::string name = "the reception of the content";
   // `resumable` is set from the upstream.
   Destination destination;
   // Takes up the partial file of an earlier attempt of the same id, if there is
@@ -147,7 +149,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void Complete();
   void OnContentWritten();
   void OnSynced(const absl::Status& status, const Digest& root);
-  void OnCommitted(const absl::Status& status);
+  void OnCommitted(const absl::Status& status, absl::Time change_time);
   void OnSenderTold(const absl::Status& status);
 
   // Runs `call` with the file on one of the disk's threads, and `then` with its

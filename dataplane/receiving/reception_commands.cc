@@ -42,6 +42,7 @@ void Reception::ExpectEnd(uint64_t length, const Digest& root) {
     if (std::exchange(self.end_, length)) return;
     self.end_root_ = root;
     self.status_.content_length = length;
+    self.spool_->Announce(length);
     if (self.writer_ != nullptr) self.CheckLength();
   });
 }

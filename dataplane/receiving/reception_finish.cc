@@ -73,16 +73,22 @@ void Reception::OnSynced(const absl::Status& status, const Digest& root) {
     if (!connection.ok()) return Lost(connection);
   }
   status_.root = root;
-  spool_->Complete(*status_.content_length);
+  spool_->Complete(*status_.content_length, status_.sha256);
   is_committing_ = true;
-  OnDisk([](DiskWriter& writer) { return writer.file()->Commit(); },
-         [](Reception& self, const absl::Status& committed) {
-           self.OnCommitted(committed);
-         });
+  OnDisk(
+      [](DiskWriter& writer) {
+        const absl::Status committed = writer.file()->Commit();
+        return std::pair(committed, writer.file()->ChangeTime());
+      },
+      [](Reception& self, const std::pair<absl::Status, absl::Time>& result) {
+        self.OnCommitted(result.first, result.second);
+      });
 }
 
-void Reception::OnCommitted(const absl::Status& status) {
+void Reception::OnCommitted(const absl::Status& status,
+                            absl::Time change_time) {
   if (!status.ok()) return FailFile(status);
+  status_.file_change_time = change_time;
   status_.bytes_verified = status_.bytes_durable = *status_.content_length;
   if (upstream_->resumable()) {
     if (receiver_ != nullptr) receiver_->CloseInOrder();
@@ -126,9 +132,12 @@ void Reception::End(ReceptionState state, ReceptionReason reason,
                      std::min(status_.bytes_received, status_.bytes_resumed)) /
                         seconds
                   : 0);
-  if (state != ReceptionState::kSucceeded) {
+  if (state == ReceptionState::kSucceeded) {
+    // Sessions that are served from it may go on for long.
+    writer_->FreeMemory();
+  } else {
     spool_->Fail(absl::UnavailableError(absl::StrCat(
-        "the reception of the content has ", std::string(Name(state)),
+        options_.name, " is ", std::string(Name(state)),
         reason == ReceptionReason::kNone ? "" : ", ", std::string(Name(reason)),
         status_.detail.empty() ? "" : ": ", status_.detail)));
   }

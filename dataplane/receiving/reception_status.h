@@ -69,6 +69,9 @@ struct ReceptionStatus {
   // Once it has been verified; the SHA-256 only where it is computed.
   std::optional<Digest> root;
   std::optional<Digest> sha256;
+  // The file's, once it has its name, by the clock of its file system: who
+  // changes or replaces it after that leaves another one.
+  absl::Time file_change_time = absl::InfinitePast();
   absl::Time create_time = absl::InfinitePast();
   absl::Time connect_time = absl::InfinitePast();  // Of the first connection.
   absl::Time start_time = absl::InfinitePast();    // Of the first byte.

@@ -163,15 +163,44 @@ class Spool::SpoolSource : public Source {
                                  std::function<void()> wake) override {
     return std::make_unique<SpoolFeed>(spool_, level_, lane, std::move(wake));
   }
+  void WhenFailed(const OnFailure& failed) override {
+    spool_->WhenFailed(*this, failed);
+  }
   void Close() override {}
 
  private:
+  friend class Spool;
+
   const std::shared_ptr<Spool> spool_;
   const Level level_;
+  OnFailure on_failure_;  // Guarded by the spool's mutex.
 };
 
 std::shared_ptr<Source> Spool::OpenSource(Level level) {
-  return std::make_shared<SpoolSource>(shared_from_this(), level);
+  auto source = std::make_shared<SpoolSource>(shared_from_this(), level);
+  absl::MutexLock lock(&mutex_);
+  if (sha256_) source->digest().Set(*sha256_);
+  std::erase_if(sources_, [](const auto& other) { return other.expired(); });
+  sources_.push_back(source);
+  return source;
+}
+
+std::vector<std::shared_ptr<Spool::SpoolSource>> Spool::Sources() const {
+  std::vector<std::shared_ptr<SpoolSource>> sources;
+  for (const auto& weak : sources_) {
+    if (auto source = weak.lock()) sources.push_back(std::move(source));
+  }
+  return sources;
+}
+
+void Spool::WhenFailed(SpoolSource& source, const Source::OnFailure& failed) {
+  absl::Status error;
+  {
+    absl::MutexLock lock(&mutex_);
+    error = error_;
+    if (error.ok()) source.on_failure_ = failed;
+  }
+  if (!error.ok()) failed(error);
 }
 
 void Spool::Attach(std::shared_ptr<DiskWriter> writer) {
@@ -188,23 +217,35 @@ void Spool::Publish(uint64_t received, uint64_t verified) {
   if (is_more) Wake();
 }
 
-void Spool::Complete(uint64_t length) {
+void Spool::Complete(uint64_t length, const std::optional<Digest>& sha256) {
+  if (sha256) {
+    absl::MutexLock lock(&mutex_);
+    sha256_ = sha256;
+    for (const auto& source : Sources()) source->digest().Set(*sha256);
+  }
+  announced_ = length;
   length_ = length;
   Wake();
 }
 
-void Spool::Fail(absl::Status error) {
+void Spool::Fail(const absl::Status& error) {
+  std::vector<Source::OnFailure> waiting;
   {
     absl::MutexLock lock(&mutex_);
-    error_ = std::move(error);
+    error_ = error;
     writer_ = nullptr;  // Its memory and its file go with the last feed.
+    for (const auto& source : Sources()) {
+      if (source->on_failure_)
+        waiting.push_back(std::move(source->on_failure_));
+    }
   }
   failed_ = true;
+  for (const auto& failed : waiting) failed(error);
   Wake();
 }
 
 std::optional<uint64_t> Spool::length() const {
-  const uint64_t length = length_;
+  const uint64_t length = announced_;
   return length == kUnknown ? std::nullopt : std::optional(length);
 }
 

@@ -44,17 +44,20 @@ class Spool : public std::enable_shared_from_this<Spool> {
   // Both in bytes from the content's start. They go back before the writer
   // drops what was received behind them, and comes again.
   void Publish(uint64_t received, uint64_t verified);
-  // The content is complete and verified: the feeds end there.
-  void Complete(uint64_t length);
+  // How long the content will be, as far as that is known before its end.
+  void Announce(uint64_t length) { announced_ = length; }
+  // The content is complete and verified: the feeds end there. `sha256`: where
+  // it is known.
+  void Complete(uint64_t length, const std::optional<Digest>& sha256);
   // There will be no more: the feeds fail.
-  void Fail(absl::Status error);
+  void Fail(const absl::Status& error);
 
   // --- The sessions' side, any thread ---
 
   // For one session. What is asked of it before the reception has begun, waits.
   std::shared_ptr<Source> OpenSource(Level level);
 
-  // Of the whole content, once it is complete.
+  // Of the whole content, once it is known.
   std::optional<uint64_t> length() const;
   // Why there will be no more of it; OK if that is not so.
   absl::Status error() const;
@@ -79,6 +82,9 @@ class Spool : public std::enable_shared_from_this<Spool> {
   uint64_t mark(Level level) const {
     return level == Level::kReceived ? received_ : verified_;
   }
+  std::vector<std::shared_ptr<SpoolSource>> Sources() const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WhenFailed(SpoolSource& source, const Source::OnFailure& failed);
   void Register(const std::shared_ptr<Waiter>& waiter);
   // Wakes the feeds that wait. Those that have been woken are not woken again
   // until they have looked.
@@ -91,11 +97,15 @@ class Spool : public std::enable_shared_from_this<Spool> {
   // belongs to it: if it is the same, so do they.
   std::atomic<uint64_t> generation_{0};
   std::atomic<uint64_t> length_{kUnknown};
+  std::atomic<uint64_t> announced_{kUnknown};
   std::atomic<bool> failed_{false};
   std::vector<std::shared_ptr<Waiter>> waiters_;  // On the home lane.
   mutable absl::Mutex mutex_;
   std::shared_ptr<DiskWriter> writer_ ABSL_GUARDED_BY(mutex_);
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  std::optional<Digest> sha256_ ABSL_GUARDED_BY(mutex_);
+  // Some that were closed since may still be in it.
+  std::vector<std::weak_ptr<SpoolSource>> sources_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tcptool::dataplane

@@ -99,6 +99,9 @@ void Session::Open() {
              status_.create_time + options_.expire_after - absl::Now(),
              &Session::OnExpiry);
   }
+  source_->WhenFailed([weak = weak_from_this()](const absl::Status& error) {
+    if (const auto self = weak.lock()) self->FailSource(error);
+  });
   if (options_.start.immediate) BeginTransfer();
   StopAcceptingIfServed();
   Notify();

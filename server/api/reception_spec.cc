@@ -126,15 +126,15 @@ void CheckLimits(v1::ReceptionSpec& spec, ReceptionPlan& plan,
                  SpecChecker& check) {
   v1::ReceptionLimits& limits = *spec.mutable_limits();
   constexpr absl::Duration kLeast = absl::Milliseconds(100);
-  if (limits.has_first_byte_timeout()) {
-    plan.options.first_byte_timeout =
-        check.InRange("limits.first_byte_timeout", limits.first_byte_timeout(),
-                      kLeast, kYear);
-  }
-  if (limits.has_stall_timeout()) {
-    plan.options.stall_timeout = check.InRange(
-        "limits.stall_timeout", limits.stall_timeout(), kLeast, kYear);
-  }
+  plan.options.first_byte_timeout =
+      check.InRange("limits.first_byte_timeout", limits,
+                    &v1::ReceptionLimits::has_first_byte_timeout,
+                    &v1::ReceptionLimits::mutable_first_byte_timeout,
+                    absl::Hours(24), kLeast, kYear);
+  plan.options.stall_timeout = check.InRange(
+      "limits.stall_timeout", limits, &v1::ReceptionLimits::has_stall_timeout,
+      &v1::ReceptionLimits::mutable_stall_timeout, absl::Minutes(10), kLeast,
+      kYear);
   plan.sender.dead_timeout = check.InRange(
       "limits.dead_timeout", limits, &v1::ReceptionLimits::has_dead_timeout,
       &v1::ReceptionLimits::mutable_dead_timeout, plan.sender.dead_timeout,

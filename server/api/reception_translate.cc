@@ -37,6 +37,8 @@ void CopyStatus(const dataplane::ReceptionStatus& status,
   };
   copy(status.connect_time, [&] { return reception.mutable_connect_time(); });
   copy(status.start_time, [&] { return reception.mutable_start_time(); });
+  copy(status.file_change_time,
+       [&] { return reception.mutable_file_change_time(); });
   copy(status.end_time, [&] { return reception.mutable_end_time(); });
 }
 

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/api/names.h"
 #include "server/api/spec_checker.h"
 
 namespace tcptool::server {
@@ -17,14 +18,23 @@ constexpr size_t kMaxExpected = 10'000;
 void CheckSource(const v1::SessionSpec& spec, SpecChecker& check) {
   if (spec.source_case() == v1::SessionSpec::SOURCE_NOT_SET) {
     return check.Wrong("file",
-                       "the session has no source; give a root and a path, or "
-                       "an upload");
+                       "the session has no source; give a root and a path, a "
+                       "reception, or an upload");
   }
   if (spec.has_upload()) {
     if (spec.start().immediate()) {
       check.Wrong("start.immediate",
                   "an upload cannot be served again to those who come later; "
                   "choose a file");
+    }
+    return;
+  }
+  if (spec.has_reception()) {
+    if (!IsReceptionName(spec.reception().name())) {
+      check.Wrong("reception.name",
+                  absl::StrCat("\"", spec.reception().name(),
+                               "\" is no reception's name; write it as "
+                               "receptions/ID"));
     }
     return;
   }

@@ -45,13 +45,13 @@ class SpecChecker {
   template <typename Message>
   absl::Duration InRange(absl::string_view field, Message& message,
                          bool (Message::*has)() const,
-                         google::protobuf::Duration* (Message::*mutable_)(),
+                         google::protobuf::Duration* (Message::*mutate)(),
                          absl::Duration fallback, absl::Duration low,
                          absl::Duration high) {
     if ((message.*has)()) {
-      return InRange(field, *(message.*mutable_)(), low, high);
+      return InRange(field, *(message.*mutate)(), low, high);
     }
-    *(message.*mutable_)() = ToProtoDuration(fallback);
+    *(message.*mutate)() = ToProtoDuration(fallback);
     return fallback;
   }
   absl::Duration InRange(absl::string_view field,

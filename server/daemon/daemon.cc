@@ -157,10 +157,14 @@ absl::Status Daemon::Restore() {
   table_.emplace(contents->first_revision);
   reception_table_.emplace(contents->first_revision);
   metrics_.emplace(engine_, *table_, *reception_table_);
-  receptions_.emplace(ReceptionManager::Options(), engine_, writable_roots_,
-                      *reception_table_, hub_, *store_);
+  receptions_.emplace(
+      ReceptionManager::Options{
+          .max_receptions = options_.control.max_receptions,
+          .max_running = options_.control.max_running_receptions},
+      engine_, writable_roots_, *reception_table_, hub_, *store_);
   receptions_->Restore(*contents);
-  manager_.emplace(manager_options_, engine_, roots_, *table_, hub_, *store_);
+  manager_.emplace(manager_options_, engine_, roots_, *receptions_, *table_,
+                   hub_, *store_);
   manager_->Restore(*std::move(contents));
   return absl::OkStatus();
 }

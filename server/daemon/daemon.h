@@ -68,8 +68,8 @@ class Daemon {
   WatchHub hub_;
   const SessionManager::Options manager_options_;
   std::unique_ptr<Store> store_;
-  std::optional<SessionManager> manager_;
   std::optional<ReceptionManager> receptions_;
+  std::optional<SessionManager> manager_;
   std::optional<SessionService> session_service_;
   std::optional<ReceptionService> reception_service_;
   std::optional<NodeService> node_service_;

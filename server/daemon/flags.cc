@@ -124,6 +124,13 @@ void AddControlFlags(CLI::App& app, ControlOptions& options) {
             "Calls of WatchSessions at a time", 1, 100'000);
   add_limit("--max-sessions", options.max_sessions,
             "Sessions that are held, the finished ones included", 1, 1'000'000);
+  add_limit("--max-receptions", options.max_receptions,
+            "Receptions that are held, the finished ones included", 1,
+            1'000'000);
+  add_limit("--max-running-receptions", options.max_running_receptions,
+            "Receptions that are not finished, each of which may take 16 MiB\n"
+            "of memory",
+            1, 10'000);
   add_limit("--max-upload-bytes", options.max_upload_bytes,
             "Memory for all uploads together", 64 << 20, int64_t{1} << 40);
   app.add_option_function<std::string>(
@@ -246,8 +253,8 @@ void AddHttpFlags(CLI::App& app, HttpOptions& options) {
       ->type_name("NAME");
   app.add_flag(
       "--status-page", options.status_page,
-      "Show sessions, recipients and their addresses there too, at /,\n"
-      "to everybody who reaches it");
+      "Show sessions, receptions and their peers' addresses there too,\n"
+      "at /, to everybody who reaches it");
 }
 
 void AddLogFlags(CLI::App& app, LogOptions& options) {

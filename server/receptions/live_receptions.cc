@@ -18,6 +18,7 @@ void LiveReceptions::Begin(const v1::Reception& message, ReceptionPlan plan) {
   live.updates = std::make_shared<DurableUpdates<Update>>(
       store_, executor_,
       [this](const Update& update) { Show(update.reception); });
+  plan.options.name = name;
   live.reception = engine_.CreateReception(
       std::move(plan.options),
       std::make_unique<dataplane::SenderUpstream>(std::move(plan.sender)),

@@ -49,6 +49,12 @@ class LiveReceptions {
   void Begin(const v1::Reception& message, ReceptionPlan plan);
 
   bool contains(const std::string& name) const { return live_.contains(name); }
+  // What it receives, as the content of a session for recipients who verify
+  // nothing themselves.
+  std::shared_ptr<dataplane::Source> OpenSource(const std::string& name) const {
+    return live_.at(name).reception->OpenSource(
+        dataplane::Spool::Level::kVerified);
+  }
   size_t size() const { return live_.size(); }
 
   // Cancels a reception; `done` is called when the table shows its end, which

@@ -12,6 +12,7 @@
 #include "server/api/reception_spec.h"
 #include "server/base/log.h"
 #include "server/receptions/destination.h"
+#include "server/receptions/received_file.h"
 
 namespace tcptool::server {
 namespace {
@@ -184,6 +185,48 @@ void ReceptionManager::DeleteNow(const v1::DeleteReceptionRequest& request,
                  if (!status.ok()) return done(status);
                  held_.PurgeDurably(name, executor, done);
                });
+}
+
+void ReceptionManager::Open(const std::string& reception, bool with_sha256,
+                            Opened done) {
+  control_.Post([this, reception, with_sha256, done = std::move(done)] {
+    OpenNow(reception, with_sha256, done);
+  });
+}
+
+void ReceptionManager::OpenNow(const std::string& name, bool with_sha256,
+                               Opened done) {
+  const auto reception = table_.Get(name);
+  if (!reception.ok()) return done(reception.status());
+  if (live_.contains(name)) {
+    const v1::ReceptionSpec& spec = reception->spec();
+    if (with_sha256 && !spec.compute_sha256() &&
+        spec.expected_sha256().empty()) {
+      return done(absl::FailedPreconditionError(absl::StrCat(
+          name,
+          " computes no SHA-256 of what it receives; create it with "
+          "compute_sha256, or the session without")));
+    }
+    return done(live_.OpenSource(name));
+  }
+  if (reception->state() != v1::RECEPTION_STATE_SUCCEEDED) {
+    return done(absl::FailedPreconditionError(
+        absl::StrCat(name, " is ", StateName(reception->state()),
+                     reception->detail().empty() ? "" : ": ",
+                     reception->detail(), "; there is nothing to be sent")));
+  }
+  roots_.Run<std::shared_ptr<dataplane::Source>>(
+      reception->spec().destination().root(),
+      [reception = *reception](const ContentRoot& root) {
+        return OpenReceivedFile(root, reception);
+      },
+      std::move(done));
+}
+
+void ReceptionManager::AnswerPending() {
+  // Behind those that were asked for before.
+  control_.PostAndWait([] {});
+  roots_.AnswerPending();
 }
 
 void ReceptionManager::OnEnd(const v1::Reception& reception) {

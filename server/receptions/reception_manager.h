@@ -17,6 +17,7 @@
 #include "server/receptions/reception_creation.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/held_resources.h"
+#include "server/sessions/received_content.h"
 #include "server/sessions/request_ids.h"
 #include "server/store/store.h"
 #include "server/watch/reception_table.h"
@@ -27,7 +28,7 @@ namespace tcptool::server {
 
 // Any thread may call any method. Commands run one at a time on the manager's
 // control thread, where their callbacks are called too: these must not block.
-class ReceptionManager {
+class ReceptionManager : public ReceivedContent {
  public:
   struct Options {
     size_t max_receptions = 10'000;  // Held, the finished ones included.
@@ -42,7 +43,7 @@ class ReceptionManager {
                    const ContentRoots& roots, ReceptionTable& table,
                    WatchHub& hub, Store& store);
   // Stops, see Stop().
-  ~ReceptionManager();
+  ~ReceptionManager() override;
 
   const Options& options() const { return options_; }
 
@@ -57,6 +58,11 @@ class ReceptionManager {
   void Create(v1::CreateReceptionRequest request, ReceptionDone done);
   void Cancel(v1::CancelReceptionRequest request, ReceptionDone done);
   void Delete(v1::DeleteReceptionRequest request, Done done);
+
+  // See ReceivedContent.
+  void Open(const std::string& reception, bool with_sha256,
+            Opened done) override;
+  void AnswerPending() override;
 
   // From now on new receptions are refused with UNAVAILABLE. Those that have
   // received nothing yet are INTERRUPTED; those that run go on.
@@ -75,6 +81,7 @@ class ReceptionManager {
   // does not match.
   absl::StatusOr<v1::Reception> GetForCommand(const std::string& name,
                                               const std::string& etag) const;
+  void OpenNow(const std::string& name, bool with_sha256, Opened done);
   void DeleteNow(const v1::DeleteReceptionRequest& request, const Done& done);
   void OnEnd(const v1::Reception& reception);
   void AddFinished(const v1::Reception& reception);

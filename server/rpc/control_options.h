@@ -20,7 +20,9 @@ struct ControlOptions {
   // for example in an upload.
   std::chrono::seconds client_idle_limit{300};
   size_t max_watchers = 1000;
-  size_t max_sessions = 10'000;  // Held, the finished ones included.
+  size_t max_sessions = 10'000;        // Held, the finished ones included.
+  size_t max_receptions = 10'000;      // The same.
+  size_t max_running_receptions = 64;  // Not finished.
   // Limit of the memory of all uploads together.
   size_t max_upload_bytes = size_t{1} << 30;
 };

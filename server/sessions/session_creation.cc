@@ -16,15 +16,14 @@
 namespace tcptool::server {
 
 SessionCreation::SessionCreation(asio::any_io_executor executor,
-                                 SpecRules rules, size_t upload_window_bytes,
-                                 const ContentRoots& roots, SessionTable& table,
-                                 WatchHub& hub, Store& store, DataPorts& ports,
+                                 SpecRules rules, const SourceProvider& sources,
+                                 SessionTable& table, WatchHub& hub,
+                                 Store& store, DataPorts& ports,
                                  LiveSessions& live, HeldSessions& held,
                                  RequestIds& request_ids)
     : executor_(std::move(executor)),
       rules_(std::move(rules)),
-      upload_window_bytes_(upload_window_bytes),
-      roots_(roots),
+      sources_(sources),
       table_(table),
       hub_(hub),
       store_(store),
@@ -47,17 +46,16 @@ void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
   });
 }
 
-void SessionCreation::Open(std::shared_ptr<Creation> creation) {
-  OpenSource(roots_, upload_window_bytes_, creation->request.session().spec(),
-             absl::InfiniteFuture(),
-             [this, creation](absl::StatusOr<SessionSource> source) {
-               asio::post(executor_, [this, creation,
-                                      source = std::move(source)]() mutable {
-                 if (AnswerWithoutCreating(*creation)) return;
-                 if (!source.ok()) return creation->done(source.status());
-                 CreateOpened(*creation, *std::move(source));
-               });
-             });
+void SessionCreation::Open(const std::shared_ptr<Creation>& creation) {
+  sources_.Open(creation->request.session().spec(), absl::InfiniteFuture(),
+                [this, creation](absl::StatusOr<SessionSource> source) {
+                  asio::post(executor_, [this, creation,
+                                         source = std::move(source)]() mutable {
+                    if (AnswerWithoutCreating(*creation)) return;
+                    if (!source.ok()) return creation->done(source.status());
+                    CreateOpened(*creation, *std::move(source));
+                  });
+                });
 }
 
 bool SessionCreation::AnswerWithoutCreating(const Creation& creation) {
@@ -96,17 +94,19 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
                     .name = *name,
                     .fingerprint = std::move(creation.fingerprint)});
   store_.WhenDurable([this, request_id, done, message = std::move(message)](
-                         absl::Status status) mutable {
+                         const absl::Status& status) mutable {
     asio::post(executor_, [this, request_id, done, status,
                            message = std::move(message)]() mutable {
       if (!status.ok()) {
         return RollBack(message.name(), request_id,
                         [done, status] { done(status); });
       }
-      LogInfo("session_created", {{"session", message.name()},
-                                  {"endpoint", message.data_endpoint()},
-                                  {"root", message.spec().file().root()},
-                                  {"path", message.spec().file().path()}});
+      LogInfo("session_created",
+              {{"session", message.name()},
+               {"endpoint", message.data_endpoint()},
+               {"root", message.spec().file().root()},
+               {"path", message.spec().file().path()},
+               {"reception", message.spec().reception().name()}});
       done(std::move(message));
     });
   });

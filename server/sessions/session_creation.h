@@ -13,7 +13,6 @@
 #include "absl/status/statusor.h"
 #include "dataplane/session/session_options.h"
 #include "server/api/spec.h"
-#include "server/sessions/content_roots.h"
 #include "server/sessions/creation_gate.h"
 #include "server/sessions/data_ports.h"
 #include "server/sessions/held_sessions.h"
@@ -31,7 +30,7 @@ namespace tcptool::server {
 //
 //   any thread        its spec is checked
 //   control thread    a request id that has created a session is answered
-//   a root's thread   the file is opened, which may block; has a deadline
+//   other threads     the source is opened, which may block; has a deadline
 //   control thread    the request id is checked again; then the session
 //                     listens, is shown, and goes to the store
 //   control thread    once it is durable, the answer; if it cannot be
@@ -45,9 +44,9 @@ class SessionCreation {
 
   // The references outlive it.
   SessionCreation(asio::any_io_executor executor, SpecRules rules,
-                  size_t upload_window_bytes, const ContentRoots& roots,
-                  SessionTable& table, WatchHub& hub, Store& store,
-                  DataPorts& ports, LiveSessions& live, HeldSessions& held,
+                  const SourceProvider& sources, SessionTable& table,
+                  WatchHub& hub, Store& store, DataPorts& ports,
+                  LiveSessions& live, HeldSessions& held,
                   RequestIds& request_ids);
 
   // As SessionService.CreateSession. Any thread.
@@ -65,7 +64,7 @@ class SessionCreation {
     Done done;
   };
 
-  void Open(std::shared_ptr<Creation> creation);
+  void Open(const std::shared_ptr<Creation>& creation);
   // Answers a request that is to create no session: the service stops, or its
   // id has created one before. False: continue.
   bool AnswerWithoutCreating(const Creation& creation);
@@ -76,8 +75,7 @@ class SessionCreation {
 
   const asio::any_io_executor executor_;
   const SpecRules rules_;
-  const size_t upload_window_bytes_;
-  const ContentRoots& roots_;
+  const SourceProvider& sources_;
   SessionTable& table_;
   WatchHub& hub_;
   Store& store_;

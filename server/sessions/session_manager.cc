@@ -25,11 +25,14 @@ constexpr auto kProgress = std::chrono::milliseconds(250);
 }  // namespace
 
 SessionManager::SessionManager(Options options, dataplane::Engine& engine,
-                               const ContentRoots& roots, SessionTable& table,
+                               const ContentRoots& roots,
+                               ReceivedContent& received, SessionTable& table,
                                WatchHub& hub, Store& store)
     : options_(std::move(options)),
       engine_(engine),
-      roots_(roots),
+      sources_{.roots = roots,
+               .received = received,
+               .upload_window_bytes = options_.stream_window_bytes},
       table_(table),
       hub_(hub),
       store_(store),
@@ -42,9 +45,8 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
       held_(options_.max_sessions, table, hub, store, request_ids_),
       uploads_(options_.stream_window_bytes, options_.max_upload_bytes),
       commands_(control_.get_executor(), table, live_, held_, uploads_),
-      creation_(control_.get_executor(), options_.rules,
-                options_.stream_window_bytes, roots, table, hub, store, ports_,
-                live_, held_, request_ids_),
+      creation_(control_.get_executor(), options_.rules, sources_, table, hub,
+                store, ports_, live_, held_, request_ids_),
       tick_(control_.get_executor(), kTick, [this] { OnTick(); }),
       progress_(control_.get_executor(), kProgress, [this] { OnProgress(); }) {
   control_.Post([this] {
@@ -55,7 +57,7 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
 
 SessionManager::~SessionManager() {
   Stop();
-  roots_.AnswerPending();
+  sources_.AnswerPending();
   // Runs after the answers that wait for the store.
   std::promise<void> answered;
   control_.Post([this, &answered] {
@@ -78,9 +80,8 @@ void SessionManager::Restore(Store::Contents contents) {
     for (const uint16_t port : PortsByLastUse(contents.sessions)) {
       ports_.RememberUse(port);
     }
-    SessionRestoration restoration(options_.rules, options_.stream_window_bytes,
-                                   roots_, table_, store_, ports_, live_,
-                                   held_);
+    SessionRestoration restoration(options_.rules, sources_, table_, store_,
+                                   ports_, live_, held_);
     for (StoredSession& stored : contents.sessions) {
       restoration.Restore(std::move(stored));
     }
@@ -95,7 +96,7 @@ void SessionManager::Drain() {
 
 void SessionManager::Stop() {
   Drain();
-  roots_.AnswerPending();
+  sources_.AnswerPending();
   engine_.Stop();
   live_.WaitUntilIdle(absl::InfiniteDuration());
 }
@@ -137,7 +138,7 @@ void SessionManager::OpenUpload(std::string name, UploadDone done) {
   });
 }
 
-void SessionManager::GetUploaded(Upload& upload, SessionDone done) {
+void SessionManager::GetUploaded(Upload& upload, const SessionDone& done) {
   upload.WhenLengthIsKnown(
       [this, name = upload.session_name(), done](const absl::Status&) {
         // Runs after the update that has the length.

@@ -19,9 +19,11 @@
 #include "server/sessions/data_ports.h"
 #include "server/sessions/held_sessions.h"
 #include "server/sessions/live_sessions.h"
+#include "server/sessions/received_content.h"
 #include "server/sessions/request_ids.h"
 #include "server/sessions/session_commands.h"
 #include "server/sessions/session_creation.h"
+#include "server/sessions/session_source.h"
 #include "server/sessions/upload.h"
 #include "server/sessions/upload_admission.h"
 #include "server/store/store.h"
@@ -49,8 +51,8 @@ class SessionManager {
 
   // All of them outlive the manager.
   SessionManager(Options options, dataplane::Engine& engine,
-                 const ContentRoots& roots, SessionTable& table, WatchHub& hub,
-                 Store& store);
+                 const ContentRoots& roots, ReceivedContent& received,
+                 SessionTable& table, WatchHub& hub, Store& store);
   // Stops, see Stop().
   ~SessionManager();
 
@@ -71,7 +73,7 @@ class SessionManager {
   // are those of UploadContent.
   void OpenUpload(std::string name, UploadDone done);
   // The session of an upload that is complete, with its length.
-  void GetUploaded(Upload& upload, SessionDone done);
+  void GetUploaded(Upload& upload, const SessionDone& done);
 
   // Ports that sessions listen on, or send from, ascending.
   void PortsInUse(std::function<void(std::vector<uint16_t>)> done);
@@ -96,7 +98,7 @@ class SessionManager {
 
   const Options options_;
   dataplane::Engine& engine_;
-  const ContentRoots& roots_;
+  const SourceProvider sources_;
   SessionTable& table_;
   WatchHub& hub_;
   Store& store_;

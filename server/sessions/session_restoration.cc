@@ -11,7 +11,6 @@
 #include "server/base/log.h"
 #include "server/sessions/advertised_address.h"
 #include "server/sessions/restore.h"
-#include "server/sessions/session_source.h"
 
 namespace tcptool::server {
 
@@ -49,10 +48,10 @@ absl::Status SessionRestoration::ListenAgain(StoredSession& stored) {
           ? ToTime(stored.session.create_time())
           : absl::InfiniteFuture();
   std::promise<absl::StatusOr<SessionSource>> opened;
-  OpenSource(roots_, upload_window_bytes_, stored.session.spec(),
-             unchanged_since, [&opened](absl::StatusOr<SessionSource> source) {
-               opened.set_value(std::move(source));
-             });
+  sources_.Open(stored.session.spec(), unchanged_since,
+                [&opened](absl::StatusOr<SessionSource> source) {
+                  opened.set_value(std::move(source));
+                });
   auto source = opened.get_future().get();
   if (!source.ok()) return source.status();
   stored.extra.last_recipient = options->resume->last_recipient;

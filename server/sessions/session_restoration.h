@@ -6,10 +6,10 @@
 
 #include "absl/status/status.h"
 #include "server/api/spec.h"
-#include "server/sessions/content_roots.h"
 #include "server/sessions/data_ports.h"
 #include "server/sessions/held_sessions.h"
 #include "server/sessions/live_sessions.h"
+#include "server/sessions/session_source.h"
 #include "server/store/store.h"
 #include "server/watch/session_table.h"
 
@@ -19,13 +19,11 @@ namespace tcptool::server {
 class SessionRestoration {
  public:
   // The references outlive it.
-  SessionRestoration(const SpecRules& rules, size_t upload_window_bytes,
-                     const ContentRoots& roots, SessionTable& table,
-                     Store& store, DataPorts& ports, LiveSessions& live,
-                     HeldSessions& held)
+  SessionRestoration(const SpecRules& rules, const SourceProvider& sources,
+                     SessionTable& table, Store& store, DataPorts& ports,
+                     LiveSessions& live, HeldSessions& held)
       : rules_(rules),
-        upload_window_bytes_(upload_window_bytes),
-        roots_(roots),
+        sources_(sources),
         table_(table),
         store_(store),
         ports_(ports),
@@ -40,8 +38,7 @@ class SessionRestoration {
   absl::Status ListenAgain(StoredSession& stored);
 
   const SpecRules& rules_;
-  const size_t upload_window_bytes_;
-  const ContentRoots& roots_;
+  const SourceProvider& sources_;
   SessionTable& table_;
   Store& store_;
   DataPorts& ports_;

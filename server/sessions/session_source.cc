@@ -10,10 +10,10 @@
 namespace tcptool::server {
 namespace {
 
-using FileResult = absl::StatusOr<std::shared_ptr<dataplane::Source>>;
+using SourceResult = absl::StatusOr<std::shared_ptr<dataplane::Source>>;
 
-FileResult OpenFile(const ContentRoot& root, const v1::FileSource& file,
-                    absl::Time unchanged_since) {
+SourceResult OpenFile(const ContentRoot& root, const v1::FileSource& file,
+                      absl::Time unchanged_since) {
   auto opened = root.Open(file.path());
   if (!opened.ok()) return opened.status();
   const auto state = (*opened)->State();
@@ -32,26 +32,44 @@ FileResult OpenFile(const ContentRoot& root, const v1::FileSource& file,
                         : std::nullopt);
 }
 
+// `field`: what errors begin with.
+absl::StatusOr<SessionSource> ToSessionSource(absl::string_view field,
+                                              const SourceResult& source) {
+  if (source.ok()) return SessionSource{.source = *source};
+  return absl::Status(source.status().code(),
+                      absl::StrCat(field, source.status().message()));
+}
+
 }  // namespace
 
-void OpenSource(const ContentRoots& roots, size_t window_bytes,
-                const v1::SessionSpec& spec, absl::Time unchanged_since,
-                std::function<void(absl::StatusOr<SessionSource>)> done) {
+void SourceProvider::Open(
+    const v1::SessionSpec& spec, absl::Time unchanged_since,
+    std::function<void(absl::StatusOr<SessionSource>)> done) const {
   if (spec.has_upload()) {
-    auto stream = std::make_shared<dataplane::StreamSource>(window_bytes);
+    auto stream =
+        std::make_shared<dataplane::StreamSource>(upload_window_bytes);
     return done(SessionSource{.source = stream, .upload = stream});
+  }
+  if (spec.has_reception()) {
+    return received.Open(
+        spec.reception().name(), spec.compute_sha256(),
+        [done = std::move(done)](const SourceResult& source) {
+          done(ToSessionSource("session.spec.reception: ", source));
+        });
   }
   roots.Run<std::shared_ptr<dataplane::Source>>(
       spec.file().root(),
       [file = spec.file(), unchanged_since](const ContentRoot& root) {
         return OpenFile(root, file, unchanged_since);
       },
-      [done = std::move(done)](FileResult file) {
-        if (file.ok()) return done(SessionSource{.source = *std::move(file)});
-        done(absl::Status(
-            file.status().code(),
-            absl::StrCat("session.spec.file: ", file.status().message())));
+      [done = std::move(done)](const SourceResult& source) {
+        done(ToSessionSource("session.spec.file: ", source));
       });
+}
+
+void SourceProvider::AnswerPending() const {
+  roots.AnswerPending();
+  received.AnswerPending();
 }
 
 }  // namespace tcptool::server

@@ -11,6 +11,7 @@
 #include "dataplane/content/source.h"
 #include "dataplane/content/stream_source.h"
 #include "server/sessions/content_roots.h"
+#include "server/sessions/received_content.h"
 #include "tcptool/v1/session.pb.h"
 
 namespace tcptool::server {
@@ -21,14 +22,24 @@ struct SessionSource {
   std::shared_ptr<dataplane::StreamSource> upload;
 };
 
-// Opens the source in a spec that ToOptions() has accepted, and calls `done`
-// once: before this returns, or on a thread of the root; `done` must not block.
-// An upload gets a window of `window_bytes`. The errors are those of
-// CreateSession, and name the field. DATA_LOSS: the file's content or inode has
-// changed after `unchanged_since`, by the clock of its file system.
-void OpenSource(const ContentRoots& roots, size_t window_bytes,
-                const v1::SessionSpec& spec, absl::Time unchanged_since,
-                std::function<void(absl::StatusOr<SessionSource>)> done);
+// Where sources come from. What it refers to outlives its use.
+struct SourceProvider {
+  const ContentRoots& roots;
+  ReceivedContent& received;
+  size_t upload_window_bytes;
+
+  // Opens the source in a spec that ToOptions() has accepted, and calls `done`
+  // once: before this returns, or on another thread; `done` must not block. The
+  // errors are those of CreateSession, and name the field. DATA_LOSS: the
+  // content or inode of a FileSource's file has changed after
+  // `unchanged_since`, by the clock of its file system.
+  void Open(const v1::SessionSpec& spec, absl::Time unchanged_since,
+            std::function<void(absl::StatusOr<SessionSource>)> done) const;
+
+  // Answers everything that is pending. When this returns, no `done` is
+  // running. Blocks.
+  void AnswerPending() const;
+};
 
 }  // namespace tcptool::server
 

@@ -11,6 +11,7 @@ import unittest
 import grpc
 
 import harness
+import receptions
 from harness import Service, ServiceTest, run_daemon, wait_until
 
 MAN_PAGE = pathlib.Path("docs/tcptoold.8")
@@ -205,6 +206,9 @@ class LimitsTest(ServiceTest):
     service_flags = (
         "--max-watchers=1",
         "--max-sessions=1",
+        "--max-receptions=1",
+        "--max-running-receptions=1",
+        f"--receive=disk={os.environ['TEST_TMPDIR']}",
         f"--max-message-bytes={64 << 10}",
         f"--max-upload-bytes={64 << 20}",
     )
@@ -229,9 +233,44 @@ class LimitsTest(ServiceTest):
         ).limits
         self.assertEqual(
             (limits.max_watchers, limits.max_sessions, limits.max_message_bytes,
-             limits.max_upload_bytes),
-            (1, 1, 64 << 10, 64 << 20),
+             limits.max_upload_bytes, limits.max_receptions, limits.max_running_receptions),
+            (1, 1, 64 << 10, 64 << 20, 1, 1),
         )
+
+    def test_receptions(self):
+        names = harness.stubs.reception
+        sender = receptions.Sender(self)
+
+        def create(path):
+            return self.service.receptions.CreateReception(
+                harness.stubs.reception_service.CreateReceptionRequest(
+                    reception=names.Reception(
+                        spec=names.ReceptionSpec(
+                            sender=names.SenderSource(address=sender.address),
+                            destination=names.FileDestination(root="disk", path=path),
+                        )
+                    )
+                )
+            )
+
+        first = create("one")
+        self.assertIn("1", self.assert_exhausted(create, "two"))
+        peer, _ = sender.accept()
+        harness.reset(peer)
+
+        def is_free():
+            try:
+                return create("two")
+            except grpc.RpcError as error:
+                self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+                return None
+
+        harness.wait_until(is_free, "the first one has ended")
+        with self.assertRaises(grpc.RpcError) as caught:  # It has made room.
+            self.service.receptions.GetReception(
+                harness.stubs.reception_service.GetReceptionRequest(name=first.name)
+            )
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.NOT_FOUND)
 
 
 class StreamsLimitTest(ServiceTest):

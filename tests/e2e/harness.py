@@ -270,6 +270,14 @@ def read_to_end(peer):
     return bytes(content), True
 
 
+def read_exactly(peer, size):
+    """So many bytes, or fewer if the connection ends before."""
+    content = bytearray()
+    while len(content) < size and (part := peer.recv(size - len(content))):
+        content += part
+    return bytes(content)
+
+
 def read_all(peer):
     """What comes until the orderly end. Closes it then."""
     content, is_whole = read_to_end(peer)

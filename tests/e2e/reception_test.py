@@ -305,16 +305,6 @@ class ReceptionTest(ReceptionCase):
             [("CreateReception", name)],
         )
 
-    def ctl(self, *arguments):
-        done = subprocess.run(
-            [harness.program("tcptoolctl"), f"--server={self.service.control_address}", *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=2 * harness.DEADLINE_S,
-        )
-        return done.returncode, done.stdout, done.stderr
-
     def test_command_line(self):
         _, address = self.start(harness.program("tcptool"), "-s", "PORT", "FILE")
         digest = hashlib.sha256(self.content).hexdigest()

@@ -4,6 +4,8 @@ import os
 import pathlib
 import random
 import socket
+import subprocess
+import tempfile
 
 import grpc
 
@@ -53,25 +55,35 @@ class Sender:
 
 
 class ReceptionCase(ServiceTest):
-    """A service with a writable root, "disk", which is an empty directory."""
+    """A service with a writable root, "disk", which is an empty directory, and those that
+    `more_roots` has: directories, by name."""
+
+    def more_roots(self):
+        return {}
 
     def setUp(self):
-        directory = pathlib.Path(os.environ["TEST_TMPDIR"]) / f"disk.{random.randrange(1 << 60):x}"
-        directory.mkdir()
-        self.disk = directory
-        self.service_flags = (f"--receive=disk={directory}", "--log-format=json")
+        directory = tempfile.TemporaryDirectory(
+            prefix="disk.", dir=os.environ.get("TEST_TMPDIR")
+        )
+        self.addCleanup(directory.cleanup)
+        self.disk = pathlib.Path(directory.name)
+        roots = {"disk": self.disk, **self.more_roots()}
+        self.service_flags = (
+            *(f"--receive={name}={path}" for name, path in roots.items()),
+            "--log-format=json",
+        )
         super().setUp()
         self.content = random.Random(1).randbytes(5 * MIB + 17)
         self.messages = stubs.reception_service
 
-    def spec(self, address, path="file", overwrite=False, **spec):
+    def spec(self, address, path="file", overwrite=False, root="disk", **spec):
         names = stubs.reception
         sender = {
             name: spec.pop(name) for name in ("send_start_byte", "wait") if name in spec
         }
         return names.ReceptionSpec(
             sender=names.SenderSource(address=address, **sender),
-            destination=names.FileDestination(root="disk", path=path, overwrite=overwrite),
+            destination=names.FileDestination(root=root, path=path, overwrite=overwrite),
             **spec,
         )
 
@@ -96,6 +108,24 @@ class ReceptionCase(ServiceTest):
 
     def wait_final(self, name):
         return self.wait_state(name, *FINAL)
+
+    def serve(self, reception, **spec):
+        """A session of the reception."""
+        names = stubs.session
+        spec = names.SessionSpec(reception=names.ReceptionSource(name=reception), **spec)
+        return self.service.sessions.CreateSession(
+            stubs.session_service.CreateSessionRequest(session=names.Session(spec=spec))
+        )
+
+    def ctl(self, *arguments):
+        done = subprocess.run(
+            [harness.program("tcptoolctl"), f"--server={self.service.control_address}", *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=2 * harness.DEADLINE_S,
+        )
+        return done.returncode, done.stdout, done.stderr
 
     def code_of(self, call):
         with self.assertRaises(grpc.RpcError) as raised:

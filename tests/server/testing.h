@@ -30,6 +30,15 @@ inline bool WaitUntil(const std::function<bool()>& holds) {
   return true;
 }
 
+// A service that receives nothing.
+class NoReceptions : public ReceivedContent {
+ public:
+  void Open(const std::string& reception, bool, Opened done) override {
+    done(NoSuchReception(reception));
+  }
+  void AnswerPending() override {}
+};
+
 class InProcessService {
  public:
   static constexpr size_t kMaxWatchers = 2;
@@ -51,6 +60,7 @@ class InProcessService {
   v1::SessionService::Stub& stub() { return *stub_; }
   WatchHub& hub() { return hub_; }
   dataplane::Engine& engine() { return engine_; }
+  SessionManager& manager() { return manager_; }
 
   // A session that waits for an upload.
   v1::Session Create() {
@@ -92,6 +102,7 @@ class InProcessService {
  private:
   dataplane::Engine engine_{dataplane::EngineOptions{.lanes = 2}};
   ContentRoots roots_;
+  NoReceptions receptions_;
   const std::unique_ptr<Store> store_ =
       *Store::Open(":memory:", [](const char*, absl::Duration, bool) {});
   SessionTable table_;
@@ -106,6 +117,7 @@ class InProcessService {
        .stream_window_bytes = kWindow},
       engine_,
       roots_,
+      receptions_,
       table_,
       hub_,
       *store_};

@@ -20,11 +20,18 @@ _tcptoolctl_service() {
   done
 }
 
+# Prints the names that "list" or "receptions" lists.
+_tcptoolctl_names() {
+  local -a service
+  mapfile -t service < <(_tcptoolctl_service)
+  # The service may be away: not for long.
+  "${COMP_WORDS[0]}" "${service[@]}" --timeout 1s "$1" 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
 _tcptoolctl() {
   local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]}
   local previous=${COMP_WORDS[COMP_CWORD - 1]}
   local commands command="" word words="" help
-  local -a service
   commands=$("${program}" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z]\+\) .*/\1/p')
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
     if [[ ${word} != -* ]] && grep -qxF -- "${word}" <<<"${commands}"; then
@@ -38,6 +45,8 @@ _tcptoolctl() {
   COMPREPLY=()
   if [[ ${previous} == --output ]]; then
     words="table json"
+  elif [[ ${previous} == --reception ]]; then
+    words=$(_tcptoolctl_names receptions)
   elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} FILE\b" <<<"${help}"; then
     mapfile -t COMPREPLY < <(compgen -f -- "${current}")
     return
@@ -48,11 +57,9 @@ _tcptoolctl() {
   elif [[ -z ${command} ]]; then
     words=${commands}
   elif grep -q 'ID or sessions/ID' <<<"${help}"; then
-    mapfile -t service < <(_tcptoolctl_service)
-    # The service may be away: not for long.
-    words=$("${program}" "${service[@]}" --timeout 1s list 2>/dev/null | awk 'NR > 1 { print $1 }')
+    words=$(_tcptoolctl_names list)
     if grep -q 'receptions/ID' <<<"${help}"; then
-      words+=" $("${program}" "${service[@]}" --timeout 1s receptions 2>/dev/null | awk 'NR > 1 { print $1 }')"
+      words+=" $(_tcptoolctl_names receptions)"
     fi
   fi
   mapfile -t COMPREPLY < <(compgen -W "${words}" -- "${current}")

@@ -7,6 +7,7 @@ import unittest
 
 import harness
 from completions import Completions
+from receptions import ReceptionCase, Sender
 
 MAN_PAGE = pathlib.Path("docs/tcptoolctl.1")
 
@@ -88,3 +89,28 @@ class CompletionTest(harness.ServiceTest):
 
     def test_bash_offers_what_fits(self):
         self.assertEqual(self.completions.bash("g"), ["get"])
+
+
+class ReceptionCompletionTest(ReceptionCase):
+    def test_receptions_are_offered_where_they_are_meant(self):
+        sender = Sender(self)
+        names = [
+            self.create(sender.address, reception_id=id_, path=id_).name for id_ in ("one", "two")
+        ]
+        names.reverse()  # The newest first.
+        self.service.write_file("content", b"content")
+        session = self.service.create().name.partition("/")[2]
+        completions = Completions("tcptoolctl", TCPTOOL_SERVER=self.service.control_address)
+        for shell in completions.shells:
+            with self.subTest(shell.__name__):
+                for command in ("get", "watch", "cancel", "delete"):
+                    self.assertEqual(shell(command, ""), [session, *names])
+                for command in ("start", "recipients"):
+                    self.assertEqual(shell(command, ""), [session])
+                self.assertEqual(shell("create", "--reception", ""), names)
+                self.assertEqual(
+                    set(shell("receive", "--")), options(help_of()) | options(help_of("receive"))
+                )
+                for words in (("receive", "--from", ""), ("receive", "--to", ""), ("receptions", "")):
+                    self.assertEqual(shell(*words), [])
+        self.assertEqual(completions.bash("get", "receptions/o"), names[1:])

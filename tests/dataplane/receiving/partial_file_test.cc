@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 
 #include <cerrno>
 
@@ -101,6 +102,16 @@ TEST(PartialFileTest, FileSystemThatCannotRenameWithoutReplacingLinks) {
     EXPECT_EQ(folder.Get("content"), exists ? "old" : TheContent());
     EXPECT_EQ(folder.Names(), std::set<std::string>{"content"});
   }
+}
+
+TEST(PartialFileTest, ChangeTimeIsThatOfTheFileUnderItsName) {
+  const Folder folder;
+  const auto file = PartialFile::Create(FileApi::Real(), folder.To("content"));
+  ASSERT_TRUE(file.ok()) << file.status();
+  ASSERT_TRUE((*file)->Commit().ok());
+  struct stat status;
+  ASSERT_EQ(stat(folder.path("content").c_str(), &status), 0);
+  EXPECT_EQ((*file)->ChangeTime(), absl::TimeFromTimespec(status.st_ctim));
 }
 
 TEST(PartialFileTest, OnlyRegularFilesAreReplaced) {

@@ -16,10 +16,15 @@ class SpoolTest : public testing::Test {
   void Begin(ReceptionOptions options = {}, const EngineOptions& engine = {}) {
     one_ = std::make_unique<OneReception>(sender_.Upstream(), folder_,
                                           std::move(options), engine);
+    Serve(true, false);
+  }
+  // Another session, which is served from the reception.
+  void Serve(bool immediate, bool compute_sha256) {
     recorder_ = std::make_shared<Recorder>();
     SessionOptions session;
     session.bind_address = asio::ip::address_v4::loopback();
-    session.start.immediate = true;
+    session.start.immediate = immediate;
+    session.compute_sha256 = compute_sha256;
     const auto created = one_->engine().CreateSession(
         session, one_->reception().OpenSource(Spool::Level::kVerified),
         recorder_);
@@ -113,6 +118,50 @@ TEST_F(SpoolTest, ResetOfTheSenderIsAResetForAll) {
   EXPECT_NE(recorder_->session().error.find("CONNECTION_LOST"),
             std::string::npos)
       << recorder_->session().error;
+}
+
+TEST_F(SpoolTest, SessionThatWaitsFailsWithTheReception) {
+  ReceptionOptions options;
+  options.name = "receptions/one";
+  Begin(std::move(options));
+  Serve(false, false);
+  const auto peer = Connect();
+  ASSERT_TRUE(recorder_->WaitForCount(RecipientState::kReady, 1));
+  EXPECT_TRUE(one_->Cancel().ok());
+  EXPECT_EQ(peer->Read().error, ECONNRESET);
+  EXPECT_EQ(recorder_->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(recorder_->session().error, "receptions/one is CANCELLED");
+  // One that comes too late fails too.
+  Serve(false, false);
+  EXPECT_EQ(recorder_->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(recorder_->session().error, "receptions/one is CANCELLED");
+}
+
+TEST_F(SpoolTest, SessionsHaveTheReceptionsSha256AndLength) {
+  const std::string content = Content(2 * kManifestBlock + 5);
+  ReceptionOptions options;
+  options.compute_sha256 = true;
+  options.expected_length = content.size();
+  Begin(std::move(options));
+  const std::string sha256 = ToHex(Sha256Of(content));
+  for (const bool has_ended : {false, true}) {
+    Serve(false, true);
+    EXPECT_EQ(session_->initial_status().content_length, content.size());
+    Peer peer(session_->data_endpoint().port());
+    peer.Say(1);
+    ASSERT_TRUE(recorder_->WaitForCount(RecipientState::kTransferring, 1));
+    EXPECT_EQ(recorder_->session().content_sha256, has_ended ? sha256 : "");
+    if (!has_ended) {
+      sender_.AcceptAndReadByte();
+      ASSERT_TRUE(sender_.Send(content));
+      sender_.End();
+    }
+    EXPECT_TRUE(peer.ReadAndClose().data == content);
+    EXPECT_EQ(recorder_->WaitForEnd(), SessionState::kSucceeded);
+    EXPECT_EQ(recorder_->session().content_sha256, sha256);
+    EXPECT_EQ(recorder_->session().content_length, content.size());
+    one_->recorder->WaitForEnd();
+  }
 }
 
 TEST_F(SpoolTest, ContentThatIsNotTheExpectedOneIsAResetForAll) {

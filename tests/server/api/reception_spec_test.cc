@@ -39,7 +39,8 @@ TEST(ReceptionSpecTest, DefaultsAreFilledIn) {
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_EQ(spec.retention().seconds(), 168 * 3600);
   EXPECT_EQ(spec.limits().dead_timeout().seconds(), 60);
-  EXPECT_FALSE(spec.limits().has_stall_timeout());
+  EXPECT_EQ(spec.limits().first_byte_timeout().seconds(), 24 * 3600);
+  EXPECT_EQ(spec.limits().stall_timeout().seconds(), 600);
   EXPECT_EQ(plan->sender.target.host, "node-1.example");
   EXPECT_EQ(plan->sender.target.port, "9876");
   EXPECT_EQ(plan->sender.target.wait, absl::ZeroDuration());
@@ -48,7 +49,8 @@ TEST(ReceptionSpecTest, DefaultsAreFilledIn) {
   EXPECT_EQ(plan->options.destination.name, "disk.img");
   EXPECT_FALSE(plan->options.destination.overwrite);
   EXPECT_FALSE(plan->options.expected_length);
-  EXPECT_EQ(plan->options.stall_timeout, absl::InfiniteDuration());
+  EXPECT_EQ(plan->options.first_byte_timeout, absl::Hours(24));
+  EXPECT_EQ(plan->options.stall_timeout, absl::Minutes(10));
 }
 
 TEST(ReceptionSpecTest, WhatIsAskedForReachesTheDataPlane) {

@@ -67,6 +67,14 @@ TEST(SpecTest, SourceIsRequired) {
   EXPECT_EQ(WrongField([](auto& spec) { spec.mutable_file()->clear_path(); }),
             "file.path");
   EXPECT_EQ(WrongField([](auto& spec) { spec.mutable_upload(); }), "");
+  const auto reception = [](const std::string& name) {
+    return WrongField(
+        [&name](auto& spec) { spec.mutable_reception()->set_name(name); });
+  };
+  EXPECT_EQ(reception("receptions/one"), "");
+  EXPECT_EQ(reception("one"), "reception.name");
+  EXPECT_EQ(reception("sessions/one"), "reception.name");
+  EXPECT_EQ(reception(""), "reception.name");
 }
 
 TEST(SpecTest, RangesHoldAtTheirEnds) {
@@ -102,8 +110,8 @@ TEST(SpecTest, DurationsHaveRangesAndNoStrayNanos) {
   };
   EXPECT_EQ(expire_after(1, 0), "");
   EXPECT_EQ(expire_after(0, 999'999'999), "expire_after");
-  EXPECT_EQ(expire_after(8760 * 3600, 0), "");
-  EXPECT_EQ(expire_after(8760 * 3600, 1), "expire_after");
+  EXPECT_EQ(expire_after(int64_t{8760} * 3600, 0), "");
+  EXPECT_EQ(expire_after(int64_t{8760} * 3600, 1), "expire_after");
   EXPECT_EQ(expire_after(0, 1'000'000'000), "expire_after");
   EXPECT_EQ(expire_after(-1, 0), "expire_after");
   EXPECT_EQ(expire_after(std::numeric_limits<int64_t>::max(), 0),
@@ -141,6 +149,11 @@ TEST(SpecTest, StartConditionsThatExcludeEachOther) {
               spec.mutable_start()->set_immediate(true);
             }),
             "start.immediate");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.mutable_reception()->set_name("receptions/one");
+              spec.mutable_start()->set_immediate(true);
+            }),
+            "");
   EXPECT_EQ(WrongField([](auto& spec) {
               spec.mutable_start()->set_min_recipients(2);
             }),

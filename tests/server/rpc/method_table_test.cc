@@ -47,16 +47,17 @@ class MethodTableTest : public testing::Test {
       *Store::Open(":memory:", [](const char*, absl::Duration, bool) {});
   SessionTable session_table_;
   WatchHub hub_{1};
+  ReceptionTable reception_table_;
+  ReceptionManager reception_manager_{{},   engine_, roots_, reception_table_,
+                                      hub_, *store_};
   SessionManager manager_{{.rules = {.first_port = 9701, .last_port = 9702}},
                           engine_,
                           roots_,
+                          reception_manager_,
                           session_table_,
                           hub_,
                           *store_};
   SessionService sessions_{manager_, session_table_, hub_};
-  ReceptionTable reception_table_;
-  ReceptionManager reception_manager_{{},   engine_, roots_, reception_table_,
-                                      hub_, *store_};
   ReceptionService receptions_{reception_manager_, reception_table_, hub_};
   NodeService node_{{}, roots_, roots_, manager_};
 };

@@ -1,0 +1,34 @@
+#include "server/receptions/received_file.h"
+
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "dataplane/content/open_content.h"
+#include "messages/time.h"
+
+namespace tcptool::server {
+
+absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenReceivedFile(
+    const ContentRoot& root, const v1::Reception& reception) {
+  auto file = root.Open(reception.spec().destination().path());
+  if (!file.ok()) return file.status();
+  const auto state = (*file)->State();
+  if (!state.ok()) return state.status();
+  const auto length = static_cast<uint64_t>(reception.content_length());
+  // Nobody can set it back, and another file under the name has another one.
+  if (state->changed != ToTime(reception.file_change_time()) ||
+      state->size != length) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the file was changed, or its owner or mode, at ",
+                     absl::FormatTime(state->changed, absl::UTCTimeZone()),
+                     ", and ", reception.name(), " left it at ",
+                     absl::FormatTime(ToTime(reception.file_change_time()),
+                                      absl::UTCTimeZone()),
+                     "; receive it again, or serve it as a file"));
+  }
+  return dataplane::OpenContent(*std::move(file), 0, length);
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,45 @@
+// The blocks that have come last: how many there are, and for how long.
+#include "dataplane/receiving/recent_blocks.h"
+
+#include <gtest/gtest.h>
+
+namespace tcptool::dataplane {
+namespace {
+
+TEST(RecentBlocksTest, MemoryIsBoundedUntilTheOldestIsReleased) {
+  RecentBlocks blocks;
+  for (uint64_t index = 0; index < RecentBlocks::kBlocks; ++index) {
+    ASSERT_NE(blocks.Open(index), nullptr);
+  }
+  EXPECT_EQ(blocks.Open(RecentBlocks::kBlocks), nullptr);
+  blocks.Release(1);
+  EXPECT_EQ(blocks.Open(RecentBlocks::kBlocks), nullptr);
+  blocks.Release(0);
+  EXPECT_NE(blocks.Find(0), nullptr);  // There is room for it so far.
+  EXPECT_NE(blocks.Open(RecentBlocks::kBlocks), nullptr);
+  EXPECT_EQ(blocks.Find(0), nullptr);
+  EXPECT_NE(blocks.Find(1), nullptr);
+}
+
+TEST(RecentBlocksTest, DroppedBlocksComeAgain) {
+  RecentBlocks blocks;
+  for (const uint64_t index : {0, 1, 2}) blocks.Open(index);
+  blocks.DropFrom(1);
+  EXPECT_NE(blocks.Find(0), nullptr);
+  EXPECT_EQ(blocks.Find(1), nullptr);
+  EXPECT_EQ(blocks.Find(2), nullptr);
+  EXPECT_NE(blocks.Open(1), nullptr);
+}
+
+TEST(RecentBlocksTest, CloseDropsAllButWhatAReaderHolds) {
+  RecentBlocks blocks;
+  const RecentBlocks::Block held = blocks.Open(0);
+  const std::weak_ptr<const PageBlock> other = blocks.Open(1);
+  blocks.Close();
+  EXPECT_EQ(blocks.Find(0), nullptr);
+  EXPECT_TRUE(other.expired());
+  EXPECT_GT(held->size(), 0u);
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
