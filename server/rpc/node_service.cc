@@ -1,8 +1,11 @@
 #include "server/rpc/node_service.h"
 
 #include <chrono>
+#include <memory>
 #include <utility>
 #include <vector>
+
+#include "absl/synchronization/mutex.h"
 
 namespace tcptool::server {
 namespace {
@@ -47,23 +50,37 @@ void NodeService::AddTo(MethodTable& table) {
 }
 
 void NodeService::GetNode(GetNodeCall::Done done) {
-  v1::Node node = node_;
+  // Both kinds of roots are asked at once, as each may take its whole deadline.
+  struct Answer {
+    absl::Mutex mutex;
+    v1::Node node;
+    int missing = 2;
+  };
+  auto answer = std::make_shared<Answer>();
+  answer->node = node_;
   const auto uptime = std::chrono::steady_clock::now() - start_;
-  node.mutable_uptime()->set_seconds(
+  answer->node.mutable_uptime()->set_seconds(
       std::chrono::duration_cast<std::chrono::seconds>(uptime).count());
-  roots_.GetSpaces([this, node = std::move(node),
-                    done = std::move(done)](const Spaces& roots) mutable {
-    AddRoots(roots, *node.mutable_roots());
-    writable_roots_.GetSpaces(
-        [this, node = std::move(node),
-         done = std::move(done)](const Spaces& writable) mutable {
-          AddRoots(writable, *node.mutable_writable_roots());
-          manager_.PortsInUse([node = std::move(node), done = std::move(done)](
-                                  const std::vector<uint16_t>& ports) mutable {
-            for (const uint16_t port : ports) node.add_ports_in_use(port);
-            done(std::move(node));
-          });
-        });
+  const auto add = [this, answer, done = std::move(done)](
+                       google::protobuf::RepeatedPtrField<v1::Root>& roots) {
+    return [this, answer, done, &roots](const Spaces& spaces) {
+      {
+        absl::MutexLock lock(&answer->mutex);
+        AddRoots(spaces, roots);
+        if (--answer->missing > 0) return;
+      }
+      AddPorts(std::move(answer->node), done);
+    };
+  };
+  roots_.GetSpaces(add(*answer->node.mutable_roots()));
+  writable_roots_.GetSpaces(add(*answer->node.mutable_writable_roots()));
+}
+
+void NodeService::AddPorts(v1::Node node, const GetNodeCall::Done& done) {
+  manager_.PortsInUse([node = std::move(node),
+                       done](const std::vector<uint16_t>& ports) mutable {
+    for (const uint16_t port : ports) node.add_ports_in_use(port);
+    done(std::move(node));
   });
 }
 

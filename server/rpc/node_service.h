@@ -22,10 +22,13 @@ class NodeService : public RpcService {
 
   void AddTo(MethodTable& table) override;
 
- private:
   using GetNodeCall = UnaryCall<v1::GetNodeRequest, v1::Node>;
 
+  // Any thread. Waits for nothing; `done` is called once, on any thread.
   void GetNode(GetNodeCall::Done done);
+
+ private:
+  void AddPorts(v1::Node node, const GetNodeCall::Done& done);
 
   const v1::Node node_;
   const ContentRoots& roots_;
