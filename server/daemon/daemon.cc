@@ -131,7 +131,7 @@ absl::Status Daemon::StartHttp() {
                          .hosts = options_.http.hosts,
                          .is_reachable = [this] { return control_->works(); },
                          .is_ready = [this] { return manager_->accepting(); }},
-      *metrics_, *table_);
+      *metrics_, *table_, *reception_table_);
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
       options_.http.address,
       [this](const HttpRequest& request) { return pages_->Get(request); });

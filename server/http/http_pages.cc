@@ -8,11 +8,13 @@
 namespace tcptool::server {
 
 HttpPages::HttpPages(Options options, const Metrics& metrics,
-                     const SessionTable& table)
+                     const SessionTable& sessions,
+                     const ReceptionTable& receptions)
     : options_(std::move(options)),
       hosts_(options_.hosts),
       metrics_(metrics),
-      table_(table) {}
+      sessions_(sessions),
+      receptions_(receptions) {}
 
 HttpResponse HttpPages::Get(const HttpRequest& request) const {
   if (request.path == "/healthz") {
@@ -39,11 +41,13 @@ HttpResponse HttpPages::Get(const HttpRequest& request) const {
             .body = metrics_.Render(options_.is_ready())};
   }
   if (IsStatusPage(request.path)) {
-    if (options_.status_page) return StatusPage(table_, request);
+    if (options_.status_page) {
+      return StatusPage(sessions_, receptions_, request);
+    }
     return {.status = 404,
             .body =
                 "The status page is off. Start tcptoold with "
-                "--status-page to show sessions, recipients and their "
+                "--status-page to show sessions, receptions, and their peers' "
                 "addresses to everybody who reaches this port.\n"};
   }
   return {.status = 404,

@@ -9,6 +9,7 @@
 #include "server/http/allowed_hosts.h"
 #include "server/http/http_message.h"
 #include "server/metrics/metrics.h"
+#include "server/watch/reception_table.h"
 #include "server/watch/session_table.h"
 
 namespace tcptool::server {
@@ -18,7 +19,7 @@ class HttpPages {
  public:
   struct Options {
     // Whether people without the control API's credentials may see sessions,
-    // recipients and their addresses.
+    // receptions, and their peers' addresses.
     bool status_page = false;
     // Names in Host headers besides this node's own; see allowed_hosts.h.
     std::vector<std::string> hosts;
@@ -28,19 +29,22 @@ class HttpPages {
     std::function<bool()> is_ready;
   };
 
-  // Both outlive the pages.
-  HttpPages(Options options, const Metrics& metrics, const SessionTable& table);
+  // All of them outlive the pages.
+  HttpPages(Options options, const Metrics& metrics,
+            const SessionTable& sessions, const ReceptionTable& receptions);
 
   // /metrics, /healthz, /readyz; and with the status page /, /sessions/ID,
-  // /status.css and /status.js. 404 for other paths, and 421 if the request's
-  // Host may not see the page: health, which is no secret, is for all.
+  // /receptions, /receptions/ID, /status.css and /status.js. 404 for other
+  // paths, and 421 if the request's Host may not see the page: health, which is
+  // no secret, is for all.
   HttpResponse Get(const HttpRequest& request) const;
 
  private:
   const Options options_;
   const AllowedHosts hosts_;
   const Metrics& metrics_;
-  const SessionTable& table_;
+  const SessionTable& sessions_;
+  const ReceptionTable& receptions_;
 };
 
 }  // namespace tcptool::server

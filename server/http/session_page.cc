@@ -37,48 +37,33 @@ std::string RecipientRow(const v1::Session& session,
       Cell("State", absl::StrCat(StateBadge(StateName(recipient.state())),
                                  Explanation(WhyOf(recipient)))),
       Cell("Progress",
-           AckedProgress(absl::StrCat("Recipient ", number),
-                         recipient.bytes_acked(), session.content_length())),
-      Cell("Speed",
-           recipient.bytes_per_second() > 0
-               ? absl::StrCat(HumanBytes(recipient.bytes_per_second()), "/s")
-               : ""),
+           Progress(absl::StrCat("Recipient ", number), "acknowledged",
+                    recipient.bytes_acked(), session.content_length())),
+      Cell("Speed", Speed(recipient.bytes_per_second())),
       Cell("Connected", recipient.has_connect_time()
                             ? TimeElement(recipient.connect_time())
                             : ""),
       "</tr>\n");
 }
 
-// The session's fields, as a list of terms and their descriptions.
 std::string Facts(const v1::Session& session) {
-  std::string facts;
-  const auto fact = [&facts](absl::string_view term, absl::string_view html) {
-    if (html.empty()) return;
-    absl::StrAppend(&facts, "<div><dt>", EscapeHtml(term), "</dt><dd>", html,
-                    "</dd></div>\n");
-  };
-  fact("Progress", ProgressOf(session));
-  fact("Content",
-       absl::StrCat(
-           SourceOf(session),
-           session.has_content_length()
-               ? absl::StrCat(", ", HumanBytes(session.content_length()))
-               : ""));
-  fact("Recipients connect to", IsolatedText(session.data_endpoint()));
-  fact("Listens on", IsolatedText(session.listen_endpoint()));
+  FactList facts;
+  facts.Add("Progress", ProgressOf(session));
+  facts.Add("Content",
+            absl::StrCat(
+                SourceOf(session),
+                session.has_content_length()
+                    ? absl::StrCat(", ", HumanBytes(session.content_length()))
+                    : ""));
+  facts.Add("Recipients connect to", IsolatedText(session.data_endpoint()));
+  facts.Add("Listens on", IsolatedText(session.listen_endpoint()));
   for (const auto& [key, value] : session.spec().labels()) {
-    fact(key, IsolatedText(value));
+    facts.Add(key, IsolatedText(value));
   }
-  if (session.has_create_time()) {
-    fact("Created (UTC)", TimeElement(session.create_time()));
-  }
-  if (session.has_start_time()) {
-    fact("Started (UTC)", TimeElement(session.start_time()));
-  }
-  if (session.has_end_time()) {
-    fact("Ended (UTC)", TimeElement(session.end_time()));
-  }
-  return absl::StrCat("<dl>\n", facts, "</dl>\n");
+  facts.AddTime("Created (UTC)", session.create_time());
+  facts.AddTime("Started (UTC)", session.start_time());
+  facts.AddTime("Ended (UTC)", session.end_time());
+  return facts.Html();
 }
 
 }  // namespace

@@ -10,12 +10,16 @@
 namespace tcptool::server {
 
 std::string ProgressOf(const v1::Session& session) {
-  return AckedProgress(session.name(), session.bytes_acked(),
-                       session.content_length() * Takers(session.counts()));
+  return Progress(session.name(), "acknowledged", session.bytes_acked(),
+                  session.content_length() * Takers(session.counts()));
 }
 
 std::string SourceOf(const v1::Session& session) {
   if (session.spec().has_upload()) return "an upload";
+  if (session.spec().has_reception()) {
+    const std::string& name = session.spec().reception().name();
+    return LinkTo(name, name);
+  }
   const v1::FileSource& file = session.spec().file();
   return IsolatedText(absl::StrCat(file.root(), ": ", file.path()));
 }

@@ -5,24 +5,17 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "messages/states.h"
-#include "server/http/html.h"
 #include "server/http/session_texts.h"
 #include "server/http/status_layout.h"
 
 namespace tcptool::server {
 namespace {
 
-constexpr int kSessionsOnPage = 20;
-
-std::string SessionLink(const v1::Session& session) {
-  const std::string id(absl::StripPrefix(session.name(), "sessions/"));
-  return absl::StrCat("<a href=\"/sessions/", EscapeUrl(id), "\">",
-                      EscapeHtml(id), "</a>");
-}
-
 std::string SessionRow(const v1::Session& session) {
   return absl::StrCat(
-      "<tr>\n<th scope=\"row\">", SessionLink(session), "</th>\n",
+      "<tr>\n<th scope=\"row\">",
+      LinkTo(session.name(), absl::StripPrefix(session.name(), "sessions/")),
+      "</th>\n",
       Cell("State", absl::StrCat(StateBadge(StateName(session.state())),
                                  Explanation(session.error()))),
       Cell("Progress", ProgressOf(session)),
@@ -51,7 +44,7 @@ std::string Summary(const SessionTable::Totals& totals) {
 HttpResponse SessionsPage(const SessionTable& table,
                           const HttpRequest& request) {
   v1::ListSessionsRequest list;
-  list.set_page_size(kSessionsOnPage);
+  list.set_page_size(kResourcesOnPage);
   list.set_page_token(PageToken(request));
   const auto sessions = table.List(list);
   if (!sessions.ok()) return ErrorDocument(sessions.status());

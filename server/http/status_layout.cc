@@ -34,22 +34,47 @@ std::string StateBadge(std::string name) {
                       absl::StrReplaceAll(name, {{"_", " "}}), "</span>");
 }
 
+std::string LinkTo(absl::string_view name, absl::string_view text) {
+  return absl::StrCat("<a href=\"/", EscapeHtml(name), "\">", EscapeHtml(text),
+                      "</a>");
+}
+
 std::string Explanation(absl::string_view text) {
   if (text.empty()) return "";
   return absl::StrCat("<p class=\"why\">", IsolatedText(text), "</p>");
 }
 
-std::string AckedProgress(absl::string_view of_what, int64_t done,
-                          int64_t whole) {
-  const std::string words = absl::StrCat(HumanBytes(done), " acknowledged");
+std::string Progress(absl::string_view of_what, absl::string_view verb,
+                     int64_t done, int64_t whole) {
+  const std::string words = absl::StrCat(HumanBytes(done), " ", verb);
   if (whole <= 0) return words;
   const int percent = static_cast<int>(
       std::min(100.0, 100.0 * static_cast<double>(done) / whole));
   return absl::StrCat("<progress max=\"100\" value=\"", percent,
-                      "\" aria-label=\"", EscapeHtml(of_what),
-                      ": acknowledged bytes\">", percent,
+                      "\" aria-label=\"", EscapeHtml(of_what), ": ", verb,
+                      " bytes\">", percent,
                       "%</progress> <span class=\"figures\">", percent, "%, ",
                       words, "</span>");
+}
+
+std::string Speed(int64_t bytes_per_second) {
+  if (bytes_per_second <= 0) return "";
+  return absl::StrCat(HumanBytes(bytes_per_second), "/s");
+}
+
+void FactList::Add(absl::string_view term, absl::string_view html) {
+  if (html.empty()) return;
+  absl::StrAppend(&facts_, "<div><dt>", EscapeHtml(term), "</dt><dd>", html,
+                  "</dd></div>\n");
+}
+
+void FactList::AddTime(absl::string_view term,
+                       const google::protobuf::Timestamp& time) {
+  if (time.seconds() != 0) Add(term, TimeElement(time));
+}
+
+std::string FactList::Html() const {
+  return absl::StrCat("<dl>\n", facts_, "</dl>\n");
 }
 
 std::string Cell(absl::string_view label, absl::string_view html) {
@@ -112,7 +137,9 @@ HttpResponse StatusDocument(int status, absl::string_view title,
           "<link rel=\"stylesheet\" href=\"/status.css\">\n"
           "<script src=\"/status.js\" defer></script>\n"
           "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\n"
-          "</head>\n<body>\n<header><a href=\"/\">tcptool</a> "
+          "</head>\n<body>\n<header><nav aria-label=\"Lists\">"
+          "<strong>tcptool</strong> <a href=\"/\">Sessions</a> "
+          "<a href=\"/receptions\">Receptions</a></nav> "
           "<span id=\"connection\" role=\"status\"></span></header>\n"
           "<main>\n<h1>",
           escaped_title,
@@ -126,8 +153,7 @@ HttpResponse StatusDocument(int status, absl::string_view title,
 HttpResponse ErrorDocument(const absl::Status& error) {
   const int status = absl::IsNotFound(error) ? 404 : 400;
   return StatusDocument(status, status == 404 ? "Not found" : "Bad request",
-                        EscapeHtml(error.message()),
-                        "<p><a href=\"/\">All sessions</a></p>\n");
+                        EscapeHtml(error.message()), "");
 }
 
 }  // namespace tcptool::server

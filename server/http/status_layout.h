@@ -16,20 +16,43 @@
 
 namespace tcptool::server {
 
+// How many sessions or receptions a page of a list has.
+inline constexpr int kResourcesOnPage = 20;
+
 // "2026-01-31 12:00:00" in UTC, for people and for programs.
 std::string TimeElement(const google::protobuf::Timestamp& time);
 
 // "PARTIALLY_SUCCEEDED" in words, in the colour that status.css has for it.
 std::string StateBadge(std::string name);
 
+// To the page of a resource: "sessions/ID" or "receptions/ID".
+std::string LinkTo(absl::string_view name, absl::string_view text);
+
 // Why something is in its state; nothing if `text` is empty.
 std::string Explanation(absl::string_view text);
 
 // A bar, its percentage and "1.5 GiB acknowledged". `of_what` is the bar's name
-// for screen readers. `whole`: what `done` is a part of; 0 if that is not
-// known, and there is no bar then.
-std::string AckedProgress(absl::string_view of_what, int64_t done,
-                          int64_t whole);
+// for screen readers; `verb`: what has become of the bytes, "acknowledged".
+// `whole`: what `done` is a part of; 0 if that is not known, and there is no
+// bar then.
+std::string Progress(absl::string_view of_what, absl::string_view verb,
+                     int64_t done, int64_t whole);
+
+// "12 MiB/s"; nothing if it is 0.
+std::string Speed(int64_t bytes_per_second);
+
+// A list of terms and their descriptions.
+class FactList {
+ public:
+  // No effect if there is no description.
+  void Add(absl::string_view term, absl::string_view html);
+  // No effect unless the time is set.
+  void AddTime(absl::string_view term, const google::protobuf::Timestamp& time);
+  std::string Html() const;
+
+ private:
+  std::string facts_;
+};
 
 // `label` is shown in front of the cell on narrow screens, which have no room
 // for the table's head.

@@ -3,6 +3,8 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "server/http/reception_page.h"
+#include "server/http/receptions_page.h"
 #include "server/http/session_page.h"
 #include "server/http/sessions_page.h"
 #include "server/http/status_page_files.h"
@@ -11,10 +13,13 @@ namespace tcptool::server {
 
 bool IsStatusPage(absl::string_view path) {
   return path == "/" || path == "/status.css" || path == "/status.js" ||
-         absl::StartsWith(path, "/sessions/");
+         path == "/receptions" || absl::StartsWith(path, "/sessions/") ||
+         absl::StartsWith(path, "/receptions/");
 }
 
-HttpResponse StatusPage(const SessionTable& table, const HttpRequest& request) {
+HttpResponse StatusPage(const SessionTable& sessions,
+                        const ReceptionTable& receptions,
+                        const HttpRequest& request) {
   if (request.path == "/status.css") {
     return {.content_type = "text/css; charset=utf-8",
             .body = std::string(kStatusCss)};
@@ -23,8 +28,12 @@ HttpResponse StatusPage(const SessionTable& table, const HttpRequest& request) {
     return {.content_type = "text/javascript; charset=utf-8",
             .body = std::string(kStatusJs)};
   }
-  if (request.path == "/") return SessionsPage(table, request);
-  return SessionPage(table, request);
+  if (request.path == "/") return SessionsPage(sessions, request);
+  if (request.path == "/receptions") return ReceptionsPage(receptions, request);
+  if (absl::StartsWith(request.path, "/receptions/")) {
+    return ReceptionPage(receptions, request);
+  }
+  return SessionPage(sessions, request);
 }
 
 }  // namespace tcptool::server

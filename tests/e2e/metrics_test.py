@@ -184,7 +184,7 @@ class HealthTest(HttpTest):
         self.assertIn("/metrics", text)
 
     def test_status_page_is_off_unless_asked_for(self):
-        for path in ("/", "/sessions/a", "/status.js"):
+        for path in ("/", "/sessions/a", "/receptions", "/receptions/a", "/status.js"):
             status, _, text = self.get(path)
             self.assertEqual(status, 404)
             self.assertIn("--status-page", text)

@@ -34,6 +34,11 @@ async function main() {
       return {status: answer.status(), headers: answer.headers()};
     },
     evaluate: ({code}) => page.evaluate(code),
+    // Clicks on a link, and waits until the page at `path` is there.
+    async follow({selector, path}) {
+      await page.locator(selector).first().click();
+      await page.waitForURL(`**${path}`);
+    },
     aria: ({selector}) => page.locator(selector).ariaSnapshot(),
     screenshot: ({path}) => page.screenshot({path}).then(() => path),
     // Of all pages.

@@ -3,7 +3,9 @@
 import json
 import os
 import pathlib
+import socket
 import subprocess
+import tempfile
 import unittest
 
 import harness
@@ -51,7 +53,9 @@ class StatusPageTest(unittest.TestCase):
         cls.addClassCleanup(cls.browser.close)
 
     def setUp(self):
-        self.service = Service(flags=["--status-page"])
+        disk = tempfile.TemporaryDirectory(prefix="disk.")
+        self.addCleanup(disk.cleanup)
+        self.service = Service(flags=["--status-page", f"--receive=disk={disk.name}"])
         self.addCleanup(self.service.close)
         self.browser.tell("reset")
 
@@ -113,6 +117,67 @@ class StatusPageTest(unittest.TestCase):
         if "SCREENSHOT_SESSION" in os.environ:
             self.browser.tell("screenshot", path=os.environ["SCREENSHOT_SESSION"])
 
+    def begin_reception(self, path="disk.img", **labels):
+        """One of 8 bytes, of which 6 have come, and the connection to its sender."""
+        names = harness.stubs.reception
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            listener.settimeout(harness.DEADLINE_S)
+            reception = self.service.receptions.CreateReception(
+                harness.stubs.reception_service.CreateReceptionRequest(
+                    reception=names.Reception(
+                        spec=names.ReceptionSpec(
+                            sender=names.SenderSource(
+                                address=f"127.0.0.1:{listener.getsockname()[1]}"
+                            ),
+                            destination=names.FileDestination(root="disk", path=path),
+                            expected_length=8,
+                            labels=labels,
+                        )
+                    )
+                )
+            )
+            peer, _ = listener.accept()
+        self.addCleanup(peer.close)
+        peer.sendall(b"123456")
+        return reception.name, peer
+
+    def test_shows_receptions(self):
+        self.open("/receptions")
+        self.evaluate("window.mark = 1")
+        self.assertIn("There are no receptions", self.text())
+        name, peer = self.begin_reception()
+        wait_until(lambda: "75%, 6 B received" in self.text(), "it is shown")
+        for words in ("receiving", "disk: disk.img", "127.0.0.1:"):
+            self.assertIn(words, self.text())
+        harness.reset(peer)
+        wait_until(lambda: "CONNECTION_LOST" in self.text(), "its end is shown")
+        self.assertEqual(self.evaluate("window.mark"), 1)
+        # By its link; its own page goes on by itself too.
+        self.browser.tell("follow", selector="tbody a", path=f"/{name}")
+        wait_until(lambda: "CONNECTION_LOST: the connection was lost" in self.text(), "why")
+        name, peer = self.begin_reception("second.img")
+        self.open(f"/{name}")
+        wait_until(lambda: "75%, 6 B received" in self.text(), "its progress is shown")
+        peer.sendall(b"78")
+        peer.shutdown(socket.SHUT_WR)
+        wait_until(lambda: "succeeded" in self.text(), "its end is shown")
+        self.assertIn("100%, 8 B received", self.text())
+        self.assertEqual(self.browser.tell("complaints"), [])
+        self.assertEqual(self.open("/receptions/none")["status"], 404)
+        self.assertEqual(self.open("/receptions?page=nonsense")["status"], 400)
+
+    def test_links_a_relay_with_its_reception(self):
+        name, _ = self.begin_reception()
+        names = harness.stubs.session
+        spec = names.SessionSpec(reception=names.ReceptionSource(name=name))
+        self.service.sessions.CreateSession(
+            harness.stubs.session_service.CreateSessionRequest(session=names.Session(spec=spec))
+        )
+        self.open()
+        self.browser.tell("follow", selector=f"tbody a:text-is('{name}')", path=f"/{name}")
+        self.browser.tell("follow", selector="header a:text('Receptions')", path="/receptions")
+        self.assertIn("Receptions", self.evaluate("document.title"))
+
     def test_says_when_the_service_is_gone(self):
         self.open()
         self.service.process.kill()
@@ -128,6 +193,11 @@ class StatusPageTest(unittest.TestCase):
         for path in ("/", "/" + session.name):
             answer = self.open(path)
             self.assertIn("default-src 'none'", answer["headers"]["content-security-policy"])
+            self.assertEqual(self.evaluate("document.querySelectorAll('img, body script').length"), 0)
+            self.assertIn("onerror=alert", self.text())
+        name, _ = self.begin_reception(EVIL.replace("/", "-"), note=EVIL)
+        for path in ("/receptions", "/" + name):
+            self.open(path)
             self.assertEqual(self.evaluate("document.querySelectorAll('img, body script').length"), 0)
             self.assertIn("onerror=alert", self.text())
         self.assertEqual(self.browser.tell("complaints"), [])
@@ -146,7 +216,8 @@ class StatusPageTest(unittest.TestCase):
 
     def test_fits_a_phone(self):
         session = self.begin_transfer()
-        for path in ("/", "/" + session.name):
+        reception, _ = self.begin_reception()
+        for path in ("/", "/" + session.name, "/receptions", "/" + reception):
             self.open(path, viewport={"width": 360, "height": 740}, isMobile=True)
             self.assertLessEqual(self.evaluate("document.documentElement.scrollWidth"), 360)
         if "SCREENSHOT_PHONE" in os.environ:
