@@ -1,0 +1,66 @@
+"""Receptions into file systems that are read-only, full, or not the service's to write."""
+
+import os
+import pathlib
+import subprocess
+import tempfile
+
+import grpc
+
+from receptions import MIB, ReceptionCase, Sender, is_refused, reason_of, state_of
+
+
+class DestinationTest(ReceptionCase):
+    """The root "small" is a file system with room for 8 MiB, and "foreign" one of somebody
+    else. The service is root without the right to write everywhere."""
+
+    service_prefix = (
+        "setpriv", "--inh-caps=-dac_override", "--bounding-set=-dac_override", "--"
+    )  # fmt: skip
+
+    def more_roots(self):
+        home = tempfile.TemporaryDirectory(prefix="roots.")
+        self.addCleanup(home.cleanup)
+        self.small = pathlib.Path(home.name) / "small"
+        self.foreign = pathlib.Path(home.name) / "foreign"
+        for directory in (self.small, self.foreign):
+            directory.mkdir()
+        subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", self.small], check=True
+        )
+        self.addCleanup(subprocess.run, ["umount", "--lazy", self.small], check=True)
+        os.chown(self.foreign, 65534, 65534)
+        self.foreign.chmod(0o755)
+        return {"small": self.small, "foreign": self.foreign}
+
+    def refused(self, root, **spec):
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.create(Sender(self).address, root=root, **spec)
+        return raised.exception.code(), raised.exception.details()
+
+    def test_directory_that_the_service_may_not_write_to(self):
+        code, words = self.refused("foreign")
+        self.assertEqual(code, grpc.StatusCode.PERMISSION_DENIED)
+        self.assertIn('may not write to directory "." in root "foreign"', words)
+
+    def test_read_only_file_system(self):
+        subprocess.run(["mount", "-o", "remount,ro", self.small], check=True)
+        code, words = self.refused("small")
+        self.assertEqual(code, grpc.StatusCode.FAILED_PRECONDITION)
+        self.assertIn("read-only", words)
+
+    def test_file_system_without_room_for_what_is_expected(self):
+        code, words = self.refused("small", expected_length=9 * MIB)
+        self.assertEqual(code, grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertIn(f"the content has {9 * MIB}", words)
+
+    def test_file_system_that_gets_full(self):
+        (self.small / "file").write_bytes(b"before")
+        sender = Sender(self)
+        name = self.create(sender.address, root="small", overwrite=True).name
+        peer, _ = sender.accept()
+        self.assertTrue(is_refused(peer, self.content + self.content))
+        ended = self.wait_final(name)
+        self.assertEqual((state_of(ended), reason_of(ended)), ("FAILED", "NO_SPACE"))
+        self.assertIn("bytes left", ended.detail)
+        self.assertEqual((self.small / "file").read_bytes(), b"before")
