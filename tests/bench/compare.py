@@ -31,9 +31,10 @@ class Result:
     cost: float
 
 
-def compare(report, key, title, contestants, args):
+def compare(report, key, title, contestants, args, who="sender"):
     """`contestants`: name to a function that makes one Transfer; the first is the
-    one that the others are compared with. Answers name to Result."""
+    one that the others are compared with. `who`: what they are. Answers name to
+    Result."""
     transfers = {name: [] for name in contestants if name.startswith(args.only)}
     for _ in range(args.rounds):
         for name, made in transfers.items():
@@ -48,7 +49,7 @@ def compare(report, key, title, contestants, args):
     report.say(f"### {title}")
     report.say()
     report.table(
-        ["sender", "GB/s", "ours / its", "CPU s/GB"],
+        [who, "GB/s", "ours / its", "CPU s/GB"],
         [
             [
                 name,

@@ -15,7 +15,7 @@ import time
 
 from report import Report, machine
 
-SUITES = ("fanout", "stream", "files", "small", "isolation", "scale", "cold", "control")
+SUITES = ("fanout", "stream", "files", "small", "isolation", "scale", "cold", "control", "relay")
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
