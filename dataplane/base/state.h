@@ -101,6 +101,9 @@ struct RecipientStatus {
   bool start_byte = false;  // Its byte said "I am the last, start now".
   // From connection to handshake byte; infinite until the byte comes.
   absl::Duration handshake_time = absl::InfiniteDuration();
+  // From start_time to end_time by the monotonic clock, which the wall clock's
+  // steps do not change; zero until it has ended.
+  absl::Duration transfer_time;
   uint64_t bytes_sent = 0;        // Handed to the kernel.
   uint64_t bytes_acked = 0;       // Acknowledged by the recipient's TCP.
   uint64_t bytes_per_second = 0;  // Acknowledged, of late; the mean once final.

@@ -71,7 +71,7 @@ void Counters::RecipientChanged(const RecipientStatus& before,
     Add(failures_[static_cast<size_t>(after.reason)]);
   }
   if (after.state == RecipientState::kDelivered) {
-    deliveries_.Add(after.end_time - after.start_time);
+    deliveries_.Add(after.transfer_time);
   }
 }
 

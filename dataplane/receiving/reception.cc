@@ -173,7 +173,7 @@ void Reception::Received(uint64_t position) {
   if (status_.state != ReceptionState::kReceiving) {
     if (status_.start_time == absl::InfinitePast()) {
       status_.start_time = absl::Now();
-      measured_at_ = Clock::now();
+      began_ = measured_at_ = Clock::now();
     }
     SetState(ReceptionState::kReceiving);
   }

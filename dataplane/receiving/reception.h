@@ -200,6 +200,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   std::atomic<bool> change_posted_{false};
   std::optional<asio::steady_timer> timer_;  // Until it has ended.
   uint64_t measured_bytes_ = 0;
+  std::chrono::steady_clock::time_point began_;  // At the first byte.
   std::chrono::steady_clock::time_point measured_at_;
   std::optional<std::chrono::steady_clock::time_point> digests_missing_since_;
   DiskThreads::Client client_;

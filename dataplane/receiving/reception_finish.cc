@@ -125,8 +125,11 @@ void Reception::End(ReceptionState state, ReceptionReason reason,
   status_.reason = reason;
   status_.detail = std::move(detail);
   status_.end_time = absl::Now();
-  const double seconds =
-      absl::ToDoubleSeconds(status_.end_time - status_.start_time);
+  const double seconds = status_.start_time == absl::InfinitePast()
+                             ? 0
+                             : std::chrono::duration<double>(
+                                   std::chrono::steady_clock::now() - began_)
+                                   .count();
   status_.bytes_per_second = static_cast<uint64_t>(
       seconds > 0 ? (status_.bytes_received -
                      std::min(status_.bytes_received, status_.bytes_resumed)) /

@@ -200,6 +200,7 @@ void Recipient::Begin(Clock::time_point now) {
   last_measure_ = now;
   status_.state = RecipientState::kTransferring;
   status_.start_time = absl::Now();
+  began_ = now;
   owner_.Changed(*this);
 }
 
@@ -365,8 +366,8 @@ void Recipient::Close(RecipientState state, Reason reason, std::string detail) {
     ResetOnClose(socket_.native_handle());
   }
   if (status_.start_time != absl::InfinitePast()) {
-    const double seconds =
-        absl::ToDoubleSeconds(status_.end_time - status_.start_time);
+    status_.transfer_time = absl::FromChrono(Clock::now() - began_);
+    const double seconds = absl::ToDoubleSeconds(status_.transfer_time);
     status_.bytes_per_second =
         seconds > 0 ? static_cast<uint64_t>(status_.bytes_acked / seconds) : 0;
   }

@@ -140,6 +140,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   Clock::time_point ready_;                     // When its byte was seen.
   std::optional<Clock::time_point> probed_at_;  // Not answered yet.
   std::optional<Progress> progress_;            // From Begin() on.
+  Clock::time_point began_;                     // When its content did.
   Clock::time_point last_measure_;
   // Since when its host has answered nothing.
   std::optional<Clock::time_point> silent_since_;

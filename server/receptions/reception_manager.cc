@@ -243,7 +243,7 @@ void ReceptionManager::AddFinished(const v1::Reception& reception) {
                     ToDuration(reception.spec().retention()));
 }
 
-void ReceptionManager::OnTick() { held_.PurgeExpired(absl::Now()); }
+void ReceptionManager::OnTick() { held_.PurgeExpired(dataplane::Clock::now()); }
 
 void ReceptionManager::OnProgress() {
   if (hub_.progress_pace().Allows(ProgressPace::Clock::now()) &&

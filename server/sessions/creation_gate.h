@@ -50,7 +50,8 @@ class CreationGate {
       done(Closed());
       return true;
     }
-    const auto made = request_ids_.Lookup(id, fingerprint, absl::Now());
+    const auto made =
+        request_ids_.Lookup(id, fingerprint, RequestIds::Clock::now());
     if (!made.ok()) {
       done(made.status());
       return true;
@@ -70,7 +71,8 @@ class CreationGate {
         [this, id, fingerprint, done](const absl::Status& status) {
           asio::post(executor_, [this, id, fingerprint, done, status] {
             if (!status.ok()) return done(status);
-            const auto made = request_ids_.Lookup(id, fingerprint, absl::Now());
+            const auto made =
+                request_ids_.Lookup(id, fingerprint, RequestIds::Clock::now());
             if (!made.ok()) return done(made.status());
             if (!*made) {
               return done(absl::UnavailableError(

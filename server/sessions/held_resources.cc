@@ -26,7 +26,7 @@ void HeldResources::PurgeSurplus() {
   while (count_ > max_ && retention_.Oldest()) Purge(*retention_.Oldest());
 }
 
-void HeldResources::PurgeExpired(absl::Time now) {
+void HeldResources::PurgeExpired(Retention::Clock::time_point now) {
   while (const auto expired = retention_.Expired(now)) Purge(*expired);
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "server/base/steady_time.h"
 #include "server/sessions/request_ids.h"
 #include "server/sessions/retention.h"
 #include "server/store/store.h"
@@ -47,7 +48,7 @@ class HeldResources {
   // One that was added has finished, and is in its table.
   void AddFinished(const std::string& name, absl::Time end,
                    absl::Duration kept) {
-    retention_.Add(name, end, kept);
+    retention_.Add(name, SteadyTimeOf(end), kept);
   }
 
   // No effect if it has not finished, or does not exist.
@@ -57,7 +58,7 @@ class HeldResources {
                     Done done);
   // Purges those that ended first until the limit is kept.
   void PurgeSurplus();
-  void PurgeExpired(absl::Time now);
+  void PurgeExpired(Retention::Clock::time_point now);
 
  private:
   const size_t max_;

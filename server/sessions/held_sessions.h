@@ -56,7 +56,9 @@ class HeldSessions {
     held_.PurgeDurably(name, std::move(executor), std::move(done));
   }
   void PurgeSurplus() { held_.PurgeSurplus(); }
-  void PurgeExpired(absl::Time now) { held_.PurgeExpired(now); }
+  void PurgeExpired(Retention::Clock::time_point now) {
+    held_.PurgeExpired(now);
+  }
 
  private:
   // How many records of recipients that nobody expected a finished session has.

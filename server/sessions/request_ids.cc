@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/api/deterministic.h"
+#include "server/base/steady_time.h"
 
 namespace tcptool::server {
 
@@ -22,7 +23,8 @@ std::string RequestIds::Fingerprint(
 }
 
 absl::StatusOr<std::optional<std::string>> RequestIds::Lookup(
-    const std::string& id, const std::string& fingerprint, absl::Time now) {
+    const std::string& id, const std::string& fingerprint,
+    Clock::time_point now) {
   while (!order_.empty() &&
          (now - order_.front().first > kKept || order_.size() > kMax)) {
     // The id may have been used again since.
@@ -34,18 +36,18 @@ absl::StatusOr<std::optional<std::string>> RequestIds::Lookup(
   }
   const auto found = made_.find(id);
   if (found == made_.end()) return std::nullopt;
-  if (found->second.fingerprint != fingerprint) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("request_id: \"", id,
-                     "\" came with another request before, which made ",
-                     found->second.name, "; choose a new id for each request"));
+  if (found->second.request.fingerprint != fingerprint) {
+    return absl::AlreadyExistsError(absl::StrCat(
+        "request_id: \"", id,
+        "\" came with another request before, which made ",
+        found->second.request.name, "; choose a new id for each request"));
   }
-  if (found->second.deleted) {
+  if (found->second.request.deleted) {
     return absl::NotFoundError(absl::StrCat(
-        "request_id: \"", id, "\" has made ", found->second.name,
+        "request_id: \"", id, "\" has made ", found->second.request.name,
         ", which was deleted since; choose a new id for another request"));
   }
-  return found->second.name;
+  return found->second.request.name;
 }
 
 void RequestIds::Add(StoredRequest request) {
@@ -57,17 +59,18 @@ void RequestIds::Add(StoredRequest request) {
 
 void RequestIds::Restore(StoredRequest request) {
   if (request.kind != kind_) return;
-  order_.emplace_back(request.time, request.id);
+  const Clock::time_point time = SteadyTimeOf(request.time);
+  order_.emplace_back(time, request.id);
   const std::string id = request.id;
   if (!request.deleted) by_name_[request.name] = id;
-  made_[id] = std::move(request);
+  made_[id] = {.request = std::move(request), .time = time};
 }
 
 void RequestIds::Remove(const std::string& id) {
   const auto found = made_.find(id);
   if (found == made_.end()) return;
-  if (!found->second.deleted) {
-    by_name_.erase(found->second.name);
+  if (!found->second.request.deleted) {
+    by_name_.erase(found->second.request.name);
   }
   made_.erase(found);
   store_.DeleteRequest(kind_, id);
@@ -76,7 +79,7 @@ void RequestIds::Remove(const std::string& id) {
 void RequestIds::OnDeleted(const std::string& name) {
   const auto found = by_name_.find(name);
   if (found == by_name_.end()) return;
-  StoredRequest& request = made_.at(found->second);
+  StoredRequest& request = made_.at(found->second).request;
   request.deleted = true;
   store_.PutRequest(request);
   by_name_.erase(found);

@@ -5,6 +5,7 @@
 
 #include <google/protobuf/message_lite.h>
 
+#include <chrono>
 #include <deque>
 #include <optional>
 #include <string>
@@ -12,7 +13,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
+#include "dataplane/base/clock.h"
 #include "server/store/store.h"
 
 namespace tcptool::server {
@@ -21,7 +22,9 @@ namespace tcptool::server {
 // several threads.
 class RequestIds {
  public:
-  static constexpr absl::Duration kKept = absl::Hours(1);
+  using Clock = dataplane::Clock;
+
+  static constexpr std::chrono::hours kKept{1};
   static constexpr size_t kMax = 100'000;  // The oldest go first.
 
   // `store` outlives it, and keeps what is added.
@@ -35,7 +38,8 @@ class RequestIds {
   // used by a different request. NOT_FOUND: what it has created was deleted
   // since, even if something else has the name now.
   absl::StatusOr<std::optional<std::string>> Lookup(
-      const std::string& id, const std::string& fingerprint, absl::Time now);
+      const std::string& id, const std::string& fingerprint,
+      Clock::time_point now);
 
   // Does nothing if the id is empty. Sets the request's kind.
   void Add(StoredRequest request);
@@ -47,12 +51,17 @@ class RequestIds {
   void OnDeleted(const std::string& name);
 
  private:
+  struct Made {
+    StoredRequest request;
+    Clock::time_point time;
+  };
+
   Store& store_;
   const RequestKind kind_;
-  absl::flat_hash_map<std::string, StoredRequest> made_;
+  absl::flat_hash_map<std::string, Made> made_;
   // The ids of requests, by the name of what they have created, if it exists.
   absl::flat_hash_map<std::string, std::string> by_name_;
-  std::deque<std::pair<absl::Time, std::string>> order_;
+  std::deque<std::pair<Clock::time_point, std::string>> order_;
 };
 
 }  // namespace tcptool::server

@@ -2,9 +2,11 @@
 
 namespace tcptool::server {
 
-void Retention::Add(const std::string& name, absl::Time end,
+void Retention::Add(const std::string& name, Clock::time_point end,
                     absl::Duration kept) {
-  const Times times = {.end = end, .expiry = end + kept};
+  const Times times = {
+      .end = end,
+      .expiry = dataplane::Later(end, absl::ToChronoNanoseconds(kept))};
   finished_[name] = times;
   by_end_.emplace(times.end, name);
   by_expiry_.emplace(times.expiry, name);
@@ -19,7 +21,7 @@ bool Retention::Remove(const std::string& name) {
   return true;
 }
 
-std::optional<std::string> Retention::Expired(absl::Time now) const {
+std::optional<std::string> Retention::Expired(Clock::time_point now) const {
   if (by_expiry_.empty() || by_expiry_.begin()->first > now) {
     return std::nullopt;
   }

@@ -9,30 +9,33 @@
 #include <utility>
 
 #include "absl/time/time.h"
+#include "dataplane/base/clock.h"
 
 namespace tcptool::server {
 
 // Not for several threads.
 class Retention {
  public:
+  using Clock = dataplane::Clock;
+
   // Adds one that has ended, and is to be kept for `kept` from then.
-  void Add(const std::string& name, absl::Time end, absl::Duration kept);
+  void Add(const std::string& name, Clock::time_point end, absl::Duration kept);
   // False: it was not there.
   bool Remove(const std::string& name);
 
   // One whose retention is over; none: there is none.
-  std::optional<std::string> Expired(absl::Time now) const;
+  std::optional<std::string> Expired(Clock::time_point now) const;
   // The one that ended first.
   std::optional<std::string> Oldest() const;
 
  private:
   struct Times {
-    absl::Time end;
-    absl::Time expiry;
+    Clock::time_point end;
+    Clock::time_point expiry;
   };
   std::map<std::string, Times> finished_;
-  std::set<std::pair<absl::Time, std::string>> by_end_;
-  std::set<std::pair<absl::Time, std::string>> by_expiry_;
+  std::set<std::pair<Clock::time_point, std::string>> by_end_;
+  std::set<std::pair<Clock::time_point, std::string>> by_expiry_;
 };
 
 }  // namespace tcptool::server

@@ -166,7 +166,7 @@ void SessionManager::OnEnd(const LiveSessions::Live& live,
 }
 
 void SessionManager::OnTick() {
-  held_.PurgeExpired(absl::Now());
+  held_.PurgeExpired(dataplane::Clock::now());
   hub_.WakeAll();
 }
 

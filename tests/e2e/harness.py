@@ -193,14 +193,16 @@ class Service:
     def write_file(self, name, content):
         (self.root / name).write_bytes(content)
 
-    def create(self, path="content", **spec):
+    def create(self, path="content", request_id="", **spec):
         """A session that serves a file of the root."""
         session = stubs.session
         spec = session.SessionSpec(
             file=session.FileSource(root="files", path=path), **spec
         )
         return self.sessions.CreateSession(
-            stubs.session_service.CreateSessionRequest(session=session.Session(spec=spec))
+            stubs.session_service.CreateSessionRequest(
+                session=session.Session(spec=spec), request_id=request_id
+            )
         )
 
     def get(self, name):

@@ -58,7 +58,7 @@ TEST_F(HeldSessionsTest, FinishedSessionsMakeRoomTheOldestFirst) {
 TEST_F(HeldSessionsTest, RetentionEnds) {
   const std::string kept = AddFinished("kept", absl::Minutes(1));
   const std::string over = AddFinished("over", absl::Hours(2));
-  held_.PurgeExpired(absl::Now());
+  held_.PurgeExpired(dataplane::Clock::now());
   EXPECT_TRUE(table_.Get(kept).ok());
   EXPECT_FALSE(table_.Get(over).ok());
 }
@@ -67,7 +67,8 @@ TEST_F(HeldSessionsTest, PurgedSessionIsDeletedForItsRequestId) {
   const std::string name = AddFinished("s", absl::Minutes(1));
   ids_.Add({.id = "one", .time = absl::Now(), .name = name});
   held_.Purge(name);
-  EXPECT_TRUE(absl::IsNotFound(ids_.Lookup("one", "", absl::Now()).status()));
+  EXPECT_TRUE(absl::IsNotFound(
+      ids_.Lookup("one", "", RequestIds::Clock::now()).status()));
 }
 
 TEST_F(HeldSessionsTest, RecordsOfUnexpectedRecipientsAreBoundedOverAll) {

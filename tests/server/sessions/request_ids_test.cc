@@ -14,7 +14,8 @@ class RequestIdsTest : public testing::Test {
            absl::Time time = absl::Now()) {
     ids_.Add({.id = id, .time = time, .name = session, .fingerprint = "print"});
   }
-  auto Lookup(const std::string& id, absl::Time now = absl::Now()) {
+  auto Lookup(const std::string& id,
+              RequestIds::Clock::time_point now = RequestIds::Clock::now()) {
     return ids_.Lookup(id, "print", now);
   }
 
@@ -27,8 +28,8 @@ TEST_F(RequestIdsTest, RetryGetsTheSessionOfTheFirstCall) {
   Add("one", "sessions/a");
   EXPECT_EQ(**Lookup("one"), "sessions/a");
   EXPECT_EQ(*Lookup("two"), std::nullopt);
-  EXPECT_TRUE(
-      absl::IsAlreadyExists(ids_.Lookup("one", "other", absl::Now()).status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(
+      ids_.Lookup("one", "other", RequestIds::Clock::now()).status()));
 }
 
 TEST_F(RequestIdsTest, DeletedSessionIsToldAsDeletedWhoeverHasItsNameNow) {
@@ -55,9 +56,10 @@ TEST_F(RequestIdsTest, DeletionIsRememberedOverARestart) {
                  .time = absl::Now(),
                  .name = "sessions/b",
                  .fingerprint = "print"});
-  EXPECT_TRUE(
-      absl::IsNotFound(after.Lookup("one", "print", absl::Now()).status()));
-  EXPECT_EQ(**after.Lookup("two", "print", absl::Now()), "sessions/b");
+  EXPECT_TRUE(absl::IsNotFound(
+      after.Lookup("one", "print", RequestIds::Clock::now()).status()));
+  EXPECT_EQ(**after.Lookup("two", "print", RequestIds::Clock::now()),
+            "sessions/b");
 }
 
 TEST_F(RequestIdsTest, IdOfACallThatFailedMayBeUsedAgain) {
@@ -71,22 +73,26 @@ TEST_F(RequestIdsTest, IdOfACallThatFailedMayBeUsedAgain) {
 TEST_F(RequestIdsTest, KindsHaveIdsOfTheirOwn) {
   RequestIds receptions(*store_, RequestKind::kReception);
   Add("one", "sessions/a");
-  EXPECT_EQ(*receptions.Lookup("one", "print", absl::Now()), std::nullopt);
+  EXPECT_EQ(*receptions.Lookup("one", "print", RequestIds::Clock::now()),
+            std::nullopt);
   receptions.Restore({.id = "one", .time = absl::Now(), .name = "sessions/a"});
-  EXPECT_EQ(*receptions.Lookup("one", "print", absl::Now()), std::nullopt);
+  EXPECT_EQ(*receptions.Lookup("one", "print", RequestIds::Clock::now()),
+            std::nullopt);
   receptions.Add({.id = "one",
                   .time = absl::Now(),
                   .name = "receptions/a",
                   .fingerprint = "print"});
-  EXPECT_EQ(**receptions.Lookup("one", "print", absl::Now()), "receptions/a");
+  EXPECT_EQ(**receptions.Lookup("one", "print", RequestIds::Clock::now()),
+            "receptions/a");
   EXPECT_EQ(**Lookup("one"), "sessions/a");
 }
 
 TEST_F(RequestIdsTest, IdsAreForgottenAfterAnHour) {
-  const absl::Time began = absl::Now();
-  Add("one", "sessions/a", began);
-  EXPECT_EQ(**Lookup("one", began + RequestIds::kKept), "sessions/a");
-  EXPECT_EQ(*Lookup("one", began + RequestIds::kKept + absl::Seconds(1)),
+  const auto before = RequestIds::Clock::now();
+  Add("one", "sessions/a");
+  EXPECT_EQ(**Lookup("one", before + RequestIds::kKept), "sessions/a");
+  const auto after = RequestIds::Clock::now();
+  EXPECT_EQ(*Lookup("one", after + RequestIds::kKept + std::chrono::seconds(1)),
             std::nullopt);
   // Its session may go later.
   ids_.OnDeleted("sessions/a");
