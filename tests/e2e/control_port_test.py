@@ -17,6 +17,17 @@ from harness import Service
 GET_NODE = b"/tcptool.v1.NodeService/GetNode"
 
 
+def crowd(connect):
+    """More connections than the service has descriptors for, without those turned away."""
+    connections = []
+    for _ in range(300):
+        try:
+            connections.append(connect())
+        except (ConnectionResetError, BrokenPipeError):
+            pass
+    return connections
+
+
 class StrangerTest(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="control.")
@@ -108,16 +119,11 @@ class StrangerTest(unittest.TestCase):
         session = service.create(
             start=harness.stubs.session.StartPolicy(ignore_start_byte=True)
         )
-        peers = [harness.connect(harness.port_of(session), b"\0") for _ in range(300)]
+        peers = crowd(lambda: harness.connect(harness.port_of(session), b"\0"))
         harness.wait_until(lambda: service.descriptors() >= 190, "the crowd is in")
         # More than there are descriptors for: what is beyond is turned away.
         self.assertLess(service.descriptors(), 230)
-        controls = []
-        for _ in range(300):
-            try:
-                controls.append(self.connect(service))
-            except (ConnectionResetError, BrokenPipeError):
-                pass  # Turned away.
+        controls = crowd(lambda: self.connect(service))
         harness.wait_until(
             lambda: any(event["event"] == "control_full" for event in service.events()),
             "the control port is full",

@@ -59,14 +59,14 @@ class WatchTest(ServiceTest):
                 )
 
     def test_changes_come_several_at_a_time(self):
-        for _ in range(100):
+        for _ in range(80):  # Of 100 ports, of which others may have some.
             self.service.create()
         messages = []
         for message in self.watch():
             messages.append(len(message.changes))
             if message.bookmark:
                 break
-        self.assertEqual(messages, [64, 36])
+        self.assertEqual(messages, [64, 16])
 
     def test_forced_deletion_shows_the_end_first(self):
         session = self.service.create()
