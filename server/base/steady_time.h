@@ -14,8 +14,7 @@ namespace tcptool::server {
 // now. Later steps of the wall clock do not change the age of what has it. A
 // `then` in the future is taken for now.
 inline dataplane::Clock::time_point SteadyTimeOf(absl::Time then) {
-  const absl::Duration age =
-      std::max(absl::Now() - then, absl::ZeroDuration());
+  const absl::Duration age = std::max(absl::Now() - then, absl::ZeroDuration());
   return dataplane::Clock::now() - absl::ToChronoNanoseconds(age);
 }
 

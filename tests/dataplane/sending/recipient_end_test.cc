@@ -132,9 +132,8 @@ TEST_F(RecipientEndTest, RateOfOneThatHasEndedIsItsMean) {
   peer().ReadAndClose();
   ASSERT_TRUE(owner().AwaitState(RecipientState::kDelivered));
   const RecipientStatus status = owner().status();
-  EXPECT_NEAR(
-      static_cast<double>(status.bytes_per_second),
-      kSmall / absl::ToDoubleSeconds(status.end_time - status.start_time), 1.0);
+  EXPECT_NEAR(static_cast<double>(status.bytes_per_second),
+              kSmall / absl::ToDoubleSeconds(status.transfer_time), 1.0);
 }
 
 }  // namespace
