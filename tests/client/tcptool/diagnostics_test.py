@@ -268,6 +268,17 @@ class DiagnosticsTest(TcptoolTest):
             "tcptool: no recipient has the whole content\n",
         )
 
+    def test_recipients_that_read_nothing_or_do_not_close(self):
+        for content, timeout, reason in (
+            (self.write("big", bytes(50_000_000)), "--stall-timeout", "STALLED, "),
+            (self.content, "--confirm-timeout", "UNCONFIRMED, all content was acknowledged, "
+             "but the recipient did not close its connection.\n"),
+        ):
+            with self.subTest(timeout):
+                sender = self.start_sender(timeout, "300ms", content)
+                port = self.connect().getsockname()[1]
+                self.assertIn(f"127.0.0.1:{port}: {reason}", self.assert_failed(sender))
+
     def test_no_memory(self):
         # Enough to load the program, and not enough to run it.
         for limit_mib in range(8, 400, 2):
