@@ -69,7 +69,7 @@ absl::StatusOr<size_t> SenderConnection::Receive(std::span<std::byte> buffer,
   }
   // A reset right behind the end is in the socket's error alone (recv(2) goes
   // on to answer 0).
-  if (const int error = dataplane::PendingError(socket_.get()))
+  if (const int error = dataplane::TakePendingError(socket_.get()))
     return Lost(error);
   // From here on the sender has nothing to say but a reset. Probes would get
   // one from a system that has forgotten the connection.
@@ -79,7 +79,7 @@ absl::StatusOr<size_t> SenderConnection::Receive(std::span<std::byte> buffer,
 }
 
 absl::Status SenderConnection::Close() {
-  if (const int error = dataplane::PendingError(socket_.get()))
+  if (const int error = dataplane::TakePendingError(socket_.get()))
     return Lost(error);
   dataplane::EndInOrderOnClose(socket_.get());
   const Clock::time_point now = Clock::now();
@@ -104,7 +104,7 @@ absl::Status SenderConnection::WaitForAcknowledgement() {
   for (;;) {
     // The state first: an error that comes between the two is not missed.
     const bool closed = dataplane::IsClosed(socket_.get());
-    if (const int error = dataplane::PendingError(socket_.get()))
+    if (const int error = dataplane::TakePendingError(socket_.get()))
       return Lost(error);
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());

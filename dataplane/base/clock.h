@@ -8,11 +8,13 @@ namespace tcptool::dataplane {
 
 using Clock = std::chrono::steady_clock;
 
-// `now` + `duration`; saturates where that overflows.
+// `now` + `duration`, which is not negative; saturates where that overflows.
+// `now` may be before the clock's start.
 constexpr Clock::time_point Later(Clock::time_point now,
                                   Clock::duration duration) {
-  return duration > Clock::time_point::max() - now ? Clock::time_point::max()
-                                                   : now + duration;
+  const bool overflows =
+      now > Clock::time_point() && duration > Clock::time_point::max() - now;
+  return overflows ? Clock::time_point::max() : now + duration;
 }
 
 }  // namespace tcptool::dataplane

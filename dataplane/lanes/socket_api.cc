@@ -70,7 +70,7 @@ int SocketApi::Unacknowledged(int socket) {
   return ioctl(socket, SIOCOUTQ, &bytes) < 0 ? -errno : bytes;
 }
 
-int SocketApi::Error(int socket) {
+int SocketApi::TakeError(int socket) {
   int error = 0;
   socklen_t size = sizeof error;
   if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0) {

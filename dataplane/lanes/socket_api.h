@@ -45,7 +45,7 @@ class SocketApi {
   // (SIOCOUTQ, tcp(7)).
   virtual int Unacknowledged(int socket);
   // SO_ERROR, as -errno; 0 when all is well. Clears it.
-  virtual int Error(int socket);
+  virtual int TakeError(int socket);
   // recv(2) with MSG_OOB: discards the urgent byte, for which poll(2) reports
   // POLLPRI until then. -EINVAL: there is none.
   virtual int DropUrgent(int socket);

@@ -98,7 +98,7 @@ Receiver::Next Receiver::ReadPiece() {
   }
   if (got == 0) {
     // A reset right behind the end is in the socket's error alone.
-    if (const int error = PendingError(descriptor())) {
+    if (const int error = TakePendingError(descriptor())) {
       Fail(error);
       return Next::kStop;
     }
@@ -137,7 +137,7 @@ Receiver::Clock::time_point Receiver::silent_since() const {
 }
 
 absl::Status Receiver::Check() const {
-  return StatusOf(PendingError(descriptor()));
+  return StatusOf(TakePendingError(descriptor()));
 }
 
 void Receiver::EndInOrder(absl::AnyInvocable<void(absl::Status)> done) {

@@ -36,7 +36,7 @@ bool IsSilent(int socket) {
   return poll(&input, 1, 0) == 0;
 }
 
-int PendingError(int socket) {
+int TakePendingError(int socket) {
   int error = 0;
   socklen_t size = sizeof error;
   if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) != 0) {

@@ -37,7 +37,7 @@ bool IsSilent(int socket);
 // What has gone wrong with the connection: an errno, 0 if nothing. Clears it. A
 // reset that comes after the sender's end is told here alone: recv(2) goes on
 // to answer 0.
-int PendingError(int socket);
+int TakePendingError(int socket);
 
 // Both sides have ended, and that is acknowledged.
 bool IsClosed(int socket);

@@ -52,7 +52,8 @@ Delivery::Outcome Delivery::Check(Clock::time_point now) {
     outcome = ended_ ? CheckClosed(now) : CheckGrace(now);
   }
   // Read last, so that a reset that arrives during the calls above is seen.
-  if (const int error = sockets_.Error(socket_); error < 0) return Lost(error);
+  if (const int error = sockets_.TakeError(socket_); error < 0)
+    return Lost(error);
   return outcome;
 }
 

@@ -15,7 +15,7 @@ Handshake PeekHandshake(SocketApi& sockets, int socket) {
   }
   // Checked after the read, as a byte that came before a reset can still be
   // read.
-  if (const int error = sockets.Error(socket); error < 0) {
+  if (const int error = sockets.TakeError(socket); error < 0) {
     return {.outcome = Handshake::Outcome::kClosed, .error = error};
   }
   return {.outcome = Handshake::Outcome::kReady,

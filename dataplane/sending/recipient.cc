@@ -144,7 +144,7 @@ void Recipient::OnLoss() {
   if (delivery_) {
     CheckDelivery();
     if (closed() || delivery_->ended()) return;  // WaitForClose() sees it.
-  } else if (const int loss = sockets_.Error(socket_.native_handle());
+  } else if (const int loss = sockets_.TakeError(socket_.native_handle());
              loss < 0) {
     return Lost(loss);
   }

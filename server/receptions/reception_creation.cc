@@ -74,8 +74,8 @@ void ReceptionCreation::Open(const std::shared_ptr<Creation>& creation) {
 }
 
 bool ReceptionCreation::AnswerWithoutCreating(const Creation& creation) {
-  return gate_.Answers(creation.request.request_id(), creation.fingerprint,
-                       creation.done);
+  return gate_.AnswerIfKnown(creation.request.request_id(),
+                             creation.fingerprint, creation.done);
 }
 
 void ReceptionCreation::Keep(const std::shared_ptr<Creation>& creation) {

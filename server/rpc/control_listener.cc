@@ -266,7 +266,7 @@ bool ControlListener::Accept(int listener) {
   struct stat status {};
   if (fstat(fd.get(), &status) != 0) return true;
   std::string from = HostOf(peer);
-  if (!HasRoom(from)) {
+  if (!MakeRoom(from)) {
     ResetConnection(std::move(fd));
     return true;
   }
@@ -285,7 +285,7 @@ bool ControlListener::HasRoomNow(const std::string& from) const {
          CountFrom(from) < std::max<size_t>(max_connections_ / 2, 1);
 }
 
-bool ControlListener::HasRoom(const std::string& from) {
+bool ControlListener::MakeRoom(const std::string& from) {
   if (HasRoomNow(from)) return true;
   std::erase_if(given_, [](const Given& given) {
     struct stat status {};

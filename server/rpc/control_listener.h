@@ -61,7 +61,7 @@ class ControlListener {
   void Run();
   // False: no connection waits, or there is no descriptor for one.
   bool Accept(int listener);
-  bool HasRoom(const std::string& from);
+  bool MakeRoom(const std::string& from);
   bool HasRoomNow(const std::string& from) const;
   size_t CountFrom(const std::string& from) const;
 

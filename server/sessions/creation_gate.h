@@ -44,14 +44,14 @@ class CreationGate {
 
   // Answers a request that is to create nothing: the service stops, or its id
   // has created something before. False: continue.
-  bool Answers(const std::string& id, const std::string& fingerprint,
-               const Done& done) {
+  bool AnswerIfKnown(const std::string& id, const std::string& fingerprint,
+                     const Done& done) {
     if (!is_open_) {
       done(Closed());
       return true;
     }
-    const auto made =
-        request_ids_.Lookup(id, fingerprint, RequestIds::Clock::now());
+    request_ids_.ForgetOld(RequestIds::Clock::now());
+    const auto made = request_ids_.Find(id, fingerprint);
     if (!made.ok()) {
       done(made.status());
       return true;
@@ -71,8 +71,7 @@ class CreationGate {
         [this, id, fingerprint, done](const absl::Status& status) {
           asio::post(executor_, [this, id, fingerprint, done, status] {
             if (!status.ok()) return done(status);
-            const auto made =
-                request_ids_.Lookup(id, fingerprint, RequestIds::Clock::now());
+            const auto made = request_ids_.Find(id, fingerprint);
             if (!made.ok()) return done(made.status());
             if (!*made) {
               return done(absl::UnavailableError(

@@ -22,9 +22,7 @@ std::string RequestIds::Fingerprint(
   return digest;
 }
 
-absl::StatusOr<std::optional<std::string>> RequestIds::Lookup(
-    const std::string& id, const std::string& fingerprint,
-    Clock::time_point now) {
+void RequestIds::ForgetOld(Clock::time_point now) {
   while (!order_.empty() &&
          (now - order_.front().first > kKept || order_.size() > kMax)) {
     // The id may have been used again since.
@@ -34,6 +32,10 @@ absl::StatusOr<std::optional<std::string>> RequestIds::Lookup(
     }
     order_.pop_front();
   }
+}
+
+absl::StatusOr<std::optional<std::string>> RequestIds::Find(
+    const std::string& id, const std::string& fingerprint) const {
   const auto found = made_.find(id);
   if (found == made_.end()) return std::nullopt;
   if (found->second.request.fingerprint != fingerprint) {

@@ -33,13 +33,13 @@ class RequestIds {
   // SHA-256 of the request as the client sent it.
   static std::string Fingerprint(const google::protobuf::MessageLite& request);
 
-  // Forgets ids that are too old. Then returns the name of what this request
-  // has created; none if its id is new or empty. ALREADY_EXISTS: the id was
-  // used by a different request. NOT_FOUND: what it has created was deleted
-  // since, even if something else has the name now.
-  absl::StatusOr<std::optional<std::string>> Lookup(
-      const std::string& id, const std::string& fingerprint,
-      Clock::time_point now);
+  // Forgets the ids that are older than kKept, and those beyond kMax.
+  void ForgetOld(Clock::time_point now);
+  // The name of what this request has created; none if its id is new or empty.
+  // ALREADY_EXISTS: the id was used by a different request. NOT_FOUND: what it
+  // has created was deleted since, even if something else has the name now.
+  absl::StatusOr<std::optional<std::string>> Find(
+      const std::string& id, const std::string& fingerprint) const;
 
   // Does nothing if the id is empty. Sets the request's kind.
   void Add(StoredRequest request);

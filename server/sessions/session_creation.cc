@@ -59,8 +59,8 @@ void SessionCreation::Open(const std::shared_ptr<Creation>& creation) {
 }
 
 bool SessionCreation::AnswerWithoutCreating(const Creation& creation) {
-  return gate_.Answers(creation.request.request_id(), creation.fingerprint,
-                       creation.done);
+  return gate_.AnswerIfKnown(creation.request.request_id(),
+                             creation.fingerprint, creation.done);
 }
 
 void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {

@@ -89,9 +89,9 @@ class FaultySockets : public SocketApi {
     if (Strikes(Call::kUnacknowledged, socket)) return fault_.error;
     return SocketApi::Unacknowledged(socket);
   }
-  int Error(int socket) override {
+  int TakeError(int socket) override {
     if (Strikes(Call::kError, socket)) return fault_.error;
-    return SocketApi::Error(socket);
+    return SocketApi::TakeError(socket);
   }
   bool StaysInHost(int) override { return stays_in_host_; }
 

@@ -272,9 +272,9 @@ class CountingSockets : public SocketApi {
     ++calls;
     return SocketApi::Unacknowledged(socket);
   }
-  int Error(int socket) override {
+  int TakeError(int socket) override {
     ++calls;
-    return SocketApi::Error(socket);
+    return SocketApi::TakeError(socket);
   }
   int Info(int socket, TcpInfo* info) override {
     ++calls;

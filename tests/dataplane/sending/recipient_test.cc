@@ -117,10 +117,10 @@ class InterruptedSockets : public SocketApi {
  public:
   explicit InterruptedSockets(std::function<void(int socket)> before)
       : before_(std::move(before)) {}
-  int Error(int socket) override {
+  int TakeError(int socket) override {
     // The first look is the handshake's.
     if (looks_++ == 1) before_(socket);
-    return SocketApi::Error(socket);
+    return SocketApi::TakeError(socket);
   }
 
  private:

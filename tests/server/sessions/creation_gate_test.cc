@@ -30,7 +30,7 @@ class CreationGateTest : public testing::Test {
   std::optional<absl::StatusOr<int>> Ask(const std::string& id,
                                          const std::string& fingerprint = "") {
     std::optional<absl::StatusOr<int>> answer;
-    const bool answers = gate_.Answers(
+    const bool answers = gate_.AnswerIfKnown(
         id, fingerprint,
         [&answer](absl::StatusOr<int> given) { answer = std::move(given); });
     if (answers && !answer) {
@@ -71,7 +71,7 @@ TEST_F(CreationGateTest, RetryIsAnsweredOnceTheFirstCallIsDurable) {
 TEST_F(CreationGateTest, FirstCallThatFailsMeanwhileIsToldSo) {
   ids_.Add({.id = "one", .time = absl::Now(), .name = "a"});
   absl::StatusOr<int> answer = 0;
-  EXPECT_TRUE(gate_.Answers(
+  EXPECT_TRUE(gate_.AnswerIfKnown(
       "one", "", [&answer](absl::StatusOr<int> given) { answer = given; }));
   ids_.Remove("one");
   while (answer.ok()) {

@@ -14,10 +14,7 @@ class RequestIdsTest : public testing::Test {
            absl::Time time = absl::Now()) {
     ids_.Add({.id = id, .time = time, .name = session, .fingerprint = "print"});
   }
-  auto Lookup(const std::string& id,
-              RequestIds::Clock::time_point now = RequestIds::Clock::now()) {
-    return ids_.Lookup(id, "print", now);
-  }
+  auto Find(const std::string& id) { return ids_.Find(id, "print"); }
 
   const std::unique_ptr<Store> store_ =
       *Store::Open(":memory:", [](const char*, absl::Duration, bool) {});
@@ -26,19 +23,18 @@ class RequestIdsTest : public testing::Test {
 
 TEST_F(RequestIdsTest, RetryGetsTheSessionOfTheFirstCall) {
   Add("one", "sessions/a");
-  EXPECT_EQ(**Lookup("one"), "sessions/a");
-  EXPECT_EQ(*Lookup("two"), std::nullopt);
-  EXPECT_TRUE(absl::IsAlreadyExists(
-      ids_.Lookup("one", "other", RequestIds::Clock::now()).status()));
+  EXPECT_EQ(**Find("one"), "sessions/a");
+  EXPECT_EQ(*Find("two"), std::nullopt);
+  EXPECT_TRUE(absl::IsAlreadyExists(ids_.Find("one", "other").status()));
 }
 
 TEST_F(RequestIdsTest, DeletedSessionIsToldAsDeletedWhoeverHasItsNameNow) {
   Add("one", "sessions/a");
   ids_.OnDeleted("sessions/a");
-  EXPECT_TRUE(absl::IsNotFound(Lookup("one").status()));
+  EXPECT_TRUE(absl::IsNotFound(Find("one").status()));
   Add("two", "sessions/a");
-  EXPECT_TRUE(absl::IsNotFound(Lookup("one").status()));
-  EXPECT_EQ(**Lookup("two"), "sessions/a");
+  EXPECT_TRUE(absl::IsNotFound(Find("one").status()));
+  EXPECT_EQ(**Find("two"), "sessions/a");
 }
 
 TEST_F(RequestIdsTest, DeletionIsRememberedOverARestart) {
@@ -56,44 +52,40 @@ TEST_F(RequestIdsTest, DeletionIsRememberedOverARestart) {
                  .time = absl::Now(),
                  .name = "sessions/b",
                  .fingerprint = "print"});
-  EXPECT_TRUE(absl::IsNotFound(
-      after.Lookup("one", "print", RequestIds::Clock::now()).status()));
-  EXPECT_EQ(**after.Lookup("two", "print", RequestIds::Clock::now()),
-            "sessions/b");
+  EXPECT_TRUE(absl::IsNotFound(after.Find("one", "print").status()));
+  EXPECT_EQ(**after.Find("two", "print"), "sessions/b");
 }
 
 TEST_F(RequestIdsTest, IdOfACallThatFailedMayBeUsedAgain) {
   Add("one", "sessions/a");
   ids_.Remove("one");
-  EXPECT_EQ(*Lookup("one"), std::nullopt);
+  EXPECT_EQ(*Find("one"), std::nullopt);
   Add("one", "sessions/b");
-  EXPECT_EQ(**Lookup("one"), "sessions/b");
+  EXPECT_EQ(**Find("one"), "sessions/b");
 }
 
 TEST_F(RequestIdsTest, KindsHaveIdsOfTheirOwn) {
   RequestIds receptions(*store_, RequestKind::kReception);
   Add("one", "sessions/a");
-  EXPECT_EQ(*receptions.Lookup("one", "print", RequestIds::Clock::now()),
-            std::nullopt);
+  EXPECT_EQ(*receptions.Find("one", "print"), std::nullopt);
   receptions.Restore({.id = "one", .time = absl::Now(), .name = "sessions/a"});
-  EXPECT_EQ(*receptions.Lookup("one", "print", RequestIds::Clock::now()),
-            std::nullopt);
+  EXPECT_EQ(*receptions.Find("one", "print"), std::nullopt);
   receptions.Add({.id = "one",
                   .time = absl::Now(),
                   .name = "receptions/a",
                   .fingerprint = "print"});
-  EXPECT_EQ(**receptions.Lookup("one", "print", RequestIds::Clock::now()),
-            "receptions/a");
-  EXPECT_EQ(**Lookup("one"), "sessions/a");
+  EXPECT_EQ(**receptions.Find("one", "print"), "receptions/a");
+  EXPECT_EQ(**Find("one"), "sessions/a");
 }
 
 TEST_F(RequestIdsTest, IdsAreForgottenAfterAnHour) {
   const auto before = RequestIds::Clock::now();
   Add("one", "sessions/a");
-  EXPECT_EQ(**Lookup("one", before + RequestIds::kKept), "sessions/a");
+  ids_.ForgetOld(before + RequestIds::kKept);
+  EXPECT_EQ(**Find("one"), "sessions/a");
   const auto after = RequestIds::Clock::now();
-  EXPECT_EQ(*Lookup("one", after + RequestIds::kKept + std::chrono::seconds(1)),
-            std::nullopt);
+  ids_.ForgetOld(after + RequestIds::kKept + std::chrono::seconds(1));
+  EXPECT_EQ(*Find("one"), std::nullopt);
   // Its session may go later.
   ids_.OnDeleted("sessions/a");
 }
