@@ -13,13 +13,6 @@ namespace {
 using Call = FaultyFiles::Call;
 using Names = std::set<std::string>;
 
-constexpr size_t kSize = 3 * kManifestBlock + 54'321;
-
-const std::string& TheContent() {
-  static const std::string content = Content(kSize);
-  return content;
-}
-
 // Each call of each kind fails in turn.
 TEST(ReceptionDiskTest, WhateverOfTheFileFailsNothingIsHalfDone) {
   constexpr Call kCalls[] = {Call::kOpen,     Call::kWrite, Call::kAllocate,

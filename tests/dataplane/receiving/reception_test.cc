@@ -16,13 +16,6 @@ namespace {
 using Call = FaultyFiles::Call;
 using Names = std::set<std::string>;
 
-constexpr size_t kSize = 3 * kManifestBlock + 54'321;
-
-const std::string& TheContent() {
-  static const std::string content = Content(kSize);
-  return content;
-}
-
 TEST(ReceptionTest, ReceivesFromASender) {
   const Folder folder;
   ScriptedSender sender;

@@ -22,6 +22,13 @@
 
 namespace tcptool::dataplane {
 
+// Of several blocks, the last of which is not whole.
+inline constexpr size_t kSize = 3 * kManifestBlock + 54'321;
+inline const std::string& TheContent() {
+  static const std::string content = Content(kSize);
+  return content;
+}
+
 // Listens on a port of 127.0.0.1, and does what a test says. Its calls block.
 class ScriptedSender {
  public:
