@@ -118,6 +118,14 @@ class DiagnosticsTest(TcptoolTest):
                 self.run_tcptool("-s", self.port, path),
                 1, f"Failed to open input file '{path}'!", reason,
             )
+        self.assert_says(
+            self.run_tcptool(
+                "-s", self.port, self.content,
+                prefix=["strace", "-f", "-o", "/dev/null", "-P", self.content,
+                        "-e", "inject=openat:error=EACCES"],
+            ),
+            1, f"Failed to open input file '{self.content}'!", "Permission denied.",
+        )
 
     def test_full_disk(self):
         sender = self.start_sender(self.content)
