@@ -77,7 +77,9 @@ class FileFeed : public Feed {
     const auto [start, size] = Around(position, BlockCache::kBlockSize);
     const BlockCache::Block block =
         blocks_.Get(file_, offset_ + start, size, wake_);
-    if (block.error == -EAGAIN) return {.kind = Piece::Kind::kWait};
+    if (block.error == -EAGAIN) {
+      return {.kind = Piece::Kind::kWait, .of_disk = true};
+    }
     if (block.error != 0) {
       error_ = absl::ErrnoToStatus(
           -block.error,

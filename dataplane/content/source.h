@@ -35,6 +35,9 @@ struct Piece {
     kError,  // It cannot be had; Feed::error() says why.
   };
   Kind kind = Kind::kWait;
+  // kWait: for a disk, which should answer, and not for a producer, which may
+  // pause as long as it likes.
+  bool of_disk = false;
   std::span<const std::byte> data;
   int file = -1;
   uint64_t offset = 0;

@@ -86,7 +86,7 @@ class StreamSource::StreamFeed : public Feed {
         if (const auto alive = wake.lock()) (*alive)();
       });
     };
-    return {.kind = Piece::Kind::kWait};
+    return {.kind = Piece::Kind::kWait, .of_disk = source_.is_of_disk()};
   }
 
   StreamSource& source_;

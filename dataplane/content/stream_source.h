@@ -83,6 +83,10 @@ class StreamSource : public Source,
   Window window() const override;
   void Close() override;
 
+ protected:
+  // Whether its producer reads a disk.
+  virtual bool is_of_disk() const { return false; }
+
  private:
   class StreamFeed;
 

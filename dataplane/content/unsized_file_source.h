@@ -24,6 +24,9 @@ class UnsizedFileSource : public StreamSource {
   std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                  std::function<void()> wake) override;
 
+ protected:
+  bool is_of_disk() const override { return true; }
+
  private:
   // Has the next block read, unless one is being read already: that there is
   // room is told both by a read and by a lane, at times for one and the same.

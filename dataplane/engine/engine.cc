@@ -3,9 +3,12 @@
 #include <sys/resource.h>
 
 #include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
 #include <csignal>
 #include <latch>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "dataplane/base/processors.h"
 
@@ -21,27 +24,59 @@ void RaiseDescriptorLimit() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// Keeps for the rest of the process what threads that hang may still use.
+// Reachable, and so no leak to LeakSanitizer.
+template <typename Workers>
+void Abandon(std::unique_ptr<Workers> workers) {
+  static absl::Mutex mutex(absl::kConstInit);
+  static std::vector<Workers*>& all = *new std::vector<Workers*>;
+  for (const auto& lane : workers->lanes) lane->Stop();
+  absl::MutexLock lock(&mutex);
+  all.push_back(workers.release());
+}
+
 }  // namespace
 
 Engine::Engine(const EngineOptions& options)
-    : options_(options), disk_(options.disk_threads) {
+    : options_(options),
+      workers_(std::make_unique<Workers>(options.disk_threads)) {
   std::signal(SIGPIPE, SIG_IGN);
   RaiseDescriptorLimit();
   const size_t lanes = options.lanes > 0 ? options.lanes : UsableProcessors();
   for (size_t i = 0; i < lanes; ++i) {
-    lanes_.push_back(std::make_unique<Lane>(*options.sockets, disk_));
+    workers_->lanes.push_back(
+        std::make_unique<Lane>(*options.sockets, workers_->disk));
   }
 }
 
 Engine::~Engine() {
   Stop();
   // Before the lanes are destroyed: what the pools run posts its results there.
-  disk_.Join();
-  hashes_.join();
+  const bool all_have_run = JoinDisk();
+  workers_->hashes.join();
   // A session's last tasks may go from its home lane to another and back: two
   // rounds let them run, where ~Lane would drop them.
   Flush();
   Flush();
+  if (!all_have_run) Abandon(std::move(workers_));
+}
+
+// By a lane's timer, as absl::Mutex's own deadlines depend on the clock of the
+// day.
+bool Engine::JoinDisk() {
+  asio::io_context& io = workers_->lanes.front()->io();
+  asio::steady_timer patience(io, kDiskPatience);
+  patience.async_wait([this](std::error_code error) {
+    if (!error) workers_->disk.Abandon();
+  });
+  const bool all_have_run = workers_->disk.Join();
+  std::latch cancelled(1);
+  asio::post(io, [&] {
+    patience.cancel();
+    cancelled.count_down();
+  });
+  cancelled.wait();
+  return all_have_run;
 }
 
 absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
@@ -50,15 +85,15 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
   absl::MutexLock lock(&mutex_);
   const uint64_t id = ++last_id_;
   std::vector<Lane*> lanes;
-  for (size_t i = 0; i < lanes_.size(); ++i) {
-    lanes.push_back(lanes_[(id + i) % lanes_.size()].get());
+  for (size_t i = 0; i < workers_->lanes.size(); ++i) {
+    lanes.push_back(workers_->lanes[(id + i) % workers_->lanes.size()].get());
   }
   absl::StatusOr<std::shared_ptr<Session>> session = Session::Create(
       {.lanes = std::move(lanes),
-       .disk = disk_,
-       .hashes = hashes_,
+       .disk = workers_->disk,
+       .hashes = workers_->hashes,
        .max_recipients = options_.max_recipients_per_session,
-       .counters = counters_,
+       .counters = workers_->counters,
        .on_end =
            [this, id] {
              absl::MutexLock lock(&mutex_);
@@ -67,7 +102,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
       std::move(options), std::move(source), std::move(observer));
   if (session.ok()) {
     sessions_.emplace(id, *session);
-    counters_.SessionCreated();
+    workers_->counters.SessionCreated();
   }
   return session;
 }
@@ -78,8 +113,8 @@ std::shared_ptr<Reception> Engine::CreateReception(
   absl::MutexLock lock(&mutex_);
   const uint64_t id = ++last_id_;
   std::shared_ptr<Reception> reception = Reception::Create(
-      {.lane = *lanes_[id % lanes_.size()],
-       .disk = disk_,
+      {.lane = *workers_->lanes[id % workers_->lanes.size()],
+       .disk = workers_->disk,
        .files = *options_.files,
        .on_end =
            [this, id] {
@@ -92,8 +127,8 @@ std::shared_ptr<Reception> Engine::CreateReception(
 }
 
 Engine::Measures Engine::Measure() const {
-  Measures measures{.counters = counters_.Read()};
-  for (const auto& lane : lanes_) {
+  Measures measures{.counters = workers_->counters.Read()};
+  for (const auto& lane : workers_->lanes) {
     measures.lanes.push_back(
         {.processor_time = lane->processor_time(), .lag = lane->lag().Read()});
   }
@@ -117,8 +152,8 @@ void Engine::Stop() {
 }
 
 void Engine::Flush() {
-  std::latch flushed(static_cast<ptrdiff_t>(lanes_.size()));
-  for (const auto& lane : lanes_) {
+  std::latch flushed(static_cast<ptrdiff_t>(workers_->lanes.size()));
+  for (const auto& lane : workers_->lanes) {
     asio::post(lane->io(), [&flushed] { flushed.count_down(); });
   }
   flushed.wait();

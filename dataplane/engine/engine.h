@@ -3,6 +3,7 @@
 #define TCPTOOL_DATAPLANE_ENGINE_ENGINE_H_
 
 #include <asio/thread_pool.hpp>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <vector>
@@ -33,8 +34,12 @@ struct EngineOptions {
 // limit.
 class Engine {
  public:
+  static constexpr std::chrono::seconds kDiskPatience{5};
+
   explicit Engine(const EngineOptions& options);
-  // Stops all of them, see Stop().
+  // Stops all of them, see Stop(). A disk that has not answered within
+  // kDiskPatience is waited for no longer: the threads that hang in calls to
+  // it, and what these use, are left behind for the rest of the process.
   ~Engine();
 
   Engine(const Engine&) = delete;
@@ -69,22 +74,31 @@ class Engine {
   };
   Measures Measure() const;
 
-  size_t lanes() const { return lanes_.size(); }
+  size_t lanes() const { return workers_->lanes.size(); }
   size_t max_recipients_per_session() const {
     return options_.max_recipients_per_session;
   }
 
  private:
+  // What a task of the disk's threads may use.
+  struct Workers {
+    explicit Workers(const DiskThreads::Limits& limits) : disk(limits) {}
+
+    Counters counters;
+    DiskThreads disk;
+    // Computes all SHA-256s, in turns, on one core at most. Nothing that waits
+    // for a disk is run on it.
+    asio::thread_pool hashes{1};
+    std::vector<std::unique_ptr<Lane>> lanes;
+  };
+
+  // Joins the disk's threads. False: some of them hang.
+  bool JoinDisk();
   // Blocks until every lane has run what was posted to it.
   void Flush();
 
   const EngineOptions options_;
-  Counters counters_;
-  DiskThreads disk_;
-  // Computes all SHA-256s, in turns, on one core at most. Nothing that waits
-  // for a disk is run on it.
-  asio::thread_pool hashes_{1};
-  std::vector<std::unique_ptr<Lane>> lanes_;
+  std::unique_ptr<Workers> workers_;
 
   mutable absl::Mutex mutex_;
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -26,7 +26,7 @@ DiskThreads::~DiskThreads() { Join(); }
 
 void DiskThreads::Run(const Client& client, Task task) {
   absl::MutexLock lock(&mutex_);
-  if (joining_) return;
+  if (joining_ || abandoned_) return;
   waiting_.push_back({client, std::move(task)});
   // A thread is added if this task may run at once and no thread is idle. Tasks
   // that must wait for their share need none: they become runnable when another
@@ -38,18 +38,28 @@ void DiskThreads::Run(const Client& client, Task task) {
   }
 }
 
-void DiskThreads::Join() {
+bool DiskThreads::Join() {
   std::vector<std::thread> threads;
+  bool is_done = false;
   {
     absl::MutexLock lock(&mutex_);
     const auto done = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return waiting_.empty() && running_ == 0;
+      return waiting_.empty() && (running_ == 0 || abandoned_);
     };
     mutex_.Await(absl::Condition(&done));
+    is_done = running_ == 0;
     joining_ = true;
     threads.swap(threads_);
   }
-  for (std::thread& thread : threads) thread.join();
+  for (std::thread& thread : threads) is_done ? thread.join() : thread.detach();
+  return is_done;
+}
+
+void DiskThreads::Abandon() {
+  std::deque<Waiting> dropped;  // What they own goes without the lock.
+  absl::MutexLock lock(&mutex_);
+  abandoned_ = true;
+  waiting_.swap(dropped);
 }
 
 std::deque<DiskThreads::Waiting>::iterator DiskThreads::FindRunnable() {

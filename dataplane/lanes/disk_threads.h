@@ -51,9 +51,15 @@ class DiskThreads {
   // may call it.
   void Run(const Client& client, Task task);
 
-  // Returns when everything has run. Nothing is run after that. Not on one of
-  // the threads.
-  void Join();
+  // Returns true when everything has run. Nothing is run after that. Not on
+  // one of the threads.
+  // False: Abandon() was called before, or is meanwhile, and a task still runs.
+  // This object, and all that the tasks use, must then never be destroyed.
+  bool Join();
+
+  // For a disk that does not answer, whose calls cannot be broken off: drops
+  // what has not begun, and has Join() wait no longer for what has.
+  void Abandon();
 
  private:
   struct Waiting {
@@ -76,6 +82,7 @@ class DiskThreads {
   size_t running_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mutex_);
   bool joining_ ABSL_GUARDED_BY(mutex_) = false;
+  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tcptool::dataplane

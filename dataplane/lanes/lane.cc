@@ -29,9 +29,11 @@ Lane::Lane(SocketApi& sockets, DiskThreads& disk)
         io_.run();
       }) {}
 
-Lane::~Lane() {
+Lane::~Lane() { Stop(); }
+
+void Lane::Stop() {
   io_.stop();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 absl::Duration Lane::processor_time() const {

@@ -20,13 +20,17 @@ namespace tcptool::dataplane {
 class Lane {
  public:
   // Starts the thread. `sockets` and `disk`, where what may wait for a disk is
-  // run, outlive the lane; `disk` is joined before it ends.
+  // run, outlive the lane; `disk` is joined before the lane is destroyed.
   Lane(SocketApi& sockets, DiskThreads& disk);
-  // Stops the loop, then joins. What was posted and has not run is dropped.
+  // As Stop(). What was posted and has not run is dropped.
   ~Lane();
 
   Lane(const Lane&) = delete;
   Lane& operator=(const Lane&) = delete;
+
+  // Stops the loop, and joins. What is posted from then on is kept, and does
+  // not run.
+  void Stop();
 
   asio::io_context& io() { return io_; }
   SocketApi& sockets() { return sockets_; }

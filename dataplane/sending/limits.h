@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 
 namespace tcptool::dataplane {
@@ -23,8 +24,9 @@ struct Limits {
   // slow disk.
   absl::Duration confirm_timeout = absl::Minutes(10);
   // How long a disk may take to say that a file is what it was at the start,
-  // before recipients are sent to, before they get the end, and for the next
-  // part of a SHA-256. The source has failed then. (A hard-mounted NFS server
+  // before recipients are sent to, before they get the end, for a read that a
+  // recipient waits for, and for the next part of a SHA-256. The source has
+  // failed then. (A hard-mounted NFS server
   // that is started again answers after 90 s of grace, a disk whose commands
   // are repeated after 180 s.)
   absl::Duration disk_timeout = absl::Minutes(5);
@@ -40,6 +42,9 @@ struct Limits {
   uint64_t recipient_bytes_per_second = 0;
   uint64_t session_bytes_per_second = 0;
 };
+
+// The error of a source whose disk has not answered for Limits::disk_timeout.
+absl::Status DiskTimedOut(absl::Duration timeout);
 
 }  // namespace tcptool::dataplane
 

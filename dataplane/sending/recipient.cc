@@ -224,6 +224,8 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
   }
   switch (piece.kind) {
     case Piece::Kind::kWait:
+      if (!piece.of_disk) disk_since_.reset();
+      if (piece.of_disk && !disk_since_) disk_since_ = now;
       return {.wait = Wait::kContent};
     case Piece::Kind::kEnd:
       FinishSending(now);
@@ -250,6 +252,7 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
     SetMaxUnsent(socket_.native_handle(), max_unsent.proven);
   }
   status_.bytes_sent += sent;
+  disk_since_.reset();
   // A short write means that the socket is full.
   const bool full = static_cast<size_t>(sent) < wanted;
   if (full) WaitForRoom();

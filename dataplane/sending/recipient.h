@@ -81,7 +81,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   Sent Send(Feed& feed, size_t limit, Clock::time_point now);
 
   // Reads TCP_INFO: how much is acknowledged, and whether the host is still
-  // there. Call it periodically while in_flight().
+  // there; and looks whether the disk that it waits for is. Call it
+  // periodically while in_flight().
   void Measure(Clock::time_point now);
 
   // Ends the connection: in an orderly way if `state` is DELIVERED, with a
@@ -123,6 +124,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   void Handle(Delivery::Outcome outcome);
   void Lost(int error);
   void CheckStall(Clock::time_point now);
+  void CheckDisk(Clock::time_point now);
   void CheckVanished(const TcpInfo& info, Clock::time_point now);
   // Updates the status from TCP_INFO. None: it could not be read.
   std::optional<TcpInfo> ReadProgress(Clock::time_point now);
@@ -144,6 +146,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   Clock::time_point last_measure_;
   // Since when its host has answered nothing.
   std::optional<Clock::time_point> silent_since_;
+  // Since when it has waited for a disk, and been sent nothing.
+  std::optional<Clock::time_point> disk_since_;
   std::optional<Delivery> delivery_;
   enum class Verification : uint8_t { kNotAsked, kAsked, kUnchanged };
   Verification verification_ = Verification::kNotAsked;

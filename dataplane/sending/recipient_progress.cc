@@ -1,5 +1,5 @@
 // How a recipient gets on while it is sent to: its progress, its host that is
-// gone, its stall.
+// gone, its stall, its disk that does not answer.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -19,6 +19,7 @@ void Recipient::Measure(Clock::time_point now) {
   if (status_.bytes_acked != before) owner_.Changed(*this);
   if (info) CheckVanished(*info, now);
   if (can_be_sent_to()) CheckStall(now);
+  if (can_be_sent_to()) CheckDisk(now);
 }
 
 std::optional<TcpInfo> Recipient::ReadProgress(Clock::time_point now) {
@@ -64,6 +65,17 @@ void Recipient::CheckStall(Clock::time_point now) {
   Close(RecipientState::kFailed, Reason::kStalled,
         absl::StrCat("acknowledged nothing, or next to nothing, for ",
                      absl::FormatDuration(limits_.stall_timeout)));
+}
+
+void Recipient::CheckDisk(Clock::time_point now) {
+  if (!disk_since_ ||
+      now - *disk_since_ < absl::ToChronoNanoseconds(limits_.disk_timeout)) {
+    return;
+  }
+  const absl::Status error = DiskTimedOut(limits_.disk_timeout);
+  Close(RecipientState::kFailed, Reason::kSourceFailed,
+        std::string(error.message()));
+  owner_.SourceFailed(error);
 }
 
 }  // namespace tcptool::dataplane

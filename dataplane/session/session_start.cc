@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "dataplane/session/session.h"
 
@@ -99,10 +98,7 @@ void Session::OnDiskTimeout() {
   // Cancelling a timer does not take back a handler that asio has queued.
   if (!disk_timer_) return;
   disk_timer_.reset();
-  const absl::Status error = absl::DeadlineExceededError(absl::StrCat(
-      "the disk has not answered for ",
-      absl::FormatDuration(options_.limits.disk_timeout),
-      "; look whether it, or the network file system, still answers"));
+  const absl::Status error = DiskTimedOut(options_.limits.disk_timeout);
   return source_is_prepared_ ? OnDigestEnd(error) : OnSourceError(error);
 }
 

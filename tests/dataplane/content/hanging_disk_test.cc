@@ -1,11 +1,16 @@
 // Disks that do not answer: what they hold up, and for how long.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
+#include "dataplane/content/stream_source.h"
+#include "dataplane/content/unsized_file_source.h"
 #include "tests/dataplane/faults.h"
 #include "tests/dataplane/testing.h"
 
@@ -14,24 +19,29 @@ namespace {
 
 constexpr size_t kSmall = 5'000;
 
+enum class Reads : uint8_t {
+  kAnswered,
+  kHang,
+  kHangAndAreNeeded,  // Nothing of the file is in memory.
+};
+
 // A file in memory. Its disk answers no question for the file's state from the
 // `first` on (0 is the first of all), and no read, until it is told to.
 class HangingFile : public RandomAccessFile {
  public:
-  HangingFile(int first, bool reads_hang)
-      : first_(first), reads_hang_(reads_hang) {}
+  HangingFile(int first, Reads reads) : first_(first), reads_(reads) {}
 
   absl::StatusOr<FileState> State() const override {
     if (asked_++ >= first_) Hang();
     return FileState{.size = kSmall};
   }
   ssize_t ReadCached(uint64_t offset, std::span<std::byte> buffer) override {
-    std::memcpy(buffer.data(), content_.data() + offset, buffer.size());
-    return static_cast<ssize_t>(buffer.size());
+    if (reads_ == Reads::kHangAndAreNeeded) return -EAGAIN;
+    return Copy(offset, buffer);
   }
   ssize_t Read(uint64_t offset, std::span<std::byte> buffer) override {
-    if (reads_hang_) Hang();
-    return ReadCached(offset, buffer);
+    if (reads_ != Reads::kAnswered) Hang();
+    return Copy(offset, buffer);
   }
   bool Cached(uint64_t, size_t) override { return false; }
   int descriptor() const override { return -1; }
@@ -44,6 +54,12 @@ class HangingFile : public RandomAccessFile {
   }
 
  private:
+  ssize_t Copy(uint64_t offset, std::span<std::byte> buffer) const {
+    const size_t at = std::min<size_t>(offset, kSmall);
+    const size_t size = std::min(buffer.size(), kSmall - at);
+    std::memcpy(buffer.data(), content_.data() + at, size);
+    return static_cast<ssize_t>(size);
+  }
   void Hang() const {
     hanging_ = true;
     hanging_.notify_all();
@@ -52,7 +68,7 @@ class HangingFile : public RandomAccessFile {
 
   const std::string content_ = Content(kSmall);
   const int first_;
-  const bool reads_hang_;
+  const Reads reads_;
   mutable std::atomic<int> asked_ = 0;
   mutable std::atomic<bool> hanging_ = false;
   std::atomic<bool> released_ = false;
@@ -65,8 +81,8 @@ constexpr int kNever = 1000;
 
 class HangingDiskTest : public testing::Test {
  protected:
-  void Open(int first, bool reads_hang, SessionOptions options) {
-    file_ = std::make_shared<HangingFile>(first, reads_hang);
+  void Open(int first, Reads reads, const SessionOptions& options) {
+    file_ = std::make_shared<HangingFile>(first, reads);
     one_.emplace(*FileSource::Create(file_, 0, std::nullopt), options);
   }
   ~HangingDiskTest() override { file_->Release(); }
@@ -91,7 +107,7 @@ class HangingDiskTest : public testing::Test {
 };
 
 TEST_F(HangingDiskTest, NobodyWaitsForeverForTheEnd) {
-  Open(kBeforeTheEnd, false, Impatient());
+  Open(kBeforeTheEnd, Reads::kAnswered, Impatient());
   const auto peer = StartingPeer();
   const Peer::Result result = peer->Read();
   EXPECT_EQ(result.data.size(), kSmall);
@@ -104,7 +120,7 @@ TEST_F(HangingDiskTest, NobodyWaitsForeverForTheEnd) {
 }
 
 TEST_F(HangingDiskTest, NobodyWaitsForeverForTheStart) {
-  Open(kAsPrepared, false, Impatient());
+  Open(kAsPrepared, Reads::kAnswered, Impatient());
   const auto peer = StartingPeer();
   EXPECT_EQ(peer->Read().error, ECONNRESET);
   EXPECT_EQ(recorder().WaitForEnd(), SessionState::kFailed);
@@ -116,7 +132,7 @@ TEST_F(HangingDiskTest, NobodyWaitsForeverForTheStart) {
 TEST_F(HangingDiskTest, SessionThatHasDeliveredWaitsNotForeverForItsDigest) {
   SessionOptions options = Impatient();
   options.compute_sha256 = true;
-  Open(kNever, true, options);
+  Open(kNever, Reads::kHang, options);
   EXPECT_EQ(StartingPeer()->ReadAndClose().data.size(), kSmall);
   EXPECT_EQ(recorder().WaitForEnd(), SessionState::kSucceeded);
   EXPECT_EQ(recorder().session().content_sha256, "");
@@ -128,7 +144,7 @@ TEST_F(HangingDiskTest, SessionThatHasDeliveredWaitsNotForeverForItsDigest) {
 TEST_F(HangingDiskTest, DiskThatAnswersInTimeHarmsNobody) {
   SessionOptions options;
   options.compute_sha256 = true;
-  Open(kAsPrepared, true, options);
+  Open(kAsPrepared, Reads::kHang, options);
   const auto peer = StartingPeer();
   file_->AwaitHanging();
   file_->Release();
@@ -140,7 +156,7 @@ TEST_F(HangingDiskTest, DiskThatAnswersInTimeHarmsNobody) {
 // It cannot say by closing that it has read everything: it gets the time to say
 // by a reset that it has not.
 TEST_F(HangingDiskTest, WhoHalfClosesMeanwhileDidSoEarly) {
-  Open(kBeforeTheEnd, false, {});
+  Open(kBeforeTheEnd, Reads::kAnswered, {});
   const auto peer = StartingPeer();
   file_->AwaitHanging();
   peer->HalfClose();
@@ -150,6 +166,92 @@ TEST_F(HangingDiskTest, WhoHalfClosesMeanwhileDidSoEarly) {
   EXPECT_GE(absl::Now() - released, absl::FromChrono(Delivery::kGrace));
   EXPECT_EQ(recorder().WaitForEnd(), SessionState::kSucceeded);
 }
+
+TEST_F(HangingDiskTest, NobodyWaitsForeverForABlock) {
+  Open(kNever, Reads::kHangAndAreNeeded, Impatient());
+  const auto early = one_->ReadyPeer();
+  const auto last = StartingPeer();
+  EXPECT_EQ(early->Read().error, ECONNRESET);
+  EXPECT_EQ(last->Read().error, ECONNRESET);
+  EXPECT_EQ(recorder().WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(recorder().recipient(1).reason, Reason::kSourceFailed);
+  EXPECT_EQ(recorder().recipient(2).reason, Reason::kSourceFailed);
+  EXPECT_EQ(
+      recorder().session().error.find("the disk has not answered for 200ms"),
+      0u)
+      << recorder().session().error;
+}
+
+TEST_F(HangingDiskTest, NobodyWaitsForeverForAFileThatIsReadAsAStream) {
+  file_ = std::make_shared<HangingFile>(kNever, Reads::kHang);
+  one_.emplace(std::make_shared<UnsizedFileSource>(file_), Impatient());
+  EXPECT_EQ(StartingPeer()->Read().error, ECONNRESET);
+  EXPECT_EQ(recorder().WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(recorder().recipient(1).reason, Reason::kSourceFailed);
+}
+
+TEST_F(HangingDiskTest, ProducerOfAStreamMayPauseForLongerThanADisk) {
+  const auto stream = std::make_shared<StreamSource>();
+  OneSession patient(stream, Impatient());
+  const auto data = std::make_shared<std::string>(Content(kSmall));
+  stream->Append({data, std::as_bytes(std::span(*data))});
+  ReadingPeer peer(patient.port(), 1);
+  ASSERT_TRUE(patient.recorder->WaitForCount(RecipientState::kTransferring, 1));
+  // A disk that began to hang later is given up meanwhile.
+  Open(kNever, Reads::kHangAndAreNeeded, Impatient());
+  EXPECT_EQ(StartingPeer()->Read().error, ECONNRESET);
+  stream->End();
+  EXPECT_TRUE(peer.Join().data == *data);
+  EXPECT_EQ(patient.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
+TEST_F(HangingDiskTest, BlockThatComesInTimeHarmsNobody) {
+  Open(kNever, Reads::kHangAndAreNeeded, {});
+  const auto peer = StartingPeer();
+  file_->AwaitHanging();
+  file_->Release();
+  EXPECT_TRUE(peer->ReadAndClose().data == Content(kSmall));
+  EXPECT_EQ(recorder().WaitForEnd(), SessionState::kSucceeded);
+}
+
+// How many threads of this process wait for a disk.
+size_t DiskThreadsAlive() {
+  size_t count = 0;
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::ifstream(task.path() / "comm") >> name;
+    count += name == "disk";
+  }
+  return count;
+}
+
+class HangingStopTest : public HangingDiskTest,
+                        public testing::WithParamInterface<int> {};
+
+// By what hangs. Without the bound, this does not come to an end.
+TEST_P(HangingStopTest, EndOfTheEngineDoesNotWaitForADiskThatHangs) {
+  SessionOptions options;
+  options.compute_sha256 = true;
+  Open(GetParam(), Reads::kHangAndAreNeeded, options);
+  const auto peer = StartingPeer();
+  file_->AwaitHanging();
+  const auto begin = Clock::now();
+  one_.reset();
+  EXPECT_GE(Clock::now() - begin, Engine::kDiskPatience);
+  EXPECT_EQ(peer->Read().error, ECONNRESET);
+  EXPECT_GT(DiskThreadsAlive(), 0u);
+  // The disk comes back: what its threads then do harms nobody.
+  file_->Release();
+  const absl::Time deadline = absl::Now() + kDeadline;
+  while (DiskThreadsAlive() > 0 && absl::Now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(DiskThreadsAlive(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Steps, HangingStopTest,
+                         testing::Values(kAsPrepared, kNever));
 
 }  // namespace
 }  // namespace tcptool::dataplane

@@ -116,5 +116,41 @@ TEST(DiskThreadsTest, NothingRunsAfterTheJoin) {
   EXPECT_FALSE(ran);
 }
 
+TEST(DiskThreadsTest, JoinDoesNotWaitForWhatIsAbandoned) {
+  // Used by the task that hangs: never destroyed.
+  static auto& threads =
+      *new DiskThreads({.each_file = 1, .each_disk = 1, .all = 1});
+  absl::Notification begun;
+  static auto& released = *new absl::Notification;
+  static auto& ended = *new absl::Notification;
+  threads.Run(FileOn(1, 1), [&begun] {
+    begun.Notify();
+    released.WaitForNotification();
+    ended.Notify();
+  });
+  begun.WaitForNotification();
+  const auto owned = std::make_shared<bool>(false);
+  threads.Run(FileOn(1, 1), [owned] { *owned = true; });
+  std::thread abandon([] { threads.Abandon(); });
+  EXPECT_FALSE(threads.Join());
+  abandon.join();
+  EXPECT_EQ(owned.use_count(), 1) << "what had not begun was dropped";
+  threads.Run(FileOn(2, 2), [owned] { *owned = true; });
+  EXPECT_EQ(owned.use_count(), 1);
+  released.Notify();
+  ended.WaitForNotification();
+  EXPECT_FALSE(*owned);
+}
+
+TEST(DiskThreadsTest, NothingIsLostWhereNothingHangs) {
+  DiskThreads threads(kLimits);
+  std::atomic<int> ran = 0;
+  threads.Run(FileOn(1, 1), [&ran] { ++ran; });
+  EXPECT_TRUE(threads.Join());
+  threads.Abandon();
+  EXPECT_TRUE(threads.Join());
+  EXPECT_EQ(ran, 1);
+}
+
 }  // namespace
 }  // namespace tcptool::dataplane
