@@ -1,6 +1,5 @@
 #include "client/tcptool/diagnostics.h"
 
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -52,14 +51,7 @@ std::optional<Level> ParseLevel(std::string_view text) {
 }
 
 Diagnostics::Diagnostics()
-    : redraws_(CanRedraw(STDERR_FILENO)), writer_(STDERR_FILENO, Dropped) {
-  if (fcntl(STDERR_FILENO, F_GETFD) >= 0) return;
-  const int nothing = open("/dev/null", O_WRONLY);
-  if (nothing >= 0 && nothing != STDERR_FILENO) {
-    dup2(nothing, STDERR_FILENO);
-    close(nothing);
-  }
-}
+    : redraws_(CanRedraw(STDERR_FILENO)), writer_(STDERR_FILENO, Dropped) {}
 
 Diagnostics::~Diagnostics() {
   if (progress_shown_) writer_.Write("\n");

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "dataplane/content/open_content.h"
+#include "process/standard_descriptors.h"
 
 namespace tcptool::client {
 namespace {
@@ -22,6 +23,7 @@ absl::Status Error(int error) {
 }  // namespace
 
 absl::StatusOr<Input> OpenInput(const std::string& name) {
+  if (name.empty() && !StandardInputIsOpen()) return Error(EBADF);
   Input input;
   dataplane::UniqueFd opened(name.empty()
                                  ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)

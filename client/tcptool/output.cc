@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/tcptool/output_path.h"
 #include "client/tcptool/zero_units.h"
+#include "process/standard_descriptors.h"
 
 namespace tcptool::client {
 namespace {
@@ -34,7 +35,7 @@ absl::StatusOr<std::unique_ptr<Output>> Output::Open(OutputOptions options) {
   UniqueFd file;
   if (options.path.empty()) {
     file = UniqueFd(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
-    if (!file.valid()) {
+    if (!file.valid() || !StandardOutputIsOpen()) {
       return absl::UnknownError(
           absl::StrCat("Standard output: ", Errno().message(), "."));
     }

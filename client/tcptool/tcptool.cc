@@ -10,6 +10,7 @@
 #include "client/tcptool/options.h"
 #include "client/tcptool/recipient.h"
 #include "client/tcptool/sender.h"
+#include "process/standard_descriptors.h"
 
 namespace {
 
@@ -42,6 +43,7 @@ int Run(int argc, char** argv, tcptool::client::Diagnostics& diagnostics) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  tcptool::ReserveStandardDescriptors();
   std::set_new_handler(ExitForWantOfMemory);
   // What nothing catches is a thread for which there was no memory
   // (pthread_create(3), EAGAIN).

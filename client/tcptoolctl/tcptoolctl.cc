@@ -20,6 +20,7 @@
 #include "client/tcptoolctl/flag_values.h"
 #include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
+#include "process/standard_descriptors.h"
 #include "text/characters.h"
 #include "version.h"
 
@@ -175,7 +176,16 @@ absl::Status Run(Command command, const Options& options,
     token = *std::move(read);
   }
   Client client(*channel, timeout, token);
-  return command(client, options);
+  absl::Status status = command(client, options);
+  // gRPC's words for a call that has not been answered.
+  if (absl::IsDeadlineExceeded(status) &&
+      status.message() == "Deadline Exceeded") {
+    return absl::DeadlineExceededError(absl::StrCat(
+        options.channel.server, " did not answer within ", options.timeout,
+        ", and may still do what it was asked for; look whether tcptoold works "
+        "there, or allow more time with --timeout"));
+  }
+  return status;
 }
 
 // gRPC prints why a TLS handshake failed, once for each attempt; the call's
@@ -186,6 +196,7 @@ void KeepGrpcSilent() {
 }
 
 int Main(int argc, char** argv) {
+  ReserveStandardDescriptors();
   KeepGrpcSilent();
   Options options;
   Command command = nullptr;

@@ -165,7 +165,8 @@ void AddSecurityFlags(CLI::App& app, SecurityOptions& options) {
          "viewer or operator, by a client certificate's common name\n"
          "(cn:NAME) or alternative name (dns:NAME, uri:NAME); * is any\n"
          "other; may be repeated")
-      ->type_name("NAME=ROLE");
+      ->type_name("NAME=ROLE")
+      ->allow_extra_args(false);
   app.add_flag("--tls-require-client-cert", options.tls_require_client_cert,
                "Refuse clients without a certificate in the TLS handshake, as\n"
                "is always done where there is no --token-file");
@@ -196,16 +197,19 @@ void AddDataFlags(CLI::App& app, DataOptions& options) {
          "The ports that sessions listen on, one each")
       ->default_str(absl::StrCat(options.first_port, "-", options.last_port))
       ->type_name("LOW-HIGH");
+  // Without allow_extra_args(false), CLI11 reads "[a=/x,b=/y]" as two values.
   app.add_option(
          "--root", options.roots,
          "A directory to serve files from, and its name in the API; may "
          "be repeated")
-      ->type_name("NAME=DIR");
+      ->type_name("NAME=DIR")
+      ->allow_extra_args(false);
   app.add_option(
          "--receive", options.writable_roots,
          "A directory to receive files into, and its name in the API; may "
          "be repeated")
-      ->type_name("NAME=DIR");
+      ->type_name("NAME=DIR")
+      ->allow_extra_args(false);
   app.add_option(
          "--lanes", options.lanes,
          "Threads that send; 0: one for each core that affinity and the\n"
@@ -250,7 +254,8 @@ void AddHttpFlags(CLI::App& app, HttpOptions& options) {
   app.add_option("--http-host", options.hosts,
                  "A name by which that is reached, besides the host's own; *\n"
                  "is any; may be repeated")
-      ->type_name("NAME");
+      ->type_name("NAME")
+      ->allow_extra_args(false);
   app.add_flag(
       "--status-page", options.status_page,
       "Show sessions, receptions and their peers' addresses there too,\n"

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "absl/synchronization/mutex.h"
+#include "process/standard_descriptors.h"
 #include "server/base/log.h"
 #include "server/base/systemd_notify.h"
 #include "server/daemon/daemon.h"
@@ -130,4 +131,7 @@ int Main(int argc, char** argv) {
 }  // namespace
 }  // namespace tcptool::server
 
-int main(int argc, char** argv) { return tcptool::server::Main(argc, argv); }
+int main(int argc, char** argv) {
+  tcptool::ReserveStandardDescriptors();
+  return tcptool::server::Main(argc, argv);
+}

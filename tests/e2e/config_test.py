@@ -109,6 +109,20 @@ class ConfigTest(unittest.TestCase):
                 self.assertIn(f"tcptoold.toml:{place}", done.stderr)
                 self.assertIn(words, done.stderr)
 
+    def test_brackets_are_no_list(self):
+        """What CLI11 would split, and take without its brackets."""
+        for flag in (f"--root=[a={self.home}]", f"--receive=[a={self.home},b={self.home}]"):
+            with self.subTest(flag):
+                done = run_daemon("--check-config", flag)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(f'"{flag.partition("=")[2]}"', done.stderr)
+                self.assertIn("NAME=DIR", done.stderr)
+        for flag in ("--cert-role=[cn:a=viewer]", "--http-host=[a,b]"):
+            with self.subTest(flag):
+                done = run_daemon("--check-config", flag)
+                self.assertNotEqual(done.returncode, 0)
+                self.assertIn(flag.partition("=")[2], done.stderr)
+
     def test_an_empty_file_is_fine(self):
         done = run_daemon("--check-config", self.write(""))
         self.assertEqual((done.returncode, done.stderr), (0, ""))

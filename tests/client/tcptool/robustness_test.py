@@ -58,6 +58,23 @@ class OutputTest(TcptoolTest):
         self.assertEqual(self.finish(sender)[0], 0)
         self.assertEqual(output.read_bytes(), b"before content")
 
+    def test_what_is_said_without_a_standard_error_gets_nowhere(self):
+        """Not into a socket or a file that has its number."""
+        content = os.urandom(300_000)
+        output = self.home / "output"
+        closed = ("sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh")
+        program = harness.program("tcptool")
+        sender = subprocess.Popen(
+            [*closed, program, "-d", "debug", "-s", str(self.port), self.write("content", content)]
+        )
+        tcptool_process.wait_listening(self.port, sender)
+        recipient = subprocess.Popen(
+            [*closed, program, "-d", "debug", "-r", self.sender_endpoint, output]
+        )
+        self.assertEqual(recipient.wait(harness.DEADLINE_S), 0)
+        self.assertEqual(sender.wait(harness.DEADLINE_S), 0)
+        self.assertEqual(output.read_bytes(), content)
+
     def test_a_pipe_that_does_not_block_is_waited_for(self):
         content = os.urandom(3_000_000)  # Much more than a pipe holds.
         sender = self.start_sender(self.write("content", content))

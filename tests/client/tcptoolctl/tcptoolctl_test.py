@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 
 import harness
@@ -62,6 +63,31 @@ class TcptoolctlTest(harness.ServiceTest):
             (0, "tcptoolctl: create: warning: the content is empty (0 bytes); recipients replace"
                 " what they have by nothing\n"),
         )
+
+    def test_create_refuses_standard_input_that_is_closed(self):
+        for how in ("<&-", "<&- >&- 3>&2"):
+            done = subprocess.run(
+                ["sh", "-c", f'exec "$@" {how}', "sh", *self.command("create", "--stdin")],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=harness.DEADLINE_S,
+            )
+            self.assertEqual(done.returncode, 1)
+            self.assertIn("standard input is closed", done.stderr)
+        self.assertEqual(self.ctl_json("list").get("sessions", []), [])
+
+    def test_a_service_that_does_not_answer_is_named(self):
+        os.kill(self.service.process.pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, self.service.process.pid, signal.SIGCONT)
+        for command in (["list"], ["create", "--file", "files/content"]):
+            done = self.run_ctl("--timeout", "300ms", *command)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(
+                f"DEADLINE_EXCEEDED: {self.service.control_address} did not answer within 300ms",
+                done.stderr,
+            )
+            self.assertIn("--timeout", done.stderr)
 
     def test_create_passes_its_flags_on(self):
         session = self.create(
