@@ -6,6 +6,17 @@
 #include <cerrno>
 
 namespace tcptool {
+namespace {
+
+// Whether it was there when the program was started. What closes on exec was
+// not: some library's initialiser, gRPC's for one, runs before main(), and has
+// got the number for a descriptor of its own.
+bool IsInherited(int descriptor) {
+  const int flags = fcntl(descriptor, F_GETFD);
+  return flags >= 0 && (flags & FD_CLOEXEC) == 0;
+}
+
+}  // namespace
 
 void ReserveStandardDescriptors() {
   for (int i = STDIN_FILENO; i <= STDERR_FILENO; ++i) {
@@ -15,11 +26,13 @@ void ReserveStandardDescriptors() {
 }
 
 bool StandardInputIsOpen() {
-  return read(STDIN_FILENO, nullptr, 0) == 0 || errno != EBADF;
+  return IsInherited(STDIN_FILENO) &&
+         (read(STDIN_FILENO, nullptr, 0) == 0 || errno != EBADF);
 }
 
 bool StandardOutputIsOpen() {
-  return write(STDOUT_FILENO, nullptr, 0) == 0 || errno != EBADF;
+  return IsInherited(STDOUT_FILENO) &&
+         (write(STDOUT_FILENO, nullptr, 0) == 0 || errno != EBADF);
 }
 
 }  // namespace tcptool

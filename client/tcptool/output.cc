@@ -36,6 +36,7 @@ absl::StatusOr<std::unique_ptr<Output>> Output::Open(OutputOptions options) {
   if (options.path.empty()) {
     file = UniqueFd(fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0));
     if (!file.valid() || !StandardOutputIsOpen()) {
+      if (file.valid()) errno = EBADF;
       return absl::UnknownError(
           absl::StrCat("Standard output: ", Errno().message(), "."));
     }
