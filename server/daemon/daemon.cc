@@ -166,6 +166,10 @@ absl::Status Daemon::Restore() {
   manager_.emplace(manager_options_, engine_, roots_, *receptions_, *table_,
                    hub_, *store_);
   manager_->Restore(*std::move(contents));
+  // Clients are about to be told what became of what the last run left: another
+  // restart must not tell them otherwise. A disk that takes no changes now is
+  // in the log, and does not keep the service from its work.
+  store_->WaitUntilDurable().IgnoreError();
   return absl::OkStatus();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -139,6 +140,13 @@ void Store::WhenDurable(Done done) {
   absl::MutexLock lock(&mutex_);
   done_.push_back(std::move(done));
   asked_.NotifyAll();
+}
+
+absl::Status Store::WaitUntilDurable() {
+  std::promise<absl::Status> durable;
+  WhenDurable(
+      [&durable](const absl::Status& status) { durable.set_value(status); });
+  return durable.get_future().get();
 }
 
 absl::Status Store::health() const {

@@ -77,6 +77,8 @@ class Store {
   // Calls `done` when all changes made before are durable, or with the error
   // that prevents it.
   void WhenDurable(Done done);
+  // Blocks until then. Not on the store's thread.
+  absl::Status WaitUntilDurable();
 
   // Whether the state outlives the process.
   bool persistent() const { return persistent_; }

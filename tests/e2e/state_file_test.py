@@ -99,8 +99,8 @@ class StateFileTest(ServiceTest):
                 self.assertEqual(self.service.state.read_bytes(), before)
 
 
-class NoSharedMemoryTest(unittest.TestCase):
-    """A file system without shared memory maps, as 9p."""
+class StraceTest(unittest.TestCase):
+    """Services that have one state, some of them with system calls that strace changes."""
 
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="state.")
@@ -113,11 +113,40 @@ class NoSharedMemoryTest(unittest.TestCase):
         service.write_file("content", CONTENT)
         return service
 
-    def without_maps(self):
-        return self.start(
-            "strace", "-f", "-o", "/dev/null", "-P", f"{self.state}-shm",
-            "-e", "trace=mmap", "-e", "inject=mmap:error=ENODEV",
+    def start_traced(self, *options):
+        return self.start("strace", "-f", "-o", "/dev/null", *options)
+
+    def end(self, service, number):
+        # strace hands its own signals on to nobody.
+        pid = pathlib.Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
+        for child in pid.read_text().split() or [service.process.pid]:
+            os.kill(int(child), number)
+        return service.process.wait(harness.DEADLINE_S)
+
+
+class InterruptedTest(StraceTest):
+    def test_what_is_told_of_it_survives_the_next_kill(self):
+        killed = self.start()
+        name = killed.create().name
+        self.end(killed, signal.SIGKILL)
+        # Its root has no such file yet.
+        slow = self.start_traced(
+            "-P", f"{self.state}-wal", "-e", "trace=write,pwrite64",
+            "-e", "inject=write,pwrite64:delay_enter=1000000",
         )  # fmt: skip
+        told = slow.get(name)
+        self.end(slow, signal.SIGKILL)
+        self.assertEqual(told.state, stubs.session.SESSION_STATE_FAILED)
+        self.assertEqual(self.start().get(name), told)
+
+
+class NoSharedMemoryTest(StraceTest):
+    """A file system without shared memory maps, as 9p."""
+
+    def without_maps(self):
+        return self.start_traced(
+            "-P", f"{self.state}-shm", "-e", "trace=mmap", "-e", "inject=mmap:error=ENODEV"
+        )
 
     def deliver(self, service):
         session = service.create()
@@ -127,11 +156,7 @@ class NoSharedMemoryTest(unittest.TestCase):
         return session.name
 
     def stop(self, service):
-        # strace hands its own signals on to nobody.
-        pid = pathlib.Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
-        for child in pid.read_text().split() or [service.process.pid]:
-            os.kill(int(child), signal.SIGTERM)
-        self.assertEqual(service.process.wait(harness.DEADLINE_S), 0)
+        self.assertEqual(self.end(service, signal.SIGTERM), 0)
 
     def test_state_is_kept_whatever_the_file_system_had_before(self):
         with_maps = self.start()

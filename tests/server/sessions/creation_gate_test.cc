@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <asio/io_context.hpp>
-#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -35,10 +34,7 @@ class CreationGateTest : public testing::Test {
         [&answer](absl::StatusOr<int> given) { answer = std::move(given); });
     if (answers && !answer) {
       // What waits for the store comes on the control thread.
-      std::promise<void> durable;
-      store_->WhenDurable(
-          [&durable](const absl::Status&) { durable.set_value(); });
-      durable.get_future().wait();
+      EXPECT_TRUE(store_->WaitUntilDurable().ok());
       control_.restart();
       control_.run();
     }

@@ -48,13 +48,6 @@ class StoreTest : public testing::Test {
     return Load(*store);
   }
 
-  static absl::Status Durable(Store& store) {
-    std::promise<absl::Status> result;
-    store.WhenDurable(
-        [&](const absl::Status& status) { result.set_value(status); });
-    return result.get_future().get();
-  }
-
   static v1::Session Session(const std::string& name) {
     v1::Session session;
     session.set_name(name);
@@ -80,7 +73,7 @@ TEST_F(StoreTest, KeepsSessionsInTheOrderOfCreation) {
   EXPECT_THAT(Load(*store).sessions, IsEmpty());
   for (const char* name : {"sessions/c", "sessions/a", "sessions/b"}) {
     store->PutSession(Session(name), {});
-    EXPECT_TRUE(Durable(*store).ok());
+    EXPECT_TRUE(store->WaitUntilDurable().ok());
   }
   // A newer state, without the spec, which stays.
   v1::Session newer = Session("sessions/a");
@@ -106,7 +99,7 @@ TEST_F(StoreTest, KeepsTheNewestOfEachRecipient) {
     store->PutRecipient(
         Recipient("sessions/a", number, v1::RECIPIENT_STATE_READY));
   }
-  EXPECT_TRUE(Durable(*store).ok());
+  EXPECT_TRUE(store->WaitUntilDurable().ok());
   store->PutRecipient(Recipient("sessions/a", 9, v1::RECIPIENT_STATE_FAILED));
   store->PutRecipient(
       Recipient("sessions/a", 9, v1::RECIPIENT_STATE_DELIVERED));
@@ -126,7 +119,7 @@ TEST_F(StoreTest, SessionOfTheSameNameHasNothingOfTheOneBefore) {
   store->PutSession(Session("sessions/a"),
                     {.last_recipient = 5, .upload_begun = true});
   store->PutRecipient(Recipient("sessions/a", 5, v1::RECIPIENT_STATE_READY));
-  EXPECT_TRUE(Durable(*store).ok());
+  EXPECT_TRUE(store->WaitUntilDurable().ok());
   store->DeleteSession("sessions/a");
   v1::Session second = Session("sessions/a");
   second.mutable_spec()->mutable_file()->set_path("another");
@@ -174,7 +167,7 @@ TEST_F(StoreTest, KeepsTheNumbersOfSessions) {
   Load(*store);
   store->PutSession(Session("sessions/a"), {.number = 7});
   store->PutSession(Session("sessions/b"), {.number = 9});
-  EXPECT_TRUE(Durable(*store).ok());
+  EXPECT_TRUE(store->WaitUntilDurable().ok());
   v1::Session newer = Session("sessions/a");
   newer.clear_spec();
   store->PutSession(newer, {});
@@ -194,7 +187,7 @@ TEST_F(StoreTest, DeletesRecipientsAboveANumber) {
   };
   put(1);
   put(2);
-  EXPECT_TRUE(Durable(*store).ok());
+  EXPECT_TRUE(store->WaitUntilDurable().ok());
   put(3);
   store->DeleteRecipientsAbove("sessions/a", 1);
   put(4);
@@ -243,7 +236,7 @@ TEST_F(StoreTest, KeepsReceptions) {
   v1::Reception other = reception;
   other.set_name("receptions/b");
   store->PutReception(other, {.number = 5, .partial_id = "other"});
-  EXPECT_TRUE(Durable(*store).ok());
+  EXPECT_TRUE(store->WaitUntilDurable().ok());
   reception.clear_spec();
   reception.set_state(v1::RECEPTION_STATE_RECEIVING);
   store->PutReception(reception, {});
@@ -335,7 +328,7 @@ TEST_F(StoreTest, InMemoryIsNotPersistent) {
   EXPECT_FALSE((*store)->persistent());
   EXPECT_GT(Load(**store).first_revision, 0);
   (*store)->PutSession(Session("sessions/a"), {});
-  EXPECT_TRUE(Durable(**store).ok());
+  EXPECT_TRUE((*store)->WaitUntilDurable().ok());
 }
 
 // A limit on the size of files is as a full disk is (setrlimit(2)).
@@ -357,18 +350,18 @@ TEST_F(StoreTest, WritesWhatFailedOnceThereIsRoom) {
   auto store = Open();
   Load(*store);
   store->PutSession(Session("sessions/before"), {});
-  ASSERT_TRUE(Durable(*store).ok());
+  ASSERT_TRUE(store->WaitUntilDurable().ok());
   {
     const FullDisk full(64 << 10);
     v1::Session large = Session("sessions/large");
     large.mutable_spec()->mutable_file()->set_path(std::string(1 << 20, 'x'));
     store->PutSession(large, {});
-    const absl::Status status = Durable(*store);
+    const absl::Status status = store->WaitUntilDurable();
     EXPECT_FALSE(status.ok());
     EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
     EXPECT_EQ(store->health(), status);
   }
-  EXPECT_TRUE(Durable(*store).ok());
+  EXPECT_TRUE(store->WaitUntilDurable().ok());
   EXPECT_TRUE(store->health().ok());
   const Store::Contents contents = Reopen(store);
   ASSERT_THAT(contents.sessions, SizeIs(2));
@@ -384,10 +377,10 @@ TEST_F(StoreTest, WhatFailedAndIsTakenBackIsNotWritten) {
     large.mutable_spec()->mutable_file()->set_path(std::string(1 << 20, 'x'));
     store->PutSession(large, {});
     store->PutRequest({"id", absl::Now(), "sessions/large", "fingerprint"});
-    EXPECT_FALSE(Durable(*store).ok());
+    EXPECT_FALSE(store->WaitUntilDurable().ok());
     store->DeleteSession("sessions/large");
     store->DeleteRequest(RequestKind::kSession, "id");
-    EXPECT_TRUE(Durable(*store).ok());
+    EXPECT_TRUE(store->WaitUntilDurable().ok());
   }
   const Store::Contents contents = Reopen(store);
   EXPECT_THAT(contents.sessions, IsEmpty());
