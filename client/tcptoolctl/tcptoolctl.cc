@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 #include <iostream>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -22,6 +23,7 @@
 #include "client/tcptoolctl/spec_flags.h"
 #include "process/standard_descriptors.h"
 #include "text/characters.h"
+#include "text/host_port.h"
 #include "version.h"
 
 namespace tcptool {
@@ -32,17 +34,8 @@ constexpr int kUsageError = 2;
 
 std::string CheckServer(const std::string& text) {
   if (absl::StartsWith(text, "unix:") && text.size() > 5) return "";
-  const size_t colon = text.rfind(':');
-  const absl::string_view host = absl::string_view(text).substr(0, colon);
-  const bool bracketed =
-      absl::StartsWith(host, "[") && absl::EndsWith(host, "]");
-  int port = 0;
-  if (colon != std::string::npos && !host.empty() &&
-      absl::StrContains(host, ':') == bracketed &&
-      absl::SimpleAtoi(text.substr(colon + 1), &port) && port > 0 &&
-      port <= 65535) {
-    return "";
-  }
+  const std::optional<HostPort> address = ParseHostPort(text);
+  if (address && address->port != 0) return "";
   return absl::StrCat("\"", text,
                       "\" is no address; write it as 127.0.0.1:9875, "
                       "[::1]:9875 or unix:/run/tcptoold/control.sock");

@@ -9,10 +9,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/api/spec_checker.h"
+#include "text/host_port.h"
 
 namespace tcptool::server {
 namespace {
@@ -33,34 +33,14 @@ std::optional<dataplane::Digest> ToDigest(const std::string& hex) {
   return digest;
 }
 
-// "HOST:PORT", with brackets around an address of IPv6. False: it is none.
-bool SplitAddress(const std::string& address, dataplane::DialTarget& target) {
-  const size_t colon = address.rfind(':');
-  if (colon == std::string::npos) return false;
-  absl::string_view host = absl::string_view(address).substr(0, colon);
-  const absl::string_view port = absl::string_view(address).substr(colon + 1);
-  uint32_t number = 0;
-  if (port.empty() ||
-      port.find_first_not_of("0123456789") != absl::string_view::npos ||
-      !absl::SimpleAtoi(port, &number) || number < 1 || number > 65'535) {
+// False: it is no address that can be dialled.
+bool SplitAddress(const std::string& text, dataplane::DialTarget& target) {
+  const std::optional<HostPort> address = ParseHostPort(text);
+  if (!address || address->port == 0 || address->host.size() > kMaxHostBytes) {
     return false;
   }
-  const bool is_bracketed =
-      host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (is_bracketed) host = host.substr(1, host.size() - 2);
-  const bool has_colon = host.find(':') != absl::string_view::npos;
-  if (host.empty() || host.size() > kMaxHostBytes ||
-      has_colon != is_bracketed) {
-    return false;
-  }
-  for (const char c : host) {
-    if (!absl::ascii_isgraph(static_cast<unsigned char>(c)) || c == '[' ||
-        c == ']') {
-      return false;
-    }
-  }
-  target.host = std::string(host);
-  target.port = absl::StrCat(number);
+  target.host = address->host;
+  target.port = absl::StrCat(address->port);
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <asio/ip/address.hpp>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "server/rpc/control_address.h"
+#include "text/host_port.h"
 
 namespace tcptool::server {
 namespace {
@@ -58,16 +60,8 @@ std::string CheckAdvertisedAddress(const std::string& text) {
 
 // The HTTP server takes IP addresses only.
 std::string CheckHttpAddress(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  std::string host = text.substr(0, colon);
-  uint16_t port = 0;
-  const bool bracketed =
-      host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  std::error_code error;
-  const auto address = asio::ip::make_address(host, error);
-  if (colon == std::string::npos || error || address.is_v6() != bracketed ||
-      !ToPort(absl::string_view(text).substr(colon + 1), port)) {
+  const std::optional<HostPort> address = ParseHostPort(text);
+  if (!address || !CheckDataAddress(address->host).empty()) {
     return absl::StrCat("\"", text,
                         "\" is no IP address and port; write it as "
                         "127.0.0.1:9874 or [::1]:9874");

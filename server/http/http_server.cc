@@ -3,17 +3,16 @@
 #include <asio/error.hpp>
 #include <asio/ip/address.hpp>
 #include <chrono>
-#include <cstdint>
 #include <iterator>
+#include <optional>
 #include <system_error>
 #include <utility>
 
 #include "absl/memory/memory.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
 #include "dataplane/base/dual_stack.h"
 #include "server/base/log.h"
+#include "text/host_port.h"
 
 namespace tcptool::server {
 namespace {
@@ -26,16 +25,12 @@ constexpr std::chrono::milliseconds kRetryTime(100);
 // Parses "127.0.0.1:9874" or "[::1]:9874".
 tcp::endpoint ParseEndpoint(const std::string& address,
                             std::error_code& error) {
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  if (colon == std::string::npos ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
+  const std::optional<HostPort> parsed = ParseHostPort(address);
+  if (!parsed) {
     error = asio::error::invalid_argument;
     return {};
   }
-  const std::string host =
-      absl::StrReplaceAll(address.substr(0, colon), {{"[", ""}, {"]", ""}});
-  return {asio::ip::make_address(host, error), static_cast<uint16_t>(port)};
+  return {asio::ip::make_address(parsed->host, error), parsed->port};
 }
 
 }  // namespace
@@ -69,7 +64,7 @@ absl::Status HttpServer::Listen(const std::string& address) {
         absl::StrCat("cannot listen on ", address, ": ", error.message(),
                      "; choose another --http-address"));
   }
-  address_ = absl::StrCat(address.substr(0, address.rfind(':')), ":",
+  address_ = JoinHostPort(ParseHostPort(address)->host,
                           acceptor_.local_endpoint(error).port());
   return absl::OkStatus();
 }

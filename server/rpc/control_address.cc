@@ -10,9 +10,9 @@
 #include <system_error>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/unique_fd.h"
+#include "text/host_port.h"
 
 namespace tcptool::server {
 namespace {
@@ -32,15 +32,11 @@ absl::Status CheckControlAddress(const std::string& address) {
         "\"", address, "\" is no address; a socket's path has 1 to ",
         sizeof(sockaddr_un::sun_path) - 1, " bytes"));
   }
-  const size_t colon = address.rfind(':');
-  uint32_t port = 0;
-  if (colon == std::string::npos || colon == 0 ||
-      !absl::SimpleAtoi(address.substr(colon + 1), &port) || port > 65535) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "\"", address,
-        "\" is no address; write it as 127.0.0.1:9875 or unix:/path"));
-  }
-  return absl::OkStatus();
+  if (ParseHostPort(address)) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "\"", address,
+      "\" is no address; write it as 127.0.0.1:9875, [::1]:9875 or "
+      "unix:/path"));
 }
 
 bool IsUnixSocket(const std::string& address) {
@@ -49,10 +45,7 @@ bool IsUnixSocket(const std::string& address) {
 
 bool IsLocal(const std::string& address) {
   if (IsUnixSocket(address)) return true;
-  std::string host = address.substr(0, address.rfind(':'));
-  if (host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
+  const std::string host = ParseHostPort(address)->host;
   std::error_code error;
   const auto ip = asio::ip::make_address(host, error);
   return host == "localhost" || (!error && ip.is_loopback());

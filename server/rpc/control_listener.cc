@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <optional>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -19,6 +20,7 @@
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
+#include "text/host_port.h"
 
 namespace tcptool::server {
 namespace {
@@ -149,17 +151,14 @@ absl::Status ControlListener::ListenOnPath(const std::string& path) {
 }
 
 absl::Status ControlListener::ListenOnHost(const std::string& address) {
-  const size_t colon = address.rfind(':');
-  std::string host = address.substr(0, colon);
-  if (host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
+  const std::optional<HostPort> parsed = ParseHostPort(address);
+  if (!parsed) return CannotListen(address, "it is no host and port");
   addrinfo hints{};
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int failed = getaddrinfo(
-      host.c_str(), address.substr(colon + 1).c_str(), &hints, &found);
+      parsed->host.c_str(), absl::StrCat(parsed->port).c_str(), &hints, &found);
   if (failed != 0) return CannotListen(address, gai_strerror(failed));
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> all(found,
                                                                &freeaddrinfo);
@@ -202,7 +201,7 @@ absl::Status ControlListener::ListenOnHost(const std::string& address) {
   if (listeners_.empty() || error == EADDRINUSE) {
     return CannotListen(address, std::strerror(error));
   }
-  address_ = absl::StrCat(address.substr(0, colon), ":", port);
+  address_ = JoinHostPort(parsed->host, port);
   return absl::OkStatus();
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,7 @@
 #include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
 #include "server/base/log.h"
+#include "text/host_port.h"
 
 namespace tcptool::server {
 namespace {
@@ -103,15 +105,14 @@ absl::Status ControlProbe::Try(std::chrono::milliseconds timeout) const {
     return TryAddress(reinterpret_cast<const sockaddr*>(&address),
                       sizeof(address), timeout);
   }
-  const size_t colon = address_.rfind(':');
-  std::string host = address_.substr(0, colon);
-  if (host.front() == '[') host = host.substr(1, host.size() - 2);
+  const std::optional<HostPort> parsed = ParseHostPort(address_);
+  if (!parsed) return absl::UnavailableError("it is no host and port");
   addrinfo hints{};
   hints.ai_flags = AI_NUMERICSERV;
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int failed = getaddrinfo(
-      host.c_str(), address_.substr(colon + 1).c_str(), &hints, &found);
+      parsed->host.c_str(), absl::StrCat(parsed->port).c_str(), &hints, &found);
   if (failed != 0) return absl::UnavailableError(gai_strerror(failed));
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> all(found,
                                                                &freeaddrinfo);

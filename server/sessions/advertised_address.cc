@@ -13,8 +13,8 @@
 #include <system_error>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "text/host_port.h"
 
 namespace tcptool::server {
 namespace {
@@ -93,12 +93,6 @@ address NodeAddress(bool v6) {
   return asio::ip::address_v4::loopback();
 }
 
-std::string WithPort(absl::string_view host, uint16_t port) {
-  const bool is_v6 = host.find(':') != absl::string_view::npos;
-  return is_v6 ? absl::StrCat("[", host, "]:", port)
-               : absl::StrCat(host, ":", port);
-}
-
 }  // namespace
 
 AdvertisedAddress::AdvertisedAddress(std::string address)
@@ -108,12 +102,12 @@ std::string AdvertisedAddress::EndpointOf(
     const asio::ip::tcp::endpoint& listening) const {
   const address bound = listening.address();
   if (!address_.empty() && !bound.is_loopback()) {
-    return WithPort(address_, listening.port());
+    return JoinHostPort(address_, listening.port());
   }
-  return WithPort(bound.is_unspecified()
-                      ? NodeAddress(bound.is_v6()).to_string()
-                      : bound.to_string(),
-                  listening.port());
+  return JoinHostPort(bound.is_unspecified()
+                          ? NodeAddress(bound.is_v6()).to_string()
+                          : bound.to_string(),
+                      listening.port());
 }
 
 }  // namespace tcptool::server
