@@ -1,11 +1,11 @@
 #include "server/security/audit.h"
 
+#include <cstdint>
+
 #include "server/base/log.h"
 
 namespace tcptool::server {
 namespace {
-
-constexpr auto kRefusalInterval = std::chrono::seconds(1);
 
 // The length to which a method's name, chosen by the peer, is cut.
 constexpr size_t kMaxMethodBytes = 200;
@@ -41,13 +41,10 @@ void LogAudit(absl::string_view who, absl::string_view peer,
 void RefusalLog::Add(absl::string_view who, absl::string_view peer,
                      absl::string_view method, const absl::Status& outcome) {
   absl::MutexLock lock(&mutex_);
-  const Clock::time_point now = Clock::now();
-  if (now - last_ < kRefusalInterval) {
-    ++untold_;
+  if (!limit_.Allows()) {
     last_peer_ = std::string(peer);
     return;
   }
-  last_ = now;
   LogWarning("call_refused",
              {{"who", who},
               {"peer", peer},
@@ -58,10 +55,9 @@ void RefusalLog::Add(absl::string_view who, absl::string_view peer,
 
 void RefusalLog::Flush() {
   absl::MutexLock lock(&mutex_);
-  if (untold_ == 0) return;
-  LogWarning("calls_refused", {{"count", untold_}, {"last_peer", last_peer_}});
-  untold_ = 0;
-  last_ = Clock::now();
+  const uint64_t untold = limit_.TakeUntold();
+  if (untold == 0) return;
+  LogWarning("calls_refused", {{"count", untold}, {"last_peer", last_peer_}});
 }
 
 }  // namespace tcptool::server

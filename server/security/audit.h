@@ -5,14 +5,13 @@
 
 #include <google/protobuf/message.h>
 
-#include <chrono>
-#include <cstdint>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/event_limit.h"
 
 namespace tcptool::server {
 
@@ -37,12 +36,9 @@ class RefusalLog {
   void Flush();
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   absl::Mutex mutex_;
-  Clock::time_point last_ ABSL_GUARDED_BY(mutex_);
+  EventLimit limit_ ABSL_GUARDED_BY(mutex_);
   std::string last_peer_ ABSL_GUARDED_BY(mutex_);  // Of those not logged yet.
-  uint64_t untold_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace tcptool::server

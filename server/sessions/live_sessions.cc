@@ -7,7 +7,6 @@
 #include "messages/states.h"
 #include "server/api/etag.h"
 #include "server/api/translate.h"
-#include "server/base/log.h"
 
 namespace tcptool::server {
 
@@ -113,12 +112,7 @@ void LiveSessions::OnUpdate(const std::string& name,
     v1::Recipient& shown = update.changed[id];
     shown = ToProto(name, recipient);
     if (dataplane::IsFinal(recipient.state)) {
-      LogInfo("recipient_ended",
-              {{"session", name},
-               {"recipient", shown.name()},
-               {"address", shown.address()},
-               {"state", std::string(dataplane::Name(recipient.state))},
-               {"reason", std::string(dataplane::Name(recipient.reason))}});
+      log_.Add(name, recipient, shown);
     }
   }
   live->ledger->Add(std::move(update));

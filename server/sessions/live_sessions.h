@@ -19,6 +19,7 @@
 #include "dataplane/content/stream_source.h"
 #include "dataplane/session/session.h"
 #include "server/base/steady_cond_var.h"
+#include "server/sessions/recipient_log.h"
 #include "server/sessions/session_ledger.h"
 #include "server/sessions/update_mailbox.h"
 #include "server/store/store.h"
@@ -81,6 +82,9 @@ class LiveSessions {
               std::optional<dataplane::SessionState> expected, Done done);
   // As Session::Drain(), all of them.
   void Drain();
+  // Call it about once a second, and at the end: tells the log how many
+  // recipients have ended that were not told one by one.
+  void FlushLog() { log_.Flush(); }
 
   // Waits until there is none, at most for `timeout`. True: there is none. Any
   // thread but that of the executor.
@@ -101,6 +105,7 @@ class LiveSessions {
   Store& store_;
   const OnEnd on_end_;
   std::map<std::string, Live> live_;
+  RecipientLog log_;
 
   absl::Mutex mutex_;
   size_t count_ ABSL_GUARDED_BY(mutex_) = 0;  // As many as live_ has.

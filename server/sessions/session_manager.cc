@@ -68,6 +68,7 @@ SessionManager::~SessionManager() {
   control_.Post([this] {
     tick_.Stop();
     progress_.Stop();
+    live_.FlushLog();
   });
   control_.Join();
 }
@@ -167,6 +168,7 @@ void SessionManager::OnEnd(const LiveSessions::Live& live,
 
 void SessionManager::OnTick() {
   held_.PurgeExpired(dataplane::Clock::now());
+  live_.FlushLog();
   hub_.WakeAll();
 }
 
