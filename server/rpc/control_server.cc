@@ -8,6 +8,7 @@
 
 #include "absl/memory/memory.h"
 #include "dataplane/base/descriptor_reserve.h"
+#include "server/base/log.h"
 #include "server/rpc/control_address.h"
 #include "server/security/auth.h"
 #include "server/security/tls.h"
@@ -41,7 +42,10 @@ constexpr int kMaxIdleMs = 300'000;
 // Of all headers of a call; gRPC's default, said here as it is a bound.
 constexpr int kMaxHeaderBytes = 8 << 10;
 
-// How often tokens and open calls are checked.
+// Reading the token file again takes no time, unless its disk is gone.
+constexpr std::chrono::seconds kReloadLimit{10};
+
+// How often open calls are checked.
 constexpr std::chrono::seconds kTick{1};
 
 // At most half of what the data plane leaves.
@@ -65,19 +69,24 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     const ControlOptions& options, const SecurityOptions& security,
     const std::vector<RpcService*>& services, Interceptors interceptors) {
   if (absl::Status status = Check(security); !status.ok()) return status;
-  absl::StatusOr<std::unique_ptr<Auth>> auth = Auth::Create(security);
-  if (!auth.ok()) return auth.status();
+  absl::StatusOr<std::unique_ptr<Auth>> created = Auth::Create(security);
+  if (!created.ok()) return created.status();
+  const std::shared_ptr<Auth> auth = *std::move(created);
   if (IsUnixSocket(options.address)) {
     absl::Status status = CheckSocketPath(options.address);
     if (!status.ok()) return status;
   }
   auto control = absl::WrapUnique(new ControlServer());
+  if (!security.token_file.empty()) {
+    control->reloader_ =
+        std::make_unique<CredentialReloader>([auth] { auth->Refresh(); });
+  }
   MethodTable methods;
   for (RpcService* service : services) service->AddTo(methods);
   control->health_.AddTo(methods);
   control->reflection_.AddTo(methods);
   control->dispatcher_ = std::make_unique<Dispatcher>(
-      *std::move(auth), std::move(methods), options.client_idle_limit);
+      auth, std::move(methods), options.client_idle_limit);
   // All methods go through the dispatcher, health checks too.
   grpc::EnableDefaultHealthCheckService(false);
   grpc::ServerBuilder builder;
@@ -153,6 +162,20 @@ void ControlServer::Tick() {
       if (stopped_changed_.WaitFor(&mutex_, kTick, stopped)) return;
     }
     dispatcher_->Tick();
+    if (reloader_ != nullptr) TellReload();
+  }
+}
+
+void ControlServer::TellReload() {
+  const bool hangs = reloader_->running_for() >= kReloadLimit;
+  if (std::exchange(reload_hangs_, hangs) == hangs) return;
+  if (hangs) {
+    LogError("tokens_unreadable",
+             {{"detail",
+               "the disk of the token file does not answer: until it does, "
+               "tokens that are taken away stay valid"}});
+  } else {
+    LogInfo("tokens_readable");
   }
 }
 

@@ -24,6 +24,7 @@
 #include "server/rpc/health_service.h"
 #include "server/rpc/method_table.h"
 #include "server/rpc/reflection_service.h"
+#include "server/security/credential_reloader.h"
 #include "server/security/security_options.h"
 
 namespace tcptool::server {
@@ -64,10 +65,13 @@ class ControlServer {
   ControlServer() = default;
 
   void Tick();
+  void TellReload();
   void TellHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   HealthService health_;
   ReflectionService reflection_;
+  std::unique_ptr<CredentialReloader> reloader_;  // Null without tokens.
+  bool reload_hangs_ = false;                     // Only Tick() uses it.
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<ControlListener> listener_;
   // Of gRPC's: takes the connections of the listener's.

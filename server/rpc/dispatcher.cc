@@ -85,7 +85,10 @@ absl::Status Dispatcher::WhyCancel(const Call& call, bool recheck) const {
 }
 
 void Dispatcher::Tick() {
-  if (auth_->Refresh()) rechecks_ = 2;
+  if (const int now = auth_->version(); now != version_) {
+    version_ = now;
+    rechecks_ = 2;
+  }
   const bool recheck = rechecks_ > 0;
   if (recheck) --rechecks_;
   open_.CancelIf(

@@ -21,7 +21,7 @@ class Dispatcher : public grpc::CallbackGenericService {
  public:
   // A client that the service waits for must send its next message within
   // `idle_limit`, and take its last one in that time.
-  Dispatcher(std::unique_ptr<Auth> auth, MethodTable methods,
+  Dispatcher(std::shared_ptr<Auth> auth, MethodTable methods,
              std::chrono::seconds idle_limit)
       : auth_(std::move(auth)),
         methods_(std::move(methods)),
@@ -30,9 +30,8 @@ class Dispatcher : public grpc::CallbackGenericService {
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override;
 
-  // Call it about once a second, on one thread: reloads the tokens, and ends
-  // the calls whose token was revoked and those that have waited too long for
-  // their client. May block on a disk.
+  // Call it about once a second, on one thread: ends the calls whose token was
+  // revoked and those that have waited too long for their client.
   void Tick();
 
   // Waits until no call is open, at most for `timeout`.
@@ -44,10 +43,11 @@ class Dispatcher : public grpc::CallbackGenericService {
   std::shared_ptr<Call> NewCall(grpc::GenericCallbackServerContext& context);
   absl::Status WhyCancel(const Call& call, bool recheck) const;
 
-  const std::unique_ptr<Auth> auth_;
+  const std::shared_ptr<Auth> auth_;
   const MethodTable methods_;
   const std::chrono::seconds idle_limit_;
   RefusalLog refusals_;
+  int version_ = 0;  // Of the tokens that open calls were rechecked for.
   // How often open calls are still to be rechecked. Twice after a change of the
   // tokens: a call that was being admitted during the change may not be in
   // open_ yet at the first time.

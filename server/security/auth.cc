@@ -131,8 +131,8 @@ absl::Status CheckRole(absl::string_view method, Role required,
       ". Who runs this service gives roles, by --token-file or --cert-role"));
 }
 
-bool Auth::Refresh() {
-  return tokens_ != nullptr && tokens_->ReloadIfChanged();
+void Auth::Refresh() {
+  if (tokens_ != nullptr && tokens_->ReloadIfChanged()) ++version_;
 }
 
 }  // namespace tcptool::server

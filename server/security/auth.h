@@ -5,6 +5,7 @@
 #include <grpcpp/security/auth_context.h>
 #include <grpcpp/support/string_ref.h>
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -38,9 +39,11 @@ class Auth {
   // PERMISSION_DENIED if its role is too low now.
   absl::Status Recheck(const Caller& caller, Role required) const;
 
-  // Reloads the token file if it has changed; may block on a disk. True: the
-  // tokens have changed.
-  bool Refresh();
+  // Reloads the token file if it has changed; may block on a disk. One thread
+  // at a time.
+  void Refresh();
+  // Another one whenever the tokens have changed.
+  int version() const { return version_; }
 
  private:
   Auth() = default;
@@ -52,6 +55,7 @@ class Auth {
   std::unique_ptr<TokenFile> tokens_;  // Null: tokens are ignored.
   // By "cn:NAME", "dns:NAME" or "uri:NAME"; "*": any other.
   std::map<std::string, Role> cert_roles_;
+  std::atomic<int> version_ = 0;
 };
 
 // PERMISSION_DENIED, with what to do, if `caller` lacks the role that `method`
