@@ -38,7 +38,7 @@ bool IsCertificateName(absl::string_view name) {
   return false;
 }
 
-absl::string_view View(grpc::string_ref text) {
+absl::string_view View(const grpc::string_ref& text) {
   return {text.data(), text.size()};
 }
 
