@@ -98,8 +98,8 @@ void Call::Log(const absl::Status& status) const {
       headers_.caller.role < headers_.required) {
     return;
   }
-  LogAudit(headers_.caller.name, headers_.context->peer(),
-           headers_.context->method(), target_, status);
+  LogAudit(headers_.caller.name, headers_.peer, headers_.context->method(),
+           target_, status);
 }
 
 void Call::OnDone() { headers_.open->Remove(this); }

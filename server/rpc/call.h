@@ -34,6 +34,9 @@ class Call : public grpc::ServerGenericBidiReactor,
   // What is known when the headers have arrived.
   struct Headers {
     grpc::GenericCallbackServerContext* context;  // gRPC's, until OnDone().
+    std::string peer;  // The client's address, for the log.
+    // Counts the call, if it is one of a stranger's: Front::CountCall().
+    std::shared_ptr<void> count;
     Caller caller;
     Role required;
     OpenCalls* open;

@@ -35,6 +35,11 @@ constexpr int kBatch = 64;
 constexpr int kStarvedPauseMs = 100;
 constexpr auto kTellFullEvery = std::chrono::seconds(10);
 
+// When a connection whose client takes nothing of what it is sent is lost, as
+// if its host were gone. gRPC's pings do not find that out: they are behind
+// what was sent before.
+constexpr int kTakesNothingMs = 30'000;
+
 // The umask for a Unix socket, to which its owner and group may connect.
 constexpr mode_t kSocketMask = S_IXUSR | S_IXGRP | S_IRWXO;
 
@@ -52,7 +57,10 @@ UniqueFd ListenOn(const sockaddr* address, socklen_t size) {
   const int off = 0;
   if (address->sa_family != AF_UNIX) {
     setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    // Connections inherit these two.
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kTakesNothingMs,
+               sizeof(kTakesNothingMs));
   }
   if (address->sa_family == AF_INET6) {
     const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address);

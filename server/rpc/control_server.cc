@@ -42,25 +42,30 @@ constexpr int kMaxIdleMs = 300'000;
 // Of all headers of a call; gRPC's default, said here as it is a bound.
 constexpr int kMaxHeaderBytes = 8 << 10;
 
-// Reading the token file again takes no time, unless its disk is gone.
+// At the stop, for clients to read what gRPC has sent last.
+constexpr std::chrono::milliseconds kLastBytesLimit{500};
+
+// Reading the files of tokens and certificates again takes no time, unless
+// their disk is gone.
 constexpr std::chrono::seconds kReloadLimit{10};
 
 // How often open calls are checked.
 constexpr std::chrono::seconds kTick{1};
 
 // At most half of what the data plane leaves.
-size_t MaxConnections(const ControlOptions& options) {
+size_t MaxConnections(const ControlOptions& options, bool with_front) {
+  const int descriptors = with_front ? Front::kDescriptorsPerConnection : 1;
   const int reserve = dataplane::DescriptorReserve::Now().reserve;
-  return std::min(options.max_connections, static_cast<size_t>(reserve / 2));
+  return std::min(options.max_connections,
+                  static_cast<size_t>(reserve / 2 / descriptors));
 }
 
 }  // namespace
 
 absl::Status ControlServer::Check(const SecurityOptions& security) {
   if (!security.tls_cert.empty()) {
-    if (absl::Status status = CheckTlsFiles(security); !status.ok()) {
-      return status;
-    }
+    absl::Status status = TlsContext::Load(security).status();
+    if (!status.ok()) return status;
   }
   return Auth::Create(security).status();
 }
@@ -68,7 +73,6 @@ absl::Status ControlServer::Check(const SecurityOptions& security) {
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     const ControlOptions& options, const SecurityOptions& security,
     const std::vector<RpcService*>& services, Interceptors interceptors) {
-  if (absl::Status status = Check(security); !status.ok()) return status;
   absl::StatusOr<std::unique_ptr<Auth>> created = Auth::Create(security);
   if (!created.ok()) return created.status();
   const std::shared_ptr<Auth> auth = *std::move(created);
@@ -77,23 +81,36 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     if (!status.ok()) return status;
   }
   auto control = absl::WrapUnique(new ControlServer());
-  if (!security.token_file.empty()) {
+  if (!security.tls_cert.empty()) {
+    auto tls = TlsContext::Load(security);
+    if (!tls.ok()) return tls.status();
+    control->tls_ = *std::move(tls);
+  }
+  if (!security.tls_cert.empty() || !security.token_file.empty()) {
+    control->front_ = std::make_unique<Front>(
+        control->tls_.get(),
+        [server = control.get()](dataplane::UniqueFd connection) {
+          server->GiveToGrpc(std::move(connection));
+        });
     control->reloader_ =
-        std::make_unique<CredentialReloader>([auth] { auth->Refresh(); });
+        std::make_unique<CredentialReloader>([auth, tls = control->tls_] {
+          auth->Refresh();
+          if (tls != nullptr) tls->ReloadIfChanged();
+        });
   }
   MethodTable methods;
   for (RpcService* service : services) service->AddTo(methods);
   control->health_.AddTo(methods);
   control->reflection_.AddTo(methods);
   control->dispatcher_ = std::make_unique<Dispatcher>(
-      auth, std::move(methods), options.client_idle_limit);
+      auth, control->front_.get(), std::move(methods),
+      options.client_idle_limit);
   // All methods go through the dispatcher, health checks too.
   grpc::EnableDefaultHealthCheckService(false);
   grpc::ServerBuilder builder;
   control->acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
       grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-      security.tls_cert.empty() ? grpc::InsecureServerCredentials()
-                                : NewTlsCredentials(security));
+      grpc::InsecureServerCredentials());
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
                              options.max_concurrent_streams);
   builder.SetMaxReceiveMessageSize(options.max_message_bytes);
@@ -116,7 +133,8 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   builder.RegisterCallbackGenericService(control->dispatcher_.get());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   absl::StatusOr<std::unique_ptr<ControlListener>> listener =
-      ControlListener::Listen(options.address, MaxConnections(options));
+      ControlListener::Listen(
+          options.address, MaxConnections(options, control->front_ != nullptr));
   if (!listener.ok()) return listener.status();
   control->listener_ = *std::move(listener);
   control->server_ = builder.BuildAndStart();
@@ -125,10 +143,11 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
         "gRPC does not start; its messages in the log say why");
   }
   control->listener_->Open([server = control.get()](dataplane::UniqueFd fd) {
-    grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
-        connection;
-    connection.fd = fd.release();
-    server->acceptor_->HandleNewConnection(&connection);
+    if (server->front_ != nullptr) {
+      server->front_->Take(std::move(fd));
+    } else {
+      server->GiveToGrpc(std::move(fd));
+    }
   });
   control->ticker_ = std::thread([server = control.get()] { server->Tick(); });
   control->probe_ = std::make_unique<ControlProbe>(
@@ -149,7 +168,19 @@ ControlServer::~ControlServer() {
     stopped_changed_.NotifyAll();
   }
   if (ticker_.joinable()) ticker_.join();
+  StopAccepting();
+}
+
+void ControlServer::StopAccepting() {
   if (listener_ != nullptr) listener_->Close();
+  if (front_ != nullptr) front_->Flush();
+}
+
+void ControlServer::GiveToGrpc(dataplane::UniqueFd connection) {
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters
+      parameters;
+  parameters.fd = connection.release();
+  acceptor_->HandleNewConnection(&parameters);
 }
 
 void ControlServer::Tick() {
@@ -170,12 +201,13 @@ void ControlServer::TellReload() {
   const bool hangs = reloader_->running_for() >= kReloadLimit;
   if (std::exchange(reload_hangs_, hangs) == hangs) return;
   if (hangs) {
-    LogError("tokens_unreadable",
-             {{"detail",
-               "the disk of the token file does not answer: until it does, "
-               "tokens that are taken away stay valid"}});
+    LogError(
+        "credentials_unreadable",
+        {{"detail",
+          "the disk of the token file or of the TLS files does not "
+          "answer: until it does, tokens that are taken away stay valid"}});
   } else {
-    LogInfo("tokens_readable");
+    LogInfo("credentials_readable");
   }
 }
 
@@ -190,12 +222,13 @@ void ControlServer::TellHealth() {
 }
 
 void ControlServer::Stop(std::chrono::milliseconds grace) {
-  listener_->Close();
+  StopAccepting();
   dispatcher_->WaitUntilIdle(grace);
   // At once: with a later deadline, gRPC waits for each client to answer a
   // ping, and one that makes no call may not.
   server_->Shutdown(std::chrono::system_clock::now());
   server_->Wait();
+  if (front_ != nullptr) front_->WaitUntilNone(kLastBytesLimit);
 }
 
 }  // namespace tcptool::server

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/base/steady_cond_var.h"
+#include "server/front/front.h"
 #include "server/rpc/control_listener.h"
 #include "server/rpc/control_options.h"
 #include "server/rpc/control_probe.h"
@@ -26,6 +27,7 @@
 #include "server/rpc/reflection_service.h"
 #include "server/security/credential_reloader.h"
 #include "server/security/security_options.h"
+#include "server/security/tls.h"
 
 namespace tcptool::server {
 
@@ -64,17 +66,22 @@ class ControlServer {
  private:
   ControlServer() = default;
 
+  // When this returns, gRPC gets no connection any more.
+  void StopAccepting();
+  void GiveToGrpc(dataplane::UniqueFd connection);
   void Tick();
   void TellReload();
   void TellHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   HealthService health_;
   ReflectionService reflection_;
-  std::unique_ptr<CredentialReloader> reloader_;  // Null without tokens.
-  bool reload_hangs_ = false;                     // Only Tick() uses it.
+  std::shared_ptr<TlsContext> tls_;  // Null without TLS.
+  // These two only where callers have tokens, or use TLS.
+  std::unique_ptr<CredentialReloader> reloader_;
+  std::unique_ptr<Front> front_;
   std::unique_ptr<Dispatcher> dispatcher_;
   std::unique_ptr<ControlListener> listener_;
-  // Of gRPC's: takes the connections of the listener's.
+  // Of gRPC's: takes the connections of the listener's, or the front's.
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
   absl::Mutex mutex_;
@@ -82,7 +89,8 @@ class ControlServer {
   SteadyCondVar stopped_changed_;
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   bool stops_serving_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread ticker_;  // Runs Tick().
+  bool reload_hangs_ = false;  // Only Tick() uses it.
+  std::thread ticker_;         // Runs Tick().
   std::unique_ptr<ControlProbe> probe_;
 };
 

@@ -38,29 +38,47 @@ grpc::ServerGenericBidiReactor* Dispatcher::CreateReactor(
   return call.get();
 }
 
+Front::Visitor Dispatcher::VisitorOf(
+    const grpc::GenericCallbackServerContext& context) const {
+  Front::Visitor visitor;
+  if (front_ != nullptr) visitor = front_->Find(context.peer());
+  if (visitor.peer == nullptr) {
+    visitor.peer = std::make_shared<Peer>(Peer{.address = context.peer()});
+  }
+  return visitor;
+}
+
 std::shared_ptr<Call> Dispatcher::NewCall(
     grpc::GenericCallbackServerContext& context) {
   const std::string& path = context.method();
   const MethodTable::Method* method = methods_.Find(path);
+  const Front::Visitor visitor = VisitorOf(context);
   // Unknown methods take an operator: others do not learn which exist.
   Call::Headers headers = {
       .context = &context,
+      .peer = visitor.peer->address,
       .caller = {.name = "anonymous"},
       .required = method == nullptr ? Role::kOperator : method->required,
       .open = &open_};
+  const bool is_strangers = front_ != nullptr && !visitor.trusted;
+  if (is_strangers) headers.count = front_->CountCall();
   if (headers.required != Role::kNone) {
     absl::StatusOr<Caller> caller =
-        auth_->Identify(context.client_metadata(), *context.auth_context());
+        auth_->Identify(context.client_metadata(), *visitor.peer);
     absl::Status status = caller.ok()
                               ? CheckRole(path, headers.required, *caller)
                               : caller.status();
     if (!status.ok()) {
-      refusals_.Add(caller.ok() ? caller->name : "unknown", context.peer(),
-                    path, status);
+      refusals_.Add(caller.ok() ? caller->name : "unknown", headers.peer, path,
+                    status);
       return std::make_shared<RefusedCall>(std::move(headers),
                                            std::move(status));
     }
     headers.caller = *std::move(caller);
+    if (is_strangers) {
+      headers.count = nullptr;
+      front_->Trust(context.peer());
+    }
   }
   if (method == nullptr) {
     return std::make_shared<RefusedCall>(

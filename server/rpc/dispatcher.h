@@ -7,6 +7,7 @@
 #include <chrono>
 #include <memory>
 
+#include "server/front/front.h"
 #include "server/rpc/method_table.h"
 #include "server/rpc/open_calls.h"
 #include "server/security/audit.h"
@@ -19,11 +20,13 @@ namespace tcptool::server {
 // another way in, so none can forget to ask who calls.
 class Dispatcher : public grpc::CallbackGenericService {
  public:
-  // A client that the service waits for must send its next message within
-  // `idle_limit`, and take its last one in that time.
-  Dispatcher(std::shared_ptr<Auth> auth, MethodTable methods,
+  // `front`: where the connections come from, which outlives the calls; null:
+  // from the clients themselves. A client that the service waits for must send
+  // its next message within `idle_limit`, and take its last one in that time.
+  Dispatcher(std::shared_ptr<Auth> auth, Front* front, MethodTable methods,
              std::chrono::seconds idle_limit)
       : auth_(std::move(auth)),
+        front_(front),
         methods_(std::move(methods)),
         idle_limit_(idle_limit) {}
 
@@ -40,10 +43,13 @@ class Dispatcher : public grpc::CallbackGenericService {
   }
 
  private:
+  Front::Visitor VisitorOf(
+      const grpc::GenericCallbackServerContext& context) const;
   std::shared_ptr<Call> NewCall(grpc::GenericCallbackServerContext& context);
   absl::Status WhyCancel(const Call& call, bool recheck) const;
 
   const std::shared_ptr<Auth> auth_;
+  Front* const front_;
   const MethodTable methods_;
   const std::chrono::seconds idle_limit_;
   RefusalLog refusals_;

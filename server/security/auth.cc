@@ -1,7 +1,5 @@
 #include "server/security/auth.h"
 
-#include <grpc/grpc_security_constants.h>
-
 #include <utility>
 #include <vector>
 
@@ -19,21 +17,13 @@ constexpr absl::string_view kWhatToSend =
 
 // The kinds of names in a certificate. A rule names the kind: whoever may issue
 // names of one kind need not be trusted with the others.
-struct NameKind {
-  absl::string_view prefix;
-  const char* property;  // gRPC's name of the connection's property.
-};
-constexpr NameKind kNameKinds[] = {{"cn:", GRPC_X509_CN_PROPERTY_NAME},
-                                   {"dns:", GRPC_PEER_DNS_PROPERTY_NAME},
-                                   {"uri:", GRPC_PEER_URI_PROPERTY_NAME}};
+constexpr absl::string_view kNameKinds[] = {"cn:", "dns:", "uri:"};
 constexpr absl::string_view kAnyName = "*";
 
 bool IsCertificateName(absl::string_view name) {
   if (name == kAnyName) return true;
-  for (const NameKind& kind : kNameKinds) {
-    if (absl::StartsWith(name, kind.prefix)) {
-      return name.size() > kind.prefix.size();
-    }
+  for (const absl::string_view kind : kNameKinds) {
+    if (absl::StartsWith(name, kind)) return name.size() > kind.size();
   }
   return false;
 }
@@ -71,7 +61,7 @@ absl::StatusOr<std::unique_ptr<Auth>> Auth::Create(
 }
 
 absl::StatusOr<Caller> Auth::Identify(const Metadata& metadata,
-                                      const grpc::AuthContext& context) const {
+                                      const Peer& peer) const {
   if (!enabled()) return Caller{.name = "anonymous", .role = Role::kOperator};
   const auto found = metadata.find("authorization");
   if (tokens_ != nullptr && found != metadata.end()) {
@@ -86,32 +76,29 @@ absl::StatusOr<Caller> Auth::Identify(const Metadata& metadata,
     return absl::UnauthenticatedError(
         "the token is unknown; ask who runs this service for one");
   }
-  if (context.FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME).empty()) {
+  if (!peer.has_certificate) {
     return absl::UnauthenticatedError(
         absl::StrCat("this service wants to know who calls; ", kWhatToSend));
   }
-  return OfCertificate(context);
+  return OfCertificate(peer);
 }
 
-Caller Auth::OfCertificate(const grpc::AuthContext& context) const {
+Caller Auth::OfCertificate(const Peer& peer) const {
   Caller caller;
-  std::string first;
-  for (const NameKind& kind : kNameKinds) {
-    for (const grpc::string_ref& value :
-         context.FindPropertyValues(kind.property)) {
-      const std::string name = absl::StrCat(kind.prefix, View(value));
-      if (first.empty()) first = name;
-      const auto found = cert_roles_.find(name);
-      // Of several names, the one with the highest role counts.
-      if (found == cert_roles_.end() || found->second <= caller.role) continue;
-      caller = {.name = absl::StrCat("certificate:", name),
-                .role = found->second};
-    }
+  for (const std::string& name : peer.certificate_names) {
+    const auto found = cert_roles_.find(name);
+    // Of several names, the one with the highest role counts.
+    if (found == cert_roles_.end() || found->second <= caller.role) continue;
+    caller = {.name = absl::StrCat("certificate:", name),
+              .role = found->second};
   }
   if (caller.role != Role::kNone) return caller;
   const auto any = cert_roles_.find(std::string(kAnyName));
-  return {.name = absl::StrCat("certificate:", first),
-          .role = any == cert_roles_.end() ? Role::kNone : any->second};
+  return {
+      .name = absl::StrCat(
+          "certificate:",
+          peer.certificate_names.empty() ? "" : peer.certificate_names.front()),
+      .role = any == cert_roles_.end() ? Role::kNone : any->second};
 }
 
 absl::Status Auth::Recheck(const Caller& caller, Role required) const {

@@ -2,7 +2,6 @@
 #ifndef TCPTOOL_SERVER_SECURITY_AUTH_H_
 #define TCPTOOL_SERVER_SECURITY_AUTH_H_
 
-#include <grpcpp/security/auth_context.h>
 #include <grpcpp/support/string_ref.h>
 
 #include <atomic>
@@ -13,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/security/peer.h"
 #include "server/security/role.h"
 #include "server/security/security_options.h"
 #include "server/security/token_file.h"
@@ -33,7 +33,7 @@ class Auth {
   // Authenticates a caller. UNAUTHENTICATED: no valid token or certificate. A
   // token takes precedence over a certificate. Never blocks.
   absl::StatusOr<Caller> Identify(const Metadata& metadata,
-                                  const grpc::AuthContext& context) const;
+                                  const Peer& peer) const;
 
   // For an open call: UNAUTHENTICATED if the caller's token was revoked since,
   // PERMISSION_DENIED if its role is too low now.
@@ -50,7 +50,7 @@ class Auth {
 
   // Whether callers are authenticated at all.
   bool enabled() const { return tokens_ != nullptr || !cert_roles_.empty(); }
-  Caller OfCertificate(const grpc::AuthContext& context) const;
+  Caller OfCertificate(const Peer& peer) const;
 
   std::unique_ptr<TokenFile> tokens_;  // Null: tokens are ignored.
   // By "cn:NAME", "dns:NAME" or "uri:NAME"; "*": any other.

@@ -2,26 +2,60 @@
 #ifndef TCPTOOL_SERVER_SECURITY_TLS_H_
 #define TCPTOOL_SERVER_SECURITY_TLS_H_
 
-#include <grpcpp/security/server_credentials.h>
+#include <openssl/types.h>
 
 #include <memory>
+#include <string>
+#include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "server/security/security_options.h"
 
 namespace tcptool::server {
 
-// INVALID_ARGUMENT: a file cannot be read, is not what it should be, or the key
-// is not the certificate's; names the flag and the file.
-absl::Status CheckTlsFiles(const SecurityOptions& options);
-
-// Call it after CheckTlsFiles(). Files that change are reloaded, for new
-// connections only.
+// The server's certificate, and whose certificates clients may have: signed by
+// the CA, or none unless SecurityOptions::RequiresClientCertificate().
 //
-// A client's certificate must be signed by the CA. It may come without one
-// unless SecurityOptions::RequiresClientCertificate().
-std::shared_ptr<grpc::ServerCredentials> NewTlsCredentials(
-    const SecurityOptions& options);
+// Any thread may call any method.
+class TlsContext {
+ public:
+  // INVALID_ARGUMENT: a file cannot be read, is not what it should be, or the
+  // key is not the certificate's; names the flag and the file.
+  static absl::StatusOr<std::unique_ptr<TlsContext>> Load(
+      const SecurityOptions& options);
+
+  // For new connections.
+  std::shared_ptr<SSL_CTX> Current() const;
+
+  // Loads the files again if they have changed; may block on a disk. One thread
+  // at a time. While they are wrong, as when the certificate was replaced and
+  // its key was not yet, the old ones are used; that is logged.
+  void ReloadIfChanged();
+
+ private:
+  // In PEM.
+  struct Files {
+    std::string certificate;
+    std::string key;
+    std::string client_ca;  // Empty: no client has a certificate.
+    bool operator==(const Files&) const = default;
+  };
+
+  explicit TlsContext(SecurityOptions options) : options_(std::move(options)) {}
+
+  absl::StatusOr<Files> Read() const;
+  absl::StatusOr<std::shared_ptr<SSL_CTX>> NewContext(const Files& files) const;
+
+  const SecurityOptions options_;
+  // Only the reloading thread uses these.
+  Files files_;
+  absl::Status failure_;  // Of the last reload; logged once.
+  mutable absl::Mutex mutex_;
+  std::shared_ptr<SSL_CTX> current_ ABSL_GUARDED_BY(mutex_);
+};
 
 }  // namespace tcptool::server
 

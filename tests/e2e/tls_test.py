@@ -59,6 +59,13 @@ class TlsTest(SecurityTest):
         strangers = Authority(self.home / "strangers")
         for wrong in (strangers.issue("otto"), clients.issue("otto", days=-1)):
             self.assertEqual(as_client(wrong)(get_node)[0], grpc.StatusCode.UNAVAILABLE)
+        wait_until(
+            lambda: any(
+                "certificate" in event["reason"]
+                for event in self.events(service, "connection_refused")
+            ),
+            "the log says why",
+        )
         # A client that trusts others, and one that does not speak TLS.
         wrong_server = self.channel(service, strangers, clients.issue("otto"))
         self.assertEqual(call(wrong_server, get_node)[0], grpc.StatusCode.UNAVAILABLE)

@@ -31,6 +31,7 @@ SYSTEM = {
     "grpc": "@grpc",
     "grpcpp": "@grpc",
     "openssl": "@crypto",
+    "openssl/ssl.h": "@ssl",
     "prometheus": "@prometheus",
     "spdlog": "@spdlog",
     "sqlite3.h": "@sqlite3",
@@ -122,7 +123,7 @@ def wanted(root, file):
     for include in includes:
         name = include[1] or include[2]
         generator = next((GENERATED[start] for start in GENERATED if name.startswith(start)), None)
-        label = generator or SYSTEM.get(name.split("/")[0])
+        label = generator or SYSTEM.get(name) or SYSTEM.get(name.split("/")[0])
         if label:
             yield include[0], label
         elif include[1] and (package := package_of(root, name)) is not None:

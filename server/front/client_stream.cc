@@ -1,0 +1,158 @@
+#include "server/front/client_stream.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace tcptool::server {
+namespace {
+
+constexpr absl::string_view kHttp2 = "h2";
+
+// Several records, of 16 KiB each.
+constexpr size_t kReadAheadBytes = 128 << 10;
+
+bool AsksForHttp2(const SSL* ssl) {
+  const unsigned char* name = nullptr;
+  unsigned int size = 0;
+  SSL_get0_alpn_selected(ssl, &name, &size);
+  return absl::string_view(reinterpret_cast<const char*>(name), size) == kHttp2;
+}
+
+SSL* NewSsl(int fd, SSL_CTX* tls) {
+  SSL* const ssl = SSL_new(tls);
+  SSL_set_fd(ssl, fd);
+  SSL_set_accept_state(ssl);
+  return ssl;
+}
+
+}  // namespace
+
+ClientStream::ClientStream(int fd, SSL_CTX* tls)
+    : fd_(fd),
+      ssl_(tls == nullptr ? nullptr : NewSsl(fd, tls)),
+      ready_(tls == nullptr) {}
+
+ClientStream::~ClientStream() { SSL_free(ssl_); }
+
+std::unique_ptr<X509, void (*)(X509*)> ClientStream::certificate() const {
+  return {ssl_ == nullptr ? nullptr : SSL_get1_peer_certificate(ssl_),
+          &X509_free};
+}
+
+void ClientStream::ExpectMuch() {
+  if (ssl_ == nullptr) return;
+  SSL_set_read_ahead(ssl_, 1);
+  SSL_set_default_read_buffer_len(ssl_, kReadAheadBytes);
+}
+
+ClientStream::Moved ClientStream::Read(absl::Span<char> into) {
+  if (ssl_ == nullptr) {
+    const ssize_t count = recv(fd_, into.data(), into.size(), 0);
+    if (count == 0) return {Result::kEnd};
+    if (count < 0) return WhyErrno(Result::kWaitsForInput);
+    return {Result::kDone, static_cast<size_t>(count)};
+  }
+  if (!ready_) {
+    if (const Moved moved = Handshake(); moved.result != Result::kDone) {
+      return moved;
+    }
+  }
+  // A record has 16 KiB at most.
+  size_t total = 0;
+  while (total < into.size()) {
+    ERR_clear_error();
+    size_t count = 0;
+    const int result =
+        SSL_read_ex(ssl_, into.data() + total, into.size() - total, &count);
+    if (result <= 0) {
+      if (total > 0) break;
+      return Why(result);
+    }
+    total += count;
+  }
+  return {Result::kDone, total};
+}
+
+ClientStream::Moved ClientStream::Write(absl::string_view bytes) {
+  if (ssl_ == nullptr) {
+    const ssize_t count = send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count < 0) return WhyErrno(Result::kWaitsForRoom);
+    return {Result::kDone, static_cast<size_t>(count)};
+  }
+  if (!ready_) {
+    if (const Moved moved = Handshake(); moved.result != Result::kDone) {
+      return moved;
+    }
+  }
+  size_t total = 0;
+  while (total < bytes.size()) {
+    ERR_clear_error();
+    size_t count = 0;
+    const absl::string_view rest = bytes.substr(total);
+    const int result = SSL_write_ex(ssl_, rest.data(), rest.size(), &count);
+    if (result <= 0) {
+      if (total > 0) break;
+      return Why(result);
+    }
+    total += count;
+  }
+  return {Result::kDone, total};
+}
+
+void ClientStream::SayEnd() {
+  if (ssl_ == nullptr || !ready_) return;
+  ERR_clear_error();
+  SSL_shutdown(ssl_);
+}
+
+ClientStream::Moved ClientStream::Handshake() {
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_);
+  if (result <= 0) return Why(result);
+  if (!AsksForHttp2(ssl_)) {
+    error_ = "the client does not ask for HTTP/2 (ALPN)";
+    return {Result::kLost};
+  }
+  ready_ = true;
+  return {Result::kDone};
+}
+
+ClientStream::Moved ClientStream::Why(int result) {
+  const int error = errno;
+  switch (SSL_get_error(ssl_, result)) {
+    case SSL_ERROR_WANT_READ:
+      return {Result::kWaitsForInput};
+    case SSL_ERROR_WANT_WRITE:
+      return {Result::kWaitsForRoom};
+    case SSL_ERROR_ZERO_RETURN:
+      return {Result::kEnd};
+    case SSL_ERROR_SYSCALL:
+      if (!ready_) return {Result::kEnd};
+      error_ = std::strerror(error);
+      break;
+    default:
+      const unsigned long last = ERR_peek_last_error();
+      if (!ready_ &&
+          ERR_GET_REASON(last) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+        ERR_clear_error();
+        return {Result::kEnd};
+      }
+      const char* const reason = ERR_reason_error_string(last);
+      error_ = reason == nullptr ? "TLS failed" : reason;
+  }
+  ERR_clear_error();
+  return {Result::kLost};
+}
+
+ClientStream::Moved ClientStream::WhyErrno(Result blocked) {
+  if (errno == EAGAIN || errno == EINTR) return {blocked};
+  error_ = std::strerror(errno);
+  return {Result::kLost};
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,101 @@
+// Stands between the control port's clients and gRPC.
+#ifndef TCPTOOL_SERVER_FRONT_FRONT_H_
+#define TCPTOOL_SERVER_FRONT_FRONT_H_
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+#include "dataplane/base/unique_fd.h"
+#include "server/base/event_limit.h"
+#include "server/base/steady_cond_var.h"
+#include "server/front/connection.h"
+#include "server/front/stranger_slots.h"
+#include "server/security/peer.h"
+#include "server/security/tls.h"
+
+namespace tcptool::server {
+
+// Ends TLS, and gives gRPC one end of a pair of Unix sockets in place of each
+// client's connection: what strangers send is bounded there (StrangerCalls),
+// where HTTP/2 can be seen. To gRPC, the address of a peer is the name of the
+// pair's other end, which no other one ever has; Find() says who that is.
+//
+// A connection takes three descriptors. Any thread may call any method.
+class Front {
+ public:
+  static constexpr int kDescriptorsPerConnection = 3;
+  // Slots of StrangerSlots.
+  static constexpr size_t kStrangerSlots = 256;
+
+  // Takes gRPC's end of a connection; called on the front's thread.
+  using ToGrpc = std::function<void(dataplane::UniqueFd)>;
+
+  // `tls`: null for clear text; outlives the front. Ignores SIGPIPE from here
+  // on, as OpenSSL writes without MSG_NOSIGNAL.
+  Front(const TlsContext* tls, ToGrpc to_grpc);
+  // Closes what is open.
+  ~Front();
+
+  // A client's connection, non-blocking.
+  void Take(dataplane::UniqueFd client);
+  // Waits until gRPC has its end of all that were taken before.
+  void Flush();
+
+  // Who is behind the connection that gRPC calls `name`.
+  struct Visitor {
+    std::shared_ptr<const Peer> peer;  // Null: the connection is gone.
+    bool trusted = false;
+  };
+  Visitor Find(const std::string& name) const;
+  // Somebody has shown credentials on it.
+  void Trust(const std::string& name);
+  // The service has a call of one that is not trusted, until what this returns
+  // is gone; the front outlives that.
+  std::shared_ptr<void> CountCall();
+
+  // Waits until all connections are closed, after gRPC has closed its own; at
+  // most for `timeout`.
+  void WaitUntilNone(std::chrono::nanoseconds timeout);
+
+ private:
+  struct Client {
+    std::shared_ptr<Connection> connection;
+    Visitor visitor;
+  };
+
+  void Add(dataplane::UniqueFd client);
+  void OnReady(const std::string& name, const X509* certificate);
+  void OnRefused(const std::string& name, absl::string_view why);
+  void OnEnd(const std::string& name);
+  void Tick();
+
+  const TlsContext* const tls_;
+  const ToGrpc to_grpc_;
+  // Handlers that io_ still has when it goes use these two.
+  std::vector<char> scratch_;
+  StrangerSlots slots_{kStrangerSlots};
+  asio::io_context io_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  asio::steady_timer timer_;
+  EventLimit refusals_;
+  mutable absl::Mutex mutex_;
+  // By gRPC's name of the connection.
+  absl::flat_hash_map<std::string, Client> clients_ ABSL_GUARDED_BY(mutex_);
+  SteadyCondVar none_;  // Notified when the last one is gone.
+  std::thread thread_;  // Runs io_.
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_FRONT_FRONT_H_

@@ -1,0 +1,210 @@
+"""What clients see of the control port where tokens or TLS stand in front of gRPC."""
+
+import os
+import pathlib
+import signal
+import socket
+import ssl
+import threading
+
+import grpc
+
+import harness
+import http2
+from certificates import Authority
+from harness import stubs
+from security import NODE, OWN_CONNECTION, SecurityTest, bearer, call
+
+GET_NODE = f"/{NODE}/GetNode"
+REFLECTION = b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+UPLOAD = b"/tcptool.v1.SessionService/UploadContent"
+
+
+def links(service):
+    """What the service's descriptors are, as /proc says."""
+    links = set()
+    for descriptor in pathlib.Path(f"/proc/{service.process.pid}/fd").iterdir():
+        try:
+            links.add(os.readlink(descriptor))
+        except FileNotFoundError:  # It was closed meanwhile.
+            pass
+    return links
+
+
+def link_of(connection):
+    """That of the service's end of it."""
+    ours, services = connection.socket.getsockname()[1], connection.socket.getpeername()[1]
+    for line in pathlib.Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+        fields = line.split()
+        if fields[1].endswith(f":{services:04X}") and fields[2].endswith(f":{ours:04X}"):
+            return f"socket:[{fields[9]}]"
+    raise AssertionError("the kernel does not know the connection")
+
+
+class Way:
+    """A service, and how its clients reach it."""
+
+    def __init__(self, name, service, channel, wrap=lambda plain: plain):
+        self.name = name
+        self.service = service
+        self.wrap = wrap
+        self.sessions = stubs.session_service_grpc.SessionServiceStub(channel)
+        self.node = stubs.node_service_grpc.NodeServiceStub(channel)
+
+    def create_upload(self):
+        spec = stubs.session.SessionSpec(upload=stubs.session.UploadSource())
+        return self.sessions.CreateSession(
+            stubs.session_service.CreateSessionRequest(session=stubs.session.Session(spec=spec)),
+            metadata=bearer("o"),
+        )
+
+    def state(self, name):
+        request = stubs.session_service.GetSessionRequest(name=name)
+        return self.sessions.GetSession(request, metadata=bearer("o")).state
+
+
+class FrontTest(SecurityTest):
+    def setUp(self):
+        super().setUp()
+        self.tokens = f"--token-file={self.write_tokens(otto=('operator', 'o'))}"
+        authority = Authority(self.home / "authority")
+        certificate, key = authority.issue("localhost")
+        context = ssl.create_default_context(cafile=authority.path)
+        context.set_alpn_protocols(["h2"])
+        clear = self.serve(self.tokens)
+        channel = grpc.insecure_channel(clear.control_address, options=OWN_CONNECTION)
+        self.addCleanup(channel.close)
+        tls = self.serve(self.tokens, f"--tls-cert={certificate}", f"--tls-key={key}")
+        self.ways = (
+            Way("clear text", clear, channel),
+            Way(
+                "TLS",
+                tls,
+                self.channel(tls, authority),
+                lambda plain: context.wrap_socket(plain, server_hostname="127.0.0.1"),
+            ),
+        )
+
+    def test_an_upload_whose_client_vanishes_fails(self):
+        sessions = []
+        for way in self.ways:
+            session = way.create_upload()
+            connection = http2.Connection(way.service.control_address, wrap=way.wrap)
+            self.addCleanup(connection.close)
+            request = stubs.session_service.UploadContentRequest(name=session.name, data=b"x")
+            connection.send(
+                http2.header_frames(
+                    1, http2.request_headers(UPLOAD, (b"authorization", b"Bearer o"))
+                )
+                + http2.frame(http2.DATA, 0, 1, http2.message(request.SerializeToString()))
+            )
+            recipient = harness.connect(harness.port_of(session), b"\1")
+            self.addCleanup(recipient.close)
+            self.assertEqual(recipient.recv(1), b"x")
+            # From here on nobody reads the connection, nor answers a ping.
+            sessions.append(session)
+        for way, session in zip(self.ways, sessions, strict=True):
+            with self.subTest(way.name):
+                harness.wait_until(
+                    lambda way=way, name=session.name: (
+                        way.state(name) == stubs.session.SESSION_STATE_FAILED
+                    ),
+                    "the session has failed",
+                    60,
+                )
+
+    def test_a_client_that_reads_nothing_is_ended(self):
+        # ServerReflectionRequest{file_containing_symbol}; the answers are of many KiB.
+        symbol = b"tcptool.v1.Session"
+        question = http2.message(b"\x22" + bytes([len(symbol)]) + symbol)
+        held = []
+        for way in self.ways:
+            connection = http2.Connection(way.service.control_address, wrap=way.wrap)
+            self.addCleanup(connection.close)
+            connection.allow(0, 1 << 30)
+            connection.send(
+                http2.header_frames(
+                    1, http2.request_headers(REFLECTION, (b"authorization", b"Bearer o"))
+                )
+            )
+            connection.allow(1, 1 << 30)
+            connection.send(http2.frame(http2.DATA, 0, 1, question) * 2000)
+            # It is trusted and served, to where there is no more room.
+            connection.socket.settimeout(harness.DEADLINE_S)
+            self.assertNotEqual(connection.socket.recv(1), b"")
+            held.append(link_of(connection))
+            self.assertIn(held[-1], links(way.service))
+        for way, link in zip(self.ways, held, strict=True):
+            harness.wait_until(
+                lambda way=way, link=link: link not in links(way.service), "it is closed", 90
+            )
+
+    def test_a_handshake_that_is_not_finished_is_ended(self):
+        connections = []
+        for way in self.ways:
+            host, _, port = way.service.control_address.rpartition(":")
+            # Nothing, half of HTTP/2's preface, and the beginning of a record of TLS.
+            for beginning in (b"", http2.PREFACE[:12], b"\x16\x03\x01\x02\x00\x01"):
+                connection = socket.create_connection((host, int(port)), timeout=60)
+                self.addCleanup(connection.close)
+                connection.sendall(beginning)
+                connections.append(connection)
+        for connection in connections:
+            try:
+                while connection.recv(1 << 10):
+                    pass
+            except ConnectionResetError:
+                pass
+        for way in self.ways:
+            way.node.GetNode(stubs.node_service.GetNodeRequest(), metadata=bearer("o"))
+
+    def test_a_crowd_of_strangers_leaves_descriptors(self):
+        service = self.serve(self.tokens, prefix=("prlimit", "--nofile=256:256"))
+        before = service.descriptors()
+        strangers = []
+        for _ in range(50):
+            try:
+                strangers.append(http2.Connection(service.control_address))
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+        harness.wait_until(lambda: self.events(service, "control_full"), "it is full")
+        # Half of the reserve of 64.
+        self.assertLessEqual(service.descriptors() - before, 32)
+        for stranger in strangers:
+            stranger.close()
+
+        def serves():
+            with grpc.insecure_channel(service.control_address, options=OWN_CONNECTION) as channel:
+                return call(channel, GET_NODE, "o")[0] == grpc.StatusCode.OK
+
+        harness.wait_until(serves, "new connections are served")
+
+    def test_calls_that_go_on_at_the_stop_are_told(self):
+        for way in self.ways:
+            with self.subTest(way.name):
+                watch = way.sessions.WatchSessions(
+                    stubs.session_service.WatchSessionsRequest(), metadata=bearer("o")
+                )
+                next(watch)
+                session = way.create_upload()
+                began, goes_on = threading.Event(), threading.Event()
+
+                def requests(name=session.name, began=began, goes_on=goes_on):
+                    yield stubs.session_service.UploadContentRequest(name=name, data=b"x")
+                    began.set()
+                    goes_on.wait(harness.DEADLINE_S)
+
+                upload = way.sessions.UploadContent.future(requests(), metadata=bearer("o"))
+                self.addCleanup(goes_on.set)
+                self.assertTrue(began.wait(harness.DEADLINE_S))
+                way.service.process.send_signal(signal.SIGTERM)
+                self.assertEqual(way.service.process.wait(timeout=harness.DEADLINE_S), 0)
+                changes = []
+                with self.assertRaises(grpc.RpcError) as ended:
+                    for message in watch:
+                        changes += message.changes
+                self.assertEqual(ended.exception.code(), grpc.StatusCode.UNAVAILABLE)
+                self.assertIn("stop", ended.exception.details())
+                self.assertIn(session.name, [one.session.name for one in changes])
+                self.assertIsNotNone(upload.exception(timeout=harness.DEADLINE_S))
+                goes_on.set()

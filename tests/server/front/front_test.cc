@@ -1,0 +1,278 @@
+// Over real sockets; the test is the client, and gRPC.
+#include "server/front/front.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <array>
+#include <cerrno>
+#include <deque>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "tests/dataplane/testing.h"
+
+namespace tcptool::server {
+namespace {
+
+using dataplane::UniqueFd;
+
+// Blocks no longer than a test may take.
+void SetDeadline(const UniqueFd& fd) {
+  const timeval limit = {.tv_sec = 30, .tv_usec = 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+void Send(const UniqueFd& fd, absl::string_view bytes) {
+  ASSERT_EQ(send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(bytes.size()));
+}
+
+// So many bytes, or those before the end.
+std::string Receive(const UniqueFd& fd, size_t size) {
+  std::string bytes(size, '\0');
+  const ssize_t count = recv(fd.get(), bytes.data(), size, MSG_WAITALL);
+  bytes.resize(count < 0 ? 0 : static_cast<size_t>(count));
+  return bytes;
+}
+
+// 0: an orderly end; else errno.
+int WaitForEnd(const UniqueFd& fd) {
+  std::array<char, 4096> bytes{};
+  ssize_t count = 0;
+  while ((count = recv(fd.get(), bytes.data(), bytes.size(), 0)) > 0) {
+  }
+  return count < 0 ? errno : 0;
+}
+
+struct Tcp {
+  UniqueFd client;
+  UniqueFd server;
+};
+
+Tcp NewTcp() {
+  const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(address);
+  auto* const any = reinterpret_cast<sockaddr*>(&address);
+  EXPECT_EQ(bind(listener.get(), any, size), 0);
+  EXPECT_EQ(listen(listener.get(), 1), 0);
+  getsockname(listener.get(), any, &size);
+  Tcp tcp = {.client =
+                 UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))};
+  EXPECT_EQ(connect(tcp.client.get(), any, size), 0);
+  tcp.server = UniqueFd(
+      accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  SetDeadline(tcp.client);
+  return tcp;
+}
+
+// What gRPC would name the peer.
+std::string NameOf(const UniqueFd& grpc) {
+  sockaddr_un address{};
+  socklen_t size = sizeof(address);
+  getpeername(grpc.get(), reinterpret_cast<sockaddr*>(&address), &size);
+  return absl::StrCat(
+      "unix-abstract:",
+      absl::string_view(address.sun_path + 1,
+                        size - offsetof(sockaddr_un, sun_path) - 1));
+}
+
+const std::string kPreface(kHttp2PrefaceBytes, 'p');
+
+// The headers of calls, on streams 1, 3 and so on.
+std::string Calls(uint32_t count) {
+  std::string calls;
+  for (uint32_t i = 0; i < count; ++i) {
+    calls +=
+        std::string({0, 0, 1, Http2Frame::kHeaders, Http2Frame::kEndHeaders, 0,
+                     0, static_cast<char>((2 * i + 1) >> 8),
+                     static_cast<char>((2 * i + 1) & 0xff), 'h'});
+  }
+  return calls;
+}
+constexpr size_t kCallBytes = 10;
+
+class FrontTest : public testing::Test {
+ protected:
+  // gRPC's end of the next connection.
+  UniqueFd Grpc() {
+    absl::MutexLock lock(&mutex_);
+    const auto there = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return !grpcs_.empty();
+    };
+    EXPECT_TRUE(
+        mutex_.AwaitWithTimeout(absl::Condition(&there), dataplane::kDeadline));
+    UniqueFd grpc = std::move(grpcs_.front());
+    grpcs_.pop_front();
+    // As gRPC's it does not block; the test's does.
+    fcntl(grpc.get(), F_SETFL, 0);
+    SetDeadline(grpc);
+    return grpc;
+  }
+
+  UniqueFd Connect() {
+    Tcp tcp = NewTcp();
+    front.Take(std::move(tcp.server));
+    return std::move(tcp.client);
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::deque<UniqueFd> grpcs_ ABSL_GUARDED_BY(mutex_);
+
+ protected:
+  Front front{nullptr, [this](UniqueFd fd) {
+                absl::MutexLock lock(&mutex_);
+                grpcs_.push_back(std::move(fd));
+              }};
+};
+
+TEST_F(FrontTest, TellsWhoIsBehindAConnection) {
+  const UniqueFd client = Connect();
+  const UniqueFd grpc = Grpc();
+  const Front::Visitor visitor = front.Find(NameOf(grpc));
+  ASSERT_NE(visitor.peer, nullptr);
+  EXPECT_TRUE(absl::StartsWith(visitor.peer->address, "ipv4:127.0.0.1:"));
+  EXPECT_FALSE(visitor.peer->has_certificate);
+  EXPECT_FALSE(visitor.trusted);
+  front.Trust(NameOf(grpc));
+  EXPECT_TRUE(front.Find(NameOf(grpc)).trusted);
+  EXPECT_EQ(front.Find("unix-abstract:x").peer, nullptr);
+  // 128 random bits: nobody ever has the same one.
+  EXPECT_THAT(NameOf(grpc),
+              testing::MatchesRegex("unix-abstract:tcptoold-[0-9a-f]{32}"));
+}
+
+TEST_F(FrontTest, IsAPipeForWhoIsTrusted) {
+  const UniqueFd client = Connect();
+  const UniqueFd grpc = Grpc();
+  Send(client, kPreface + Calls(100));
+  EXPECT_EQ(Receive(grpc, kPreface.size()), kPreface);
+  EXPECT_EQ(Receive(grpc, StrangerCalls::kMaxOpen * kCallBytes),
+            Calls(StrangerCalls::kMaxOpen));
+  front.Trust(NameOf(grpc));
+  const size_t rest = (100 - StrangerCalls::kMaxOpen) * kCallBytes;
+  EXPECT_EQ(Receive(grpc, rest),
+            Calls(100).substr(StrangerCalls::kMaxOpen * kCallBytes));
+  // More than there is room for on the way, in both directions at a time.
+  const std::string much(8 << 20, 'm');
+  std::thread sender([&] { Send(client, much); });
+  std::thread answerer([&] { Send(grpc, much); });
+  std::thread receiver([&] { EXPECT_EQ(Receive(client, much.size()), much); });
+  EXPECT_EQ(Receive(grpc, much.size()), much);
+  for (std::thread* thread : {&sender, &answerer, &receiver}) thread->join();
+}
+
+TEST_F(FrontTest, EndsWithEitherEnd) {
+  {
+    const UniqueFd client = Connect();
+    UniqueFd grpc = Grpc();
+    const std::string name = NameOf(grpc);
+    Send(grpc, "last");
+    grpc = UniqueFd();
+    EXPECT_EQ(Receive(client, 4), "last");
+    EXPECT_EQ(WaitForEnd(client), 0);
+    front.WaitUntilNone(absl::ToChronoNanoseconds(dataplane::kDeadline));
+    EXPECT_EQ(front.Find(name).peer, nullptr);
+  }
+  UniqueFd client = Connect();
+  const UniqueFd grpc = Grpc();
+  client = UniqueFd();
+  EXPECT_EQ(WaitForEnd(grpc), 0);
+  // Until gRPC has ended too.
+  EXPECT_NE(front.Find(NameOf(grpc)).peer, nullptr);
+}
+
+TEST_F(FrontTest, ResetsAStrangerThatBreaksTheRules) {
+  const UniqueFd client = Connect();
+  const UniqueFd grpc = Grpc();
+  // A CONTINUATION of nothing.
+  Send(client, kPreface + std::string("\0\0\0\x09\0\0\0\0\1", 9));
+  EXPECT_EQ(WaitForEnd(client), ECONNRESET);
+  EXPECT_EQ(WaitForEnd(grpc), 0);
+}
+
+TEST_F(FrontTest, ResetsAStrangerThatLeavesItsAnswersUnread) {
+  Tcp tcp = NewTcp();
+  const int least = 1;
+  setsockopt(tcp.client.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+  front.Take(std::move(tcp.server));
+  const UniqueFd grpc = Grpc();
+  // It is read all the same: gRPC never waits for a stranger.
+  const std::string piece(64 << 10, 'a');
+  while (send(grpc.get(), piece.data(), piece.size(), MSG_NOSIGNAL) > 0) {
+    pollfd ended = {.fd = grpc.get(), .events = POLLIN, .revents = 0};
+    if (poll(&ended, 1, 0) > 0) break;
+  }
+  EXPECT_EQ(WaitForEnd(grpc), 0);
+  EXPECT_EQ(WaitForEnd(tcp.client), ECONNRESET);
+}
+
+TEST_F(FrontTest, EndsWhatHasWaitedTooLong) {
+  // A stranger whose call gRPC does not answer,
+  const UniqueFd stranger = Connect();
+  UniqueFd strangers_grpc = Grpc();
+  Send(stranger, kPreface + Calls(1));
+  // and a client that reads nothing, after gRPC has ended.
+  const UniqueFd client = Connect();
+  UniqueFd grpc = Grpc();
+  const std::string name = NameOf(grpc);
+  front.Trust(name);
+  // Until there is room nowhere on the way, and the front reads no more.
+  fcntl(grpc.get(), F_SETFL, O_NONBLOCK);
+  const std::string piece(64 << 10, 'a');
+  pollfd room = {.fd = grpc.get(), .events = POLLOUT, .revents = 0};
+  while (poll(&room, 1, 1000) > 0) {
+    send(grpc.get(), piece.data(), piece.size(), MSG_NOSIGNAL);
+  }
+  grpc = UniqueFd();
+  EXPECT_EQ(WaitForEnd(stranger), ECONNRESET);
+  EXPECT_EQ(WaitForEnd(strangers_grpc), 0);
+  strangers_grpc = UniqueFd();
+  front.WaitUntilNone(absl::ToChronoNanoseconds(dataplane::kDeadline));
+  EXPECT_EQ(front.Find(name).peer, nullptr);
+}
+
+TEST_F(FrontTest, BoundsTheCallsOfAllStrangersTogether) {
+  constexpr size_t kFull = Front::kStrangerSlots / StrangerCalls::kMaxOpen;
+  std::vector<UniqueFd> clients;
+  std::vector<UniqueFd> grpcs;
+  for (size_t i = 0; i < kFull; ++i) {
+    clients.push_back(Connect());
+    grpcs.push_back(Grpc());
+    Send(clients.back(), kPreface + Calls(StrangerCalls::kMaxOpen));
+    EXPECT_EQ(Receive(grpcs.back(),
+                      kPreface.size() + StrangerCalls::kMaxOpen * kCallBytes),
+              kPreface + Calls(StrangerCalls::kMaxOpen));
+  }
+  const UniqueFd late = Connect();
+  const UniqueFd late_grpc = Grpc();
+  Send(late, kPreface + Calls(1));
+  EXPECT_EQ(Receive(late_grpc, kPreface.size()), kPreface);
+  pollfd quiet = {.fd = late_grpc.get(), .events = POLLIN, .revents = 0};
+  EXPECT_EQ(poll(&quiet, 1, 100), 0);
+  // gRPC answers one of the others, but the service has the call still.
+  std::shared_ptr<void> count = front.CountCall();
+  Send(grpcs[0], std::string({0, 0, 0, Http2Frame::kHeaders,
+                              Http2Frame::kEndHeaders, 0, 0, 0, 1}));
+  EXPECT_EQ(Receive(clients[0], 9).size(), 9);
+  EXPECT_EQ(poll(&quiet, 1, 100), 0);
+  count = nullptr;
+  EXPECT_EQ(Receive(late_grpc, kCallBytes), Calls(1));
+}
+
+}  // namespace
+}  // namespace tcptool::server
