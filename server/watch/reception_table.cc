@@ -171,6 +171,7 @@ void ReceptionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     *batch.Add().mutable_reception() = row->second.Whole();
   }
   cursor.in_snapshot = false;
+  cursor.snapshot_end = log_.revision();
   // What has changed since the snapshot began follows from the log.
 }
 
@@ -186,8 +187,11 @@ bool ReceptionTable::NextOfLog(const Filter& filter, Cursor& cursor,
       // does no wrong with a name that it does not know.
       const std::string& name = deletion->last.name();
       if (!MatchesName(filter, name)) continue;
-      // A watcher that knows the reception is sent its final state first.
-      if (deletion->create_revision <= seen && deletion->last_revision > seen) {
+      // A watcher that knows the reception, from before or from its snapshot,
+      // is sent its final state first.
+      const int64_t known = std::max(seen, cursor.snapshot_end);
+      if (deletion->create_revision <= known &&
+          deletion->last_revision > seen) {
         *batch.Add().mutable_reception() = deletion->last;
       }
       batch.Add().set_deleted_name(name);

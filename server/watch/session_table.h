@@ -45,6 +45,9 @@ class SessionTable {
     uint64_t snapshot_recipient = 0;
     // Everything up to this was sent, or will be by the snapshot.
     int64_t revision = 0;
+    // The newest revision when the snapshot ended; 0: it goes on, or there was
+    // none. What was created up to then was in the snapshot, if it was there.
+    int64_t snapshot_end = 0;
   };
 
   // `revision`: revisions begin above it; must be higher than those of earlier

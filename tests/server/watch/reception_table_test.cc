@@ -119,6 +119,18 @@ TEST_F(ReceptionTableTest, ResumedWatchIsToldOfDeletionsAndOfTheEndBefore) {
   EXPECT_TRUE(absl::IsOutOfRange(table_.Begin(1'000).status()));
 }
 
+TEST_F(ReceptionTableTest, EndIsToldOfWhatOnlyTheSnapshotHasTold) {
+  auto cursor = Begin();
+  Insert("a");
+  v1::WatchReceptionsResponse snapshot;
+  ASSERT_TRUE(table_.Next({}, cursor, 2, snapshot).ok());
+  ASSERT_EQ(snapshot.changes_size(), 1);
+  Update("a", v1::RECEPTION_STATE_CANCELLED);
+  table_.Remove("receptions/a");
+  EXPECT_EQ(Read(cursor), (Changes{"receptions/a:RECEPTION_STATE_CANCELLED",
+                                   "-receptions/a"}));
+}
+
 TEST_F(ReceptionTableTest, FiltersByNameAndLabel) {
   for (const char* id : {"a", "b", "c"}) Insert(id);
   ReceptionTable::Filter filter;

@@ -268,6 +268,21 @@ TEST(SessionTableTest, DeletedSessionShowsItsEndFirst) {
   EXPECT_EQ(rest[0].deleted_name(), session.name());
 }
 
+TEST(SessionTableTest, EndIsShownOfWhatOnlyTheSnapshotHasTold) {
+  SessionTable table;
+  Watch watch(table);
+  v1::Session session = Waiting("s");
+  table.Insert(session);
+  ASSERT_EQ(watch.Next().size(), 1u);  // The snapshot.
+  session.set_state(v1::SESSION_STATE_CANCELLED);
+  table.Update(StatusOf(session), {}, {});
+  table.Remove(session.name());
+  const auto changes = watch.All();
+  ASSERT_EQ(changes.size(), 2u);
+  EXPECT_EQ(changes[0].session().state(), v1::SESSION_STATE_CANCELLED);
+  EXPECT_EQ(changes[1].deleted_name(), session.name());
+}
+
 TEST(SessionTableTest, WatchTellsTheSpecOnce) {
   SessionTable table;
   v1::Session before = Waiting("before");
