@@ -16,6 +16,8 @@ namespace tcptool::server {
 
 // Limits of what a peer can use.
 struct HttpLimits {
+  // A quarter of the reserve of descriptors (DescriptorReserve), if that is
+  // less.
   size_t max_connections = 256;
   size_t max_request_bytes = 16'384;
   // From the connection to the end of the request's head.

@@ -1,8 +1,10 @@
 #include "server/http/http_server.h"
 
+#include <algorithm>
 #include <asio/error.hpp>
 #include <asio/ip/address.hpp>
 #include <chrono>
+#include <cstddef>
 #include <iterator>
 #include <optional>
 #include <system_error>
@@ -10,6 +12,7 @@
 
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
+#include "dataplane/base/descriptor_reserve.h"
 #include "dataplane/base/dual_stack.h"
 #include "server/base/log.h"
 #include "text/host_port.h"
@@ -21,6 +24,15 @@ using asio::ip::tcp;
 
 // The interval of trying to accept again when there was no descriptor.
 constexpr std::chrono::milliseconds kRetryTime(100);
+
+// At most a quarter of what the data plane leaves: the control port takes half,
+// and the rest is for files and for the state.
+HttpLimits WithinReserve(HttpLimits limits) {
+  const int reserve = dataplane::DescriptorReserve::Now().reserve;
+  const auto share = static_cast<size_t>(std::max(reserve / 4, 1));
+  limits.max_connections = std::min(limits.max_connections, share);
+  return limits;
+}
 
 // Parses "127.0.0.1:9874" or "[::1]:9874".
 tcp::endpoint ParseEndpoint(const std::string& address,
@@ -37,7 +49,8 @@ tcp::endpoint ParseEndpoint(const std::string& address,
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
     const std::string& address, HttpHandler handler, HttpLimits limits) {
-  auto server = absl::WrapUnique(new HttpServer(std::move(handler), limits));
+  auto server = absl::WrapUnique(
+      new HttpServer(std::move(handler), WithinReserve(limits)));
   if (absl::Status status = server->Listen(address); !status.ok()) {
     return status;
   }

@@ -1,8 +1,10 @@
 #include "server/http/http_server.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <asio/connect.hpp>
+#include <asio/error.hpp>
 #include <asio/io_context.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
@@ -63,6 +65,28 @@ class HttpServerTest : public testing::Test {
 
 bool IsOk(const std::string& response) {
   return response.rfind("HTTP/1.1 200 ", 0) == 0;
+}
+
+TEST_F(HttpServerTest, TakesAQuarterOfTheReserveOfDescriptors) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  // A reserve of 16, of which HTTP has 4.
+  const rlimit few = {.rlim_cur = 64, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  HttpLimits limits = PatientLimits();
+  limits.max_connections = 256;
+  Start(limits);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  std::deque<tcp::socket> idle;
+  for (int i = 0; i < 4; ++i) idle.push_back(Connect());
+  // Those before this one have been accepted by now.
+  EXPECT_TRUE(IsOk(Get()));
+  // The oldest has made room, and was reset.
+  char byte = 0;
+  std::error_code end;
+  idle.front().non_blocking(true);
+  idle.front().read_some(asio::buffer(&byte, 1), end);
+  EXPECT_EQ(end, asio::error::connection_reset);
 }
 
 TEST_F(HttpServerTest, AnswersHoweverManySaySoLittle) {
