@@ -103,6 +103,7 @@ class TokenTest(SecurityTest):
             "the upload's end is logged",
         )
         self.assertEqual((failed[0]["who"], failed[0]["target"]), ("token:otto", session.name))
+        self.assertRegex(failed[0]["peer"], r"^ipv4:127\.0\.0\.1:\d+$")
         wait_until(
             lambda: service.sessions.GetSession(
                 requests.GetSessionRequest(name=session.name), metadata=bearer("v")
