@@ -33,7 +33,8 @@ constexpr int kBatch = 64;
 // When accept(2) has found no descriptor, or no memory, it is tried again after
 // this time.
 constexpr int kStarvedPauseMs = 100;
-constexpr auto kTellFullEvery = std::chrono::seconds(10);
+// The least time between two log lines that say the same.
+constexpr auto kTellEvery = std::chrono::seconds(10);
 
 // When a connection whose client takes nothing of what it is sent is lost, as
 // if its host were gone. gRPC's pings do not find that out: they are behind
@@ -114,6 +115,14 @@ std::string HostOf(const sockaddr_storage& peer) {
   const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
   if (IN6_IS_ADDR_V4MAPPED(&v6)) return bytes(v6.s6_addr32[3], 4);
   return bytes(v6, sizeof(v6) / 2);
+}
+
+// True, and from now on false for kTellEvery.
+bool IsTimeToTell(std::chrono::steady_clock::time_point& told) {
+  const auto now = std::chrono::steady_clock::now();
+  if (now - told < kTellEvery) return false;
+  told = now;
+  return true;
 }
 
 void ResetConnection(UniqueFd fd) {
@@ -248,6 +257,11 @@ void ControlListener::Run() {
   }
 }
 
+void ControlListener::TellStarved(int error) {
+  if (!IsTimeToTell(told_starved_)) return;
+  LogWarning("control_starved", {{"error", std::strerror(error)}});
+}
+
 bool ControlListener::Accept(int listener) {
   sockaddr_storage peer{};
   socklen_t size = sizeof(peer);
@@ -261,9 +275,7 @@ bool ControlListener::Accept(int listener) {
       case ENFILE:
       case ENOBUFS:
       case ENOMEM:
-        if (!starved_) {
-          LogWarning("control_starved", {{"error", std::strerror(errno)}});
-        }
+        TellStarved(errno);
         starved_ = true;
         return false;
       default:  // The connection was lost before it was accepted: accept(2).
@@ -299,9 +311,7 @@ bool ControlListener::MakeRoom(const std::string& from) {
     return fstat(given.fd, &status) != 0 || status.st_ino != given.inode;
   });
   if (HasRoomNow(from)) return true;
-  const auto now = std::chrono::steady_clock::now();
-  if (now - told_full_ >= kTellFullEvery) {
-    told_full_ = now;
+  if (IsTimeToTell(told_full_)) {
     LogWarning("control_full", {{"connections", given_.size()},
                                 {"from_one_address", CountFrom(from)}});
   }

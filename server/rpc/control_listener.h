@@ -61,6 +61,7 @@ class ControlListener {
   void Run();
   // False: no connection waits, or there is no descriptor for one.
   bool Accept(int listener);
+  void TellStarved(int error);
   bool MakeRoom(const std::string& from);
   bool HasRoomNow(const std::string& from) const;
   size_t CountFrom(const std::string& from) const;
@@ -73,6 +74,7 @@ class ControlListener {
   OnConnection on_connection_;
   std::vector<Given> given_;
   std::chrono::steady_clock::time_point told_full_;
+  std::chrono::steady_clock::time_point told_starved_;
   bool starved_ = false;  // The last accept(2) had no descriptor.
   std::thread thread_;    // Runs Run().
 };

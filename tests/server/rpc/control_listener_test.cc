@@ -11,7 +11,9 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/synchronization/mutex.h"
+#include "server/base/log.h"
 #include "tests/server/testing.h"
 
 namespace tcptool::server {
@@ -82,6 +84,9 @@ class Taken {
 
 class ControlListenerTest : public testing::Test {
  protected:
+  // Once in a process, as it may be.
+  static void SetUpTestSuite() { SetUpLog({.json = true}); }
+
   Taken taken;  // Outlives the listeners, whose threads use it.
 };
 
@@ -104,6 +109,7 @@ TEST_F(ControlListenerTest, LeavesHalfOfItsRoomToOtherAddresses) {
     auto listener = *ControlListener::Listen(address, 4);
     listener->Open(taken.Taker());
     std::vector<UniqueFd> crowd;
+    crowd.reserve(2);
     for (int i = 0; i < 2; ++i) {
       crowd.push_back(ConnectTo(listener->address(), 2));
     }
@@ -123,6 +129,7 @@ TEST_F(ControlListenerTest, LetsConnectionsWaitWhileThereAreNoDescriptors) {
   auto listener = *ControlListener::Listen("127.0.0.1:0", 10);
   listener->Open(taken.Taker());
   const UniqueFd waiting = NewSocket();
+  testing::internal::CaptureStderr();
   rlimit before{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
   // All below this are in use; poll(2) wants it no smaller than its count.
@@ -134,6 +141,10 @@ TEST_F(ControlListenerTest, LetsConnectionsWaitWhileThereAreNoDescriptors) {
   EXPECT_EQ(taken.count(), 0);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_TRUE(WaitUntil([&] { return taken.count() == 1; }));
+  FlushLog();
+  const std::vector<std::string> told = absl::StrSplit(
+      testing::internal::GetCapturedStderr(), "\"control_starved\"");
+  EXPECT_EQ(told.size(), 2u) << "it is told once, not at each try";
 }
 
 TEST_F(ControlListenerTest, RefusesAPortThatSomebodyHas) {
