@@ -25,9 +25,10 @@ class DiskThreads {
   struct Limits {
     size_t each_file = 4;
     size_t each_disk = 8;
-    // Threads are made when they are needed, and kept. Enough for several
-    // disks that hang at a time.
-    size_t all = 64;
+    // Threads are made when they are needed, and kept. Enough for 31 disks that
+    // hang at a time, which may be as many mounts of one file server, and one
+    // that works.
+    size_t all = 256;
   };
 
   // For whom a task runs. Two files of one disk wait for the same device.

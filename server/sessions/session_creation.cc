@@ -47,7 +47,7 @@ void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
 }
 
 void SessionCreation::Open(const std::shared_ptr<Creation>& creation) {
-  sources_.Open(creation->request.session().spec(), absl::InfiniteFuture(),
+  sources_.Open(creation->request.session().spec(), std::nullopt,
                 [this, creation](absl::StatusOr<SessionSource> source) {
                   asio::post(executor_, [this, creation,
                                          source = std::move(source)]() mutable {
@@ -84,7 +84,8 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   message.set_data_endpoint(AdvertisedAddress(rules_.advertise_address)
                                 .EndpointOf((*session)->data_endpoint()));
   message.set_etag(NewEtag(message));
-  live_.Add(*std::move(session), message, {}, std::move(source.upload));
+  live_.Add(*std::move(session), message,
+            {.content = std::move(source.content)}, std::move(source.upload));
   held_.Add();
   held_.PurgeSurplus();
   hub_.WakeAll();

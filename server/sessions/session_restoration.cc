@@ -1,6 +1,8 @@
 #include "server/sessions/session_restoration.h"
 
 #include <future>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "messages/states.h"
@@ -43,18 +45,19 @@ absl::Status SessionRestoration::ListenAgain(StoredSession& stored) {
   if (!options.ok()) return options.status();
   // Who comes after the restart must get what those before it have. A session
   // that has sent nothing yet serves what is there now.
-  const absl::Time unchanged_since =
-      KeepsRecipients(stored) && stored.session.has_start_time()
-          ? ToTime(stored.session.create_time())
-          : absl::InfiniteFuture();
+  std::optional<std::string> content;
+  if (KeepsRecipients(stored) && stored.session.has_start_time()) {
+    content = stored.extra.content;
+  }
   std::promise<absl::StatusOr<SessionSource>> opened;
-  sources_.Open(stored.session.spec(), unchanged_since,
+  sources_.Open(stored.session.spec(), content,
                 [&opened](absl::StatusOr<SessionSource> source) {
                   opened.set_value(std::move(source));
                 });
   auto source = opened.get_future().get();
   if (!source.ok()) return source.status();
   stored.extra.last_recipient = options->resume->last_recipient;
+  stored.extra.content = std::move(source->content);
   auto session = ports_.Listen(*std::move(options), std::move(source->source),
                                live_.NewObserver(stored.session.name()));
   if (!session.ok()) return session.status();

@@ -10,40 +10,52 @@
 namespace tcptool::server {
 namespace {
 
+using dataplane::FileState;
 using SourceResult = absl::StatusOr<std::shared_ptr<dataplane::Source>>;
 
-SourceResult OpenFile(const ContentRoot& root, const v1::FileSource& file,
-                      absl::Time unchanged_since) {
+std::string At(absl::Time time) {
+  return absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone());
+}
+
+// Not the device, whose number may be another one after each mount.
+std::string ContentOf(const FileState& state) {
+  return absl::StrCat("inode ", state.inode, ", ", state.size,
+                      " bytes, written to at ", At(state.modified),
+                      ", changed at ", At(state.changed));
+}
+
+absl::StatusOr<SessionSource> OpenFile(
+    const ContentRoot& root, const v1::FileSource& file,
+    const std::optional<std::string>& content) {
   auto opened = root.Open(file.path());
   if (!opened.ok()) return opened.status();
-  const auto state = (*opened)->State();
+  const absl::StatusOr<FileState> state = (*opened)->State();
   if (!state.ok()) return state.status();
-  if (state->changed > unchanged_since) {
+  SessionSource source = {.content = ContentOf(*state)};
+  if (content && source.content != *content) {
     return absl::DataLossError(
-        absl::StrCat("the file was changed at ",
-                     absl::FormatTime(state->changed, absl::UTCTimeZone()),
-                     ", and the session serves what it had at ",
-                     absl::FormatTime(unchanged_since, absl::UTCTimeZone()),
-                     "; create another session for the new content"));
+        absl::StrCat("the session serves a content that the file has no more (",
+                     *content, "; now ", source.content,
+                     "); create another session for the new content"));
   }
-  return dataplane::OpenContent(
+  auto opened_source = dataplane::OpenContent(
       *std::move(opened), static_cast<uint64_t>(file.offset()),
       file.has_length() ? std::optional<uint64_t>(file.length())
                         : std::nullopt);
+  if (!opened_source.ok()) return opened_source.status();
+  source.source = *std::move(opened_source);
+  return source;
 }
 
 // `field`: what errors begin with.
-absl::StatusOr<SessionSource> ToSessionSource(absl::string_view field,
-                                              const SourceResult& source) {
-  if (source.ok()) return SessionSource{.source = *source};
-  return absl::Status(source.status().code(),
-                      absl::StrCat(field, source.status().message()));
+absl::Status Named(absl::string_view field, const absl::Status& error) {
+  return {error.code(), absl::StrCat(field, error.message())};
 }
 
 }  // namespace
 
 void SourceProvider::Open(
-    const v1::SessionSpec& spec, absl::Time unchanged_since,
+    const v1::SessionSpec& spec, const std::optional<std::string>& content,
     std::function<void(absl::StatusOr<SessionSource>)> done) const {
   if (spec.has_upload()) {
     auto stream =
@@ -54,16 +66,18 @@ void SourceProvider::Open(
     return received.Open(
         spec.reception().name(), spec.compute_sha256(),
         [done = std::move(done)](const SourceResult& source) {
-          done(ToSessionSource("session.spec.reception: ", source));
+          if (source.ok()) return done(SessionSource{.source = *source});
+          done(Named("session.spec.reception: ", source.status()));
         });
   }
-  roots.Run<std::shared_ptr<dataplane::Source>>(
+  roots.Run<SessionSource>(
       spec.file().root(),
-      [file = spec.file(), unchanged_since](const ContentRoot& root) {
-        return OpenFile(root, file, unchanged_since);
+      [file = spec.file(), content](const ContentRoot& root) {
+        return OpenFile(root, file, content);
       },
-      [done = std::move(done)](const SourceResult& source) {
-        done(ToSessionSource("session.spec.file: ", source));
+      [done = std::move(done)](absl::StatusOr<SessionSource> source) {
+        if (source.ok()) return done(*std::move(source));
+        done(Named("session.spec.file: ", source.status()));
       });
 }
 

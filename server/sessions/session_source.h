@@ -5,9 +5,10 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "dataplane/content/source.h"
 #include "dataplane/content/stream_source.h"
 #include "server/sessions/content_roots.h"
@@ -20,6 +21,9 @@ struct SessionSource {
   std::shared_ptr<dataplane::Source> source;
   // The same object if the content is uploaded, else null.
   std::shared_ptr<dataplane::StreamSource> upload;
+  // Tells the file's content from any other, for people too: inode, size and
+  // times. Empty if it is no file's.
+  std::string content;
 };
 
 // Where sources come from. What it refers to outlives its use.
@@ -30,10 +34,11 @@ struct SourceProvider {
 
   // Opens the source in a spec that ToOptions() has accepted, and calls `done`
   // once: before this returns, or on another thread; `done` must not block. The
-  // errors are those of CreateSession, and name the field. DATA_LOSS: the
-  // content or inode of a FileSource's file has changed after
-  // `unchanged_since`, by the clock of its file system.
-  void Open(const v1::SessionSpec& spec, absl::Time unchanged_since,
+  // errors are those of CreateSession, and name the field. DATA_LOSS: a file
+  // has not the `content` that it had (SessionSource::content); none: any will
+  // do.
+  void Open(const v1::SessionSpec& spec,
+            const std::optional<std::string>& content,
             std::function<void(absl::StatusOr<SessionSource>)> done) const;
 
   // Answers everything that is pending. When this returns, no `done` is

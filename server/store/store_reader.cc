@@ -18,8 +18,8 @@ absl::Status Parse(const std::string& bytes, Message& message) {
 
 absl::Status ReadSessions(SqliteDatabase& database, StoredContents& contents) {
   auto rows = database.Prepare(
-      "SELECT name, spec, status, last_recipient, upload_begun, number"
-      " FROM sessions ORDER BY number");
+      "SELECT name, spec, status, last_recipient, upload_begun, number,"
+      " content FROM sessions ORDER BY number");
   if (!rows.ok()) return rows.status();
   absl::StatusOr<bool> row = rows->Step();
   for (; row.ok() && *row; row = rows->Step()) {
@@ -32,7 +32,8 @@ absl::Status ReadSessions(SqliteDatabase& database, StoredContents& contents) {
     }
     stored.extra = {.number = static_cast<uint64_t>(rows->Integer(5)),
                     .last_recipient = static_cast<uint64_t>(rows->Integer(3)),
-                    .upload_begun = rows->Integer(4) != 0};
+                    .upload_begun = rows->Integer(4) != 0,
+                    .content = rows->Bytes(6)};
   }
   return row.status();
 }

@@ -67,6 +67,8 @@ constexpr const char* kMigrations[] = {
     "DROP TABLE requests;"
     "ALTER TABLE requests_of_kinds RENAME TO requests;"
     "CREATE INDEX requests_by_time ON requests (time);",
+    // 3: SessionExtra::content.
+    "ALTER TABLE sessions ADD COLUMN content TEXT NOT NULL DEFAULT '';",
 };
 constexpr int64_t kVersion = std::size(kMigrations);
 

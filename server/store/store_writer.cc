@@ -27,18 +27,20 @@ absl::Status WriteSession(SqliteDatabase& database, const std::string& name,
         row.spec
             ? database.Run(
                   "INSERT INTO sessions (number, name, spec, status,"
-                  " last_recipient, upload_begun)"
-                  " VALUES (NULLIF(?, 0), ?, ?, ?, ?, ?)"
+                  " last_recipient, upload_begun, content)"
+                  " VALUES (NULLIF(?, 0), ?, ?, ?, ?, ?, ?)"
                   " ON CONFLICT (name) DO UPDATE SET"
                   " status = excluded.status,"
                   " last_recipient = excluded.last_recipient,"
-                  " upload_begun = excluded.upload_begun",
+                  " upload_begun = excluded.upload_begun,"
+                  " content = excluded.content",
                   number, name, SqliteBlob{*row.spec}, SqliteBlob{row.status},
-                  last_recipient, upload_begun)
+                  last_recipient, upload_begun, row.extra.content)
             : database.Run(
                   "UPDATE sessions SET status = ?, last_recipient = ?,"
-                  " upload_begun = ? WHERE name = ?",
-                  SqliteBlob{row.status}, last_recipient, upload_begun, name);
+                  " upload_begun = ?, content = ? WHERE name = ?",
+                  SqliteBlob{row.status}, last_recipient, upload_begun,
+                  row.extra.content, name);
     if (!status.ok()) return status;
   }
   if (change.last_kept_recipient) {

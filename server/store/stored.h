@@ -36,6 +36,9 @@ struct SessionExtra {
   uint64_t last_recipient = 0;
   // Part of the content was in memory, and a restart loses it.
   bool upload_begun = false;
+  // Which content of its file it serves; see SessionSource::content. Empty: it
+  // has no file.
+  std::string content;
 };
 
 struct StoredSession {

@@ -189,8 +189,9 @@ class RestartTest(ServiceTest):
             listed.extend(one.name for one in page.sessions)
         self.assertEqual(listed, names[:3:-1])
 
-    def immediate(self, **start):
+    def immediate(self, path="content", **start):
         return self.service.create(
+            path,
             start=stubs.session.StartPolicy(immediate=True, **start),
             expected=[
                 stubs.session.ExpectedRecipient(address="127.0.0.1", label=label)
@@ -241,11 +242,20 @@ class RestartTest(ServiceTest):
             new.write_bytes(CONTENT[::-1])
             new.rename(path)
 
-        path = self.service.root / "content"
-        for change in (write_in_place, replace):
+        def switch_link(path):
+            # To a file that was there before the session.
+            path.parent.unlink()
+            path.parent.symlink_to("older")
+
+        path = self.service.root / "link" / "content"
+        for name in ("older", "newer"):
+            (self.service.root / name).mkdir()
+            self.service.write_file(f"{name}/content", CONTENT[::-1])
+        path.parent.symlink_to("newer")
+        for change in (write_in_place, replace, switch_link):
             with self.subTest(change.__name__):
-                self.service.write_file("content", CONTENT)
-                session = self.immediate()
+                path.write_bytes(CONTENT)
+                session = self.immediate(path="link/content")
                 peer = self.connect(session, recipients.WAIT)
                 self.assertEqual(harness.read_all(peer), CONTENT)
                 harness.wait_until(lambda: self.delivered(session) == 1, "one has it")
@@ -254,7 +264,7 @@ class RestartTest(ServiceTest):
                 self.service.start()
                 after = self.service.get(session.name)
                 self.assert_session_state(after, "FAILED")
-                self.assertIn("the file was changed at", after.error)
+                self.assertIn("a content that the file has no more", after.error)
                 first, second = self.service.recipients(session.name)
                 self.assert_recipient(first, "DELIVERED")
                 self.assertEqual(second.label, "second")

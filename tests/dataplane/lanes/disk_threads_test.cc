@@ -70,6 +70,22 @@ TEST(DiskThreadsTest, DiskThatHangsHoldsNoMoreThanItsShare) {
   EXPECT_EQ(done, 12);
 }
 
+TEST(DiskThreadsTest, ThirtyMountsOfADeadServerStopNoOtherDisk) {
+  DiskThreads threads;
+  absl::Notification released;
+  for (uintptr_t mount = 1; mount <= 30; ++mount) {
+    for (uintptr_t i = 0; i < 10; ++i) {
+      threads.Run(FileOn(mount, mount * 10 + i),
+                  [&released] { released.WaitForNotification(); });
+    }
+  }
+  absl::Notification read;
+  threads.Run(FileOn(100, 1000), [&read] { read.Notify(); });
+  EXPECT_TRUE(read.WaitForNotificationWithTimeout(absl::Seconds(60)));
+  released.Notify();
+  threads.Join();
+}
+
 TEST(DiskThreadsTest, TasksOfAFileBeginInOrder) {
   DiskThreads threads({.each_file = 1, .each_disk = 4, .all = 4});
   std::vector<int> order;

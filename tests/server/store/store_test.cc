@@ -79,7 +79,8 @@ TEST_F(StoreTest, KeepsSessionsInTheOrderOfCreation) {
   v1::Session newer = Session("sessions/a");
   newer.set_state(v1::SESSION_STATE_TRANSFERRING);
   newer.clear_spec();
-  store->PutSession(newer, {.last_recipient = 7, .upload_begun = true});
+  store->PutSession(
+      newer, {.last_recipient = 7, .upload_begun = true, .content = "inode 1"});
   const Store::Contents contents = Reopen(store);
   ASSERT_THAT(contents.sessions, SizeIs(3));
   EXPECT_EQ(contents.sessions[0].session.name(), "sessions/c");
@@ -89,6 +90,7 @@ TEST_F(StoreTest, KeepsSessionsInTheOrderOfCreation) {
   EXPECT_EQ(a.session.spec().file().path(), "of sessions/a");
   EXPECT_EQ(a.extra.last_recipient, 7);
   EXPECT_TRUE(a.extra.upload_begun);
+  EXPECT_EQ(a.extra.content, "inode 1");
 }
 
 TEST_F(StoreTest, KeepsTheNewestOfEachRecipient) {
@@ -213,6 +215,7 @@ TEST_F(StoreTest, DatabaseOfTheFirstVersionIsBroughtUpToDate) {
                           "CREATE INDEX requests_by_time ON requests (time);"
                           "INSERT INTO requests"
                           " VALUES ('id', 1, 'sessions/a', x'7072696e74');"
+                          "ALTER TABLE sessions DROP COLUMN content;"
                           "PRAGMA user_version = 1;")
                     .ok());
   }
