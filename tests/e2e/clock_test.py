@@ -68,19 +68,15 @@ class ClockTest(ServiceTest):
                 self.deliver(session)
 
     def test_clock_that_is_set_back_during_a_transfer(self):
-        session = self.service.create(
-            limits=stubs.session.Limits(recipient_bytes_per_second=2_000_000)
-        )
-        recipient = recipients.Recipient(
-            recipients.KINDS[0], port_of(session), recipients.WAIT
-        )
-        self.addCleanup(recipient.close)
-        self.service.wait_ready(session.name, 1)
-        self.service.sessions.StartSession(
-            stubs.session_service.StartSessionRequest(name=session.name)
+        self.service.write_file("content", CONTENT)
+        session = self.service.create()
+        # It ends when the recipient reads, which is after the clock was set.
+        recipient = harness.connect(port_of(session), recipients.START)
+        harness.wait_until(
+            lambda: self.service.get(session.name).HasField("start_time"), "it has begun"
         )
         self.set_clock("-1d")
-        recipient.wait()
+        self.assertEqual(harness.read_all(recipient), CONTENT)
         ended = self.service.wait_final(session.name)
         self.assert_session_state(ended, "SUCCEEDED")
         # Which says that it was set, and is no reason to fail.
