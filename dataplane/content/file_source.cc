@@ -78,7 +78,7 @@ class FileFeed : public Feed {
     const BlockCache::Block block =
         blocks_.Get(file_, offset_ + start, size, wake_);
     if (block.error == -EAGAIN) {
-      return {.kind = Piece::Kind::kWait, .of_disk = true};
+      return {.kind = Piece::Kind::kWait, .of_disk = block.is_loading};
     }
     if (block.error != 0) {
       error_ = absl::ErrnoToStatus(

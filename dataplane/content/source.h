@@ -35,8 +35,8 @@ struct Piece {
     kError,  // It cannot be had; Feed::error() says why.
   };
   Kind kind = Kind::kWait;
-  // kWait: for a disk, which should answer, and not for a producer, which may
-  // pause as long as it likes.
+  // kWait: for a disk that has been asked, and should answer; not for its turn
+  // at the disk, nor for a producer, which may pause as long as it likes.
   bool of_disk = false;
   std::span<const std::byte> data;
   int file = -1;

@@ -29,7 +29,7 @@ BlockCache::Block BlockCache::Get(const std::shared_ptr<RandomAccessFile>& file,
   if (Entry* entry = Find(file.get(), offset)) return Answer(*entry);
   if (Load* load = FindLoad(file.get(), offset)) {
     Wait(load->waiting, wake);
-    return {.error = -EAGAIN};
+    return {.error = -EAGAIN, .is_loading = true};
   }
   PageBlock block = TakeSpare();
   ssize_t result = file->ReadCached(offset, block.first(size));
@@ -40,12 +40,13 @@ BlockCache::Block BlockCache::Get(const std::shared_ptr<RandomAccessFile>& file,
     return Answer(Insert(file, offset, size, result, std::move(block)));
   }
   KeepSpare(std::move(block));
-  if (MayLoad(*file)) {
+  const bool may_load = MayLoad(*file);
+  if (may_load) {
     StartLoad(file, offset, size, wake);
   } else {
     Wait(waiting_to_load_, wake);
   }
-  return {.error = -EAGAIN};
+  return {.error = -EAGAIN, .is_loading = may_load};
 }
 
 BlockCache::Block BlockCache::Answer(Entry& entry) {

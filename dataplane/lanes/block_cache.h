@@ -38,9 +38,11 @@ class BlockCache {
   using Wake = std::function<void()>;
 
   struct Block {
-    // 0: `data` is valid. -EAGAIN: the block is being loaded, and the wake will
-    // be called. Otherwise -errno of the read.
+    // 0: `data` is valid. -EAGAIN: the block is not there yet, and the wake
+    // will be called. Otherwise -errno of the read.
     int error = 0;
+    // Of -EAGAIN: it is being read. Otherwise other reads come first.
+    bool is_loading = false;
     std::span<const std::byte> data;  // Valid until the next call of Get().
   };
 

@@ -122,7 +122,7 @@ class Spool::SpoolFeed : public Feed {
     const BlockCache::Block block = blocks_.Get(file_, start, size, wake_);
     if (block.error == -EAGAIN) {
       is_reading_ = true;  // The cache wakes.
-      return {.kind = Piece::Kind::kWait, .of_disk = true};
+      return {.kind = Piece::Kind::kWait, .of_disk = block.is_loading};
     }
     if (block.error != 0) return Fail(ReadError(block.error, start));
     if (block.data.size() < size) return Fail(ReadError(-EBADMSG, start));

@@ -222,10 +222,13 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
       piece = feed.At(position(), SendMethod::kCopy);
     }
   }
+  if (!piece.of_disk) {
+    disk_since_.reset();
+  } else if (!disk_since_) {
+    disk_since_ = now;
+  }
   switch (piece.kind) {
     case Piece::Kind::kWait:
-      if (!piece.of_disk) disk_since_.reset();
-      if (piece.of_disk && !disk_since_) disk_since_ = now;
       return {.wait = Wait::kContent};
     case Piece::Kind::kEnd:
       FinishSending(now);
@@ -252,7 +255,6 @@ Recipient::Sent Recipient::Send(Feed& feed, size_t limit,
     SetMaxUnsent(socket_.native_handle(), max_unsent.proven);
   }
   status_.bytes_sent += sent;
-  disk_since_.reset();
   // A short write means that the socket is full.
   const bool full = static_cast<size_t>(sent) < wanted;
   if (full) WaitForRoom();

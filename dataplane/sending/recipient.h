@@ -146,7 +146,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   Clock::time_point last_measure_;
   // Since when its host has answered nothing.
   std::optional<Clock::time_point> silent_since_;
-  // Since when it has waited for a disk, and been sent nothing.
+  // Since when it has waited for one read of a disk.
   std::optional<Clock::time_point> disk_since_;
   std::optional<Delivery> delivery_;
   enum class Verification : uint8_t { kNotAsked, kAsked, kUnchanged };

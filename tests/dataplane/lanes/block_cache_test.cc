@@ -232,6 +232,19 @@ TEST_F(BlockCacheTest, DiskThatHangsLeavesItsShareOfLoadsToOthers) {
   EXPECT_EQ(Await(dead.back(), 3).error, 0);
 }
 
+TEST_F(BlockCacheTest, WhoWaitsForOtherReadsIsToldFromWhoWaitsForItsOwn) {
+  const auto file = std::make_shared<FakeFile>(true, 1);
+  file->hang = &released_;
+  for (int asked = 0; asked < 2; ++asked) {
+    for (uint64_t block = 0; block < 4; ++block) {
+      EXPECT_EQ(Get(file, block).is_loading,
+                block < BlockCache::kMaxLoadingOfFile);
+    }
+  }
+  released_.Notify();
+  EXPECT_EQ(Await(file, 3).error, 0);
+}
+
 TEST_F(BlockCacheTest, ForgottenFileIsClosed) {
   const auto hot = std::make_shared<FakeFile>(false);
   Get(hot, 0);

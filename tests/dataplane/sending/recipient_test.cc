@@ -5,7 +5,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <string>
 #include <utility>
@@ -246,6 +249,43 @@ TEST(RecipientTest, SendThatFailsIsALoss) {
   EXPECT_EQ(sent.source_error, absl::OkStatus());
   EXPECT_EQ(one.owner.status().reason, Reason::kConnectionLost);
   EXPECT_EQ(one.peer->Read().error, ECONNRESET);
+}
+
+// A block of a file that is on a disk.
+class DiskFeed : public Feed {
+ public:
+  Piece At(uint64_t, SendMethod) override { return piece_; }
+  void Moved(uint64_t, uint64_t) override {}
+  absl::Status error() const override { return absl::OkStatus(); }
+  void Verify(Verified done) override { done(absl::OkStatus()); }
+
+  void Come() { piece_ = {.kind = Piece::Kind::kData, .data = block_}; }
+
+ private:
+  std::array<std::byte, kSmall> block_ = {};
+  Piece piece_ = {.kind = Piece::Kind::kWait, .of_disk = true};
+};
+
+TEST(RecipientTest, DiskHasAnsweredOnceItsBlockIsThere) {
+  constexpr auto kLater = std::chrono::minutes(6);
+  for (const bool answers : {false, true}) {
+    FaultySockets sockets(
+        {.call = Call::kSend, .error = -EAGAIN, .first = 0, .count = 1});
+    OneRecipient one({.stall_timeout = absl::Hours(1)}, sockets);
+    one.Begin(StreamOf(Content(kSmall)));
+    one.Call([&] {
+      const Clock::time_point now = Clock::now();
+      DiskFeed feed;
+      EXPECT_EQ(one.recipient().Send(feed, kSmall, now).wait, Wait::kContent);
+      if (answers) {
+        feed.Come();
+        EXPECT_EQ(one.recipient().Send(feed, kSmall, now).wait, Wait::kRoom);
+      }
+      one.recipient().Measure(now + kLater);
+      EXPECT_NE(one.recipient().closed(), answers);
+    });
+    EXPECT_EQ(one.owner.source_error().ok(), answers);
+  }
 }
 
 TEST(RecipientTest, WhoAcknowledgesNothingIsStalled) {
