@@ -78,6 +78,8 @@ void ReceptionManager::Restore(const Store::Contents& contents) {
     }
     for (const StoredReception& stored : contents.receptions) Restore(stored);
     held_.PurgeSurplus();
+    // As of sessions.
+    held_.PurgeExpired(dataplane::Clock::now());
   });
 }
 

@@ -87,6 +87,8 @@ void SessionManager::Restore(Store::Contents contents) {
       restoration.Restore(std::move(stored));
     }
     held_.PurgeSurplus();
+    // Some may have been gone already, to clients, when the service was killed.
+    held_.PurgeExpired(dataplane::Clock::now());
   });
 }
 

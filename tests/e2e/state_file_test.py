@@ -124,16 +124,38 @@ class StraceTest(unittest.TestCase):
         return service.process.wait(harness.DEADLINE_S)
 
 
-class InterruptedTest(StraceTest):
-    def test_what_is_told_of_it_survives_the_next_kill(self):
+class KilledInBetweenTest(StraceTest):
+    """The service is killed when it has told something, and has not written it yet."""
+
+    def start_slow(self):
+        return self.start_traced(
+            "-P", f"{self.state}-wal", "-e", "trace=write,pwrite64",
+            "-e", "inject=write,pwrite64:delay_enter=1000000",
+        )  # fmt: skip
+
+    def find(self, service, name):
+        try:
+            return service.get(name)
+        except grpc.RpcError as error:
+            self.assertEqual(error.code(), grpc.StatusCode.NOT_FOUND)
+            return None
+
+    def test_what_is_gone_stays_gone(self):
+        slow = self.start_slow()
+        session = slow.create(retention={"seconds": 1})
+        peer = harness.connect(harness.port_of(session), recipients.START)
+        self.assertEqual(harness.read_all(peer), CONTENT)
+        slow.wait_final(session.name)
+        harness.wait_until(lambda: not self.find(slow, session.name), "its retention is over")
+        self.end(slow, signal.SIGKILL)
+        self.assertIsNone(self.find(self.start(), session.name))
+
+    def test_what_is_told_of_an_interrupted_session_stays(self):
         killed = self.start()
         name = killed.create().name
         self.end(killed, signal.SIGKILL)
         # Its root has no such file yet.
-        slow = self.start_traced(
-            "-P", f"{self.state}-wal", "-e", "trace=write,pwrite64",
-            "-e", "inject=write,pwrite64:delay_enter=1000000",
-        )  # fmt: skip
+        slow = self.start_slow()
         told = slow.get(name)
         self.end(slow, signal.SIGKILL)
         self.assertEqual(told.state, stubs.session.SESSION_STATE_FAILED)
