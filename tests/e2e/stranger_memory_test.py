@@ -104,6 +104,9 @@ class StrangerMemoryTest(SecurityTest):
         service = self.serve(f"--token-file={self.tokens}")
         self.assert_bounded(service, self.new_channel, data, reads)
 
+    def test_pings(self):
+        self.assert_bounded_in_clear_text(500_000 * http2.frame(http2.PING, 0, 0, b"12345678"))
+
     def test_calls_that_are_refused(self):
         self.assert_bounded_in_clear_text(blast(GET_NODE))
 
