@@ -1,10 +1,12 @@
 #include "server/front/client_stream.h"
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -16,6 +18,10 @@ constexpr absl::string_view kHttp2 = "h2";
 // Several records, of 16 KiB each.
 constexpr size_t kReadAheadBytes = 128 << 10;
 
+// What one operation may read at least. More than a record of TLS has, of 16
+// KiB of content: whoever sends content has some of it within this.
+constexpr size_t kLeastBudget = 20 << 10;
+
 bool AsksForHttp2(const SSL* ssl) {
   const unsigned char* name = nullptr;
   unsigned int size = 0;
@@ -23,9 +29,41 @@ bool AsksForHttp2(const SSL* ssl) {
   return absl::string_view(reinterpret_cast<const char*>(name), size) == kHttp2;
 }
 
-SSL* NewSsl(int fd, SSL_CTX* tls) {
+// Of a socket's BIO. OpenSSL goes on by itself with records that have no
+// content (KeyUpdate, renegotiations that it refuses), for as long as there are
+// some: it is told to come back later instead.
+int ReadWithinBudget(BIO* bio, char* into, int size) {
+  size_t& budget = *static_cast<size_t*>(BIO_get_app_data(bio));
+  if (budget == 0) {
+    BIO_clear_retry_flags(bio);
+    BIO_set_retry_read(bio);
+    return -1;
+  }
+  const int count = BIO_meth_get_read(BIO_s_socket())(bio, into, size);
+  if (count > 0) budget -= std::min(budget, static_cast<size_t>(count));
+  return count;
+}
+
+const BIO_METHOD* SocketWithBudget() {
+  static const BIO_METHOD* const method = [] {
+    const BIO_METHOD* const socket = BIO_s_socket();
+    BIO_METHOD* const own = BIO_meth_new(BIO_TYPE_SOCKET, "within a budget");
+    BIO_meth_set_read(own, ReadWithinBudget);
+    BIO_meth_set_write(own, BIO_meth_get_write(socket));
+    BIO_meth_set_ctrl(own, BIO_meth_get_ctrl(socket));
+    BIO_meth_set_create(own, BIO_meth_get_create(socket));
+    BIO_meth_set_destroy(own, BIO_meth_get_destroy(socket));
+    return own;
+  }();
+  return method;
+}
+
+SSL* NewSsl(int fd, size_t& budget, SSL_CTX* tls) {
   SSL* const ssl = SSL_new(tls);
-  SSL_set_fd(ssl, fd);
+  BIO* const bio = BIO_new(SocketWithBudget());
+  BIO_set_fd(bio, fd, BIO_NOCLOSE);
+  BIO_set_app_data(bio, &budget);
+  SSL_set_bio(ssl, bio, bio);
   SSL_set_accept_state(ssl);
   return ssl;
 }
@@ -34,7 +72,7 @@ SSL* NewSsl(int fd, SSL_CTX* tls) {
 
 ClientStream::ClientStream(int fd, SSL_CTX* tls)
     : fd_(fd),
-      ssl_(tls == nullptr ? nullptr : NewSsl(fd, tls)),
+      ssl_(tls == nullptr ? nullptr : NewSsl(fd, budget_, tls)),
       ready_(tls == nullptr) {}
 
 ClientStream::~ClientStream() { SSL_free(ssl_); }
@@ -57,10 +95,12 @@ ClientStream::Moved ClientStream::Read(absl::Span<char> into) {
     if (count < 0) return WhyErrno(Result::kWaitsForInput);
     return {Result::kDone, static_cast<size_t>(count)};
   }
+  budget_ = std::max(into.size(), kLeastBudget);
   if (!ready_) {
     if (const Moved moved = Handshake(); moved.result != Result::kDone) {
       return moved;
     }
+    budget_ = std::max(into.size(), kLeastBudget);
   }
   // A record has 16 KiB at most.
   size_t total = 0;
@@ -71,6 +111,10 @@ ClientStream::Moved ClientStream::Read(absl::Span<char> into) {
         SSL_read_ex(ssl_, into.data() + total, into.size() - total, &count);
     if (result <= 0) {
       if (total > 0) break;
+      if (budget_ == 0) {
+        error_ = "the client sends records of TLS without content";
+        return {Result::kLost};
+      }
       return Why(result);
     }
     total += count;
@@ -84,6 +128,7 @@ ClientStream::Moved ClientStream::Write(absl::string_view bytes) {
     if (count < 0) return WhyErrno(Result::kWaitsForRoom);
     return {Result::kDone, static_cast<size_t>(count)};
   }
+  budget_ = kLeastBudget;
   if (!ready_) {
     if (const Moved moved = Handshake(); moved.result != Result::kDone) {
       return moved;

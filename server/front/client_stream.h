@@ -60,6 +60,8 @@ class ClientStream {
   Moved WhyErrno(Result blocked);
 
   const int fd_;
+  // How many more bytes the running operation may read from the socket.
+  size_t budget_ = 0;
   SSL* const ssl_;  // Null for clear text.
   bool ready_;
   std::string error_;

@@ -264,6 +264,35 @@ TEST_F(ClientStreamTest, SpeaksTls12WithoutRenegotiation) {
   EXPECT_EQ(SSL_get_error(client.get(), -1), SSL_ERROR_SSL);
 }
 
+TEST_F(ClientStreamTest, KeysMayBeUpdatedButNotForEver) {
+  constexpr int kTooOften = 2'000;  // 40 KB.
+  std::array<char, 100> bytes{};
+  for (const int updates : {10, kTooOften}) {
+    Connect();
+    ClientStream stream = NewStream();
+    ASSERT_EQ(Handshake(stream).result, Result::kWaitsForInput);
+    // Together, as each send has its own place in the kernel's buffer.
+    BIO* const sent = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(client.get(), sent);
+    for (int i = 0; i < updates; ++i) {
+      ASSERT_EQ(SSL_key_update(client.get(), SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+      ASSERT_EQ(SSL_do_handshake(client.get()), 1);
+    }
+    ASSERT_EQ(SSL_write(client.get(), "hello", 5), 5);
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(sent, &data);
+    Send(clients, absl::string_view(data, static_cast<size_t>(size)));
+    const ClientStream::Moved moved = stream.Read(absl::MakeSpan(bytes));
+    if (updates == kTooOften) {
+      EXPECT_EQ(moved.result, Result::kLost);
+      EXPECT_NE(stream.error().find("without content"), std::string::npos);
+    } else {
+      EXPECT_EQ(moved.result, Result::kDone);
+      EXPECT_EQ(absl::string_view(bytes.data(), moved.bytes), "hello");
+    }
+  }
+}
+
 TEST_F(ClientStreamTest, ResumesNoSession) {
   for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
     Connect();
