@@ -8,8 +8,11 @@
 #include <memory>
 #include <mutex>
 
+#include "absl/base/const_init.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
+#include "absl/synchronization/mutex.h"
+#include "server/base/event_limit.h"
 #include "spdlog/sinks/base_sink.h"
 #include "spdlog/spdlog.h"
 #include "text/characters.h"
@@ -70,17 +73,28 @@ void Write(spdlog::level::level_enum level, absl::string_view event,
   spdlog::default_logger_raw()->log(level, spdlog::string_view_t(line));
 }
 
-// gRPC logs as errors mostly what peers do, such as a failed handshake.
+// gRPC logs as errors mostly what peers do, such as a failed handshake, as
+// often as they do it. On any thread.
 void WriteForGrpc(gpr_log_func_args* args) {
-  Write(args->severity == GPR_LOG_SEVERITY_ERROR ? spdlog::level::warn
-                                                 : spdlog::level::debug,
-        "grpc", {{"message", args->message}});
+  if (args->severity != GPR_LOG_SEVERITY_ERROR) {
+    return Write(spdlog::level::debug, "grpc", {{"message", args->message}});
+  }
+  static absl::Mutex mutex(absl::kConstInit);
+  static EventLimit& limit = *new EventLimit;
+  uint64_t untold = 0;
+  {
+    absl::MutexLock lock(&mutex);
+    if (!limit.Allows()) return;
+    untold = limit.TakeUntold();
+  }
+  Write(spdlog::level::warn, "grpc",
+        {{"message", args->message}, {"untold_before", untold}});
 }
 
 // Passes the lines that spdlog has formatted to a LineWriter.
 class LineSink : public spdlog::sinks::base_sink<std::mutex> {
  public:
-  void Flush() { writer_.Flush(); }
+  void WaitUntilWritten() { writer_.Flush(); }
 
  protected:
   void sink_it_(const spdlog::details::log_msg& message) override {
@@ -124,7 +138,7 @@ void SetUpLog(const LogOptions& options) {
 }
 
 void FlushLog() {
-  if (g_sink != nullptr) (*g_sink)->Flush();
+  if (g_sink != nullptr) (*g_sink)->WaitUntilWritten();
 }
 
 void LogDebug(absl::string_view event, LogFields fields) {

@@ -1,6 +1,10 @@
 #include "server/base/log.h"
 
+#include <grpc/support/log.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
 
 namespace tcptool::server {
 namespace {
@@ -38,6 +42,19 @@ TEST(JsonStringTest, ReplacesEachByteThatIsNoUtf8) {
   // A surrogate, and one beyond the last character.
   EXPECT_EQ(JsonString("\xed\xa0\x80"), R"("\ufffd\ufffd\ufffd")");
   EXPECT_EQ(JsonString("\xf4\x90\x80\x80"), R"("\ufffd\ufffd\ufffd\ufffd")");
+}
+
+TEST(LogTest, GrpcHasALineASecond) {
+  testing::internal::CaptureStderr();
+  SetUpLog({});
+  gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);  // As grpc_init() does.
+  for (int i = 0; i < 10'000; ++i) gpr_log(GPR_ERROR, "what a peer does");
+  FlushLog();
+  const std::string log = testing::internal::GetCapturedStderr();
+  const auto lines = std::ranges::count(log, '\n');
+  EXPECT_GE(lines, 1);
+  // However slow the machine is, it is a minute at most.
+  EXPECT_LE(lines, 60);
 }
 
 }  // namespace
