@@ -58,8 +58,9 @@ class Engine {
       std::shared_ptr<ReceptionObserver> observer);
 
   // Ends all sessions with SERVICE_STOPPED: their recipients are reset; and all
-  // receptions as INTERRUPTED, but for those whose whole content is being given
-  // its name. Returns when the observers have had their last updates.
+  // receptions as INTERRUPTED, but for those whose whole content is given its
+  // name within Reception::kCommitPatience. Returns when the observers have had
+  // their last updates.
   void Stop();
 
   // Current values, and counters since construction.

@@ -238,6 +238,7 @@ absl::Status PartialFile::Commit() {
   if (const int error = files_.Sync(file_.get())) {
     return Result(error, "bringing the content to the disk");
   }
+  if (absl::Status status = CheckName(); !status.ok()) return status;
   if (destination_.overwrite) {
     if (const int error =
             files_.Rename(directory, partial_name_, destination_.name, 0)) {
@@ -272,6 +273,24 @@ absl::Status PartialFile::Restart() {
     }
   }
   return Result(files_.Truncate(file_.get(), 0), "emptying the partial file");
+}
+
+// A rename goes by the name: what another process has put there meanwhile
+// (where a file system has no locks, or against them) is not what was verified.
+absl::Status PartialFile::CheckName() const {
+  struct stat file;
+  struct stat named;
+  if (fstat(file_.get(), &file) != 0 ||
+      fstatat(destination_.directory.get(), partial_name_.c_str(), &named,
+              AT_SYMLINK_NOFOLLOW) != 0) {
+    return Result(-errno, absl::StrCat("looking for '", partial_name_, "'"));
+  }
+  if (file.st_dev == named.st_dev && file.st_ino == named.st_ino) {
+    return absl::OkStatus();
+  }
+  return absl::AbortedError(absl::StrCat(
+      "'", partial_name_, "' is not the file any more that the content of '",
+      destination_.name, "' was written to: another process has replaced it"));
 }
 
 absl::Status PartialFile::RenameWithoutReplacing() {

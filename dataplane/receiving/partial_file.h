@@ -88,7 +88,8 @@ class PartialFile {
   // Empties it, and keeps nothing.
   absl::Status Restart();
   // Puts the content, which is whole, under its name: on the disk when it
-  // returns OK. ALREADY_EXISTS: somebody was faster. An error after the rename,
+  // returns OK. ALREADY_EXISTS: somebody was faster. ABORTED:
+  // somebody has replaced the partial file. An error after the rename,
   // which only a failing directory gives, leaves the whole content under the
   // name; committed() tells.
   absl::Status Commit();
@@ -106,6 +107,7 @@ class PartialFile {
   absl::Status OpenAndLock(int flags);
   absl::Status OpenMap(int flags);
   absl::Status LoadMap();
+  absl::Status CheckName() const;
   absl::Status RenameWithoutReplacing();
   // What the system's `error` means; OK for 0.
   absl::Status Result(int error, const std::string& doing) const;

@@ -308,6 +308,7 @@ void Reception::OnTimer() {
   if (writer_ != nullptr) writer_->CheckpointIfDue();
   Measure();
   CheckSilence();
+  if (!ended()) CheckCommit();
 }
 
 void Reception::CheckSilence() {

@@ -73,6 +73,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
                         private Receiver::Owner {
  public:
   using Done = std::function<void(absl::Status)>;
+  static constexpr std::chrono::seconds kCommitPatience{5};
 
   // What the engine gives to each of its receptions.
   struct Environment {
@@ -96,7 +97,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void Cancel(std::optional<ReceptionState> expected, Done done);
   // It is INTERRUPTED: what has come stays, where the upstream is resumable,
   // for an attempt with `resume`. One whose content is getting its name goes on
-  // to the end.
+  // to the end, unless the disk takes longer than kCommitPatience for that.
   void Stop();
 
   // Of a resumable upstream: the digests of the blocks from number `first` on,
@@ -170,6 +171,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void StartTimer();
   void OnTimer();
   void CheckSilence();
+  void CheckCommit();
   // Since when the whole content is written, but the upstream has not sent the
   // digests that it is verified against; now, if it does not wait for these.
   std::chrono::steady_clock::time_point DigestsMissingSince();
@@ -197,6 +199,9 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   bool is_rewinding_ = false;
   bool is_finishing_ = false;   // The content is checked, synced and renamed.
   bool is_committing_ = false;  // The file is being renamed, or has its name.
+  bool is_committed_ = false;   // It has its name.
+  // Of a reception that is to stop, while its file is being renamed.
+  std::optional<std::chrono::steady_clock::time_point> commit_deadline_;
   std::atomic<bool> change_posted_{false};
   std::optional<asio::steady_timer> timer_;  // Until it has ended.
   uint64_t measured_bytes_ = 0;

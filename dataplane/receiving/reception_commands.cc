@@ -68,7 +68,11 @@ void Reception::Cancel(std::optional<ReceptionState> expected, Done done) {
 
 void Reception::Stop() {
   OnLane([](Reception& self) {
-    if (self.is_committing_) return;
+    if (self.is_committing_) {
+      self.commit_deadline_ =
+          std::chrono::steady_clock::now() + kCommitPatience;
+      return;
+    }
     self.End(ReceptionState::kInterrupted, ReceptionReason::kNone,
              "the service was stopped");
   });

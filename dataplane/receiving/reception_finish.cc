@@ -88,6 +88,7 @@ void Reception::OnSynced(const absl::Status& status, const Digest& root) {
 void Reception::OnCommitted(const absl::Status& status,
                             absl::Time change_time) {
   if (!status.ok()) return FailFile(status);
+  is_committed_ = true;
   status_.file_change_time = change_time;
   status_.bytes_verified = status_.bytes_durable = *status_.content_length;
   if (upstream_->resumable()) {
@@ -98,6 +99,17 @@ void Reception::OnCommitted(const absl::Status& status,
     const auto self = weak.lock();
     if (self != nullptr && !self->ended()) self->OnSenderTold(told);
   });
+}
+
+// The thread that renames cannot be broken off.
+void Reception::CheckCommit() {
+  if (is_committed_ || !commit_deadline_ ||
+      std::chrono::steady_clock::now() < *commit_deadline_) {
+    return;
+  }
+  End(ReceptionState::kInterrupted, ReceptionReason::kNone,
+      "the service was stopped while the disk did not answer; the whole "
+      "content may have its name all the same");
 }
 
 void Reception::OnSenderTold(const absl::Status& status) {
@@ -155,9 +167,10 @@ void Reception::End(ReceptionState state, ReceptionReason reason,
 }
 
 void Reception::LetGoOfFile() {
-  const bool stays =
-      status_.state == ReceptionState::kSucceeded ||
-      (status_.state == ReceptionState::kInterrupted && upstream_->resumable());
+  // While a thread hangs in its rename, no other may use it.
+  const bool stays = status_.state == ReceptionState::kSucceeded ||
+                     (status_.state == ReceptionState::kInterrupted &&
+                      (upstream_->resumable() || is_committing_));
   absl::MutexLock lock(&mutex_);
   file_fate_ = stays ? FileFate::kStays : FileFate::kRemoved;
   if (file_ != nullptr && !stays) {

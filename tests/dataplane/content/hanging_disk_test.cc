@@ -4,13 +4,12 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 
 #include "dataplane/content/stream_source.h"
 #include "dataplane/content/unsized_file_source.h"
+#include "tests/dataplane/disk_threads.h"
 #include "tests/dataplane/faults.h"
 #include "tests/dataplane/testing.h"
 
@@ -214,18 +213,6 @@ TEST_F(HangingDiskTest, BlockThatComesInTimeHarmsNobody) {
   EXPECT_EQ(recorder().WaitForEnd(), SessionState::kSucceeded);
 }
 
-// How many threads of this process wait for a disk.
-size_t DiskThreadsAlive() {
-  size_t count = 0;
-  for (const auto& task :
-       std::filesystem::directory_iterator("/proc/self/task")) {
-    std::string name;
-    std::ifstream(task.path() / "comm") >> name;
-    count += name == "disk";
-  }
-  return count;
-}
-
 class HangingStopTest : public HangingDiskTest,
                         public testing::WithParamInterface<int> {};
 
@@ -243,11 +230,7 @@ TEST_P(HangingStopTest, EndOfTheEngineDoesNotWaitForADiskThatHangs) {
   EXPECT_GT(DiskThreadsAlive(), 0u);
   // The disk comes back: what its threads then do harms nobody.
   file_->Release();
-  const absl::Time deadline = absl::Now() + kDeadline;
-  while (DiskThreadsAlive() > 0 && absl::Now() < deadline) {
-    std::this_thread::yield();
-  }
-  EXPECT_EQ(DiskThreadsAlive(), 0u);
+  EXPECT_TRUE(AwaitEndOfDiskThreads(kDeadline));
 }
 
 INSTANTIATE_TEST_SUITE_P(Steps, HangingStopTest,

@@ -104,6 +104,24 @@ TEST(PartialFileTest, FileSystemThatCannotRenameWithoutReplacingLinks) {
   }
 }
 
+TEST(PartialFileTest, OnlyTheFileThatWasWrittenGetsTheName) {
+  for (const bool overwrite : {false, true}) {
+    const Folder folder;
+    Destination destination = folder.To("content");
+    destination.overwrite = overwrite;
+    const auto file =
+        PartialFile::Create(FileApi::Real(), std::move(destination));
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE((*file)->Write(0, Bytes("whole")).ok());
+    std::filesystem::remove(folder.path(".tcptool-part.r1"));
+    EXPECT_TRUE(absl::IsNotFound((*file)->Commit()));
+    folder.Put(".tcptool-part.r1", "other");
+    EXPECT_TRUE(absl::IsAborted((*file)->Commit()));
+    EXPECT_FALSE((*file)->committed());
+    EXPECT_EQ(folder.Names(), std::set<std::string>{".tcptool-part.r1"});
+  }
+}
+
 TEST(PartialFileTest, ChangeTimeIsThatOfTheFileUnderItsName) {
   const Folder folder;
   const auto file = PartialFile::Create(FileApi::Real(), folder.To("content"));

@@ -1,10 +1,12 @@
 // A reception whose disk fails, or hangs.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
 #include <thread>
 
 #include "dataplane/receiving/reception.h"
+#include "tests/dataplane/disk_threads.h"
 #include "tests/dataplane/receiving/receptions.h"
 
 namespace tcptool::dataplane {
@@ -115,6 +117,34 @@ TEST(ReceptionDiskTest, ContentThatIsGettingItsNameCannotBeCancelled) {
   EXPECT_TRUE(absl::IsFailedPrecondition(one.Cancel()));
   released.Notify();
   EXPECT_EQ(one.recorder->WaitForEnd().state, ReceptionState::kSucceeded);
+  EXPECT_TRUE(folder.Get("content") == TheContent());
+}
+
+TEST(ReceptionDiskTest, StopDoesNotWaitForARenameThatHangs) {
+  const Folder folder;
+  ScriptedSender sender;
+  absl::Notification at_rename;
+  absl::Notification released;
+  FaultyFiles files([&](Call call) {
+    if (call == Call::kRename) {
+      at_rename.Notify();
+      released.WaitForNotification();
+    }
+    return 0;
+  });
+  OneReception one(sender.Upstream(), folder, {}, {.files = &files});
+  sender.AcceptAndReadByte();
+  ASSERT_TRUE(sender.Send(TheContent()));
+  sender.End();
+  at_rename.WaitForNotification();
+  one.Finish();
+  const ReceptionStatus status = one.recorder->status();
+  EXPECT_EQ(status.state, ReceptionState::kInterrupted);
+  EXPECT_THAT(status.detail, testing::HasSubstr("disk did not answer"));
+  EXPECT_EQ(sender.ReadEnd(), ECONNRESET);
+  // The disk comes back: the thread that was left behind goes on to its end.
+  released.Notify();
+  ASSERT_TRUE(AwaitEndOfDiskThreads(kDeadline));
   EXPECT_TRUE(folder.Get("content") == TheContent());
 }
 
