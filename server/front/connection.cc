@@ -1,6 +1,8 @@
 #include "server/front/connection.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <asio/error_code.hpp>
@@ -82,8 +84,21 @@ void Connection::Trust() {
   Pump();
 }
 
+void Connection::Revoke() {
+  if (ended_ || revoked_at_) return;
+  revoked_at_ = Clock::now();
+  to_grpc_.Take(to_grpc_.bytes().size());
+}
+
 void Connection::Tick(Clock::time_point now) {
   if (ended_) return;
+  if (revoked_at_ && now - *revoked_at_ >= kLastWords) EndGrpcInput();
+  const bool took = std::exchange(client_took_, false);
+  if (to_client_.empty() || HasTaken() || took) takes_nothing_since_ = now;
+  if (now - takes_nothing_since_ >= kTakesNothing) {
+    Refuse("it takes nothing of what it is sent");
+    return Pump();
+  }
   // While the client takes nothing, gRPC's connection is not read, and its end
   // comes to nobody.
   if (!grpc_ended_at_ && IsClosedByPeer(grpc_.native_handle())) {
@@ -94,6 +109,12 @@ void Connection::Tick(Clock::time_point now) {
     Refuse("a call of it has no answer");
     Pump();
   }
+}
+
+bool Connection::HasTaken() {
+  int unread = 0;
+  ioctl(client_.native_handle(), SIOCOUTQ, &unread);
+  return unread < std::exchange(unread_, unread);
 }
 
 void Connection::Pump() {
@@ -108,7 +129,7 @@ void Connection::Pump() {
 }
 
 bool Connection::MoveToGrpc() {
-  if (grpc_input_ended_) return false;
+  if (grpc_input_ended_ || revoked_at_) return false;
   if (trusted_ && to_grpc_.empty()) {
     const absl::string_view bytes = ReadClient(scratch_);
     if (bytes.empty()) return false;
@@ -171,6 +192,7 @@ bool Connection::MoveToClient() {
   if (!to_client_.empty()) {
     const size_t written = WriteClient(to_client_.bytes());
     to_client_.Take(written);
+    client_took_ |= written > 0;
     moved = written > 0 || client_closed_;
     const bool full = !to_client_.empty();
     if (full && trusted_) return moved;

@@ -34,7 +34,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     // The client is there, with this certificate or none; its first byte goes
     // to gRPC after this.
     std::function<void(const X509*)> on_ready;
-    // A stranger is sent away.
+    // The client is sent away.
     std::function<void(absl::string_view why)> on_refused;
     // The last call: both connections are closed.
     std::function<void()> on_end;
@@ -45,6 +45,12 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   // For a stranger's call to be answered, and for a client to read the last
   // bytes after gRPC has closed its connection.
   static constexpr auto kPatience = std::chrono::seconds(10);
+
+  // For a client to take something of what it is sent. TCP has the same limit
+  // of its own, and gRPC's pings do not find it out: they are behind the rest.
+  static constexpr auto kTakesNothing = std::chrono::seconds(30);
+  // For gRPC to tell the client why its calls end.
+  static constexpr auto kLastWords = std::chrono::seconds(2);
 
   // Of a trusted client, at a time.
   static constexpr size_t kScratchBytes = 256 << 10;
@@ -60,6 +66,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void Start();
   // Somebody has shown credentials: from here on it is a pipe.
   void Trust();
+  // What was shown is worth nothing any more: the client's bytes go nowhere
+  // from here on, and its connection ends once it was told why.
+  void Revoke();
   // Ends what has waited too long. About once a second.
   void Tick(Clock::time_point now);
 
@@ -88,6 +97,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     bool grpc_room = false;
   };
 
+  // Whether the kernel holds less for the client than at the last time: it
+  // takes more only when much of that is gone.
+  bool HasTaken();
   // Moves what can be moved, and waits for what is missing.
   void Pump();
   // Moves some bytes. False: nothing can be moved.
@@ -125,6 +137,11 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   Held to_client_;
   bool ready_ = false;
   bool trusted_ = false;
+  std::optional<Clock::time_point> revoked_at_;
+  bool client_took_ = false;  // Something, since the last Tick().
+  int unread_ = 0;            // See HasTaken().
+  // Something is there for it since, and it has taken none of it.
+  Clock::time_point takes_nothing_since_ = Clock::now();
   bool client_closed_ = false;     // It sends and gets nothing more.
   bool grpc_input_ended_ = false;  // gRPC gets nothing more, and knows it.
   bool grpc_ended_ = false;        // All that it has sent was read.

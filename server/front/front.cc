@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <asio/error_code.hpp>
 #include <asio/post.hpp>
@@ -18,7 +19,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/notification.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
 #include "server/security/certificate_names.h"
@@ -30,6 +32,12 @@ using dataplane::UniqueFd;
 
 constexpr auto kTick = std::chrono::seconds(1);
 
+// gRPC's name of a peer is kScheme, and the name of its socket: kBegins, random
+// characters, "-", and the client's address.
+constexpr absl::string_view kScheme = "unix-abstract:";
+constexpr absl::string_view kBegins = "tcptoold-";
+constexpr size_t kRandomCharacters = 32;
+
 struct Pair {
   UniqueFd ours;
   UniqueFd grpcs;
@@ -37,7 +45,7 @@ struct Pair {
 };
 
 // A pair without a descriptor has errno.
-Pair NewPair() {
+Pair NewPair(absl::string_view address) {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
                  ends.data()) != 0) {
@@ -48,23 +56,27 @@ Pair NewPair() {
   // come again while gRPC still has calls of the connection that had it before;
   // the next visitor would then answer for these. And nobody can take one
   // beforehand that he cannot guess.
-  std::array<uint8_t, 16> random{};
+  std::array<uint8_t, kRandomCharacters / 2> random{};
   if (getrandom(random.data(), random.size(), 0) !=
       static_cast<ssize_t>(random.size())) {
     return {};
   }
-  const std::string name = absl::StrCat(
-      "tcptoold-",
+  pair.name = absl::StrCat(
+      kScheme, kBegins,
       absl::BytesToHexString(absl::string_view(
-          reinterpret_cast<const char*>(random.data()), random.size())));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  name.copy(address.sun_path + 1, sizeof(address.sun_path) - 1);
-  if (bind(pair.ours.get(), reinterpret_cast<const sockaddr*>(&address),
-           offsetof(sockaddr_un, sun_path) + 1 + name.size()) != 0) {
+          reinterpret_cast<const char*>(random.data()), random.size())),
+      "-",
+      // gRPC would write brackets as %5B and %5D.
+      absl::StrReplaceAll(address, {{"[", "("}, {"]", ")"}}));
+  const absl::string_view path =
+      absl::StripPrefix(absl::string_view(pair.name), kScheme);
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  path.copy(name.sun_path + 1, sizeof(name.sun_path) - 1);
+  if (bind(pair.ours.get(), reinterpret_cast<const sockaddr*>(&name),
+           offsetof(sockaddr_un, sun_path) + 1 + path.size()) != 0) {
     return {};
   }
-  pair.name = absl::StrCat("unix-abstract:", name);
   return pair;
 }
 
@@ -120,14 +132,30 @@ void Front::Take(UniqueFd client) {
   });
 }
 
-void Front::Flush() {
-  absl::Notification flushed;
-  asio::post(io_, [&flushed] { flushed.Notify(); });
-  flushed.WaitForNotification();
+void Front::Close(std::chrono::nanoseconds timeout) {
+  // Behind all that were taken.
+  asio::post(io_, [this] {
+    absl::MutexLock lock(&mutex_);
+    closed_ = true;
+    closed_changed_.NotifyAll();
+  });
+  const auto closed = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return closed_;
+  };
+  absl::MutexLock lock(&mutex_);
+  if (!closed_changed_.WaitFor(&mutex_, timeout, closed)) closed_ = true;
+}
+
+bool Front::IsClosed() const {
+  absl::MutexLock lock(&mutex_);
+  return closed_;
 }
 
 void Front::Add(UniqueFd client) {
-  Pair pair = NewPair();
+  if (IsClosed()) return;
+  auto peer = std::make_shared<Peer>();
+  peer->address = AddressOf(client);
+  Pair pair = NewPair(peer->address);
   if (!pair.ours.valid()) {
     if (refusals_.Allows()) {
       LogWarning("control_starved", {{"error", std::strerror(errno)}});
@@ -135,8 +163,6 @@ void Front::Add(UniqueFd client) {
     return;
   }
   const std::string name = pair.name;
-  auto peer = std::make_shared<Peer>();
-  peer->address = AddressOf(client);
   const std::shared_ptr<SSL_CTX> tls =
       tls_ == nullptr ? nullptr : tls_->Current();
   const auto connection = std::make_shared<Connection>(
@@ -152,8 +178,7 @@ void Front::Add(UniqueFd client) {
           .on_end = [this, name] { OnEnd(name); }});
   {
     absl::MutexLock lock(&mutex_);
-    clients_[name] = {.connection = connection,
-                      .visitor = {.peer = std::move(peer)}};
+    clients_[name] = {.connection = connection, .peer = std::move(peer)};
   }
   to_grpc_(std::move(pair.grpcs));
   connection->Start();
@@ -162,18 +187,17 @@ void Front::Add(UniqueFd client) {
 void Front::OnReady(const std::string& name, const X509* certificate) {
   if (certificate == nullptr) return;
   absl::MutexLock lock(&mutex_);
-  Visitor& visitor = clients_.at(name).visitor;
-  auto peer = std::make_shared<Peer>(*visitor.peer);
+  Client& client = clients_.at(name);
+  auto peer = std::make_shared<Peer>(*client.peer);
   peer->has_certificate = true;
   peer->certificate_names = CertificateNames(*certificate);
-  visitor.peer = std::move(peer);
+  client.peer = std::move(peer);
 }
 
 void Front::OnRefused(const std::string& name, absl::string_view why) {
   if (!refusals_.Allows()) return;
-  const Visitor visitor = Find(name);
   LogWarning("connection_refused",
-             {{"peer", visitor.peer->address}, {"reason", why}});
+             {{"peer", AddressIn(name)}, {"reason", why}});
 }
 
 void Front::OnEnd(const std::string& name) {
@@ -187,18 +211,43 @@ void Front::OnEnd(const std::string& name) {
 Front::Visitor Front::Find(const std::string& name) const {
   absl::MutexLock lock(&mutex_);
   const auto found = clients_.find(name);
-  return found == clients_.end() ? Visitor() : found->second.visitor;
+  if (found == clients_.end()) return {};
+  const Client& client = found->second;
+  return {.peer = client.peer, .trusted = !client.callers.empty()};
 }
 
-void Front::Trust(const std::string& name) {
+std::string Front::AddressIn(absl::string_view name) {
+  // As NewPair() makes it.
+  if (!absl::ConsumePrefix(&name, kScheme) ||
+      !absl::ConsumePrefix(&name, kBegins)) {
+    return std::string(name);
+  }
+  return absl::StrReplaceAll(absl::ClippedSubstr(name, kRandomCharacters + 1),
+                             {{"(", "["}, {")", "]"}});
+}
+
+void Front::Trust(const std::string& name, const Caller& caller) {
   absl::MutexLock lock(&mutex_);
   const auto found = clients_.find(name);
-  if (found == clients_.end() ||
-      std::exchange(found->second.visitor.trusted, true)) {
-    return;
+  if (found == clients_.end()) return;
+  Client& client = found->second;
+  const auto is_caller = [&caller](const Caller& other) {
+    return other.name == caller.name && other.token_hash == caller.token_hash;
+  };
+  if (std::ranges::any_of(client.callers, is_caller)) return;
+  client.callers.push_back(caller);
+  asio::post(io_, [connection = client.connection] { connection->Trust(); });
+}
+
+void Front::Revoke(const std::function<bool(const Caller&)>& holds) {
+  absl::MutexLock lock(&mutex_);
+  for (auto& [name, client] : clients_) {
+    if (client.callers.empty()) continue;
+    std::erase_if(client.callers,
+                  [&holds](const Caller& caller) { return !holds(caller); });
+    if (!client.callers.empty()) continue;
+    asio::post(io_, [connection = client.connection] { connection->Revoke(); });
   }
-  asio::post(io_,
-             [connection = found->second.connection] { connection->Trust(); });
 }
 
 std::shared_ptr<void> Front::CountCall() {

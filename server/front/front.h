@@ -22,6 +22,7 @@
 #include "server/front/connection.h"
 #include "server/front/stranger_slots.h"
 #include "server/security/peer.h"
+#include "server/security/role.h"
 #include "server/security/tls.h"
 
 namespace tcptool::server {
@@ -49,8 +50,10 @@ class Front {
 
   // A client's connection, non-blocking.
   void Take(dataplane::UniqueFd client);
-  // Waits until gRPC has its end of all that were taken before.
-  void Flush();
+  // Gives gRPC no connection any more. Waits, for `timeout` at most, until it
+  // has its end of those that were taken before; what it does not have by then
+  // is closed.
+  void Close(std::chrono::nanoseconds timeout);
 
   // Who is behind the connection that gRPC calls `name`.
   struct Visitor {
@@ -58,8 +61,15 @@ class Front {
     bool trusted = false;
   };
   Visitor Find(const std::string& name) const;
-  // Somebody has shown credentials on it.
-  void Trust(const std::string& name);
+  // The address that is in such a name: also once the connection is gone.
+  static std::string AddressIn(absl::string_view name);
+  // `caller` has shown credentials on it. It stays trusted for as long as those
+  // of one of its callers hold.
+  void Trust(const std::string& name, const Caller& caller);
+  // Closes the connections that were trusted, and for whose callers `holds` is
+  // false. To be called when credentials were taken away; `holds` must not call
+  // a method of the front's.
+  void Revoke(const std::function<bool(const Caller&)>& holds);
   // The service has a call of one that is not trusted, until what this returns
   // is gone; the front outlives that.
   std::shared_ptr<void> CountCall();
@@ -71,9 +81,11 @@ class Front {
  private:
   struct Client {
     std::shared_ptr<Connection> connection;
-    Visitor visitor;
+    std::shared_ptr<const Peer> peer;
+    std::vector<Caller> callers;  // Who have shown credentials that hold.
   };
 
+  bool IsClosed() const;
   void Add(dataplane::UniqueFd client);
   void OnReady(const std::string& name, const X509* certificate);
   void OnRefused(const std::string& name, absl::string_view why);
@@ -93,6 +105,8 @@ class Front {
   // By gRPC's name of the connection.
   absl::flat_hash_map<std::string, Client> clients_ ABSL_GUARDED_BY(mutex_);
   SteadyCondVar none_;  // Notified when the last one is gone.
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;  // Nothing more for gRPC.
+  SteadyCondVar closed_changed_;
   std::thread thread_;  // Runs io_.
 };
 

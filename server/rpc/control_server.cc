@@ -41,6 +41,10 @@ constexpr int kMaxHeaderBytes = 8 << 10;
 // At the stop, for clients to read what gRPC has sent last.
 constexpr std::chrono::milliseconds kLastBytesLimit{500};
 
+// At the stop, for the front to give gRPC what was accepted; it never waits for
+// anything.
+constexpr std::chrono::seconds kFrontLimit{5};
+
 // Reading the files of tokens and certificates again takes no time, unless
 // their disk is gone.
 constexpr std::chrono::seconds kReloadLimit{10};
@@ -170,7 +174,7 @@ ControlServer::~ControlServer() {
 
 void ControlServer::StopAccepting() {
   if (listener_ != nullptr) listener_->Close();
-  if (front_ != nullptr) front_->Flush();
+  if (front_ != nullptr) front_->Close(kFrontLimit);
 }
 
 void ControlServer::GiveToGrpc(dataplane::UniqueFd connection) {

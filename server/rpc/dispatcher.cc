@@ -40,10 +40,13 @@ grpc::ServerGenericBidiReactor* Dispatcher::CreateReactor(
 
 Front::Visitor Dispatcher::VisitorOf(
     const grpc::GenericCallbackServerContext& context) const {
+  const std::string name = context.peer();
   Front::Visitor visitor;
-  if (front_ != nullptr) visitor = front_->Find(context.peer());
+  if (front_ != nullptr) visitor = front_->Find(name);
+  // gRPC may have calls of a connection that is gone.
   if (visitor.peer == nullptr) {
-    visitor.peer = std::make_shared<Peer>(Peer{.address = context.peer()});
+    visitor.peer =
+        std::make_shared<Peer>(Peer{.address = Front::AddressIn(name)});
   }
   return visitor;
 }
@@ -75,10 +78,8 @@ std::shared_ptr<Call> Dispatcher::NewCall(
                                            std::move(status));
     }
     headers.caller = *std::move(caller);
-    if (is_strangers) {
-      headers.count = nullptr;
-      front_->Trust(context.peer());
-    }
+    headers.count = nullptr;
+    if (front_ != nullptr) front_->Trust(context.peer(), headers.caller);
   }
   if (method == nullptr) {
     return std::make_shared<RefusedCall>(
@@ -111,6 +112,11 @@ void Dispatcher::Tick() {
   if (recheck) --rechecks_;
   open_.CancelIf(
       [this, recheck](const Call& call) { return WhyCancel(call, recheck); });
+  if (recheck && front_ != nullptr) {
+    front_->Revoke([this](const Caller& caller) {
+      return auth_->Recheck(caller, Role::kViewer).ok();
+    });
+  }
   open_.MakeRoom();
   refusals_.Flush();
 }

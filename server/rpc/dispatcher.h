@@ -34,7 +34,8 @@ class Dispatcher : public grpc::CallbackGenericService {
       grpc::GenericCallbackServerContext* context) override;
 
   // Call it about once a second, on one thread: ends the calls whose token was
-  // revoked and those that have waited too long for their client.
+  // revoked, with the connections that were trusted for it alone, and the calls
+  // that have waited too long for their client.
   void Tick();
 
   // Waits until no call is open, at most for `timeout`.
@@ -54,9 +55,9 @@ class Dispatcher : public grpc::CallbackGenericService {
   const std::chrono::seconds idle_limit_;
   RefusalLog refusals_;
   int version_ = 0;  // Of the tokens that open calls were rechecked for.
-  // How often open calls are still to be rechecked. Twice after a change of the
-  // tokens: a call that was being admitted during the change may not be in
-  // open_ yet at the first time.
+  // How often calls and connections are still to be rechecked. Twice after a
+  // change of the tokens: a call that was being admitted during the change may
+  // not be in open_, nor its connection trusted, yet at the first time.
   int rechecks_ = 0;
   OpenCalls open_;
 };

@@ -2,10 +2,12 @@
 
 import os
 import pathlib
+import select
 import signal
 import socket
 import ssl
 import threading
+import time
 
 import grpc
 
@@ -17,6 +19,7 @@ from security import NODE, OWN_CONNECTION, SecurityTest, bearer, call
 
 GET_NODE = f"/{NODE}/GetNode"
 REFLECTION = b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+CANCEL = b"/tcptool.v1.SessionService/CancelSession"
 UPLOAD = b"/tcptool.v1.SessionService/UploadContent"
 
 
@@ -39,6 +42,27 @@ def link_of(connection):
         if fields[1].endswith(f":{services:04X}") and fields[2].endswith(f":{ours:04X}"):
             return f"socket:[{fields[9]}]"
     raise AssertionError("the kernel does not know the connection")
+
+
+def ask_much(connection):
+    """An operator's questions, with answers for which there is no room on the way."""
+    # ServerReflectionRequest{file_containing_symbol}; the answers are of many KiB.
+    symbol = b"tcptool.v1.Session"
+    question = http2.message(b"\x22" + bytes([len(symbol)]) + symbol)
+    connection.allow(0, 1 << 30)
+    connection.send(
+        http2.header_frames(1, http2.request_headers(REFLECTION, (b"authorization", b"Bearer o")))
+    )
+    connection.allow(1, 1 << 30)
+    connection.send(http2.frame(http2.DATA, 0, 1, question) * 2000)
+
+
+def has_ipv6():
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 class Way:
@@ -66,7 +90,7 @@ class Way:
 class FrontTest(SecurityTest):
     def setUp(self):
         super().setUp()
-        self.tokens = f"--token-file={self.write_tokens(otto=('operator', 'o'))}"
+        self.tokens = f"--token-file={self.write_tokens(otto=('operator', 'o'), vera=('viewer', 'v'))}"
         authority = Authority(self.home / "authority")
         certificate, key = authority.issue("localhost")
         context = ssl.create_default_context(cafile=authority.path)
@@ -114,21 +138,11 @@ class FrontTest(SecurityTest):
                 )
 
     def test_a_client_that_reads_nothing_is_ended(self):
-        # ServerReflectionRequest{file_containing_symbol}; the answers are of many KiB.
-        symbol = b"tcptool.v1.Session"
-        question = http2.message(b"\x22" + bytes([len(symbol)]) + symbol)
         held = []
         for way in self.ways:
             connection = http2.Connection(way.service.control_address, wrap=way.wrap)
             self.addCleanup(connection.close)
-            connection.allow(0, 1 << 30)
-            connection.send(
-                http2.header_frames(
-                    1, http2.request_headers(REFLECTION, (b"authorization", b"Bearer o"))
-                )
-            )
-            connection.allow(1, 1 << 30)
-            connection.send(http2.frame(http2.DATA, 0, 1, question) * 2000)
+            ask_much(connection)
             # It is trusted and served, to where there is no more room.
             connection.socket.settimeout(harness.DEADLINE_S)
             self.assertNotEqual(connection.socket.recv(1), b"")
@@ -138,6 +152,67 @@ class FrontTest(SecurityTest):
             harness.wait_until(
                 lambda way=way, link=link: link not in links(way.service), "it is closed", 90
             )
+
+    def test_a_local_client_that_reads_nothing_is_ended(self):
+        path = self.home / "control"
+        self.serve(self.tokens, control=f"unix:{path}")
+        client = http2.Connection(f"unix:{path}")
+        self.addCleanup(client.close)
+        ask_much(client)
+        self.assertNotEqual(client.socket.recv(1), b"")
+        # It reads nothing more, and learns of the end all the same.
+        poll = select.poll()
+        poll.register(client.socket, 0)
+        self.assertTrue(poll.poll(90_000), "it is closed")
+
+    def test_a_connection_ends_with_the_token_that_it_was_trusted_for(self):
+        def connect(way, token):
+            connection = http2.Connection(way.service.control_address, wrap=way.wrap)
+            self.addCleanup(connection.close)
+            self.assert_served(connection, 1, token)
+            return connection
+
+        gone = [connect(way, b"v") for way in self.ways]
+        stay = [connect(way, b"o") for way in self.ways]
+        # Two callers, one of whom may go on.
+        for way in self.ways:
+            stay.append(connect(way, b"v"))
+            self.assert_served(stay[-1], 3, b"o")
+        self.write_tokens(otto=("operator", "o"))
+        end = time.monotonic() + harness.DEADLINE_S
+        for connection in gone:
+            while connection.read_frame() is not None:
+                self.assertLess(time.monotonic(), end, "it goes on")
+        for connection in stay:
+            self.assert_served(connection, 5, b"o")
+
+    def assert_served(self, connection, stream, token):
+        connection.call(stream, GET_NODE.encode(), b"", (b"authorization", b"Bearer " + token))
+        while (frame := connection.read_frame()) is not None:
+            if frame[0] == http2.DATA and frame[2] == stream:
+                return
+        self.fail("the call has no answer")
+
+    def test_calls_of_clients_that_have_gone_are_audited_with_their_address(self):
+        services = [way.service for way in self.ways[:1]]
+        if has_ipv6():
+            services.append(self.serve(self.tokens, control="[::1]:0"))
+        payload = stubs.session_service.CancelSessionRequest(name="sessions/absent")
+        for service, address in zip(services, (r"ipv4:127\.0\.0\.1", r"ipv6:\[::1\]")):
+            # It finds all of these at once: calls, and the ends of their connections.
+            service.process.send_signal(signal.SIGSTOP)
+            for _ in range(200):
+                connection = http2.Connection(service.control_address)
+                connection.call(
+                    1, CANCEL, payload.SerializeToString(), (b"authorization", b"Bearer o")
+                )
+                connection.close()
+            service.process.send_signal(signal.SIGCONT)
+            harness.wait_until(
+                lambda service=service: len(self.events(service, "audit")) >= 200, "all calls"
+            )
+            for event in self.events(service, "audit"):
+                self.assertRegex(event["peer"], f"^{address}:[0-9]+$")
 
     def test_a_handshake_that_is_not_finished_is_ended(self):
         connections = []

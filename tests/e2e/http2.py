@@ -76,7 +76,14 @@ class Connection:
 
     def __init__(self, address, wrap=lambda plain: plain, settings=b""):
         host, _, port = address.rpartition(":")
-        plain = socket.create_connection((host, int(port)), timeout=harness.DEADLINE_S)
+        if host == "unix":
+            plain = socket.socket(socket.AF_UNIX)
+            plain.settimeout(harness.DEADLINE_S)
+            plain.connect(port)
+        else:
+            plain = socket.create_connection(
+                (host.strip("[]"), int(port)), timeout=harness.DEADLINE_S
+            )
         self.socket = wrap(plain)
         self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
 

@@ -10,8 +10,11 @@
 #include <sys/un.h>
 
 #include <array>
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <deque>
+#include <future>
 #include <string>
 #include <thread>
 #include <vector>
@@ -19,6 +22,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "tests/dataplane/testing.h"
 
 namespace tcptool::server {
@@ -105,6 +110,11 @@ std::string Calls(uint32_t count) {
 }
 constexpr size_t kCallBytes = 10;
 
+const Caller kVera = {
+    .name = "token:vera", .role = Role::kViewer, .token_hash = "v"};
+const Caller kOtto = {
+    .name = "token:otto", .role = Role::kOperator, .token_hash = "o"};
+
 class FrontTest : public testing::Test {
  protected:
   // gRPC's end of the next connection.
@@ -148,12 +158,81 @@ TEST_F(FrontTest, TellsWhoIsBehindAConnection) {
   EXPECT_TRUE(absl::StartsWith(visitor.peer->address, "ipv4:127.0.0.1:"));
   EXPECT_FALSE(visitor.peer->has_certificate);
   EXPECT_FALSE(visitor.trusted);
-  front.Trust(NameOf(grpc));
+  front.Trust(NameOf(grpc), kVera);
   EXPECT_TRUE(front.Find(NameOf(grpc)).trusted);
   EXPECT_EQ(front.Find("unix-abstract:x").peer, nullptr);
   // 128 random bits: nobody ever has the same one.
-  EXPECT_THAT(NameOf(grpc),
-              testing::MatchesRegex("unix-abstract:tcptoold-[0-9a-f]{32}"));
+  EXPECT_THAT(
+      NameOf(grpc),
+      testing::MatchesRegex(
+          "unix-abstract:tcptoold-[0-9a-f]{32}-ipv4:127\\.0\\.0\\.1:[0-9]+"));
+}
+
+TEST_F(FrontTest, TellsTheAddressOfWhoIsGone) {
+  std::string name;
+  std::string address;
+  {
+    const UniqueFd client = Connect();
+    const UniqueFd grpc = Grpc();
+    name = NameOf(grpc);
+    address = front.Find(name).peer->address;
+  }
+  front.WaitUntilNone(absl::ToChronoNanoseconds(dataplane::kDeadline));
+  EXPECT_EQ(front.Find(name).peer, nullptr);
+  EXPECT_EQ(Front::AddressIn(name), address);
+  EXPECT_EQ(Front::AddressIn(absl::StrCat("unix-abstract:tcptoold-",
+                                          std::string(32, '0'),
+                                          "-ipv6:(2001:db8::1):50000")),
+            "ipv6:[2001:db8::1]:50000");
+  EXPECT_EQ(Front::AddressIn("unix-abstract:tcptoold-0"), "");
+  EXPECT_EQ(Front::AddressIn("ipv4:192.0.2.1:1"), "ipv4:192.0.2.1:1");
+}
+
+TEST_F(FrontTest, TrustsForAsLongAsTheCredentialsOfOneCallerHold) {
+  const UniqueFd client = Connect();
+  const UniqueFd grpc = Grpc();
+  const UniqueFd stranger = Connect();
+  const UniqueFd strangers_grpc = Grpc();
+  const std::string name = NameOf(grpc);
+  front.Trust(name, kVera);
+  front.Trust(name, kOtto);
+  front.Trust(name, kVera);
+  front.Revoke([](const Caller& caller) { return caller.name != kVera.name; });
+  EXPECT_TRUE(front.Find(name).trusted);
+  Send(client, "of otto");
+  EXPECT_EQ(Receive(grpc, 7), "of otto");
+  front.Revoke([](const Caller&) { return false; });
+  EXPECT_FALSE(front.Find(name).trusted);
+  EXPECT_EQ(WaitForEnd(grpc), 0);
+  Send(grpc, "taken away");
+  EXPECT_EQ(Receive(client, 10), "taken away");
+  // Nobody else's connection ends.
+  Send(stranger, kPreface);
+  EXPECT_EQ(Receive(strangers_grpc, kPreface.size()), kPreface);
+}
+
+TEST(FrontCloseTest, HasALimit) {
+  absl::Notification began;
+  absl::Notification goes_on;
+  std::atomic<int> given = 0;
+  Front front(nullptr, [&](UniqueFd) {
+    ++given;
+    began.Notify();
+    goes_on.WaitForNotification();
+  });
+  Tcp first = NewTcp();
+  Tcp second = NewTcp();
+  front.Take(std::move(first.server));
+  began.WaitForNotification();
+  front.Take(std::move(second.server));
+  std::future<void> closed = std::async(std::launch::async, [&front] {
+    front.Close(std::chrono::milliseconds(10));
+  });
+  EXPECT_EQ(closed.wait_for(absl::ToChronoSeconds(dataplane::kDeadline)),
+            std::future_status::ready);
+  goes_on.Notify();
+  EXPECT_EQ(WaitForEnd(second.client), 0);
+  EXPECT_EQ(given, 1);
 }
 
 TEST_F(FrontTest, IsAPipeForWhoIsTrusted) {
@@ -163,7 +242,7 @@ TEST_F(FrontTest, IsAPipeForWhoIsTrusted) {
   EXPECT_EQ(Receive(grpc, kPreface.size()), kPreface);
   EXPECT_EQ(Receive(grpc, StrangerCalls::kMaxOpen * kCallBytes),
             Calls(StrangerCalls::kMaxOpen));
-  front.Trust(NameOf(grpc));
+  front.Trust(NameOf(grpc), kVera);
   const size_t rest = (100 - StrangerCalls::kMaxOpen) * kCallBytes;
   EXPECT_EQ(Receive(grpc, rest),
             Calls(100).substr(StrangerCalls::kMaxOpen * kCallBytes));
@@ -230,7 +309,7 @@ TEST_F(FrontTest, EndsWhatHasWaitedTooLong) {
   const UniqueFd client = Connect();
   UniqueFd grpc = Grpc();
   const std::string name = NameOf(grpc);
-  front.Trust(name);
+  front.Trust(name, kVera);
   // Until there is room nowhere on the way, and the front reads no more.
   fcntl(grpc.get(), F_SETFL, O_NONBLOCK);
   const std::string piece(64 << 10, 'a');

@@ -48,6 +48,9 @@ void Connect(const UniqueFd& fd, const std::string& address) {
 
 UniqueFd ConnectTo(const std::string& address, uint32_t from = 1) {
   UniqueFd fd = NewSocket();
+  // For a reset that does not come.
+  const timeval limit = {.tv_sec = 30, .tv_usec = 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   BindTo(fd, from);
   Connect(fd, address);
   return fd;
