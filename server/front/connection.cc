@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/front/reset_on_close.h"
 
 namespace tcptool::server {
 namespace {
@@ -81,6 +82,12 @@ void Connection::Trust() {
   trusted_ = true;
   stream_.ExpectMuch();
   calls_.Clear();
+  Pump();
+}
+
+void Connection::MakeRoom() {
+  if (ended_ || client_closed_) return;
+  Refuse("a newer connection needs its place");
   Pump();
 }
 
@@ -265,9 +272,7 @@ void Connection::NoteReady() {
 
 void Connection::Refuse(absl::string_view why) {
   events_.on_refused(why);
-  const linger reset = {.l_onoff = 1, .l_linger = 0};
-  setsockopt(client_.native_handle(), SOL_SOCKET, SO_LINGER, &reset,
-             sizeof(reset));
+  ResetOnClose(client_.native_handle());
   CloseClient();
 }
 

@@ -66,6 +66,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void Start();
   // Somebody has shown credentials: from here on it is a pipe.
   void Trust();
+  // Sends the client away, for another one.
+  void MakeRoom();
   // What was shown is worth nothing any more: the client's bytes go nowhere
   // from here on, and its connection ends once it was told why.
   void Revoke();

@@ -2,9 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
@@ -12,17 +10,15 @@
 #include <asio/post.hpp>
 #include <cerrno>
 #include <csignal>
-#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/strip.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
+#include "server/front/grpc_pair.h"
+#include "server/front/reset_on_close.h"
 #include "server/security/certificate_names.h"
 
 namespace tcptool::server {
@@ -32,59 +28,19 @@ using dataplane::UniqueFd;
 
 constexpr auto kTick = std::chrono::seconds(1);
 
-// gRPC's name of a peer is kScheme, and the name of its socket: kBegins, random
-// characters, "-", and the client's address.
-constexpr absl::string_view kScheme = "unix-abstract:";
-constexpr absl::string_view kBegins = "tcptoold-";
-constexpr size_t kRandomCharacters = 32;
+// For Take() to wait: the thread that hands out connections is to have none
+// that nobody counts, and to end all the same.
+constexpr auto kTakeLimit = std::chrono::seconds(1);
 
-struct Pair {
-  UniqueFd ours;
-  UniqueFd grpcs;
-  std::string name;  // gRPC's name of the peer that we are.
-};
-
-// A pair without a descriptor has errno.
-Pair NewPair(absl::string_view address) {
-  std::array<int, 2> ends{};
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-                 ends.data()) != 0) {
-    return {};
-  }
-  Pair pair = {.ours = UniqueFd(ends[0]), .grpcs = UniqueFd(ends[1])};
-  // In the abstract namespace (unix(7)). A name that the kernel chooses may
-  // come again while gRPC still has calls of the connection that had it before;
-  // the next visitor would then answer for these. And nobody can take one
-  // beforehand that he cannot guess.
-  std::array<uint8_t, kRandomCharacters / 2> random{};
-  if (getrandom(random.data(), random.size(), 0) !=
-      static_cast<ssize_t>(random.size())) {
-    return {};
-  }
-  pair.name = absl::StrCat(
-      kScheme, kBegins,
-      absl::BytesToHexString(absl::string_view(
-          reinterpret_cast<const char*>(random.data()), random.size())),
-      "-",
-      // gRPC would write brackets as %5B and %5D.
-      absl::StrReplaceAll(address, {{"[", "("}, {"]", ")"}}));
-  const absl::string_view path =
-      absl::StripPrefix(absl::string_view(pair.name), kScheme);
-  sockaddr_un name{};
-  name.sun_family = AF_UNIX;
-  path.copy(name.sun_path + 1, sizeof(name.sun_path) - 1);
-  if (bind(pair.ours.get(), reinterpret_cast<const sockaddr*>(&name),
-           offsetof(sockaddr_un, sun_path) + 1 + path.size()) != 0) {
-    return {};
-  }
-  return pair;
-}
-
-// As gRPC writes addresses.
-std::string AddressOf(const UniqueFd& client) {
+sockaddr_storage PeerOf(const UniqueFd& client) {
   sockaddr_storage peer{};
   socklen_t size = sizeof(peer);
   getpeername(client.get(), reinterpret_cast<sockaddr*>(&peer), &size);
+  return peer;
+}
+
+// As gRPC writes addresses.
+std::string AddressOf(const sockaddr_storage& peer) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   if (peer.ss_family == AF_INET) {
     const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
@@ -102,10 +58,13 @@ std::string AddressOf(const UniqueFd& client) {
   return absl::StrCat("ipv6:[", text.data(), "]:", port);
 }
 
+void ResetConnection(UniqueFd fd) { ResetOnClose(fd.get()); }
+
 }  // namespace
 
-Front::Front(const TlsContext* tls, ToGrpc to_grpc)
+Front::Front(const TlsContext* tls, size_t max_connections, ToGrpc to_grpc)
     : tls_(tls),
+      max_connections_(max_connections),
       to_grpc_(std::move(to_grpc)),
       scratch_(Connection::kScratchBytes),
       work_(io_.get_executor()),
@@ -127,40 +86,85 @@ Front::~Front() {
 }
 
 void Front::Take(UniqueFd client) {
+  {
+    const auto few = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return arriving_ < kMaxArriving;
+    };
+    absl::MutexLock lock(&mutex_);
+    changed_.WaitFor(&mutex_, kTakeLimit, few);
+    ++arriving_;
+  }
   asio::post(io_, [this, fd = std::make_shared<UniqueFd>(std::move(client))] {
-    Add(std::move(*fd));
+    Enter(std::move(*fd));
+    BeginWaiting();
+    absl::MutexLock lock(&mutex_);
+    --arriving_;
+    changed_.NotifyAll();
   });
 }
 
 void Front::Close(std::chrono::nanoseconds timeout) {
-  // Behind all that were taken.
-  asio::post(io_, [this] {
-    absl::MutexLock lock(&mutex_);
-    closed_ = true;
-    closed_changed_.NotifyAll();
-  });
-  const auto closed = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
-    return closed_;
+  const auto arrived = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+    return arriving_ == 0;
   };
   absl::MutexLock lock(&mutex_);
-  if (!closed_changed_.WaitFor(&mutex_, timeout, closed)) closed_ = true;
+  changed_.WaitFor(&mutex_, timeout, arrived);
+  closed_ = true;
+  asio::post(io_, [this] { BeginWaiting(); });
 }
 
-bool Front::IsClosed() const {
-  absl::MutexLock lock(&mutex_);
-  return closed_;
+void Front::Enter(UniqueFd client) {
+  const sockaddr_storage peer = PeerOf(client);
+  if (peer.ss_family == AF_UNSPEC) return;  // It has gone already.
+  const std::string host = HostOf(peer);
+  const Places::Entry entry = places_.Enter(host);
+  if (!entry.id || entry.turned_out) TellFull(host);
+  if (!entry.id) return ResetConnection(std::move(client));
+  if (entry.turned_out) TurnOut(*entry.turned_out);
+  waiting_.emplace(*entry.id, std::move(client));
 }
 
-void Front::Add(UniqueFd client) {
-  if (IsClosed()) return;
+void Front::TurnOut(Places::Id place) {
+  if (auto waiting = waiting_.extract(place); !waiting.empty()) {
+    return ResetConnection(std::move(waiting.mapped()));
+  }
+  std::shared_ptr<Connection> connection;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& [name, client] : clients_) {
+      if (client.place == place) connection = client.connection;
+    }
+  }
+  if (connection != nullptr) connection->MakeRoom();
+}
+
+void Front::TellFull(const std::string& host) {
+  if (!full_.Allows()) return;
+  LogWarning("control_full", {{"connections", places_.taken()},
+                              {"from_one_address", places_.TakenBy(host)}});
+}
+
+void Front::BeginWaiting() {
+  const auto may_begin = [this] {
+    absl::MutexLock lock(&mutex_);
+    if (closed_) waiting_.clear();
+    return !waiting_.empty() && clients_.size() < max_connections_;
+  };
+  while (may_begin()) {
+    auto first = waiting_.extract(waiting_.begin());
+    Begin(first.key(), std::move(first.mapped()));
+  }
+}
+
+void Front::Begin(Places::Id place, UniqueFd client) {
   auto peer = std::make_shared<Peer>();
-  peer->address = AddressOf(client);
-  Pair pair = NewPair(peer->address);
+  peer->address = AddressOf(PeerOf(client));
+  GrpcPair pair = NewGrpcPair(peer->address);
   if (!pair.ours.valid()) {
     if (refusals_.Allows()) {
       LogWarning("control_starved", {{"error", std::strerror(errno)}});
     }
-    return;
+    return places_.Leave(place);
   }
   const std::string name = pair.name;
   const std::shared_ptr<SSL_CTX> tls =
@@ -178,7 +182,8 @@ void Front::Add(UniqueFd client) {
           .on_end = [this, name] { OnEnd(name); }});
   {
     absl::MutexLock lock(&mutex_);
-    clients_[name] = {.connection = connection, .peer = std::move(peer)};
+    clients_[name] = {
+        .connection = connection, .peer = std::move(peer), .place = place};
   }
   to_grpc_(std::move(pair.grpcs));
   connection->Start();
@@ -202,10 +207,13 @@ void Front::OnRefused(const std::string& name, absl::string_view why) {
 
 void Front::OnEnd(const std::string& name) {
   absl::MutexLock lock(&mutex_);
+  Client& client = clients_.at(name);
+  places_.Leave(client.place);
   // Who calls this is a method of the connection's.
-  asio::post(io_, [last = std::move(clients_.at(name).connection)] {});
+  asio::post(io_,
+             [this, last = std::move(client.connection)] { BeginWaiting(); });
   clients_.erase(name);
-  if (clients_.empty()) none_.NotifyAll();
+  changed_.NotifyAll();
 }
 
 Front::Visitor Front::Find(const std::string& name) const {
@@ -214,16 +222,6 @@ Front::Visitor Front::Find(const std::string& name) const {
   if (found == clients_.end()) return {};
   const Client& client = found->second;
   return {.peer = client.peer, .trusted = !client.callers.empty()};
-}
-
-std::string Front::AddressIn(absl::string_view name) {
-  // As NewPair() makes it.
-  if (!absl::ConsumePrefix(&name, kScheme) ||
-      !absl::ConsumePrefix(&name, kBegins)) {
-    return std::string(name);
-  }
-  return absl::StrReplaceAll(absl::ClippedSubstr(name, kRandomCharacters + 1),
-                             {{"(", "["}, {")", "]"}});
 }
 
 void Front::Trust(const std::string& name, const Caller& caller) {
@@ -236,7 +234,10 @@ void Front::Trust(const std::string& name, const Caller& caller) {
   };
   if (std::ranges::any_of(client.callers, is_caller)) return;
   client.callers.push_back(caller);
-  asio::post(io_, [connection = client.connection] { connection->Trust(); });
+  asio::post(io_, [this, place = client.place, connection = client.connection] {
+    places_.Trust(place);
+    connection->Trust();
+  });
 }
 
 void Front::Revoke(const std::function<bool(const Caller&)>& holds) {
@@ -263,7 +264,7 @@ void Front::WaitUntilNone(std::chrono::nanoseconds timeout) {
     return clients_.empty();
   };
   absl::MutexLock lock(&mutex_);
-  none_.WaitFor(&mutex_, timeout, none);
+  changed_.WaitFor(&mutex_, timeout, none);
 }
 
 void Front::Tick() {

@@ -7,6 +7,7 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
@@ -20,6 +21,7 @@
 #include "server/base/event_limit.h"
 #include "server/base/steady_cond_var.h"
 #include "server/front/connection.h"
+#include "server/front/places.h"
 #include "server/front/stranger_slots.h"
 #include "server/security/peer.h"
 #include "server/security/role.h"
@@ -32,23 +34,31 @@ namespace tcptool::server {
 // where HTTP/2 can be seen. To gRPC, the address of a peer is the name of the
 // pair's other end, which no other one ever has; Find() says who that is.
 //
+// Bounds the connections (Places): when there is no place, an older stranger
+// makes room. Until gRPC has let go of that one, the new one waits, and all
+// together never have more descriptors than the places.
+//
 // A connection takes three descriptors. Any thread may call any method.
 class Front {
  public:
   static constexpr int kDescriptorsPerConnection = 3;
+  // Connections that Take() was given, and that have no place yet.
+  static constexpr size_t kMaxArriving = 2;
   // Slots of StrangerSlots.
   static constexpr size_t kStrangerSlots = 256;
 
   // Takes gRPC's end of a connection; called on the front's thread.
   using ToGrpc = std::function<void(dataplane::UniqueFd)>;
 
-  // `tls`: null for clear text; outlives the front. Ignores SIGPIPE from here
+  // `tls`: null for clear text; outlives the front. `max_connections`: how many
+  // places there are. Ignores SIGPIPE from here
   // on, as OpenSSL writes without MSG_NOSIGNAL.
-  Front(const TlsContext* tls, ToGrpc to_grpc);
+  Front(const TlsContext* tls, size_t max_connections, ToGrpc to_grpc);
   // Closes what is open.
   ~Front();
 
-  // A client's connection, non-blocking.
+  // A client's connection, non-blocking. May wait for a moment until there are
+  // fewer that have just come.
   void Take(dataplane::UniqueFd client);
   // Gives gRPC no connection any more. Waits, for `timeout` at most, until it
   // has its end of those that were taken before; what it does not have by then
@@ -61,8 +71,6 @@ class Front {
     bool trusted = false;
   };
   Visitor Find(const std::string& name) const;
-  // The address that is in such a name: also once the connection is gone.
-  static std::string AddressIn(absl::string_view name);
   // `caller` has shown credentials on it. It stays trusted for as long as those
   // of one of its callers hold.
   void Trust(const std::string& name, const Caller& caller);
@@ -83,16 +91,22 @@ class Front {
     std::shared_ptr<Connection> connection;
     std::shared_ptr<const Peer> peer;
     std::vector<Caller> callers;  // Who have shown credentials that hold.
+    Places::Id place;
   };
 
-  bool IsClosed() const;
-  void Add(dataplane::UniqueFd client);
+  void Enter(dataplane::UniqueFd client);
+  void TurnOut(Places::Id place);
+  void TellFull(const std::string& host);
+  // As many as there is room for; none, and closes them, after Close().
+  void BeginWaiting();
+  void Begin(Places::Id place, dataplane::UniqueFd client);
   void OnReady(const std::string& name, const X509* certificate);
   void OnRefused(const std::string& name, absl::string_view why);
   void OnEnd(const std::string& name);
   void Tick();
 
   const TlsContext* const tls_;
+  const size_t max_connections_;
   const ToGrpc to_grpc_;
   // Handlers that io_ still has when it goes use these two.
   std::vector<char> scratch_;
@@ -101,13 +115,18 @@ class Front {
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   asio::steady_timer timer_;
   EventLimit refusals_;
+  EventLimit full_;
+  // Only the front's thread uses these two.
+  Places places_{max_connections_};
+  // They have a place, which somebody is about to leave.
+  std::map<Places::Id, dataplane::UniqueFd> waiting_;
   mutable absl::Mutex mutex_;
   // By gRPC's name of the connection.
   absl::flat_hash_map<std::string, Client> clients_ ABSL_GUARDED_BY(mutex_);
-  SteadyCondVar none_;  // Notified when the last one is gone.
+  size_t arriving_ ABSL_GUARDED_BY(mutex_) = 0;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;  // Nothing more for gRPC.
-  SteadyCondVar closed_changed_;
-  std::thread thread_;  // Runs io_.
+  SteadyCondVar changed_;  // Notified when one has gone, or has arrived.
+  std::thread thread_;     // Runs io_.
 };
 
 }  // namespace tcptool::server

@@ -19,10 +19,13 @@ struct Http2Frame {
     kData = 0,
     kHeaders = 1,
     kRstStream = 3,
+    kSettings = 4,
+    kPing = 6,
     kGoAway = 7,
     kContinuation = 9,
   };
   static constexpr uint8_t kEndStream = 1;   // Of DATA and HEADERS.
+  static constexpr uint8_t kAck = 1;         // Of SETTINGS and PING.
   static constexpr uint8_t kEndHeaders = 4;  // Of HEADERS and CONTINUATION.
 
   // The frame that `bytes` begin with; nullopt: too few to tell.

@@ -59,6 +59,14 @@ StrangerCalls::Admitted StrangerCalls::AdmitFrame(absl::string_view bytes) {
     case Http2Frame::kData:
       data_of_ = frame->stream;
       break;
+    case Http2Frame::kSettings:
+    case Http2Frame::kPing:
+      if (frame->Has(Http2Frame::kAck)) break;
+      if (unacknowledged_ >= kMaxUnacknowledged) {
+        return {.bytes = 0, .next = Next::kWait};
+      }
+      ++unacknowledged_;
+      break;
     default:
       break;
   }
@@ -128,6 +136,11 @@ void StrangerCalls::OnAnswer(absl::string_view bytes) {
 }
 
 void StrangerCalls::OnFrameOfServer(const Http2Frame& frame) {
+  const bool acknowledges =
+      frame.type == Http2Frame::kSettings || frame.type == Http2Frame::kPing;
+  if (acknowledges && frame.Has(Http2Frame::kAck) && unacknowledged_ > 0) {
+    --unacknowledged_;
+  }
   Call* const call = Find(frame.stream);
   if (call == nullptr) return;
   const bool reset = frame.type == Http2Frame::kRstStream;

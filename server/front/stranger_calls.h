@@ -26,7 +26,10 @@ namespace tcptool::server {
 //     connection, and there is a slot (StrangerSlots). The call has the slot
 //     until its answer: the first HEADERS or RST_STREAM of gRPC's for it;
 //   - the end of a call (RST_STREAM) when it has answered it;
-//   - of a call's messages no more than the requests that strangers may make.
+//   - of a call's messages no more than the requests that strangers may make;
+//   - a SETTINGS or a PING when it has acknowledged enough others: it holds
+//   what
+//     it has to acknowledge for as long as there is something to read.
 // What is not given yet waits in front of gRPC, and what comes behind it too.
 // One thread.
 class StrangerCalls {
@@ -37,6 +40,8 @@ class StrangerCalls {
   // 8 KiB of them.
   static constexpr size_t kMaxBlockBytes = 32 << 10;
   static constexpr size_t kMaxDataBytes = 16 << 10;  // Of a call.
+  // SETTINGS and PINGs that gRPC has not acknowledged.
+  static constexpr size_t kMaxUnacknowledged = 16;
 
   enum class Next {
     kMore,   // More of what the client sends is needed.
@@ -87,6 +92,7 @@ class StrangerCalls {
   StrangerSlots::Share share_;
   std::vector<Call> open_;
   uint32_t last_stream_ = 0;
+  size_t unacknowledged_ = 0;
   // Of the frame that was entered, or of the preface.
   size_t payload_left_ = kHttp2PrefaceBytes;
   uint32_t data_of_ = 0;  // The stream, if that frame is DATA.

@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -20,6 +19,7 @@
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
+#include "server/front/reset_on_close.h"
 #include "text/host_port.h"
 
 namespace tcptool::server {
@@ -101,22 +101,6 @@ bool IsAnyV4(const sockaddr* address) {
              htonl(INADDR_ANY);
 }
 
-// The bytes of an IPv4 address, or of an IPv6 one's first half: a host has as
-// many addresses as it likes in a /64. Empty: the peer has none.
-std::string HostOf(const sockaddr_storage& peer) {
-  const auto bytes = [](const auto& address, size_t size) {
-    return std::string(reinterpret_cast<const char*>(&address), size);
-  };
-  if (peer.ss_family == AF_INET) {
-    const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
-    return bytes(v4.sin_addr, sizeof(v4.sin_addr));
-  }
-  if (peer.ss_family != AF_INET6) return "";
-  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
-  if (IN6_IS_ADDR_V4MAPPED(&v6)) return bytes(v6.s6_addr32[3], 4);
-  return bytes(v6, sizeof(v6) / 2);
-}
-
 // True, and from now on false for kTellEvery.
 bool IsTimeToTell(std::chrono::steady_clock::time_point& told) {
   const auto now = std::chrono::steady_clock::now();
@@ -125,16 +109,14 @@ bool IsTimeToTell(std::chrono::steady_clock::time_point& told) {
   return true;
 }
 
-void ResetConnection(UniqueFd fd) {
-  const linger now = {.l_onoff = 1, .l_linger = 0};
-  setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-}
+void ResetConnection(UniqueFd fd) { ResetOnClose(fd.get()); }
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ControlListener>> ControlListener::Listen(
-    const std::string& address, size_t max_connections) {
-  auto listener = absl::WrapUnique(new ControlListener(max_connections));
+    const std::string& address, std::optional<size_t> max_connections) {
+  auto listener = absl::WrapUnique(new ControlListener());
+  if (max_connections) listener->places_.emplace(*max_connections);
   listener->stop_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
   if (!listener->stop_.valid()) {
     return CannotListen(address, std::strerror(errno));
@@ -282,40 +264,44 @@ bool ControlListener::Accept(int listener) {
         return true;
     }
   }
-  struct stat status {};
-  if (fstat(fd.get(), &status) != 0) return true;
-  std::string from = HostOf(peer);
-  if (!MakeRoom(from)) {
+  if (places_ && !TakePlace(fd.get(), HostOf(peer))) {
     ResetConnection(std::move(fd));
     return true;
   }
-  given_.push_back({fd.get(), status.st_ino, std::move(from)});
   on_connection_(std::move(fd));
   return true;
 }
 
-size_t ControlListener::CountFrom(const std::string& from) const {
-  if (from.empty()) return 0;
-  return static_cast<size_t>(std::ranges::count(given_, from, &Given::from));
-}
-
-bool ControlListener::HasRoomNow(const std::string& from) const {
-  return given_.size() < max_connections_ &&
-         CountFrom(from) < std::max<size_t>(max_connections_ / 2, 1);
-}
-
-bool ControlListener::MakeRoom(const std::string& from) {
-  if (HasRoomNow(from)) return true;
-  std::erase_if(given_, [](const Given& given) {
-    struct stat status {};
-    return fstat(given.fd, &status) != 0 || status.st_ino != given.inode;
-  });
-  if (HasRoomNow(from)) return true;
-  if (IsTimeToTell(told_full_)) {
-    LogWarning("control_full", {{"connections", given_.size()},
-                                {"from_one_address", CountFrom(from)}});
+bool ControlListener::TakePlace(int fd, const std::string& host) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) return false;
+  std::optional<Places::Id> place = places_->Enter(host).id;
+  if (!place) {
+    LeaveThoseThatAreGone();
+    place = places_->Enter(host).id;
   }
-  return false;
+  if (!place) {
+    if (IsTimeToTell(told_full_)) {
+      LogWarning("control_full",
+                 {{"connections", places_->taken()},
+                  {"from_one_address", places_->TakenBy(host)}});
+    }
+    return false;
+  }
+  // Whoever reaches it may call: nobody makes room for others.
+  places_->Trust(*place);
+  given_.push_back({.fd = fd, .inode = status.st_ino, .place = *place});
+  return true;
+}
+
+void ControlListener::LeaveThoseThatAreGone() {
+  std::erase_if(given_, [this](const Given& given) {
+    struct stat status {};
+    const bool is_there =
+        fstat(given.fd, &status) == 0 && status.st_ino == given.inode;
+    if (!is_there) places_->Leave(given.place);
+    return !is_there;
+  });
 }
 
 }  // namespace tcptool::server

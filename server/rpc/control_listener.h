@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -14,23 +15,24 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dataplane/base/unique_fd.h"
+#include "server/front/places.h"
 
 namespace tcptool::server {
 
 // gRPC 1.51 stops accepting for good after one EMFILE, and has no bound on its
-// connections. This has, and half of it for one address (of IPv6: one /64), so
-// that no host keeps all others out: what comes beyond is reset. When there are
-// no descriptors, connections wait in the kernel's queue until there are.
+// connections. This may have (Places): what comes beyond is reset. When there
+// are no descriptors, connections wait in the kernel's queue until there are.
 class ControlListener {
  public:
   using OnConnection = std::function<void(dataplane::UniqueFd)>;
 
   // Listens on "HOST:PORT", on each address that the host has (0.0.0.0 and [::]
   // are both all addresses of both families, where there are both), or
-  // "unix:PATH", which its owner and group may reach. UNAVAILABLE: the system
-  // says why it cannot.
+  // "unix:PATH", which its owner and group may reach. `max_connections`:
+  // nullopt if who takes them has a bound. UNAVAILABLE: the system says why it
+  // cannot.
   static absl::StatusOr<std::unique_ptr<ControlListener>> Listen(
-      const std::string& address, size_t max_connections);
+      const std::string& address, std::optional<size_t> max_connections);
   // Ends as Close() does, and removes a Unix socket.
   ~ControlListener();
 
@@ -50,11 +52,10 @@ class ControlListener {
   struct Given {
     int fd;
     ino_t inode;
-    std::string from;  // What counts as its address; empty: a Unix socket's.
+    Places::Id place;
   };
 
-  explicit ControlListener(size_t max_connections)
-      : max_connections_(max_connections) {}
+  ControlListener() = default;
 
   absl::Status ListenOnHost(const std::string& address);
   absl::Status ListenOnPath(const std::string& path);
@@ -62,11 +63,10 @@ class ControlListener {
   // False: no connection waits, or there is no descriptor for one.
   bool Accept(int listener);
   void TellStarved(int error);
-  bool MakeRoom(const std::string& from);
-  bool HasRoomNow(const std::string& from) const;
-  size_t CountFrom(const std::string& from) const;
+  bool TakePlace(int fd, const std::string& host);
+  void LeaveThoseThatAreGone();
 
-  const size_t max_connections_;
+  std::optional<Places> places_;
   std::string address_;
   std::string path_;  // Of a Unix socket.
   std::vector<dataplane::UniqueFd> listeners_;

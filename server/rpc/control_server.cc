@@ -4,6 +4,7 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -52,12 +53,15 @@ constexpr std::chrono::seconds kReloadLimit{10};
 // How often open calls are checked.
 constexpr std::chrono::seconds kTick{1};
 
-// At most half of what the data plane leaves.
-size_t MaxConnections(const ControlOptions& options, bool with_front) {
-  const int descriptors = with_front ? Front::kDescriptorsPerConnection : 1;
-  const int reserve = dataplane::DescriptorReserve::Now().reserve;
+// With those of `others`, they have at most half of the descriptors that the
+// data plane leaves.
+size_t MaxConnections(const ControlOptions& options, size_t descriptors_of_each,
+                      size_t others) {
+  const auto reserve =
+      static_cast<size_t>(dataplane::DescriptorReserve::Now().reserve);
+  const size_t half = reserve / 2;
   return std::min(options.max_connections,
-                  static_cast<size_t>(reserve / 2 / descriptors));
+                  half > others ? (half - others) / descriptors_of_each : 0);
 }
 
 }  // namespace
@@ -89,6 +93,8 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   if (!security.tls_cert.empty() || !security.token_file.empty()) {
     control->front_ = std::make_unique<Front>(
         control->tls_.get(),
+        MaxConnections(options, Front::kDescriptorsPerConnection,
+                       Front::kMaxArriving),
         [server = control.get()](dataplane::UniqueFd connection) {
           server->GiveToGrpc(std::move(connection));
         });
@@ -135,7 +141,9 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
   absl::StatusOr<std::unique_ptr<ControlListener>> listener =
       ControlListener::Listen(
-          options.address, MaxConnections(options, control->front_ != nullptr));
+          options.address, control->front_ != nullptr
+                               ? std::nullopt
+                               : std::optional(MaxConnections(options, 1, 0)));
   if (!listener.ok()) return listener.status();
   control->listener_ = *std::move(listener);
   control->server_ = builder.BuildAndStart();

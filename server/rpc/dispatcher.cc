@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/front/grpc_pair.h"
 
 namespace tcptool::server {
 namespace {
@@ -45,8 +46,7 @@ Front::Visitor Dispatcher::VisitorOf(
   if (front_ != nullptr) visitor = front_->Find(name);
   // gRPC may have calls of a connection that is gone.
   if (visitor.peer == nullptr) {
-    visitor.peer =
-        std::make_shared<Peer>(Peer{.address = Front::AddressIn(name)});
+    visitor.peer = std::make_shared<Peer>(Peer{.address = AddressIn(name)});
   }
   return visitor;
 }

@@ -107,6 +107,9 @@ class StrangerMemoryTest(SecurityTest):
     def test_pings(self):
         self.assert_bounded_in_clear_text(500_000 * http2.frame(http2.PING, 0, 0, b"12345678"))
 
+    def test_settings(self):
+        self.assert_bounded_in_clear_text(500_000 * http2.frame(http2.SETTINGS, 0, 0))
+
     def test_calls_that_are_refused(self):
         self.assert_bounded_in_clear_text(blast(GET_NODE))
 

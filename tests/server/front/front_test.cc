@@ -24,6 +24,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "server/front/grpc_pair.h"
 #include "tests/dataplane/testing.h"
 
 namespace tcptool::server {
@@ -65,7 +66,8 @@ struct Tcp {
   UniqueFd server;
 };
 
-Tcp NewTcp() {
+// From 127.0.0.`host`.
+Tcp NewTcp(uint8_t host = 1) {
   const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -77,6 +79,11 @@ Tcp NewTcp() {
   getsockname(listener.get(), any, &size);
   Tcp tcp = {.client =
                  UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))};
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  from.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xffU) | host);
+  EXPECT_EQ(bind(tcp.client.get(), reinterpret_cast<sockaddr*>(&from), size),
+            0);
   EXPECT_EQ(connect(tcp.client.get(), any, size), 0);
   tcp.server = UniqueFd(
       accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
@@ -117,6 +124,12 @@ const Caller kOtto = {
 
 class FrontTest : public testing::Test {
  protected:
+  explicit FrontTest(size_t places = 1000)
+      : front(nullptr, places, [this](UniqueFd fd) {
+          absl::MutexLock lock(&mutex_);
+          grpcs_.push_back(std::move(fd));
+        }) {}
+
   // gRPC's end of the next connection.
   UniqueFd Grpc() {
     absl::MutexLock lock(&mutex_);
@@ -133,21 +146,15 @@ class FrontTest : public testing::Test {
     return grpc;
   }
 
-  UniqueFd Connect() {
-    Tcp tcp = NewTcp();
+  UniqueFd Connect(uint8_t host = 1) {
+    Tcp tcp = NewTcp(host);
     front.Take(std::move(tcp.server));
     return std::move(tcp.client);
   }
 
- private:
   absl::Mutex mutex_;
   std::deque<UniqueFd> grpcs_ ABSL_GUARDED_BY(mutex_);
-
- protected:
-  Front front{nullptr, [this](UniqueFd fd) {
-                absl::MutexLock lock(&mutex_);
-                grpcs_.push_back(std::move(fd));
-              }};
+  Front front;
 };
 
 TEST_F(FrontTest, TellsWhoIsBehindAConnection) {
@@ -179,13 +186,7 @@ TEST_F(FrontTest, TellsTheAddressOfWhoIsGone) {
   }
   front.WaitUntilNone(absl::ToChronoNanoseconds(dataplane::kDeadline));
   EXPECT_EQ(front.Find(name).peer, nullptr);
-  EXPECT_EQ(Front::AddressIn(name), address);
-  EXPECT_EQ(Front::AddressIn(absl::StrCat("unix-abstract:tcptoold-",
-                                          std::string(32, '0'),
-                                          "-ipv6:(2001:db8::1):50000")),
-            "ipv6:[2001:db8::1]:50000");
-  EXPECT_EQ(Front::AddressIn("unix-abstract:tcptoold-0"), "");
-  EXPECT_EQ(Front::AddressIn("ipv4:192.0.2.1:1"), "ipv4:192.0.2.1:1");
+  EXPECT_EQ(AddressIn(name), address);
 }
 
 TEST_F(FrontTest, TrustsForAsLongAsTheCredentialsOfOneCallerHold) {
@@ -215,7 +216,7 @@ TEST(FrontCloseTest, HasALimit) {
   absl::Notification began;
   absl::Notification goes_on;
   std::atomic<int> given = 0;
-  Front front(nullptr, [&](UniqueFd) {
+  Front front(nullptr, 2, [&](UniqueFd) {
     ++given;
     began.Notify();
     goes_on.WaitForNotification();
@@ -323,6 +324,53 @@ TEST_F(FrontTest, EndsWhatHasWaitedTooLong) {
   strangers_grpc = UniqueFd();
   front.WaitUntilNone(absl::ToChronoNanoseconds(dataplane::kDeadline));
   EXPECT_EQ(front.Find(name).peer, nullptr);
+}
+
+// With a place for each of two hosts.
+class TwoPlacesTest : public FrontTest {
+ protected:
+  TwoPlacesTest() : FrontTest(2) {}
+
+  bool IsAnyGiven() {
+    absl::MutexLock lock(&mutex_);
+    return !grpcs_.empty();
+  }
+};
+
+TEST_F(TwoPlacesTest, HasStrangersMakeRoomOnceGrpcHasLetGo) {
+  const UniqueFd other = Connect(3);
+  const UniqueFd others_grpc = Grpc();
+  const UniqueFd first = Connect(2);
+  UniqueFd firsts_grpc = Grpc();
+  const UniqueFd second = Connect(2);
+  EXPECT_EQ(WaitForEnd(first), ECONNRESET);
+  EXPECT_EQ(WaitForEnd(firsts_grpc), 0);
+  // It waits with a descriptor in place of three, and makes room itself.
+  const UniqueFd third = Connect(2);
+  EXPECT_EQ(WaitForEnd(second), ECONNRESET);
+  EXPECT_FALSE(IsAnyGiven());
+  firsts_grpc = UniqueFd();
+  const UniqueFd grpc = Grpc();
+  Send(third, kPreface);
+  EXPECT_EQ(Receive(grpc, kPreface.size()), kPreface);
+  // Nobody else has.
+  Send(other, kPreface);
+  EXPECT_EQ(Receive(others_grpc, kPreface.size()), kPreface);
+}
+
+TEST_F(TwoPlacesTest, KeepsWhoIsTrusted) {
+  const UniqueFd client = Connect(2);
+  const UniqueFd grpc = Grpc();
+  front.Trust(NameOf(grpc), kVera);
+  const UniqueFd more = Connect(2);
+  EXPECT_EQ(WaitForEnd(more), ECONNRESET);
+  const UniqueFd other = Connect(3);
+  const UniqueFd others_grpc = Grpc();
+  front.Trust(NameOf(others_grpc), kOtto);
+  const UniqueFd late = Connect(4);
+  EXPECT_EQ(WaitForEnd(late), ECONNRESET);
+  Send(client, "goes on");
+  EXPECT_EQ(Receive(grpc, 7), "goes on");
 }
 
 TEST_F(FrontTest, BoundsTheCallsOfAllStrangersTogether) {

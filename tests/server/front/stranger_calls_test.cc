@@ -12,8 +12,6 @@ namespace {
 using dataplane::Clock;
 using Next = StrangerCalls::Next;
 
-constexpr uint8_t kSettings = 4;
-
 std::string Frame(uint8_t type, uint8_t flags, uint32_t stream,
                   size_t length = 0) {
   std::string frame;
@@ -46,7 +44,8 @@ std::string Refusal(uint32_t stream) {
 class StrangerCallsTest : public testing::Test {
  protected:
   StrangerCallsTest() {
-    Send(std::string(kHttp2PrefaceBytes, 'p') + Frame(kSettings, 0, 0, 12));
+    Send(std::string(kHttp2PrefaceBytes, 'p') +
+         Frame(Http2Frame::kSettings, 0, 0, 12));
     EXPECT_EQ(waiting, "");
   }
 
@@ -111,6 +110,40 @@ TEST_F(StrangerCallsTest, GivesTheSlotBackWithTheAnswerHoweverItIsCut) {
   EXPECT_EQ(count, 20);
 }
 
+TEST_F(StrangerCallsTest, WaitsForSettingsAndPingsToBeAcknowledged) {
+  const std::string both =
+      Frame(Http2Frame::kSettings, 0, 0, 6) + Frame(Http2Frame::kPing, 0, 0, 8);
+  std::string all;
+  for (int i = 0; i < 100; ++i) all += both;
+  EXPECT_EQ(Send(all), Next::kWait);
+  // The first settings count too.
+  const size_t most = StrangerCalls::kMaxUnacknowledged - 1;
+  EXPECT_EQ(
+      all.size() - waiting.size(),
+      most / 2 * both.size() + Frame(Http2Frame::kSettings, 0, 0, 6).size());
+  for (int i = 0; i < 100; ++i) {
+    calls.OnAnswer(Frame(Http2Frame::kPing, Http2Frame::kAck, 0, 8) +
+                   // The server's own are no answers.
+                   Frame(Http2Frame::kPing, 0, 0, 8) +
+                   Frame(Http2Frame::kSettings, 0, 0, 6) +
+                   Frame(Http2Frame::kSettings, Http2Frame::kAck, 0));
+    const size_t before = waiting.size();
+    Send("");
+    EXPECT_LE(before - waiting.size(), both.size());
+  }
+  EXPECT_EQ(waiting, "");
+}
+
+TEST_F(StrangerCallsTest, LetsAllAcknowledgementsIn) {
+  std::string all;
+  for (int i = 0; i < 100; ++i) {
+    all += Frame(Http2Frame::kSettings, Http2Frame::kAck, 0) +
+           Frame(Http2Frame::kPing, Http2Frame::kAck, 0, 8);
+  }
+  EXPECT_EQ(Send(all), Next::kMore);
+  EXPECT_EQ(waiting, "");
+}
+
 TEST_F(StrangerCallsTest, HoldsABlockOfHeadersUntilItIsWhole) {
   const std::string first = Frame(Http2Frame::kHeaders, 0, 1, 100);
   const std::string middle = Frame(Http2Frame::kContinuation, 0, 1, 100);
@@ -133,7 +166,8 @@ TEST_F(StrangerCallsTest, WantsNoBlockOfHeadersWithoutEnd) {
 }
 
 TEST_F(StrangerCallsTest, WantsNothingElseWithinABlockOfHeaders) {
-  EXPECT_EQ(Send(Frame(Http2Frame::kHeaders, 0, 1) + Frame(kSettings, 0, 0)),
+  EXPECT_EQ(Send(Frame(Http2Frame::kHeaders, 0, 1) +
+                 Frame(Http2Frame::kSettings, 0, 0)),
             Next::kReset);
 }
 

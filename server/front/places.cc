@@ -1,0 +1,78 @@
+#include "server/front/places.h"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace tcptool::server {
+
+std::string HostOf(const sockaddr_storage& peer) {
+  const auto bytes = [](const auto& address, size_t size) {
+    return std::string(reinterpret_cast<const char*>(&address), size);
+  };
+  if (peer.ss_family == AF_INET) {
+    const auto& v4 = reinterpret_cast<const sockaddr_in&>(peer);
+    return bytes(v4.sin_addr, sizeof(v4.sin_addr));
+  }
+  if (peer.ss_family != AF_INET6) return "";
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
+  if (IN6_IS_ADDR_V4MAPPED(&v6)) return bytes(v6.s6_addr32[3], 4);
+  return bytes(v6, sizeof(v6) / 2);
+}
+
+Places::Entry Places::Enter(const std::string& host) {
+  Entry entry;
+  if (!HasRoomFor(host)) {
+    entry.turned_out = WhoMakesRoom(host);
+    if (!entry.turned_out) return {};
+    Leave(*entry.turned_out);
+  }
+  entry.id = ++last_;
+  places_.emplace(*entry.id, Place{.host = host});
+  ++by_host_[host];
+  return entry;
+}
+
+void Places::Trust(Id id) {
+  const auto found = places_.find(id);
+  if (found != places_.end()) found->second.trusted = true;
+}
+
+void Places::Leave(Id id) {
+  const auto found = places_.find(id);
+  if (found == places_.end()) return;
+  const auto host = by_host_.find(found->second.host);
+  if (--host->second == 0) by_host_.erase(host);
+  places_.erase(found);
+}
+
+size_t Places::TakenBy(const std::string& host) const {
+  const auto found = by_host_.find(host);
+  return found == by_host_.end() ? 0 : found->second;
+}
+
+bool Places::HasRoomFor(const std::string& host) const {
+  if (places_.size() >= count_) return false;
+  return host.empty() || TakenBy(host) < std::max<size_t>(count_ / 2, 1);
+}
+
+std::optional<Places::Id> Places::WhoMakesRoom(const std::string& host) const {
+  // Its own, unless all are taken and another host has more.
+  const bool is_full = places_.size() >= count_;
+  size_t most = TakenBy(host);
+  std::optional<Id> who;
+  for (const auto& [id, place] : places_) {
+    if (place.trusted) continue;
+    const bool is_own = place.host == host;
+    const size_t taken = TakenBy(place.host);
+    const bool is_better =
+        is_own ? !who && taken == most : is_full && taken > most;
+    if (!is_better) continue;
+    who = id;
+    most = taken;
+  }
+  return who;
+}
+
+}  // namespace tcptool::server
