@@ -105,10 +105,12 @@ absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
   return options;
 }
 
-std::vector<uint16_t> PortsByLastUse(
-    const std::vector<StoredSession>& sessions) {
+std::vector<uint16_t> PortsByLastUse(const StoredContents& contents) {
   std::vector<std::pair<absl::Time, uint16_t>> uses;
-  for (const StoredSession& stored : sessions) {
+  for (const StoredPortUse& use : contents.port_uses) {
+    uses.emplace_back(use.end, use.port);
+  }
+  for (const StoredSession& stored : contents.sessions) {
     if (ListensAgain(stored)) continue;
     uses.emplace_back(stored.session.has_end_time()
                           ? ToTime(stored.session.end_time())

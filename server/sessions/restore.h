@@ -28,10 +28,10 @@ void EndConnected(StoredSession& stored);
 absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
     const SpecRules& rules, const StoredSession& stored);
 
-// The ports of sessions that no longer listen, in the order of their last use;
-// those of sessions that were running come last.
-std::vector<uint16_t> PortsByLastUse(
-    const std::vector<StoredSession>& sessions);
+// The ports that sessions have given back, of those that do not listen again,
+// in the order of their last use; those of sessions that were running come
+// last.
+std::vector<uint16_t> PortsByLastUse(const StoredContents& contents);
 
 // Ends it, with those of its recipients that were connected.
 void EndUnfinished(StoredSession& stored, v1::SessionState state,

@@ -78,7 +78,7 @@ void SessionManager::Restore(Store::Contents contents) {
     for (const StoredRequest& request : contents.requests) {
       request_ids_.Restore(request);
     }
-    for (const uint16_t port : PortsByLastUse(contents.sessions)) {
+    for (const uint16_t port : PortsByLastUse(contents)) {
       ports_.RememberUse(port);
     }
     SessionRestoration restoration(options_.rules, sources_, table_, store_,
@@ -158,7 +158,9 @@ void SessionManager::PortsInUse(
 
 void SessionManager::OnEnd(const LiveSessions::Live& live,
                            const v1::Session& session) {
-  ports_.Release(live.session->data_endpoint().port());
+  const uint16_t port = live.session->data_endpoint().port();
+  ports_.Release(port);
+  store_.PutPortUse({.port = port, .end = absl::Now()});
   uploads_.Release(live);
   if (!IsFinal(session.state())) return;
   LogInfo("session_ended", {{"session", session.name()},

@@ -136,6 +136,11 @@ void Store::DeleteRequest(RequestKind kind, const std::string& id) {
   changes_.DeleteRequest(kind, id);
 }
 
+void Store::PutPortUse(const StoredPortUse& use) {
+  absl::MutexLock lock(&mutex_);
+  changes_.PutPortUse(use);
+}
+
 void Store::WhenDurable(Done done) {
   absl::MutexLock lock(&mutex_);
   done_.push_back(std::move(done));

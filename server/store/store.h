@@ -73,6 +73,8 @@ class Store {
   void DeleteReception(const std::string& name);
   void PutRequest(StoredRequest request);
   void DeleteRequest(RequestKind kind, const std::string& id);
+  // Stores the last use of a port, in the place of an earlier one.
+  void PutPortUse(const StoredPortUse& use);
 
   // Calls `done` when all changes made before are durable, or with the error
   // that prevents it.

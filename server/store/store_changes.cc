@@ -75,6 +75,7 @@ void StoreChanges::Merge(StoreChanges&& newer) {
   for (auto& [key, request] : newer.requests_) {
     requests_[key] = std::move(request);
   }
+  for (const auto& [port, end] : newer.port_uses_) port_uses_[port] = end;
 }
 
 void StoreChanges::Merge(ReceptionChange& older, ReceptionChange&& newer) {

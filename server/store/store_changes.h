@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "server/store/stored.h"
 
 namespace tcptool::server {
@@ -52,12 +53,14 @@ class StoreChanges {
   void DeleteReception(const std::string& name);
   void PutRequest(StoredRequest request);
   void DeleteRequest(RequestKind kind, const std::string& id);
+  void PutPortUse(const StoredPortUse& use) { port_uses_[use.port] = use.end; }
 
   // Adds later changes, which replace earlier ones of the same object.
   void Merge(StoreChanges&& newer);
 
   bool empty() const {
-    return sessions_.empty() && receptions_.empty() && requests_.empty();
+    return sessions_.empty() && receptions_.empty() && requests_.empty() &&
+           port_uses_.empty();
   }
   const std::map<std::string, SessionChange>& sessions() const {
     return sessions_;
@@ -69,6 +72,7 @@ class StoreChanges {
   const std::map<RequestKey, std::optional<StoredRequest>>& requests() const {
     return requests_;
   }
+  const std::map<uint16_t, absl::Time>& port_uses() const { return port_uses_; }
 
  private:
   static void Merge(SessionChange& older, SessionChange&& newer);
@@ -77,6 +81,7 @@ class StoreChanges {
   std::map<std::string, SessionChange> sessions_;
   std::map<std::string, ReceptionChange> receptions_;
   std::map<RequestKey, std::optional<StoredRequest>> requests_;
+  std::map<uint16_t, absl::Time> port_uses_;
 };
 
 }  // namespace tcptool::server

@@ -102,6 +102,18 @@ absl::Status ReadRequests(SqliteDatabase& database, StoredContents& contents) {
   return row.status();
 }
 
+absl::Status ReadPortUses(SqliteDatabase& database, StoredContents& contents) {
+  auto rows = database.Prepare("SELECT port, time FROM port_uses");
+  if (!rows.ok()) return rows.status();
+  absl::StatusOr<bool> row = rows->Step();
+  for (; row.ok() && *row; row = rows->Step()) {
+    contents.port_uses.push_back(
+        {.port = static_cast<uint16_t>(rows->Integer(0)),
+         .end = absl::FromUnixMicros(rows->Integer(1))});
+  }
+  return row.status();
+}
+
 }  // namespace
 
 absl::StatusOr<StoredContents> ReadContents(SqliteDatabase& database) {
@@ -110,6 +122,7 @@ absl::StatusOr<StoredContents> ReadContents(SqliteDatabase& database) {
   if (status.ok()) status = ReadRecipients(database, contents);
   if (status.ok()) status = ReadReceptions(database, contents);
   if (status.ok()) status = ReadRequests(database, contents);
+  if (status.ok()) status = ReadPortUses(database, contents);
   if (!status.ok()) return status;
   return contents;
 }

@@ -69,6 +69,11 @@ constexpr const char* kMigrations[] = {
     "CREATE INDEX requests_by_time ON requests (time);",
     // 3: SessionExtra::content.
     "ALTER TABLE sessions ADD COLUMN content TEXT NOT NULL DEFAULT '';",
+    // 4: StoredPortUse: sessions may have been deleted since.
+    "CREATE TABLE port_uses ("
+    "  port INTEGER PRIMARY KEY,"
+    "  time INTEGER NOT NULL"
+    ") STRICT;",
 };
 constexpr int64_t kVersion = std::size(kMigrations);
 

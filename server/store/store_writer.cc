@@ -107,6 +107,12 @@ absl::Status WriteAll(SqliteDatabase& database, const StoreChanges& changes) {
                                kind, key.second);
     if (!status.ok()) return status;
   }
+  for (const auto& [port, end] : changes.port_uses()) {
+    const absl::Status status =
+        database.Run("INSERT OR REPLACE INTO port_uses VALUES (?, ?)",
+                     int64_t{port}, absl::ToUnixMicros(end));
+    if (!status.ok()) return status;
+  }
   return absl::OkStatus();
 }
 

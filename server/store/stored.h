@@ -60,10 +60,17 @@ struct StoredReception {
   ReceptionExtra extra;
 };
 
+// When a session gave its data port back.
+struct StoredPortUse {
+  uint16_t port = 0;
+  absl::Time end;
+};
+
 struct StoredContents {
   std::vector<StoredSession> sessions;      // In the order of creation.
   std::vector<StoredReception> receptions;  // The same.
   std::vector<StoredRequest> requests;      // The oldest first.
+  std::vector<StoredPortUse> port_uses;     // One for each port.
   // Higher than any revision of earlier runs.
   int64_t first_revision = 0;
 };

@@ -46,11 +46,18 @@ class RestartTest(ServiceTest):
         self.assertEqual(set(names) & set(by_name(before)), {f"{session.name}/recipients/1"})
 
     def test_port_of_a_finished_session_is_not_the_first_that_is_used_again(self):
-        finished = self.service.create()
-        harness.read_all(self.connect(finished, recipients.START))
-        self.service.wait_final(finished.name)
-        self.service.restart()
-        self.assertNotEqual(port_of(self.service.create()), port_of(finished))
+        for is_deleted in (False, True):
+            finished = self.service.create()
+            harness.read_all(self.connect(finished, recipients.START))
+            self.service.wait_final(finished.name)
+            if is_deleted:
+                self.service.sessions.DeleteSession(
+                    stubs.session_service.DeleteSessionRequest(name=finished.name)
+                )
+            self.service.restart()
+            with self.subTest(is_deleted=is_deleted):
+                used = port_of(finished)
+                self.assertNotIn(used, [port_of(self.service.create()) for _ in range(3)])
 
     def test_running_session_is_interrupted_with_what_is_known(self):
         limits = stubs.session.Limits(recipient_bytes_per_second=1 << 16)

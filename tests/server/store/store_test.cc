@@ -164,6 +164,22 @@ TEST_F(StoreTest, RemembersThatTheSessionOfARequestIsDeleted) {
   EXPECT_TRUE(Reopen(store).requests[0].deleted);
 }
 
+TEST_F(StoreTest, KeepsTheLastUseOfEachPort) {
+  auto store = Open();
+  Load(*store);
+  const absl::Time first = absl::UnixEpoch() + absl::Hours(1);
+  store->PutPortUse({.port = 9876, .end = first});
+  store->PutPortUse({.port = 65535, .end = first});
+  Reopen(store);
+  store->PutPortUse({.port = 9876, .end = first + absl::Seconds(1)});
+  const Store::Contents contents = Reopen(store);
+  ASSERT_THAT(contents.port_uses, SizeIs(2));
+  EXPECT_EQ(contents.port_uses[0].port, 9876);
+  EXPECT_EQ(contents.port_uses[0].end, first + absl::Seconds(1));
+  EXPECT_EQ(contents.port_uses[1].port, 65535);
+  EXPECT_EQ(contents.port_uses[1].end, first);
+}
+
 TEST_F(StoreTest, KeepsTheNumbersOfSessions) {
   auto store = Open();
   Load(*store);
@@ -209,6 +225,7 @@ TEST_F(StoreTest, DatabaseOfTheFirstVersionIsBroughtUpToDate) {
     auto database = SqliteDatabase::Open(path_);
     ASSERT_TRUE(database
                     ->Run("DROP TABLE receptions; DROP TABLE requests;"
+                          "DROP TABLE port_uses;"
                           "CREATE TABLE requests (id TEXT PRIMARY KEY,"
                           " time INTEGER NOT NULL, session_name TEXT NOT NULL,"
                           " fingerprint BLOB NOT NULL) STRICT, WITHOUT ROWID;"
