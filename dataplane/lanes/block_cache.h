@@ -28,9 +28,10 @@ class BlockCache {
   static constexpr size_t kBlockSize = size_t{1} << 20;
   static constexpr size_t kBlocks = 8;
   // So many blocks are being read from disks at most, of one disk, and of one
-  // file: a disk that hangs keeps its share, and others go on.
-  static constexpr size_t kMaxLoading = 32;
+  // file: a disk that hangs keeps its share, and others go on. As many disks
+  // may hang as DiskThreads has threads for.
   static constexpr size_t kMaxLoadingOfDisk = 4;
+  static constexpr size_t kMaxLoading = 32 * kMaxLoadingOfDisk;
   static constexpr size_t kMaxLoadingOfFile = 2;
 
   // Called when a block for which Get() returned -EAGAIN is there, or has
