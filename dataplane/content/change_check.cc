@@ -1,6 +1,7 @@
 #include "dataplane/content/change_check.h"
 
 #include <asio/post.hpp>
+#include <system_error>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -27,13 +28,18 @@ void ChangeCheck::Ask(Done done) {
   if (!looking_) Look();
 }
 
-void ChangeCheck::Poll(Clock::time_point now) {
-  if (!looking_ && now - last_look_ >= kInterval) Look();
+void ChangeCheck::Start() {
+  timer_.expires_after(kInterval);
+  timer_.async_wait([weak = weak_from_this()](std::error_code error) {
+    const auto self = weak.lock();
+    if (error || self == nullptr) return;
+    if (!self->looking_) self->Look();
+    self->Start();
+  });
 }
 
 void ChangeCheck::Look() {
   looking_ = true;
-  last_look_ = Clock::now();
   waiting_.swap(asked_);
   lane_.disk().Run({.disk = file_->disk(), .file = file_.get()},
                    [weak = weak_from_this(), file = file_, known = known_,

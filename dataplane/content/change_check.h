@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_DATAPLANE_CONTENT_CHANGE_CHECK_H_
 #define TCPTOOL_DATAPLANE_CONTENT_CHANGE_CHECK_H_
 
+#include <asio/steady_timer.hpp>
 #include <chrono>
 #include <memory>
 #include <vector>
@@ -27,21 +28,21 @@ class ChangeCheck : public std::enable_shared_from_this<ChangeCheck> {
   using Done = absl::AnyInvocable<void(const absl::Status&)>;
   using Clock = std::chrono::steady_clock;
 
-  // How soon a change is noticed while there is nothing that has to wait for
-  // the answer.
+  // How often it looks by itself. A lost name hides a change of the content
+  // that comes between the same two looks, if its time was set back.
   static constexpr Clock::duration kInterval = std::chrono::seconds(1);
 
   ChangeCheck(Lane& lane, std::shared_ptr<RandomAccessFile> file,
               const FileState& start)
-      : lane_(lane), file_(std::move(file)), known_(start) {}
+      : lane_(lane), file_(std::move(file)), known_(start), timer_(lane.io()) {}
+
+  // From now on it looks every kInterval.
+  void Start();
 
   // Calls `done` on the lane, later, with the result of a look that is begun
   // after this call. All who ask while one is under way share the next. Not
   // called once this is gone.
   void Ask(Done done);
-
-  // Begins a look if the last is longer ago than kInterval. Never waits.
-  void Poll(Clock::time_point now);
 
   // Of the last look: what has changed once stays so.
   const absl::Status& status() const { return status_; }
@@ -55,7 +56,7 @@ class ChangeCheck : public std::enable_shared_from_this<ChangeCheck> {
   FileState known_;  // At the last look.
   absl::Status status_;
   bool looking_ = false;
-  Clock::time_point last_look_ = Clock::now();
+  asio::steady_timer timer_;
   std::vector<Done> asked_;    // For the next look.
   std::vector<Done> waiting_;  // For the one that is under way.
 };

@@ -32,10 +32,6 @@ constexpr size_t kExtentSize = size_t{4} << 20;
 // How much ReadForDigest() reads at a time.
 constexpr size_t kDigestPart = size_t{1} << 20;
 
-// How often a feed looks at the clock for whether to look at the file. It is
-// asked for each send.
-constexpr uint64_t kAskedBetweenLooks = 16;
-
 using Clock = std::chrono::steady_clock;
 
 absl::Status Shrunk(uint64_t missing) {
@@ -54,11 +50,12 @@ class FileFeed : public Feed {
         offset_(offset),
         length_(length),
         change_(std::make_shared<ChangeCheck>(lane, file_, state)),
-        wake_(std::make_shared<BlockCache::Wake>(std::move(wake))) {}
+        wake_(std::make_shared<BlockCache::Wake>(std::move(wake))) {
+    change_->Start();
+  }
   ~FileFeed() override { blocks_.Forget(file_.get()); }
 
   Piece At(uint64_t position, SendMethod method) override {
-    if (++asked_ % kAskedBetweenLooks == 0) change_->Poll(Clock::now());
     if (!change_->status().ok()) {
       blocks_.Forget(file_.get());
       error_ = change_->status();
@@ -137,7 +134,6 @@ class FileFeed : public Feed {
   const uint64_t length_;
   const std::shared_ptr<ChangeCheck> change_;
   const std::shared_ptr<BlockCache::Wake> wake_;
-  uint64_t asked_ = 0;
   std::array<Seen, kRemembered> seen_;
   absl::Status error_;
 };

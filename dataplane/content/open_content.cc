@@ -4,8 +4,24 @@
 
 #include "dataplane/content/file_source.h"
 #include "dataplane/content/unsized_file_source.h"
+#include "dataplane/lanes/file_state.h"
 
 namespace tcptool::dataplane {
+
+namespace {
+
+// Whether the file has content although it says that it has 0 bytes. A regular
+// file may just be being written: then it has another state by now.
+absl::StatusOr<bool> SaysFalselyThatItIsEmpty(RandomAccessFile& file,
+                                              const FileState& before) {
+  std::byte first;
+  if (before.size > 0 || file.Read(0, {&first, 1}) <= 0) return false;
+  const absl::StatusOr<FileState> now = file.State();
+  if (!now.ok()) return now.status();
+  return Difference(before, *now).empty();
+}
+
+}  // namespace
 
 absl::StatusOr<std::shared_ptr<Source>> OpenContent(
     std::shared_ptr<RandomAccessFile> file, uint64_t offset,
@@ -13,9 +29,10 @@ absl::StatusOr<std::shared_ptr<Source>> OpenContent(
   if (offset == 0 && !length.has_value()) {
     const absl::StatusOr<FileState> state = file->State();
     if (!state.ok()) return state.status();
-    std::byte first;
-    if (state->size_is_nominal ||
-        (state->size == 0 && file->Read(0, {&first, 1}) > 0)) {
+    const absl::StatusOr<bool> is_unsized =
+        state->size_is_nominal ? true : SaysFalselyThatItIsEmpty(*file, *state);
+    if (!is_unsized.ok()) return is_unsized.status();
+    if (*is_unsized) {
       return std::make_shared<UnsizedFileSource>(std::move(file));
     }
   }

@@ -39,9 +39,20 @@ void UnsizedFileSource::ReadBlock() {
     Append(
         {.owner = block, .data = block->first(size), .memory = block->size()});
   }
-  if (size < block->size()) return End();
+  if (size < block->size()) return EndIfStillUnsized();
   is_reading_ = false;
   if (has_room()) PostRead();  // If not, or not any more, it will be told.
+}
+
+// A file that has a size now is one that was being written, and what was read
+// may be a part of it.
+void UnsizedFileSource::EndIfStillUnsized() {
+  const absl::StatusOr<FileState> state = file_->State();
+  if (!state.ok()) return Fail(state.status());
+  if (state->size == 0 || state->size_is_nominal) return End();
+  Fail(absl::DataLossError(
+      absl::StrCat("the file has changed: it had 0 bytes at the start and has ",
+                   state->size, " now")));
 }
 
 }  // namespace tcptool::dataplane

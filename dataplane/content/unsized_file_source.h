@@ -32,6 +32,7 @@ class UnsizedFileSource : public StreamSource {
   // room is told both by a read and by a lane, at times for one and the same.
   void PostRead();
   void ReadBlock();
+  void EndIfStillUnsized();
 
   const std::shared_ptr<RandomAccessFile> file_;
   const std::shared_ptr<BlockPool> pool_ = std::make_shared<BlockPool>();

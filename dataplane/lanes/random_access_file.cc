@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -14,6 +15,8 @@
 #include <cerrno>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "dataplane/base/delete_on_a_thread.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -95,21 +98,26 @@ class DescriptorFile : public RandomAccessFile {
         size_is_nominal_(SizeIsNominal(descriptor)) {}
   ~DescriptorFile() override { close(descriptor_); }
 
+  // Network file systems and FUSE answer fstat(2) from a cache of attributes,
+  // which may be minutes old: AT_STATX_FORCE_SYNC has the server asked.
   absl::StatusOr<FileState> State() const override {
-    struct stat status;
-    if (fstat(descriptor_, &status) != 0) {
+    struct statx status;
+    if (statx(descriptor_, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+              STATX_BASIC_STATS, &status) != 0) {
       return absl::ErrnoToStatus(errno, "asking for the state of the file");
     }
-    if (!S_ISBLK(status.st_mode)) {
-      return FileState{.size = static_cast<uint64_t>(status.st_size),
-                       .size_is_nominal = size_is_nominal_,
-                       .device = status.st_dev,
-                       .inode = status.st_ino,
-                       .links = status.st_nlink,
-                       .modified = absl::TimeFromTimespec(status.st_mtim),
-                       .changed = absl::TimeFromTimespec(status.st_ctim)};
+    if (!S_ISBLK(status.stx_mode)) {
+      return FileState{
+          .size = status.stx_size,
+          .size_is_nominal = size_is_nominal_,
+          .device = makedev(status.stx_dev_major, status.stx_dev_minor),
+          .inode = status.stx_ino,
+          .links = status.stx_nlink,
+          .modified = ToTime(status.stx_mtime),
+          .changed = ToTime(status.stx_ctime)};
     }
-    FileState state = {.device = status.st_rdev};
+    FileState state = {
+        .device = makedev(status.stx_rdev_major, status.stx_rdev_minor)};
     if (ioctl(descriptor_, BLKGETSIZE64, &state.size) != 0) {
       return absl::ErrnoToStatus(errno, "asking a block device for its size");
     }
@@ -156,6 +164,10 @@ class DescriptorFile : public RandomAccessFile {
   int descriptor() const override { return descriptor_; }
 
  private:
+  static absl::Time ToTime(const statx_timestamp& time) {
+    return absl::FromUnixSeconds(time.tv_sec) + absl::Nanoseconds(time.tv_nsec);
+  }
+
   static uint64_t DiskOf(int descriptor) {
     struct stat status;
     if (fstat(descriptor, &status) != 0) return 0;
@@ -171,7 +183,7 @@ class DescriptorFile : public RandomAccessFile {
 
 std::shared_ptr<RandomAccessFile> RandomAccessFile::FromDescriptor(
     int descriptor) {
-  return std::make_shared<DescriptorFile>(descriptor);
+  return {new DescriptorFile(descriptor), DeleteOnAThread()};
 }
 
 }  // namespace tcptool::dataplane

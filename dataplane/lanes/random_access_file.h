@@ -42,7 +42,8 @@ class RandomAccessFile {
   // For sendfile(2); -1 if the file has none.
   virtual int descriptor() const = 0;
 
-  // Takes ownership of `descriptor`, an open regular file or block device.
+  // Takes ownership of `descriptor`, an open regular file or block device: it
+  // is closed soon after the last reference is gone, by a thread that may wait.
   static std::shared_ptr<RandomAccessFile> FromDescriptor(int descriptor);
 };
 

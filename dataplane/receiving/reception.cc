@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "dataplane/base/delete_on_a_thread.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -103,7 +104,7 @@ absl::StatusOr<std::shared_ptr<PartialFile>> Reception::OpenFile(
     (*file)->Abandon();
     return status;
   }
-  return std::shared_ptr<PartialFile>(*std::move(file));
+  return std::shared_ptr<PartialFile>(file->release(), DeleteOnAThread());
 }
 
 void Reception::OnOpened(

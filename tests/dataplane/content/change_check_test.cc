@@ -166,17 +166,15 @@ TEST_F(ChangeCheckTest, NobodyIsToldOnceItIsGone) {
   EXPECT_TRUE(AwaitAnswers(0).empty());
 }
 
-TEST_F(ChangeCheckTest, LooksFromTimeToTime) {
-  file_->Allow(1);
-  file_->SetSize(5);
-  OnLane([this] {
-    check_->Poll(ChangeCheck::Clock::now());
-    EXPECT_EQ(file_->asked(), 0);
-    check_->Poll(ChangeCheck::Clock::now() + ChangeCheck::kInterval);
-  });
-  file_->AwaitAsked(1);
-  disk_.Join();
-  OnLane([this] { EXPECT_FALSE(check_->status().ok()); });
+TEST_F(ChangeCheckTest, LooksByItself) {
+  const absl::Time later = absl::UnixEpoch() + absl::Hours(1);
+  file_->Allow(1000);
+  file_->SetLinks(0, later);
+  OnLane([this] { check_->Start(); });
+  file_->AwaitAsked(2);  // So the first has come to its end.
+  file_->SetLinks(0, later + absl::Seconds(1));
+  file_->AwaitAsked(4);  // So has the third.
+  OnLane([this] { EXPECT_TRUE(absl::IsDataLoss(check_->status())); });
 }
 
 }  // namespace

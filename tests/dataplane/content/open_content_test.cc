@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -55,12 +56,15 @@ INSTANTIATE_TEST_SUITE_P(Files, PseudoFileTest,
 class FakeFile : public RandomAccessFile {
  public:
   explicit FakeFile(std::string content) : content_(std::move(content)) {}
-  absl::StatusOr<FileState> State() const override { return FileState{}; }
+  absl::StatusOr<FileState> State() const override {
+    return FileState{.size = size};
+  }
   ssize_t ReadCached(uint64_t, std::span<std::byte>) override {
     return -EAGAIN;
   }
   ssize_t Read(uint64_t offset, std::span<std::byte> buffer) override {
     if (offset >= fail_at) return -EIO;
+    if (offset >= says_size_at) size = content_.size();
     const size_t size =
         std::min<uint64_t>(buffer.size(), content_.size() - offset);
     std::memcpy(buffer.data(), content_.data() + offset, size);
@@ -70,6 +74,9 @@ class FakeFile : public RandomAccessFile {
   int descriptor() const override { return -1; }
 
   uint64_t fail_at = ~uint64_t{0};
+  // Which read has it say what it has.
+  uint64_t says_size_at = ~uint64_t{0};
+  std::atomic<uint64_t> size = 0;
 
  private:
   const std::string content_;
@@ -81,6 +88,24 @@ TEST(OpenContentTest, FileThatSaysItIsEmptyAndIsNotIsServedWhole) {
       Serve(*OpenContent(std::make_shared<FakeFile>(content), 0, std::nullopt));
   EXPECT_EQ(result.error, 0);
   EXPECT_TRUE(result.data == content);
+}
+
+// It is being written: what is there at the first look is not all.
+TEST(OpenContentTest, FileThatIsNotEmptyAnyMoreHasALength) {
+  const auto file = std::make_shared<FakeFile>(Content(5'000));
+  file->says_size_at = 0;
+  const auto source = OpenContent(file, 0, std::nullopt);
+  ASSERT_TRUE(source.ok());
+  EXPECT_EQ((*source)->length(), 5'000);
+}
+
+TEST(OpenContentTest, FileThatGetsASizeWhileItIsReadIsTakenByNobodyForWhole) {
+  const auto file = std::make_shared<FakeFile>(Content(24'000'001));
+  file->says_size_at = 5'000'000;
+  OneSession one(*OpenContent(file, 0, std::nullopt));
+  ReadingPeer peer(one.port(), 1);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(peer.Join().error, ECONNRESET);
 }
 
 TEST(OpenContentTest, ReadErrorResetsTheRecipients) {

@@ -1,0 +1,73 @@
+"""Files of a server that changes them behind the kernel's cache, or that is gone."""
+
+import socket
+
+import harness
+from fuse import FILE, Fuse
+from harness import ServiceTest, port_of
+from tcptool_process import TcptoolTest
+
+SIZE = 64 << 20
+SMALL = 3 << 20
+
+
+def mount(test, path, size, valid_s):
+    path.mkdir()
+    mounted = Fuse(path, size, valid_s)
+    test.addCleanup(mounted.close)
+    return mounted
+
+
+class ChangedByTheServerTest(TcptoolTest):
+    def test_mixture_is_taken_by_nobody_for_whole(self):
+        mounted = mount(self, self.home / "mounted", SIZE, valid_s=600)
+        sender = self.start_sender(self.home / "mounted" / FILE)
+        peer = socket.socket()
+        self.addCleanup(peer.close)
+        peer.settimeout(harness.DEADLINE_S)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 << 10)
+        peer.connect(("127.0.0.1", self.port))
+        peer.sendall(b"\1")
+        self.assertEqual(harness.read_exactly(peer, 1 << 20), b"O" * (1 << 20))
+        mounted.change(b"N")
+        _, is_whole = harness.read_to_end(peer)
+        self.assertFalse(is_whole)
+        status, _, errors = self.finish(sender)
+        self.assertEqual(status, 1, errors)
+        self.assertIn("the file has changed", errors)
+
+
+class ServerThatIsGoneTest(ServiceTest):
+    """The end of a session closes its file, which asks the server."""
+
+    def setUp(self):
+        super().setUp()
+        self.mounted = mount(self, self.service.root / "mounted", SMALL, valid_s=600)
+        self.dead = self.service.create(path=f"mounted/{FILE}")
+        self.service.write_file("healthy", b"healthy" * 1000)
+
+    def cancel(self):
+        self.service.sessions.CancelSession(
+            harness.stubs.session_service.CancelSessionRequest(name=self.dead.name),
+            timeout=harness.DEADLINE_S,
+        )
+
+    def assert_the_service_goes_on(self):
+        for _ in range(3):
+            session = self.service.create(path="healthy")
+            content = harness.read_all(self.connect(session, b"\1"))
+            self.assertEqual(content, b"healthy" * 1000)
+            self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
+
+    def test_session_that_ends(self):
+        peer = harness.connect(port_of(self.dead), b"\1")
+        self.addCleanup(peer.close)
+        self.assertEqual(len(harness.read_exactly(peer, SMALL)), SMALL)
+        self.mounted.hang()
+        self.cancel()
+        self.assert_the_service_goes_on()
+
+    def test_session_that_is_cancelled_while_it_waits(self):
+        self.mounted.hang()
+        self.cancel()
+        self.assert_the_service_goes_on()
