@@ -39,9 +39,11 @@ ShowWhen SessionLedger::WriteToStore(const Update& update) {
     if (recipient.state() == v1::RECIPIENT_STATE_EXPECTED) continue;
     const StoredState state = {.state = recipient.state(),
                                .attempt = recipient.attempt()};
-    if (std::exchange(stored_recipients_[number], state) == state) continue;
+    const auto [stored, is_new] = stored_recipients_.try_emplace(number);
+    if (!is_new && stored->second == state) continue;
+    stored->second = state;
     store_.PutRecipient(recipient);
-    if (IsFinal(state.state)) when = ShowWhen::kDurable;
+    if (is_new || IsFinal(state.state)) when = ShowWhen::kDurable;
   }
   for (const uint64_t number : update.forgotten) {
     stored_recipients_.erase(number);

@@ -17,8 +17,9 @@
 
 namespace tcptool::server {
 
-// A session's new state and a recipient's final one are shown to watchers only
-// when they are durable, so that nobody is told what a crash can take back.
+// A session's new state, a new recipient and a recipient's final state are shown
+// to watchers only when they are durable, so that nobody is told what a crash
+// can take back, and no name is used for a second recipient.
 // Progress is not stored, and is shown at once if nothing waits in front of it:
 // see DurableUpdates.
 //

@@ -15,7 +15,7 @@ _BATCH_FORGET = 42
 _ENOENT, _EIO, _ENOSYS = 2, 5, 38
 
 _ROOT, _NODE = 1, 2
-_HEADER = struct.Struct("<IIQQ24x")  # fuse_in_header: length, opcode, unique, node
+_HEADER = struct.Struct("<IIQQ16x")  # fuse_in_header: length, opcode, unique, node
 _MNT_DETACH = 2
 
 _libc = ctypes.CDLL(None, use_errno=True)

@@ -48,11 +48,20 @@ class SessionLedgerTest : public testing::Test {
   v1::Session session_;
 };
 
+TEST_F(SessionLedgerTest, NewRecipientIsShownWhenItIsDurable) {
+  Add({{1, v1::RECIPIENT_STATE_READY}});
+  EXPECT_TRUE(shown_.empty());
+  RunUntilShown(1);
+  EXPECT_EQ(shown_[0].changed.at(1).state(), v1::RECIPIENT_STATE_READY);
+}
+
 TEST_F(SessionLedgerTest, ProgressIsShownAtOnce) {
+  Add({{1, v1::RECIPIENT_STATE_READY}});
+  RunUntilShown(1);
   session_.set_bytes_sent(1);
   Add({{1, v1::RECIPIENT_STATE_TRANSFERRING}});
-  ASSERT_EQ(shown_.size(), 1u);
-  EXPECT_EQ(shown_[0].session.bytes_sent(), 1);
+  ASSERT_EQ(shown_.size(), 2u);
+  EXPECT_EQ(shown_[1].session.bytes_sent(), 1);
   bool is_shown = false;
   ledger_->WhenShown([&is_shown] { is_shown = true; });
   EXPECT_TRUE(is_shown);
