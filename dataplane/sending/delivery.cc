@@ -29,10 +29,9 @@ Delivery::Delivery(SocketApi& sockets, int socket, const Limits& limits,
       earliest_end_(ready + kGrace) {}
 
 Delivery::Outcome Delivery::End(Clock::time_point now) {
-  ended_ = true;
-  acknowledged_at_.reset();
-  progress_.reset();
-  if (!DrainInput()) return Lost(error_);
+  ended_at_ = now;
+  acknowledged_ = false;
+  since_.reset();
   if (const int error = sockets_.ShutdownWrite(socket_); error < 0) {
     return Lost(error);
   }
@@ -40,16 +39,20 @@ Delivery::Outcome Delivery::End(Clock::time_point now) {
 }
 
 Delivery::Outcome Delivery::Check(Clock::time_point now) {
-  if (ended_ && !DrainInput()) return Lost(error_);
+  // Read before the acknowledgement that comes with its end.
+  if (ended_at_ && !DrainInput(now)) return Lost(error_);
   const int unacknowledged = sockets_.Unacknowledged(socket_);
   if (unacknowledged < 0) return Lost(unacknowledged);
+  const bool less = unacknowledged < unacknowledged_;
+  unacknowledged_ = unacknowledged;
+  acknowledged_ = unacknowledged == 0;
   Outcome outcome = Outcome::kPending;
-  if (unacknowledged > 0) {
-    outcome = CheckAcknowledged(unacknowledged, now);
+  if (ended_at_) {
+    outcome = CheckClosed(less, now);
+  } else if (acknowledged_) {
+    outcome = CheckGrace(now);
   } else {
-    unacknowledged_ = 0;
-    if (!acknowledged_at_) acknowledged_at_ = now;
-    outcome = ended_ ? CheckClosed(now) : CheckGrace(now);
+    outcome = CheckAcknowledged(less, now);
   }
   // Read last, so that a reset that arrives during the calls above is seen.
   if (const int error = sockets_.TakeError(socket_); error < 0)
@@ -57,26 +60,22 @@ Delivery::Outcome Delivery::Check(Clock::time_point now) {
   return outcome;
 }
 
-Delivery::Outcome Delivery::CheckAcknowledged(int unacknowledged,
+Delivery::Outcome Delivery::CheckAcknowledged(bool less,
                                               Clock::time_point now) {
   if (!progress_) {
-    since_ = now;
-    to_acknowledge_ = unacknowledged;
+    to_acknowledge_ = unacknowledged_;
     progress_.emplace(acknowledge_timeout_, rate_, now);
   }
-  const bool less = unacknowledged < unacknowledged_;
-  unacknowledged_ = unacknowledged;
   progress_->Update(to_acknowledge_,
-                    std::max(0, to_acknowledge_ - unacknowledged), now);
+                    std::max(0, to_acknowledge_ - unacknowledged_), now);
   if (progress_->Stalled(now)) return Outcome::kUnconfirmed;
-  next_check_ =
-      now + std::clamp((now - since_) / 2, kFirstInterval,
-                       less ? kLongestInterval : kLongestIdleInterval);
-  next_check_ = std::min(next_check_, progress_->deadline());
+  PollUntil(progress_->deadline(), less, now);
   return Outcome::kPending;
 }
 
 Delivery::Outcome Delivery::CheckGrace(Clock::time_point now) {
+  // Input that is left unread can keep the peer's FIN in its kernel.
+  if (!DrainInput(now)) return Lost(error_);
   TcpInfo info;
   if (const int error = sockets_.Info(socket_, &info); error < 0) {
     return Lost(error);
@@ -86,19 +85,52 @@ Delivery::Outcome Delivery::CheckGrace(Clock::time_point now) {
     next_check_ = *half_closed_at_ + kGrace;
   } else {
     next_check_ = earliest_end_;
+    // The room that was made is known to the peer's kernel, and what that sends
+    // then is here, a round trip later.
+    if (last_input_) {
+      next_check_ =
+          std::max(next_check_, *last_input_ + kGrace +
+                                    std::chrono::microseconds(info.rtt_us));
+    }
   }
-  return now >= next_check_ ? Outcome::kMayEnd : Outcome::kPending;
+  if (now >= next_check_) {
+    input_since_.reset();
+    return Outcome::kMayEnd;
+  }
+  // It has ended its side, or has not: behind what never ends, nobody knows.
+  const bool goes_on = info.state != TCP_CLOSE_WAIT && input_since_ &&
+                       now >= Later(*input_since_, confirm_timeout_);
+  return goes_on ? Outcome::kUnconfirmed : Outcome::kPending;
 }
 
-Delivery::Outcome Delivery::CheckClosed(Clock::time_point now) {
-  if (peer_closed_) return Outcome::kDelivered;
-  next_check_ = Later(*acknowledged_at_, confirm_timeout_);
-  return now >= next_check_ ? Outcome::kUnconfirmed : Outcome::kPending;
+Delivery::Outcome Delivery::CheckClosed(bool less, Clock::time_point now) {
+  if (acknowledged_ && peer_closed_) return Outcome::kDelivered;
+  // Also while the FIN is not acknowledged: where the peer's window is closed,
+  // it cannot leave before the peer reads.
+  const Clock::time_point deadline = Later(*ended_at_, confirm_timeout_);
+  if (now >= deadline) return Outcome::kUnconfirmed;
+  if (acknowledged_) {
+    next_check_ = deadline;
+  } else {
+    PollUntil(deadline, less, now);
+  }
+  return Outcome::kPending;
 }
 
-bool Delivery::DrainInput() {
+void Delivery::PollUntil(Clock::time_point deadline, bool less,
+                         Clock::time_point now) {
+  if (!since_) since_ = now;
+  next_check_ =
+      now + std::clamp((now - *since_) / 2, kFirstInterval,
+                       less ? kLongestInterval : kLongestIdleInterval);
+  next_check_ = std::min(next_check_, deadline);
+}
+
+bool Delivery::DrainInput(Clock::time_point now) {
   // Bounded, so that a peer that never stops sending cannot hold up the lane.
   constexpr int kReads = 16;
+  constexpr uint64_t kHandshake = 1;  // Byte.
+  const uint64_t known = std::max(input_, kHandshake);
   std::array<std::byte, 4096> dropped;
   for (int i = 0; i < kReads && !peer_closed_; ++i) {
     const ssize_t got = sockets_.Receive(socket_, dropped);
@@ -107,7 +139,12 @@ bool Delivery::DrainInput() {
       error_ = static_cast<int>(got);
       return false;
     }
+    input_ += got;
     peer_closed_ = got == 0;
+  }
+  if (input_ > known) {
+    last_input_ = now;
+    if (!input_since_) input_since_ = now;
   }
   return true;
 }

@@ -22,9 +22,13 @@ namespace tcptool::dataplane {
 // has read everything. Only a reset can show that it has not, and Linux reports
 // none once the peer has acknowledged our FIN (the socket is then in TIME_WAIT,
 // or gone). So such a peer stays in CLOSE_WAIT, where a reset is reported, for
-// kGrace before our FIN is sent. And the FIN is never sent within kGrace of the
-// handshake byte: small content could otherwise overtake a half-close that
-// follows the byte.
+// kGrace before our FIN is sent.
+//
+// An early FIN is not always seen at once. It may follow the handshake byte,
+// and small content would overtake it: our FIN is never sent within kGrace of
+// the byte. And it may wait in the peer's kernel behind input for which our
+// receive buffer has no room: input is read once all content is acknowledged,
+// and our FIN is not sent within kGrace, and a round trip, of the last of it.
 class Delivery {
  public:
   enum class Outcome : uint8_t {
@@ -36,7 +40,8 @@ class Delivery {
   };
 
   // How long a peer that ended its side early may still reset the connection
-  // after it has acknowledged everything.
+  // after it has acknowledged everything; and how long it must have been silent
+  // to be taken for one that has not ended its side.
   static constexpr Clock::duration kGrace = std::chrono::milliseconds(100);
 
   // `sockets` must outlive it. Uses the acknowledge_timeout, confirm_timeout
@@ -49,27 +54,32 @@ class Delivery {
   // on every event of the socket, and at next_check().
   Outcome Check(Clock::time_point now);
 
-  // Consumes the peer's input, the handshake byte first, and ends our side.
-  // Call it once, after kMayEnd.
+  // Ends our side. Call it once, after kMayEnd.
   Outcome End(Clock::time_point now);
 
   // Valid after kPending. The kernel signals no event when all is acknowledged,
-  // so it is polled, at growing intervals; it does signal when the peer closes.
+  // so it is polled, at growing intervals. It does signal input: call Check()
+  // when the socket is readable, from acknowledged() until peer_closed().
   Clock::time_point next_check() const { return next_check_; }
 
-  bool acknowledged() const { return acknowledged_at_.has_value(); }
+  // Everything handed to the kernel is, our FIN included once it is sent.
+  bool acknowledged() const { return acknowledged_; }
   // Bytes that the peer has not acknowledged, our FIN included once it is sent.
   int unacknowledged() const { return unacknowledged_; }
-  bool ended() const { return ended_; }
+  bool ended() const { return ended_at_.has_value(); }
   bool peer_closed() const { return peer_closed_; }
   int error() const { return error_; }  // -errno
 
  private:
-  Outcome CheckAcknowledged(int unacknowledged, Clock::time_point now);
+  // `less`: than at the check before is unacknowledged.
+  Outcome CheckAcknowledged(bool less, Clock::time_point now);
   Outcome CheckGrace(Clock::time_point now);
-  Outcome CheckClosed(Clock::time_point now);
-  // Reads and discards the peer's input. False: the connection is broken.
-  bool DrainInput();
+  Outcome CheckClosed(bool less, Clock::time_point now);
+  // Sets next_check_ for a poll of SIOCOUTQ, at most at `deadline`.
+  void PollUntil(Clock::time_point deadline, bool less, Clock::time_point now);
+  // Reads and discards the peer's input, the handshake byte first. False: the
+  // connection is broken.
+  bool DrainInput(Clock::time_point now);
   Outcome Lost(int error);
 
   SocketApi& sockets_;
@@ -78,18 +88,23 @@ class Delivery {
   const Clock::duration confirm_timeout_;
   const uint64_t rate_;
   const Clock::time_point earliest_end_;
-  Clock::time_point since_;  // Start of the wait for acknowledgement.
+  // Start of the wait for acknowledgement.
+  std::optional<Clock::time_point> since_;
   Clock::time_point next_check_;
   std::optional<Progress> progress_;
   int to_acknowledge_ = 0;  // At the start of that wait.
   int unacknowledged_ = 0;
-  // Since when everything handed to the kernel is acknowledged.
-  std::optional<Clock::time_point> acknowledged_at_;
-  // Since when it has been seen that the peer ended its side and has
-  // acknowledged everything, with our end still to come.
+  bool acknowledged_ = false;
+  // When the peer's FIN was seen, with everything acknowledged and our end
+  // still to come.
   std::optional<Clock::time_point> half_closed_at_;
+  uint64_t input_ = 0;  // Bytes read.
+  // Of input behind the handshake byte: when the last was read, and the first
+  // since the peer was last silent for long enough.
+  std::optional<Clock::time_point> last_input_;
+  std::optional<Clock::time_point> input_since_;
+  std::optional<Clock::time_point> ended_at_;  // Our FIN was handed over.
   int error_ = 0;
-  bool ended_ = false;
   bool peer_closed_ = false;  // Its FIN has been read.
 };
 

@@ -19,9 +19,10 @@ struct Limits {
   // less than Progress::kFloor of the outstanding bytes is acknowledged in this
   // time.
   absl::Duration acknowledge_timeout = absl::Seconds(30);
-  // After the last byte was acknowledged: how long the recipient may take to
-  // close its connection before delivery is UNCONFIRMED. It may be writing to a
-  // slow disk.
+  // After the end was sent, which is when all content was acknowledged: how
+  // long the recipient may take to close its connection before delivery is
+  // UNCONFIRMED. It may be writing to a slow disk. And how long it may go on
+  // sending before that: its own end may come behind.
   absl::Duration confirm_timeout = absl::Minutes(10);
   // How long a disk may take to say that a file is what it was at the start,
   // before recipients are sent to, before they get the end, for a read that a

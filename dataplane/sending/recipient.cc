@@ -23,8 +23,9 @@ constexpr auto kProbeCheck = std::chrono::milliseconds(20);
 
 // Limits of the unsent bytes in the kernel: low at first, so that hundreds of
 // recipients that read nothing do not use up the memory that all TCP sockets of
-// the host share (net.ipv4.tcp_mem). A recipient that has been sent kProof,
-// which exceeds its window, must be reading, and gets the higher limit.
+// the host share (net.ipv4.tcp_mem). A recipient that has been sent kProof
+// gets the higher limit: it must be reading, as this exceeds its window, unless
+// its program has set a large one (SO_RCVBUF).
 struct MaxUnsent {
   size_t unproven;
   size_t proven;
@@ -49,6 +50,20 @@ const MaxUnsent& MaxUnsentOf(Piece::Kind kind) {
 
 std::string Describe(int error) {
   return std::generic_category().message(-error);
+}
+
+std::string DescribeUnconfirmed(const Delivery& delivery) {
+  if (delivery.ended()) {
+    return "all content was acknowledged, but the recipient did not close its "
+           "connection";
+  }
+  if (delivery.acknowledged()) {
+    return "all content was acknowledged, but the recipient does not stop "
+           "sending, and may have ended its side behind that";
+  }
+  return absl::StrCat("all content was sent, but the last ",
+                      delivery.unacknowledged(),
+                      " bytes were not acknowledged");
 }
 
 }  // namespace
@@ -143,7 +158,7 @@ void Recipient::WaitForLoss() {
 void Recipient::OnLoss() {
   if (delivery_) {
     CheckDelivery();
-    if (closed() || delivery_->ended()) return;  // WaitForClose() sees it.
+    if (closed() || delivery_->ended()) return;  // WaitForInput() sees it.
   } else if (const int loss = sockets_.TakeError(socket_.native_handle());
              loss < 0) {
     return Lost(loss);
@@ -279,13 +294,13 @@ void Recipient::FinishSending(Clock::time_point now) {
   Handle(delivery_->Check(now));
 }
 
-void Recipient::WaitForClose() {
+void Recipient::WaitForInput() {
   socket_.async_wait(asio::socket_base::wait_read,
                      [self = shared_from_this()](std::error_code error) {
                        if (error || self->closed()) return;
                        self->CheckDelivery();
                        if (!self->closed() && !self->delivery_->peer_closed()) {
-                         self->WaitForClose();
+                         self->WaitForInput();
                        }
                      });
 }
@@ -319,14 +334,14 @@ void Recipient::OnVerified(const absl::Status& status) {
   CheckDelivery();
 }
 
-void Recipient::End() {
-  Handle(delivery_->End(Clock::now()));
-  if (!closed() && !delivery_->peer_closed()) WaitForClose();
-}
+void Recipient::End() { Handle(delivery_->End(Clock::now())); }
 
 void Recipient::CheckDelivery() { Handle(delivery_->Check(Clock::now())); }
 
 void Recipient::Handle(Delivery::Outcome outcome) {
+  if (delivery_->acknowledged() && !std::exchange(waits_for_input_, true)) {
+    WaitForInput();
+  }
   switch (outcome) {
     case Delivery::Outcome::kPending:
       // It is checked again when the answer comes, for which the timer waits.
@@ -342,12 +357,7 @@ void Recipient::Handle(Delivery::Outcome outcome) {
       return Lost(delivery_->error());
     case Delivery::Outcome::kUnconfirmed:
       return Close(RecipientState::kFailed, Reason::kUnconfirmed,
-                   delivery_->unacknowledged() > 0
-                       ? absl::StrCat("all content was sent, but the last ",
-                                      delivery_->unacknowledged(),
-                                      " bytes were not acknowledged")
-                       : "all content was acknowledged, but the recipient did "
-                         "not close its connection");
+                   DescribeUnconfirmed(*delivery_));
   }
 }
 

@@ -92,10 +92,12 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   bool can_be_sent_to() const {
     return status_.state == RecipientState::kTransferring;
   }
-  // There may be bytes that it has not acknowledged.
+  // There may be bytes, our end included, that it has not acknowledged, or
+  // there will be.
   bool in_flight() const {
-    return can_be_sent_to() || (status_.state == RecipientState::kConfirming &&
-                                !delivery_->acknowledged());
+    return can_be_sent_to() ||
+           (status_.state == RecipientState::kConfirming &&
+            !(delivery_->ended() && delivery_->acknowledged()));
   }
   const RecipientStatus& status() const { return status_; }
   // Position of the next byte to send.
@@ -107,7 +109,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   void OnHandshake();
   void WaitForLoss();
   void WaitForRoom();
-  void WaitForClose();
+  // From when it has acknowledged all content: its close, or what it sends.
+  void WaitForInput();
   // Calls `then` at `when`, unless the timer is set again before.
   void SetTimer(Clock::time_point when, void (Recipient::*then)());
   void OnHandshakeTimeout();
@@ -149,6 +152,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Since when it has waited for one read of a disk.
   std::optional<Clock::time_point> disk_since_;
   std::optional<Delivery> delivery_;
+  bool waits_for_input_ = false;
   enum class Verification : uint8_t { kNotAsked, kAsked, kUnchanged };
   Verification verification_ = Verification::kNotAsked;
 };

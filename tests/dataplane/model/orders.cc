@@ -5,7 +5,7 @@
 namespace tcptool::dataplane {
 namespace {
 
-constexpr std::string_view kEvents = "bBFUrsCRKX";
+constexpr std::string_view kEvents = "bBFUMrsCRKX";
 constexpr std::string_view kEnds = "RKX";
 
 bool Has(const std::string& order, char event) {
@@ -24,12 +24,14 @@ bool Matters(const std::string& order, char event) {
     case kByte:
       // What follows the first byte is input like any other, of which
       // kStartByte is one.
-      return !Has(order, kByte) && !Has(order, kStartByte) && !Has(order, kFin);
+      return !Has(order, kByte) && !Has(order, kStartByte) &&
+             !Has(order, kMuch) && !Has(order, kFin);
     case kStartByte:
     case kUrgent:
-      return !Has(order, kFin);
     case kFin:
       return !Has(order, kFin);
+    case kMuch:
+      return !Has(order, kFin) && !Has(order, kMuch);
     case kRead:
       return !LastOfReading(order, kRead);
     case kStopReading:

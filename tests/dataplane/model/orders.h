@@ -14,6 +14,7 @@ enum Event : char {
   kStartByte = 'B',    // And that the transfer starts now.
   kFin = 'F',          // It ends its side: a half-close.
   kUrgent = 'U',       // It sends a byte of urgent data.
+  kMuch = 'M',         // It sends more than the sender has room for.
   kRead = 'r',         // It begins to read what comes.
   kStopReading = 's',  // It stops.
   kChange = 'C',       // The file is overwritten in place, all of it.

@@ -6,6 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -26,9 +28,15 @@ class Program {
   // A small receive buffer, so that a large content needs somebody who reads.
   explicit Program(uint16_t port) : peer_(port, 16 << 10) {}
 
-  void Say(char byte) { Send(byte, 0); }
+  void Say(char byte) { Send({&byte, 1}, 0); }
   void HalfClose() { peer_.HalfClose(); }
-  void SayUrgent() { Send('!', MSG_OOB); }
+  void SayUrgent() { Send("!", MSG_OOB); }
+  // What a sender's receive buffer has no room for stays in the kernel, and so
+  // does all that follows. Zeros, so that its first byte may be kByte.
+  void SayMuch() {
+    const std::string input(size_t{60} << 10, '\0');
+    Send(input, 0);
+  }
   void Reset() { peer_.Reset(); }
   // As the kernel does it for a process that ends, whatever it has not read.
   void Kill() { peer_.Close(); }
@@ -66,8 +74,12 @@ class Program {
  private:
   // A reset is told once, to whichever call comes first: a program that took no
   // notice of it here would read an orderly end afterwards.
-  void Send(char byte, int flags) {
-    if (send(peer_.fd(), &byte, 1, flags | MSG_NOSIGNAL) < 0) error_ = errno;
+  void Send(std::string_view input, int flags) {
+    flags |= MSG_NOSIGNAL | MSG_DONTWAIT;
+    if (send(peer_.fd(), input.data(), input.size(), flags) < 0 &&
+        errno != EAGAIN) {
+      error_ = errno;
+    }
   }
 
   Peer peer_;
@@ -136,6 +148,8 @@ class Course {
         return program_.HalfClose();
       case kUrgent:
         return program_.SayUrgent();
+      case kMuch:
+        return program_.SayMuch();
       case kRead:
         reading_ = true;
         return;
@@ -158,7 +172,8 @@ class Course {
   // What comes next is to meet a transfer that has begun. (A byte of urgent
   // data may stand for the start byte, or not.)
   void AwaitContent() {
-    if (!Has(trial_.order, kByte) && !Has(trial_.order, kUrgent)) {
+    if (!Has(trial_.order, kByte) && !Has(trial_.order, kUrgent) &&
+        !Has(trial_.order, kMuch)) {
       program_.AwaitInput();
     }
   }

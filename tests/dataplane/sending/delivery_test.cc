@@ -4,8 +4,13 @@
 #include <gtest/gtest.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
+#include <string>
+#include <string_view>
+
 #include "tests/dataplane/faults.h"
 #include "tests/dataplane/sending/connection.h"
+#include "tests/dataplane/sending/send_window.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -18,9 +23,9 @@ const Clock::time_point kStart = Clock::now();
 
 class DeliveryTest : public testing::Test {
  protected:
-  // `receive_buffer`: the peer's.
-  void Open(int receive_buffer = 0) {
-    connection_ = Connect(receive_buffer);
+  // `receive_buffer`: the peer's; `sender_receive_buffer`: ours.
+  void Open(int receive_buffer = 0, int sender_receive_buffer = 0) {
+    connection_ = Connect(receive_buffer, sender_receive_buffer);
     peer().Say(0);
     EXPECT_TRUE(Eventually([&] { return Unread(sender()) == 1; }));
     delivery_.emplace(SocketApi::Real(), sender(), limits_, ready_);
@@ -44,12 +49,29 @@ class DeliveryTest : public testing::Test {
     }
     return sent;
   }
+  // As much as the peer's window has room for, which is closed then.
+  void SendUntilTheWindowIsClosed() {
+    const std::string content = Content(100'000);
+    while (const size_t window = SendWindow(sender())) {
+      const size_t size = std::min(window, content.size());
+      ASSERT_EQ(send(sender(), content.data(), size, MSG_NOSIGNAL),
+                static_cast<ssize_t>(size));
+      AwaitAcknowledged();
+    }
+  }
   void AwaitAcknowledged() {
     ASSERT_TRUE(Eventually(
         [&] { return SocketApi::Real().Unacknowledged(sender()) == 0; }));
   }
   void AwaitState(int state) {
     ASSERT_TRUE(Eventually([&] { return TcpState(sender()) == state; }));
+  }
+  // Input that we have when this returns.
+  void Say(std::string_view input) {
+    const int before = Unread(sender());
+    const int size = static_cast<int>(input.size());
+    ASSERT_EQ(send(peer().fd(), input.data(), input.size(), 0), size);
+    ASSERT_TRUE(Eventually([&] { return Unread(sender()) == before + size; }));
   }
   static int Unread(int socket) {
     int bytes = 0;
@@ -91,14 +113,17 @@ TEST_F(DeliveryTest, EndIsHeldBackUntilAllIsAcknowledged) {
   EXPECT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
 }
 
-// If this process is killed before the end is sent, the unread byte makes the
-// kernel reset the connection.
-TEST_F(DeliveryTest, HandshakeByteIsReadWithTheEnd) {
-  Open();
-  SendSmall();
-  ASSERT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
+// While there is content to come, the unread byte makes the kernel reset the
+// connection of a process that is killed.
+TEST_F(DeliveryTest, HandshakeByteIsReadWhenAllIsAcknowledged) {
+  Open(/*receive_buffer=*/4096);
+  const size_t sent = SendMoreThanThePeerHolds();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
   EXPECT_EQ(Unread(sender()), 1);
-  delivery().End(kStart);
+  EXPECT_EQ(peer().Read(sent).data.size(), sent);
+  AwaitAcknowledged();
+  // The byte is no sign that the peer may have more to say.
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
   EXPECT_EQ(Unread(sender()), 0);
 }
 
@@ -193,6 +218,72 @@ TEST_F(DeliveryTest, EndThatComesBeforeAllIsAcknowledgedIsEarly) {
   EXPECT_EQ(delivery().Check(kStart + Delivery::kGrace), Outcome::kLost);
 }
 
+// Our receive buffer is full of what the peer has said before its end, which so
+// stays in its kernel.
+TEST_F(DeliveryTest, EndBehindInputThatHasNoRoomIsEarly) {
+  Open(/*receive_buffer=*/0, /*sender_receive_buffer=*/4096);
+  const std::string input(60'000, 'j');
+  ASSERT_EQ(send(peer().fd(), input.data(), input.size(), MSG_DONTWAIT),
+            static_cast<ssize_t>(input.size()));
+  peer().HalfClose();
+  SendSmall();
+  ASSERT_EQ(TcpState(sender()), TCP_ESTABLISHED);
+  EXPECT_TRUE(Eventually([&] {
+    EXPECT_EQ(delivery().Check(kStart), Outcome::kPending);
+    return TcpState(sender()) == TCP_CLOSE_WAIT || testing::Test::HasFailure();
+  }));
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  EXPECT_EQ(delivery().next_check(), kStart + Delivery::kGrace);
+  peer().Close();  // With unread input.
+  AwaitState(TCP_CLOSE);
+  EXPECT_EQ(delivery().Check(kStart + Delivery::kGrace), Outcome::kLost);
+}
+
+TEST_F(DeliveryTest, WhoIsSilentAfterItsInputGetsTheEnd) {
+  Open();
+  SendSmall();
+  Say("more");
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  // A round trip may be needed for what the peer's kernel had to hold back.
+  const Clock::time_point silent = delivery().next_check();
+  EXPECT_GT(silent, kStart + Delivery::kGrace);
+  EXPECT_LT(silent, kStart + Delivery::kGrace + std::chrono::seconds(5));
+  Say("more");
+  ASSERT_EQ(delivery().Check(silent), Outcome::kPending);
+  EXPECT_GT(delivery().next_check(), silent + Delivery::kGrace);
+  EXPECT_EQ(delivery().Check(delivery().next_check()), Outcome::kMayEnd);
+}
+
+// Its end may be behind what it sends, or not: it is not DELIVERED, and does
+// not keep its place.
+TEST_F(DeliveryTest, WhoSendsForEverIsUnconfirmed) {
+  limits_.confirm_timeout = absl::Seconds(2);
+  Open();
+  SendSmall();
+  Clock::time_point now = kStart;
+  for (; now < kStart + std::chrono::seconds(2); now += milliseconds(50)) {
+    Say("!");
+    ASSERT_EQ(delivery().Check(now), Outcome::kPending);
+  }
+  Say("!");
+  EXPECT_EQ(delivery().Check(now), Outcome::kUnconfirmed);
+  EXPECT_FALSE(delivery().ended());
+}
+
+// The time counts from when it was silent last.
+TEST_F(DeliveryTest, WhoSendsNowAndThenIsNotUnconfirmed) {
+  limits_.confirm_timeout = absl::Seconds(2);
+  Open();
+  SendSmall();
+  Clock::time_point now = kStart;
+  for (; now < kStart + std::chrono::seconds(5);
+       now = delivery().next_check()) {
+    Say("!");
+    ASSERT_EQ(delivery().Check(now), Outcome::kPending);
+    ASSERT_EQ(delivery().Check(delivery().next_check()), Outcome::kMayEnd);
+  }
+}
+
 TEST_F(DeliveryTest, ResetAfterTheEndIsSeen) {
   Open();
   SendSmall();
@@ -231,6 +322,37 @@ TEST_F(DeliveryTest, WhoDoesNotCloseIsUnconfirmed) {
   EXPECT_EQ(delivery().Check(kStart + std::chrono::minutes(5)),
             Outcome::kUnconfirmed);
   EXPECT_EQ(delivery().unacknowledged(), 0);
+}
+
+// It has paused, with its receive buffer full to the last byte: our FIN cannot
+// leave.
+TEST_F(DeliveryTest, EndThatHasNoRoomMayTakeAsLongAsAClose) {
+  limits_.acknowledge_timeout = absl::Seconds(1);  // Does not count.
+  limits_.confirm_timeout = absl::Minutes(5);
+  Open(/*receive_buffer=*/4096);
+  SendUntilTheWindowIsClosed();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
+  ASSERT_EQ(delivery().End(kStart), Outcome::kPending);
+  EXPECT_EQ(delivery().unacknowledged(), 1);
+  EXPECT_FALSE(delivery().acknowledged());
+  EXPECT_EQ(delivery().Check(kStart + milliseconds(299'999)),
+            Outcome::kPending);
+  EXPECT_EQ(delivery().next_check(), kStart + std::chrono::minutes(5));
+  EXPECT_EQ(delivery().Check(kStart + std::chrono::minutes(5)),
+            Outcome::kUnconfirmed);
+}
+
+TEST_F(DeliveryTest, EndThatHadNoRoomIsSentWhenThePeerReads) {
+  limits_.acknowledge_timeout = absl::Seconds(1);
+  Open(/*receive_buffer=*/4096);
+  SendUntilTheWindowIsClosed();
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kMayEnd);
+  ASSERT_EQ(delivery().End(kStart), Outcome::kPending);
+  const Clock::time_point later = kStart + std::chrono::seconds(100);
+  ASSERT_EQ(delivery().Check(later), Outcome::kPending);
+  EXPECT_EQ(peer().ReadAndClose().error, 0);
+  EXPECT_TRUE(Eventually(
+      [&] { return delivery().Check(later) == Outcome::kDelivered; }));
 }
 
 TEST_F(DeliveryTest, WhoAcknowledgesNothingIsAskedMoreAndMoreSeldom) {

@@ -112,6 +112,45 @@ TEST_F(RecipientEndTest, WhoDoesNotCloseIsUnconfirmed) {
   EXPECT_THAT(owner().status().detail, HasSubstr("did not close"));
 }
 
+// What it has said before leaves no room for its end until it is read.
+TEST_F(RecipientEndTest, EndBehindMuchInputIsSeenBeforeTheContentIsVerified) {
+  OneRecipient one({}, SocketApi::Real(),
+                   Connect(/*receive_buffer=*/0,
+                           /*sender_receive_buffer=*/4096));
+  const std::string input(60'000, '\0');
+  ASSERT_EQ(send(one.peer->fd(), input.data(), input.size(), MSG_DONTWAIT),
+            static_cast<ssize_t>(input.size()));
+  one.Begin(FileOf(content_));
+  one.peer->HalfClose();
+  ASSERT_EQ(TcpState(one.socket()), TCP_ESTABLISHED);
+  EXPECT_EQ(one.SendAll(), Recipient::Wait::kForever);
+  ASSERT_TRUE(one.owner.AwaitVerify(1));
+  EXPECT_EQ(TcpState(one.socket()), TCP_CLOSE_WAIT);
+  one.Verified(absl::OkStatus());
+  EXPECT_TRUE(one.peer->ReadAndClose().data == content_);
+  EXPECT_TRUE(one.owner.AwaitState(RecipientState::kDelivered));
+}
+
+TEST_F(RecipientEndTest, WhoSendsForEverIsUnconfirmed) {
+  Serve({.confirm_timeout = absl::Milliseconds(300)});
+  while (!IsFinal(owner().status().state)) peer().Say('j');
+  EXPECT_EQ(owner().status().state, RecipientState::kFailed);
+  EXPECT_EQ(owner().status().reason, Reason::kUnconfirmed);
+  EXPECT_THAT(owner().status().detail, HasSubstr("does not stop sending"));
+}
+
+TEST_F(RecipientEndTest, IsInFlightUntilTheEndIsAcknowledged) {
+  const auto in_flight = [this] {
+    return one_->Call([this] { return one_->recipient().in_flight(); });
+  };
+  Serve();
+  ASSERT_TRUE(owner().AwaitVerify(1));
+  EXPECT_TRUE(in_flight());
+  one_->Verified(absl::OkStatus());
+  EXPECT_EQ(peer().Read().data, "");  // The end.
+  EXPECT_TRUE(Eventually([&] { return !in_flight(); }));
+}
+
 TEST_F(RecipientEndTest, WhoIsClosedHalfwayIsResetAndHearsNoMore) {
   OneRecipient one;
   one.Begin(FileOf(content_));
