@@ -74,6 +74,8 @@ Roster::~Roster() {
 void Roster::Restore(const std::vector<RecipientStatus>& recipients) {
   started_ = true;
   for (const RecipientStatus& status : recipients) Replace(status, 0);
+  // Whoever had a place is gone, and another connection may have got all.
+  for (const auto& [address, places] : places_) FillPlaces(address);
 }
 
 RecipientStatus Roster::Connect(const tcp::endpoint& peer) {
@@ -159,8 +161,11 @@ void Roster::Count(const RecipientStatus& status, int sign) {
     return;
   }
   const auto places = places_.find(status.peer.address());
-  if (places != places_.end() && IsBeingServed(status)) {
+  if (places == places_.end()) return;
+  if (IsBeingServed(status)) {
     AddOrErase(places->second.without_place, status.id, sign);
+  } else if (status.state == RecipientState::kDelivered) {
+    AddOrErase(places->second.delivered, status.id, sign);
   }
 }
 
@@ -190,6 +195,9 @@ void Roster::FillPlaces(const asio::ip::address& address) {
   const auto found = places_.find(address);
   if (found == places_.end()) return;
   const Places& places = found->second;
+  while (!places.vacant.empty() && !places.delivered.empty()) {
+    Exchange(*places.vacant.begin(), *places.delivered.begin());
+  }
   while (!places.without_place.empty()) {
     const std::set<uint64_t>& open =
         places.vacant.empty() ? places.handshaking : places.vacant;
@@ -213,7 +221,10 @@ void Roster::KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max) {
   const bool too_many = counters_.AddEndedRecord() > kMaxOverAll;
   if (ended.size() <= max && !too_many) return;
   counters_.RemoveEndedRecords(1);
-  records_.erase(ended.front());
+  const auto oldest = records_.find(ended.front());
+  const auto places = places_.find(oldest->second.status.peer.address());
+  if (places != places_.end()) places->second.delivered.erase(ended.front());
+  records_.erase(oldest);
   forgotten_.push_back(ended.front());
   ended.pop_front();
 }

@@ -28,10 +28,11 @@ namespace tcptool::dataplane {
 // The record of an expected recipient is its place. If the place's connection
 // has not completed the handshake, or has ended without DELIVERED, the place
 // goes to the next connection from its address that completes the handshake, or
-// to one that has completed it already. So neither a peer that stays silent nor
-// a stale connection of a host that has lost power keeps the host from its
-// place. The two records then swap their contents; if the place's connection
-// had ended, its next attempt begins.
+// to one that has completed it already; a vacant one first to one from there
+// that is DELIVERED: its host has the content. So neither a peer that stays
+// silent nor a stale connection of a host that has lost power keeps the host
+// from its place. The two records then swap their contents; if the place's
+// connection had ended, its next attempt begins.
 //
 // One thread at a time.
 class Roster {
@@ -120,8 +121,10 @@ class Roster {
     // Expected ones without a connection: EXPECTED, or ended, not DELIVERED.
     std::set<uint64_t> vacant;
     std::set<uint64_t> handshaking;  // Expected ones.
-    // Not expected; their handshake is complete, and they have not failed.
+    // Not expected; their handshake is complete, and they have not ended.
     std::set<uint64_t> without_place;
+    // Not expected; DELIVERED.
+    std::set<uint64_t> delivered;
   };
 
   bool IsExpected(uint64_t id) const { return id <= expected_; }
@@ -138,7 +141,7 @@ class Roster {
   void Count(const RecipientStatus& status, int sign);
   void CountPlace(const RecipientStatus& status, int sign);
   // Gives the open places of an address to connections from there that have
-  // none.
+  // none, and the vacant ones first to those that were DELIVERED without one.
   void FillPlaces(const asio::ip::address& address);
   // Swaps the contents of two records, and their connections.
   void Exchange(uint64_t one, uint64_t other);

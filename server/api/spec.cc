@@ -113,6 +113,14 @@ std::vector<dataplane::ExpectedRecipient> ToExpected(
     const std::string address_field = absl::StrCat(field, ".address");
     const v1::ExpectedRecipient& recipient = spec.expected(i);
     const auto address = check.Address(address_field, recipient.address());
+    if (address.is_v6() && address.to_v6().is_link_local() &&
+        address.to_v6().scope_id() == 0) {
+      check.Wrong(address_field,
+                  absl::StrCat(recipient.address(),
+                               " is link-local: name the interface that it is "
+                               "on, as ",
+                               recipient.address(), "%eth0"));
+    }
     if (!allow.Allows(address)) {
       check.Wrong(address_field, absl::StrCat("no rule in allow matches ",
                                               recipient.address()));

@@ -159,6 +159,22 @@ TEST_F(RosterOutcomeTest, RecordsOfThoseWhoWereServedAreBounded) {
   EXPECT_EQ(roster.forgotten().size(), 10u);
 }
 
+// Nothing is left of them that could fill a place.
+TEST_F(RosterOutcomeTest, DroppedRecordsOfThoseDeliveredGetNoPlace) {
+  Roster roster(Expected(1), 0, counters_);
+  roster.OnStart();
+  const RecipientStatus ghost = roster.Connect(Peer(1));
+  Go(roster, ghost, RecipientState::kReady);
+  Go(roster, roster.Connect(Peer(1)), RecipientState::kDelivered);
+  for (size_t i = 0; i < Roster::kMaxServed; ++i) {
+    Go(roster, roster.Connect(Peer(2)), RecipientState::kDelivered);
+  }
+  ASSERT_EQ(roster.forgotten(), std::vector<uint64_t>{2});
+  Go(roster, ghost, RecipientState::kFailed);
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kFailed);
+  EXPECT_EQ(roster.Find(2), nullptr);
+}
+
 TEST_F(RosterOutcomeTest, RecordsOverAllSessionsAreBounded) {
   for (uint64_t i = 0; i < Roster::kMaxOverAll; ++i) counters_.AddEndedRecord();
   {
@@ -169,6 +185,22 @@ TEST_F(RosterOutcomeTest, RecordsOverAllSessionsAreBounded) {
   }
   counters_.RemoveEndedRecords(Roster::kMaxOverAll);
   EXPECT_EQ(counters_.AddEndedRecord(), 1u);  // The roster took its own away.
+}
+
+// The process has ended before it found the ghost out.
+TEST_F(RosterOutcomeTest, RestoredPlaceGoesToOneThatIsDelivered) {
+  RecipientStatus ghost = {.id = 1, .peer = Peer(1), .label = "m1"};
+  ghost.attempt = 1;
+  ghost.state = RecipientState::kFailed;
+  RecipientStatus has = {.id = 2, .peer = Peer(1)};
+  has.attempt = 1;
+  has.state = RecipientState::kDelivered;
+  has.start_time = has.end_time = absl::Now();
+  Roster roster(Expected(1), 2, counters_);
+  roster.Restore({ghost, has});
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kDelivered);
+  EXPECT_EQ(roster.Find(2)->state, RecipientState::kFailed);
+  EXPECT_TRUE(roster.AllExpectedAreDelivered());
 }
 
 TEST_F(RosterOutcomeTest, RestoredRecipientsGoOnAndAreNotCountedAgain) {

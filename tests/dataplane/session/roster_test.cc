@@ -125,6 +125,42 @@ TEST_F(RosterTest, PlaceOfOneThatIsDeliveredIsTakenForGood) {
   EXPECT_EQ(roster.Find(3)->state, RecipientState::kReady);
 }
 
+// A host that has lost power has come back, and has the content, before its old
+// connection is found out.
+TEST_F(RosterTest, PlaceThatFallsVacantGoesToOneThatIsDelivered) {
+  Roster roster = Expecting();
+  RecipientStatus ghost =
+      In(Ready(roster, At(kHost, 1)), RecipientState::kTransferring);
+  roster.Update(ghost);
+  roster.Update(In(Ready(roster, At(kHost, 2)), RecipientState::kDelivered));
+  roster.Update(In(Ready(roster, At(kOther)), RecipientState::kDelivered));
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kTransferring);
+  EXPECT_EQ(roster.Find(3)->state, RecipientState::kDelivered);
+  EXPECT_FALSE(roster.AllExpectedAreDelivered());
+  Fail(roster, ghost);
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kDelivered);
+  EXPECT_EQ(roster.Find(1)->label, "a");
+  EXPECT_EQ(roster.Find(1)->peer.port(), 2);
+  EXPECT_EQ(roster.Find(1)->attempt, 2u);
+  EXPECT_EQ(roster.Find(3)->state, RecipientState::kFailed);
+  EXPECT_TRUE(roster.AllExpectedAreDelivered());
+  EXPECT_EQ(roster.outcome().missing, 0u);
+  EXPECT_EQ(roster.count(RecipientState::kDelivered), 2u);
+  EXPECT_EQ(roster.connected(), 0u);
+}
+
+TEST_F(RosterTest, VacantPlaceGoesToOneThatIsDeliveredBeforeOthers) {
+  Roster roster = Expecting();
+  const RecipientStatus ghost = Ready(roster, At(kHost, 1));
+  const RecipientStatus slow = Ready(roster, At(kHost, 2));
+  roster.Update(In(Ready(roster, At(kHost, 3)), RecipientState::kDelivered));
+  Fail(roster, ghost);
+  EXPECT_EQ(roster.Find(1)->peer.port(), 3);
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kDelivered);
+  EXPECT_EQ(roster.Find(3)->state, RecipientState::kReady);
+  EXPECT_EQ(roster.ConnectionOf(3), slow.id);
+}
+
 TEST_F(RosterTest, ManyFromOneAddressFillItsPlacesInOrder) {
   const asio::ip::address host = asio::ip::make_address(kHost);
   Roster roster({{host, "a"}, {host, "b"}}, 0, counters);

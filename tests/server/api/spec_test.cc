@@ -191,6 +191,18 @@ TEST(SpecTest, ExpectedRecipientsMustBeAllowedAndFit) {
             "expected[0].label");
 }
 
+// No connection's address would be equal to it without its interface.
+TEST(SpecTest, ExpectedLinkLocalAddressNeedsItsInterface) {
+  const auto expecting = [](const std::string& address) {
+    return WrongField(
+        [&](auto& spec) { spec.add_expected()->set_address(address); });
+  };
+  EXPECT_EQ(expecting("fe80::1"), "expected[0].address");
+  EXPECT_EQ(expecting("fe80::1%lo"), "");
+  EXPECT_EQ(expecting("fd00::1"), "");
+  EXPECT_EQ(expecting("169.254.0.1"), "");
+}
+
 TEST(SpecTest, LabelsAreBounded) {
   const auto label = [](const std::string& key, const std::string& value) {
     return WrongField(
