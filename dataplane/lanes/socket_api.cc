@@ -9,6 +9,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
+
+#include "dataplane/lanes/network_devices.h"
+#include "dataplane/lanes/route.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -103,9 +107,14 @@ int SocketApi::Info(int socket, TcpInfo* info) {
 bool SocketApi::StaysInHost(int socket) {
   unsigned int queue = 0;
   socklen_t size = sizeof queue;
-  return getsockopt(socket, SOL_SOCKET, SO_INCOMING_NAPI_ID, &queue, &size) <
-             0 ||
-         queue == 0;
+  if (getsockopt(socket, SOL_SOCKET, SO_INCOMING_NAPI_ID, &queue, &size) < 0 ||
+      queue == 0) {
+    return true;
+  }
+  // A virtual device may have such queues as well: a veth pair does with an XDP
+  // program or with GRO.
+  const std::optional<NetworkDevice> device = DeviceOfRoute(socket);
+  return !device || !NetworkDevices().IsWire(*device);
 }
 
 SocketApi& SocketApi::Real() {

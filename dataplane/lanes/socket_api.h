@@ -53,8 +53,8 @@ class SocketApi {
   virtual int Info(int socket, TcpInfo* info);
   // Whether the path to the peer may stay in this host, as it does over
   // loopback, a veth pair, or a bridge to a container: the peer's last packet
-  // has not come by a network card's queue (SO_INCOMING_NAPI_ID, socket(7)).
-  // True where that is not known.
+  // has not come by a network card's queue (SO_INCOMING_NAPI_ID, socket(7)), or
+  // the route to it is not by a network card. True where that is not known.
   virtual bool StaysInHost(int socket);
 
   // The real system calls.

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 
@@ -34,6 +35,28 @@ class ContainerTest(harness.ServiceTest):
 
     def test_file_that_changes_behind_the_end_changes_nothing(self):
         """Between two such namespaces nothing is copied on its way."""
+        self.check_change_behind_the_end()
+
+    def test_file_that_changes_behind_the_end_with_queues_as_of_a_card(self):
+        self.other.queue_as_a_card_does()
+        self.assertTrue(self.has_queue())
+        self.check_change_behind_the_end()
+
+    def has_queue(self):
+        """Whether what comes from there does by a queue of a device."""
+        SO_INCOMING_NAPI_ID = 56
+        with socket.create_server((self.other.here, 0)) as listener:
+            port = listener.getsockname()[1]
+            connect = f"socket.create_connection(({self.other.here!r}, {port})).sendall(b'x')"
+            subprocess.run(
+                [*self.other.prefix, sys.executable, "-c", f"import socket; {connect}"],
+                check=True,
+            )
+            with listener.accept()[0] as accepted:
+                self.assertEqual(accepted.recv(1), b"x")
+                return accepted.getsockopt(socket.SOL_SOCKET, SO_INCOMING_NAPI_ID) != 0
+
+    def check_change_behind_the_end(self):
         content = os.urandom(60_000)
         self.service.write_file("content", content)
         # On the disk, so that it stays in the page cache as it is.

@@ -1,16 +1,34 @@
 """Another host: a network namespace behind a veth pair, which the test makes itself."""
 
+import ctypes
+import fcntl
 import os
 import random
+import socket
+import struct
 import subprocess
+import sys
 
 
 def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True)
 
 
+# What ethtool(8) does, which is no part of every system.
+SIOCETHTOOL = 0x8946
+ETHTOOL_STSO, ETHTOOL_SGRO = 0x1F, 0x2C
+
+
+def set_offload(device, command, value):
+    wanted = ctypes.create_string_buffer(struct.pack("II", command, value))
+    request = struct.pack("16sQ16x", device.encode(), ctypes.addressof(wanted))
+    with socket.socket() as any_socket:
+        fcntl.ioctl(any_socket, SIOCETHTOOL, request)
+
+
 class OtherHost:
-    """`here` and `there` are the two ends' addresses; `device` is the other host's end."""
+    """`here` and `there` are the two ends' addresses; `device` is the other host's end,
+    `link` this one's."""
 
     device = "there"
 
@@ -19,7 +37,7 @@ class OtherHost:
         self.namespace = f"other{os.getpid()}"
         net = f"10.{random.randrange(100, 250)}.{random.randrange(250)}"
         self.here, self.there = f"{net}.1", f"{net}.2"
-        link = f"o{os.getpid()}"
+        link = self.link = f"o{os.getpid()}"
         try:
             ip("netns", "add", self.namespace)
         except subprocess.CalledProcessError as error:
@@ -39,3 +57,18 @@ class OtherHost:
 
     def ip(self, *arguments):
         ip("-n", self.namespace, *arguments)
+
+    def queue_as_a_card_does(self):
+        """What comes from there is put into a queue (NAPI) of this end, as by a card."""
+        set_offload(self.link, ETHTOOL_SGRO, 1)
+        # Segments that their sender cuts are what this end collects.
+        subprocess.run(
+            [
+                *self.prefix, sys.executable, "-c",
+                "import sys, other_host as host\n"
+                "host.set_offload(sys.argv[1], host.ETHTOOL_STSO, 0)",
+                self.device,
+            ],
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.path.dirname(os.path.abspath(__file__))},
+        )  # fmt: skip

@@ -1,0 +1,54 @@
+// The device of a connection's route; tests/system/container_test.py has
+// connections to other network namespaces.
+#include "dataplane/lanes/route.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include "dataplane/base/unique_fd.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+// A socket that is connected to a host that is not there: UDP sends nothing for
+// it. The kernel refuses where it has no route.
+UniqueFd ConnectedTo(const char* address) {
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(9);
+  inet_pton(AF_INET, address, &to.sin_addr);
+  UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) {
+    return UniqueFd();
+  }
+  return fd;
+}
+
+TEST(RouteTest, AddressOfThisHostHasNoDevice) {
+  const UniqueFd here = ConnectedTo("127.0.0.1");
+  ASSERT_GE(here.get(), 0);
+  EXPECT_FALSE(DeviceOfRoute(here.get()).has_value());
+}
+
+TEST(RouteTest, WhatIsNotConnectedHasNone) {
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_FALSE(DeviceOfRoute(fd.get()).has_value());
+  EXPECT_FALSE(DeviceOfRoute(-1).has_value());
+}
+
+TEST(RouteTest, OtherHostsHaveTheDeviceThatTheKernelNames) {
+  const UniqueFd there = ConnectedTo("192.0.2.1");
+  if (there.get() < 0) GTEST_SKIP() << "this machine has no route";
+  const std::optional<NetworkDevice> device = DeviceOfRoute(there.get());
+  ASSERT_TRUE(device.has_value());
+  EXPECT_EQ(if_nametoindex(device->name.c_str()),
+            static_cast<unsigned int>(device->index));
+  EXPECT_EQ(device->address.size(), std::string("52:54:00:12:34:56").size());
+  EXPECT_NE(device->name, "lo");
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
