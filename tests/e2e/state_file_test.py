@@ -145,7 +145,6 @@ class KilledInBetweenTest(StraceTest):
         session = slow.create(retention={"seconds": 1})
         peer = harness.connect(harness.port_of(session), recipients.START)
         self.assertEqual(harness.read_all(peer), CONTENT)
-        slow.wait_final(session.name)
         harness.wait_until(lambda: not self.find(slow, session.name), "its retention is over")
         self.end(slow, signal.SIGKILL)
         self.assertIsNone(self.find(self.start(), session.name))
