@@ -137,9 +137,9 @@ std::optional<NetworkDevice> Describe(int socket, int index) {
   if (ioctl(socket, SIOCGIFHWADDR, &request) < 0) return {};
   std::array<uint8_t, 6> address;
   std::memcpy(address.data(), request.ifr_hwaddr.sa_data, address.size());
-  device.address = absl::StrFormat("%02x:%02x:%02x:%02x:%02x:%02x", address[0],
-                                   address[1], address[2], address[3],
-                                   address[4], address[5]);
+  device.address =
+      absl::StrFormat("%02x:%02x:%02x:%02x:%02x:%02x", address[0], address[1],
+                      address[2], address[3], address[4], address[5]);
   return device;
 }
 

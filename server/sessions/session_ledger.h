@@ -17,11 +17,11 @@
 
 namespace tcptool::server {
 
-// A session's new state, a new recipient and a recipient's final state are shown
-// to watchers only when they are durable, so that nobody is told what a crash
-// can take back, and no name is used for a second recipient.
-// Progress is not stored, and is shown at once if nothing waits in front of it:
-// see DurableUpdates.
+// A session's new state, a new recipient and a recipient's final state are
+// shown to watchers only when they are durable, so that nobody is told what a
+// crash can take back, and no name is used for a second recipient. Progress is
+// not stored, and is shown at once if nothing waits in front of it: see
+// DurableUpdates.
 //
 // Lives on one thread, that of its executor.
 class SessionLedger {
