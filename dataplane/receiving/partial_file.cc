@@ -311,7 +311,7 @@ absl::Status PartialFile::RenameWithoutReplacing() {
 }
 
 void PartialFile::Abandon() {
-  if (committed_) return;
+  if (committed_ || !CheckName().ok()) return;
   files_.Unlink(destination_.directory.get(), partial_name_);
   files_.Unlink(destination_.directory.get(), map_name_);
 }

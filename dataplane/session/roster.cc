@@ -209,7 +209,9 @@ void Roster::FillPlaces(const asio::ip::address& address) {
 void Roster::Exchange(uint64_t one, uint64_t other) {
   const Record first = records_[one];
   const Record second = records_[other];
+  // No later state of an attempt follows a final one.
   if (IsFinal(first.status.state)) BeginAttempt(records_[one].status);
+  if (IsFinal(second.status.state)) BeginAttempt(records_[other].status);
   Set(one, second.status, second.connection);
   Set(other, first.status, first.connection);
   if (second.connection != 0) connections_[second.connection] = one;

@@ -16,15 +16,6 @@
 namespace tcptool::server {
 namespace {
 
-// 0: there is none in the message.
-uint16_t DataPort(const v1::Session& session) {
-  const std::string& endpoint = session.data_endpoint();
-  uint32_t port = 0;
-  return absl::SimpleAtoi(endpoint.substr(endpoint.rfind(':') + 1), &port)
-             ? static_cast<uint16_t>(port)
-             : 0;
-}
-
 // Adds the recipients of the spec that are still EXPECTED, which have no row in
 // the store.
 void AddExpected(StoredSession& stored) {
@@ -69,6 +60,14 @@ void Sum(StoredSession& stored) {
 }
 
 }  // namespace
+
+uint16_t DataPort(const v1::Session& session) {
+  const std::string& endpoint = session.data_endpoint();
+  uint32_t port = 0;
+  return absl::SimpleAtoi(endpoint.substr(endpoint.rfind(':') + 1), &port)
+             ? static_cast<uint16_t>(port)
+             : 0;
+}
 
 bool ListensAgain(const StoredSession& stored) {
   if (IsFinal(stored.session.state())) return false;

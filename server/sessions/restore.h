@@ -28,6 +28,9 @@ void EndConnected(StoredSession& stored);
 absl::StatusOr<dataplane::SessionOptions> OptionsToResume(
     const SpecRules& rules, const StoredSession& stored);
 
+// Where it listens, or has listened; 0: that was not stored.
+uint16_t DataPort(const v1::Session& session);
+
 // The ports that sessions have given back, of those that do not listen again,
 // in the order of their last use; those of sessions that were running come
 // last.

@@ -28,6 +28,9 @@ void SessionRestoration::Restore(StoredSession stored) {
     }
     EndUnfinished(stored, end, status.message());
     stored.session.set_etag(NewEtag(stored.session));
+    const uint16_t port = DataPort(stored.session);
+    ports_.RememberUse(port);
+    store_.PutPortUse({.port = port, .end = ToTime(stored.session.end_time())});
     stored.extra.last_recipient = LastRecipient(stored);
     store_.PutSession(stored.session, stored.extra);
     for (const v1::Recipient& recipient : stored.recipients) {

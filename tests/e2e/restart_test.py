@@ -79,6 +79,14 @@ class RestartTest(ServiceTest):
         with self.assertRaises(ConnectionRefusedError):
             self.connect(session, recipients.WAIT)
 
+    def test_port_of_a_session_that_a_restart_ends_is_not_the_first_that_is_used_again(self):
+        self.service.write_file("gone", CONTENT)
+        used = port_of(self.service.create(path="gone"))
+        self.service.kill()
+        (self.service.root / "gone").unlink()
+        self.service.start()
+        self.assertNotEqual(port_of(self.service.create()), used)
+
     def test_session_whose_file_or_port_is_gone_has_failed(self):
         self.service.write_file("gone", CONTENT)
         without_file = self.service.create(path="gone")

@@ -57,7 +57,9 @@ class FakeFile : public RandomAccessFile {
  public:
   explicit FakeFile(std::string content) : content_(std::move(content)) {}
   absl::StatusOr<FileState> State() const override {
-    return FileState{.size = size};
+    // Some make a time stamp for each look.
+    const absl::Time looked = absl::UnixEpoch() + absl::Seconds(++looks_);
+    return FileState{.size = size, .modified = looked, .changed = looked};
   }
   ssize_t ReadCached(uint64_t, std::span<std::byte>) override {
     return -EAGAIN;
@@ -80,6 +82,7 @@ class FakeFile : public RandomAccessFile {
 
  private:
   const std::string content_;
+  mutable std::atomic<int> looks_ = 0;
 };
 
 TEST(OpenContentTest, FileThatSaysItIsEmptyAndIsNotIsServedWhole) {

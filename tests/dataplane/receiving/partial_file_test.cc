@@ -118,7 +118,9 @@ TEST(PartialFileTest, OnlyTheFileThatWasWrittenGetsTheName) {
     folder.Put(".tcptool-part.r1", "other");
     EXPECT_TRUE(absl::IsAborted((*file)->Commit()));
     EXPECT_FALSE((*file)->committed());
+    (*file)->Abandon();
     EXPECT_EQ(folder.Names(), std::set<std::string>{".tcptool-part.r1"});
+    EXPECT_EQ(folder.Get(".tcptool-part.r1"), "other");
   }
 }
 

@@ -143,6 +143,8 @@ TEST_F(RosterTest, PlaceThatFallsVacantGoesToOneThatIsDelivered) {
   EXPECT_EQ(roster.Find(1)->peer.port(), 2);
   EXPECT_EQ(roster.Find(1)->attempt, 2u);
   EXPECT_EQ(roster.Find(3)->state, RecipientState::kFailed);
+  // What it was told of as DELIVERED is an attempt that has ended.
+  EXPECT_EQ(roster.Find(3)->attempt, 2u);
   EXPECT_TRUE(roster.AllExpectedAreDelivered());
   EXPECT_EQ(roster.outcome().missing, 0u);
   EXPECT_EQ(roster.count(RecipientState::kDelivered), 2u);
