@@ -45,20 +45,6 @@ class RestartTest(ServiceTest):
         names = by_name(self.service.recipients(session.name))
         self.assertEqual(set(names) & set(by_name(before)), {f"{session.name}/recipients/1"})
 
-    def test_port_of_a_finished_session_is_not_the_first_that_is_used_again(self):
-        for is_deleted in (False, True):
-            finished = self.service.create()
-            harness.read_all(self.connect(finished, recipients.START))
-            self.service.wait_final(finished.name)
-            if is_deleted:
-                self.service.sessions.DeleteSession(
-                    stubs.session_service.DeleteSessionRequest(name=finished.name)
-                )
-            self.service.restart()
-            with self.subTest(is_deleted=is_deleted):
-                used = port_of(finished)
-                self.assertNotIn(used, [port_of(self.service.create()) for _ in range(3)])
-
     def test_running_session_is_interrupted_with_what_is_known(self):
         limits = stubs.session.Limits(recipient_bytes_per_second=1 << 16)
         session = self.service.create(limits=limits)
@@ -78,14 +64,6 @@ class RestartTest(ServiceTest):
         # The port is free.
         with self.assertRaises(ConnectionRefusedError):
             self.connect(session, recipients.WAIT)
-
-    def test_port_of_a_session_that_a_restart_ends_is_not_the_first_that_is_used_again(self):
-        self.service.write_file("gone", CONTENT)
-        used = port_of(self.service.create(path="gone"))
-        self.service.kill()
-        (self.service.root / "gone").unlink()
-        self.service.start()
-        self.assertNotEqual(port_of(self.service.create()), used)
 
     def test_session_whose_file_or_port_is_gone_has_failed(self):
         self.service.write_file("gone", CONTENT)
