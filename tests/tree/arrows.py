@@ -40,6 +40,7 @@ SYSTEM = {
 }
 # How the name of a generated header begins: what generates it.
 GENERATED = {
+    "etcd/": "//third_party:etcd",
     "grpc/health/": "//third_party:grpc_standard_services",
     "grpc/reflection/": "//third_party:grpc_standard_services",
     "tcptool/v1/": "//proto",

@@ -1,0 +1,85 @@
+// A cluster of three real members, of which some die, stand still, or have no
+// leader.
+#include <signal.h>
+
+#include <chrono>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "tests/server/fleet/etcd/etcd_cluster.h"
+#include "tests/server/fleet/etcd/watched_prefix.h"
+
+namespace tcptool::fleet {
+namespace {
+
+constexpr int kMembers = 3;
+
+// Writes as a caller does that reads back what it does not know.
+void PutSurely(ClientThread& client, const std::string& key,
+               const std::string& value) {
+  for (;;) {
+    if (client.Put(key, value).ok()) return;
+    const auto now = client.Get(key);
+    if (now.ok() && *now == value) return;
+  }
+}
+
+TEST(EtcdFailover, CallsAndWatchesGoOnWhicheverMemberIsKilled) {
+  EtcdCluster etcd({.members = kMembers});
+  ClientThread client(etcd.client_options());
+  WatchedPrefix watched(client, {.prefix = "p/"});
+  watched.WaitUntilListed();
+  for (int i = 0; i < kMembers; ++i) {
+    etcd.Kill(i);
+    const std::string value = absl::StrCat("without ", i);
+    PutSurely(client, "p/a", value);
+    watched.WaitFor("p/a", value);
+    etcd.Restart(i);
+    // It is there again before the next one goes.
+    EtcdOptions alone = etcd.client_options();
+    alone.endpoints = {etcd.endpoint(i)};
+    ClientThread member(alone);
+    PutSurely(member, "p/b", value);
+  }
+}
+
+TEST(EtcdFailover, CallsGoOnWhicheverMemberStandsStill) {
+  EtcdCluster etcd({.members = kMembers});
+  EtcdOptions options = etcd.client_options();
+  options.try_timeout = std::chrono::milliseconds(500);
+  ClientThread client(options);
+  for (int i = 0; i < kMembers; ++i) {
+    etcd.Signal(i, SIGSTOP);
+    PutSurely(client, "a", absl::StrCat("without ", i));
+    etcd.Signal(i, SIGCONT);
+    EtcdOptions alone = etcd.client_options();
+    alone.endpoints = {etcd.endpoint(i)};
+    ClientThread member(alone);
+    PutSurely(member, "a", absl::StrCat("with ", i));
+  }
+}
+
+TEST(EtcdFailover, AWatchLeavesAMemberThatHasNoLeader) {
+  EtcdCluster etcd({.members = kMembers});
+  EtcdOptions alone = etcd.client_options();
+  alone.endpoints = {etcd.endpoint(0)};
+  ClientThread client(alone);
+  WatchedPrefix watched(client, {.prefix = "p/"});
+  PutSurely(client, "p/a", "before");
+  watched.WaitFor("p/a", "before");
+  etcd.Signal(1, SIGSTOP);
+  etcd.Signal(2, SIGSTOP);
+  // Nothing is wrong with the connection: etcd ends the stream, and refuses a
+  // write before it has done anything.
+  watched.WaitForTrouble(absl::StatusCode::kUnavailable);
+  EXPECT_EQ(client.Put("p/a", "never").code(), absl::StatusCode::kUnavailable);
+  etcd.Signal(1, SIGCONT);
+  etcd.Signal(2, SIGCONT);
+  PutSurely(client, "p/a", "after");
+  watched.WaitFor("p/a", "after");
+}
+
+}  // namespace
+}  // namespace tcptool::fleet
