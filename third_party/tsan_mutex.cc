@@ -29,6 +29,7 @@ extern "C" const char* __tsan_default_suppressions() {
       "race:^grpc::internal::InterceptorBatchMethodsImpl::\n"
       "race:^grpc::internal::CallbackWithSuccessTag::Set(\n"
       "race:^grpc::internal::CallbackWithSuccessTag::Clear(\n"
+      "race:^grpc::internal::CallOpClientRecvStatus::FinishOp(\n"
       "race:Impl::ServerCallback\n"
       "race:Impl::~ServerCallback\n";
 }
