@@ -51,9 +51,13 @@ StrangerCalls::Admitted StrangerCalls::AdmitFrame(absl::string_view bytes) {
       break;
     }
     case Http2Frame::kGoAway:
-      // gRPC makes room for all of its payload at once.
+      // gRPC makes room for all of its payload at once, and keeps what each one
+      // says until the connection ends.
       if (frame->length > kMaxBlockBytes) {
         return Reset("it sends a GOAWAY that is too large");
+      }
+      if (++goaways_ > kMaxGoAways) {
+        return Reset("it says more often than twice that it goes away");
       }
       break;
     case Http2Frame::kData:

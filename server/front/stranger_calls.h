@@ -28,8 +28,8 @@ namespace tcptool::server {
 //   - the end of a call (RST_STREAM) when it has answered it;
 //   - of a call's messages no more than the requests that strangers may make;
 //   - a SETTINGS or a PING when it has acknowledged enough others: it holds
-//   what
-//     it has to acknowledge for as long as there is something to read.
+//     what it has to acknowledge for as long as there is something to read;
+//   - two GOAWAYs, of which it keeps the text.
 // What is not given yet waits in front of gRPC, and what comes behind it too.
 // One thread.
 class StrangerCalls {
@@ -40,6 +40,9 @@ class StrangerCalls {
   // 8 KiB of them.
   static constexpr size_t kMaxBlockBytes = 32 << 10;
   static constexpr size_t kMaxDataBytes = 16 << 10;  // Of a call.
+  // A client says it at most twice: that it is about to go, and that it goes
+  // (RFC 9113, section 6.8).
+  static constexpr size_t kMaxGoAways = 2;
   // SETTINGS and PINGs that gRPC has not acknowledged.
   static constexpr size_t kMaxUnacknowledged = 16;
 
@@ -93,6 +96,7 @@ class StrangerCalls {
   std::vector<Call> open_;
   uint32_t last_stream_ = 0;
   size_t unacknowledged_ = 0;
+  size_t goaways_ = 0;
   // Of the frame that was entered, or of the preface.
   size_t payload_left_ = kHttp2PrefaceBytes;
   uint32_t data_of_ = 0;  // The stream, if that frame is DATA.

@@ -74,12 +74,12 @@ class StrangerMemoryTest(SecurityTest):
         code, words, _ = call(channel, GET_NODE, "o")
         self.assertEqual(code, grpc.StatusCode.OK, words)
 
-    def assert_bounded(self, service, new_channel, data, reads, **options):
+    def assert_bounded(self, service, new_channel, data, reads, count=CONNECTIONS, **options):
         before_them = new_channel(service)
         self.assert_serves(before_them)
         before = service.peak_memory()
         connections = [
-            http2.Connection(service.control_address, **options) for _ in range(CONNECTIONS)
+            http2.Connection(service.control_address, **options) for _ in range(count)
         ]
         threads = []
         for connection in connections:
@@ -100,15 +100,20 @@ class StrangerMemoryTest(SecurityTest):
         self.assert_serves(before_them)
         self.assertLess(service.peak_memory() - before, BOUND)
 
-    def assert_bounded_in_clear_text(self, data, reads=True):
+    def assert_bounded_in_clear_text(self, data, reads=True, **options):
         service = self.serve(f"--token-file={self.tokens}")
-        self.assert_bounded(service, self.new_channel, data, reads)
+        self.assert_bounded(service, self.new_channel, data, reads, **options)
 
     def test_pings(self):
         self.assert_bounded_in_clear_text(500_000 * http2.frame(http2.PING, 0, 0, b"12345678"))
 
     def test_settings(self):
         self.assert_bounded_in_clear_text(500_000 * http2.frame(http2.SETTINGS, 0, 0))
+
+    def test_goaways(self):
+        # gRPC keeps the text of each.
+        goaway = http2.frame(http2.GOAWAY, 0, 0, bytes(8) + b"x" * 1000)
+        self.assert_bounded_in_clear_text(100_000 * goaway, reads=False, count=50)
 
     def test_calls_that_are_refused(self):
         self.assert_bounded_in_clear_text(blast(GET_NODE))

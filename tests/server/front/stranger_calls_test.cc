@@ -190,6 +190,14 @@ TEST_F(StrangerCallsTest, WantsNoGoAwayThatTakesMuchRoom) {
   EXPECT_EQ(Send(Frame(Http2Frame::kGoAway, 0, 0, most + 1)), Next::kReset);
 }
 
+TEST_F(StrangerCallsTest, WantsNoThirdGoAway) {
+  const std::string goaway = Frame(Http2Frame::kGoAway, 0, 0, 8);
+  EXPECT_EQ(Send(goaway + Call(1) + goaway), Next::kMore);
+  EXPECT_EQ(waiting, "");
+  EXPECT_EQ(Send(goaway), Next::kReset);
+  EXPECT_EQ(waiting, goaway);
+}
+
 TEST_F(StrangerCallsTest, HoldsTheEndOfACallUntilItsAnswer) {
   EXPECT_EQ(Send(Call(1) + Reset(1) + Call(3)), Next::kWait);
   EXPECT_EQ(waiting, Reset(1) + Call(3));
