@@ -30,26 +30,32 @@ Places::Entry Places::Enter(const std::string& host) {
   }
   entry.id = ++last_;
   places_.emplace(*entry.id, Place{.host = host});
-  ++by_host_[host];
+  Count& count = by_host_[host];
+  ++count.all;
+  ++count.strangers;
   return entry;
 }
 
 void Places::Trust(Id id) {
   const auto found = places_.find(id);
-  if (found != places_.end()) found->second.trusted = true;
+  if (found == places_.end()) return;
+  Place& place = found->second;
+  if (!std::exchange(place.trusted, true)) --by_host_.at(place.host).strangers;
 }
 
 void Places::Leave(Id id) {
   const auto found = places_.find(id);
   if (found == places_.end()) return;
-  const auto host = by_host_.find(found->second.host);
-  if (--host->second == 0) by_host_.erase(host);
+  const Place& place = found->second;
+  const auto count = by_host_.find(place.host);
+  if (!place.trusted) --count->second.strangers;
+  if (--count->second.all == 0) by_host_.erase(count);
   places_.erase(found);
 }
 
-size_t Places::TakenBy(const std::string& host) const {
+Places::Count Places::CountOf(const std::string& host) const {
   const auto found = by_host_.find(host);
-  return found == by_host_.end() ? 0 : found->second;
+  return found == by_host_.end() ? Count() : found->second;
 }
 
 bool Places::HasRoomFor(const std::string& host) const {
@@ -60,17 +66,17 @@ bool Places::HasRoomFor(const std::string& host) const {
 std::optional<Places::Id> Places::WhoMakesRoom(const std::string& host) const {
   // Its own, unless all are taken and another host has more.
   const bool is_full = places_.size() >= count_;
-  size_t most = TakenBy(host);
+  size_t most = CountOf(host).strangers;
   std::optional<Id> who;
   for (const auto& [id, place] : places_) {
     if (place.trusted) continue;
     const bool is_own = place.host == host;
-    const size_t taken = TakenBy(place.host);
+    const size_t strangers = CountOf(place.host).strangers;
     const bool is_better =
-        is_own ? !who && taken == most : is_full && taken > most;
+        is_own ? !who && strangers == most : is_full && strangers > most;
     if (!is_better) continue;
     who = id;
-    most = taken;
+    most = strangers;
   }
   return who;
 }

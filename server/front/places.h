@@ -21,8 +21,10 @@ std::string HostOf(const sockaddr_storage& peer);
 
 // A fixed number of places, half of them for one host at most, so that no host
 // keeps all others out. Nor do many hosts: when there is no place, the oldest
-// stranger of the host that has the most makes room. A host never takes a place
-// of one that has no more than itself. Not thread-safe.
+// stranger of the host that has the most strangers makes room. A host never
+// takes a place of one that has no more strangers than itself; who has shown
+// credentials is no stranger, and takes nothing from the others of its host.
+// Not thread-safe.
 class Places {
  public:
   // Of a connection that has a place. Later ones are greater.
@@ -44,14 +46,19 @@ class Places {
   void Leave(Id id);
 
   size_t taken() const { return places_.size(); }
-  size_t TakenBy(const std::string& host) const;
+  size_t TakenBy(const std::string& host) const { return CountOf(host).all; }
 
  private:
   struct Place {
     std::string host;
     bool trusted = false;
   };
+  struct Count {
+    size_t all = 0;
+    size_t strangers = 0;
+  };
 
+  Count CountOf(const std::string& host) const;
   bool HasRoomFor(const std::string& host) const;
   // Who makes room for one of `host`; nullopt: nobody.
   std::optional<Id> WhoMakesRoom(const std::string& host) const;
@@ -59,7 +66,7 @@ class Places {
   const size_t count_;
   Id last_ = 0;
   std::map<Id, Place> places_;  // The oldest first.
-  absl::flat_hash_map<std::string, size_t> by_host_;
+  absl::flat_hash_map<std::string, Count> by_host_;
 };
 
 }  // namespace tcptool::server

@@ -53,26 +53,23 @@ TEST(PlacesTest, HasAHostsOldestStrangerMakeRoomForItsNewOne) {
   EXPECT_EQ(places.taken(), 5);
 }
 
-TEST(PlacesTest, HasTheOldestStrangerOfTheGreatestHostMakeRoom) {
+TEST(PlacesTest, HasTheOldestStrangerOfTheHostWithTheMostMakeRoom) {
   Places places(6);
   Enter(places, "a");
   const Id first = Enter(places, "b");
+  const Id second = Enter(places, "c");
   Enter(places, "c");
-  Enter(places, "c");
-  const Id second = Enter(places, "b");
-  const Id third = EnterTrusted(places, "b");
-  // "c" has as many as nobody else but "b", whose stranger is older.
+  Enter(places, "b");
+  EnterTrusted(places, "b");
+  // "c" has as many strangers as "b", which has an older one.
   EXPECT_EQ(places.Enter("d").turned_out, first);
-  const Places::Entry next = places.Enter("e");
-  EXPECT_NE(next.turned_out, second) << "b and c have two, and c's is older";
+  EXPECT_EQ(places.Enter("e").turned_out, second)
+      << "who has shown credentials does not count against b";
+  EXPECT_EQ(places.TakenBy("b"), 2);
   EXPECT_EQ(places.TakenBy("c"), 1);
-  EXPECT_EQ(places.Enter("e").turned_out, second);
-  EXPECT_EQ(places.TakenBy("b"), 1);
-  places.Leave(third);
-  EXPECT_EQ(places.TakenBy("b"), 0);
 }
 
-TEST(PlacesTest, LetsNoHostTakeThePlaceOfOneThatHasNoMore) {
+TEST(PlacesTest, LetsNoHostTakeThePlaceOfOneThatHasNoMoreStrangers) {
   Places places(6);
   for (int i = 0; i < 2; ++i) {
     for (const char* host : {"a", "b", "c"}) Enter(places, host);
@@ -83,13 +80,34 @@ TEST(PlacesTest, LetsNoHostTakeThePlaceOfOneThatHasNoMore) {
     EXPECT_EQ(places.TakenBy("a"), 2);
     EXPECT_EQ(places.TakenBy("b"), 2);
   }
-  // It has no stranger of its own, and others have no more than it has.
-  Places trusted(4);
-  EnterTrusted(trusted, "a");
-  Enter(trusted, "b");
-  Enter(trusted, "c");
-  Enter(trusted, "d");
-  EXPECT_EQ(trusted.Enter("a").id, std::nullopt);
+}
+
+TEST(PlacesTest, LetsAHostInWhoseConnectionsHaveShownCredentials) {
+  // As many hosts as you like hold as many connections as the operator has.
+  Places places(8);
+  EnterTrusted(places, "operator");
+  EnterTrusted(places, "operator");
+  const Id oldest = Enter(places, "a");
+  for (const char* host : {"a", "b", "b", "c", "c"}) Enter(places, host);
+  const Places::Entry entry = places.Enter("operator");
+  ASSERT_TRUE(entry.id.has_value());
+  EXPECT_EQ(entry.turned_out, oldest);
+  places.Trust(*entry.id);
+  EXPECT_EQ(places.TakenBy("operator"), 3);
+  // One who is trusted twice, and leaves, is counted once.
+  places.Trust(*entry.id);
+  places.Leave(*entry.id);
+  EXPECT_EQ(places.TakenBy("operator"), 2);
+  Enter(places, "operator");
+  EXPECT_TRUE(places.Enter("operator").turned_out.has_value());
+}
+
+TEST(PlacesTest, TurnsNobodyOutWhoHasShownCredentials) {
+  Places places(2);
+  EnterTrusted(places, "a");
+  EnterTrusted(places, "b");
+  EXPECT_EQ(places.Enter("c").id, std::nullopt);
+  EXPECT_EQ(places.Enter("a").id, std::nullopt);
 }
 
 TEST(PlacesTest, LetsAnybodyInWhileStrangersHaveAllPlaces) {
