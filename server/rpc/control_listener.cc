@@ -19,6 +19,7 @@
 #include "absl/strings/strip.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
+#include "server/front/places.h"
 #include "server/front/reset_on_close.h"
 #include "text/host_port.h"
 
@@ -33,6 +34,8 @@ constexpr int kBatch = 64;
 // When accept(2) has found no descriptor, or no memory, it is tried again after
 // this time.
 constexpr int kStarvedPauseMs = 100;
+// How often the connections that were handed over are looked at.
+constexpr int kTickMs = 1000;
 // The least time between two log lines that say the same.
 constexpr auto kTellEvery = std::chrono::seconds(10);
 
@@ -116,7 +119,7 @@ void ResetConnection(UniqueFd fd) { ResetOnClose(fd.get()); }
 absl::StatusOr<std::unique_ptr<ControlListener>> ControlListener::Listen(
     const std::string& address, std::optional<size_t> max_connections) {
   auto listener = absl::WrapUnique(new ControlListener());
-  if (max_connections) listener->places_.emplace(*max_connections);
+  if (max_connections) listener->given_.emplace(*max_connections);
   listener->stop_ = UniqueFd(eventfd(0, EFD_CLOEXEC));
   if (!listener->stop_.valid()) {
     return CannotListen(address, std::strerror(errno));
@@ -229,8 +232,9 @@ void ControlListener::Run() {
     // While there are no descriptors, only stop_ is polled: a connection that
     // waits would end poll(2) at once, again and again.
     const size_t count = starved_ ? 1 : polled.size();
-    poll(polled.data(), count, starved_ ? kStarvedPauseMs : -1);
+    poll(polled.data(), count, starved_ ? kStarvedPauseMs : kTickMs);
     if ((polled[0].revents & POLLIN) != 0) return;
+    Tick();
     starved_ = false;
     for (size_t i = 1; i < polled.size(); ++i) {
       for (int n = 0; n < kBatch && Accept(polled[i].fd); ++n) {
@@ -239,9 +243,22 @@ void ControlListener::Run() {
   }
 }
 
+void ControlListener::Tick() {
+  const auto now = std::chrono::steady_clock::now();
+  if (!given_ || now - ticked_ < std::chrono::milliseconds(kTickMs)) return;
+  ticked_ = now;
+  given_->Tick(now);
+}
+
 void ControlListener::TellStarved(int error) {
   if (!IsTimeToTell(told_starved_)) return;
   LogWarning("control_starved", {{"error", std::strerror(error)}});
+}
+
+void ControlListener::TellFull(const std::string& host) {
+  if (!IsTimeToTell(told_full_)) return;
+  LogWarning("control_full", {{"connections", given_->count()},
+                              {"from_one_address", given_->CountFrom(host)}});
 }
 
 bool ControlListener::Accept(int listener) {
@@ -264,44 +281,14 @@ bool ControlListener::Accept(int listener) {
         return true;
     }
   }
-  if (places_ && !TakePlace(fd.get(), HostOf(peer))) {
+  if (const std::string host = HostOf(peer);
+      given_ && !given_->Add(fd.get(), host)) {
+    TellFull(host);
     ResetConnection(std::move(fd));
     return true;
   }
   on_connection_(std::move(fd));
   return true;
-}
-
-bool ControlListener::TakePlace(int fd, const std::string& host) {
-  struct stat status {};
-  if (fstat(fd, &status) != 0) return false;
-  std::optional<Places::Id> place = places_->Enter(host).id;
-  if (!place) {
-    LeaveThoseThatAreGone();
-    place = places_->Enter(host).id;
-  }
-  if (!place) {
-    if (IsTimeToTell(told_full_)) {
-      LogWarning("control_full",
-                 {{"connections", places_->taken()},
-                  {"from_one_address", places_->TakenBy(host)}});
-    }
-    return false;
-  }
-  // Whoever reaches it may call: nobody makes room for others.
-  places_->Trust(*place);
-  given_.push_back({.fd = fd, .inode = status.st_ino, .place = *place});
-  return true;
-}
-
-void ControlListener::LeaveThoseThatAreGone() {
-  std::erase_if(given_, [this](const Given& given) {
-    struct stat status {};
-    const bool is_there =
-        fstat(given.fd, &status) == 0 && status.st_ino == given.inode;
-    if (!is_there) places_->Leave(given.place);
-    return !is_there;
-  });
 }
 
 }  // namespace tcptool::server

@@ -2,8 +2,6 @@
 #ifndef TCPTOOL_SERVER_RPC_CONTROL_LISTENER_H_
 #define TCPTOOL_SERVER_RPC_CONTROL_LISTENER_H_
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -15,13 +13,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dataplane/base/unique_fd.h"
-#include "server/front/places.h"
+#include "server/rpc/given_connections.h"
 
 namespace tcptool::server {
 
 // gRPC 1.51 stops accepting for good after one EMFILE, and has no bound on its
-// connections. This may have (Places): what comes beyond is reset. When there
-// are no descriptors, connections wait in the kernel's queue until there are.
+// connections. This may have (GivenConnections): what comes beyond is reset.
+// When there are no descriptors, connections wait in the kernel's queue until
+// there are.
 class ControlListener {
  public:
   using OnConnection = std::function<void(dataplane::UniqueFd)>;
@@ -46,15 +45,6 @@ class ControlListener {
   void Close();
 
  private:
-  // A connection that was handed over. Its new owner does not say when it
-  // closes it: it is still open as long as the descriptor is that of a socket
-  // with the same inode number.
-  struct Given {
-    int fd;
-    ino_t inode;
-    Places::Id place;
-  };
-
   ControlListener() = default;
 
   absl::Status ListenOnHost(const std::string& address);
@@ -62,17 +52,18 @@ class ControlListener {
   void Run();
   // False: no connection waits, or there is no descriptor for one.
   bool Accept(int listener);
+  void Tick();
   void TellStarved(int error);
-  bool TakePlace(int fd, const std::string& host);
-  void LeaveThoseThatAreGone();
+  void TellFull(const std::string& host);
 
-  std::optional<Places> places_;
+  // nullopt if who takes the connections has a bound.
+  std::optional<GivenConnections> given_;
   std::string address_;
   std::string path_;  // Of a Unix socket.
   std::vector<dataplane::UniqueFd> listeners_;
   dataplane::UniqueFd stop_;  // An eventfd: Run() is to end.
   OnConnection on_connection_;
-  std::vector<Given> given_;
+  std::chrono::steady_clock::time_point ticked_;
   std::chrono::steady_clock::time_point told_full_;
   std::chrono::steady_clock::time_point told_starved_;
   bool starved_ = false;  // The last accept(2) had no descriptor.

@@ -158,16 +158,21 @@ class FrontTest(SecurityTest):
             )
 
     def test_a_local_client_that_reads_nothing_is_ended(self):
-        path = self.home / "control"
-        self.serve(self.tokens, control=f"unix:{path}")
-        client = http2.Connection(f"unix:{path}")
-        self.addCleanup(client.close)
-        ask_much(client)
-        self.assertNotEqual(client.socket.recv(1), b"")
-        # It reads nothing more, and learns of the end all the same.
-        poll = select.poll()
-        poll.register(client.socket, 0)
-        self.assertTrue(poll.poll(90_000), "it is closed")
+        clients = []
+        # With a front between the client and gRPC, and without.
+        for name, flags in (("front", [self.tokens]), ("none", [])):
+            path = self.home / name
+            self.serve(*flags, control=f"unix:{path}")
+            client = http2.Connection(f"unix:{path}")
+            self.addCleanup(client.close)
+            ask_much(client)
+            self.assertNotEqual(client.socket.recv(1), b"")
+            clients.append(client)
+        # They read nothing more, and learn of the end all the same.
+        for client in clients:
+            poll = select.poll()
+            poll.register(client.socket, 0)
+            self.assertTrue(poll.poll(90_000), "it is closed")
 
     def test_a_connection_ends_with_the_token_that_it_was_trusted_for(self):
         def connect(way, token):

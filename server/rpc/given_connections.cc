@@ -1,0 +1,83 @@
+#include "server/rpc/given_connections.h"
+
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <optional>
+#include <utility>
+
+#include "dataplane/base/unique_fd.h"
+#include "server/base/log.h"
+
+namespace tcptool::server {
+namespace {
+
+// Of the file behind a descriptor; nullopt: there is none.
+std::optional<ino_t> InodeOf(int fd) {
+  struct stat status {};
+  if (fstat(fd, &status) != 0) return std::nullopt;
+  return status.st_ino;
+}
+
+}  // namespace
+
+bool GivenConnections::Add(int fd, const std::string& host) {
+  const std::optional<ino_t> inode = InodeOf(fd);
+  if (!inode) return false;
+  std::optional<Places::Id> place = places_.Enter(host).id;
+  if (!place) {
+    LeaveThoseThatAreGone();
+    place = places_.Enter(host).id;
+  }
+  if (!place) return false;
+  // Whoever reaches the port may call: nobody makes room for others.
+  places_.Trust(*place);
+  given_.push_back(
+      {.fd = fd, .inode = *inode, .place = *place, .is_local = host.empty()});
+  return true;
+}
+
+void GivenConnections::Tick(Clock::time_point now) {
+  LeaveThoseThatAreGone();
+  for (Given& given : given_) {
+    if (given.is_local) EndIfItTakesNothing(given, now);
+  }
+  if (const uint64_t untold = refusals_.TakeUntold(); untold > 0) {
+    LogWarning("connections_refused", {{"count", untold}});
+  }
+}
+
+bool GivenConnections::IsThere(const Given& given) {
+  return InodeOf(given.fd) == given.inode;
+}
+
+void GivenConnections::LeaveThoseThatAreGone() {
+  std::erase_if(given_, [this](const Given& given) {
+    if (IsThere(given)) return false;
+    places_.Leave(given.place);
+    return true;
+  });
+}
+
+void GivenConnections::EndIfItTakesNothing(Given& given,
+                                           Clock::time_point now) {
+  // gRPC may close the descriptor at any moment, and another file get its
+  // number; a duplicate stays what it is.
+  const dataplane::UniqueFd same(fcntl(given.fd, F_DUPFD_CLOEXEC, 0));
+  if (!same.valid() || InodeOf(same.get()) != given.inode) return;
+  int unread = 0;
+  ioctl(same.get(), SIOCOUTQ, &unread);
+  const bool took = unread < std::exchange(given.unread, unread);
+  if (unread == 0 || took) given.takes_nothing_since = now;
+  if (now - given.takes_nothing_since < kTakesNothing) return;
+  shutdown(same.get(), SHUT_RDWR);
+  if (!refusals_.Allows()) return;
+  LogWarning(
+      "connection_refused",
+      {{"peer", "unix:"}, {"reason", "it takes nothing of what it is sent"}});
+}
+
+}  // namespace tcptool::server

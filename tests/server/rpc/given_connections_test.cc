@@ -1,0 +1,136 @@
+#include "server/rpc/given_connections.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <string>
+#include <utility>
+
+#include "dataplane/base/unique_fd.h"
+#include "server/base/log.h"
+
+namespace tcptool::server {
+namespace {
+
+using dataplane::UniqueFd;
+using Clock = GivenConnections::Clock;
+
+constexpr auto kAlmost =
+    GivenConnections::kTakesNothing - std::chrono::seconds(1);
+
+// A connection, of which the service's end is given away.
+class Pair {
+ public:
+  Pair() {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+                         ends.data()),
+              0);
+    service = UniqueFd(ends[0]);
+    client = UniqueFd(ends[1]);
+  }
+
+  // Something for the client, in a piece that it can take alone.
+  void Send() { EXPECT_EQ(send(service.get(), "x", 1, MSG_NOSIGNAL), 1); }
+  void Take() {
+    char byte = 0;
+    EXPECT_EQ(recv(client.get(), &byte, 1, 0), 1);
+  }
+  bool is_ended() const {
+    pollfd polled = {.fd = client.get(), .events = POLLRDHUP, .revents = 0};
+    return poll(&polled, 1, 0) > 0;
+  }
+
+  UniqueFd service;
+  UniqueFd client;
+};
+
+class GivenConnectionsTest : public testing::Test {
+ protected:
+  // Once in a process, as it may be.
+  static void SetUpTestSuite() { SetUpLog({.json = true}); }
+
+  // As if so much time had gone by.
+  void TickAfter(Clock::duration time) { given.Tick(now += time); }
+
+  GivenConnections given{2};
+  Clock::time_point now = Clock::now();
+};
+
+TEST_F(GivenConnectionsTest, HasSoManyPlacesAndFreesThoseOfWhoIsGone) {
+  Pair first;
+  const Pair second;
+  const Pair third;
+  EXPECT_TRUE(given.Add(first.service.get(), ""));
+  EXPECT_TRUE(given.Add(second.service.get(), ""));
+  EXPECT_FALSE(given.Add(third.service.get(), ""));
+  EXPECT_EQ(given.count(), 2);
+  first.service = UniqueFd();
+  EXPECT_TRUE(given.Add(third.service.get(), ""));
+  EXPECT_EQ(given.CountFrom(""), 2);
+}
+
+TEST_F(GivenConnectionsTest, EndsALocalClientThatTakesNothing) {
+  Pair stopped;
+  ASSERT_TRUE(given.Add(stopped.service.get(), ""));
+  TickAfter({});
+  stopped.Send();
+  TickAfter(kAlmost);
+  EXPECT_FALSE(stopped.is_ended());
+  // More for it changes nothing.
+  stopped.Send();
+  testing::internal::CaptureStderr();
+  TickAfter(std::chrono::seconds(1));
+  EXPECT_TRUE(stopped.is_ended());
+  FlushLog();
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("takes nothing"),
+            std::string::npos);
+}
+
+TEST_F(GivenConnectionsTest,
+       LeavesALocalClientThatTakesSomethingOrOwesNothing) {
+  Pair slow;
+  const Pair idle;
+  ASSERT_TRUE(given.Add(slow.service.get(), ""));
+  ASSERT_TRUE(given.Add(idle.service.get(), ""));
+  slow.Send();
+  slow.Send();
+  slow.Send();
+  TickAfter({});
+  for (int i = 0; i < 2; ++i) {
+    TickAfter(kAlmost);
+    slow.Take();
+    TickAfter(std::chrono::seconds(1));
+  }
+  EXPECT_FALSE(slow.is_ended());
+  EXPECT_FALSE(idle.is_ended());
+}
+
+TEST_F(GivenConnectionsTest, EndsNothingElseThatHasGotTheDescriptorMeanwhile) {
+  Pair gone;
+  const int number = gone.service.get();
+  ASSERT_TRUE(given.Add(number, ""));
+  gone.Send();
+  TickAfter({});
+  Pair other;
+  other.Send();
+  ASSERT_EQ(dup2(other.service.get(), number), number);
+  TickAfter(2 * GivenConnections::kTakesNothing);
+  EXPECT_FALSE(other.is_ended());
+  EXPECT_EQ(given.count(), 0);
+}
+
+TEST_F(GivenConnectionsTest, LeavesTcpToTheKernel) {
+  Pair any;
+  ASSERT_TRUE(given.Add(any.service.get(), "a host"));
+  any.Send();
+  TickAfter({});
+  TickAfter(2 * GivenConnections::kTakesNothing);
+  EXPECT_FALSE(any.is_ended());
+}
+
+}  // namespace
+}  // namespace tcptool::server
