@@ -1,16 +1,11 @@
 """A clock that is set forward and back changes no duration."""
 
-import glob
 import signal
-import tempfile
 
 import harness
 import recipients
+from day_clock import DayClock
 from harness import ServiceTest, port_of, stubs
-
-# Debian's libfaketime; the directory is named after the machine.
-(FAKETIME,) = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-
 
 # More than the kernel's buffers of a connection hold.
 CONTENT = bytes(24 << 20)
@@ -20,27 +15,11 @@ class ClockTest(ServiceTest):
     service_flags = ("--drain-timeout=1s",)
 
     def setUp(self):
-        self.offset = tempfile.NamedTemporaryFile("w", encoding="utf-8")
-        self.addCleanup(self.offset.close)
-        self.set_clock("+0")
-        # The clock of the day is what somebody sets; the steady one is not, nor
-        # are the time stamps of files.
-        self.service_prefix = (
-            "env",
-            f"LD_PRELOAD={FAKETIME}",
-            f"FAKETIME_TIMESTAMP_FILE={self.offset.name}",
-            "FAKETIME_NO_CACHE=1",
-            "FAKETIME_DONT_FAKE_MONOTONIC=1",
-            "NO_FAKE_STAT=1",
-        )
+        self.clock = DayClock()
+        self.addCleanup(self.clock.close)
+        self.service_prefix = self.clock.prefix
         super().setUp()
         self.service.write_file("content", b"x" * 1_000_000)
-
-    def set_clock(self, offset):
-        self.offset.seek(0)
-        self.offset.truncate()
-        self.offset.write(offset)
-        self.offset.flush()
 
     def deliver(self, session):
         recipient = recipients.Recipient(
@@ -59,7 +38,7 @@ class ClockTest(ServiceTest):
         began = sessions[0].create_time.seconds
         for session, offset, days in zip(sessions, ("+30d", "-30d"), (30, -30)):
             with self.subTest(offset):
-                self.set_clock(offset)
+                self.clock.set(offset)
                 # The service sees it.
                 seen = self.service.create().create_time.seconds
                 self.assertAlmostEqual((seen - began) / 86_400, days, delta=0.1)
@@ -75,7 +54,7 @@ class ClockTest(ServiceTest):
         harness.wait_until(
             lambda: self.service.get(session.name).HasField("start_time"), "it has begun"
         )
-        self.set_clock("-1d")
+        self.clock.set("-1d")
         self.assertEqual(harness.read_all(recipient), CONTENT)
         ended = self.service.wait_final(session.name)
         self.assert_session_state(ended, "SUCCEEDED")
@@ -93,7 +72,7 @@ class ClockTest(ServiceTest):
             timeout=harness.DEADLINE_S,
         )
         next(watch)
-        self.set_clock("+30d")
+        self.clock.set("+30d")
         self.deliver(session)
         for response in watch:
             if any(
@@ -106,7 +85,7 @@ class ClockTest(ServiceTest):
     def test_what_has_ended_is_kept_as_long_as_it_was(self):
         session = self.service.create(request_id="one")
         self.deliver(session)
-        self.set_clock("+30d")
+        self.clock.set("+30d")
         # A retry: it creates no second one, and the first is not deleted.
         self.assertEqual(self.service.create(request_id="one").name, session.name)
 
@@ -119,6 +98,6 @@ class ClockTest(ServiceTest):
             == stubs.session.SESSION_STATE_TRANSFERRING,
             "the transfer has begun",
         )
-        self.set_clock("+30d")
+        self.clock.set("+30d")
         self.service.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)

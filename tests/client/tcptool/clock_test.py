@@ -1,29 +1,20 @@
 """A clock of the day that is set, as on a machine that has just been imaged, changes no
 wait, no rate and no estimate."""
 
-import glob
 import pathlib
 import re
 import time
 
 import harness
+from day_clock import DayClock
 from tcptool_process import TcptoolTest
-
-# Debian's libfaketime; the directory is named after the machine.
-(FAKETIME,) = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 
 
 class ClockTest(TcptoolTest):
     def setUp(self):
         super().setUp()
-        self.offset = self.write("offset", b"+0")
-        # The clock of the day is what somebody sets; the steady one is not, nor
-        # are the time stamps of files.
-        self.prefix = [
-            "env", f"LD_PRELOAD={FAKETIME}", f"FAKETIME_TIMESTAMP_FILE={self.offset}",
-            "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1",
-            "NO_FAKE_STAT=1",
-        ]  # fmt: skip
+        self.clock = DayClock()
+        self.addCleanup(self.clock.close)
 
     def wait_trying(self, process):
         """Until it has waited for its next attempt a few times."""
@@ -35,10 +26,10 @@ class ClockTest(TcptoolTest):
 
     def test_recipient_waits_on_although_the_clock_jumps(self):
         recipient = self.start(
-            "-r", self.sender_endpoint, "--wait", "5m", prefix=self.prefix
+            "-r", self.sender_endpoint, "--wait", "5m", prefix=self.clock.prefix
         )
         self.wait_trying(recipient)
-        self.offset.write_bytes(b"+30d")
+        self.clock.set("+30d")
         # It is given time to notice, which it does not.
         time.sleep(0.5)
         self.assertIsNone(recipient.poll())
@@ -48,20 +39,20 @@ class ClockTest(TcptoolTest):
 
     def test_wait_ends_although_the_clock_is_set_back(self):
         recipient = self.start(
-            "-r", self.sender_endpoint, "--wait", "5s", prefix=self.prefix
+            "-r", self.sender_endpoint, "--wait", "5s", prefix=self.clock.prefix
         )
         self.wait_trying(recipient)
-        self.offset.write_bytes(b"-30d")
+        self.clock.set("-30d")
         self.assertEqual(self.finish(recipient)[0], 1)
 
     def test_rates_and_estimates_are_of_the_steady_clock(self):
         size = 3_000_000
         sender = self.start_sender(
-            "--rate", "1000000", "-d", "p", self.write("content", bytes(size)), prefix=self.prefix
+            "--rate", "1000000", "-d", "p", self.write("content", bytes(size)), prefix=self.clock.prefix
         )
         peer = self.connect()
         peer.recv(1)
-        self.offset.write_bytes(b"-30d")
+        self.clock.set("-30d")
         harness.read_all(peer)
         status, _, errors = self.finish(sender)
         self.assertEqual(status, 0)
