@@ -89,7 +89,7 @@ Delivery::Outcome Delivery::CheckGrace(Clock::time_point now) {
     // then is here, a round trip later.
     if (last_input_) {
       next_check_ =
-          std::max(next_check_, *last_input_ + kGrace +
+          std::max(next_check_, *last_input_ + kSilence +
                                     std::chrono::microseconds(info.rtt_us));
     }
   }
@@ -99,7 +99,7 @@ Delivery::Outcome Delivery::CheckGrace(Clock::time_point now) {
   }
   // It has ended its side, or has not: behind what never ends, nobody knows.
   const bool goes_on = info.state != TCP_CLOSE_WAIT && input_since_ &&
-                       now >= Later(*input_since_, confirm_timeout_);
+                       *last_input_ >= Later(*input_since_, confirm_timeout_);
   return goes_on ? Outcome::kUnconfirmed : Outcome::kPending;
 }
 

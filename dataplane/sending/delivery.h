@@ -27,8 +27,9 @@ namespace tcptool::dataplane {
 // An early FIN is not always seen at once. It may follow the handshake byte,
 // and small content would overtake it: our FIN is never sent within kGrace of
 // the byte. And it may wait in the peer's kernel behind input for which our
-// receive buffer has no room: input is read once all content is acknowledged,
-// and our FIN is not sent within kGrace, and a round trip, of the last of it.
+// receive buffer has no room, or that a slow link carries: input is read once
+// all content is acknowledged, and our FIN is not sent within kSilence, and a
+// round trip, of the last of it.
 class Delivery {
  public:
   enum class Outcome : uint8_t {
@@ -40,9 +41,12 @@ class Delivery {
   };
 
   // How long a peer that ended its side early may still reset the connection
-  // after it has acknowledged everything; and how long it must have been silent
-  // to be taken for one that has not ended its side.
+  // after it has acknowledged everything; and how long after its byte a peer
+  // without other input is taken for one that has not ended its side.
   static constexpr Clock::duration kGrace = std::chrono::milliseconds(100);
+  // How long a peer with other input must have been silent for that: longer
+  // than a packet of 1,500 bytes takes on a link of 16 kbit/s.
+  static constexpr Clock::duration kSilence = std::chrono::seconds(1);
 
   // `sockets` must outlive it. Uses the acknowledge_timeout, confirm_timeout
   // and recipient's rate of `limits`. `ready`: when the handshake byte was

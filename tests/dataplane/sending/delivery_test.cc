@@ -246,12 +246,33 @@ TEST_F(DeliveryTest, WhoIsSilentAfterItsInputGetsTheEnd) {
   ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
   // A round trip may be needed for what the peer's kernel had to hold back.
   const Clock::time_point silent = delivery().next_check();
-  EXPECT_GT(silent, kStart + Delivery::kGrace);
-  EXPECT_LT(silent, kStart + Delivery::kGrace + std::chrono::seconds(5));
+  EXPECT_GT(silent, kStart + Delivery::kSilence);
+  EXPECT_LT(silent, kStart + Delivery::kSilence + std::chrono::seconds(5));
   Say("more");
   ASSERT_EQ(delivery().Check(silent), Outcome::kPending);
-  EXPECT_GT(delivery().next_check(), silent + Delivery::kGrace);
+  EXPECT_GT(delivery().next_check(), silent + Delivery::kSilence);
   EXPECT_EQ(delivery().Check(delivery().next_check()), Outcome::kMayEnd);
+}
+
+// A slow link brings what it has said in packets that are far apart.
+TEST_F(DeliveryTest, EndBehindInputThatComesSlowlyIsEarly) {
+  constexpr auto kGap = milliseconds(750);  // 1,500 bytes at 16 kbit/s.
+  Open();
+  SendSmall();
+  Clock::time_point now = kStart;
+  for (int packet = 0; packet < 5; ++packet) {
+    Say("j");
+    ASSERT_EQ(delivery().Check(now), Outcome::kPending);
+    ASSERT_EQ(delivery().Check(now + kGap - milliseconds(1)),
+              Outcome::kPending);
+    now += kGap;
+  }
+  peer().HalfClose();
+  AwaitState(TCP_CLOSE_WAIT);
+  ASSERT_EQ(delivery().Check(now), Outcome::kPending);
+  peer().Close();  // With unread input.
+  AwaitState(TCP_CLOSE);
+  EXPECT_EQ(delivery().Check(now + Delivery::kGrace), Outcome::kLost);
 }
 
 // Its end may be behind what it sends, or not: it is not DELIVERED, and does
