@@ -64,7 +64,32 @@ struct Request {
   size_t used_ = 0;
 };
 
-Request MakeRequest(const Address& local, const Address& peer) {
+// What besides the addresses decides a socket's route (socket(7)).
+struct Policy {
+  uint32_t device = 0;  // That it is bound to, or its VRF. 0: none.
+  uint32_t mark = 0;
+};
+
+std::optional<uint32_t> Option(int socket, int option) {
+  uint32_t value = 0;
+  socklen_t size = sizeof value;
+  if (getsockopt(socket, SOL_SOCKET, option, &value, &size) < 0) return {};
+  return value;
+}
+
+std::optional<Policy> PolicyOf(int socket) {
+  const std::optional<uint32_t> device = Option(socket, SO_BINDTOIFINDEX);
+  const std::optional<uint32_t> mark = Option(socket, SO_MARK);
+  if (!device || !mark) return {};
+  return Policy{.device = *device, .mark = *mark};
+}
+
+std::span<const unsigned char> BytesOf(const uint32_t& value) {
+  return {reinterpret_cast<const unsigned char*>(&value), sizeof value};
+}
+
+Request MakeRequest(const Address& local, const Address& peer,
+                    const Policy& policy) {
   constexpr int kBits = 8;
   Request request;
   request.header.nlmsg_type = RTM_GETROUTE;
@@ -74,10 +99,10 @@ Request MakeRequest(const Address& local, const Address& peer) {
   request.route.rtm_src_len = local.bytes.size() * kBits;
   request.Add(RTA_DST, peer.bytes);
   request.Add(RTA_SRC, local.bytes);
-  if (peer.scope != 0) {
-    request.Add(RTA_OIF, {reinterpret_cast<const unsigned char*>(&peer.scope),
-                          sizeof peer.scope});
-  }
+  // A link-local address is of its device, in a VRF or not.
+  const uint32_t device = peer.scope != 0 ? peer.scope : policy.device;
+  if (device != 0) request.Add(RTA_OIF, BytesOf(device));
+  if (policy.mark != 0) request.Add(RTA_MARK, BytesOf(policy.mark));
   return request;
 }
 
@@ -158,7 +183,9 @@ std::optional<NetworkDevice> DeviceOfRoute(int socket) {
   const Address from = AddressOf(local);
   const Address to = AddressOf(peer);
   if (to.family == AF_UNSPEC || from.family != to.family) return {};
-  const std::optional<int> index = Ask(MakeRequest(from, to));
+  const std::optional<Policy> policy = PolicyOf(socket);
+  if (!policy) return {};
+  const std::optional<int> index = Ask(MakeRequest(from, to, *policy));
   if (!index) return {};
   return Describe(socket, *index);
 }

@@ -14,13 +14,18 @@ namespace tcptool::dataplane {
 namespace {
 
 // A socket that is connected to a host that is not there: UDP sends nothing for
-// it. The kernel refuses where it has no route.
-UniqueFd ConnectedTo(const char* address) {
+// it. The kernel refuses where it has no route. `device`: the index of the
+// device that the socket is bound to, or 0.
+UniqueFd ConnectedTo(const char* address, unsigned int device = 0) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(9);
   inet_pton(AF_INET, address, &to.sin_addr);
   UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (setsockopt(fd.get(), SOL_SOCKET, SO_BINDTOIFINDEX, &device,
+                 sizeof device) != 0) {
+    return UniqueFd();
+  }
   if (connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) {
     return UniqueFd();
   }
@@ -48,6 +53,15 @@ TEST(RouteTest, OtherHostsHaveTheDeviceThatTheKernelNames) {
             static_cast<unsigned int>(device->index));
   EXPECT_EQ(device->address.size(), std::string("52:54:00:12:34:56").size());
   EXPECT_NE(device->name, "lo");
+}
+
+// The table of routes would name another, or none.
+TEST(RouteTest, SocketThatIsBoundToADeviceHasThatOne) {
+  const UniqueFd there = ConnectedTo("192.0.2.1", if_nametoindex("lo"));
+  ASSERT_GE(there.get(), 0);
+  const std::optional<NetworkDevice> device = DeviceOfRoute(there.get());
+  ASSERT_TRUE(device.has_value());
+  EXPECT_EQ(device->name, "lo");
 }
 
 }  // namespace
