@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
+#include <thread>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -127,9 +129,12 @@ absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Resume(
 
 absl::Status PartialFile::OpenAndLock(int flags) {
   // A sweep may unlink the file between open(2) and flock(2): then it is opened
-  // once more.
+  // once more. And a sweep, or the thread that closes the file of an earlier
+  // attempt, has the lock for a moment.
   constexpr int kAttempts = 10;
+  constexpr auto kPause = std::chrono::milliseconds(20);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    if (attempt > 0) std::this_thread::sleep_for(kPause);
     const int file = files_.OpenAt(destination_.directory.get(), partial_name_,
                                    O_RDWR | O_NOFOLLOW | flags, kMode);
     if (file < 0) return Result(file, "opening the partial file");

@@ -7,6 +7,8 @@
 
 #include <cerrno>
 
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "dataplane/receiving/manifest.h"
 #include "tests/dataplane/receiving/files.h"
 #include "tests/dataplane/testing.h"
@@ -122,6 +124,21 @@ TEST(PartialFileTest, OnlyTheFileThatWasWrittenGetsTheName) {
     EXPECT_EQ(folder.Names(), std::set<std::string>{".tcptool-part.r1"});
     EXPECT_EQ(folder.Get(".tcptool-part.r1"), "other");
   }
+}
+
+// A sweep has the lock while it removes a file.
+TEST(PartialFileTest, LockThatIsHeldForAMomentIsWaitedFor) {
+  const Folder folder;
+  folder.Put(".tcptool-part.r1", "old");
+  UniqueFd sweep(
+      open(folder.path(".tcptool-part.r1").c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(flock(sweep.get(), LOCK_EX), 0);
+  const absl::Time begun = absl::Now();
+  FaultyFiles files([&](Call) {
+    if (absl::Now() - begun > absl::Milliseconds(5)) sweep = UniqueFd();
+    return 0;
+  });
+  EXPECT_TRUE(PartialFile::Create(files, folder.To("content")).ok());
 }
 
 TEST(PartialFileTest, ChangeTimeIsThatOfTheFileUnderItsName) {
