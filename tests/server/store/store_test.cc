@@ -3,70 +3,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <chrono>
-#include <csignal>
-#include <filesystem>
-#include <future>
-
-#include "absl/strings/str_cat.h"
 #include "server/store/store_file.h"
+#include "tests/server/store/stores.h"
 
 namespace tcptool::server {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-class StoreTest : public testing::Test {
- protected:
-  StoreTest() {
-    std::string pattern = testing::TempDir() + "/store.XXXXXX";
-    directory_ = mkdtemp(pattern.data());
-    path_ = directory_ / "state" / "tcptoold.db";
-  }
-  ~StoreTest() override { std::filesystem::remove_all(directory_); }
-
-  std::unique_ptr<Store> Open() {
-    auto store = Store::Open(path_, [](const char*, absl::Duration, bool) {});
-    EXPECT_TRUE(store.ok()) << store.status();
-    return store.ok() ? *std::move(store) : nullptr;
-  }
-
-  static Store::Contents Load(Store& store) {
-    auto contents = store.Load();
-    EXPECT_TRUE(contents.ok()) << contents.status();
-    return contents.ok() ? *std::move(contents) : Store::Contents();
-  }
-
-  // What a store that is opened after this one finds.
-  Store::Contents Reopen(std::unique_ptr<Store>& store) {
-    store = nullptr;
-    store = Open();
-    return Load(*store);
-  }
-
-  static v1::Session Session(const std::string& name) {
-    v1::Session session;
-    session.set_name(name);
-    session.mutable_spec()->mutable_file()->set_path("of " + name);
-    session.set_state(v1::SESSION_STATE_WAITING);
-    return session;
-  }
-
-  static v1::Recipient Recipient(const std::string& session, uint64_t number,
-                                 v1::RecipientState state) {
-    v1::Recipient recipient;
-    recipient.set_name(absl::StrCat(session, "/recipients/", number));
-    recipient.set_state(state);
-    return recipient;
-  }
-
-  std::filesystem::path directory_;
-  std::string path_;
-};
 
 TEST_F(StoreTest, KeepsSessionsInTheOrderOfCreation) {
   auto store = Open();
@@ -301,47 +246,6 @@ TEST_F(StoreTest, RevisionsGoOnWhenTheClockIsSetBack) {
   EXPECT_GT(Reopen(store).first_revision, first + 1'000'000'000);
 }
 
-TEST_F(StoreTest, OneProcessAtATime) {
-  const auto store = Open();
-  const auto second =
-      Store::Open(path_, [](const char*, absl::Duration, bool) {});
-  EXPECT_TRUE(absl::IsFailedPrecondition(second.status()));
-  EXPECT_THAT(std::string(second.status().message()),
-              HasSubstr(path_ + ": another tcptoold uses it"));
-}
-
-TEST_F(StoreTest, WaitsForAnotherProcessThatHoldsTheDatabase) {
-  auto store = Open();
-  Load(*store);
-  auto other = SqliteDatabase::Open(path_);
-  ASSERT_TRUE(other.ok()) << other.status();
-  ASSERT_TRUE(other->Run("BEGIN EXCLUSIVE").ok());
-  store->PutSession(Session("sessions/a"), {});
-  std::promise<absl::Status> result;
-  store->WhenDurable(
-      [&](const absl::Status& status) { result.set_value(status); });
-  std::future<absl::Status> durable = result.get_future();
-  EXPECT_EQ(durable.wait_for(std::chrono::milliseconds(500)),
-            std::future_status::timeout);
-  ASSERT_TRUE(other->Run("COMMIT").ok());
-  EXPECT_TRUE(durable.get().ok());
-  EXPECT_THAT(Reopen(store).sessions, SizeIs(1));
-}
-
-TEST_F(StoreTest, RowThatIsNoMessageIsDataLoss) {
-  auto store = Open();
-  Load(*store);
-  store->PutSession(Session("sessions/a"), {});
-  store = nullptr;
-  auto database = SqliteDatabase::Open(path_);
-  ASSERT_TRUE(database.ok());
-  ASSERT_TRUE(database->Run("UPDATE sessions SET status = x'ff'").ok());
-  store = Open();
-  const absl::Status status = store->Load().status();
-  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
-}
-
 TEST_F(StoreTest, InMemoryIsNotPersistent) {
   auto store = Store::Open(kInMemory, [](const char*, absl::Duration, bool) {});
   ASSERT_TRUE(store.ok());
@@ -349,62 +253,6 @@ TEST_F(StoreTest, InMemoryIsNotPersistent) {
   EXPECT_GT(Load(**store).first_revision, 0);
   (*store)->PutSession(Session("sessions/a"), {});
   EXPECT_TRUE((*store)->WaitUntilDurable().ok());
-}
-
-// A limit on the size of files is as a full disk is (setrlimit(2)).
-class FullDisk {
- public:
-  explicit FullDisk(rlim_t bytes) {
-    std::signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before_);
-    const rlimit limit = {.rlim_cur = bytes, .rlim_max = before_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FullDisk() { setrlimit(RLIMIT_FSIZE, &before_); }
-
- private:
-  rlimit before_;
-};
-
-TEST_F(StoreTest, WritesWhatFailedOnceThereIsRoom) {
-  auto store = Open();
-  Load(*store);
-  store->PutSession(Session("sessions/before"), {});
-  ASSERT_TRUE(store->WaitUntilDurable().ok());
-  {
-    const FullDisk full(64 << 10);
-    v1::Session large = Session("sessions/large");
-    large.mutable_spec()->mutable_file()->set_path(std::string(1 << 20, 'x'));
-    store->PutSession(large, {});
-    const absl::Status status = store->WaitUntilDurable();
-    EXPECT_FALSE(status.ok());
-    EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
-    EXPECT_EQ(store->health(), status);
-  }
-  EXPECT_TRUE(store->WaitUntilDurable().ok());
-  EXPECT_TRUE(store->health().ok());
-  const Store::Contents contents = Reopen(store);
-  ASSERT_THAT(contents.sessions, SizeIs(2));
-  EXPECT_EQ(contents.sessions[1].session.spec().file().path().size(), 1 << 20);
-}
-
-TEST_F(StoreTest, WhatFailedAndIsTakenBackIsNotWritten) {
-  auto store = Open();
-  Load(*store);
-  {
-    const FullDisk full(64 << 10);
-    v1::Session large = Session("sessions/large");
-    large.mutable_spec()->mutable_file()->set_path(std::string(1 << 20, 'x'));
-    store->PutSession(large, {});
-    store->PutRequest({"id", absl::Now(), "sessions/large", "fingerprint"});
-    EXPECT_FALSE(store->WaitUntilDurable().ok());
-    store->DeleteSession("sessions/large");
-    store->DeleteRequest(RequestKind::kSession, "id");
-    EXPECT_TRUE(store->WaitUntilDurable().ok());
-  }
-  const Store::Contents contents = Reopen(store);
-  EXPECT_THAT(contents.sessions, IsEmpty());
-  EXPECT_THAT(contents.requests, IsEmpty());
 }
 
 }  // namespace
