@@ -33,7 +33,7 @@ constexpr size_t kAlways = 3;    // All orders up to this length.
 constexpr size_t kLongest = 5;   // A sample of those up to this length.
 constexpr size_t kSample = 150;  // Orders of it, each in four trials.
 // Trials that wait for a grace period wait beside each other.
-constexpr size_t kThreads = 8;
+constexpr size_t kThreads = 32;
 constexpr size_t kSmall = 5'000;      // In the kernel's hands at once.
 constexpr size_t kLarge = 1'500'001;  // More than the kernel takes.
 constexpr int kTries = 5;             // Of what the machine is too busy for.
