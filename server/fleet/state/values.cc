@@ -1,0 +1,70 @@
+#include "server/fleet/state/values.h"
+
+#include <algorithm>
+
+#include "server/fleet/state/fleet_keys.h"
+
+namespace tcptool::fleet {
+namespace {
+
+constexpr size_t kRootSize = 32;  // SHA-256.
+
+bool IsValid(const v1::Content& content) {
+  return content.length() >= 0 && content.root().size() == kRootSize;
+}
+
+bool IsValid(const v1::Targets& targets) {
+  return (targets.all() || targets.nodes_size() > 0 ||
+          targets.racks_size() > 0 || targets.labels_size() > 0) &&
+         std::all_of(targets.nodes().begin(), targets.nodes().end(),
+                     [](const std::string& node) { return IsFleetName(node); });
+}
+
+bool IsValid(const v1::Edge& edge) {
+  return edge.epoch() >= 1 && IsFleetName(edge.parent()) &&
+         edge.cap_bytes_per_second() >= 0;
+}
+
+}  // namespace
+
+bool ParseValue(const std::string& value, v1::Node& node) {
+  return node.ParseFromString(value) && !node.peer_address().empty() &&
+         node.egress_bytes_per_second() >= 0;
+}
+
+bool ParseValue(const std::string& value, v1::Coordinator& coordinator) {
+  return coordinator.ParseFromString(value) && IsFleetName(coordinator.node());
+}
+
+bool ParseValue(const std::string& value, v1::DistributionSpec& spec) {
+  return spec.ParseFromString(value) && IsFleetName(spec.source_node()) &&
+         spec.source_case() != v1::DistributionSpec::SOURCE_NOT_SET &&
+         IsValid(spec.targets()) && spec.node_bytes_per_second() >= 0 &&
+         spec.source_bytes_per_second() >= 0;
+}
+
+bool ParseValue(const std::string& value, v1::Head& head) {
+  return head.ParseFromString(value) && head.epoch() >= 0 &&
+         head.state() != v1::DISTRIBUTION_STATE_UNSPECIFIED &&
+         (!head.has_content() || IsValid(head.content()));
+}
+
+bool ParseValue(const std::string& value, v1::EdgeRecord& record) {
+  return record.ParseFromString(value) && record.has_edge() &&
+         IsValid(record.edge()) &&
+         (!record.has_previous() || IsValid(record.previous()));
+}
+
+bool ParseValue(const std::string& value, v1::Delivery& delivery) {
+  if (!delivery.ParseFromString(value)) return false;
+  if (delivery.has_content() && !IsValid(delivery.content())) return false;
+  return delivery.state() != v1::DELIVERY_STATE_UNSPECIFIED &&
+         (delivery.state() != v1::DELIVERY_STATE_DELIVERED ||
+          delivery.has_content());
+}
+
+bool IsFinal(v1::DistributionState state) {
+  return state >= v1::DISTRIBUTION_STATE_SUCCEEDED;
+}
+
+}  // namespace tcptool::fleet
