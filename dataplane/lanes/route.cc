@@ -168,20 +168,74 @@ std::optional<NetworkDevice> Describe(int socket, int index) {
   return device;
 }
 
+std::optional<sockaddr_storage> PeerOf(int socket) {
+  sockaddr_storage peer{};
+  socklen_t size = sizeof peer;
+  if (getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &size) < 0) {
+    return {};
+  }
+  return peer;
+}
+
+// What has to be said, and asked for, to get a control message with an Info.
+struct PacketInfo {
+  int level;
+  int enable;
+  int get;
+};
+constexpr PacketInfo kIpv4Info = {IPPROTO_IP, IP_PKTINFO, IP_PKTOPTIONS};
+constexpr PacketInfo kIpv6Info = {IPPROTO_IPV6, IPV6_2292PKTINFO,
+                                  IPV6_2292PKTOPTIONS};
+
+template <typename Info>
+std::optional<Info> Get(int socket, const PacketInfo& names) {
+  int on = 1;
+  if (setsockopt(socket, names.level, names.enable, &on, sizeof on) < 0) {
+    return {};
+  }
+  alignas(cmsghdr) std::array<unsigned char, 256> control{};
+  socklen_t size = control.size();
+  const bool answered =
+      getsockopt(socket, names.level, names.get, control.data(), &size) == 0;
+  on = 0;
+  setsockopt(socket, names.level, names.enable, &on, sizeof on);
+  cmsghdr header{};
+  if (!answered || size < CMSG_LEN(sizeof(Info))) return {};
+  std::memcpy(&header, control.data(), sizeof header);
+  if (header.cmsg_level != names.level || header.cmsg_type != names.enable ||
+      header.cmsg_len != CMSG_LEN(sizeof(Info))) {
+    return {};
+  }
+  Info info{};
+  std::memcpy(&info, control.data() + CMSG_LEN(0), sizeof info);
+  return info;
+}
+
 }  // namespace
+
+std::optional<NetworkDevice> DeviceOfArrival(int socket) {
+  const auto peer = PeerOf(socket);
+  if (!peer) return {};
+  if (AddressOf(*peer).family == AF_INET) {
+    const auto info = Get<in_pktinfo>(socket, kIpv4Info);
+    if (!info) return {};
+    return Describe(socket, info->ipi_ifindex);
+  }
+  const auto info = Get<in6_pktinfo>(socket, kIpv6Info);
+  if (!info) return {};
+  return Describe(socket, static_cast<int>(info->ipi6_ifindex));
+}
 
 std::optional<NetworkDevice> DeviceOfRoute(int socket) {
   sockaddr_storage local{};
-  sockaddr_storage peer{};
   socklen_t local_size = sizeof local;
-  socklen_t peer_size = sizeof peer;
-  if (getsockname(socket, reinterpret_cast<sockaddr*>(&local), &local_size) <
-          0 ||
-      getpeername(socket, reinterpret_cast<sockaddr*>(&peer), &peer_size) < 0) {
+  const auto peer = PeerOf(socket);
+  if (!peer || getsockname(socket, reinterpret_cast<sockaddr*>(&local),
+                           &local_size) < 0) {
     return {};
   }
   const Address from = AddressOf(local);
-  const Address to = AddressOf(peer);
+  const Address to = AddressOf(*peer);
   if (to.family == AF_UNSPEC || from.family != to.family) return {};
   const std::optional<Policy> policy = PolicyOf(socket);
   if (!policy) return {};

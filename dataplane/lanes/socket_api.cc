@@ -98,6 +98,7 @@ int SocketApi::Info(int socket, TcpInfo* info) {
   info->state = kernel.tcpi_state;
   info->bytes_acked = kernel.tcpi_bytes_acked;
   info->rtt_us = kernel.tcpi_rtt;
+  info->data_segments_in = kernel.tcpi_data_segs_in;
   info->total_retransmits = kernel.tcpi_total_retrans;
   info->unanswered = kernel.tcpi_retransmits + kernel.tcpi_probes;
   info->last_ack_ms = kernel.tcpi_last_ack_recv;
@@ -113,8 +114,10 @@ bool SocketApi::StaysInHost(int socket) {
   }
   // A virtual device may have such queues as well: a veth pair does with an XDP
   // program or with GRO.
-  const std::optional<NetworkDevice> device = DeviceOfRoute(socket);
-  return !device || !NetworkDevices().IsWire(*device);
+  const auto is_wire = [](const std::optional<NetworkDevice>& device) {
+    return device && NetworkDevices().IsWire(*device);
+  };
+  return !is_wire(DeviceOfArrival(socket)) || !is_wire(DeviceOfRoute(socket));
 }
 
 SocketApi& SocketApi::Real() {

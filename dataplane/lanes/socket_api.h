@@ -18,6 +18,7 @@ struct TcpInfo {
   uint8_t state = 0;  // TCP_ESTABLISHED, TCP_CLOSE_WAIT, ... (netinet/tcp.h).
   uint64_t bytes_acked = 0;
   uint32_t rtt_us = 0;             // Smoothed.
+  uint32_t data_segments_in = 0;   // With data; what came twice counts twice.
   uint32_t total_retransmits = 0;  // Segments.
   uint32_t unanswered = 0;  // Retransmissions and probes without an answer yet.
   uint32_t last_ack_ms = 0;  // Time since the peer was last heard of.
@@ -54,7 +55,8 @@ class SocketApi {
   // Whether the path to the peer may stay in this host, as it does over
   // loopback, a veth pair, or a bridge to a container: the peer's last packet
   // has not come by a network card's queue (SO_INCOMING_NAPI_ID, socket(7)), or
-  // the route to it is not by a network card. True where that is not known.
+  // its handshake has not come by a network card, or the route to it is not by
+  // one. True where that is not known.
   virtual bool StaysInHost(int socket);
 
   // The real system calls.

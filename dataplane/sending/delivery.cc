@@ -80,6 +80,11 @@ Delivery::Outcome Delivery::CheckGrace(Clock::time_point now) {
   if (const int error = sockets_.Info(socket_, &info); error < 0) {
     return Lost(error);
   }
+  // Where the peer's kernel sends data again, what is behind it comes later.
+  if (info.data_segments_in != data_segments_in_) {
+    data_segments_in_ = info.data_segments_in;
+    if (last_input_) last_input_ = now;
+  }
   if (info.state == TCP_CLOSE_WAIT) {
     if (!half_closed_at_) half_closed_at_ = now;
     next_check_ = *half_closed_at_ + kGrace;
@@ -98,8 +103,9 @@ Delivery::Outcome Delivery::CheckGrace(Clock::time_point now) {
     return Outcome::kMayEnd;
   }
   // It has ended its side, or has not: behind what never ends, nobody knows.
+  const Clock::duration limit = std::max(confirm_timeout_, kSilence);
   const bool goes_on = info.state != TCP_CLOSE_WAIT && input_since_ &&
-                       *last_input_ >= Later(*input_since_, confirm_timeout_);
+                       *last_input_ >= Later(*input_since_, limit);
   return goes_on ? Outcome::kUnconfirmed : Outcome::kPending;
 }
 

@@ -44,8 +44,9 @@ class Delivery {
   // after it has acknowledged everything; and how long after its byte a peer
   // without other input is taken for one that has not ended its side.
   static constexpr Clock::duration kGrace = std::chrono::milliseconds(100);
-  // How long a peer with other input must have been silent for that: longer
-  // than a packet of 1,500 bytes takes on a link of 16 kbit/s.
+  // How long a peer with other input must have been silent for that, by
+  // segments of data, new or sent again: longer than one of 1,500 bytes takes
+  // on a link of 16 kbit/s.
   static constexpr Clock::duration kSilence = std::chrono::seconds(1);
 
   // `sockets` must outlive it. Uses the acknowledge_timeout, confirm_timeout
@@ -103,9 +104,10 @@ class Delivery {
   // still to come.
   std::optional<Clock::time_point> half_closed_at_;
   uint64_t input_ = 0;  // Bytes read.
-  // Of input behind the handshake byte: when the last was read, and the first
-  // since the peer was last silent for long enough.
+  // Of input behind the handshake byte: when the last was read, or has come a
+  // second time, and the first since the peer was last silent for long enough.
   std::optional<Clock::time_point> last_input_;
+  uint32_t data_segments_in_ = 0;  // At the last look.
   std::optional<Clock::time_point> input_since_;
   std::optional<Clock::time_point> ended_at_;  // Our FIN was handed over.
   int error_ = 0;

@@ -55,6 +55,41 @@ TEST(RouteTest, OtherHostsHaveTheDeviceThatTheKernelNames) {
   EXPECT_NE(device->name, "lo");
 }
 
+// A connection within this host; the server's end.
+UniqueFd AcceptedFrom(const char* address) {
+  sockaddr_in6 at{};
+  at.sin6_family = AF_INET6;
+  inet_pton(AF_INET6, address, &at.sin6_addr);
+  socklen_t size = sizeof at;
+  auto* const name = reinterpret_cast<sockaddr*>(&at);
+  const UniqueFd listener(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const UniqueFd client(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int off = 0;
+  setsockopt(listener.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+  if (bind(listener.get(), name, size) != 0 || listen(listener.get(), 1) != 0 ||
+      getsockname(listener.get(), name, &size) != 0 ||
+      connect(client.get(), name, size) != 0) {
+    return UniqueFd();
+  }
+  return UniqueFd(accept(listener.get(), nullptr, nullptr));
+}
+
+TEST(RouteTest, ConnectionWithinThisHostHasComeByLoopback) {
+  for (const char* const address : {"::1", "::ffff:127.0.0.1"}) {
+    const UniqueFd here = AcceptedFrom(address);
+    ASSERT_GE(here.get(), 0) << address;
+    const std::optional<NetworkDevice> device = DeviceOfArrival(here.get());
+    ASSERT_TRUE(device.has_value()) << address;
+    EXPECT_EQ(device->name, "lo") << address;
+  }
+}
+
+TEST(RouteTest, WhatIsNotConnectedHasNotComeByAny) {
+  const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_FALSE(DeviceOfArrival(fd.get()).has_value());
+  EXPECT_FALSE(DeviceOfArrival(-1).has_value());
+}
+
 // The table of routes would name another, or none.
 TEST(RouteTest, SocketThatIsBoundToADeviceHasThatOne) {
   const UniqueFd there = ConnectedTo("192.0.2.1", if_nametoindex("lo"));

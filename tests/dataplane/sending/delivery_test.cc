@@ -21,6 +21,20 @@ using Outcome = Delivery::Outcome;
 constexpr size_t kSmall = 5'000;
 const Clock::time_point kStart = Clock::now();
 
+// The peer's kernel sends data again that we have.
+class SegmentsAgain : public SocketApi {
+ public:
+  int Info(int socket, TcpInfo* info) override {
+    const int result = SocketApi::Info(socket, info);
+    info->data_segments_in += more_;
+    return result;
+  }
+  void Add() { ++more_; }
+
+ private:
+  uint32_t more_ = 0;
+};
+
 class DeliveryTest : public testing::Test {
  protected:
   // `receive_buffer`: the peer's; `sender_receive_buffer`: ours.
@@ -28,7 +42,7 @@ class DeliveryTest : public testing::Test {
     connection_ = Connect(receive_buffer, sender_receive_buffer);
     peer().Say(0);
     EXPECT_TRUE(Eventually([&] { return Unread(sender()) == 1; }));
-    delivery_.emplace(SocketApi::Real(), sender(), limits_, ready_);
+    delivery_.emplace(sockets_, sender(), limits_, ready_);
   }
   // Content that fits into the peer's receive buffer, and is acknowledged.
   void SendSmall() {
@@ -84,6 +98,7 @@ class DeliveryTest : public testing::Test {
   Delivery& delivery() { return *delivery_; }
 
   Limits limits_;
+  SegmentsAgain sockets_;
   Clock::time_point ready_ = kStart - Delivery::kGrace;
 
  private:
@@ -273,6 +288,33 @@ TEST_F(DeliveryTest, EndBehindInputThatComesSlowlyIsEarly) {
   peer().Close();  // With unread input.
   AwaitState(TCP_CLOSE);
   EXPECT_EQ(delivery().Check(now + Delivery::kGrace), Outcome::kLost);
+}
+
+// It takes them for lost, and its link has to carry them before what is new.
+TEST_F(DeliveryTest, WhoSendsDataAgainIsNotSilent) {
+  Open();
+  SendSmall();
+  Say("more");
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  Clock::time_point now = delivery().next_check();
+  for (int segment = 0; segment < 3; ++segment) {
+    sockets_.Add();
+    ASSERT_EQ(delivery().Check(now), Outcome::kPending);
+    EXPECT_GE(delivery().next_check(), now + Delivery::kSilence);
+    now = delivery().next_check();
+  }
+  EXPECT_EQ(delivery().Check(now), Outcome::kMayEnd);
+}
+
+TEST_F(DeliveryTest, ShortLimitIsNoneForASilence) {
+  limits_.confirm_timeout = absl::Milliseconds(100);
+  Open();
+  SendSmall();
+  Say("more");
+  ASSERT_EQ(delivery().Check(kStart), Outcome::kPending);
+  Say("more");
+  ASSERT_EQ(delivery().Check(kStart + milliseconds(300)), Outcome::kPending);
+  EXPECT_EQ(delivery().Check(delivery().next_check()), Outcome::kMayEnd);
 }
 
 // Its end may be behind what it sends, or not: it is not DELIVERED, and does
