@@ -2,7 +2,6 @@
 // seed; TCPTOOL_TEST_SEED has the test begin with that.
 #include <algorithm>
 #include <chrono>
-#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <random>
@@ -12,18 +11,13 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/fleet/plan/plan.h"
+#include "tests/server/fleet/first_seed.h"
 #include "tests/server/fleet/plan/checked_tree.h"
 
 namespace tcptool::fleet {
 namespace {
 
 constexpr uint64_t kRate = 1'000'000;
-
-uint32_t FirstSeed() {
-  const char* const given = std::getenv("TCPTOOL_TEST_SEED");
-  return given == nullptr ? std::random_device()()
-                          : static_cast<uint32_t>(std::atoll(given));
-}
 
 class RandomFleet {
  public:

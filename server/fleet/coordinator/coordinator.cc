@@ -1,0 +1,68 @@
+#include "server/fleet/coordinator/coordinator.h"
+
+#include <utility>
+
+#include "tcptool/fleet/v1/fleet.pb.h"
+
+namespace tcptool::fleet {
+namespace {
+
+std::string ValueOf(const CoordinatorOptions& options) {
+  v1::Coordinator coordinator;
+  coordinator.set_node(options.node);
+  return coordinator.SerializeAsString();
+}
+
+}  // namespace
+
+Coordinator::Coordinator(const asio::any_io_executor& executor, EtcdCalls* etcd,
+                         CoordinatorOptions options, Events events)
+    : executor_(executor),
+      etcd_(etcd),
+      options_(std::move(options)),
+      events_(std::move(events)),
+      key_(executor, etcd,
+           {.key = options_.keys.Coordinator(), .value = ValueOf(options_)},
+           {.held = [this](int64_t create_revision) { Begin(create_revision); },
+            // The next transaction would be refused, at the latest.
+            .lost = [this](const absl::Status&) { StepDown(); },
+            .taken = [](const std::string&) {},
+            .trouble =
+                [this](const absl::Status& status) {
+                  events_.trouble(status);
+                }}) {}
+
+Coordinator::~Coordinator() = default;
+
+void Coordinator::ReportSlow(const std::string& distribution,
+                             const std::string& node) {
+  if (writer_ != nullptr) writer_->ReportSlow(distribution, node);
+}
+
+void Coordinator::Resign(std::function<void(const absl::Status&)> done) {
+  writer_.reset();
+  key_.Release(std::move(done));
+}
+
+void Coordinator::Begin(int64_t create_revision) {
+  writer_ = std::make_unique<PlanWriter>(
+      executor_, etcd_,
+      PlanWriterOptions{.keys = options_.keys,
+                        .coordinator = create_revision,
+                        .is_continued = create_revision == last_term_,
+                        .pause = options_.pause,
+                        .now = options_.now},
+      PlanWriter::Events{
+          .refused = [this] { key_.Check(); },
+          .trouble =
+              [this](const absl::Status& status) { events_.trouble(status); }});
+  last_term_ = create_revision;
+  events_.changed(true);
+}
+
+void Coordinator::StepDown() {
+  writer_.reset();
+  events_.changed(false);
+}
+
+}  // namespace tcptool::fleet

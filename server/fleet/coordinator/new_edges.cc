@@ -1,0 +1,256 @@
+#include "server/fleet/coordinator/new_edges.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/fleet/plan/plan.h"
+
+namespace tcptool::fleet {
+namespace {
+
+uint64_t LeastLimit(int64_t a, int64_t b) {
+  if (a == 0 || b == 0) return static_cast<uint64_t>(std::max(a, b));
+  return static_cast<uint64_t>(std::min(a, b));
+}
+
+Standing ToStanding(v1::NodeStanding standing) {
+  switch (standing) {
+    case v1::NODE_STANDING_LATE:
+      return Standing::kLate;
+    case v1::NODE_STANDING_SLOW:
+      return Standing::kSlow;
+    default:
+      return Standing::kRegular;
+  }
+}
+
+v1::NodeStanding ToProto(Standing standing) {
+  switch (standing) {
+    case Standing::kLate:
+      return v1::NODE_STANDING_LATE;
+    case Standing::kSlow:
+      return v1::NODE_STANDING_SLOW;
+    case Standing::kRegular:
+      break;
+  }
+  return v1::NODE_STANDING_REGULAR;
+}
+
+// One distribution, and the nodes that take part in it at the moment.
+class Planner {
+ public:
+  Planner(const Distribution& distribution, const FleetNodes& nodes,
+          const std::set<std::string>& targets, const v1::Content* content,
+          const std::set<std::string>& slow)
+      : distribution_(distribution),
+        nodes_(nodes),
+        content_(content),
+        slow_(slow),
+        head_epoch_(distribution.head ? distribution.head->value.epoch() : 0) {
+    AddSource();
+    for (const std::string& target : targets) AddTarget(target);
+  }
+
+  NewPlan Plan() {
+    NewPlan plan = {.epoch = head_epoch_, .branching = Branching()};
+    if (!NeedsPlan()) return plan;
+    const auto tree = PlanTree(plan_nodes_, Policy(), TreeInForce());
+    if (!tree.ok()) {
+      plan.lacks_source = true;
+      return plan;
+    }
+    const int64_t epoch = NewestEpoch() + 1;
+    bool is_new = false;
+    std::set<std::string> wanted;
+    for (const PlanEdge& planned : tree->edges) {
+      wanted.insert(planned.node);
+      v1::Edge edge = ToEdge(planned);
+      const auto record = distribution_.edges.find(planned.node);
+      const bool is_there = record != distribution_.edges.end() &&
+                            IsSame(record->second.value.edge(), edge);
+      is_new |= !is_there || IsPending(record->second.value);
+      if (is_there) continue;
+      edge.set_epoch(epoch);
+      EdgeWrite& write = plan.edges.emplace_back();
+      write.node = planned.node;
+      *write.record.emplace().mutable_edge() = edge;
+      if (const v1::Edge* const old = InForce(planned.node); old != nullptr) {
+        *write.record->mutable_previous() = *old;
+      }
+    }
+    if (!is_new) return plan;
+    TakeBackPending(wanted, plan.edges);
+    plan.epoch = epoch;
+    plan.branching = tree->branching;
+    return plan;
+  }
+
+ private:
+  const v1::Edge* InForce(const std::string& node) const {
+    return EdgeInForce(distribution_, node);
+  }
+  bool IsPending(const v1::EdgeRecord& record) const {
+    return record.edge().epoch() > head_epoch_;
+  }
+  int32_t Branching() const {
+    return distribution_.head
+               ? std::max(1, distribution_.head->value.branching())
+               : 1;
+  }
+
+  void AddSource() {
+    const v1::DistributionSpec& spec = distribution_.spec->value;
+    if (ProgressOf(distribution_, spec.source_node(), content_) ==
+        Progress::kFailed) {
+      return;
+    }
+    Add(spec.source_node(),
+        spec.source_bytes_per_second() != 0 ? spec.source_bytes_per_second()
+                                            : spec.node_bytes_per_second(),
+        true);
+  }
+
+  void AddTarget(const std::string& name) {
+    const v1::DistributionSpec& spec = distribution_.spec->value;
+    const Progress progress = ProgressOf(distribution_, name, content_);
+    if (name == spec.source_node() || progress == Progress::kFailed) return;
+    Add(name, spec.node_bytes_per_second(), progress == Progress::kDelivered);
+  }
+
+  void Add(const std::string& name, int64_t limit, bool has_all) {
+    const auto node = nodes_.find(name);
+    if (node == nodes_.end()) return;
+    members_.insert(name);
+    plan_nodes_.push_back(
+        {.name = name,
+         .rack = node->second.value.rack(),
+         .egress =
+             LeastLimit(node->second.value.egress_bytes_per_second(), limit),
+         .standing = StandingOf(name),
+         .has_all = has_all});
+  }
+
+  Standing StandingOf(const std::string& name) const {
+    if (slow_.contains(name)) return Standing::kSlow;
+    if (name == distribution_.spec->value.source_node()) {
+      return Standing::kRegular;
+    }
+    if (const v1::Edge* const edge = InForce(name); edge != nullptr) {
+      return ToStanding(edge->standing());
+    }
+    return head_epoch_ == 0 ? Standing::kRegular : Standing::kLate;
+  }
+
+  bool NeedsPlan() const {
+    std::set<std::string> reached;
+    for (const PlanNode& node : plan_nodes_) {
+      if (node.has_all) reached.insert(node.name);
+    }
+    return std::any_of(
+        plan_nodes_.begin(), plan_nodes_.end(), [&](const PlanNode& node) {
+          return !node.has_all &&
+                 (!HasFitEdge(node) || !IsReached(node.name, reached));
+        });
+  }
+
+  bool HasFitEdge(const PlanNode& node) const {
+    const v1::Edge* const edge = InForce(node.name);
+    return edge != nullptr && members_.contains(edge->parent()) &&
+           ToStanding(edge->standing()) == node.standing &&
+           std::all_of(edge->fallbacks().begin(), edge->fallbacks().end(),
+                       [this](const std::string& fallback) {
+                         return members_.contains(fallback);
+                       });
+  }
+
+  // Whether a walk up from the node comes to one of `reached`, to which all on
+  // the way are added. It does not if it comes to a ring, which there can be
+  // when a node has lost what it had.
+  bool IsReached(const std::string& name,
+                 std::set<std::string>& reached) const {
+    std::set<std::string> walked;
+    const std::string* at = &name;
+    while (!reached.contains(*at)) {
+      const v1::Edge* const edge = InForce(*at);
+      if (edge == nullptr || !walked.insert(*at).second) return false;
+      at = &edge->parent();
+    }
+    reached.merge(walked);
+    return true;
+  }
+
+  PlanPolicy Policy() const {
+    PlanPolicy policy;
+    if (content_ != nullptr) {
+      policy.size = static_cast<uint64_t>(content_->length());
+    }
+    return policy;
+  }
+
+  Tree TreeInForce() const {
+    Tree tree = {.branching = Branching()};
+    for (const auto& [name, record] : distribution_.edges) {
+      const v1::Edge* const edge = InForce(name);
+      if (edge == nullptr) continue;
+      tree.edges.push_back({.node = name, .parent = edge->parent()});
+    }
+    return tree;
+  }
+
+  int64_t NewestEpoch() const {
+    int64_t newest = head_epoch_;
+    for (const auto& [name, record] : distribution_.edges) {
+      newest = std::max(newest, record.value.edge().epoch());
+    }
+    return newest;
+  }
+
+  v1::Edge ToEdge(const PlanEdge& planned) const {
+    v1::Edge edge;
+    edge.set_parent(planned.parent);
+    *edge.mutable_fallbacks() = {planned.fallbacks.begin(),
+                                 planned.fallbacks.end()};
+    edge.set_cap_bytes_per_second(static_cast<int64_t>(planned.cap));
+    edge.set_standing(ToProto(StandingOf(planned.node)));
+    return edge;
+  }
+
+  static bool IsSame(const v1::Edge& a, const v1::Edge& b) {
+    return a.parent() == b.parent() &&
+           std::equal(a.fallbacks().begin(), a.fallbacks().end(),
+                      b.fallbacks().begin(), b.fallbacks().end()) &&
+           a.cap_bytes_per_second() == b.cap_bytes_per_second() &&
+           a.standing() == b.standing();
+  }
+
+  void TakeBackPending(const std::set<std::string>& wanted,
+                       std::vector<EdgeWrite>& edges) const {
+    for (const auto& [name, record] : distribution_.edges) {
+      if (wanted.contains(name) || !IsPending(record.value)) continue;
+      EdgeWrite& write = edges.emplace_back();
+      write.node = name;
+      if (const v1::Edge* const old = InForce(name); old != nullptr) {
+        *write.record.emplace().mutable_edge() = *old;
+      }
+    }
+  }
+
+  const Distribution& distribution_;
+  const FleetNodes& nodes_;
+  const v1::Content* const content_;
+  const std::set<std::string>& slow_;
+  const int64_t head_epoch_;
+  std::vector<PlanNode> plan_nodes_;
+  std::set<std::string> members_;  // Their names.
+};
+
+}  // namespace
+
+NewPlan PlanNewEdges(const Distribution& distribution, const FleetNodes& nodes,
+                     const std::set<std::string>& targets,
+                     const v1::Content* content,
+                     const std::set<std::string>& slow) {
+  return Planner(distribution, nodes, targets, content, slow).Plan();
+}
+
+}  // namespace tcptool::fleet

@@ -1,0 +1,217 @@
+#include "server/fleet/coordinator/new_edges.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/server/fleet/coordinator/test_fleet.h"
+
+namespace tcptool::fleet {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::SizeIs;
+
+// A chain of four: source, n1, n2, n3.
+class NewEdgesTest : public ::testing::Test {
+ protected:
+  NewEdgesTest() {
+    fleet_.AddNode("source");
+    fleet_.AddNodes(3);
+    fleet_.AddDistribution("d");
+  }
+
+  NewPlan Plan(const std::set<std::string>& slow = {}) {
+    const FleetState state = fleet_.State();
+    const Distribution& distribution = state.distributions().at("d");
+    return PlanNewEdges(distribution, state.nodes(),
+                        TargetsOf(distribution, state.nodes()),
+                        ContentOf(distribution), slow);
+  }
+  v1::NodeStanding StandingOf(const std::string& node) {
+    const FleetState state = fleet_.State();
+    return EdgeInForce(state.distributions().at("d"), node)->standing();
+  }
+
+  TestFleet fleet_;
+};
+
+TEST_F(NewEdgesTest, TheFirstPlanIsOfEpochOne) {
+  const NewPlan plan = Plan();
+  EXPECT_EQ(plan.epoch, 1);
+  EXPECT_THAT(plan.edges, SizeIs(3));
+  EXPECT_EQ(plan.edges[0].record->edge().parent(), "source");
+  EXPECT_FALSE(plan.edges[0].record->has_previous());
+  fleet_.Coordinate();
+  EXPECT_THAT(
+      fleet_.Parents("d"),
+      ElementsAre(Pair("n1", "source"), Pair("n2", "n1"), Pair("n3", "n2")));
+}
+
+TEST_F(NewEdgesTest, APlanThatIsGoodStays) {
+  fleet_.Coordinate();
+  const NewPlan plan = Plan();
+  EXPECT_EQ(plan.epoch, 1);
+  EXPECT_THAT(plan.edges, IsEmpty());
+  EXPECT_FALSE(plan.lacks_source);
+}
+
+TEST_F(NewEdgesTest, NobodyIsMovedWhenANodeHasAll) {
+  fleet_.Coordinate();
+  fleet_.PutDelivery("d", "source", v1::DELIVERY_STATE_DELIVERED);
+  fleet_.PutDelivery("d", "n2", v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_THAT(Plan().edges, IsEmpty());
+}
+
+TEST_F(NewEdgesTest, WhoeverHangsOnADeadNodeGetsAnotherAndKeepsTheOldEdge) {
+  fleet_.Coordinate();
+  fleet_.KillNode("n2");
+  const NewPlan plan = Plan();
+  EXPECT_EQ(plan.epoch, 2);
+  ASSERT_THAT(plan.edges, SizeIs(1));
+  EXPECT_EQ(plan.edges[0].node, "n3");
+  EXPECT_EQ(plan.edges[0].record->edge().parent(), "n1");
+  EXPECT_EQ(plan.edges[0].record->edge().epoch(), 2);
+  EXPECT_EQ(plan.edges[0].record->previous().parent(), "n2");
+  EXPECT_EQ(plan.edges[0].record->previous().epoch(), 1);
+}
+
+TEST_F(NewEdgesTest, ANodeThatHasFailedSendsToNobody) {
+  fleet_.Coordinate();
+  fleet_.PutDelivery("d", "n1", v1::DELIVERY_STATE_FAILED);
+  fleet_.Coordinate();
+  EXPECT_EQ(fleet_.Parents("d").at("n2"), "source");
+}
+
+TEST_F(NewEdgesTest, AFallbackThatDiesIsReplaced) {
+  fleet_.Coordinate();
+  fleet_.KillNode("n1");
+  fleet_.Coordinate();
+  const FleetState state = fleet_.State();
+  for (const auto& [node, record] : state.distributions().at("d").edges) {
+    if (node == "n1") continue;
+    const v1::Edge* const edge =
+        EdgeInForce(state.distributions().at("d"), node);
+    EXPECT_THAT(edge->fallbacks(), ::testing::Not(::testing::Contains("n1")))
+        << node;
+  }
+}
+
+TEST_F(NewEdgesTest, WhoComesLaterIsLateAndStaysSo) {
+  fleet_.Coordinate();
+  fleet_.AddNode("n0");
+  fleet_.Coordinate();
+  EXPECT_EQ(fleet_.Parents("d").at("n0"), "n3");
+  EXPECT_EQ(StandingOf("n0"), v1::NODE_STANDING_LATE);
+  EXPECT_EQ(StandingOf("n3"), v1::NODE_STANDING_REGULAR);
+  fleet_.KillNode("n1");
+  fleet_.Coordinate();
+  EXPECT_EQ(StandingOf("n0"), v1::NODE_STANDING_LATE);
+}
+
+TEST_F(NewEdgesTest, ASlowNodeGoesToTheEndAndIsKnownToBeSlow) {
+  fleet_.Coordinate();
+  EXPECT_THAT(Plan({"n2"}).edges, SizeIs(2));
+  fleet_.Coordinate({{"d", {"n2"}}});
+  EXPECT_EQ(fleet_.Parents("d").at("n3"), "n1");
+  EXPECT_EQ(fleet_.Parents("d").at("n2"), "n3");
+  EXPECT_EQ(StandingOf("n2"), v1::NODE_STANDING_SLOW);
+  // The next coordinator has been told of nothing.
+  EXPECT_THAT(Plan().edges, IsEmpty());
+}
+
+TEST_F(NewEdgesTest, WithoutASourceThePlanStays) {
+  fleet_.Coordinate();
+  fleet_.KillNode("source");
+  const NewPlan plan = Plan();
+  EXPECT_TRUE(plan.lacks_source);
+  EXPECT_EQ(plan.epoch, 1);
+  EXPECT_THAT(plan.edges, IsEmpty());
+}
+
+TEST_F(NewEdgesTest, WhoHasAllIsTheSourceWhenThatIsGone) {
+  fleet_.Coordinate();
+  fleet_.PutDelivery("d", "n2", v1::DELIVERY_STATE_DELIVERED);
+  fleet_.KillNode("source");
+  fleet_.Coordinate();
+  EXPECT_EQ(fleet_.Parents("d").at("n3"), "n2");
+  EXPECT_EQ(fleet_.Parents("d").at("n1"), "n3");
+}
+
+TEST_F(NewEdgesTest, ASourceWhoseFileIsAnotherNowSendsToNobody) {
+  fleet_.PutDelivery("d", "source", v1::DELIVERY_STATE_DELIVERED, 'a');
+  fleet_.Coordinate();
+  fleet_.PutDelivery("d", "source", v1::DELIVERY_STATE_DELIVERED, 'b');
+  fleet_.KillNode("n1");
+  EXPECT_TRUE(Plan().lacks_source);
+}
+
+TEST_F(NewEdgesTest, WhatADeadCoordinatorHasLeftIsUsedOrTakenBack) {
+  fleet_.Coordinate();
+  fleet_.KillNode("n2");
+  fleet_.AddNode("n4");
+  // The edges without the head.
+  ASSERT_EQ(fleet_.Coordinate({}, absl::Now(), 1), 1);
+  EXPECT_EQ(fleet_.Head("d").epoch(), 1);
+  EXPECT_EQ(fleet_.Parents("d").at("n3"), "n2");
+  EXPECT_FALSE(fleet_.Parents("d").contains("n4"));
+
+  // All of it is what the next one wants.
+  NewPlan plan = Plan();
+  EXPECT_EQ(plan.epoch, 3);
+  EXPECT_THAT(plan.edges, IsEmpty());
+
+  // Nothing of it is: n3 may keep its parent, and n4 is gone.
+  fleet_.AddNode("n2");
+  fleet_.KillNode("n4");
+  fleet_.KillNode("n1");
+  plan = Plan();
+  EXPECT_EQ(plan.epoch, 3);
+  fleet_.Coordinate();
+  const FleetState state = fleet_.State();
+  const Distribution& distribution = state.distributions().at("d");
+  EXPECT_FALSE(distribution.edges.contains("n4"));
+  EXPECT_EQ(fleet_.Parents("d").at("n2"), "source");
+  EXPECT_EQ(fleet_.Parents("d").at("n3"), "n2");
+  for (const auto& [node, record] : distribution.edges) {
+    EXPECT_LE(record.value.edge().epoch(), distribution.head->value.epoch());
+  }
+}
+
+TEST_F(NewEdgesTest, ARingThatTheOldEdgesOfWhoHadAllWouldMakeIsPlannedAnew) {
+  fleet_.Coordinate();
+  fleet_.PutDelivery("d", "n3", v1::DELIVERY_STATE_DELIVERED);
+  fleet_.KillNode("source");
+  fleet_.Coordinate();
+  ASSERT_EQ(fleet_.Parents("d").at("n1"), "n3");
+  ASSERT_EQ(fleet_.Parents("d").at("n2"), "n1");
+  // It has lost what it had, and its edge of before is from n2.
+  fleet_.AddNode("source");
+  fleet_.PutDelivery("d", "n3", v1::DELIVERY_STATE_WAITING);
+  ASSERT_EQ(fleet_.Parents("d").at("n3"), "n2");
+  fleet_.Coordinate();
+  const auto parents = fleet_.Parents("d");
+  std::string at = "n3";
+  for (int i = 0; i < 3 && at != "source"; ++i) at = parents.at(at);
+  EXPECT_EQ(at, "source");
+}
+
+TEST_F(NewEdgesTest, AFleetsEgressIsKeptToTheDistributionsLimit) {
+  v1::DistributionSpec spec = TestFleet::SpecToAll();
+  spec.set_node_bytes_per_second(1000);
+  fleet_.AddNode("n1", "r", 700);
+  fleet_.AddDistribution("d", spec);
+  fleet_.Coordinate();
+  const FleetState state = fleet_.State();
+  const Distribution& distribution = state.distributions().at("d");
+  for (const auto& [node, record] : distribution.edges) {
+    const v1::Edge* const edge = EdgeInForce(distribution, node);
+    EXPECT_EQ(edge->cap_bytes_per_second(), edge->parent() == "n1" ? 700 : 1000)
+        << node;
+  }
+}
+
+}  // namespace
+}  // namespace tcptool::fleet
