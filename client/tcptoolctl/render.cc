@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "messages/counts.h"
+#include "messages/source.h"
 #include "messages/states.h"
 #include "messages/time.h"
 #include "text/amounts.h"
@@ -34,13 +35,18 @@ std::string Rate(int64_t bytes_per_second) {
   return absl::StrCat(HumanBytes(bytes_per_second), "/s");
 }
 
+// How far the recipient has the content. A node begins where it is.
+int64_t Acknowledged(const v1::Recipient& recipient) {
+  return recipient.offset() + recipient.bytes_acked();
+}
+
 std::string TimeLeft(const v1::Recipient& recipient, int64_t content_length) {
   if (recipient.state() != v1::RECIPIENT_STATE_TRANSFERRING ||
       recipient.bytes_per_second() <= 0) {
     return std::string(kNothing);
   }
   return HumanDuration(
-      absl::Seconds((content_length - recipient.bytes_acked()) /
+      absl::Seconds((content_length - Acknowledged(recipient)) /
                     recipient.bytes_per_second()));
 }
 
@@ -224,7 +230,7 @@ std::string ReceptionTable(const std::vector<v1::Reception>& receptions,
       {"RECEPTION", "STATE", "FROM", "TO", "RECEIVED", "SIZE", "AGE"}};
   for (const v1::Reception& reception : receptions) {
     rows.push_back({Printable(reception.name()), StateName(reception.state()),
-                    OrNothing(reception.spec().sender().address()),
+                    OrNothing(SourceText(reception.spec())),
                     Printable(Destination(reception.spec())),
                     HumanBytes(reception.bytes_received()),
                     reception.has_content_length()
@@ -239,7 +245,7 @@ std::string ReceptionDetails(const v1::Reception& reception) {
   LabelledLines lines;
   lines.Add("reception", reception.name());
   lines.Add("state", StateAndReason(reception));
-  lines.Add("from", reception.spec().sender().address());
+  lines.Add("from", SourceText(reception.spec()));
   if (!reception.peer_address().empty()) {
     lines.Add("connected to", reception.peer_address());
   }
@@ -299,7 +305,7 @@ std::string ProgressTable(const std::vector<v1::Recipient>& recipients,
          StateAndReason(recipient), HumanBytes(recipient.bytes_acked()),
          Rate(recipient.bytes_per_second()),
          content_length
-             ? Bar(recipient.bytes_acked(), *content_length, kBarWidth)
+             ? Bar(Acknowledged(recipient), *content_length, kBarWidth)
              : std::string(kNothing),
          content_length ? TimeLeft(recipient, *content_length)
                         : std::string(kNothing)});

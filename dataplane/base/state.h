@@ -68,8 +68,7 @@ std::string_view Name(Reason reason);
 bool IsFinal(SessionState state);
 bool IsFinal(RecipientState state);
 
-// How an earlier connection of an expected recipient ended, before the
-// recipient connected again.
+// How an earlier connection of a recipient ended, before it connected again.
 struct EndedAttempt {
   uint32_t attempt = 0;
   asio::ip::tcp::endpoint peer;
@@ -90,9 +89,14 @@ struct RecipientStatus {
   // Port 0 while EXPECTED. IPv4-mapped addresses are shown as IPv4.
   asio::ip::tcp::endpoint peer;
   std::string label;  // That of the expected recipient it turned out to be.
+  // Of another node's reception: what tells it from others, also when it comes
+  // again. Empty: a recipient of the wire protocol.
+  std::string node;
+  // Where in the content it begins; only a node's is not 0.
+  uint64_t offset = 0;
   // The number of this connection among the recipient's, from 1; 0 while
-  // EXPECTED. Only an expected recipient can connect again; all other fields
-  // are of its last connection.
+  // EXPECTED. Only an expected recipient and a node can connect again; all
+  // other fields are of its last connection.
   uint32_t attempt = 0;
   std::shared_ptr<const EndedAttempts> earlier;  // Null if there were none.
   RecipientState state = RecipientState::kHandshaking;
@@ -104,7 +108,7 @@ struct RecipientStatus {
   // From start_time to end_time by the monotonic clock, which the wall clock's
   // steps do not change; zero until it has ended.
   absl::Duration transfer_time;
-  uint64_t bytes_sent = 0;        // Handed to the kernel.
+  uint64_t bytes_sent = 0;        // From `offset` on, handed to the kernel.
   uint64_t bytes_acked = 0;       // Acknowledged by the recipient's TCP.
   uint64_t bytes_per_second = 0;  // Acknowledged, of late; the mean once final.
   absl::Duration rtt;             // Smoothed, as the kernel has it.

@@ -179,16 +179,33 @@ absl::StatusOr<bool> FileSource::ReadForDigest() {
     return false;
   }
   if (!part_) part_ = PageBlock(kDigestPart);
-  const ssize_t got = file_->Read(offset_ + digested_, part_.first(part_size_));
+  const absl::Status read = Read(digested_, part_.first(part_size_));
+  if (!read.ok()) return read;
+  return true;
+}
+
+absl::Status FileSource::Read(uint64_t position,
+                              std::span<std::byte> buffer) const {
+  const ssize_t got = file_->Read(offset_ + position, buffer);
   if (got < 0) {
     return absl::ErrnoToStatus(
         static_cast<int>(-got),
-        absl::StrCat("reading the source at byte ", offset_ + digested_));
+        absl::StrCat("reading the source at byte ", offset_ + position));
   }
-  if (static_cast<size_t>(got) < part_size_) {
-    return Shrunk(length_ - digested_ - got);
+  if (static_cast<size_t>(got) < buffer.size()) {
+    return Shrunk(length_ - position - got);
   }
-  return true;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<size_t> FileSource::ReadAt(uint64_t position,
+                                          std::span<std::byte> buffer) {
+  const size_t size =
+      std::min<uint64_t>(buffer.size(), length_ - std::min(position, length_));
+  absl::Status read = Read(position, buffer.first(size));
+  if (read.ok()) read = CheckUnchanged(*file_, manifest_state_);
+  if (!read.ok()) return read;
+  return size;
 }
 
 void FileSource::HashForDigest() {

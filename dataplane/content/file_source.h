@@ -37,6 +37,8 @@ class FileSource : public Source {
   }
   absl::StatusOr<bool> ReadForDigest() override;
   void HashForDigest() override;
+  absl::StatusOr<size_t> ReadAt(uint64_t position,
+                                std::span<std::byte> buffer) override;
   void Close() override {}
 
  private:
@@ -44,12 +46,17 @@ class FileSource : public Source {
              uint64_t offset, uint64_t length)
       : file_(std::move(file)),
         state_(state),
+        manifest_state_(state),
         offset_(offset),
         length_(length) {}
 
   const std::shared_ptr<RandomAccessFile> file_;
+  // The same with an error where the file is shorter.
+  absl::Status Read(uint64_t position, std::span<std::byte> buffer) const;
+
   // When it was made; from Prepare() on, as it was then.
   FileState state_;
+  FileState manifest_state_;  // The same, at the last ReadAt().
   const uint64_t offset_;
   const uint64_t length_;
   // The digest's: how far it has come, and the part that is to be hashed.

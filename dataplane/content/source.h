@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dataplane/base/sha256.h"
+#include "dataplane/content/block_digests.h"
 #include "dataplane/lanes/disk_threads.h"
 
 namespace tcptool::dataplane {
@@ -125,6 +126,22 @@ class Source {
   // that tells the session nothing else.
   using OnFailure = std::function<void(const absl::Status&)>;
   virtual void WhenFailed(const OnFailure&) {}
+
+  // The digests of its blocks, where they are known or become so without
+  // ReadAt(). Null: they are computed with that.
+  virtual std::shared_ptr<const BlockDigests> block_digests() const {
+    return nullptr;
+  }
+
+  // For those who compute the digests of content that can be read again: reads
+  // its bytes from `position` on, as many as there are and `buffer` holds, on
+  // one of the disk's threads, one thread at a time. DATA_LOSS: it is not what
+  // it was when the source was made. UNIMPLEMENTED: it cannot be read by
+  // position.
+  virtual absl::StatusOr<size_t> ReadAt(uint64_t /*position*/,
+                                        std::span<std::byte> /*buffer*/) {
+    return absl::UnimplementedError("the content cannot be read by position");
+  }
 
   // The session has ended and will read nothing more; a producer that is
   // blocked for lack of room is woken.

@@ -82,6 +82,7 @@ bool Engine::JoinDisk() {
 absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
     SessionOptions options, std::shared_ptr<Source> source,
     std::shared_ptr<SessionObserver> observer) {
+  const bool is_counted = options.listens;
   absl::MutexLock lock(&mutex_);
   const uint64_t id = ++last_id_;
   std::vector<Lane*> lanes;
@@ -102,7 +103,7 @@ absl::StatusOr<std::shared_ptr<Session>> Engine::CreateSession(
       std::move(options), std::move(source), std::move(observer));
   if (session.ok()) {
     sessions_.emplace(id, *session);
-    workers_->counters.SessionCreated();
+    if (is_counted) workers_->counters.SessionCreated();
   }
   return session;
 }

@@ -12,10 +12,12 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "dataplane/content/block_digests.h"
 #include "dataplane/lanes/counters.h"
 #include "dataplane/lanes/disk_threads.h"
 #include "dataplane/lanes/lane.h"
 #include "dataplane/receiving/reception.h"
+#include "dataplane/receiving/source_manifest.h"
 #include "dataplane/session/session.h"
 
 namespace tcptool::dataplane {
@@ -56,6 +58,16 @@ class Engine {
   std::shared_ptr<Reception> CreateReception(
       ReceptionOptions options, std::unique_ptr<Upstream> upstream,
       std::shared_ptr<ReceptionObserver> observer);
+
+  // The digests of what this source has: those that it knows, or else those
+  // that are computed for this; see SourceManifest. The engine outlives them.
+  std::shared_ptr<const BlockDigests> DigestsOf(
+      std::shared_ptr<Source> source) {
+    auto known = source->block_digests();
+    return known != nullptr
+               ? std::move(known)
+               : SourceManifest::Start(workers_->disk, std::move(source));
+  }
 
   // Ends all sessions with SERVICE_STOPPED: their recipients are reset; and all
   // receptions as INTERRUPTED, but for those whose whole content is given its

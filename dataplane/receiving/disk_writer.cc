@@ -190,11 +190,15 @@ absl::Status DiskWriter::Expect(uint64_t first,
       const uint64_t index = first + i;
       if (index == expected_.size()) {
         expected_.push_back(digests[i]);
+      } else if (index >= final_expected_) {
+        expected_[index] = digests[i];
       } else if (expected_[index] != digests[i]) {
         return absl::FailedPreconditionError(absl::StrCat(
             "block number ", index, " has another digest than it had before"));
       }
     }
+    final_expected_ =
+        std::max<uint64_t>(final_expected_, first + digests.size());
     Advance();
   }
   changed_();
@@ -253,6 +257,8 @@ absl::Status DiskWriter::RewindNow(uint64_t index) {
   GiveUpFrom(0);
   recent_.DropFrom(index);
   digests_.resize(std::min<uint64_t>(digests_.size(), index));
+  // It may be that what was expected was wrong.
+  final_expected_ = std::min<uint64_t>(expected_.size(), index);
   verified_ = std::min<uint64_t>(verified_, index);
   durable_ = std::min(durable_, index);
   length_.reset();
@@ -286,10 +292,7 @@ std::optional<Digest> DiskWriter::DigestOf(uint64_t index) const {
 std::vector<Digest> DiskWriter::VerifiedDigests(uint64_t first,
                                                 size_t most) const {
   absl::MutexLock lock(&mutex_);
-  if (first >= verified_) return {};
-  const auto from = digests_.begin() + static_cast<ptrdiff_t>(first);
-  const uint64_t count = std::min<uint64_t>(most, verified_ - first);
-  return {from, from + static_cast<ptrdiff_t>(count)};
+  return DigestsFrom(std::span(digests_).first(verified_), first, most);
 }
 
 Manifest DiskWriter::manifest() const {

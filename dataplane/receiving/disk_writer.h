@@ -84,7 +84,8 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
 
   // The digests of the blocks from number `first` on, as the source of the
   // content has them. Those that are known already must be the same: if not,
-  // FAILED_PRECONDITION. OUT_OF_RANGE: some before them are missing.
+  // FAILED_PRECONDITION (but see Rewind()). OUT_OF_RANGE: some before them are
+  // missing.
   absl::Status Expect(uint64_t first, std::span<const Digest> digests);
 
   // Forgets this block and those behind it, none of which was given to Write():
@@ -98,8 +99,9 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // to be called now and then where blocks are rare.
   void CheckpointIfDue();
 
-  // Forgets all blocks from this number on, which then come again. The writer
-  // is idle. `done` is called on one of the disk's threads.
+  // Forgets all blocks from this number on, which then come again. What is
+  // expected of them may be told anew, and be something else. The writer is
+  // idle. `done` is called on one of the disk's threads.
   void Rewind(uint64_t index, std::function<void(absl::Status)> done);
 
   State state() const;
@@ -174,6 +176,8 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // Of the blocks that are written, from the first on without a gap.
   std::vector<Digest> digests_ ABSL_GUARDED_BY(mutex_);
   std::vector<Digest> expected_ ABSL_GUARDED_BY(mutex_);
+  // So many of them must not change any more.
+  uint64_t final_expected_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t verified_ ABSL_GUARDED_BY(mutex_) = 0;  // Blocks.
   uint64_t durable_ ABSL_GUARDED_BY(mutex_) = 0;   // Blocks.
   // Known from the block on that is shorter than others, or Complete().

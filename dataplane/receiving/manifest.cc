@@ -1,5 +1,6 @@
 #include "dataplane/receiving/manifest.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <string_view>
@@ -21,6 +22,14 @@ uint64_t FromLittleEndian(std::span<const std::byte, 8> bytes) {
     number |= std::to_integer<uint64_t>(bytes[i]) << (8 * i);
   }
   return number;
+}
+
+std::vector<Digest> DigestsFrom(std::span<const Digest> blocks, uint64_t first,
+                                size_t most) {
+  if (first >= blocks.size()) return {};
+  const auto part = blocks.subspan(first);
+  const auto some = part.first(std::min(most, part.size()));
+  return {some.begin(), some.end()};
 }
 
 Digest Root(const Manifest& manifest) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "dataplane/base/sha256.h"
@@ -23,6 +24,10 @@ struct Manifest {
   // The SHA-256 of each block, in order: CountBlocks(length) of them.
   std::vector<Digest> blocks;
 };
+
+// Of the blocks from number `first` on; at most `most`.
+std::vector<Digest> DigestsFrom(std::span<const Digest> blocks, uint64_t first,
+                                size_t most);
 
 // The one digest that stands for the whole manifest, and so for the content:
 // the SHA-256 of "tcptool manifest 1\n", the length and the block size as

@@ -104,7 +104,7 @@ Receiver::Next Receiver::ReadPiece() {
     }
     StopWatchingSender(descriptor());
     has_ended_ = true;
-    ended_at_ = Clock::now();
+    ended_at_ = silent_since_ = Clock::now();
     owner_->Ended();
     return Next::kStop;
   }
@@ -132,7 +132,7 @@ void Receiver::Fail(int error) {
 }
 
 Receiver::Clock::time_point Receiver::silent_since() const {
-  const bool is_silent = is_waiting_ && IsSilent(descriptor());
+  const bool is_silent = has_ended_ || (is_waiting_ && IsSilent(descriptor()));
   return is_silent ? silent_since_ : Clock::now();
 }
 

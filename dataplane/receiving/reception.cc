@@ -45,6 +45,7 @@ Reception::Reception(Environment environment, ReceptionOptions options,
       upstream_(std::move(upstream)),
       observer_(std::move(observer)),
       spool_(std::make_shared<Spool>(environment_.lane)) {
+  upstream_->Open(*this);
   status_.create_time = absl::Now();
   status_.content_length = options_.expected_length;
   if (options_.expected_length) spool_->Announce(*options_.expected_length);
@@ -120,10 +121,6 @@ void Reception::OnOpened(
         if (self == nullptr || self->change_posted_.exchange(true)) return;
         self->OnLane([](Reception& reception) { reception.OnWriterChanged(); });
       });
-  {
-    absl::MutexLock lock(&mutex_);
-    shared_writer_ = writer_;
-  }
   spool_->Attach(writer_);
   const DiskWriter::Marks marks = writer_->state().marks;
   status_.bytes_received = marks.written;
@@ -150,12 +147,7 @@ void Reception::Connect(const absl::Status& lost) {
 }
 
 void Reception::OnConnected(absl::StatusOr<UniqueFd> socket) {
-  if (!socket.ok()) {
-    const bool is_first = status_.connections == 0;
-    return Fail(is_first ? ReceptionReason::kUnreachable
-                         : ReceptionReason::kConnectionLost,
-                std::string(socket.status().message()));
-  }
+  if (!socket.ok()) return FailUpstream(socket.status());
   Receiver::Owner& owner = *this;
   const auto receiver =
       std::make_shared<Receiver>(environment_.lane, *std::move(socket), writer_,
@@ -195,21 +187,25 @@ void Reception::CheckLength() {
   const uint64_t position = status_.bytes_received;
   const uint64_t most = std::min(
       options_.max_length, options_.expected_length.value_or(~uint64_t{0}));
-  if (position > most || (end_ && (position > *end_ || *end_ > most))) {
+  const uint64_t end = end_ ? end_->length : most;
+  if (position > std::min(most, end) || end > most) {
     return Fail(ReceptionReason::kLengthMismatch,
-                absl::StrCat("the content is longer than ",
-                             std::min(most, end_.value_or(most)),
+                absl::StrCat("the content is longer than ", std::min(most, end),
                              " bytes, which was the most that was expected"));
   }
-  if (end_ && position == *end_ && !rewind_to_) Complete();
+  if (!end_ || rewind_to_) return;
+  if (position == end) return Complete();
+  if (std::exchange(awaits_end_, false)) {
+    Reconnect(absl::UnavailableError(
+        "the connection has ended before the content was complete"));
+  }
 }
 
 void Reception::Ended() {
-  if (upstream_->resumable()) {
-    return Reconnect(absl::UnavailableError(
-        "the connection has ended before the content was complete"));
-  }
-  Complete();
+  if (!upstream_->resumable()) return Complete();
+  // It may be complete: the upstream says so elsewhere, maybe later.
+  awaits_end_ = true;
+  CheckLength();
 }
 
 void Reception::Lost(const absl::Status& reason) {
@@ -224,6 +220,7 @@ void Reception::Lost(const absl::Status& reason) {
 
 void Reception::Reconnect(const absl::Status& lost) {
   ForgetConnection();
+  awaits_end_ = false;
   const uint64_t block = status_.bytes_received / kManifestBlock;
   status_.bytes_received = block * kManifestBlock;
   Publish();
@@ -254,6 +251,7 @@ void Reception::OnWriterChanged() {
 
 void Reception::StartRewind(uint64_t bad_block) {
   ForgetConnection();
+  awaits_end_ = false;
   rewind_to_ = bad_block;
   // What an earlier attempt has kept is dropped as a whole: see DiskWriter.
   const bool is_kept = bad_block * kManifestBlock < status_.bytes_durable;

@@ -70,6 +70,7 @@ class ReceptionObserver {
 // Any thread may call the public methods; they post to the reception's lane.
 // The engine outlives its receptions' use.
 class Reception final : public std::enable_shared_from_this<Reception>,
+                        public ContentClaims,
                         private Receiver::Owner {
  public:
   using Done = std::function<void(absl::Status)>;
@@ -100,11 +101,10 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // to the end, unless the disk takes longer than kCommitPatience for that.
   void Stop();
 
-  // Of a resumable upstream: the digests of the blocks from number `first` on,
-  // without a gap, and, once it has the whole, the content's length and root.
-  // Another digest or end than before FAILS the reception.
-  void Expect(uint64_t first, std::vector<Digest> digests);
-  void ExpectEnd(uint64_t length, const Digest& root);
+  // ContentClaims, of a resumable upstream:
+  void Expect(uint64_t first, std::vector<Digest> digests) override;
+  void ExpectEnd(const ContentEnd& end) override;
+  void GiveUp(const absl::Status& reason) override;
 
   // What has come, as the content of a session, at once and while the rest
   // comes: see Spool. It ends when the whole is verified, and fails if the
@@ -112,10 +112,6 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   std::shared_ptr<Source> OpenSource(Spool::Level level) {
     return spool_->OpenSource(level);
   }
-
-  // The digests of the blocks from number `first` on that are verified; at most
-  // `most`. For those who receive from here.
-  std::vector<Digest> VerifiedDigests(uint64_t first, size_t most) const;
 
  private:
   Reception(Environment environment, ReceptionOptions options,
@@ -162,6 +158,8 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void OnLane(Call call);
 
   void FailFile(const absl::Status& error);
+  // The upstream has no connection, or no digests, and will have none.
+  void FailUpstream(const absl::Status& error);
   void Fail(ReceptionReason reason, std::string detail);
   // Its last update.
   void End(ReceptionState state, ReceptionReason reason, std::string detail);
@@ -190,8 +188,10 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   std::shared_ptr<Receiver> receiver_;  // While connected.
   ReceptionStatus status_;
   // Where the upstream says that the content ends.
-  std::optional<uint64_t> end_;
-  std::optional<Digest> end_root_;
+  std::optional<ContentEnd> end_;
+  // The connection has ended, and the upstream has not said whether all of the
+  // content had come by then.
+  bool awaits_end_ = false;
   // Digests that came before the file was open.
   std::vector<Digest> early_digests_;
   // The block that is to come again once the writer is idle.
@@ -217,8 +217,6 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   mutable absl::Mutex mutex_;
   std::shared_ptr<PartialFile> file_ ABSL_GUARDED_BY(mutex_);
   FileFate file_fate_ ABSL_GUARDED_BY(mutex_) = FileFate::kInUse;
-  // As writer_, for any thread.
-  std::shared_ptr<DiskWriter> shared_writer_ ABSL_GUARDED_BY(mutex_);
 };
 
 template <typename Call>

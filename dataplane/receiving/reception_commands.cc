@@ -25,25 +25,30 @@ void Reception::Expect(uint64_t first, std::vector<Digest> digests) {
   });
 }
 
-void Reception::ExpectEnd(uint64_t length, const Digest& root) {
-  OnLane([length, root](Reception& self) {
-    if (self.end_ && (*self.end_ != length || *self.end_root_ != root)) {
+void Reception::ExpectEnd(const ContentEnd& end) {
+  OnLane([end](Reception& self) {
+    if (self.end_ && *self.end_ != end) {
       return self.Fail(ReceptionReason::kDigestMismatch,
                        "the content has another length or root than it had "
                        "before");
     }
     if (self.options_.expected_length &&
-        *self.options_.expected_length != length) {
+        *self.options_.expected_length != end.length) {
       return self.Fail(
           ReceptionReason::kLengthMismatch,
-          absl::StrCat("the content has ", length, " bytes; ",
+          absl::StrCat("the content has ", end.length, " bytes; ",
                        *self.options_.expected_length, " were expected"));
     }
-    if (std::exchange(self.end_, length)) return;
-    self.end_root_ = root;
-    self.status_.content_length = length;
-    self.spool_->Announce(length);
+    if (std::exchange(self.end_, end)) return;
+    self.status_.content_length = end.length;
+    self.spool_->Announce(end.length);
     if (self.writer_ != nullptr) self.CheckLength();
+  });
+}
+
+void Reception::GiveUp(const absl::Status& reason) {
+  OnLane([reason](Reception& self) {
+    if (!self.is_finishing_) self.FailUpstream(reason);
   });
 }
 
@@ -76,17 +81,6 @@ void Reception::Stop() {
     self.End(ReceptionState::kInterrupted, ReceptionReason::kNone,
              "the service was stopped");
   });
-}
-
-std::vector<Digest> Reception::VerifiedDigests(uint64_t first,
-                                               size_t most) const {
-  std::shared_ptr<DiskWriter> writer;
-  {
-    absl::MutexLock lock(&mutex_);
-    writer = shared_writer_;
-  }
-  return writer == nullptr ? std::vector<Digest>()
-                           : writer->VerifiedDigests(first, most);
 }
 
 }  // namespace tcptool::dataplane

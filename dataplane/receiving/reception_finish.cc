@@ -60,7 +60,8 @@ void Reception::OnContentWritten() {
 
 void Reception::OnSynced(const absl::Status& status, const Digest& root) {
   if (!status.ok()) return FailFile(status);
-  for (const auto& expected : {options_.expected_root, end_root_}) {
+  const auto end_root = end_ ? std::optional(end_->root) : std::nullopt;
+  for (const auto& expected : {options_.expected_root, end_root}) {
     if (!expected || *expected == root) continue;
     return Fail(ReceptionReason::kDigestMismatch,
                 absl::StrCat("the content has the root ", ToHex(root), "; ",
@@ -73,7 +74,8 @@ void Reception::OnSynced(const absl::Status& status, const Digest& root) {
     if (!connection.ok()) return Lost(connection);
   }
   status_.root = root;
-  spool_->Complete(*status_.content_length, status_.sha256);
+  spool_->Complete({.length = *status_.content_length, .root = root},
+                   status_.sha256);
   is_committing_ = true;
   OnDisk(
       [](DiskWriter& writer) {
@@ -122,6 +124,18 @@ void Reception::OnSenderTold(const absl::Status& status) {
 
 void Reception::FailFile(const absl::Status& error) {
   Fail(ReasonOfFile(error), std::string(error.message()));
+}
+
+void Reception::FailUpstream(const absl::Status& error) {
+  ReceptionReason reason = ReceptionReason::kConnectionLost;
+  if (absl::IsDataLoss(error)) {
+    reason = ReceptionReason::kDigestMismatch;
+  } else if (status_.connections == 0) {
+    reason = ReceptionReason::kUnreachable;
+  } else if (absl::IsDeadlineExceeded(error)) {
+    reason = ReceptionReason::kStalled;
+  }
+  Fail(reason, std::string(error.message()));
 }
 
 void Reception::Fail(ReceptionReason reason, std::string detail) {

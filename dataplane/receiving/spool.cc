@@ -75,8 +75,9 @@ class Spool::SpoolFeed : public Feed {
       end = Take(position / kManifestBlock);
     }
     if (position >= end) {
+      // Who asked for an offset behind the end gets nothing but the end.
       return {.kind =
-                  position == length ? Piece::Kind::kEnd : Piece::Kind::kWait};
+                  position >= length ? Piece::Kind::kEnd : Piece::Kind::kWait};
     }
     const uint64_t start = block_index_ * kManifestBlock;
     const size_t size = std::min(kManifestBlock, end - start);
@@ -158,6 +159,9 @@ class Spool::SpoolSource : public Source {
   absl::Status Prepare() override { return spool_->error(); }
   std::optional<uint64_t> length() const override { return spool_->length(); }
   bool rereadable() const override { return true; }
+  std::shared_ptr<const BlockDigests> block_digests() const override {
+    return spool_;
+  }
   bool feed_per_lane() const override { return true; }
   std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                  std::function<void()> wake) override {
@@ -217,14 +221,18 @@ void Spool::Publish(uint64_t received, uint64_t verified) {
   if (is_more) Wake();
 }
 
-void Spool::Complete(uint64_t length, const std::optional<Digest>& sha256) {
-  if (sha256) {
+void Spool::Complete(const ContentEnd& end,
+                     const std::optional<Digest>& sha256) {
+  {
     absl::MutexLock lock(&mutex_);
+    end_ = end;
     sha256_ = sha256;
-    for (const auto& source : Sources()) source->digest().Set(*sha256);
+    if (sha256) {
+      for (const auto& source : Sources()) source->digest().Set(*sha256);
+    }
   }
-  announced_ = length;
-  length_ = length;
+  announced_ = end.length;
+  length_ = end.length;
   Wake();
 }
 
@@ -247,6 +255,17 @@ void Spool::Fail(const absl::Status& error) {
 std::optional<uint64_t> Spool::length() const {
   const uint64_t length = announced_;
   return length == kUnknown ? std::nullopt : std::optional(length);
+}
+
+std::vector<Digest> Spool::Digests(uint64_t first, size_t most) const {
+  const std::shared_ptr<DiskWriter> writer = this->writer();
+  return writer == nullptr ? std::vector<Digest>()
+                           : writer->VerifiedDigests(first, most);
+}
+
+std::optional<ContentEnd> Spool::end() const {
+  absl::MutexLock lock(&mutex_);
+  return end_;
 }
 
 absl::Status Spool::error() const {

@@ -14,6 +14,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "dataplane/content/block_digests.h"
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/lane.h"
 #include "dataplane/receiving/disk_writer.h"
@@ -23,7 +24,7 @@ namespace tcptool::dataplane {
 // Shared by a reception, which tells it how far the content is, and by any
 // number of sources, whose feeds may be on any lane. A piece costs no lock: the
 // marks are atomics, and a feed keeps the block that it is in.
-class Spool : public std::enable_shared_from_this<Spool> {
+class Spool : public BlockDigests, public std::enable_shared_from_this<Spool> {
  public:
   // How far a feed may read.
   enum class Level : uint8_t {
@@ -48,7 +49,7 @@ class Spool : public std::enable_shared_from_this<Spool> {
   void Announce(uint64_t length) { announced_ = length; }
   // The content is complete and verified: the feeds end there. `sha256`: where
   // it is known.
-  void Complete(uint64_t length, const std::optional<Digest>& sha256);
+  void Complete(const ContentEnd& end, const std::optional<Digest>& sha256);
   // There will be no more: the feeds fail.
   void Fail(const absl::Status& error);
 
@@ -59,8 +60,11 @@ class Spool : public std::enable_shared_from_this<Spool> {
 
   // Of the whole content, once it is known.
   std::optional<uint64_t> length() const;
-  // Why there will be no more of it; OK if that is not so.
-  absl::Status error() const;
+
+  // Of the blocks that are verified.
+  std::vector<Digest> Digests(uint64_t first, size_t most) const override;
+  std::optional<ContentEnd> end() const override;
+  absl::Status error() const override;
 
  private:
   class SpoolSource;
@@ -103,6 +107,7 @@ class Spool : public std::enable_shared_from_this<Spool> {
   mutable absl::Mutex mutex_;
   std::shared_ptr<DiskWriter> writer_ ABSL_GUARDED_BY(mutex_);
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  std::optional<ContentEnd> end_ ABSL_GUARDED_BY(mutex_);
   std::optional<Digest> sha256_ ABSL_GUARDED_BY(mutex_);
   // Some that were closed since may still be in it.
   std::vector<std::weak_ptr<SpoolSource>> sources_ ABSL_GUARDED_BY(mutex_);

@@ -3,14 +3,36 @@
 #define TCPTOOL_DATAPLANE_RECEIVING_UPSTREAM_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "dataplane/base/sha256.h"
 #include "dataplane/base/unique_fd.h"
+#include "dataplane/content/block_digests.h"
 #include "dataplane/lanes/lane.h"
 
 namespace tcptool::dataplane {
+
+// What a resumable upstream says of the content, beside its bytes. Any thread
+// may call it.
+class ContentClaims {
+ public:
+  // The digests of the blocks from number `first` on, without a gap to those
+  // before. Where other ones were said before, the content FAILS; but after a
+  // DATA_LOSS (see Upstream::Connect()) those of the blocks from the offset on
+  // may be said again, and be others.
+  virtual void Expect(uint64_t first, std::vector<Digest> digests) = 0;
+  // The content's length and root. Other ones than before FAIL it.
+  virtual void ExpectEnd(const ContentEnd& end) = 0;
+  // Nobody is left who could say what is missing: fails the reception, as an
+  // error of Connect() does.
+  virtual void GiveUp(const absl::Status& reason) = 0;
+
+ protected:
+  ~ContentClaims() = default;
+};
 
 // Belongs to one reception, which calls it on its lane.
 class Upstream {
@@ -19,11 +41,14 @@ class Upstream {
 
   virtual ~Upstream() = default;
 
+  // Called once, before anything else. `claims` may be used until Cancel().
+  virtual void Open(ContentClaims& /*claims*/) {}
+
   // Whether it has the content from any offset, and so can go on after a loss,
   // and says by other ways what the content is: its digests, length and root
-  // come by Reception::Expect() and ExpectEnd(). If not, it has the content
-  // from its start, once, and an orderly end of the connection says that it is
-  // complete.
+  // come by ContentClaims, and an orderly end of the connection says nothing.
+  // If not, it has the content from its start, once, and an orderly end of the
+  // connection says that it is complete.
   virtual bool resumable() const = 0;
 
   // Gets a connection on which the content comes from `offset` on; 0 where it
@@ -35,8 +60,8 @@ class Upstream {
   // on close (see ResetOnClose()), on which everything that the content waits
   // for has been said; or with the reason why there will be none, which fails
   // the reception: UNAVAILABLE, nobody answers; NOT_FOUND, there is no such
-  // sender, and so on. How often is tried, and with whom, is the upstream's
-  // matter.
+  // sender; DATA_LOSS, nobody has the content as it should be; and so on. How
+  // often is tried, and with whom, is the upstream's matter.
   virtual void Connect(Lane& lane, uint64_t offset, const absl::Status& lost,
                        Done done) = 0;
 

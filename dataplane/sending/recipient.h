@@ -101,7 +101,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   }
   const RecipientStatus& status() const { return status_; }
   // Position of the next byte to send.
-  uint64_t position() const { return status_.bytes_sent; }
+  uint64_t position() const { return status_.offset + status_.bytes_sent; }
   bool closed() const { return IsFinal(status_.state); }
 
  private:

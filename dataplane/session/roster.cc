@@ -73,24 +73,76 @@ Roster::~Roster() {
 
 void Roster::Restore(const std::vector<RecipientStatus>& recipients) {
   started_ = true;
-  for (const RecipientStatus& status : recipients) Replace(status, 0);
+  for (const RecipientStatus& status : recipients) {
+    Replace(status, 0);
+    if (!status.node.empty()) nodes_[status.node] = status.id;
+  }
   // Whoever had a place is gone, and another connection may have got all.
   for (const auto& [address, places] : places_) FillPlaces(address);
 }
 
-RecipientStatus Roster::Connect(const tcp::endpoint& peer) {
+RecipientStatus Roster::Connect(const RecipientStatus& recipient) {
   RecipientStatus status;
   status.id = ++last_connection_;
-  status.peer = peer;
+  status.peer = recipient.peer;
+  status.node = recipient.node;
+  status.offset = recipient.offset;
   status.connect_time = absl::Now();
-  const auto places = places_.find(peer.address());
+  const auto places = places_.find(status.peer.address());
   const bool has_place =
       places != places_.end() && !places->second.vacant.empty();
-  const uint64_t id = has_place ? *places->second.vacant.begin() : ++last_id_;
+  uint64_t id = 0;
+  const RecipientStatus* const before = FindNode(status.node);
+  if (before != nullptr && before->state == RecipientState::kFailed) {
+    id = before->id;
+    Revive(id);
+  } else {
+    id = has_place ? *places->second.vacant.begin() : ++last_id_;
+  }
+  if (!status.node.empty()) nodes_[status.node] = id;
   connections_[status.id] = id;
   BeginAttempt(records_[id].status);
   Set(id, status, status.id);
   return status;
+}
+
+const RecipientStatus* Roster::FindNode(const std::string& node) const {
+  const auto found = nodes_.find(node);
+  if (node.empty() || found == nodes_.end()) return nullptr;
+  const RecipientStatus* const status = Find(found->second);
+  return status != nullptr && status->node == node ? status : nullptr;
+}
+
+bool Roster::MayReturn(const std::string& node) const {
+  const RecipientStatus* const status = FindNode(node);
+  return status != nullptr && status->state != RecipientState::kDelivered &&
+         status->state != RecipientState::kDropped;
+}
+
+uint64_t Roster::ConnectionOfNode(const std::string& node) const {
+  const RecipientStatus* const status = FindNode(node);
+  return status == nullptr ? 0 : ConnectionOf(status->id);
+}
+
+uint64_t Roster::missing_nodes() const {
+  return std::ranges::count_if(nodes_, [this](const auto& node) {
+    const RecipientStatus* const status = FindNode(node.first);
+    return status != nullptr && status->state == RecipientState::kFailed &&
+           WasServed(*status);
+  });
+}
+
+bool Roster::CameAgain(const RecipientStatus& status) const {
+  const auto found = nodes_.find(status.node);
+  return found != nodes_.end() && found->second != status.id;
+}
+
+void Roster::Revive(uint64_t id) {
+  if (IsExpected(id)) return;
+  Record& record = records_[id];
+  if (std::exchange(record.is_missing, false)) --failed_since_start_;
+  counters_.RemoveEndedRecords(std::erase(strangers_, id) +
+                               std::erase(served_, id));
 }
 
 void Roster::Reject(const tcp::endpoint& peer, Reason reason,
@@ -137,8 +189,10 @@ void Roster::Replace(const RecipientStatus& status, uint64_t connection) {
   changed_.push_back(status);
   if (!has_ended || IsExpected(status.id)) return;
   const bool was_ready = status.handshake_time != absl::InfiniteDuration();
-  if (started_ && was_ready && status.state == RecipientState::kFailed) {
+  if (started_ && was_ready && status.state == RecipientState::kFailed &&
+      !CameAgain(status)) {
     ++failed_since_start_;
+    record.is_missing = true;
   }
   if (WasServed(status)) {
     KeepEnded(status.id, served_, kMaxServed);
@@ -226,6 +280,7 @@ void Roster::KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max) {
   const auto oldest = records_.find(ended.front());
   const auto places = places_.find(oldest->second.status.peer.address());
   if (places != places_.end()) places->second.delivered.erase(ended.front());
+  nodes_.erase(oldest->second.status.node);
   records_.erase(oldest);
   forgotten_.push_back(ended.front());
   ended.pop_front();

@@ -59,9 +59,21 @@ class Roster {
   // first. They are not counted in the counters, which are this process's.
   void Restore(const std::vector<RecipientStatus>& recipients);
 
-  // A peer has connected, and is HANDSHAKING. Returns the status for its
-  // fan-out, whose `id` is the number of the connection.
-  RecipientStatus Connect(const asio::ip::tcp::endpoint& peer);
+  // A peer has connected, and is HANDSHAKING. Of `recipient`, its peer, node
+  // and offset are used. A node that has not got the content in an earlier
+  // connection, which has ended, goes on in the same record. Returns the status
+  // for its fan-out, whose `id` is the number of the connection.
+  RecipientStatus Connect(const RecipientStatus& recipient);
+  RecipientStatus Connect(const asio::ip::tcp::endpoint& peer) {
+    return Connect(RecipientStatus{.peer = peer});
+  }
+  // Whether this node has been here, and was neither DELIVERED nor DROPPED. Its
+  // last connection may still seem to be open.
+  bool MayReturn(const std::string& node) const;
+  // The connection that this node has; 0: none.
+  uint64_t ConnectionOfNode(const std::string& node) const;
+  // Nodes that were being served, and have FAILED.
+  uint64_t missing_nodes() const;
   // Adds a record of a peer that is REJECTED before a fan-out gets it.
   void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
               std::string detail);
@@ -115,6 +127,7 @@ class Roster {
   struct Record {
     RecipientStatus status;
     uint64_t connection = 0;  // 0: none.
+    bool is_missing = false;  // It counts as failed since the start.
   };
   // Of one address. Ids of records.
   struct Places {
@@ -133,6 +146,13 @@ class Roster {
   void Set(uint64_t id, RecipientStatus status, uint64_t connection);
   // Replaces all of a record's contents.
   void Replace(const RecipientStatus& status, uint64_t connection);
+  // The record of a node's last connection. Null: there is none.
+  const RecipientStatus* FindNode(const std::string& node) const;
+  // Whether it is a node that has another record since: it had connected again
+  // before it was known that it was lost.
+  bool CameAgain(const RecipientStatus& status) const;
+  // A record of one that had ended, and was not expected, is in use again.
+  void Revive(uint64_t id);
   // The record gets another connection: its contents become one of its earlier
   // attempts.
   static void BeginAttempt(RecipientStatus& status);
@@ -169,6 +189,8 @@ class Roster {
   std::deque<uint64_t> served_;
   // Only addresses of expected recipients.
   std::map<asio::ip::address, Places> places_;
+  // The last record of each node; it may not be kept any more.
+  absl::flat_hash_map<std::string, uint64_t> nodes_;
   std::vector<RecipientStatus> changed_;
   std::vector<uint64_t> forgotten_;
 };

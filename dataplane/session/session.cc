@@ -21,20 +21,25 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Create(
   }
   if (options.compute_sha256) source->digest().Enable();
   Lane& home = *environment.lanes.front();
-  absl::StatusOr<Listener> listener =
-      Listener::Listen(home.io(), home.sockets(),
-                       tcp::endpoint(options.bind_address, options.port));
-  if (!listener.ok()) return listener.status();
+  std::optional<Listener> listener;
+  if (options.listens) {
+    absl::StatusOr<Listener> listening =
+        Listener::Listen(home.io(), home.sockets(),
+                         tcp::endpoint(options.bind_address, options.port));
+    if (!listening.ok()) return listening.status();
+    listener.emplace(*std::move(listening));
+  }
   std::shared_ptr<Session> session(
       new Session(std::move(environment), std::move(options), std::move(source),
-                  std::move(observer), *std::move(listener)));
+                  std::move(observer), std::move(listener)));
   session->OnLane(0, [session] { session->Open(); });
   return session;
 }
 
 Session::Session(Environment environment, SessionOptions options,
                  std::shared_ptr<Source> source,
-                 std::shared_ptr<SessionObserver> observer, Listener listener)
+                 std::shared_ptr<SessionObserver> observer,
+                 std::optional<Listener> listener)
     : environment_(std::move(environment)),
       options_(std::move(options)),
       source_(std::move(source)),
@@ -50,7 +55,7 @@ Session::Session(Environment environment, SessionOptions options,
       options_.limits.session_bytes_per_second > 0) {
     environment_.lanes.resize(1);
   }
-  status_.data_endpoint = listener_->endpoint();
+  if (listener_) status_.data_endpoint = listener_->endpoint();
   status_.create_time =
       options_.resume ? options_.resume->create_time : absl::Now();
   status_.content_length = source_->length();
@@ -79,15 +84,17 @@ void Session::Open() {
           });
         }));
   }
-  listener_->Open({
-      // `this` outlives the listener, which calls no handler once destroyed.
-      .on_connection =
-          [this](UniqueFd socket, const tcp::endpoint& peer) {
-            OnConnection(std::move(socket), peer);
-          },
-      .on_no_descriptors =
-          [this](const tcp::endpoint& peer) { OnNoDescriptors(peer); },
-  });
+  if (listener_) {
+    listener_->Open({
+        // `this` outlives the listener, which calls no handler once destroyed.
+        .on_connection =
+            [this](UniqueFd socket, const tcp::endpoint& peer) {
+              OnConnection(std::move(socket), RecipientStatus{.peer = peer});
+            },
+        .on_no_descriptors =
+            [this](const tcp::endpoint& peer) { OnNoDescriptors(peer); },
+    });
+  }
   if (options_.start.max_wait > absl::ZeroDuration()) {
     RunAfter(max_wait_timer_.emplace(environment_.lanes[0]->io()),
              options_.start.max_wait, &Session::OnMaxWaitOver);
@@ -119,7 +126,8 @@ void Session::RunAfter(asio::steady_timer& timer, absl::Duration delay,
   });
 }
 
-void Session::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
+void Session::OnConnection(UniqueFd socket, const RecipientStatus& recipient) {
+  const tcp::endpoint& peer = recipient.peer;
   if (!options_.allow.Allows(peer.address())) {
     ResetAndClose(socket.release());
     return Reject(peer, Reason::kNotAuthorized,
@@ -132,11 +140,11 @@ void Session::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
                   absl::StrCat("the session has ", environment_.max_recipients,
                                " connections, as many as the service allows"));
   }
-  AddRecipient(std::move(socket), peer);
+  AddRecipient(std::move(socket), recipient);
 }
 
-void Session::AddRecipient(UniqueFd socket, const tcp::endpoint& peer) {
-  RecipientStatus status = roster_.Connect(peer);
+void Session::AddRecipient(UniqueFd socket, const RecipientStatus& recipient) {
+  RecipientStatus status = roster_.Connect(recipient);
   const size_t lane = LaneOf(status.id);
   OnLane(lane, [fanout = fanouts_[lane], socket = std::move(socket),
                 status = std::move(status)]() mutable {
@@ -170,6 +178,7 @@ void Session::OnReport(const Fanout::Report& report) {
                                   roster_.IsHandshaking(status.id);
     roster_.Update(status);
     if (has_become_ready) OnReady(status);
+    WaitForNode(status);
   }
   if (!report.source_error.ok()) OnSourceError(report.source_error);
   StopAcceptingIfServed();
@@ -261,15 +270,34 @@ void Session::StopAcceptingIfServed() {
 }
 
 void Session::StopAccepting() {
+  takes_recipients_ = false;
   if (!listener_) return;
   listener_->AcceptPending();
   listener_.reset();
+}
+
+void Session::WaitForNode(const RecipientStatus& status) {
+  const bool is_lost = status.state == RecipientState::kFailed &&
+                       status.start_time != absl::InfinitePast() &&
+                       (status.reason == Reason::kConnectionLost ||
+                        status.reason == Reason::kStalled);
+  if (status.node.empty() || !is_lost || ending_) return;
+  RunAfter(node_timer_.emplace(environment_.lanes[0]->io()), kNodesMayReturn,
+           &Session::OnNodeIsGone);
+}
+
+void Session::OnNodeIsGone() {
+  // Cancelling a timer does not take back a handler that asio has queued.
+  if (!node_timer_ || node_timer_->expiry() > Clock::now()) return;
+  node_timer_.reset();
+  FinishIfDone();
 }
 
 void Session::OnSourceError(const absl::Status& error) {
   if (ending_) return;
   status_.error = std::string(error.message());
   ending_ = SessionState::kFailed;
+  takes_recipients_ = false;
   listener_.reset();
   // Recipients that were sent everything do not need the source any more.
   OnEachFanout([detail = status_.error](Fanout& fanout) {
@@ -281,6 +309,7 @@ void Session::OnSourceError(const absl::Status& error) {
 void Session::End(SessionState state, Reason reason,
                   const std::string& detail) {
   if (!ending_) ending_ = state;
+  takes_recipients_ = false;
   listener_.reset();
   OnEachFanout(
       [reason, detail](Fanout& fanout) { fanout.CloseAll(reason, detail); });
@@ -288,7 +317,13 @@ void Session::End(SessionState state, Reason reason,
 }
 
 void Session::FinishIfDone() {
-  if (IsFinal(status_.state) || listener_ || roster_.connected() > 0) return;
+  if (IsFinal(status_.state) || takes_recipients_ || roster_.connected() > 0) {
+    return;
+  }
+  if (!ending_ && !is_interrupted_ && node_timer_ &&
+      roster_.missing_nodes() > 0) {
+    return;
+  }
   if (!ending_ && is_digesting_ &&
       roster_.count(RecipientState::kDelivered) > 0) {
     return;
@@ -300,7 +335,7 @@ void Session::FinishIfDone() {
 void Session::Finish(SessionState state) {
   status_.state = state;
   status_.end_time = absl::Now();
-  environment_.counters.SessionEnded(state);
+  if (options_.listens) environment_.counters.SessionEnded(state);
   if (state == SessionState::kFailed && status_.error.empty()) {
     status_.error = options_.expected.empty()
                         ? "no recipient has the whole content"
@@ -309,6 +344,7 @@ void Session::Finish(SessionState state) {
   max_wait_timer_.reset();
   expiry_timer_.reset();
   disk_timer_.reset();
+  node_timer_.reset();
   is_digesting_ = false;
   source_->Close();
   Notify();

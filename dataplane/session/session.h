@@ -45,6 +45,15 @@ class SessionObserver {
   virtual void OnUpdate(const Update& update) = 0;
 };
 
+// Another node's connection, which has come by another port than the session's:
+// what follows on it is as with any recipient.
+struct NodeConnection {
+  UniqueFd socket;  // Does not block, and resets on close.
+  asio::ip::tcp::endpoint peer;
+  std::string node;     // As RecipientStatus::node; not empty.
+  uint64_t offset = 0;  // Where its content begins; at most the length.
+};
+
 // Any thread may call the public methods; they post to the session's lane and
 // call `done` there. `done` must not block. The engine outlives its sessions'
 // use.
@@ -93,6 +102,15 @@ class Session : public std::enable_shared_from_this<Session> {
   // above.
   void Cancel(std::optional<SessionState> expected, Done done);
   void Cancel(Done done) { Cancel(std::nullopt, std::move(done)); }
+  // Serves another node, as a recipient that begins at an offset. While the
+  // session takes recipients any node may come, and later those whose
+  // connection was lost: the session waits kNodesMayReturn for them before it
+  // ends. FAILED_PRECONDITION: it does not take this one, whose connection is
+  // reset. The source can be read again.
+  static constexpr absl::Duration kNodesMayReturn = absl::Seconds(30);
+  void Take(NodeConnection connection, Done done);
+  // Whether it would take this node now: OK or FAILED_PRECONDITION.
+  void MayTake(std::string node, Done done);
   // Disconnects one recipient. NOT_FOUND, or FAILED_PRECONDITION if it has
   // ended.
   void Drop(uint64_t recipient, Done done);
@@ -109,18 +127,21 @@ class Session : public std::enable_shared_from_this<Session> {
   // recipients, and ends when those that it has are done.
   void Drain();
 
+  const std::shared_ptr<Source>& source() const { return source_; }
+
   // What its source holds in memory.
   Source::Window window() const { return source_->window(); }
 
  private:
   Session(Environment environment, SessionOptions options,
           std::shared_ptr<Source> source,
-          std::shared_ptr<SessionObserver> observer, Listener listener);
+          std::shared_ptr<SessionObserver> observer,
+          std::optional<Listener> listener);
 
   void Open();
-  void OnConnection(UniqueFd socket, const asio::ip::tcp::endpoint& peer);
+  void OnConnection(UniqueFd socket, const RecipientStatus& recipient);
   void OnNoDescriptors(const asio::ip::tcp::endpoint& peer);
-  void AddRecipient(UniqueFd socket, const asio::ip::tcp::endpoint& peer);
+  void AddRecipient(UniqueFd socket, const RecipientStatus& recipient);
   void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
               std::string detail);
   void OnReport(const Fanout::Report& report);
@@ -128,6 +149,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // ABORTED: its state is not `expected`, if that is given.
   absl::Status CheckUnchanged(std::optional<SessionState> expected) const;
+  absl::Status CheckTakes(const std::string& node) const;
   // Recipients that count against SessionOptions::max_recipients.
   uint64_t Admitted() const;
   // `admitted` includes the connection itself.
@@ -168,6 +190,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void RunAfter(asio::steady_timer& timer, absl::Duration delay,
                 void (Session::*then)());
   void OnMaxWaitOver();
+  // A node that was lost may come again: the session does not end meanwhile.
+  void WaitForNode(const RecipientStatus& status);
+  void OnNodeIsGone();
   void OnExpiry();
   // Accepts the connections that are in the queue, and none after them.
   void StopAccepting();
@@ -195,9 +220,12 @@ class Session : public std::enable_shared_from_this<Session> {
   const SessionOptions options_;
   const std::shared_ptr<Source> source_;
   std::shared_ptr<SessionObserver> observer_;  // Null once it has ended.
-  std::optional<Listener> listener_;
+  bool takes_recipients_ = true;
+  std::optional<Listener> listener_;  // Only while it takes recipients.
   std::optional<asio::steady_timer> max_wait_timer_;
   std::optional<asio::steady_timer> expiry_timer_;
+  // Since a node was lost: kNodesMayReturn.
+  std::optional<asio::steady_timer> node_timer_;
   // While the source is prepared or hashed: Limits::disk_timeout.
   std::optional<asio::steady_timer> disk_timer_;
   std::vector<std::shared_ptr<Fanout>> fanouts_;  // One for each lane.

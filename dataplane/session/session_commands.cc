@@ -54,6 +54,42 @@ void Session::Cancel(std::optional<SessionState> expected, Done done) {
   });
 }
 
+absl::Status Session::CheckTakes(const std::string& node) const {
+  const bool is_over = ending_ || IsFinal(status_.state);
+  if (!is_over && (takes_recipients_ || roster_.MayReturn(node))) {
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the session takes no more recipients: it is ",
+      absl::string_view(Name(ending_.value_or(status_.state)).data())));
+}
+
+void Session::MayTake(std::string node, Done done) {
+  OnLane(0, [self = shared_from_this(), node = std::move(node),
+             done = std::move(done)] { done(self->CheckTakes(node)); });
+}
+
+void Session::Take(NodeConnection connection, Done done) {
+  OnLane(0, [self = shared_from_this(), connection = std::move(connection),
+             done = std::move(done)]() mutable {
+    const absl::Status status = self->CheckTakes(connection.node);
+    if (!status.ok()) return done(status);
+    // It knows better than TCP that its last connection is lost.
+    if (const uint64_t last = self->roster_.ConnectionOfNode(connection.node)) {
+      const size_t lane = self->LaneOf(last);
+      self->OnLane(lane, [fanout = self->fanouts_[lane], last] {
+        fanout->Close(last, RecipientState::kFailed, Reason::kConnectionLost,
+                      "the node has connected again");
+      });
+    }
+    self->OnConnection(std::move(connection.socket),
+                       RecipientStatus{.peer = connection.peer,
+                                       .node = std::move(connection.node),
+                                       .offset = connection.offset});
+    done(absl::OkStatus());
+  });
+}
+
 void Session::Drop(uint64_t recipient, Done done) {
   OnLane(0, [self = shared_from_this(), recipient, done = std::move(done)] {
     const RecipientStatus* found = self->roster_.Find(recipient);
@@ -113,7 +149,7 @@ void Session::Drain() {
                 "the service was stopped");
     } else {
       // An immediate session would go on: it is not done, only cut off.
-      self->is_interrupted_ = self->listener_.has_value();
+      self->is_interrupted_ = self->takes_recipients_;
       self->StopAccepting();
       self->FinishIfDone();
     }

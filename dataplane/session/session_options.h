@@ -49,6 +49,9 @@ struct Resume {
 };
 
 struct SessionOptions {
+  // If not, it has no port: its recipients come by Session::Take() alone. It is
+  // not counted among the sessions.
+  bool listens = true;
   asio::ip::address bind_address = asio::ip::address_v4::any();
   uint16_t port = 0;  // 0: the kernel picks one.
   // The session starts when this many are ready; further ones are turned away

@@ -63,8 +63,7 @@ void Session::BeginTransfer() {
     status_.start_time = absl::Now();
     // Whoever connected before the start may still be in the accept queue,
     // which closing the listener would reset.
-    listener_->AcceptPending();
-    listener_.reset();
+    StopAccepting();
     max_wait_timer_.reset();
     expiry_timer_.reset();
     AdmitReady();

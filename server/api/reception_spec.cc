@@ -5,12 +5,14 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/api/names.h"
 #include "server/api/spec_checker.h"
 #include "text/host_port.h"
 
@@ -20,6 +22,7 @@ namespace {
 constexpr absl::Duration kYear = absl::Hours(8760);
 // As long as a name of DNS can be.
 constexpr size_t kMaxHostBytes = 253;
+constexpr int kMostFallbacks = 8;
 
 // None: it is not 64 hexadecimal digits, upper or lower case.
 std::optional<dataplane::Digest> ToDigest(const std::string& hex) {
@@ -44,12 +47,50 @@ bool SplitAddress(const std::string& text, dataplane::DialTarget& target) {
   return true;
 }
 
+absl::Duration CheckWait(const std::string& field, auto& source,
+                         absl::Duration otherwise, SpecChecker& check) {
+  using Source = std::remove_reference_t<decltype(source)>;
+  return check.InRange(field, source, &Source::has_wait, &Source::mutable_wait,
+                       otherwise, absl::ZeroDuration(), kYear);
+}
+
+void CheckNode(const std::string& field, const std::string& address,
+               const std::string& name, NodePlan& plan, SpecChecker& check) {
+  NodePlan::Node node = {.name = name};
+  if (!SplitAddress(address, node.target)) {
+    check.Wrong(absl::StrCat(field, ".address"),
+                absl::StrCat("\"", address,
+                             "\" is no host and port; write it as "
+                             "node-1.example:9877 or [2001:db8::1]:9877"));
+  }
+  if (!IsSessionName(name) && !IsReceptionName(name)) {
+    check.Wrong(absl::StrCat(field, ".name"),
+                absl::StrCat("\"", name,
+                             "\" is neither sessions/{session} nor "
+                             "receptions/{reception}"));
+  }
+  plan.nodes.push_back(std::move(node));
+}
+
+void CheckNodes(v1::NodeSource& source, NodePlan& plan, SpecChecker& check) {
+  CheckNode("node", source.address(), source.name(), plan, check);
+  if (source.fallbacks_size() > kMostFallbacks) {
+    check.Wrong("node.fallbacks",
+                absl::StrCat("there are ", source.fallbacks_size(),
+                             "; at most ", kMostFallbacks, " are allowed"));
+    return;
+  }
+  for (int i = 0; i < source.fallbacks_size(); ++i) {
+    const v1::FallbackNode& fallback = source.fallbacks(i);
+    CheckNode(absl::StrCat("node.fallbacks[", i, "]"), fallback.address(),
+              fallback.name(), plan, check);
+  }
+  plan.start = source.send_start_byte();
+  plan.wait = CheckWait("node.wait", source, absl::Minutes(1), check);
+}
+
 void CheckSender(v1::ReceptionSpec& spec, dataplane::SenderOptions& options,
                  SpecChecker& check) {
-  if (!spec.has_sender()) {
-    return check.Wrong("sender",
-                       "the reception has no source; give a sender's address");
-  }
   v1::SenderSource& sender = *spec.mutable_sender();
   if (!SplitAddress(sender.address(), options.target)) {
     check.Wrong("sender.address",
@@ -59,9 +100,21 @@ void CheckSender(v1::ReceptionSpec& spec, dataplane::SenderOptions& options,
   }
   options.start = sender.send_start_byte();
   options.target.wait =
-      check.InRange("sender.wait", sender, &v1::SenderSource::has_wait,
-                    &v1::SenderSource::mutable_wait, absl::ZeroDuration(),
-                    absl::ZeroDuration(), kYear);
+      CheckWait("sender.wait", sender, absl::ZeroDuration(), check);
+}
+
+void CheckSource(v1::ReceptionSpec& spec, ReceptionPlan& plan,
+                 SpecChecker& check) {
+  switch (spec.source_case()) {
+    case v1::ReceptionSpec::kSender:
+      return CheckSender(spec, plan.sender, check);
+    case v1::ReceptionSpec::kNode:
+      return CheckNodes(*spec.mutable_node(), plan.nodes.emplace(), check);
+    case v1::ReceptionSpec::SOURCE_NOT_SET:
+      return check.Wrong("sender",
+                         "the reception has no source; give a sender's "
+                         "address, or another node");
+  }
 }
 
 void CheckDestination(const v1::FileDestination& destination,
@@ -119,6 +172,7 @@ void CheckLimits(v1::ReceptionSpec& spec, ReceptionPlan& plan,
       "limits.dead_timeout", limits, &v1::ReceptionLimits::has_dead_timeout,
       &v1::ReceptionLimits::mutable_dead_timeout, plan.sender.dead_timeout,
       absl::Seconds(4), absl::Hours(24));
+  if (plan.nodes) plan.nodes->dead_timeout = plan.sender.dead_timeout;
 }
 
 }  // namespace
@@ -126,7 +180,7 @@ void CheckLimits(v1::ReceptionSpec& spec, ReceptionPlan& plan,
 absl::StatusOr<ReceptionPlan> ToReceptionPlan(v1::ReceptionSpec& spec) {
   SpecChecker check("reception.spec.");
   ReceptionPlan plan;
-  CheckSender(spec, plan.sender, check);
+  CheckSource(spec, plan, check);
   CheckDestination(spec.destination(), plan, check);
   CheckExpected(spec, plan.options, check);
   CheckLimits(spec, plan, check);

@@ -2,17 +2,39 @@
 #ifndef TCPTOOL_SERVER_API_RECEPTION_SPEC_H_
 #define TCPTOOL_SERVER_API_RECEPTION_SPEC_H_
 
+#include <optional>
+#include <string>
+#include <vector>
+
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "dataplane/dialing/dialer.h"
 #include "dataplane/receiving/reception.h"
 #include "dataplane/receiving/sender_upstream.h"
 #include "tcptool/v1/reception.pb.h"
 
 namespace tcptool::server {
 
+// To receive from other nodes.
+struct NodePlan {
+  struct Node {
+    dataplane::DialTarget target;  // Its peer address.
+    std::string name;              // "sessions/..." or "receptions/...".
+  };
+  std::vector<Node> nodes;  // At least one, the preferred one first.
+  bool start = false;       // "I am the last, start now".
+  absl::Duration wait;      // How long to go on trying.
+  absl::Duration dead_timeout;
+  // What tells this reception from all others.
+  std::string id;
+};
+
 struct ReceptionPlan {
   // All but the destination's directory and id.
   dataplane::ReceptionOptions options;
+  // One of the two is used: `nodes` if it is set, but for its id.
   dataplane::SenderOptions sender;
+  std::optional<NodePlan> nodes;
   // Of the destination, relative to its root: where the directory is. "." is
   // the root itself.
   std::string directory;

@@ -12,6 +12,12 @@ dataplane::ReceptionState ToState(v1::ReceptionState state) {
   return static_cast<dataplane::ReceptionState>(static_cast<int>(state) - 1);
 }
 
+void WillGoOn(v1::Reception& reception) {
+  reception.set_state(v1::RECEPTION_STATE_CONNECTING);
+  reception.clear_detail();
+  reception.clear_end_time();
+}
+
 void CopyStatus(const dataplane::ReceptionStatus& status,
                 v1::Reception& reception) {
   reception.set_state(

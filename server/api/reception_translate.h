@@ -15,6 +15,10 @@ dataplane::ReceptionState ToState(v1::ReceptionState state);
 void CopyStatus(const dataplane::ReceptionStatus& status,
                 v1::Reception& reception);
 
+// Makes it one that the end of the service has cut off, and that goes on at its
+// next start.
+void WillGoOn(v1::Reception& reception);
+
 }  // namespace tcptool::server
 
 #endif  // TCPTOOL_SERVER_API_RECEPTION_TRANSLATE_H_

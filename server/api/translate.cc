@@ -145,6 +145,10 @@ v1::Recipient ToProto(absl::string_view session_name,
   if (IsSet(status.end_time)) {
     *recipient.mutable_end_time() = ToTimestamp(status.end_time);
   }
+  recipient.set_kind(status.node.empty() ? v1::RECIPIENT_KIND_WIRE
+                                         : v1::RECIPIENT_KIND_NODE);
+  recipient.set_node(status.node);
+  recipient.set_offset(static_cast<int64_t>(status.offset));
   recipient.set_attempt(static_cast<int32_t>(status.attempt));
   if (status.earlier != nullptr) {
     for (const dataplane::EndedAttempt& attempt : *status.earlier) {
@@ -167,6 +171,8 @@ absl::StatusOr<dataplane::RecipientStatus> FromProto(
   status.id = *number;
   status.peer = *peer;
   status.label = recipient.label();
+  status.node = recipient.node();
+  status.offset = static_cast<uint64_t>(recipient.offset());
   status.attempt = static_cast<uint32_t>(recipient.attempt());
   auto earlier = std::make_shared<dataplane::EndedAttempts>();
   for (const v1::RecipientAttempt& attempt : recipient.earlier_attempts()) {

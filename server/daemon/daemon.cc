@@ -14,7 +14,10 @@
 #include "absl/time/clock.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
+#include "server/peers/node_credentials.h"
+#include "server/peers/peer_upstream.h"
 #include "server/store/store_file.h"
+#include "text/host_port.h"
 #include "version.h"
 
 namespace tcptool::server {
@@ -23,6 +26,10 @@ namespace {
 // How long calls that do not end may go on once all sessions have ended. A stop
 // may take 5 s in all.
 constexpr auto kShutdownGrace = std::chrono::seconds(2);
+
+// Of other nodes, whose requests are short; each has a few connections.
+constexpr int kMaxPeerMessageBytes = 64 << 10;
+constexpr size_t kMaxPeerConnections = 1000;
 
 SessionManager::Options ManagerOptions(const Options& options,
                                        const dataplane::Engine& engine) {
@@ -53,11 +60,16 @@ ContentRoots NewWritableRoots() {
 // Written under another name and renamed, so that nobody reads a part.
 absl::Status WriteReadyFile(const std::string& path,
                             const std::string& control_address,
-                            const std::string& http_address) {
+                            const std::string& http_address,
+                            const std::string& peer_address) {
   const std::string part = absl::StrCat(path, ".part");
   std::ofstream file(part);
   file << "{\"control_address\": " << JsonString(control_address)
-       << ", \"http_address\": " << JsonString(http_address) << "}\n";
+       << ", \"http_address\": " << JsonString(http_address);
+  if (!peer_address.empty()) {
+    file << ", \"peer_address\": " << JsonString(peer_address);
+  }
+  file << "}\n";
   file.close();
   if (file.good() && std::rename(part.c_str(), path.c_str()) == 0) {
     return absl::OkStatus();
@@ -83,7 +95,9 @@ absl::Status Daemon::Check(const Options& options) {
     status = AddRoots(options.data.writable_roots, writable_roots);
   }
   if (!status.ok()) return status;
-  return ControlServer::Check(options.security);
+  status = ControlServer::Check(options.security);
+  if (!status.ok()) return status;
+  return NodeCredentials::Load(options.peers, options.security).status();
 }
 
 absl::Status Daemon::Start() {
@@ -91,7 +105,11 @@ absl::Status Daemon::Start() {
   if (status.ok()) {
     status = AddRoots(options_.data.writable_roots, writable_roots_);
   }
-  if (status.ok()) status = Restore();
+  if (!status.ok()) return status;
+  auto credentials = NodeCredentials::Load(options_.peers, options_.security);
+  if (!credentials.ok()) return credentials.status();
+  follow_clients_.emplace(*std::move(credentials));
+  status = Restore();
   if (!status.ok()) return status;
   // Threads inherit the niceness of the one that creates them. The lanes and
   // the manager's threads exist already, and keep theirs; gRPC's and HTTP's
@@ -108,10 +126,12 @@ absl::Status Daemon::Start() {
       std::move(interceptors));
   if (!control.ok()) return control.status();
   control_ = *std::move(control);
+  if (status = StartPeers(); !status.ok()) return status;
   if (status = StartHttp(); !status.ok()) return status;
   if (!options_.ready_file.empty()) {
-    status = WriteReadyFile(options_.ready_file, control_->address(),
-                            http_->address());
+    status = WriteReadyFile(
+        options_.ready_file, control_->address(), http_->address(),
+        peer_server_ == nullptr ? "" : peer_server_->address());
     if (!status.ok()) return status;
   }
   LogInfo("serving", {{"control", control_->address()},
@@ -122,6 +142,31 @@ absl::Status Daemon::Start() {
                       {"lanes", engine_.lanes()},
                       {"paths", BeneathMethodName(roots_.method())},
                       {"version", std::string(kVersion)}});
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartPeers() {
+  if (options_.peers.address.empty()) return absl::OkStatus();
+  const std::string& address = options_.peers.address;
+  auto service =
+      PeerService::Start({.engine = engine_,
+                          .sessions = *manager_,
+                          .session_table = *table_,
+                          .receptions = *receptions_,
+                          .reception_table = *reception_table_,
+                          .writable_roots = writable_roots_},
+                         {asio::ip::make_address(ParseHostPort(address)->host),
+                          options_.peers.data_port});
+  if (!service.ok()) return service.status();
+  peer_service_ = *std::move(service);
+  auto server = ControlServer::Start({.address = address,
+                                      .max_message_bytes = kMaxPeerMessageBytes,
+                                      .max_connections = kMaxPeerConnections},
+                                     options_.security, {&*peer_service_}, {});
+  if (!server.ok()) return server.status();
+  peer_server_ = *std::move(server);
+  LogInfo("serving_nodes", {{"address", peer_server_->address()},
+                            {"data_port", peer_service_->data_port()}});
   return absl::OkStatus();
 }
 
@@ -160,7 +205,12 @@ absl::Status Daemon::Restore() {
   receptions_.emplace(
       ReceptionManager::Options{
           .max_receptions = options_.control.max_receptions,
-          .max_running = options_.control.max_running_receptions},
+          .max_running = options_.control.max_running_receptions,
+          .new_node_upstream =
+              [this](NodePlan plan) {
+                return std::make_unique<PeerUpstream>(std::move(plan),
+                                                      *follow_clients_);
+              }},
       engine_, writable_roots_, *reception_table_, hub_, *store_);
   receptions_->Restore(*contents);
   manager_.emplace(manager_options_, engine_, roots_, *receptions_, *table_,
@@ -187,6 +237,7 @@ bool Daemon::PollLiveness() {
 
 void Daemon::Drain() {
   control_->StopServing();
+  if (peer_service_ != nullptr) peer_service_->Drain();
   manager_->Drain();
   receptions_->Drain();
 }
@@ -197,9 +248,11 @@ bool Daemon::WaitUntilIdle(absl::Duration timeout) {
 }
 
 void Daemon::Stop() {
+  if (peer_service_ != nullptr) peer_service_->Stop();
   manager_->Stop();
   receptions_->Stop();
   hub_.StopAll();
+  if (peer_server_ != nullptr) peer_server_->Stop(kShutdownGrace);
   control_->Stop(kShutdownGrace);
   LogInfo("stopped");
 }

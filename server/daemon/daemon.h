@@ -12,6 +12,8 @@
 #include "server/http/http_pages.h"
 #include "server/http/http_server.h"
 #include "server/metrics/metrics.h"
+#include "server/peers/follow_clients.h"
+#include "server/peers/peer_service.h"
 #include "server/receptions/reception_manager.h"
 #include "server/rpc/control_server.h"
 #include "server/rpc/node_service.h"
@@ -54,6 +56,7 @@ class Daemon {
   // Opens the store, and restores the sessions and receptions that it has.
   absl::Status Restore();
   v1::Node Node() const;
+  absl::Status StartPeers();
   absl::Status StartHttp();
 
   // In the order of dependency: each uses only those above it, and is destroyed
@@ -68,12 +71,15 @@ class Daemon {
   WatchHub hub_;
   const SessionManager::Options manager_options_;
   std::unique_ptr<Store> store_;
+  std::optional<FollowClients> follow_clients_;
   std::optional<ReceptionManager> receptions_;
   std::optional<SessionManager> manager_;
   std::optional<SessionService> session_service_;
   std::optional<ReceptionService> reception_service_;
   std::optional<NodeService> node_service_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<PeerService> peer_service_;   // With --peer-address.
+  std::unique_ptr<ControlServer> peer_server_;  // The same.
   std::optional<HttpPages> pages_;
   std::unique_ptr<HttpServer> http_;
   // By lane: how often it had run its probe at the last PollLiveness().

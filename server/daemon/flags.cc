@@ -58,13 +58,12 @@ std::string CheckAdvertisedAddress(const std::string& text) {
                       "without a port");
 }
 
-// The HTTP server takes IP addresses only.
-std::string CheckHttpAddress(const std::string& text) {
+// "IP:PORT".
+std::string CheckIpAndPort(const std::string& text, const char* example) {
   const std::optional<HostPort> address = ParseHostPort(text);
   if (!address || !CheckDataAddress(address->host).empty()) {
     return absl::StrCat("\"", text,
-                        "\" is no IP address and port; write it as "
-                        "127.0.0.1:9874 or [::1]:9874");
+                        "\" is no IP address and port; write it as ", example);
   }
   return "";
 }
@@ -156,7 +155,7 @@ void AddSecurityFlags(CLI::App& app, SecurityOptions& options) {
       ->type_name("PEM");
   app.add_option(
          "--cert-role", options.cert_roles,
-         "viewer or operator, by a client certificate's common name\n"
+         "viewer, peer or operator, by a client certificate's common name\n"
          "(cn:NAME) or alternative name (dns:NAME, uri:NAME); * is any\n"
          "other; may be repeated")
       ->type_name("NAME=ROLE")
@@ -213,6 +212,28 @@ void AddDataFlags(CLI::App& app, DataOptions& options) {
       ->check(CLI::Range(0, 1024));
 }
 
+void AddPeerFlags(CLI::App& app, PeerOptions& options) {
+  app.add_option("--peer-address", options.address,
+                 "Where other nodes call this one, to receive from it what it\n"
+                 "sends or receives; default: they cannot")
+      ->type_name("IP:PORT")
+      ->check([](const std::string& text) {
+        return CheckIpAndPort(text, "192.0.2.1:9877 or [::]:9877");
+      });
+  app.add_option(
+         "--peer-data-port", options.data_port,
+         "The port of that IP on which they then get it; 0: any free one")
+      ->capture_default_str()
+      ->type_name("PORT");
+  app.add_option("--peer-ca", options.ca,
+                 "Who signs the certificates of the nodes that this one "
+                 "receives\nfrom; default: they are called in clear text")
+      ->type_name("PEM");
+  app.add_option("--peer-token-file", options.token_file,
+                 "The bearer token that this node shows them")
+      ->type_name("PATH");
+}
+
 void AddStateFlags(CLI::App& app, StateOptions& options) {
   app.add_option("--state", options.path,
                  "The database of sessions and their results, or :memory: for\n"
@@ -244,7 +265,9 @@ void AddHttpFlags(CLI::App& app, HttpOptions& options) {
                  "port 0 picks a free one")
       ->capture_default_str()
       ->type_name("IP:PORT")
-      ->check(CheckHttpAddress);
+      ->check([](const std::string& text) {
+        return CheckIpAndPort(text, "127.0.0.1:9874 or [::1]:9874");
+      });
   app.add_option("--http-host", options.hosts,
                  "A name by which that is reached, besides the host's own; *\n"
                  "is any; may be repeated")

@@ -27,6 +27,18 @@ std::string CheckTogether(const Options& options) {
     return "--insecure-control sends tokens in clear text; add --tls-cert and "
            "--tls-key in its place";
   }
+  if (!options.peers.token_file.empty() && options.peers.ca.empty()) {
+    return "--peer-token-file would send the token in clear text; add "
+           "--peer-ca";
+  }
+  if (!options.peers.address.empty() && !IsLocal(options.peers.address) &&
+      !(tls && asks_who)) {
+    return absl::StrCat(
+        "--peer-address ", options.peers.address,
+        ": anybody who reaches it could have every content; choose a loopback "
+        "address, or add --tls-cert and --tls-key with --token-file or "
+        "--tls-client-ca");
+  }
   if (IsLocal(options.control.address) || options.control.insecure) return "";
   if (tls && asks_who) return "";
   return absl::StrCat(

@@ -34,6 +34,7 @@ void AddFlags(CLI::App& app, Options& options, std::string& config) {
   AddControlFlags(app, options.control);
   AddSecurityFlags(app, options.security);
   AddDataFlags(app, options.data);
+  AddPeerFlags(app, options.peers);
   AddStateFlags(app, options.state);
   AddHttpFlags(app, options.http);
   AddLogFlags(app, options.log);

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "server/base/log.h"
 #include "server/http/http_options.h"
+#include "server/peers/peer_options.h"
 #include "server/rpc/control_options.h"
 #include "server/security/security_options.h"
 
@@ -38,6 +39,7 @@ struct Options {
   ControlOptions control;
   SecurityOptions security;
   DataOptions data;
+  PeerOptions peers;
   StateOptions state;
   HttpOptions http;
   LogOptions log;

@@ -1,6 +1,7 @@
 #include "server/http/reception_texts.h"
 
 #include "absl/strings/str_cat.h"
+#include "messages/source.h"
 #include "messages/states.h"
 #include "server/http/html.h"
 #include "server/http/status_layout.h"
@@ -13,7 +14,7 @@ std::string ProgressOf(const v1::Reception& reception) {
 }
 
 std::string SourceOf(const v1::Reception& reception) {
-  return IsolatedText(reception.spec().sender().address());
+  return IsolatedText(SourceText(reception.spec()));
 }
 
 std::string DestinationOf(const v1::Reception& reception) {

@@ -38,7 +38,8 @@ std::string RecipientRow(const v1::Session& session,
                                  Explanation(WhyOf(recipient)))),
       Cell("Progress",
            Progress(absl::StrCat("Recipient ", number), "acknowledged",
-                    recipient.bytes_acked(), session.content_length())),
+                    recipient.offset() + recipient.bytes_acked(),
+                    session.content_length())),
       Cell("Speed", Speed(recipient.bytes_per_second())),
       Cell("Connected", recipient.has_connect_time()
                             ? TimeElement(recipient.connect_time())

@@ -16,17 +16,30 @@ void LiveReceptions::Begin(const v1::Reception& message, ReceptionPlan plan) {
   live.message = message;
   live.message.clear_spec();
   live.updates = std::make_shared<DurableUpdates<Update>>(
-      store_, executor_,
-      [this](const Update& update) { Show(update.reception); });
+      store_, executor_, [this](const Update& update) { Show(update); });
   plan.options.name = name;
+  live.goes_on_later = plan.nodes && store_.persistent();
+  std::unique_ptr<dataplane::Upstream> upstream;
+  if (plan.nodes) {
+    plan.nodes->id = plan.options.destination.id;
+    upstream = new_node_upstream_(*std::move(plan.nodes));
+  } else {
+    upstream =
+        std::make_unique<dataplane::SenderUpstream>(std::move(plan.sender));
+  }
   live.reception = engine_.CreateReception(
-      std::move(plan.options),
-      std::make_unique<dataplane::SenderUpstream>(std::move(plan.sender)),
+      std::move(plan.options), std::move(upstream),
       std::make_shared<ReceptionMailbox>(
           executor_, [this, name](const dataplane::ReceptionStatus& status) {
             OnUpdate(name, status);
           }));
   Count();
+}
+
+std::shared_ptr<dataplane::Reception> LiveReceptions::Find(
+    const std::string& name) const {
+  const auto found = live_.find(name);
+  return found == live_.end() ? nullptr : found->second.reception;
 }
 
 void LiveReceptions::Cancel(const std::string& name,
@@ -74,6 +87,11 @@ void LiveReceptions::OnUpdate(const std::string& name,
   Live& live = found->second;
   const v1::ReceptionState before = live.message.state();
   CopyStatus(status, live.message);
+  const bool is_over = IsFinal(live.message.state());
+  if (status.state == dataplane::ReceptionState::kInterrupted &&
+      live.goes_on_later) {
+    WillGoOn(live.message);
+  }
   const bool is_new_state = live.message.state() != before;
   if (is_new_state) {
     live.message.set_etag(NewEtag(live.message));
@@ -81,13 +99,13 @@ void LiveReceptions::OnUpdate(const std::string& name,
   }
   // Kept, as the update may be the last.
   const auto updates = live.updates;
-  updates->Add({.reception = live.message},
+  updates->Add({.reception = live.message, .is_over = is_over},
                is_new_state ? ShowWhen::kDurable : ShowWhen::kNow);
 }
 
-void LiveReceptions::Show(const v1::Reception& reception) {
-  if (table_.Update(reception)) hub_.WakeAll();
-  if (IsFinal(reception.state())) End(reception.name());
+void LiveReceptions::Show(const Update& update) {
+  if (table_.Update(update.reception)) hub_.WakeAll();
+  if (update.is_over) End(update.reception.name());
 }
 
 void LiveReceptions::End(const std::string& name) {

@@ -31,18 +31,22 @@ namespace tcptool::server {
 class LiveReceptions {
  public:
   using Done = std::function<void(absl::Status)>;
-  // A reception has ended, and the table shows it.
+  // A reception has ended, and the table shows it: its state is final, or it
+  // goes on at the service's next start.
   using OnEnd = std::function<void(const v1::Reception&)>;
+  using NewNodeUpstream =
+      std::function<std::unique_ptr<dataplane::Upstream>(NodePlan)>;
 
   // The references outlive it.
   LiveReceptions(asio::any_io_executor executor, dataplane::Engine& engine,
                  ReceptionTable& table, WatchHub& hub, Store& store,
-                 OnEnd on_end)
+                 NewNodeUpstream new_node_upstream, OnEnd on_end)
       : executor_(std::move(executor)),
         engine_(engine),
         table_(table),
         hub_(hub),
         store_(store),
+        new_node_upstream_(std::move(new_node_upstream)),
         on_end_(std::move(on_end)) {}
 
   // Begins a reception that is in the table and in the store as `message`.
@@ -55,6 +59,8 @@ class LiveReceptions {
     return live_.at(name).reception->OpenSource(
         dataplane::Spool::Level::kVerified);
   }
+  // Null: there is none.
+  std::shared_ptr<dataplane::Reception> Find(const std::string& name) const;
   size_t size() const { return live_.size(); }
 
   // Cancels a reception; `done` is called when the table shows its end, which
@@ -74,23 +80,27 @@ class LiveReceptions {
   // stored.
   struct Update {
     v1::Reception reception;  // Without its spec.
+    bool is_over = false;     // It is the last.
     std::vector<std::function<void()>> then;
 
     bool empty() const { return reception.name().empty(); }
     void Merge(Update newer) {
-      if (!newer.empty()) reception = std::move(newer.reception);
+      if (newer.empty()) return;
+      reception = std::move(newer.reception);
+      is_over = newer.is_over;
     }
   };
   struct Live {
     std::shared_ptr<dataplane::Reception> reception;
-    v1::Reception message;  // As last seen, without its spec.
+    v1::Reception message;       // As last seen, without its spec.
+    bool goes_on_later = false;  // Where the end of the service cuts it off.
     std::shared_ptr<DurableUpdates<Update>> updates;
     std::vector<Done> on_end;
   };
 
   void OnUpdate(const std::string& name,
                 const dataplane::ReceptionStatus& status);
-  void Show(const v1::Reception& reception);
+  void Show(const Update& update);
   void End(const std::string& name);
   void Count();
 
@@ -99,6 +109,7 @@ class LiveReceptions {
   ReceptionTable& table_;
   WatchHub& hub_;
   Store& store_;
+  const NewNodeUpstream new_node_upstream_;
   const OnEnd on_end_;
   std::map<std::string, Live> live_;
 

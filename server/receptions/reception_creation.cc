@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "messages/source.h"
 #include "messages/time.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
@@ -14,7 +15,6 @@
 #include "server/receptions/destination.h"
 
 namespace tcptool::server {
-
 ReceptionCreation::ReceptionCreation(asio::any_io_executor executor,
                                      size_t max_running,
                                      const ContentRoots& roots,
@@ -131,7 +131,7 @@ void ReceptionCreation::OnStored(Creation& creation, v1::Reception message,
   live_.Begin(message, std::move(creation.plan));
   hub_.WakeAll();
   LogInfo("reception_created", {{"reception", message.name()},
-                                {"sender", message.spec().sender().address()},
+                                {"source", SourceText(message.spec())},
                                 {"root", message.spec().destination().root()},
                                 {"path", message.spec().destination().path()}});
   creation.done(std::move(message));

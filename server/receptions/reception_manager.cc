@@ -10,6 +10,7 @@
 #include "messages/time.h"
 #include "server/api/etag.h"
 #include "server/api/reception_spec.h"
+#include "server/api/reception_translate.h"
 #include "server/base/log.h"
 #include "server/receptions/destination.h"
 #include "server/receptions/received_file.h"
@@ -24,19 +25,33 @@ constexpr auto kTick = std::chrono::seconds(1);
 // four times a second.
 constexpr auto kProgress = std::chrono::milliseconds(250);
 
+void SetInterrupted(v1::Reception& reception, const std::string& detail) {
+  reception.set_state(v1::RECEPTION_STATE_INTERRUPTED);
+  reception.set_detail(detail);
+  *reception.mutable_end_time() = ToTimestamp(absl::Now());
+  reception.set_etag(NewEtag(reception));
+}
+
+// One that is neither live nor final.
+absl::Status GoesOnLater(const v1::Reception& reception) {
+  return absl::UnavailableError(absl::StrCat(
+      reception.name(), " goes on when the service is back: try again then"));
+}
+
 }  // namespace
 
 ReceptionManager::ReceptionManager(Options options, dataplane::Engine& engine,
                                    const ContentRoots& roots,
                                    ReceptionTable& table, WatchHub& hub,
                                    Store& store)
-    : options_(options),
+    : options_(std::move(options)),
       engine_(engine),
       roots_(roots),
       table_(table),
       hub_(hub),
       store_(store),
       live_(control_.get_executor(), engine, table, hub, store,
+            options_.new_node_upstream,
             [this](const v1::Reception& reception) { OnEnd(reception); }),
       request_ids_(store, RequestKind::kReception),
       held_(options_.max_receptions, hub, store, request_ids_,
@@ -83,19 +98,79 @@ void ReceptionManager::Restore(const Store::Contents& contents) {
   });
 }
 
+void ReceptionManager::Find(
+    std::string name,
+    std::function<void(const std::shared_ptr<dataplane::Reception>&)> done) {
+  control_.Post([this, name = std::move(name), done = std::move(done)] {
+    done(live_.Find(name));
+  });
+}
+
 void ReceptionManager::Restore(StoredReception stored) {
   v1::Reception& reception = stored.reception;
-  if (!IsFinal(reception.state())) {
-    reception.set_state(v1::RECEPTION_STATE_INTERRUPTED);
-    reception.set_detail("the service was stopped");
-    *reception.mutable_end_time() = ToTimestamp(absl::Now());
+  const bool goes_on =
+      !IsFinal(reception.state()) && reception.spec().has_node();
+  if (goes_on) {
+    WillGoOn(reception);
     reception.set_etag(NewEtag(reception));
+  } else if (!IsFinal(reception.state())) {
+    SetInterrupted(reception, "the service was stopped");
     store_.PutReception(reception, stored.extra);
     RemovePartial(reception.spec(), stored.extra.partial_id);
   }
   table_.Insert(reception, stored.extra.number);
   held_.Add();
+  if (goes_on) return Resume(std::move(reception), stored.extra.partial_id);
   AddFinished(reception);
+}
+
+void ReceptionManager::Resume(v1::Reception reception,
+                              const std::string& partial_id) {
+  auto plan = ToReceptionPlan(*reception.mutable_spec());
+  if (!plan.ok())
+    return Interrupt(std::move(reception), partial_id, plan.status());
+  using Opened = std::shared_ptr<dataplane::Destination>;
+  auto resumed = std::make_shared<ReceptionPlan>(*std::move(plan));
+  auto destination = std::make_shared<dataplane::Destination>(
+      std::exchange(resumed->options.destination, {}));
+  destination->id = partial_id;
+  resumed->options.resume = true;
+  roots_.Run<Opened>(
+      reception.spec().destination().root(),
+      [destination, path = resumed->directory](
+          const ContentRoot& root) -> absl::StatusOr<Opened> {
+        // What it needs of the disk, it has in part: its own file says whether
+        // there is room.
+        const absl::Status status =
+            OpenDestination(root, path, 0, *destination);
+        if (!status.ok()) return status;
+        return destination;
+      },
+      [this, resumed, reception,
+       partial_id](const absl::StatusOr<Opened>& opened) {
+        control_.Post([this, resumed, reception, partial_id, opened] {
+          if (!table_.contains(reception.name())) return;  // Deleted since.
+          if (!opened.ok()) {
+            return Interrupt(reception, partial_id, opened.status());
+          }
+          resumed->options.destination = std::move(**opened);
+          live_.Begin(reception, std::move(*resumed));
+        });
+      });
+}
+
+void ReceptionManager::Interrupt(v1::Reception reception,
+                                 const std::string& partial_id,
+                                 const absl::Status& reason) {
+  SetInterrupted(reception,
+                 absl::StrCat("the service was stopped, and it could not go "
+                              "on: ",
+                              reason.message()));
+  store_.PutReception(reception, {});
+  RemovePartial(reception.spec(), partial_id);
+  table_.Update(reception);
+  hub_.WakeAll();
+  OnEnd(reception);
 }
 
 void ReceptionManager::RemovePartial(const v1::ReceptionSpec& spec,
@@ -151,6 +226,9 @@ void ReceptionManager::Cancel(v1::CancelReceptionRequest request,
   control_.Post([this, request = std::move(request), done = std::move(done)] {
     auto reception = GetForCommand(request.name(), request.etag());
     if (!reception.ok() || !live_.contains(request.name())) {
+      if (reception.ok() && !IsFinal(reception->state())) {
+        return done(GoesOnLater(*reception));
+      }
       return done(std::move(reception));
     }
     live_.Cancel(
@@ -174,6 +252,7 @@ void ReceptionManager::DeleteNow(const v1::DeleteReceptionRequest& request,
   if (!reception.ok()) return done(reception.status());
   const auto executor = control_.get_executor();
   if (!live_.contains(request.name())) {
+    if (!IsFinal(reception->state())) return done(GoesOnLater(*reception));
     return held_.PurgeDurably(request.name(), executor, done);
   }
   if (!request.force()) {
@@ -232,6 +311,7 @@ void ReceptionManager::AnswerPending() {
 }
 
 void ReceptionManager::OnEnd(const v1::Reception& reception) {
+  if (!IsFinal(reception.state())) return;
   LogInfo("reception_ended", {{"reception", reception.name()},
                               {"state", StateName(reception.state())},
                               {"reason", ReasonName(reception.reason())},

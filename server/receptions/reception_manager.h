@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <string>
 
 #include "absl/status/status.h"
@@ -34,6 +35,8 @@ class ReceptionManager : public ReceivedContent {
     size_t max_receptions = 10'000;  // Held, the finished ones included.
     // Not finished; each may have RecentBlocks::kBlocks MiB in memory.
     size_t max_running = 64;
+    // For receptions from other nodes.
+    LiveReceptions::NewNodeUpstream new_node_upstream;
   };
   using ReceptionDone = ReceptionCreation::Done;
   using Done = LiveReceptions::Done;
@@ -47,10 +50,10 @@ class ReceptionManager : public ReceivedContent {
 
   const Options& options() const { return options_; }
 
-  // Restores the receptions of the previous run: those that were not finished
-  // are INTERRUPTED, as a sender of 2008 has its content once, and their
-  // partial files are removed, without waiting for that. Call it once, before
-  // anything else.
+  // Restores the receptions of the previous run. Of those that were not
+  // finished, those from other nodes go on; the others are INTERRUPTED, as a
+  // sender of 2008 has its content once, and their partial files are removed.
+  // Waits for neither. Call it once, before anything else.
   void Restore(const Store::Contents& contents);
 
   // See the methods of ReceptionService. Requests must have passed
@@ -64,6 +67,11 @@ class ReceptionManager : public ReceivedContent {
             Opened done) override;
   void AnswerPending() override;
 
+  // The reception with this name, if it is in the data plane; null otherwise.
+  void Find(
+      std::string name,
+      std::function<void(const std::shared_ptr<dataplane::Reception>&)> done);
+
   // From now on new receptions are refused with UNAVAILABLE. Those that have
   // received nothing yet are INTERRUPTED; those that run go on.
   void Drain();
@@ -76,6 +84,11 @@ class ReceptionManager : public ReceivedContent {
 
  private:
   void Restore(StoredReception stored);
+  // Goes on with a reception of the previous run, which is in the table.
+  void Resume(v1::Reception reception, const std::string& partial_id);
+  // It cannot go on.
+  void Interrupt(v1::Reception reception, const std::string& partial_id,
+                 const absl::Status& reason);
   void RemovePartial(const v1::ReceptionSpec& spec, const std::string& id);
   // The reception that a command is for. NOT_FOUND; ABORTED: `etag`, if given,
   // does not match.

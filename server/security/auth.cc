@@ -53,7 +53,7 @@ absl::StatusOr<std::unique_ptr<Auth>> Auth::Create(
           "--cert-role \"", rule,
           "\": write it as cn:NAME=ROLE, dns:NAME=ROLE, uri:NAME=ROLE or "
           "*=ROLE, for the certificate's common name, a DNS name or a URI of "
-          "its alternative names, or any; ROLE is viewer or operator"));
+          "its alternative names, or any; ROLE is viewer, peer or operator"));
     }
     auth->cert_roles_[rule.substr(0, end)] = *role;
   }

@@ -6,6 +6,7 @@ namespace tcptool::server {
 
 std::optional<Role> ParseRole(absl::string_view text) {
   if (text == "viewer") return Role::kViewer;
+  if (text == "peer") return Role::kPeer;
   if (text == "operator") return Role::kOperator;
   return std::nullopt;
 }
@@ -16,6 +17,8 @@ absl::string_view RoleName(Role role) {
       break;
     case Role::kViewer:
       return "viewer";
+    case Role::kPeer:
+      return "peer";
     case Role::kOperator:
       return "operator";
   }

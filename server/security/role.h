@@ -15,6 +15,7 @@ namespace tcptool::server {
 enum class Role {
   kNone,      // Health checks.
   kViewer,    // Calls that change nothing.
+  kPeer,      // And another node's: content, with the digests of its blocks.
   kOperator,  // All.
 };
 
@@ -26,7 +27,7 @@ struct Caller {
   std::string token_hash;
 };
 
-// "viewer" or "operator".
+// "viewer", "peer" or "operator".
 std::optional<Role> ParseRole(absl::string_view text);
 absl::string_view RoleName(Role role);
 

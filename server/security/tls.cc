@@ -1,25 +1,17 @@
 #include "server/security/tls.h"
 
-#include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <utility>
 #include <vector>
 
 #include "absl/memory/memory.h"
-#include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/security/pem_files.h"
 
 namespace tcptool::server {
 namespace {
-
-constexpr size_t kMaxFileBytes = 1 << 20;
 
 // Those that HTTP/2 allows with TLS 1.2 (RFC 9113, section 9.2.2). With TLS
 // 1.3, OpenSSL's own are.
@@ -30,52 +22,8 @@ constexpr char kCiphers[] =
 constexpr unsigned char kProtocols[] = {2, 'h', '2'};
 constexpr unsigned char kSessionContext[] = {'t', 'c', 'p', 't', 'o', 'o', 'l'};
 
-template <typename Object, auto kFree>
-struct Free {
-  void operator()(Object* object) const { kFree(object); }
-};
-using Bio = std::unique_ptr<BIO, Free<BIO, BIO_free>>;
-using Certificate = std::unique_ptr<X509, Free<X509, X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Free<EVP_PKEY, EVP_PKEY_free>>;
-using File = std::unique_ptr<std::FILE, Free<std::FILE, std::fclose>>;
-
-absl::Status Wrong(absl::string_view flag, absl::string_view path,
-                   absl::string_view what) {
-  ERR_clear_error();
-  return absl::InvalidArgumentError(absl::StrCat(flag, " ", path, ": ", what));
-}
-
-absl::StatusOr<std::string> ReadFile(absl::string_view flag,
-                                     const std::string& path) {
-  const auto cannot_be_read = [&](int error) {
-    return Wrong(flag, path,
-                 absl::StrCat("cannot be read: ", std::strerror(error)));
-  };
-  const File file(std::fopen(path.c_str(), "re"));
-  if (file == nullptr) return cannot_be_read(errno);
-  std::string text(kMaxFileBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return cannot_be_read(errno);
-  if (text.size() > kMaxFileBytes) {
-    return Wrong(flag, path, "is larger than 1 MiB");
-  }
-  return text;
-}
-
-Bio Reader(const std::string& text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-// All in the file; none: it has no certificate.
-std::vector<Certificate> ReadCertificates(const std::string& text) {
-  const Bio reader = Reader(text);
-  std::vector<Certificate> all;
-  while (X509* const one =
-             PEM_read_bio_X509(reader.get(), nullptr, nullptr, nullptr)) {
-    all.emplace_back(one);
-  }
-  ERR_clear_error();  // Of the file's end.
-  return all;
+CredentialFile ClientCaFile(const SecurityOptions& options) {
+  return {.flag = "--tls-client-ca", .path = options.tls_client_ca};
 }
 
 int ChooseHttp2(SSL*, const unsigned char** out, unsigned char* out_size,
@@ -122,42 +70,25 @@ std::shared_ptr<SSL_CTX> TlsContext::Current() const {
 }
 
 absl::StatusOr<TlsContext::Files> TlsContext::Read() const {
-  absl::StatusOr<std::string> certificate =
-      ReadFile("--tls-cert", options_.tls_cert);
-  if (!certificate.ok()) return certificate.status();
-  absl::StatusOr<std::string> key = ReadFile("--tls-key", options_.tls_key);
-  if (!key.ok()) return key.status();
+  absl::StatusOr<IdentityText> identity = ReadIdentity(options_);
+  if (!identity.ok()) return identity.status();
   absl::StatusOr<std::string> client_ca;
   if (!options_.tls_client_ca.empty()) {
-    client_ca = ReadFile("--tls-client-ca", options_.tls_client_ca);
+    client_ca = ReadCredentialFile(ClientCaFile(options_));
     if (!client_ca.ok()) return client_ca.status();
   } else {
     client_ca.emplace();
   }
-  return Files{.certificate = *std::move(certificate),
-               .key = *std::move(key),
+  return Files{.identity = *std::move(identity),
                .client_ca = *std::move(client_ca)};
 }
 
 absl::StatusOr<std::shared_ptr<SSL_CTX>> TlsContext::NewContext(
     const Files& files) const {
-  const std::vector<Certificate> chain = ReadCertificates(files.certificate);
-  if (chain.empty()) {
-    return Wrong("--tls-cert", options_.tls_cert, "has no certificate in PEM");
-  }
-  // Keys with a passphrase are invalid; nobody is prompted for one.
-  char no_passphrase[] = "";
-  const Key key(PEM_read_bio_PrivateKey(Reader(files.key).get(), nullptr,
-                                        nullptr, no_passphrase));
-  if (key == nullptr) {
-    return Wrong("--tls-key", options_.tls_key,
-                 "has no private key in PEM without a passphrase");
-  }
-  if (X509_check_private_key(chain.front().get(), key.get()) != 1) {
-    return Wrong("--tls-key", options_.tls_key,
-                 absl::StrCat("is not the key of the certificate in ",
-                              options_.tls_cert));
-  }
+  const absl::StatusOr<Identity> identity =
+      ParseIdentity(options_, files.identity);
+  if (!identity.ok()) return identity.status();
+  const std::vector<Certificate>& chain = identity->chain;
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()),
                                    &SSL_CTX_free);
   if (context == nullptr ||
@@ -185,20 +116,17 @@ absl::StatusOr<std::shared_ptr<SSL_CTX>> TlsContext::NewContext(
   }
   if (!taken) {
     const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
-    return Wrong("--tls-cert", options_.tls_cert,
-                 reason == nullptr ? "cannot be used" : reason);
+    return WrongFile(CertificateFile(options_),
+                     reason == nullptr ? "cannot be used" : reason);
   }
-  if (SSL_CTX_use_PrivateKey(context.get(), key.get()) != 1) {
-    return Wrong("--tls-key", options_.tls_key, "cannot be used");
+  if (SSL_CTX_use_PrivateKey(context.get(), identity->key.get()) != 1) {
+    return WrongFile(KeyFile(options_), "cannot be used");
   }
   if (!options_.tls_client_ca.empty()) {
-    const std::vector<Certificate> authorities =
-        ReadCertificates(files.client_ca);
-    if (authorities.empty()) {
-      return Wrong("--tls-client-ca", options_.tls_client_ca,
-                   "has no certificate in PEM");
-    }
-    TrustClientsOf(authorities, options_.RequiresClientCertificate(),
+    const auto authorities =
+        ParseCertificates(ClientCaFile(options_), files.client_ca);
+    if (!authorities.ok()) return authorities.status();
+    TrustClientsOf(*authorities, options_.RequiresClientCertificate(),
                    context.get());
   }
   return context;

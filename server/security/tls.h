@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/security/pem_files.h"
 #include "server/security/security_options.h"
 
 namespace tcptool::server {
@@ -36,11 +37,9 @@ class TlsContext {
   void ReloadIfChanged();
 
  private:
-  // In PEM.
   struct Files {
-    std::string certificate;
-    std::string key;
-    std::string client_ca;  // Empty: no client has a certificate.
+    IdentityText identity;
+    std::string client_ca;  // In PEM. Empty: no client has a certificate.
     bool operator==(const Files&) const = default;
   };
 

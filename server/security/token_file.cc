@@ -113,10 +113,10 @@ absl::StatusOr<Caller> TokenFile::ParseLine(absl::string_view line,
   }
   const std::optional<Role> role = ParseRole(words[1]);
   if (!role) {
-    return Wrong(absl::StrCat("line ", number,
-                              ": the role is neither viewer nor operator"));
+    return Wrong(absl::StrCat(
+        "line ", number, ": the role is neither viewer, peer nor operator"));
   }
-  const bool is_hash = words[2].size() == 2 * SHA256_DIGEST_LENGTH &&
+  const bool is_hash = words[2].size() == size_t{2} * SHA256_DIGEST_LENGTH &&
                        words[2].find_first_not_of("0123456789abcdefABCDEF") ==
                            absl::string_view::npos;
   if (!is_hash) {

@@ -151,6 +151,15 @@ void SessionManager::GetUploaded(Upload& upload, const SessionDone& done) {
       });
 }
 
+void SessionManager::Find(
+    std::string name,
+    std::function<void(const std::shared_ptr<dataplane::Session>&)> done) {
+  control_.Post([this, name = std::move(name), done = std::move(done)] {
+    const LiveSessions::Live* const live = live_.Find(name);
+    done(live == nullptr ? nullptr : live->session);
+  });
+}
+
 void SessionManager::PortsInUse(
     std::function<void(std::vector<uint16_t>)> done) {
   control_.Post([this, done = std::move(done)] { done(ports_.in_use()); });

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -74,6 +75,11 @@ class SessionManager {
   void OpenUpload(std::string name, UploadDone done);
   // The session of an upload that is complete, with its length.
   void GetUploaded(Upload& upload, const SessionDone& done);
+
+  // The session with this name, if it is in the data plane; null otherwise.
+  void Find(
+      std::string name,
+      std::function<void(const std::shared_ptr<dataplane::Session>&)> done);
 
   // Ports that sessions listen on, or send from, ascending.
   void PortsInUse(std::function<void(std::vector<uint16_t>)> done);

@@ -27,7 +27,8 @@ class Stubs:
     """The modules that protoc generates from the API's protos."""
 
     def __init__(self, protos):
-        root = protos[0].parents[2]  # proto/tcptool/v1/x.proto
+        # proto/tcptool/v1/x.proto
+        root = next(proto for proto in protos if proto.match("tcptool/v1/*")).parents[2]
         generate_python(root, protos)
         for name in (
             "session",
@@ -40,6 +41,8 @@ class Stubs:
             setattr(self, name, importlib.import_module(f"tcptool.v1.{name}_pb2"))
         for name in ("session_service", "reception_service", "node_service"):
             setattr(self, f"{name}_grpc", importlib.import_module(f"tcptool.v1.{name}_pb2_grpc"))
+        self.peer = importlib.import_module("tcptool.peer.v1.peer_service_pb2")
+        self.peer_grpc = importlib.import_module("tcptool.peer.v1.peer_service_pb2_grpc")
 
 
 def generate_python(proto_root, protos):
@@ -150,6 +153,7 @@ class Service:
         ready = json.loads(self._ready_file.read_text(encoding="utf-8"))
         self.control_address = ready["control_address"]
         self.http_address = ready["http_address"]
+        self.peer_address = ready.get("peer_address")
         self.channel = grpc.insecure_channel(self.control_address)
         self.sessions = stubs.session_service_grpc.SessionServiceStub(self.channel)
         self.receptions = stubs.reception_service_grpc.ReceptionServiceStub(self.channel)

@@ -44,6 +44,7 @@ GENERATED = {
     "grpc/health/": "//third_party:grpc_standard_services",
     "grpc/reflection/": "//third_party:grpc_standard_services",
     "tcptool/fleet/v1/": "//proto",
+    "tcptool/peer/v1/": "//proto",
     "tcptool/v1/": "//proto",
 }
 # What a program is linked with for its effect, and includes nothing of.

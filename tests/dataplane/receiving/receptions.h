@@ -14,6 +14,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
 #include "dataplane/engine/engine.h"
 #include "dataplane/receiving/reception.h"
 #include "dataplane/receiving/sender_upstream.h"
@@ -29,7 +30,8 @@ inline const std::string& TheContent() {
   return content;
 }
 
-// Listens on a port of 127.0.0.1, and does what a test says. Its calls block.
+// Listens on a port of 127.0.0.1, and does what a test says. Its calls block,
+// for kDeadline at most.
 class ScriptedSender {
  public:
   ScriptedSender() : listener_(Peer::Unconnected()) {
@@ -40,6 +42,12 @@ class ScriptedSender {
     auto* const name = reinterpret_cast<sockaddr*>(&address);
     EXPECT_EQ(bind(listener_.get(), name, size), 0);
     EXPECT_EQ(listen(listener_.get(), 16), 0);
+    // Accepted connections have the same.
+    const timeval deadline = absl::ToTimeval(kDeadline);
+    setsockopt(listener_.get(), SOL_SOCKET, SO_RCVTIMEO, &deadline,
+               sizeof deadline);
+    setsockopt(listener_.get(), SOL_SOCKET, SO_SNDTIMEO, &deadline,
+               sizeof deadline);
     getsockname(listener_.get(), name, &size);
     port_ = ntohs(address.sin_port);
   }

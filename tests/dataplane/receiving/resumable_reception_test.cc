@@ -84,7 +84,8 @@ class ResumableReceptionTest : public testing::Test {
   void Announce(const std::string& content) {
     const Manifest manifest = ManifestOf(content);
     one_->reception().Expect(0, manifest.blocks);
-    one_->reception().ExpectEnd(manifest.length, Root(manifest));
+    one_->reception().ExpectEnd(
+        {.length = manifest.length, .root = Root(manifest)});
   }
   bool WaitForBytes(uint64_t bytes) {
     return one_->recorder->WaitForBytes(bytes);
@@ -137,14 +138,44 @@ TEST_F(ResumableReceptionTest, GoesOnAfterALoss) {
   EXPECT_TRUE(absl::IsUnavailable(asked.lost));
   ASSERT_TRUE(sender_.Send(TheContent().substr(2 * kBlock, 2 * kBlock + 99)));
   ASSERT_TRUE(WaitForBytes(4 * kBlock + 99));
-  sender_.End();  // Orderly, and before the end.
+  sender_.End();  // Orderly, and before the end, as is known only later.
+  Announce(TheContent());
   asked = Accept();
   EXPECT_EQ(asked.offset, 4 * kBlock);
   EXPECT_TRUE(absl::IsUnavailable(asked.lost));
-  Announce(TheContent());
   ASSERT_TRUE(sender_.Send(TheContent().substr(4 * kBlock)));
   ExpectWhole();
   EXPECT_EQ(one_->recorder->status().connections, 3u);
+}
+
+TEST_F(ResumableReceptionTest, AnnouncementMayComeBehindTheSendersEnd) {
+  Begin();
+  Accept();
+  ASSERT_TRUE(sender_.Send(TheContent()));
+  sender_.End();
+  ASSERT_TRUE(WaitForBytes(kSize));
+  Announce(TheContent());
+  ExpectWhole();
+  EXPECT_EQ(one_->recorder->status().connections, 1u);
+}
+
+TEST_F(ResumableReceptionTest, DigestThatWasWrongMayBeToldAnew) {
+  Begin();
+  Accept();
+  const Manifest manifest = ManifestOf(TheContent());
+  std::vector<Digest> wrong = manifest.blocks;
+  wrong[3] = Sha256Of("another");
+  one_->reception().Expect(0, wrong);
+  sender_.Send(TheContent());
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsDataLoss(asked.lost));
+  EXPECT_EQ(asked.offset, 3 * kManifestBlock);
+  one_->reception().Expect(
+      3, {manifest.blocks.begin() + 3, manifest.blocks.end()});
+  one_->reception().ExpectEnd(
+      {.length = manifest.length, .root = Root(manifest)});
+  ASSERT_TRUE(sender_.Send(TheContent().substr(asked.offset)));
+  ExpectWhole();
 }
 
 TEST_F(ResumableReceptionTest, GoesOnElsewhereAfterSilence) {
@@ -159,6 +190,17 @@ TEST_F(ResumableReceptionTest, GoesOnElsewhereAfterSilence) {
   // Should this one be slow too, there is another.
   while (!sender_.Send(TheContent().substr(asked.offset))) asked = Accept();
   ExpectWhole();
+}
+
+TEST_F(ResumableReceptionTest, GoesOnElsewhereWhenTheEndIsNotAnnounced) {
+  ReceptionOptions options;
+  options.stall_timeout = absl::Milliseconds(300);
+  Begin(std::move(options));
+  Accept();
+  // False: this thread itself has been silent for so long.
+  sender_.Send(TheContent().substr(0, kManifestBlock));
+  sender_.End();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(Accept().lost));
 }
 
 TEST_F(ResumableReceptionTest, BadBlockIsTakenFromElsewhere) {
@@ -211,7 +253,8 @@ TEST_F(ResumableReceptionTest, RootThatDoesNotFitIsNotBelieved) {
   Accept();
   const Manifest manifest = ManifestOf(TheContent());
   one_->reception().Expect(0, manifest.blocks);
-  one_->reception().ExpectEnd(manifest.length, Sha256Of("another"));
+  one_->reception().ExpectEnd(
+      {.length = manifest.length, .root = Sha256Of("another")});
   ASSERT_TRUE(sender_.Send(TheContent()));
   EXPECT_EQ(one_->recorder->WaitForEnd().reason,
             ReceptionReason::kDigestMismatch);
@@ -225,7 +268,8 @@ TEST_F(ResumableReceptionTest, AnnouncementsThatContradictEachOther) {
     Accept();
     Announce(TheContent());
     if (of_end) {
-      one_->reception().ExpectEnd(kSize - 1, Root(ManifestOf(TheContent())));
+      one_->reception().ExpectEnd(
+          {.length = kSize - 1, .root = Root(ManifestOf(TheContent()))});
     } else {
       one_->reception().Expect(2, {Sha256Of("another")});
     }
@@ -241,7 +285,7 @@ TEST_F(ResumableReceptionTest, MoreThanWasAnnounced) {
   Accept();
   ASSERT_TRUE(sender_.Send(TheContent()));
   ASSERT_TRUE(WaitForBytes(kSize));
-  one_->reception().ExpectEnd(kSize - 1, Sha256Of(""));
+  one_->reception().ExpectEnd({.length = kSize - 1, .root = Sha256Of("")});
   EXPECT_EQ(one_->recorder->WaitForEnd().reason,
             ReceptionReason::kLengthMismatch);
   EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
@@ -251,7 +295,7 @@ TEST_F(ResumableReceptionTest, DigestsThatNeverCome) {
   ReceptionOptions options;
   options.stall_timeout = absl::Milliseconds(300);
   Begin(std::move(options));
-  one_->reception().ExpectEnd(1, Root(ManifestOf("x")));
+  one_->reception().ExpectEnd({.length = 1, .root = Root(ManifestOf("x"))});
   Accept();
   ASSERT_TRUE(sender_.Send("x"));
   const ReceptionStatus status = one_->recorder->WaitForEnd();

@@ -105,6 +105,36 @@ TEST_F(SpoolTest, RecipientThatComesAfterTheEndIsServed) {
   EXPECT_EQ(result.error, 0);
 }
 
+TEST_F(SpoolTest, DigestsOfItsBlocksBecomeKnown) {
+  Begin();
+  const auto digests =
+      one_->reception().OpenSource(Spool::Level::kVerified)->block_digests();
+  ASSERT_NE(digests, nullptr);
+  EXPECT_TRUE(digests->Digests(0, 9).empty());
+  EXPECT_EQ(digests->end(), std::nullopt);
+  sender_.AcceptAndReadByte();
+  ASSERT_TRUE(sender_.Send(TheContent()));
+  sender_.End();
+  EXPECT_EQ(one_->recorder->WaitForEnd().state, ReceptionState::kSucceeded);
+  const Manifest expected = ManifestOf(TheContent());
+  EXPECT_EQ(digests->Digests(0, 9), expected.blocks);
+  EXPECT_EQ(digests->Digests(1, 2), DigestsFrom(expected.blocks, 1, 2));
+  EXPECT_EQ(digests->end(),
+            (ContentEnd{.length = kSize, .root = Root(expected)}));
+  EXPECT_TRUE(digests->error().ok());
+}
+
+TEST_F(SpoolTest, NoMoreDigestsOfOneThatFails) {
+  Begin();
+  const auto digests =
+      one_->reception().OpenSource(Spool::Level::kVerified)->block_digests();
+  sender_.AcceptAndReadByte();
+  sender_.Reset();
+  EXPECT_EQ(one_->recorder->WaitForEnd().state, ReceptionState::kFailed);
+  EXPECT_TRUE(absl::IsUnavailable(digests->error())) << digests->error();
+  EXPECT_EQ(digests->end(), std::nullopt);
+}
+
 TEST_F(SpoolTest, ResetOfTheSenderIsAResetForAll) {
   Begin();
   const auto peer = Connect();

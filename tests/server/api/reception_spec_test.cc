@@ -214,5 +214,60 @@ TEST(ReceptionTranslateTest, WhatIsNotKnownIsNotSet) {
   EXPECT_EQ(reception.content_root(), std::string(64, '0'));
 }
 
+v1::ReceptionSpec NodeSpec() {
+  v1::ReceptionSpec spec = Spec();
+  spec.mutable_node()->set_address("[2001:db8::1]:9877");
+  spec.mutable_node()->set_name("sessions/image");
+  return spec;
+}
+
+TEST(ReceptionSpecTest, NodesAreTriedInTheirOrder) {
+  v1::ReceptionSpec spec = NodeSpec();
+  v1::FallbackNode& fallback = *spec.mutable_node()->add_fallbacks();
+  fallback.set_address("node-2.example:9878");
+  fallback.set_name("receptions/image");
+  const auto plan = ToReceptionPlan(spec);
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_TRUE(plan->nodes);
+  ASSERT_EQ(plan->nodes->nodes.size(), 2u);
+  EXPECT_EQ(plan->nodes->nodes[0].target.host, "2001:db8::1");
+  EXPECT_EQ(plan->nodes->nodes[0].target.port, "9877");
+  EXPECT_EQ(plan->nodes->nodes[0].name, "sessions/image");
+  EXPECT_EQ(plan->nodes->nodes[1].target.host, "node-2.example");
+  EXPECT_EQ(plan->nodes->nodes[1].name, "receptions/image");
+  EXPECT_FALSE(plan->nodes->start);
+  EXPECT_EQ(plan->nodes->wait, absl::Minutes(1));
+  EXPECT_EQ(plan->nodes->dead_timeout, absl::Seconds(60));
+  EXPECT_EQ(spec.node().wait().seconds(), 60);
+}
+
+TEST(ReceptionSpecTest, NodesThatAreNone) {
+  const auto wrong = [](const std::function<void(v1::NodeSource&)>& change) {
+    return WrongField([&](v1::ReceptionSpec& spec) {
+      spec = NodeSpec();
+      change(*spec.mutable_node());
+    });
+  };
+  EXPECT_EQ(wrong([](auto&) {}), "");
+  EXPECT_EQ(wrong([](auto& node) { node.set_address("node"); }),
+            "node.address");
+  for (const char* name : {"", "sessions/", "sessions/a/recipients/1", "a"}) {
+    EXPECT_EQ(wrong([&](auto& node) { node.set_name(name); }), "node.name");
+  }
+  EXPECT_EQ(wrong([](auto& node) { node.mutable_wait()->set_seconds(-1); }),
+            "node.wait");
+  EXPECT_EQ(
+      wrong([](auto& node) { node.add_fallbacks()->set_address("node:1"); }),
+      "node.fallbacks[0].name");
+  EXPECT_EQ(wrong([](auto& node) {
+              for (int i = 0; i < 9; ++i) {
+                auto& fallback = *node.add_fallbacks();
+                fallback.set_address("node:1");
+                fallback.set_name("sessions/a");
+              }
+            }),
+            "node.fallbacks");
+}
+
 }  // namespace
 }  // namespace tcptool::server

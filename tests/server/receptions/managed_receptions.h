@@ -34,7 +34,7 @@ class ManagedReceptions : public testing::Test {
   }
   ~ManagedReceptions() override { Stop(); }
 
-  void Start(ReceptionManager::Options options = {},
+  void Start(const ReceptionManager::Options& options = {},
              dataplane::FileApi& files = dataplane::FileApi::Real()) {
     Stop();
     store_ = *Store::Open(state_.path("state.db"),

@@ -1,0 +1,201 @@
+#include "server/peers/follow_call.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "server/base/log.h"
+
+namespace tcptool::server {
+namespace {
+
+// The API's: silence means that the peer is gone.
+constexpr auto kHeartbeat = std::chrono::milliseconds(250);
+constexpr size_t kMostDigests = 4096;
+constexpr size_t kMaxNodeBytes = 64;
+
+absl::Status Check(const peer::v1::FollowRequest& request) {
+  const std::string& node = request.node();
+  const bool is_node =
+      !node.empty() && node.size() <= kMaxNodeBytes &&
+      std::ranges::all_of(node, [](char c) {
+        return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' ||
+               c == '_';
+      });
+  if (!is_node) {
+    return absl::InvalidArgumentError(
+        "node: it is not 1 to 64 of a-z, A-Z, 0-9, '-' and '_'");
+  }
+  if (request.offset() < 0) {
+    return absl::InvalidArgumentError("offset: it is negative");
+  }
+  if (request.first_block() < 0) {
+    return absl::InvalidArgumentError("first_block: it is negative");
+  }
+  return absl::OkStatus();
+}
+
+void Append(std::span<const std::byte> bytes, std::string& text) {
+  text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+}  // namespace
+
+void FollowCall::OnRead(bool ok) {
+  std::string name;
+  {
+    absl::MutexLock lock(&mutex_);
+    absl::Status status =
+        ok ? Parse(request_)
+           : absl::InvalidArgumentError("the request has not come");
+    if (status.ok()) status = Check(request_);
+    if (!status.ok()) return EndOnce(status);
+    name = request_.name();
+    next_block_ = static_cast<uint64_t>(request_.first_block());
+    set_target(name);
+  }
+  followers_.contents().Find(
+      name, [self = Self()](const auto& found) { self->OnFound(found); });
+}
+
+void FollowCall::OnFound(
+    const absl::StatusOr<std::shared_ptr<PeerContent>>& found) {
+  std::string node;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (finished_) return;
+    if (!found.ok()) return EndOnce(found.status());
+    if (request_.has_offset()) node = request_.node();
+  }
+  // Who only wants the digests is served elsewhere.
+  if (node.empty()) return Follow(*found, absl::OkStatus());
+  (*found)->MayTake(
+      node, [self = Self(), content = *found](const absl::Status& may_take) {
+        self->Follow(content, may_take);
+      });
+}
+
+void FollowCall::Follow(const std::shared_ptr<PeerContent>& content,
+                        const absl::Status& may_take) {
+  absl::MutexLock lock(&mutex_);
+  if (finished_) return;
+  if (!may_take.ok()) return EndOnce(may_take);
+  content_ = content;
+  const absl::StatusOr<uint64_t> id = followers_.Add(Self());
+  if (!id.ok()) return EndOnce(id.status());
+  id_ = *id;
+  peer::v1::FollowResponse response;
+  absl::Status status = CheckOffset();
+  if (status.ok() && request_.has_offset()) status = AddTicket(response);
+  if (!status.ok()) return EndOnce(status);
+  Fill(response);
+  Send(response);
+}
+
+absl::Status FollowCall::CheckOffset() const {
+  const std::optional<uint64_t> length = content_->length();
+  const auto offset = static_cast<uint64_t>(request_.offset());
+  if (!length || offset <= *length) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrCat("offset: the content has ", *length,
+                                            " bytes, not ", offset));
+}
+
+absl::Status FollowCall::AddTicket(peer::v1::FollowResponse& response) {
+  const auto secret = followers_.tickets().Issue(id_, Clock::now());
+  if (!secret.ok()) return secret.status();
+  Append(*secret, *response.mutable_ticket()->mutable_secret());
+  response.mutable_ticket()->set_port(followers_.data_port());
+  return absl::OkStatus();
+}
+
+bool FollowCall::Fill(peer::v1::FollowResponse& response) {
+  // Before the digests: all that there will be are there once it is known.
+  const std::optional<dataplane::ContentEnd> end = content_->end();
+  const auto digests = content_->Digests(next_block_, kMostDigests);
+  for (const auto& digest : digests) {
+    Append(digest, *response.mutable_digests());
+  }
+  next_block_ += digests.size();
+  if (end && !end_sent_ && next_block_ >= dataplane::CountBlocks(end->length)) {
+    end_sent_ = true;
+    response.mutable_end()->set_length(static_cast<int64_t>(end->length));
+    Append(end->root, *response.mutable_end()->mutable_root());
+  }
+  return !digests.empty() || response.has_end();
+}
+
+void FollowCall::Send(const peer::v1::FollowResponse& response) {
+  writing_ = true;
+  last_sent_ = Clock::now();
+  Write(response);
+}
+
+void FollowCall::Tick(Clock::time_point now) {
+  absl::MutexLock lock(&mutex_);
+  if (content_ == nullptr || writing_ || finished_) return;
+  absl::Status status = content_->error();
+  if (status.ok()) status = CheckOffset();
+  if (!status.ok()) return EndOnce(status);
+  peer::v1::FollowResponse response;
+  if (Fill(response) || now - last_sent_ >= kHeartbeat) Send(response);
+}
+
+void FollowCall::Take(dataplane::UniqueFd socket,
+                      const asio::ip::tcp::endpoint& peer) {
+  std::shared_ptr<PeerContent> content;
+  peer::v1::FollowRequest request;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (content_ == nullptr || finished_) return;
+    content = content_;
+    request = request_;
+  }
+  LogInfo("node_connected", {{"content", request.name()},
+                             {"node", request.node()},
+                             {"caller", caller().name},
+                             {"address", peer.address().to_string()},
+                             {"offset", request.offset()}});
+  content->Take({.socket = std::move(socket),
+                 .peer = peer,
+                 .node = request.node(),
+                 .offset = static_cast<uint64_t>(request.offset())},
+                [self = Self()](const absl::Status& status) {
+                  if (!status.ok()) self->Stop(status);
+                });
+}
+
+void FollowCall::Stop(const absl::Status& reason) {
+  absl::MutexLock lock(&mutex_);
+  EndOnce(reason);
+}
+
+void FollowCall::OnWritten(bool ok) {
+  absl::MutexLock lock(&mutex_);
+  writing_ = false;
+  if (!ok) EndOnce(CancelReason());
+}
+
+void FollowCall::OnCancel() {
+  absl::MutexLock lock(&mutex_);
+  EndOnce(CancelReason());
+}
+
+void FollowCall::OnDone() {
+  uint64_t id = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    id = std::exchange(id_, 0);
+  }
+  if (id != 0) followers_.Remove(id);
+  Call::OnDone();
+}
+
+void FollowCall::EndOnce(const absl::Status& status) {
+  content_ = nullptr;
+  if (!std::exchange(finished_, true)) End(followers_.EndOf(status));
+}
+
+}  // namespace tcptool::server

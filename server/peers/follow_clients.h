@@ -1,0 +1,39 @@
+// The calls of other nodes' PeerService.Follow.
+#ifndef TCPTOOL_SERVER_PEERS_FOLLOW_CLIENTS_H_
+#define TCPTOOL_SERVER_PEERS_FOLLOW_CLIENTS_H_
+
+#include <memory>
+#include <string>
+
+#include "server/peers/follow_client.h"
+#include "server/peers/node_credentials.h"
+#include "tcptool/peer/v1/peer_service.pb.h"
+
+namespace tcptool::server {
+
+// Each has a channel of its own, and shows the credentials of its beginning.
+//
+// gRPC ends its threads for callbacks, and waits for them, where a process
+// destroys its last channel: on one of those it would wait for itself. So the
+// last one is destroyed by the destructor here. Any thread may call any method.
+class FollowClients {
+ public:
+  explicit FollowClients(std::unique_ptr<NodeCredentials> credentials);
+  // All calls have ended or been cancelled; waits until gRPC is done with them.
+  ~FollowClients();
+
+  // `address`: "HOST:PORT".
+  std::shared_ptr<FollowClient> Start(const std::string& address,
+                                      peer::v1::FollowRequest request,
+                                      FollowClient::Handlers handlers);
+
+ private:
+  struct State;
+
+  const std::unique_ptr<NodeCredentials> credentials_;
+  const std::shared_ptr<State> state_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_FOLLOW_CLIENTS_H_

@@ -1,0 +1,73 @@
+// The calls of PeerService.Follow that go on.
+#ifndef TCPTOOL_SERVER_PEERS_FOLLOWERS_H_
+#define TCPTOOL_SERVER_PEERS_FOLLOWERS_H_
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/peers/peer_contents.h"
+#include "server/peers/ticket_book.h"
+
+namespace tcptool::server {
+
+class FollowCall;
+
+// And what they share. Any thread may call any method.
+class Followers {
+ public:
+  static constexpr size_t kMost = 256;
+
+  // `data_port`: where the tickets are good.
+  Followers(std::shared_ptr<PeerContents> contents, uint16_t data_port)
+      : contents_(std::move(contents)), data_port_(data_port) {}
+
+  PeerContents& contents() { return *contents_; }
+  TicketBook& tickets() { return tickets_; }
+  uint16_t data_port() const { return data_port_; }
+
+  // The number of the call, never 0. RESOURCE_EXHAUSTED: there are kMost.
+  // UNAVAILABLE: after Stop().
+  absl::StatusOr<uint64_t> Add(std::shared_ptr<FollowCall> call);
+  // Its ticket, if it has not been used, is not good any more.
+  void Remove(uint64_t id);
+  // Null: it is over.
+  std::shared_ptr<FollowCall> Find(uint64_t id) const;
+
+  // The service is stopping: from now on a content that is not to be had any
+  // more may be to be had when it is back.
+  void Drain() { draining_ = true; }
+  // Why a call ends, as its caller is to understand it: after Drain(),
+  // FAILED_PRECONDITION, which tells a node not to come again, is UNAVAILABLE.
+  absl::Status EndOf(const absl::Status& status) const;
+
+  // See FollowCall.
+  void Tick(std::chrono::steady_clock::time_point now);
+  // Ends all of them; there will be no more.
+  void Stop();
+
+ private:
+  std::vector<std::shared_ptr<FollowCall>> All() const;
+
+  const std::shared_ptr<PeerContents> contents_;
+  const uint16_t data_port_;
+  TicketBook tickets_;
+  std::atomic<bool> draining_ = false;
+  mutable absl::Mutex mutex_;
+  std::map<uint64_t, std::shared_ptr<FollowCall>> calls_
+      ABSL_GUARDED_BY(mutex_);
+  uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_FOLLOWERS_H_

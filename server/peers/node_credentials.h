@@ -1,0 +1,47 @@
+// What this node shows to those that it calls, and whom it takes for a node.
+#ifndef TCPTOOL_SERVER_PEERS_NODE_CREDENTIALS_H_
+#define TCPTOOL_SERVER_PEERS_NODE_CREDENTIALS_H_
+
+#include <grpcpp/channel.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/peers/peer_options.h"
+#include "server/security/credential_reloader.h"
+#include "server/security/security_options.h"
+
+namespace tcptool::server {
+
+// With --peer-ca other nodes are called over TLS: they must have a certificate
+// that it has signed for the address by which they are called, and this node
+// shows its own, if it has one (--tls-cert).
+//
+// The files are read again once a second; while they are wrong, or their disk
+// does not answer, what was read before is used. Any thread may call any
+// method; none waits for a disk.
+class NodeCredentials {
+ public:
+  // INVALID_ARGUMENT: a file that the options name cannot be read, or is not
+  // what it should be; the message names the flag and the file.
+  static absl::StatusOr<std::unique_ptr<NodeCredentials>> Load(
+      const PeerOptions& options, const SecurityOptions& security);
+
+  // `address`: "HOST:PORT". A channel keeps the credentials of its beginning.
+  std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) const;
+  // What each call shows as a bearer. Empty: nothing.
+  std::string token() const;
+
+ private:
+  class Files;
+
+  explicit NodeCredentials(std::shared_ptr<Files> files);
+
+  const std::shared_ptr<Files> files_;
+  std::unique_ptr<CredentialReloader> reloader_;  // Null: there are no files.
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_NODE_CREDENTIALS_H_

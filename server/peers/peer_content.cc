@@ -1,0 +1,202 @@
+#include "server/peers/peer_content.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace tcptool::server {
+namespace {
+
+using dataplane::BlockDigests;
+using dataplane::ContentEnd;
+using dataplane::Digest;
+using dataplane::Engine;
+using dataplane::NodeConnection;
+using dataplane::Reception;
+using dataplane::Session;
+using dataplane::Source;
+using dataplane::Spool;
+
+// Nobody looks at the sessions that send to nodes alone.
+class NoObserver : public dataplane::SessionObserver {
+ public:
+  void OnUpdate(const Update&) override {}
+};
+
+// A session that has no port, and ends when its last node has, after this is
+// gone.
+class NodesSession {
+ public:
+  static absl::StatusOr<std::unique_ptr<NodesSession>> Create(
+      Engine& engine, std::shared_ptr<Source> source) {
+    auto session = engine.CreateSession(
+        {.listens = false,
+         .start = {.immediate = true, .ignore_start_byte = true}},
+        std::move(source), std::make_shared<NoObserver>());
+    if (!session.ok()) return session.status();
+    return std::make_unique<NodesSession>(*std::move(session));
+  }
+
+  explicit NodesSession(std::shared_ptr<Session> session)
+      : session_(std::move(session)) {}
+  ~NodesSession() { session_->Drain(); }
+
+  NodesSession(const NodesSession&) = delete;
+  NodesSession& operator=(const NodesSession&) = delete;
+
+  void MayTake(std::string node, Session::Done done) {
+    session_->MayTake(std::move(node), std::move(done));
+  }
+  void Take(NodeConnection connection, Session::Done done) {
+    session_->Take(std::move(connection), std::move(done));
+  }
+
+ private:
+  const std::shared_ptr<Session> session_;
+};
+
+// What a reception that has not succeeded says, as PeerService.Follow has it.
+absl::Status HasFailed(const absl::Status& error) {
+  return absl::IsUnavailable(error) ? absl::AbortedError(error.message())
+                                    : error;
+}
+
+class SessionContent : public PeerContent {
+ public:
+  SessionContent(const std::shared_ptr<Session>& session,
+                 std::optional<uint64_t> length,
+                 std::shared_ptr<const BlockDigests> digests)
+      : session_(session), length_(length), digests_(std::move(digests)) {}
+
+  std::vector<Digest> Digests(uint64_t first, size_t most) const override {
+    return digests_->Digests(first, most);
+  }
+  std::optional<ContentEnd> end() const override { return digests_->end(); }
+  std::optional<uint64_t> length() const override {
+    const auto end = digests_->end();
+    return end ? end->length : length_;
+  }
+  absl::Status error() const override {
+    if (session_.expired()) {
+      return absl::FailedPreconditionError("the session has ended");
+    }
+    return HasFailed(digests_->error());
+  }
+  void MayTake(std::string node, Session::Done done) override {
+    const auto session = session_.lock();
+    if (session == nullptr) return done(error());
+    session->MayTake(std::move(node), std::move(done));
+  }
+  void Take(NodeConnection connection, Session::Done done) override {
+    const auto session = session_.lock();
+    if (session == nullptr) return done(error());
+    session->Take(std::move(connection), std::move(done));
+  }
+  // To compute the manifest costs as much as to read the content.
+  bool keep() const override { return !session_.expired(); }
+
+ private:
+  const std::weak_ptr<Session> session_;
+  const std::optional<uint64_t> length_;  // As far as it is known at first.
+  const std::shared_ptr<const BlockDigests> digests_;
+};
+
+class ReceptionContent : public PeerContent {
+ public:
+  ReceptionContent(std::shared_ptr<const BlockDigests> digests,
+                   std::unique_ptr<NodesSession> session)
+      : digests_(std::move(digests)), session_(std::move(session)) {}
+
+  std::vector<Digest> Digests(uint64_t first, size_t most) const override {
+    return digests_->Digests(first, most);
+  }
+  std::optional<ContentEnd> end() const override { return digests_->end(); }
+  std::optional<uint64_t> length() const override {
+    const auto end = digests_->end();
+    return end ? std::optional(end->length) : std::nullopt;
+  }
+  absl::Status error() const override { return HasFailed(digests_->error()); }
+  void MayTake(std::string node, Session::Done done) override {
+    session_->MayTake(std::move(node), std::move(done));
+  }
+  void Take(NodeConnection connection, Session::Done done) override {
+    session_->Take(std::move(connection), std::move(done));
+  }
+
+ private:
+  const std::shared_ptr<const BlockDigests> digests_;
+  const std::unique_ptr<NodesSession> session_;
+};
+
+class FileContent : public PeerContent {
+ public:
+  FileContent(std::optional<uint64_t> length, const Digest& root,
+              std::shared_ptr<const BlockDigests> manifest,
+              std::unique_ptr<NodesSession> session)
+      : length_(length),
+        root_(root),
+        manifest_(std::move(manifest)),
+        session_(std::move(session)) {}
+
+  // Not before the root is known to be the right one: the file may have been
+  // changed since it was received.
+  std::vector<Digest> Digests(uint64_t first, size_t most) const override {
+    return end() ? manifest_->Digests(first, most) : std::vector<Digest>();
+  }
+  std::optional<ContentEnd> end() const override {
+    const auto end = manifest_->end();
+    return end && end->root == root_ ? end : std::nullopt;
+  }
+  std::optional<uint64_t> length() const override { return length_; }
+  absl::Status error() const override {
+    const auto end = manifest_->end();
+    if (!end || end->root == root_) return manifest_->error();
+    return absl::DataLossError(
+        "the file is not what was received: it has been changed since");
+  }
+  void MayTake(std::string node, Session::Done done) override {
+    session_->MayTake(std::move(node), std::move(done));
+  }
+  void Take(NodeConnection connection, Session::Done done) override {
+    session_->Take(std::move(connection), std::move(done));
+  }
+
+ private:
+  const std::optional<uint64_t> length_;
+  const Digest root_;
+  const std::shared_ptr<const BlockDigests> manifest_;
+  const std::unique_ptr<NodesSession> session_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
+    Engine& engine, const std::shared_ptr<Session>& session) {
+  if (!session->source()->rereadable()) {
+    return absl::FailedPreconditionError(
+        "the session's content is a stream, which cannot be read from any "
+        "position; receive it as any recipient does, from the session's port");
+  }
+  return std::make_shared<SessionContent>(session, session->source()->length(),
+                                          engine.DigestsOf(session->source()));
+}
+
+absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(Engine& engine,
+                                                       Reception& reception) {
+  const auto source = reception.OpenSource(Spool::Level::kReceived);
+  auto session = NodesSession::Create(engine, source);
+  if (!session.ok()) return session.status();
+  return std::make_shared<ReceptionContent>(engine.DigestsOf(source),
+                                            *std::move(session));
+}
+
+absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
+    Engine& engine, std::shared_ptr<Source> file, const Digest& root) {
+  const auto length = file->length();
+  auto session = NodesSession::Create(engine, file);
+  if (!session.ok()) return session.status();
+  return std::make_shared<FileContent>(
+      length, root, engine.DigestsOf(std::move(file)), *std::move(session));
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,63 @@
+// A content that other nodes may have from here: what is known of its blocks,
+// and who sends it.
+#ifndef TCPTOOL_SERVER_PEERS_PEER_CONTENT_H_
+#define TCPTOOL_SERVER_PEERS_PEER_CONTENT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "dataplane/content/block_digests.h"
+#include "dataplane/engine/engine.h"
+#include "dataplane/receiving/reception.h"
+#include "dataplane/session/session.h"
+
+namespace tcptool::server {
+
+// Any thread may call any method.
+class PeerContent {
+ public:
+  virtual ~PeerContent() = default;
+
+  // The digests of the blocks from number `first` on, as far as they are
+  // verified; at most `most`.
+  virtual std::vector<dataplane::Digest> Digests(uint64_t first,
+                                                 size_t most) const = 0;
+  // Once all of it is verified.
+  virtual std::optional<dataplane::ContentEnd> end() const = 0;
+  // Bytes, as soon as that is known.
+  virtual std::optional<uint64_t> length() const = 0;
+  // Why there is no more of it; OK if that is not so.
+  virtual absl::Status error() const = 0;
+  // As those of Session. `done` is called on any thread, maybe before they
+  // return.
+  virtual void MayTake(std::string node, dataplane::Session::Done done) = 0;
+  virtual void Take(dataplane::NodeConnection connection,
+                    dataplane::Session::Done done) = 0;
+  // Whether to keep it while nobody follows it.
+  virtual bool keep() const { return false; }
+};
+
+// What a session sends: other nodes are recipients of it.
+// FAILED_PRECONDITION: its source cannot be read from any position.
+absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
+    dataplane::Engine& engine,
+    const std::shared_ptr<dataplane::Session>& session);
+
+// What a reception receives, while it does so.
+absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
+    dataplane::Engine& engine, dataplane::Reception& reception);
+
+// What a file has, which must have this root.
+absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
+    dataplane::Engine& engine, std::shared_ptr<dataplane::Source> file,
+    const dataplane::Digest& root);
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_PEER_CONTENT_H_

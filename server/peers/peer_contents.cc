@@ -1,0 +1,149 @@
+#include "server/peers/peer_contents.h"
+
+#include <cstring>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "dataplane/content/file_source.h"
+#include "messages/states.h"
+#include "server/api/names.h"
+
+namespace tcptool::server {
+namespace {
+
+using dataplane::Digest;
+using dataplane::FileSource;
+
+Digest ToDigest(const std::string& hex) {
+  Digest digest{};
+  const std::string bytes = absl::HexStringToBytes(hex);
+  std::memcpy(digest.data(), bytes.data(),
+              std::min(bytes.size(), digest.size()));
+  return digest;
+}
+
+absl::Status IsOver(const std::string& name, absl::string_view state) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      name, " is ", state, ": its content cannot be had from it any more"));
+}
+
+}  // namespace
+
+void PeerContents::Find(const std::string& name, const Done& done) {
+  std::shared_ptr<PeerContent> kept;
+  {
+    absl::MutexLock lock(&mutex_);
+    kept = FindKept(name);
+  }
+  if (kept != nullptr) return done(std::move(kept));
+  if (IsSessionName(name)) {
+    service_.sessions.Find(
+        name, [self = shared_from_this(), name, done](const auto& session) {
+          self->OnSession(name, session, done);
+        });
+  } else if (IsReceptionName(name)) {
+    service_.receptions.Find(
+        name, [self = shared_from_this(), name, done](const auto& reception) {
+          self->OnReception(name, reception.get(), done);
+        });
+  } else {
+    done(absl::InvalidArgumentError(
+        absl::StrCat("name: \"", name,
+                     "\" is neither sessions/{session} nor "
+                     "receptions/{reception}")));
+  }
+}
+
+void PeerContents::OnSession(const std::string& name,
+                             const std::shared_ptr<dataplane::Session>& session,
+                             const Done& done) {
+  if (session != nullptr) {
+    return done(Keep(name, ContentOf(service_.engine, session)));
+  }
+  const auto message = service_.session_table.Get(name);
+  if (!message.ok()) return done(message.status());
+  done(IsOver(name, StateName(message->state())));
+}
+
+void PeerContents::OnReception(const std::string& name,
+                               dataplane::Reception* reception,
+                               const Done& done) {
+  if (reception != nullptr) {
+    return done(Keep(name, ContentOf(service_.engine, *reception)));
+  }
+  const auto message = service_.reception_table.Get(name);
+  if (!message.ok()) return done(message.status());
+  if (!IsFinal(message->state())) {
+    // It has just been restored, or the service is stopping.
+    return done(absl::UnavailableError(
+        absl::StrCat(name, " is about to go on; follow it again")));
+  }
+  if (message->state() != v1::RECEPTION_STATE_SUCCEEDED) {
+    return done(IsOver(name, StateName(message->state())));
+  }
+  OpenFile(*message, done);
+}
+
+void PeerContents::OpenFile(const v1::Reception& reception, const Done& done) {
+  using Opened = std::shared_ptr<FileSource>;
+  const v1::FileDestination& file = reception.spec().destination();
+  service_.writable_roots.Run<Opened>(
+      file.root(),
+      [path = file.path()](const ContentRoot& root) -> absl::StatusOr<Opened> {
+        auto opened = root.Open(path);
+        if (!opened.ok()) return opened.status();
+        return FileSource::Create(*std::move(opened), 0, std::nullopt);
+      },
+      [self = shared_from_this(), name = reception.name(),
+       root = ToDigest(reception.content_root()),
+       done](const absl::StatusOr<Opened>& opened) {
+        if (!opened.ok()) return done(opened.status());
+        done(self->Keep(name, ContentOf(self->service_.engine, *opened, root)));
+      });
+}
+
+PeerContents::Found PeerContents::Keep(const std::string& name, Found content) {
+  if (!content.ok()) return content;
+  absl::MutexLock lock(&mutex_);
+  if (is_stopped_) {
+    return absl::UnavailableError(
+        "the service is stopping; follow it again when it is back");
+  }
+  if (auto kept = FindKept(name)) return kept;
+  contents_[name] = {.content = *content, .last_use = Clock::now()};
+  return content;
+}
+
+std::shared_ptr<PeerContent> PeerContents::FindKept(const std::string& name) {
+  const auto found = contents_.find(name);
+  const bool is_good =
+      found != contents_.end() && found->second.content->error().ok();
+  return is_good ? found->second.content : nullptr;
+}
+
+void PeerContents::Stop() {
+  std::map<std::string, Kept> gone;  // Destroyed without the lock.
+  absl::MutexLock lock(&mutex_);
+  is_stopped_ = true;
+  gone.swap(contents_);
+}
+
+void PeerContents::Purge(Clock::time_point now) {
+  std::vector<std::shared_ptr<PeerContent>> gone;  // Without the lock.
+  absl::MutexLock lock(&mutex_);
+  for (auto kept = contents_.begin(); kept != contents_.end();) {
+    Kept& one = kept->second;
+    if (one.content.use_count() > 1 || one.content->keep()) one.last_use = now;
+    if (now - one.last_use < kKept && one.content->error().ok()) {
+      ++kept;
+      continue;
+    }
+    gone.push_back(std::move(one.content));
+    kept = contents_.erase(kept);
+  }
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,85 @@
+// Finds the contents that other nodes ask for.
+#ifndef TCPTOOL_SERVER_PEERS_PEER_CONTENTS_H_
+#define TCPTOOL_SERVER_PEERS_PEER_CONTENTS_H_
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "dataplane/engine/engine.h"
+#include "server/peers/peer_content.h"
+#include "server/receptions/reception_manager.h"
+#include "server/sessions/content_roots.h"
+#include "server/sessions/session_manager.h"
+#include "server/watch/reception_table.h"
+#include "server/watch/session_table.h"
+#include "tcptool/v1/reception.pb.h"
+
+namespace tcptool::server {
+
+// Keeps each while it is followed, and for a while after that. Any thread may
+// call any method.
+class PeerContents : public std::enable_shared_from_this<PeerContents> {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Found = absl::StatusOr<std::shared_ptr<PeerContent>>;
+  using Done = std::function<void(Found)>;
+
+  // For how long one that nobody follows is kept: who was lost comes again.
+  static constexpr Clock::duration kKept = std::chrono::seconds(60);
+
+  // What it finds them in. All outlive the managers' control threads.
+  struct Service {
+    dataplane::Engine& engine;
+    SessionManager& sessions;
+    const SessionTable& session_table;
+    ReceptionManager& receptions;
+    const ReceptionTable& reception_table;
+    const ContentRoots& writable_roots;
+  };
+  explicit PeerContents(const Service& service) : service_(service) {}
+
+  // "sessions/{session}" or "receptions/{reception}". Calls `done` once, on any
+  // thread; it must not block. Errors as those of PeerService.Follow.
+  void Find(const std::string& name, const Done& done);
+
+  // Lets go of all, and finds none from now on. Before the engine stops, which
+  // would wait for what is begun after that.
+  void Stop();
+
+  // Lets go of those that nobody has followed for a while. To be called now and
+  // then.
+  void Purge(Clock::time_point now);
+
+ private:
+  struct Kept {
+    std::shared_ptr<PeerContent> content;
+    Clock::time_point last_use;
+  };
+
+  void OnSession(const std::string& name,
+                 const std::shared_ptr<dataplane::Session>& session,
+                 const Done& done);
+  // Null: it is not in the data plane.
+  void OnReception(const std::string& name, dataplane::Reception* reception,
+                   const Done& done);
+  void OpenFile(const v1::Reception& reception, const Done& done);
+  // What is under the name already, if it is good, or `content`.
+  Found Keep(const std::string& name, Found content);
+  std::shared_ptr<PeerContent> FindKept(const std::string& name)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Service service_;
+  absl::Mutex mutex_;
+  bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
+  std::map<std::string, Kept> contents_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_PEER_CONTENTS_H_

@@ -1,0 +1,74 @@
+// The data port: other nodes' connections, until their tickets have come.
+#ifndef TCPTOOL_SERVER_PEERS_PEER_PORT_H_
+#define TCPTOOL_SERVER_PEERS_PEER_PORT_H_
+
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <list>
+#include <memory>
+#include <span>
+
+#include "absl/status/statusor.h"
+#include "dataplane/base/unique_fd.h"
+#include "dataplane/session/listener.h"
+#include "server/peers/ticket_book.h"
+
+namespace tcptool::server {
+
+// Reads the ticket from each connection and not a byte more, and then gives the
+// connection away. Who has not sent it in time is reset; where many have not,
+// the oldest makes room. Lives on the thread of its io_context.
+class PeerPort {
+ public:
+  struct Limits {
+    // From the connection to the last byte of the ticket.
+    std::chrono::milliseconds timeout{5'000};
+    size_t most_waiting = 64;
+  };
+  // The connection does not block, and resets on close.
+  using OnTicket =
+      std::function<void(const TicketBook::Secret&, dataplane::UniqueFd,
+                         const asio::ip::tcp::endpoint&)>;
+
+  // Errors as those of dataplane::Listener::Listen(). `io` outlives the port.
+  static absl::StatusOr<std::unique_ptr<PeerPort>> Listen(
+      asio::io_context& io, const asio::ip::tcp::endpoint& endpoint,
+      const Limits& limits, OnTicket on_ticket);
+
+  ~PeerPort();
+
+  // With the actual port.
+  const asio::ip::tcp::endpoint& endpoint() const {
+    return listener_.endpoint();
+  }
+
+  // Accepts from here on.
+  void Open();
+
+ private:
+  class Waiting;
+
+  PeerPort(asio::io_context& io, dataplane::Listener listener,
+           const Limits& limits, OnTicket on_ticket)
+      : io_(io),
+        listener_(std::move(listener)),
+        limits_(limits),
+        on_ticket_(std::move(on_ticket)) {}
+
+  void OnConnection(dataplane::UniqueFd socket,
+                    const asio::ip::tcp::endpoint& peer);
+  void Forget(const Waiting* waiting);
+
+  asio::io_context& io_;
+  dataplane::Listener listener_;
+  const Limits limits_;
+  const OnTicket on_ticket_;
+  std::list<std::shared_ptr<Waiting>> waiting_;  // The oldest first.
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_PEER_PORT_H_

@@ -1,0 +1,79 @@
+#include "server/peers/peer_service.h"
+
+#include <chrono>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "server/base/log.h"
+#include "server/peers/follow_call.h"
+#include "tcptool/peer/v1/peer_service.pb.h"
+
+namespace tcptool::server {
+namespace {
+
+// How soon followers are told of a block. It is no part of the delay with which
+// the bytes are sent on.
+constexpr auto kTick = std::chrono::milliseconds(20);
+constexpr auto kPurge = std::chrono::seconds(1);
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
+    const PeerContents::Service& service,
+    const asio::ip::tcp::endpoint& data_endpoint,
+    const PeerPort::Limits& limits) {
+  auto peers = absl::WrapUnique(new PeerService());
+  PeerService* const self = peers.get();
+  auto port = PeerPort::Listen(
+      self->io_, data_endpoint, limits,
+      [self](const auto& secret, dataplane::UniqueFd socket, const auto& peer) {
+        self->OnTicket(secret, std::move(socket), peer);
+      });
+  if (!port.ok()) return port.status();
+  self->port_ = *std::move(port);
+  self->contents_ = std::make_shared<PeerContents>(service);
+  self->followers_.emplace(self->contents_, self->data_port());
+  self->tick_.emplace(self->io_.get_executor(), kTick, [self] {
+    self->followers_->Tick(std::chrono::steady_clock::now());
+  });
+  self->purge_.emplace(self->io_.get_executor(), kPurge, [self] {
+    self->contents_->Purge(std::chrono::steady_clock::now());
+  });
+  self->work_.emplace(self->io_.get_executor());
+  self->port_->Open();
+  self->tick_->Run();
+  self->purge_->Run();
+  self->thread_ = std::thread([self] { self->io_.run(); });
+  return peers;
+}
+
+PeerService::~PeerService() {
+  io_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void PeerService::AddTo(MethodTable& table) {
+  const auto& method = *peer::v1::FollowRequest::descriptor()
+                            ->file()
+                            ->FindServiceByName("PeerService")
+                            ->FindMethodByName("Follow");
+  table.Add(method, Role::kPeer, [this](Call::Headers headers) {
+    return std::make_shared<FollowCall>(std::move(headers), *followers_);
+  });
+}
+
+void PeerService::OnTicket(const TicketBook::Secret& secret,
+                           dataplane::UniqueFd socket,
+                           const asio::ip::tcp::endpoint& peer) {
+  const auto now = TicketBook::Clock::now();
+  const auto id = followers_->tickets().Redeem(secret, now);
+  const auto call = id ? followers_->Find(*id) : nullptr;
+  if (call == nullptr) {
+    // Whoever connects may do so again and again.
+    LogDebug("ticket_refused", {{"address", peer.address().to_string()}});
+    return;  // The connection is reset.
+  }
+  call->Take(std::move(socket), peer);
+}
+
+}  // namespace tcptool::server

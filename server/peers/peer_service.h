@@ -1,0 +1,67 @@
+// What this node offers to others: PeerService, and the data port.
+#ifndef TCPTOOL_SERVER_PEERS_PEER_SERVICE_H_
+#define TCPTOOL_SERVER_PEERS_PEER_SERVICE_H_
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "server/base/repeating_timer.h"
+#include "server/peers/followers.h"
+#include "server/peers/peer_contents.h"
+#include "server/peers/peer_port.h"
+#include "server/rpc/method_table.h"
+
+namespace tcptool::server {
+
+// Has a thread of its own, which waits for tickets and tells followers the
+// news. peer_service.proto describes the method.
+class PeerService : public RpcService {
+ public:
+  // Listens for data connections. Errors as those of PeerPort::Listen().
+  static absl::StatusOr<std::unique_ptr<PeerService>> Start(
+      const PeerContents::Service& service,
+      const asio::ip::tcp::endpoint& data_endpoint,
+      const PeerPort::Limits& limits = PeerPort::Limits());
+  // The server of its calls has stopped.
+  ~PeerService() override;
+
+  void AddTo(MethodTable& table) override;
+
+  uint16_t data_port() const { return port_->endpoint().port(); }
+
+  // The service is stopping. Calls go on; but no node is told any more that a
+  // content is not to be had, which it may be when the service is back.
+  void Drain() { followers_->Drain(); }
+
+  // Ends all calls, and takes no more.
+  void Stop() {
+    followers_->Stop();
+    contents_->Stop();
+  }
+
+ private:
+  PeerService() = default;
+
+  void OnTicket(const TicketBook::Secret& secret, dataplane::UniqueFd socket,
+                const asio::ip::tcp::endpoint& peer);
+
+  asio::io_context io_{1};
+  std::optional<asio::executor_work_guard<asio::io_context::executor_type>>
+      work_;
+  std::unique_ptr<PeerPort> port_;
+  std::shared_ptr<PeerContents> contents_;
+  std::optional<Followers> followers_;
+  std::optional<RepeatingTimer> tick_;
+  std::optional<RepeatingTimer> purge_;
+  std::thread thread_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_PEER_SERVICE_H_

@@ -1,0 +1,139 @@
+// Other nodes as recipients: they begin where they are, and may come again.
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "tests/dataplane/testing.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+constexpr size_t kSize = 3 << 20;
+constexpr size_t kOffset = (1 << 20) + 1;
+
+// A pair of connected sockets: the node's end, and the one that the session
+// takes.
+struct Connected {
+  Connected() : listener(Peer::Unconnected()) {
+    sockaddr_in address{.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address),
+                   sizeof address),
+              0);
+    EXPECT_EQ(listen(listener.get(), 1), 0);
+    socklen_t size = sizeof address;
+    getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
+    node.emplace(ntohs(address.sin_port));
+    taken = UniqueFd(accept4(listener.get(), nullptr, nullptr,
+                             SOCK_NONBLOCK | SOCK_CLOEXEC));
+    ResetOnClose(taken.get());
+  }
+
+  UniqueFd listener;
+  std::optional<Peer> node;
+  UniqueFd taken;
+};
+
+class NodesTest : public testing::Test {
+ protected:
+  // The status of Take(), and the node's end.
+  absl::Status Take(OneSession& one, uint64_t offset,
+                    const std::string& name = "a") {
+    Connected connected;
+    absl::Status result;
+    absl::Notification done;
+    one.session().Take({.socket = std::move(connected.taken),
+                        .peer = {asio::ip::address_v4::loopback(), 1},
+                        .node = name,
+                        .offset = offset},
+                       [&](const absl::Status& status) {
+                         result = status;
+                         done.Notify();
+                       });
+    done.WaitForNotification();
+    node_ = std::move(connected.node);
+    return result;
+  }
+
+  const std::string content_ = Content(kSize);
+  std::optional<Peer> node_;
+};
+
+TEST_F(NodesTest, BeginsAtItsOffset) {
+  OneSession one(FileOf(content_), {.start = {.immediate = true}});
+  ASSERT_TRUE(Take(one, kOffset).ok());
+  node_->Say(0);
+  EXPECT_EQ(node_->ReadAndClose().data, content_.substr(kOffset));
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+  const RecipientStatus status = one.recorder->recipient(1);
+  EXPECT_EQ(status.node, "a");
+  EXPECT_EQ(status.offset, kOffset);
+  EXPECT_EQ(status.bytes_sent, kSize - kOffset);
+  EXPECT_EQ(status.bytes_acked, kSize - kOffset);
+}
+
+TEST_F(NodesTest, NothingIsLeftForIt) {
+  OneSession one(FileOf(content_), {.start = {.immediate = true}});
+  ASSERT_TRUE(Take(one, kSize).ok());
+  node_->Say(0);
+  const Peer::Result result = node_->ReadAndClose();
+  EXPECT_EQ(result.data, "");
+  EXPECT_EQ(result.error, 0);
+  EXPECT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+}
+
+TEST_F(NodesTest, SessionWithoutAPortServesThemAlone) {
+  OneSession one(FileOf(content_),
+                 {.listens = false, .start = {.immediate = true}});
+  EXPECT_EQ(one.port(), 0);
+  ASSERT_TRUE(Take(one, 0).ok());
+  node_->Say(0);
+  EXPECT_EQ(node_->ReadAndClose().data, content_);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+  one.session().Drain();
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kInterrupted);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Take(one, 0)));
+}
+
+TEST_F(NodesTest, WhoWasLostMayComeAgain) {
+  OneSession one(FileOf(Content(64 << 20)));
+  ASSERT_TRUE(Take(one, 0).ok());
+  node_->Say(1);  // It starts the session.
+  EXPECT_EQ(node_->Read(1).data.size(), 1u);
+  // After the start nobody else may come.
+  std::optional<Peer> first = std::exchange(node_, std::nullopt);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Take(one, 0, "b")));
+  first->Reset();
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
+  EXPECT_EQ(one.recorder->session().state, SessionState::kTransferring);
+  EXPECT_TRUE(absl::IsFailedPrecondition(Take(one, 0, "b")));
+  ASSERT_TRUE(Take(one, 63 << 20).ok());
+  node_->Say(0);
+  EXPECT_EQ(node_->ReadAndClose().data.size(), size_t{1} << 20);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  const RecipientStatus status = one.recorder->recipient(1);
+  EXPECT_EQ(status.attempt, 2u);
+  ASSERT_NE(status.earlier, nullptr);
+  EXPECT_EQ(status.earlier->front().reason, Reason::kConnectionLost);
+  EXPECT_EQ(one.recorder->recipients().size(), 1u);
+}
+
+TEST_F(NodesTest, LastConnectionOfOneCountsAlone) {
+  OneSession one(FileOf(Content(64 << 20)));
+  ASSERT_TRUE(Take(one, 0).ok());
+  node_->Say(1);
+  EXPECT_EQ(node_->Read(1).data.size(), 1u);
+  // The node's end is gone without a word.
+  const std::optional<Peer> first = std::exchange(node_, std::nullopt);
+  ASSERT_TRUE(Take(one, 63 << 20).ok());
+  node_->Say(0);
+  EXPECT_EQ(node_->ReadAndClose().data.size(), size_t{1} << 20);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(2).state, RecipientState::kDelivered);
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane

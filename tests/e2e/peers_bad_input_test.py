@@ -1,0 +1,244 @@
+"""What peers can do to a node, and what nodes can say that is not so."""
+
+import concurrent.futures
+import hashlib
+import socket
+
+import grpc
+
+import harness
+from harness import stubs
+from nodes import NodesCase
+from receptions import MIB, reason_of, state_of
+from tcptool_process import free_port
+
+
+def connect(node, *parts):
+    """A connection to the data port that has sent these bytes."""
+    peer = socket.create_connection(("127.0.0.1", node.data_port))
+    peer.settimeout(harness.DEADLINE_S)
+    for part in parts:
+        peer.sendall(part)
+    return peer
+
+
+class PeersBadInputTest(NodesCase):
+    size = 2 * MIB + 17
+
+    def follow(self, at, name, expect_code=None, **fields):
+        """The call, and its first message; or what the peer refuses it with."""
+        fields.setdefault("node", "test")
+        channel = grpc.insecure_channel(at.peer_address)
+        self.addCleanup(channel.close)
+        call = stubs.peer_grpc.PeerServiceStub(channel).Follow(
+            stubs.peer.FollowRequest(name=name, **fields), timeout=harness.DEADLINE_S
+        )
+        self.addCleanup(call.cancel)
+        if expect_code is None:
+            return call, next(call)
+        with self.assertRaises(grpc.RpcError) as raised:
+            next(call)
+        self.assertEqual(raised.exception.code(), expect_code)
+        return raised.exception.details()
+
+    def assert_refused(self, peer):
+        self.assertEqual(harness.read_to_end(peer), (b"", False))
+
+    def test_requests(self):
+        session = self.serve()
+        code = grpc.StatusCode
+        for name, expected, fields in (
+            ("sessions/none", code.NOT_FOUND, {}),
+            ("receptions/none", code.NOT_FOUND, {}),
+            ("nonsense", code.INVALID_ARGUMENT, {}),
+            (session, code.INVALID_ARGUMENT, {"node": ""}),
+            (session, code.INVALID_ARGUMENT, {"node": "a/b"}),
+            (session, code.INVALID_ARGUMENT, {"node": "a" * 65}),
+            (session, code.INVALID_ARGUMENT, {"offset": -1}),
+            (session, code.INVALID_ARGUMENT, {"first_block": -1}),
+            (session, code.OUT_OF_RANGE, {"offset": self.size + 1}),
+        ):
+            with self.subTest(f"{name} {fields}"):
+                self.assertNotEqual(self.follow(self.a, name, expected, **fields), "")
+
+    def test_offset_behind_the_end_of_what_is_still_received(self):
+        session = self.a.create().name
+        relay = self.b.receive(self.a.source(session))
+        call, first = self.follow(self.b, relay, offset=self.size + 1)
+        peer = connect(self.b, first.ticket.secret, b"\0")
+        self.a.wait_ready(session, 1)
+        started = self.c.receive(self.a.source(session, send_start_byte=True))
+        with self.assertRaises(grpc.RpcError) as raised:
+            for _ in call:  # Until the end is known.
+                pass
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.OUT_OF_RANGE)
+        self.assertEqual(harness.read_to_end(peer)[0], b"")
+        self.assert_whole(self.b, relay)
+        self.assert_whole(self.c, started)
+
+    def test_content_that_cannot_be_had(self):
+        upload = self.a.sessions.CreateSession(
+            stubs.session_service.CreateSessionRequest(
+                session=stubs.session.Session(
+                    spec=stubs.session.SessionSpec(upload=stubs.session.UploadSource())
+                )
+            )
+        ).name
+        details = self.follow(self.a, upload, grpc.StatusCode.FAILED_PRECONDITION)
+        self.assertIn("stream", details)
+        cancelled = self.serve()
+        self.a.sessions.CancelSession(
+            stubs.session_service.CancelSessionRequest(name=cancelled)
+        )
+        self.follow(self.a, cancelled, grpc.StatusCode.FAILED_PRECONDITION)
+
+    def test_ticket_is_good_once(self):
+        call, first = self.follow(self.a, self.serve(), offset=MIB)
+        self.assertEqual(first.ticket.port, self.a.data_port)
+        peer = connect(self.a, first.ticket.secret, b"\0")
+        self.assertEqual(harness.read_all(peer), self.content[MIB:])
+        self.assert_refused(connect(self.a, first.ticket.secret, b"\0"))
+        del call
+
+    def test_ticket_ends_with_its_call(self):
+        call, first = self.follow(self.a, self.serve(), offset=0)
+        call.cancel()
+        # The service knows once it has ended the call, too.
+        def is_refused():
+            _, came = harness.read_to_end(connect(self.a, first.ticket.secret))
+            return not came
+
+        harness.wait_until(is_refused, "the ticket is refused")
+
+    def test_tickets_of_nobody(self):
+        _, first = self.follow(self.a, self.serve(), offset=0)
+        secret = first.ticket.secret
+        wrong = bytes([secret[0] ^ 1]) + secret[1:]
+        for bad in (bytes(32), b"GET / HTTP/1.1\r\n" * 4, wrong, secret[:31] + b"\xff\xff"):
+            with self.subTest(bad):
+                self.assert_refused(connect(self.a, bad))
+        # Another node's.
+        self.assert_refused(connect(self.b, secret))
+        self.assertEqual(harness.read_all(connect(self.a, secret, b"\0")), self.content)
+
+    def test_silent_connections_make_room(self):
+        session = self.serve()
+        silent = [connect(self.a, b"x") for _ in range(200)]
+        self.assert_whole(self.b, self.b.receive(self.a.source(session)))
+        for peer in silent:
+            self.assert_refused(peer)
+
+    def test_digests_and_end(self):
+        call, message = self.follow(self.a, self.serve())
+        digests = message.digests
+        while not message.HasField("end"):
+            message = next(call)
+            digests += message.digests
+        blocks = [self.content[at : at + MIB] for at in range(0, self.size, MIB)]
+        self.assertEqual(digests, b"".join(hashlib.sha256(block).digest() for block in blocks))
+        manifest = b"tcptool manifest 1\n" + self.size.to_bytes(8, "little")
+        manifest += MIB.to_bytes(8, "little") + digests
+        self.assertEqual(message.end.length, self.size)
+        self.assertEqual(message.end.root, hashlib.sha256(manifest).digest())
+        # And then a message now and then, that says only that it is there.
+        self.assertEqual(next(call), stubs.peer.FollowResponse())
+
+    def assert_fails(self, source, reason, words):
+        name = self.b.receive(source)
+        reception = self.b.wait_reception(name)
+        self.assertEqual(
+            (state_of(reception), reason_of(reception)), ("FAILED", reason), reception
+        )
+        self.assertIn(words, reception.detail)
+        harness.wait_until(lambda: not self.b.files(), "nothing is left")
+
+    def test_refusals_are_told(self):
+        self.assert_fails(
+            self.a.source("sessions/none"), "UNREACHABLE", "no session \"sessions/none\""
+        )
+
+    def test_nobody_is_there(self):
+        source = self.a.source("sessions/none", port=free_port(), wait={"seconds": 1})
+        self.assert_fails(source, "UNREACHABLE", "following")
+
+    def test_node_that_says_nothing(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            source = self.a.source(
+                "sessions/any", port=silent.getsockname()[1], wait={"seconds": 0}
+            )
+            self.assert_fails(source, "UNREACHABLE", "not answered")
+
+    def lie(self, digests=None, end=None, ends_early=False):
+        """A node that says this of what it sends: the source of a reception."""
+        data = socket.create_server(("127.0.0.1", 0))
+        data.settimeout(harness.DEADLINE_S)
+        self.addCleanup(data.close)
+        test = self
+
+        class Liar(stubs.peer_grpc.PeerServiceServicer):
+            def Follow(self, request, context):
+                wants_content = request.HasField("offset")
+                ticket = stubs.peer.Ticket(secret=bytes(32), port=data.getsockname()[1])
+                yield stubs.peer.FollowResponse(
+                    ticket=ticket if wants_content else None,
+                    digests=(digests or b"")[32 * request.first_block :],
+                    end=end,
+                )
+                if wants_content:
+                    try:
+                        test.send_content(data, request.offset, ends_early)
+                    except OSError:  # It does not believe it, or the test has ended.
+                        return
+                while context.is_active():
+                    yield stubs.peer.FollowResponse()
+                    harness.time.sleep(0.2)
+
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
+        stubs.peer_grpc.add_PeerServiceServicer_to_server(Liar(), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        # Nobody waits for a connection any more.
+        self.addCleanup(data.shutdown, socket.SHUT_RDWR)
+        self.addCleanup(server.stop, 0)
+        return self.a.source("sessions/any", port=port, wait={"seconds": 1})
+
+    def send_content(self, listener, offset, ends_early):
+        peer, _ = listener.accept()
+        self.addCleanup(peer.close)
+        peer.settimeout(harness.DEADLINE_S)
+        harness.read_exactly(peer, 33)
+        peer.sendall(self.content[offset:])
+        if ends_early:
+            peer.shutdown(socket.SHUT_WR)
+
+    def truth(self):
+        blocks = [self.content[at : at + MIB] for at in range(0, self.size, MIB)]
+        digests = b"".join(hashlib.sha256(block).digest() for block in blocks)
+        head = b"tcptool manifest 1\n" + self.size.to_bytes(8, "little")
+        root = hashlib.sha256(head + MIB.to_bytes(8, "little") + digests).digest()
+        return digests, root
+
+    def test_lies(self):
+        digests, root = self.truth()
+        end = stubs.peer.ContentEnd
+        truth = end(length=self.size, root=root)
+        one_wrong = digests[:32] + bytes(32) + digests[64:]
+        short = end(length=self.size - 1, root=root)
+        long = end(length=self.size + 1, root=root)
+        lies = {
+            "a digest": ("DIGEST_MISMATCH", "3 times", one_wrong, truth),
+            "the root": ("DIGEST_MISMATCH", "root", digests, end(length=self.size, root=bytes(32))),
+            "too short": ("LENGTH_MISMATCH", "longer", digests, short),
+            "too long": ("CONNECTION_LOST", "before the content was complete", digests, long),
+            "too few": ("UNREACHABLE", "2 blocks", digests[:64], truth),
+            "too many": ("UNREACHABLE", "4 blocks", digests + bytes(32), truth),
+            "half a digest": ("UNREACHABLE", "part of a digest", digests + b"x", truth),
+            "negative": ("UNREACHABLE", "proper end", digests, end(length=-1, root=root)),
+            "no root": ("UNREACHABLE", "proper end", digests, end(length=self.size)),
+        }
+        for what, (reason, words, told, told_end) in lies.items():
+            with self.subTest(what):
+                source = self.lie(told, told_end, ends_early=what == "too long")
+                self.assert_fails(source, reason, words)
+        with self.subTest("nothing"):
+            self.assert_whole(self.b, self.b.receive(self.lie(digests, truth)))

@@ -1,0 +1,279 @@
+// A reception's link to the nodes that it receives from: whom it asks for what,
+// and when it gives up.
+#include "server/peers/parent_link.h"
+
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+#include <gtest/gtest.h>
+
+#include <asio/post.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/synchronization/notification.h"
+#include "tests/dataplane/receiving/receptions.h"
+
+namespace tcptool::server {
+namespace {
+
+using dataplane::ContentEnd;
+using dataplane::Digest;
+using dataplane::kDeadline;
+using dataplane::kManifestBlock;
+using dataplane::ScriptedSender;
+using dataplane::UniqueFd;
+using peer::v1::FollowRequest;
+using peer::v1::FollowResponse;
+
+// A node that says what the test wants.
+class ScriptedNode final : public peer::v1::PeerService::Service {
+ public:
+  // Answers a call, and returns how it ends.
+  using Script =
+      std::function<grpc::Status(const FollowRequest&, grpc::ServerContext&,
+                                 grpc::ServerWriter<FollowResponse>&)>;
+
+  explicit ScriptedNode(Script script) : script_(std::move(script)) {
+    int port = 0;
+    server_ = grpc::ServerBuilder()
+                  .AddListeningPort("127.0.0.1:0",
+                                    grpc::InsecureServerCredentials(), &port)
+                  .RegisterService(this)
+                  .BuildAndStart();
+    node_ = {.target = {.host = "127.0.0.1", .port = std::to_string(port)},
+             .name = "sessions/s"};
+  }
+  ~ScriptedNode() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+  }
+
+  NodePlan::Node node() const { return node_; }
+  std::vector<FollowRequest> requests() const {
+    absl::MutexLock lock(&mutex_);
+    return requests_;
+  }
+
+  grpc::Status Follow(grpc::ServerContext* context,
+                      const FollowRequest* request,
+                      grpc::ServerWriter<FollowResponse>* writer) override {
+    {
+      absl::MutexLock lock(&mutex_);
+      requests_.push_back(*request);
+    }
+    return script_(*request, *context, *writer);
+  }
+
+ private:
+  const Script script_;
+  std::unique_ptr<grpc::Server> server_;
+  NodePlan::Node node_;
+  mutable absl::Mutex mutex_;
+  std::vector<FollowRequest> requests_ ABSL_GUARDED_BY(mutex_);
+};
+
+grpc::Status Hold(grpc::ServerContext& context) {
+  while (!context.IsCancelled()) absl::SleepFor(absl::Milliseconds(10));
+  return grpc::Status::CANCELLED;
+}
+
+FollowResponse TicketFor(const ScriptedSender& data) {
+  FollowResponse response;
+  response.mutable_ticket()->set_secret(std::string(32, 't'));
+  response.mutable_ticket()->set_port(data.port());
+  return response;
+}
+
+ScriptedNode::Script Refuse(grpc::StatusCode code) {
+  return [code](const FollowRequest&, grpc::ServerContext&,
+                grpc::ServerWriter<FollowResponse>&) {
+    return grpc::Status(code, "refused");
+  };
+}
+
+// A ticket, then nothing but signs of life.
+ScriptedNode::Script Serve(const ScriptedSender& data,
+                           const FollowResponse& more = {}) {
+  return
+      [&data, more](const FollowRequest& request, grpc::ServerContext& context,
+                    grpc::ServerWriter<FollowResponse>& writer) {
+        writer.Write(request.has_offset() ? TicketFor(data) : FollowResponse());
+        writer.Write(more);
+        while (!context.IsCancelled()) {
+          writer.Write(FollowResponse());
+          absl::SleepFor(absl::Milliseconds(50));
+        }
+        return grpc::Status::CANCELLED;
+      };
+}
+
+class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
+ protected:
+  ~ParentLinkTest() override {
+    Run([this] {
+      if (link_ != nullptr) link_->Cancel();
+    });
+  }
+
+  void Open(std::vector<NodePlan::Node> nodes, absl::Duration wait,
+            const ParentLink::Timing& timing = {}) {
+    link_ =
+        std::make_shared<ParentLink>(NodePlan{.nodes = std::move(nodes),
+                                              .wait = wait,
+                                              .dead_timeout = absl::Seconds(60),
+                                              .id = "child"},
+                                     clients_, timing);
+    link_->Open(*this);
+  }
+  absl::StatusOr<UniqueFd> Connect(uint64_t offset,
+                                   const absl::Status& lost = {}) {
+    absl::StatusOr<UniqueFd> result = absl::UnknownError("");
+    absl::Notification done;
+    asio::post(lane_.io(), [&] {
+      link_->Connect(lane_, offset, lost, [&](absl::StatusOr<UniqueFd> socket) {
+        result = std::move(socket);
+        done.Notify();
+      });
+    });
+    EXPECT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
+    return result;
+  }
+  void Run(const std::function<void()>& task) {
+    absl::Notification done;
+    asio::post(lane_.io(), [&] {
+      task();
+      done.Notify();
+    });
+    done.WaitForNotification();
+  }
+
+  void Expect(uint64_t first, std::vector<Digest> digests) override {
+    absl::MutexLock lock(&mutex_);
+    first_ = first;
+    digests_ = std::move(digests);
+  }
+  void ExpectEnd(const ContentEnd& end) override {
+    absl::MutexLock lock(&mutex_);
+    end_ = end;
+  }
+  void GiveUp(const absl::Status& reason) override {
+    absl::MutexLock lock(&mutex_);
+    given_up_ = reason;
+  }
+
+  dataplane::DiskThreads disk_;
+  dataplane::Lane lane_{dataplane::SocketApi::Real(), disk_};
+  FollowClients clients_{*NodeCredentials::Load({}, {})};
+  ScriptedSender data_;
+  std::shared_ptr<ParentLink> link_;
+  absl::Mutex mutex_;
+  uint64_t first_ ABSL_GUARDED_BY(mutex_) = 99;
+  std::vector<Digest> digests_ ABSL_GUARDED_BY(mutex_);
+  std::optional<ContentEnd> end_ ABSL_GUARDED_BY(mutex_);
+  absl::Status given_up_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_F(ParentLinkTest, ConnectsWithTheTicketAndTellsWhatIsSaid) {
+  FollowResponse more;
+  more.set_digests(std::string(64, 'd'));
+  more.mutable_end()->set_length(kManifestBlock + 1);
+  more.mutable_end()->set_root(std::string(32, 'r'));
+  const ScriptedNode node(Serve(data_, more));
+  Open({node.node()}, absl::Seconds(60));
+  ASSERT_TRUE(Connect(7).ok());
+  EXPECT_EQ(data_.AcceptAndReadByte(), 't');
+  const auto is_told = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return end_.has_value();
+  };
+  absl::MutexLock lock(&mutex_);
+  ASSERT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&is_told), kDeadline));
+  EXPECT_EQ(first_, 0u);
+  EXPECT_EQ(digests_.size(), 2u);
+  EXPECT_EQ(end_->length, kManifestBlock + 1);
+  const FollowRequest request = node.requests().front();
+  EXPECT_EQ(request.name(), "sessions/s");
+  EXPECT_EQ(request.node(), "child");
+  EXPECT_EQ(request.offset(), 7);
+  EXPECT_EQ(request.first_block(), 0);
+}
+
+TEST_F(ParentLinkTest, WhoRefusesIsAskedOnceAndTheFallbackServes) {
+  const ScriptedNode refuses(Refuse(grpc::StatusCode::NOT_FOUND));
+  const ScriptedNode serves(Serve(data_));
+  Open({refuses.node(), serves.node()}, absl::Seconds(60));
+  EXPECT_TRUE(Connect(0).ok());
+  EXPECT_EQ(refuses.requests().size(), 1u);
+}
+
+TEST_F(ParentLinkTest, GivesUpAtOnceWhenAllRefuse) {
+  const ScriptedNode one(Refuse(grpc::StatusCode::NOT_FOUND));
+  const ScriptedNode other(Refuse(grpc::StatusCode::PERMISSION_DENIED));
+  Open({one.node(), other.node()}, absl::Hours(1));
+  const absl::Status status = Connect(0).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_EQ(one.requests().size(), 1u);
+  EXPECT_EQ(other.requests().size(), 1u);
+}
+
+TEST_F(ParentLinkTest, TriesAgainUntilTheWaitIsOver) {
+  const ScriptedNode busy(Refuse(grpc::StatusCode::RESOURCE_EXHAUSTED));
+  Open({busy.node()}, absl::Milliseconds(300),
+       {.first_pause = std::chrono::milliseconds(10)});
+  EXPECT_TRUE(absl::IsResourceExhausted(Connect(0).status()));
+  EXPECT_GE(busy.requests().size(), 2u);
+}
+
+TEST_F(ParentLinkTest, WhoSaysNothingIsGivenUp) {
+  const ScriptedNode silent(
+      [](const FollowRequest&, grpc::ServerContext& context,
+         grpc::ServerWriter<FollowResponse>&) { return Hold(context); });
+  Open({silent.node()}, absl::ZeroDuration(),
+       {.first_message = std::chrono::milliseconds(100)});
+  EXPECT_TRUE(absl::IsDeadlineExceeded(Connect(0).status()));
+}
+
+TEST_F(ParentLinkTest, WhoFallsSilentIsGivenUpThoughTheConnectionLasts) {
+  const ScriptedNode silent([this](const FollowRequest& request,
+                                   grpc::ServerContext& context,
+                                   grpc::ServerWriter<FollowResponse>& writer) {
+    if (request.has_offset()) writer.Write(TicketFor(data_));
+    return Hold(context);
+  });
+  Open({silent.node()}, absl::ZeroDuration(),
+       {.silence = std::chrono::seconds(2)});
+  ASSERT_TRUE(Connect(0).ok());
+  const auto is_given_up = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !given_up_.ok();
+  };
+  absl::MutexLock lock(&mutex_);
+  ASSERT_TRUE(
+      mutex_.AwaitWithTimeout(absl::Condition(&is_given_up), kDeadline));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(given_up_));
+}
+
+TEST_F(ParentLinkTest, BlockThatIsWrongThreeTimesIsNobodys) {
+  const ScriptedNode one(Serve(data_));
+  const ScriptedNode other(Serve(data_));
+  const absl::Status bad = absl::DataLossError("a bad block");
+  Open({one.node(), other.node()}, absl::Hours(1));
+  ASSERT_TRUE(Connect(0).ok());
+  ASSERT_TRUE(Connect(kManifestBlock, bad).ok());
+  ASSERT_TRUE(Connect(kManifestBlock, bad).ok());
+  EXPECT_TRUE(absl::IsDataLoss(Connect(kManifestBlock, bad).status()));
+  EXPECT_EQ(one.requests().size(), 2u);
+  EXPECT_EQ(other.requests().size(), 1u);
+}
+
+TEST_F(ParentLinkTest, ConnectionsOnWhichNothingComesAreNoProgress) {
+  const ScriptedNode node(Serve(data_));
+  const absl::Status stalled = absl::DeadlineExceededError("nothing came");
+  Open({node.node()}, absl::Milliseconds(200),
+       {.first_pause = std::chrono::milliseconds(100)});
+  ASSERT_TRUE(Connect(0).ok());
+  absl::Status status;
+  while (status.ok()) status = Connect(0, stalled).status();
+  EXPECT_TRUE(absl::IsDeadlineExceeded(status));
+}
+
+}  // namespace
+}  // namespace tcptool::server

@@ -1,0 +1,175 @@
+// What other nodes may have from here, and for how long it is kept.
+#include "server/peers/peer_contents.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/server/peers/serving_node.h"
+
+namespace tcptool::server {
+namespace {
+
+using dataplane::ContentEnd;
+using dataplane::ManifestOf;
+using testing::HasSubstr;
+
+class PeerContentsTest : public ServingNode {
+ protected:
+  // Before what they are found in.
+  ~PeerContentsTest() override { contents_->Stop(); }
+
+  PeerContents::Found Find(const std::string& name) {
+    return Wait<PeerContents::Found>(
+        [&](auto done) { contents_->Find(name, done); });
+  }
+  // It has all digests and the end of TheContent().
+  static void ExpectTheContent(const PeerContent& content) {
+    const auto manifest = ManifestOf(TheContent());
+    ASSERT_TRUE(WaitUntil([&] { return content.end().has_value(); }))
+        << content.error();
+    EXPECT_EQ(content.end(),
+              (ContentEnd{.length = manifest.length, .root = Root(manifest)}));
+    EXPECT_EQ(content.Digests(0, 100), manifest.blocks);
+    EXPECT_EQ(content.Digests(1, 2).size(), 2u);
+    EXPECT_EQ(content.length(), TheContent().size());
+    EXPECT_TRUE(content.error().ok());
+  }
+
+  const std::shared_ptr<PeerContents> contents_ =
+      std::make_shared<PeerContents>(parts());
+};
+
+TEST_F(PeerContentsTest, NamesThatAreNone) {
+  EXPECT_TRUE(absl::IsNotFound(Find("sessions/none").status()));
+  EXPECT_TRUE(absl::IsNotFound(Find("receptions/none").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Find("files/file").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Find("").status()));
+}
+
+TEST_F(PeerContentsTest, SessionThatHasEndedHasNone) {
+  const std::string session = Serve();
+  auto content = Find(session);
+  ASSERT_TRUE(content.ok()) << content.status();
+  ExpectTheContent(**content);
+  CancelSession(session);
+  ASSERT_TRUE(WaitUntil([&] { return !(*content)->error().ok(); }));
+  EXPECT_TRUE(absl::IsFailedPrecondition((*content)->error()));
+  const absl::Status status = Find(session).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("CANCELLED"));
+}
+
+TEST_F(PeerContentsTest, StreamCannotBeHad) {
+  v1::CreateSessionRequest request;
+  request.mutable_session()->mutable_spec()->mutable_upload();
+  const auto session = Wait<absl::StatusOr<v1::Session>>(
+      [&](auto done) { sessions_->Create(request, done); });
+  ASSERT_TRUE(session.ok()) << session.status();
+  const absl::Status status = Find(session->name()).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(status.message(), HasSubstr("stream"));
+}
+
+TEST_F(PeerContentsTest, ReceptionThatRuns) {
+  ScriptedSender sender;
+  const auto reception =
+      Receiving(sender, "file", TheContent().substr(0, 2 * kManifestBlock + 1));
+  const auto content = Find(reception.name());
+  ASSERT_TRUE(content.ok()) << content.status();
+  ASSERT_TRUE(WaitUntil([&] { return (*content)->Digests(0, 9).size() == 2; }));
+  EXPECT_EQ((*content)->end(), std::nullopt);
+  EXPECT_EQ((*content)->length(), std::nullopt);
+  ASSERT_TRUE(sender.Send(TheContent().substr(2 * kManifestBlock + 1)));
+  sender.End();
+  ExpectTheContent(**content);
+}
+
+TEST_F(PeerContentsTest, ReceptionThatFailsOrIsCancelled) {
+  ScriptedSender sender;
+  const auto lost = Receiving(sender, "lost", "a part");
+  const auto content = Find(lost.name());
+  ASSERT_TRUE(content.ok()) << content.status();
+  sender.Reset();
+  ASSERT_TRUE(WaitUntil([&] { return !(*content)->error().ok(); }));
+  EXPECT_TRUE(absl::IsAborted((*content)->error())) << (*content)->error();
+  WaitForEnd(lost.name());
+  EXPECT_TRUE(absl::IsFailedPrecondition(Find(lost.name()).status()));
+
+  const auto cancelled = Receiving(sender, "cancelled", "a part");
+  ASSERT_TRUE(Cancel(cancelled.name()).ok());
+  WaitForEnd(cancelled.name());
+  EXPECT_TRUE(absl::IsFailedPrecondition(Find(cancelled.name()).status()));
+}
+
+TEST_F(PeerContentsTest, FileThatWasReceived) {
+  const auto content = Find(Receive());
+  ASSERT_TRUE(content.ok()) << content.status();
+  ExpectTheContent(**content);
+}
+
+TEST_F(PeerContentsTest, FileThatHasChangedSinceIsNotGiven) {
+  const std::string reception = Receive();
+  std::string changed = TheContent();
+  changed[kManifestBlock] ^= 1;
+  folder_.Put("received", changed);
+  const auto content = Find(reception);
+  ASSERT_TRUE(content.ok()) << content.status();
+  ASSERT_TRUE(WaitUntil([&] { return !(*content)->error().ok(); }));
+  EXPECT_TRUE(absl::IsDataLoss((*content)->error())) << (*content)->error();
+  EXPECT_EQ((*content)->end(), std::nullopt);
+  EXPECT_TRUE((*content)->Digests(0, 100).empty());
+  // Nor is it kept.
+  const auto again = Find(reception);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_NE(*again, *content);
+}
+
+TEST_F(PeerContentsTest, FileThatIsGone) {
+  const std::string reception = Receive();
+  std::filesystem::remove(folder_.path("received"));
+  EXPECT_FALSE(Find(reception).ok());
+}
+
+TEST_F(PeerContentsTest, IsKeptForAWhileAfterItsLastUse) {
+  const std::string reception = Receive();
+  const auto now = PeerContents::Clock::now();
+  std::shared_ptr<PeerContent> used = *Find(reception);
+  EXPECT_EQ(*Find(reception), used);
+  // While somebody has it.
+  contents_->Purge(now + 2 * PeerContents::kKept);
+  EXPECT_EQ(*Find(reception), used);
+  const std::weak_ptr<PeerContent> content = std::exchange(used, nullptr);
+  // The thread that has found it has it a little longer.
+  ASSERT_TRUE(WaitUntil([&] { return content.use_count() == 1; }));
+  contents_->Purge(now + 3 * PeerContents::kKept -
+                   std::chrono::milliseconds(1));
+  EXPECT_FALSE(content.expired());
+  contents_->Purge(now + 3 * PeerContents::kKept);
+  EXPECT_TRUE(content.expired());
+}
+
+// Its digests cost as much as the content.
+TEST_F(PeerContentsTest, SessionsIsKeptAsLongAsTheSession) {
+  const std::string session = Serve();
+  const std::weak_ptr<PeerContent> content = *Find(session);
+  const auto now = PeerContents::Clock::now();
+  contents_->Purge(now + 2 * PeerContents::kKept);
+  contents_->Purge(now + 4 * PeerContents::kKept);
+  EXPECT_FALSE(content.expired());
+  CancelSession(session);
+  EXPECT_TRUE(WaitUntil([&] {
+    contents_->Purge(now);
+    return content.expired();
+  }));
+}
+
+TEST_F(PeerContentsTest, AfterTheStopThereAreNone) {
+  const std::string session = Serve();
+  const std::weak_ptr<PeerContent> content = *Find(session);
+  contents_->Stop();
+  EXPECT_TRUE(WaitUntil([&] { return content.expired(); }));
+  EXPECT_TRUE(absl::IsUnavailable(Find(session).status()));
+}
+
+}  // namespace
+}  // namespace tcptool::server

@@ -1,0 +1,139 @@
+// What connects to the data port is held, briefly, until its ticket has come.
+#include "server/peers/peer_port.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+
+#include <asio/executor_work_guard.hpp>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/synchronization/mutex.h"
+#include "tests/dataplane/testing.h"
+
+namespace tcptool::server {
+namespace {
+
+using dataplane::kDeadline;
+using dataplane::Peer;
+using dataplane::UniqueFd;
+
+class PeerPortTest : public testing::Test {
+ protected:
+  struct Given {
+    std::string ticket;
+    UniqueFd socket;
+    uint16_t port = 0;  // The peer's.
+  };
+
+  void Start(const PeerPort::Limits& limits) {
+    port_ = *PeerPort::Listen(
+        io_, {asio::ip::address_v4::loopback(), 0}, limits,
+        [this](const TicketBook::Secret& secret, UniqueFd socket,
+               const asio::ip::tcp::endpoint& peer) {
+          absl::MutexLock lock(&mutex_);
+          given_.push_back(
+              {std::string(reinterpret_cast<const char*>(secret.data()),
+                           secret.size()),
+               std::move(socket), peer.port()});
+        });
+    port_->Open();
+    thread_ = std::thread([this] { io_.run(); });
+  }
+  ~PeerPortTest() override {
+    io_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+  uint16_t port() const { return port_->endpoint().port(); }
+  static void Say(const Peer& peer, const std::string& text) {
+    EXPECT_EQ(send(peer.fd(), text.data(), text.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(text.size()));
+  }
+  // The next that the port gives away.
+  std::optional<Given> WaitForOne() {
+    absl::MutexLock lock(&mutex_);
+    const auto is_there = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return !given_.empty();
+    };
+    if (!mutex_.AwaitWithTimeout(absl::Condition(&is_there), kDeadline)) {
+      return std::nullopt;
+    }
+    Given given = std::move(given_.front());
+    given_.erase(given_.begin());
+    return given;
+  }
+
+  asio::io_context io_{1};
+  const asio::executor_work_guard<asio::io_context::executor_type> work_{
+      io_.get_executor()};
+  std::unique_ptr<PeerPort> port_;
+  std::thread thread_;
+  absl::Mutex mutex_;
+  std::vector<Given> given_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST_F(PeerPortTest, ReadsTheTicketAndNotAByteMore) {
+  Start({});
+  const std::string ticket(32, 't');
+  Peer peer(port());
+  Say(peer, ticket + "x");
+  const std::optional<Given> given = WaitForOne();
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->ticket, ticket);
+  EXPECT_EQ(given->port, peer.port());
+  char byte = 0;
+  EXPECT_EQ(recv(given->socket.get(), &byte, 1, MSG_DONTWAIT), 1);
+  EXPECT_EQ(byte, 'x');
+}
+
+TEST_F(PeerPortTest, TicketMayComeInPieces) {
+  Start({});
+  Peer peer(port());
+  for (int i = 0; i < 32; ++i) Say(peer, std::string(1, 'a' + i % 26));
+  const std::optional<Given> given = WaitForOne();
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->ticket, "abcdefghijklmnopqrstuvwxyzabcdef");
+}
+
+TEST_F(PeerPortTest, WhoIsSilentIsReset) {
+  Start({.timeout = std::chrono::milliseconds(100)});
+  Peer silent(port());
+  Peer slow(port());
+  slow.Say('t');  // It may have been reset already.
+  EXPECT_EQ(silent.Read().error, ECONNRESET);
+  EXPECT_EQ(slow.Read().error, ECONNRESET);
+}
+
+TEST_F(PeerPortTest, WhoEndsEarlyIsReset) {
+  Start({});
+  Peer peer(port());
+  Say(peer, std::string(31, 't'));
+  peer.HalfClose();
+  EXPECT_EQ(peer.Read().error, ECONNRESET);
+}
+
+TEST_F(PeerPortTest, TheOldestMakesRoom) {
+  Start({.timeout = std::chrono::hours(1), .most_waiting = 2});
+  Peer oldest(port());
+  Peer second(port());
+  Peer third(port());
+  EXPECT_EQ(oldest.Read().error, ECONNRESET);
+  Say(second, std::string(32, '2'));
+  Say(third, std::string(32, '3'));
+  EXPECT_TRUE(WaitForOne());
+  EXPECT_TRUE(WaitForOne());
+}
+
+TEST_F(PeerPortTest, GivenConnectionsResetOnClose) {
+  Start({});
+  Peer peer(port());
+  Say(peer, std::string(32, 't'));
+  ASSERT_TRUE(WaitForOne());  // And drops it.
+  EXPECT_EQ(peer.Read().error, ECONNRESET);
+}
+
+}  // namespace
+}  // namespace tcptool::server
