@@ -205,6 +205,16 @@ absl::Status DiskWriter::Expect(uint64_t first,
   return absl::OkStatus();
 }
 
+bool DiskWriter::Contradicts(const ContentEnd& end) const {
+  Manifest manifest = {.length = end.length};
+  {
+    absl::MutexLock lock(&mutex_);
+    if (expected_.size() != CountBlocks(end.length)) return false;
+    manifest.blocks = expected_;
+  }
+  return Root(manifest) != end.root;
+}
+
 void DiskWriter::CheckpointIfDue() {
   absl::MutexLock lock(&mutex_);
   StartCheckpoint();

@@ -16,6 +16,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "dataplane/base/sha256.h"
+#include "dataplane/content/block_digests.h"
 #include "dataplane/lanes/disk_threads.h"
 #include "dataplane/receiving/manifest.h"
 #include "dataplane/receiving/partial_file.h"
@@ -87,6 +88,10 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // FAILED_PRECONDITION (but see Rewind()). OUT_OF_RANGE: some before them are
   // missing.
   absl::Status Expect(uint64_t first, std::span<const Digest> digests);
+
+  // Whether the expected digests are those of all blocks of such a content, and
+  // its root is not theirs. Takes a while for a long one.
+  bool Contradicts(const ContentEnd& end) const;
 
   // Forgets this block and those behind it, none of which was given to Write():
   // they come again.

@@ -128,6 +128,9 @@ void Reception::OnOpened(
   status_.bytes_durable = marks.durable;
   measured_bytes_ = marks.written;
   if (!early_digests_.empty()) Expect(0, std::move(early_digests_));
+  if (claimed_end_) {
+    OnLane([](Reception& self) { self.CheckClaimedEnd(); });
+  }
   Publish();
   CheckLength();
   if (!ended() && status_.state == ReceptionState::kConnecting) {

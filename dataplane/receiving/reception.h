@@ -140,6 +140,9 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void StartRewind(uint64_t bad_block);
   void RewindIfIdle(bool is_idle);
   void OnRewound();
+  // Takes `claimed_end_` as the end, unless it contradicts the digests.
+  void CheckClaimedEnd();
+  void OnEndChecked(const ContentEnd& end, bool contradicts);
   // Fails the reception if more has come than may, and completes it when the
   // end that its upstream has announced is reached.
   void CheckLength();
@@ -187,8 +190,10 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   std::shared_ptr<DiskWriter> writer_;  // Once the file is open.
   std::shared_ptr<Receiver> receiver_;  // While connected.
   ReceptionStatus status_;
-  // Where the upstream says that the content ends.
+  // Where the upstream says that the content ends; and before it is compared
+  // with the digests.
   std::optional<ContentEnd> end_;
+  std::optional<ContentEnd> claimed_end_;
   // The connection has ended, and the upstream has not said whether all of the
   // content had come by then.
   bool awaits_end_ = false;

@@ -39,11 +39,35 @@ void Reception::ExpectEnd(const ContentEnd& end) {
           absl::StrCat("the content has ", end.length, " bytes; ",
                        *self.options_.expected_length, " were expected"));
     }
-    if (std::exchange(self.end_, end)) return;
-    self.status_.content_length = end.length;
-    self.spool_->Announce(end.length);
-    if (self.writer_ != nullptr) self.CheckLength();
+    if (self.end_) return;
+    self.claimed_end_ = end;
+    if (self.writer_ != nullptr) self.CheckClaimedEnd();
   });
+}
+
+void Reception::CheckClaimedEnd() {
+  if (!claimed_end_) return;
+  OnDisk([end = *claimed_end_](
+             DiskWriter& writer) { return writer.Contradicts(end); },
+         [end = *claimed_end_](Reception& self, bool contradicts) {
+           self.OnEndChecked(end, contradicts);
+         });
+}
+
+void Reception::OnEndChecked(const ContentEnd& end, bool contradicts) {
+  if (claimed_end_ != end) return;  // Another one was told since.
+  claimed_end_.reset();
+  if (contradicts) {
+    // Where there is no connection, another one is being asked for already.
+    if (receiver_ == nullptr) return;
+    return Reconnect(absl::DataLossError(
+        absl::StrCat("the root ", ToHex(end.root),
+                     " is not that of the digests that were told with it")));
+  }
+  end_ = end;
+  status_.content_length = end.length;
+  spool_->Announce(end.length);
+  CheckLength();
 }
 
 void Reception::GiveUp(const absl::Status& reason) {

@@ -24,7 +24,8 @@ class ContentClaims {
   // DATA_LOSS (see Upstream::Connect()) those of the blocks from the offset on
   // may be said again, and be others.
   virtual void Expect(uint64_t first, std::vector<Digest> digests) = 0;
-  // The content's length and root. Other ones than before FAIL it.
+  // The content's length and root. Ones that contradict the digests, if all of
+  // them were told, are a DATA_LOSS; other ones than before FAIL it.
   virtual void ExpectEnd(const ContentEnd& end) = 0;
   // Nobody is left who could say what is missing: fails the reception, as an
   // error of Connect() does.

@@ -76,6 +76,7 @@ void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
   if (lost.ok()) return Follow();
   if (absl::IsDataLoss(lost)) {
     told_blocks_ = std::min(told_blocks_, offset / kManifestBlock);
+    end_.reset();
   }
   const absl::Status bad = CountBadBlocks(offset, lost);
   if (!bad.ok()) return GiveUp(bad);

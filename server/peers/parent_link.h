@@ -63,7 +63,7 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   Parent& parent() { return parents_[current_]; }
   std::string NameOfParent() const;
 
-  // Counts the blocks in a row that were wrong at the same place. DATA_LOSS: so
+  // Counts what was wrong at the same place, time after time. DATA_LOSS: so
   // many that nobody seems to have the right one.
   absl::Status CountBadBlocks(uint64_t offset, const absl::Status& lost);
   // Calls the current node; asks for a ticket if a connection is wanted.

@@ -211,10 +211,11 @@ class PeersBadInputTest(NodesCase):
         if ends_early:
             peer.shutdown(socket.SHUT_WR)
 
-    def truth(self):
+    def truth(self, length=None):
+        """The content's digests, and the root that goes with them and this length."""
         blocks = [self.content[at : at + MIB] for at in range(0, self.size, MIB)]
         digests = b"".join(hashlib.sha256(block).digest() for block in blocks)
-        head = b"tcptool manifest 1\n" + self.size.to_bytes(8, "little")
+        head = b"tcptool manifest 1\n" + (length or self.size).to_bytes(8, "little")
         root = hashlib.sha256(head + MIB.to_bytes(8, "little") + digests).digest()
         return digests, root
 
@@ -223,8 +224,10 @@ class PeersBadInputTest(NodesCase):
         end = stubs.peer.ContentEnd
         truth = end(length=self.size, root=root)
         one_wrong = digests[:32] + bytes(32) + digests[64:]
-        short = end(length=self.size - 1, root=root)
-        long = end(length=self.size + 1, root=root)
+        short, long = (
+            end(length=length, root=self.truth(length)[1])
+            for length in (self.size - 1, self.size + 1)
+        )
         lies = {
             "a digest": ("DIGEST_MISMATCH", "3 times", one_wrong, truth),
             "the root": ("DIGEST_MISMATCH", "root", digests, end(length=self.size, root=bytes(32))),
@@ -240,5 +243,11 @@ class PeersBadInputTest(NodesCase):
             with self.subTest(what):
                 source = self.lie(told, told_end, ends_early=what == "too long")
                 self.assert_fails(source, reason, words)
+        with self.subTest("the root, and another node tells it"):
+            source = self.lie(digests, end(length=self.size, root=bytes(32)))
+            honest = self.a.source(self.serve())
+            source.fallbacks.add(address=honest.address, name=honest.name)
+            self.assert_whole(self.b, self.b.receive(source))
+            (self.b.disk / "file").unlink()
         with self.subTest("nothing"):
             self.assert_whole(self.b, self.b.receive(self.lie(digests, truth)))

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <deque>
 
+#include "absl/time/clock.h"
 #include "tests/dataplane/receiving/receptions.h"
 
 namespace tcptool::dataplane {
@@ -253,9 +254,48 @@ TEST_F(ResumableReceptionTest, RootThatDoesNotFitIsNotBelieved) {
   Accept();
   const Manifest manifest = ManifestOf(TheContent());
   one_->reception().Expect(0, manifest.blocks);
+  ASSERT_TRUE(sender_.Send(TheContent()));
+  ASSERT_TRUE(WaitForBytes(kSize));
+  {
+    absl::MutexLock lock(&script_->mutex);
+    script_->refusals.push_back(absl::DataLossError("nobody is left"));
+  }
+  one_->reception().ExpectEnd(
+      {.length = manifest.length, .root = Sha256Of("another")});
+  EXPECT_EQ(one_->recorder->WaitForEnd().reason,
+            ReceptionReason::kDigestMismatch);
+  one_->Finish();
+  EXPECT_TRUE(folder_.Names().empty());
+}
+
+TEST_F(ResumableReceptionTest, RootThatDoesNotFitIsAskedForElsewhere) {
+  Begin();
+  Accept();
+  const Manifest manifest = ManifestOf(TheContent());
+  ASSERT_TRUE(sender_.Send(TheContent()));
+  ASSERT_TRUE(WaitForBytes(kSize));
+  one_->reception().Expect(0, manifest.blocks);
+  one_->reception().ExpectEnd(
+      {.length = manifest.length, .root = Sha256Of("another")});
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsDataLoss(asked.lost));
+  EXPECT_EQ(asked.offset, 6 * kManifestBlock);
+  ASSERT_TRUE(sender_.Send(TheContent().substr(asked.offset)));
+  one_->reception().ExpectEnd(
+      {.length = manifest.length, .root = Root(manifest)});
+  ExpectWhole();
+}
+
+// As the digests are not known, it is not known yet that it does not fit.
+TEST_F(ResumableReceptionTest, RootThatDoesNotFitTheDigestsThatComeLater) {
+  Begin();
+  Accept();
+  const Manifest manifest = ManifestOf(TheContent());
   one_->reception().ExpectEnd(
       {.length = manifest.length, .root = Sha256Of("another")});
   ASSERT_TRUE(sender_.Send(TheContent()));
+  ASSERT_TRUE(one_->recorder->WaitForState(ReceptionState::kVerifying));
+  one_->reception().Expect(0, manifest.blocks);
   EXPECT_EQ(one_->recorder->WaitForEnd().reason,
             ReceptionReason::kDigestMismatch);
   one_->Finish();
@@ -267,6 +307,13 @@ TEST_F(ResumableReceptionTest, AnnouncementsThatContradictEachOther) {
     Begin();
     Accept();
     Announce(TheContent());
+    // It has been taken once the length is known.
+    const auto source = one_->reception().OpenSource(Spool::Level::kVerified);
+    const absl::Time deadline = absl::Now() + kDeadline;
+    while (!source->length() && absl::Now() < deadline) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    ASSERT_EQ(source->length(), kSize);
     if (of_end) {
       one_->reception().ExpectEnd(
           {.length = kSize - 1, .root = Root(ManifestOf(TheContent()))});
