@@ -8,6 +8,7 @@ import socket
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 from paths import LOOPBACK
 
@@ -159,24 +160,31 @@ def port_of(session):
 class Tcptoold:
     """A service with one root, "files", driven by tcptoolctl."""
 
-    def __init__(self, root, path=LOOPBACK, ports=100, extra=()):
+    def __init__(self, root, path=LOOPBACK, ports=100, extra=(), client_environment=None):
         self._path = path
+        self._client_environment = {**os.environ, **(client_environment or {})}
         self._home = tempfile.TemporaryDirectory(prefix="tcptoold.")
-        ready_file = pathlib.Path(self._home.name) / "ready"
+        self._ready_file = pathlib.Path(self._home.name) / "ready"
         last_port = 19999
+        self._command = [
+            *path.sender_prefix,
+            TCPTOOLD,
+            "--control-address=127.0.0.1:0",
+            "--http-address=127.0.0.1:0",
+            f"--data-ports={last_port - ports + 1}-{last_port}",
+            f"--root=files={root}",
+            f"--ready-file={self._ready_file}",
+            f"--state={self._ready_file}.db",
+            "--log-level=error",
+            *extra,
+        ]
+        self.start()
+
+    def start(self):
+        """Once more after kill(), with the same state."""
+        self._ready_file.unlink(missing_ok=True)
         self._process = subprocess.Popen(
-            [
-                *path.sender_prefix,
-                TCPTOOLD,
-                "--control-address=127.0.0.1:0",
-                "--http-address=127.0.0.1:0",
-                f"--data-ports={last_port - ports + 1}-{last_port}",
-                f"--root=files={root}",
-                f"--ready-file={ready_file}",
-                f"--state={ready_file}.db",
-                "--log-level=error",
-                *extra,
-            ],
+            self._command,
             # What it keeps goes with it, and its pages are in nobody's way.
             env={
                 **os.environ,
@@ -185,10 +193,15 @@ class Tcptoold:
             },
         )
         self.pid = self._process.pid
-        wait_until(ready_file.exists, "tcptoold is ready")
-        self.control_address = json.loads(ready_file.read_text(encoding="utf-8"))[
-            "control_address"
-        ]
+        wait_until(self._ready_file.exists, "tcptoold is ready")
+        ready = json.loads(self._ready_file.read_text(encoding="utf-8"))
+        self.control_address = ready["control_address"]
+        self.http_address = ready["http_address"]
+
+    def kill(self):
+        """With SIGKILL: what it keeps stays."""
+        self._process.kill()
+        self._process.wait()
 
     def control(self, *arguments):
         """What tcptoolctl prints, as objects."""
@@ -201,10 +214,19 @@ class Tcptoold:
                 *arguments,
             ],
             check=True,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
+            env=self._client_environment,
         )
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def metric(self, name):
+        """Of a series without labels."""
+        with urllib.request.urlopen(f"http://{self.http_address}/metrics") as answer:
+            for line in answer.read().decode().splitlines():
+                if line.startswith(f"{name} "):
+                    return float(line.split()[1])
+        raise RuntimeError(f"there is no series {name}")
 
     def create(self, file, *flags):
         """The name of a session, and its port."""

@@ -15,7 +15,9 @@ import time
 
 from report import Report, machine
 
-SUITES = ("fanout", "stream", "files", "small", "isolation", "scale", "cold", "control", "relay")
+SUITES = (
+    "fanout", "stream", "files", "small", "isolation", "scale", "cold", "control", "relay", "chain",
+)  # fmt: skip
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
