@@ -63,15 +63,22 @@ absl::Status OpenDestination(const ContentRoot& root, const std::string& path,
   return status;
 }
 
-absl::StatusOr<size_t> RemovePartialFile(const ContentRoot& root,
-                                         const std::string& path,
-                                         const std::string& id) {
+absl::StatusOr<size_t> RemovePartialFiles(const ContentRoot& root,
+                                          const std::string& path,
+                                          const PartialIds& ids) {
   const auto directory = root.OpenDirectory(path);
   if (!directory.ok()) return directory.status();
-  return dataplane::SweepPartialFiles(
-      dataplane::FileApi::Real(), directory->get(),
-      [&id](const std::string& other) { return other != id; },
+  dataplane::FileApi& files = dataplane::FileApi::Real();
+  absl::StatusOr<size_t> removed = dataplane::SweepPartialFiles(
+      files, directory->get(),
+      [&ids](const std::string& id) { return !ids.gone.contains(id); },
       {.max_age = absl::ZeroDuration(), .max_count = 0});
+  if (!removed.ok() || !ids.going_on) return removed;
+  const absl::StatusOr<size_t> others = dataplane::SweepPartialFiles(
+      files, directory->get(),
+      [&ids](const std::string& id) { return ids.going_on->contains(id); }, {});
+  if (!others.ok()) return others;
+  return *removed + *others;
 }
 
 }  // namespace tcptool::server

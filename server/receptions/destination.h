@@ -3,6 +3,8 @@
 #define TCPTOOL_SERVER_RECEPTIONS_DESTINATION_H_
 
 #include <cstddef>
+#include <optional>
+#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -19,12 +21,19 @@ absl::Status OpenDestination(const ContentRoot& root, const std::string& path,
                              uint64_t length,
                              dataplane::Destination& destination);
 
-// Removes the partial file with this id from a directory of the root, unless
-// somebody has it open. Returns the number of files removed. May wait for the
-// disk.
-absl::StatusOr<size_t> RemovePartialFile(const ContentRoot& root,
-                                         const std::string& path,
-                                         const std::string& id);
+// Of receptions into one directory: the ids of their partial files.
+struct PartialIds {
+  std::set<std::string> gone;
+  // Not given: whose the others are is not known, and they stay.
+  std::optional<std::set<std::string>> going_on;
+};
+
+// Removes from a directory of the root what `gone` have left; and, where it is
+// known who goes on, as much of the rest as SweepLimits says. What somebody has
+// open stays. Returns the number of files removed. May wait for the disk.
+absl::StatusOr<size_t> RemovePartialFiles(const ContentRoot& root,
+                                          const std::string& path,
+                                          const PartialIds& ids);
 
 }  // namespace tcptool::server
 

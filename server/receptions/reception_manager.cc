@@ -9,10 +9,8 @@
 #include "messages/states.h"
 #include "messages/time.h"
 #include "server/api/etag.h"
-#include "server/api/reception_spec.h"
 #include "server/api/reception_translate.h"
 #include "server/base/log.h"
-#include "server/receptions/destination.h"
 #include "server/receptions/received_file.h"
 
 namespace tcptool::server {
@@ -91,7 +89,13 @@ void ReceptionManager::Restore(const Store::Contents& contents) {
     for (const StoredRequest& request : contents.requests) {
       request_ids_.Restore(request);
     }
-    for (const StoredReception& stored : contents.receptions) Restore(stored);
+    Partials partials;
+    for (const StoredReception& stored : contents.receptions) {
+      Restore(stored, partials);
+    }
+    for (auto& [where, ids] : partials) {
+      RemovePartials(where.first, where.second, std::move(ids));
+    }
     held_.PurgeSurplus();
     // As of sessions.
     held_.PurgeExpired(dataplane::Clock::now());
@@ -106,34 +110,45 @@ void ReceptionManager::Find(
   });
 }
 
-void ReceptionManager::Restore(StoredReception stored) {
+void ReceptionManager::Restore(StoredReception stored, Partials& partials) {
   v1::Reception& reception = stored.reception;
+  v1::ReceptionSpec spec = reception.spec();
+  auto plan = ToReceptionPlan(spec);
   const bool goes_on =
-      !IsFinal(reception.state()) && reception.spec().has_node();
+      !IsFinal(reception.state()) && reception.spec().has_node() && plan.ok();
+  // Also of a final one: its disk may have failed when the file was to be
+  // removed.
+  if (plan.ok() && reception.state() != v1::RECEPTION_STATE_SUCCEEDED) {
+    PartialIds& ids =
+        partials[{reception.spec().destination().root(), plan->directory}];
+    if (!ids.going_on) ids.going_on.emplace();
+    (goes_on ? *ids.going_on : ids.gone).insert(stored.extra.partial_id);
+  }
   if (goes_on) {
     WillGoOn(reception);
     reception.set_etag(NewEtag(reception));
   } else if (!IsFinal(reception.state())) {
-    SetInterrupted(reception, "the service was stopped");
+    SetInterrupted(reception,
+                   absl::StrCat("the service was stopped",
+                                plan.ok() ? "" : ", and it could not go on: ",
+                                plan.status().message()));
     store_.PutReception(reception, stored.extra);
-    RemovePartial(reception.spec(), stored.extra.partial_id);
   }
   table_.Insert(reception, stored.extra.number);
   held_.Add();
-  if (goes_on) return Resume(std::move(reception), stored.extra.partial_id);
+  if (goes_on) {
+    return Resume(reception, *std::move(plan), stored.extra);
+  }
   AddFinished(reception);
 }
 
-void ReceptionManager::Resume(v1::Reception reception,
-                              const std::string& partial_id) {
-  auto plan = ToReceptionPlan(*reception.mutable_spec());
-  if (!plan.ok())
-    return Interrupt(std::move(reception), partial_id, plan.status());
+void ReceptionManager::Resume(const v1::Reception& reception,
+                              ReceptionPlan plan, const ReceptionExtra& extra) {
   using Opened = std::shared_ptr<dataplane::Destination>;
-  auto resumed = std::make_shared<ReceptionPlan>(*std::move(plan));
+  auto resumed = std::make_shared<ReceptionPlan>(std::move(plan));
   auto destination = std::make_shared<dataplane::Destination>(
       std::exchange(resumed->options.destination, {}));
-  destination->id = partial_id;
+  destination->id = extra.partial_id;
   resumed->options.resume = true;
   roots_.Run<Opened>(
       reception.spec().destination().root(),
@@ -146,12 +161,12 @@ void ReceptionManager::Resume(v1::Reception reception,
         if (!status.ok()) return status;
         return destination;
       },
-      [this, resumed, reception,
-       partial_id](const absl::StatusOr<Opened>& opened) {
-        control_.Post([this, resumed, reception, partial_id, opened] {
+      [this, resumed, reception, extra](const absl::StatusOr<Opened>& opened) {
+        control_.Post([this, resumed, reception, extra, opened] {
           if (!table_.contains(reception.name())) return;  // Deleted since.
           if (!opened.ok()) {
-            return Interrupt(reception, partial_id, opened.status());
+            return Interrupt(reception, resumed->directory, extra,
+                             opened.status());
           }
           resumed->options.destination = std::move(**opened);
           live_.Begin(reception, std::move(*resumed));
@@ -160,36 +175,35 @@ void ReceptionManager::Resume(v1::Reception reception,
 }
 
 void ReceptionManager::Interrupt(v1::Reception reception,
-                                 const std::string& partial_id,
+                                 const std::string& directory,
+                                 const ReceptionExtra& extra,
                                  const absl::Status& reason) {
   SetInterrupted(reception,
                  absl::StrCat("the service was stopped, and it could not go "
                               "on: ",
                               reason.message()));
-  store_.PutReception(reception, {});
-  RemovePartial(reception.spec(), partial_id);
+  store_.PutReception(reception, extra);
+  RemovePartials(reception.spec().destination().root(), directory,
+                 {.gone = {extra.partial_id}});
   table_.Update(reception);
   hub_.WakeAll();
   OnEnd(reception);
 }
 
-void ReceptionManager::RemovePartial(const v1::ReceptionSpec& spec,
-                                     const std::string& id) {
-  v1::ReceptionSpec copy = spec;
-  const auto plan = ToReceptionPlan(copy);
-  if (!plan.ok()) return;
+void ReceptionManager::RemovePartials(const std::string& root,
+                                      const std::string& directory,
+                                      PartialIds ids) {
   roots_.Run<size_t>(
-      spec.destination().root(),
-      [path = plan->directory, id](const ContentRoot& root) {
-        return RemovePartialFile(root, path, id);
+      root,
+      [directory, ids = std::move(ids)](const ContentRoot& content_root) {
+        return RemovePartialFiles(content_root, directory, ids);
       },
-      [id, destination =
-               spec.destination()](const absl::StatusOr<size_t>& removed) {
-        if (removed.ok()) return;
-        LogWarning("partial_file_stays",
-                   {{"root", destination.root()},
-                    {"path", destination.path()},
-                    {"id", id},
+      [root, directory](const absl::StatusOr<size_t>& removed) {
+        // Where the root or the directory is gone, nothing is left of it.
+        if (removed.ok() || absl::IsNotFound(removed.status())) return;
+        LogWarning("partial_files_stay",
+                   {{"root", root},
+                    {"directory", directory},
                     {"error", std::string(removed.status().message())}});
       });
 }

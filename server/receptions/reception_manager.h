@@ -5,15 +5,19 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "dataplane/engine/engine.h"
+#include "server/api/reception_spec.h"
 #include "server/base/control_thread.h"
 #include "server/base/repeating_timer.h"
+#include "server/receptions/destination.h"
 #include "server/receptions/live_receptions.h"
 #include "server/receptions/reception_creation.h"
 #include "server/sessions/content_roots.h"
@@ -83,13 +87,18 @@ class ReceptionManager : public ReceivedContent {
   void Stop();
 
  private:
-  void Restore(StoredReception stored);
+  // Of each root and directory below it.
+  using Partials = std::map<std::pair<std::string, std::string>, PartialIds>;
+
+  void Restore(StoredReception stored, Partials& partials);
   // Goes on with a reception of the previous run, which is in the table.
-  void Resume(v1::Reception reception, const std::string& partial_id);
+  void Resume(const v1::Reception& reception, ReceptionPlan plan,
+              const ReceptionExtra& extra);
   // It cannot go on.
-  void Interrupt(v1::Reception reception, const std::string& partial_id,
-                 const absl::Status& reason);
-  void RemovePartial(const v1::ReceptionSpec& spec, const std::string& id);
+  void Interrupt(v1::Reception reception, const std::string& directory,
+                 const ReceptionExtra& extra, const absl::Status& reason);
+  void RemovePartials(const std::string& root, const std::string& directory,
+                      PartialIds ids);
   // The reception that a command is for. NOT_FOUND; ABORTED: `etag`, if given,
   // does not match.
   absl::StatusOr<v1::Reception> GetForCommand(const std::string& name,

@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
+#include <set>
 #include <string>
 
 #include "tests/dataplane/receiving/files.h"
@@ -57,7 +59,7 @@ TEST_P(DestinationTest, RemovesThePartialFileOfOneIdUnlessItIsOpen) {
   folder_.Put("folder/.tcptool-part.a", "a");
   folder_.Put("folder/.tcptool-part.b", "b");
   folder_.Put("folder/a", "a");
-  const auto removed = RemovePartialFile(root_, "folder", "a");
+  const auto removed = RemovePartialFiles(root_, "folder", {.gone = {"a"}});
   ASSERT_TRUE(removed.ok()) << removed.status();
   EXPECT_EQ(*removed, 1u);
   EXPECT_FALSE(std::filesystem::exists(folder_.path("folder/.tcptool-part.a")));
@@ -67,8 +69,30 @@ TEST_P(DestinationTest, RemovesThePartialFileOfOneIdUnlessItIsOpen) {
   const auto open = dataplane::PartialFile::Create(dataplane::FileApi::Real(),
                                                    std::move(destination_));
   ASSERT_TRUE(open.ok());
-  EXPECT_EQ(*RemovePartialFile(root_, "folder", "r1"), 0u);
-  EXPECT_TRUE(absl::IsNotFound(RemovePartialFile(root_, "none", "a").status()));
+  EXPECT_EQ(*RemovePartialFiles(root_, "folder", {.gone = {"r1"}}), 0u);
+  EXPECT_TRUE(absl::IsNotFound(
+      RemovePartialFiles(root_, "none", {.gone = {"a"}}).status()));
+}
+
+TEST_P(DestinationTest, RemovesOldPartialFilesOfThoseWhoDoNotGoOn) {
+  const auto put = [this](const std::string& name, std::chrono::hours age) {
+    folder_.Put("folder/" + name, "some");
+    const auto path = folder_.path("folder/" + name);
+    std::filesystem::last_write_time(
+        path, std::filesystem::file_time_type::clock::now() - age);
+  };
+  put(".tcptool-part.goes-on", std::chrono::hours(48));
+  put(".tcptool-part.old", std::chrono::hours(48));
+  put(".tcptool-part.young", std::chrono::hours(1));
+  put("file", std::chrono::hours(48));
+  const auto removed = RemovePartialFiles(
+      root_, "folder", {.going_on = std::set<std::string>{"goes-on"}});
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  EXPECT_EQ(*removed, 1u);
+  for (const char* name :
+       {".tcptool-part.goes-on", ".tcptool-part.young", "file"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder_.path("folder") / name)) << name;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Methods, DestinationTest,

@@ -1,6 +1,9 @@
 // What a restart of the service makes of receptions.
 #include <string>
 
+#include "absl/time/clock.h"
+#include "messages/states.h"
+#include "messages/time.h"
 #include "tests/server/receptions/managed_receptions.h"
 
 namespace tcptool::server {
@@ -20,6 +23,8 @@ class ReceptionRestartTest : public ManagedReceptions {
     *reception.mutable_spec() = request.reception().spec();
     reception.mutable_spec()->mutable_retention()->set_seconds(3600);
     reception.set_state(state);
+    if (IsFinal(state))
+      *reception.mutable_end_time() = ToTimestamp(absl::Now());
     manager_.reset();
     store_->PutReception(reception, {.number = 5, .partial_id = "rpartial"});
     store_.reset();
@@ -52,6 +57,15 @@ TEST_F(ReceptionRestartTest, ThoseThatRanAreInterruptedAndLeaveNothing) {
               end_time.nanos());
     EXPECT_TRUE(Delete("receptions/mine").ok());
   }
+}
+
+TEST_F(ReceptionRestartTest, WhatAFinalOneCouldNotRemoveGoesThen) {
+  LeaveBehind(v1::RECEPTION_STATE_FAILED);
+  Start();
+  const auto reception = table_->Get("receptions/mine");
+  ASSERT_TRUE(reception.ok()) << reception.status();
+  EXPECT_EQ(reception->state(), v1::RECEPTION_STATE_FAILED);
+  WaitForNames({});
 }
 
 TEST_F(ReceptionRestartTest, NumbersGoOn) {
