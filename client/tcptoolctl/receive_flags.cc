@@ -101,6 +101,9 @@ void AddReceiveFlags(CLI::App& command, ReceiveFlags& flags) {
       .add_option("--sha256", *spec->mutable_expected_sha256(),
                   "The content's SHA-256; nothing else is taken")
       ->type_name("HEX");
+  command.add_flag_callback(
+      "--compute-sha256", [spec] { spec->set_compute_sha256(true); },
+      "Compute the content's SHA-256 and show it; --sha256 does so as well");
   command
       .add_option("--reception-id", *flags.request.mutable_reception_id(),
                   "The reception's name; default: the service makes one up")

@@ -328,6 +328,14 @@ class ReceptionTest(ReceptionCase):
         status, _, errors = self.ctl("get", "receptions/mine")
         self.assertEqual(status, 1)
         self.assertIn("NOT_FOUND", errors)
+        # One whose SHA-256 is to be told.
+        _, address = self.start(harness.program("tcptool"), "-s", "PORT", "FILE")
+        status, output, errors = self.ctl(
+            "receive", "--from", address, "--to=disk/told", "--start", "--compute-sha256",
+            "--reception-id=told", "--watch",
+        )  # fmt: skip
+        self.assertEqual((status, errors), (0, ""), output)
+        self.assertIn(digest, self.ctl("get", "receptions/told")[1])
         # One that fails, and one that is ended.
         status, output, errors = self.ctl(
             "receive", "--from", f"127.0.0.1:{free_port()}", "--to", "disk/other", "--watch"
