@@ -266,7 +266,21 @@ void Session::StopAcceptingIfServed() {
     return;
   }
   StopAccepting();
+  if (!others_timer_) {
+    RunAfter(others_timer_.emplace(environment_.lanes[0]->io()),
+             options_.start.others_grace, &Session::OnOthersTooLate);
+  }
   FinishIfDone();
+}
+
+void Session::OnOthersTooLate() {
+  OnEachFanout([grace = options_.start.others_grace](Fanout& fanout) {
+    fanout.CloseUnserved(
+        Reason::kSessionCancelled,
+        absl::StrCat("the session ends with its expected recipients, all of "
+                     "which have had the content for ",
+                     absl::FormatDuration(grace)));
+  });
 }
 
 void Session::StopAccepting() {
@@ -343,6 +357,7 @@ void Session::Finish(SessionState state) {
   }
   max_wait_timer_.reset();
   expiry_timer_.reset();
+  others_timer_.reset();
   disk_timer_.reset();
   node_timer_.reset();
   is_digesting_ = false;

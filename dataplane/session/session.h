@@ -197,8 +197,10 @@ class Session : public std::enable_shared_from_this<Session> {
   // Accepts the connections that are in the queue, and none after them.
   void StopAccepting();
   // Calls StopAccepting() if the session is to end with its expected recipients
-  // (StartPolicy::end_when_expected_delivered) and all of them are DELIVERED.
+  // (StartPolicy::end_when_expected_delivered) and all of them are DELIVERED;
+  // gives those that are connected StartPolicy::others_grace then.
   void StopAcceptingIfServed();
+  void OnOthersTooLate();
 
   size_t LaneOf(uint64_t connection) const {
     return connection % fanouts_.size();
@@ -224,6 +226,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<Listener> listener_;  // Only while it takes recipients.
   std::optional<asio::steady_timer> max_wait_timer_;
   std::optional<asio::steady_timer> expiry_timer_;
+  std::optional<asio::steady_timer> others_timer_;
   // Since a node was lost: kNodesMayReturn.
   std::optional<asio::steady_timer> node_timer_;
   // While the source is prepared or hashed: Limits::disk_timeout.

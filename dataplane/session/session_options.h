@@ -25,8 +25,9 @@ struct StartPolicy {
   bool immediate = false;
   bool ignore_start_byte = false;
   // An immediate session takes no more recipients once all that are expected
-  // are DELIVERED.
+  // are DELIVERED; others that it has by then are reset after `others_grace`.
   bool end_when_expected_delivered = false;
+  absl::Duration others_grace = absl::Minutes(5);
   // Start once this many recipients are ready and `max_wait` has passed since
   // the session was created. Off while both are zero.
   uint32_t min_recipients = 0;

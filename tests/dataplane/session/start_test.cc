@@ -306,6 +306,26 @@ TEST(StartTest, ImmediateSessionKnowsWhomItExpects) {
   ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 2));
 }
 
+TEST(StartTest, WhoIsNotExpectedKeepsNoSessionThatHasDelivered) {
+  SessionOptions options;
+  options.start = {.immediate = true,
+                   .end_when_expected_delivered = true,
+                   .others_grace = absl::Milliseconds(100)};
+  options.expected = {{Loopback(), "a"}};
+  OneSession one(FileOf(Content(32 << 20)), options);
+  UniqueFd other = Peer::Unconnected();
+  const sockaddr_in from = {.sin_family = AF_INET,
+                            .sin_addr = {htonl(INADDR_LOOPBACK + 1)}};
+  bind(other.get(), reinterpret_cast<const sockaddr*>(&from), sizeof from);
+  Peer slow(std::move(other), one.port(), 4096);
+  slow.Say(1);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kTransferring, 1));
+  EXPECT_EQ(ReadingPeer(one.port(), 1).Join().data.size(), 32u << 20);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+  EXPECT_EQ(one.recorder->recipient(2).reason, Reason::kSessionCancelled);
+  EXPECT_EQ(slow.Read().error, ECONNRESET);
+}
+
 TEST(StartTest, ImmediateSessionServesEachOnArrival) {
   SessionOptions options;
   options.start.immediate = true;
