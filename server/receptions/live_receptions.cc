@@ -2,6 +2,7 @@
 
 #include <asio/post.hpp>
 
+#include "absl/strings/str_cat.h"
 #include "dataplane/receiving/sender_upstream.h"
 #include "messages/states.h"
 #include "server/api/etag.h"
@@ -52,13 +53,35 @@ void LiveReceptions::Cancel(const std::string& name,
           if (absl::IsAborted(status)) {
             return done(EtagMismatch(name, status.message()));
           }
-          // One that is getting its name ends by itself; and the last update
-          // may already have been processed.
-          const auto live = live_.find(name);
-          if (live == live_.end()) return done(absl::OkStatus());
-          live->second.on_end.push_back(done);
+          // One that is getting its name ends by itself.
+          WaitForEnd(name, absl::IsFailedPrecondition(status), done);
         });
       });
+}
+
+void LiveReceptions::WaitForEnd(const std::string& name, bool limited,
+                                Done done) {
+  // The last update may already have been processed.
+  const auto live = live_.find(name);
+  if (live == live_.end()) return done(absl::OkStatus());
+  const auto waiting = std::make_shared<Waiting>(
+      Waiting{.done = std::move(done), .limit = asio::steady_timer(executor_)});
+  live->second.on_end.push_back(waiting);
+  if (!limited) return;
+  waiting->limit.expires_after(kCommitPatience);
+  waiting->limit.async_wait([this, name, waiting](asio::error_code error) {
+    if (error || waiting->done == nullptr) return;
+    std::exchange(waiting->done, nullptr)(CommitHangs(name));
+  });
+}
+
+absl::Status LiveReceptions::CommitHangs(const std::string& name) const {
+  const auto reception = table_.Get(name);
+  if (!reception.ok()) return reception.status();
+  return absl::UnavailableError(absl::StrCat(
+      "the file system of root \"", reception->spec().destination().root(),
+      "\" does not answer: the whole content of ", name,
+      " has come, and is being given its name; try again when it is back"));
 }
 
 void LiveReceptions::Drain() {
@@ -113,7 +136,12 @@ void LiveReceptions::End(const std::string& name) {
   const Live ended = std::move(live->second);
   live_.erase(live);
   on_end_(*table_.Get(name));
-  for (const Done& done : ended.on_end) done(absl::OkStatus());
+  for (const auto& waiting : ended.on_end) {
+    waiting->limit.cancel();
+    if (waiting->done != nullptr) {
+      std::exchange(waiting->done, nullptr)(absl::OkStatus());
+    }
+  }
   // Last, since WaitUntilIdle() promises that all of the above is done.
   Count();
 }

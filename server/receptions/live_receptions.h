@@ -3,6 +3,8 @@
 #define TCPTOOL_SERVER_RECEPTIONS_LIVE_RECEPTIONS_H_
 
 #include <asio/any_io_executor.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -63,9 +65,13 @@ class LiveReceptions {
   std::shared_ptr<dataplane::Reception> Find(const std::string& name) const;
   size_t size() const { return live_.size(); }
 
+  // For a disk to give a content its name.
+  static constexpr std::chrono::seconds kCommitPatience{5};
+
   // Cancels a reception; `done` is called when the table shows its end, which
   // may be another one if its content is just getting its name. ABORTED: its
-  // state is not `expected`, if that is given.
+  // state is not `expected`, if that is given. UNAVAILABLE: the disk has not
+  // given it its name for kCommitPatience, and cannot be told to leave it.
   void Cancel(const std::string& name,
               std::optional<dataplane::ReceptionState> expected, Done done);
   // Those that have received nothing yet are INTERRUPTED.
@@ -90,14 +96,22 @@ class LiveReceptions {
       is_over = newer.is_over;
     }
   };
+  // For a reception's end.
+  struct Waiting {
+    Done done;  // Null: it has its answer.
+    asio::steady_timer limit;
+  };
   struct Live {
     std::shared_ptr<dataplane::Reception> reception;
     v1::Reception message;       // As last seen, without its spec.
     bool goes_on_later = false;  // Where the end of the service cuts it off.
     std::shared_ptr<DurableUpdates<Update>> updates;
-    std::vector<Done> on_end;
+    std::vector<std::shared_ptr<Waiting>> on_end;
   };
 
+  // `limited`: for kCommitPatience at most.
+  void WaitForEnd(const std::string& name, bool limited, Done done);
+  absl::Status CommitHangs(const std::string& name) const;
   void OnUpdate(const std::string& name,
                 const dataplane::ReceptionStatus& status);
   void Show(const Update& update);

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <string>
 
+#include "absl/synchronization/notification.h"
 #include "server/store/sqlite.h"
 #include "tests/server/receptions/managed_receptions.h"
 
@@ -114,6 +115,40 @@ TEST_F(ReceptionManagerTest, CancelResetsAndRemoves) {
   EXPECT_TRUE(
       absl::IsAborted(Cancel(reception.name(), reception.etag()).status()));
   EXPECT_TRUE(absl::IsNotFound(Cancel("receptions/none").status()));
+}
+
+TEST_F(ReceptionManagerTest, RenameThatHangsIsToldToWhoCancelsOrDeletes) {
+  absl::Notification renames;
+  absl::Notification released;
+  dataplane::FaultyFiles files([&](dataplane::FaultyFiles::Call call) {
+    if (call != dataplane::FaultyFiles::Call::kRename) return 0;
+    renames.Notify();
+    released.WaitForNotification();
+    return 0;
+  });
+  Start({}, files);
+  ScriptedSender sender;
+  const auto reception = Receiving(sender, "file", "some");
+  sender.End();
+  renames.WaitForNotification();
+  v1::CancelReceptionRequest cancel;
+  cancel.set_name(reception.name());
+  std::promise<absl::Status> cancelled;
+  manager_->Cancel(cancel, [&](const absl::StatusOr<v1::Reception>& result) {
+    cancelled.set_value(result.status());
+  });
+  // Both wait at the same time.
+  for (const absl::Status& status : {Delete(reception.name(), /*force=*/true),
+                                     cancelled.get_future().get()}) {
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_NE(status.message().find("root \"disk\""), absl::string_view::npos)
+        << status;
+  }
+  released.Notify();
+  EXPECT_EQ(WaitForEnd(reception.name()).state(),
+            v1::RECEPTION_STATE_SUCCEEDED);
+  EXPECT_TRUE(Delete(reception.name()).ok());
+  Stop();  // Before `files` goes.
 }
 
 TEST_F(ReceptionManagerTest, OldEtagCancelsAndDeletesNothing) {
