@@ -2,25 +2,27 @@
 #ifndef TCPTOOL_DATAPLANE_BASE_DELETE_ON_A_THREAD_H_
 #define TCPTOOL_DATAPLANE_BASE_DELETE_ON_A_THREAD_H_
 
-#include <system_error>
-#include <thread>
+#include <cstdint>
+
+#include "dataplane/base/closing_threads.h"
 
 namespace tcptool::dataplane {
 
 // A deleter for std::shared_ptr: whoever has the last reference may be a lane,
-// or another thread that must not wait, and close(2) of a file of NFS or FUSE
-// waits for its server, if that is gone for ever. So it is done by a thread of
-// its own, for which nobody waits. There are as many such threads as files that
-// hang while they are closed.
-struct DeleteOnAThread {
+// or another thread that must not wait for a disk. So it is done by the
+// process's ClosingThreads, soon after.
+class DeleteOnAThread {
+ public:
+  // `disk`: for which the object's end may wait, see DiskOf().
+  explicit DeleteOnAThread(uint64_t disk) : disk_(disk) {}
+
   template <typename T>
   void operator()(T* object) const {
-    try {
-      std::thread([object] { delete object; }).detach();
-    } catch (const std::system_error&) {  // No thread can be had.
-      delete object;
-    }
+    ClosingThreads::OfProcess().Run(disk_, [object] { delete object; });
   }
+
+ private:
+  uint64_t disk_;
 };
 
 }  // namespace tcptool::dataplane

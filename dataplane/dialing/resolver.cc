@@ -11,6 +11,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace tcptool::dataplane {
 namespace {
 
@@ -48,9 +50,16 @@ absl::StatusOr<Endpoints> ResolveNow(const std::string& host,
 
 void Resolve(const std::string& host, const std::string& port,
              absl::AnyInvocable<void(absl::StatusOr<Endpoints>)> done) {
-  std::thread([done = std::move(done), host, port]() mutable {
-    done(ResolveNow(host, port));
-  }).detach();
+  const auto answer = std::make_shared<decltype(done)>(std::move(done));
+  try {
+    std::thread([answer, host, port] {
+      (*answer)(ResolveNow(host, port));
+    }).detach();
+  } catch (const std::system_error& error) {
+    (*answer)(absl::ResourceExhaustedError(absl::StrCat(
+        "there is no thread to look it up: ", error.code().message(),
+        "; raise the limit of tasks")));
+  }
 }
 
 }  // namespace tcptool::dataplane

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace tcptool::dataplane {
@@ -34,7 +35,12 @@ void DiskThreads::Run(const Client& client, Task task) {
   const size_t idle = threads_.size() - running_;
   if (waiting_.size() > idle && threads_.size() < limits_.all &&
       FindRunnable() != waiting_.end()) {
-    threads_.emplace_back([this] { Work(); });
+    try {
+      threads_.emplace_back([this] { Work(); });
+    } catch (const std::system_error&) {
+      // No thread can be had: the task waits for one that there is, and the
+      // next task asks for another.
+    }
   }
 }
 

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "dataplane/base/delete_on_a_thread.h"
+#include "dataplane/base/disk_of.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -168,12 +169,6 @@ class DescriptorFile : public RandomAccessFile {
     return absl::FromUnixSeconds(time.tv_sec) + absl::Nanoseconds(time.tv_nsec);
   }
 
-  static uint64_t DiskOf(int descriptor) {
-    struct stat status;
-    if (fstat(descriptor, &status) != 0) return 0;
-    return S_ISBLK(status.st_mode) ? status.st_rdev : status.st_dev;
-  }
-
   const int descriptor_;
   const uint64_t disk_;
   const bool size_is_nominal_;
@@ -183,7 +178,8 @@ class DescriptorFile : public RandomAccessFile {
 
 std::shared_ptr<RandomAccessFile> RandomAccessFile::FromDescriptor(
     int descriptor) {
-  return {new DescriptorFile(descriptor), DeleteOnAThread()};
+  auto* const file = new DescriptorFile(descriptor);
+  return {file, DeleteOnAThread(file->disk())};
 }
 
 }  // namespace tcptool::dataplane

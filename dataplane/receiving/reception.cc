@@ -1,7 +1,6 @@
 #include "dataplane/receiving/reception.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <asio/post.hpp>
@@ -10,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "dataplane/base/delete_on_a_thread.h"
+#include "dataplane/base/disk_of.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -18,11 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 // How often progress is reported, and time-outs are looked at.
 constexpr std::chrono::milliseconds kInterval{250};
-
-uint64_t DiskOf(int directory) {
-  struct stat status;
-  return fstat(directory, &status) == 0 ? status.st_dev : 0;
-}
 
 }  // namespace
 
@@ -86,6 +81,7 @@ absl::StatusOr<std::shared_ptr<PartialFile>> Reception::OpenFile(
   if (absl::Status status = CheckDestination(destination); !status.ok()) {
     return status;
   }
+  const uint64_t disk = DiskOf(destination.directory.get());
   absl::StatusOr<std::unique_ptr<PartialFile>> file =
       absl::NotFoundError("nothing is to be taken up");
   if (resume && destination.resumable) {
@@ -105,7 +101,7 @@ absl::StatusOr<std::shared_ptr<PartialFile>> Reception::OpenFile(
     (*file)->Abandon();
     return status;
   }
-  return std::shared_ptr<PartialFile>(file->release(), DeleteOnAThread());
+  return std::shared_ptr<PartialFile>(file->release(), DeleteOnAThread(disk));
 }
 
 void Reception::OnOpened(

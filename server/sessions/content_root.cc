@@ -5,8 +5,11 @@
 #include <sys/statvfs.h>
 
 #include <cerrno>
+#include <chrono>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/base/closing_threads.h"
+#include "dataplane/base/disk_of.h"
 
 namespace tcptool::server {
 namespace {
@@ -16,6 +19,11 @@ using dataplane::UniqueFd;
 UniqueFd OpenRoot(const std::string& directory) {
   return UniqueFd(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
 }
+
+// Files of a file system that hangs when they are closed: each keeps its
+// descriptor. One does that has taken kCloseLimit for the first of them.
+constexpr size_t kMaxUnclosed = 64;
+constexpr std::chrono::seconds kCloseLimit{5};
 
 absl::Status OpenError(const std::string& file, int error) {
   switch (error) {
@@ -58,6 +66,14 @@ absl::StatusOr<UniqueFd> ContentRoot::Find(const std::string& path,
   }
   UniqueFd found = FindBeneath(method_, directory.get(), path);
   if (!found.valid()) return OpenError(what, errno);
+  const auto unclosed = dataplane::ClosingThreads::OfProcess().BacklogOf(
+      dataplane::DiskOf(found.get()));
+  if (unclosed.tasks >= kMaxUnclosed && unclosed.running >= kCloseLimit) {
+    return absl::UnavailableError(absl::StrCat(
+        "root \"", name_, "\" does not answer: ", unclosed.tasks,
+        " files of its file system wait to be closed; try again when it is "
+        "back"));
+  }
   return found;
 }
 

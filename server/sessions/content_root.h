@@ -38,7 +38,8 @@ class ContentRoot {
 
   // Opens a regular file or block device below it for reading. Neither ".." nor
   // a symbolic link leads out of it, see FindBeneath(). Errors as the API's
-  // FileSource says; they never show where the root is.
+  // FileSource says; they never show where the root is. UNAVAILABLE: the file
+  // system does not answer when files are closed, and many wait for it.
   absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> Open(
       const std::string& path) const;
 

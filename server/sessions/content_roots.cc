@@ -21,7 +21,7 @@ bool IsName(absl::string_view name) {
 
 }  // namespace
 
-absl::Status ContentRoots::Add(absl::string_view name_and_directory) {
+absl::Status ContentRoots::Begin(absl::string_view name_and_directory) {
   const size_t equals = name_and_directory.find('=');
   const std::string name(name_and_directory.substr(0, equals));
   if (equals == absl::string_view::npos || !IsName(name)) {
@@ -38,7 +38,8 @@ absl::Status ContentRoots::Add(absl::string_view name_and_directory) {
     return absl::InvalidArgumentError(
         absl::StrCat(flag_, ": root \"", name, "\" is given twice"));
   }
-  std::promise<absl::Status> checked;
+  const auto checked = std::make_shared<std::promise<absl::Status>>();
+  begun_.emplace_back(name, checked->get_future());
   Run<bool>(
       name,
       [](const ContentRoot& root) -> absl::StatusOr<bool> {
@@ -46,13 +47,30 @@ absl::Status ContentRoots::Add(absl::string_view name_and_directory) {
         if (!status.ok()) return status;
         return true;
       },
-      [&checked](const absl::StatusOr<bool>& result) {
-        checked.set_value(result.status());
+      [checked](const absl::StatusOr<bool>& result) {
+        checked->set_value(result.status());
       });
-  absl::Status status = checked.get_future().get();
-  if (!absl::IsUnavailable(status)) return status;
-  LogWarning("root_does_not_answer", {{"root", name}});
   return absl::OkStatus();
+}
+
+absl::Status ContentRoots::Finish() {
+  absl::Status first;
+  for (auto& [name, checked] : begun_) {
+    const absl::Status status = checked.get();
+    if (absl::IsUnavailable(status)) {
+      LogWarning("root_does_not_answer", {{"root", name}});
+    } else {
+      first.Update(status);
+    }
+  }
+  begun_.clear();
+  return first;
+}
+
+absl::Status ContentRoots::Add(absl::string_view name_and_directory) {
+  absl::Status status = Begin(name_and_directory);
+  status.Update(Finish());
+  return status;
 }
 
 absl::StatusOr<const ContentRoots::Root*> ContentRoots::Find(
@@ -70,14 +88,21 @@ absl::StatusOr<const ContentRoots::Root*> ContentRoots::Find(
           : absl::StrCat("it has: ", known)));
 }
 
-absl::Status ContentRoots::DoesNotAnswer(absl::string_view name) {
+absl::Status ContentRoots::NoAnswer(absl::string_view name,
+                                    DiskWorker::Failure failure) {
+  if (failure == DiskWorker::Failure::kNoThread) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the system gives the service no thread for root \"", name,
+        "\"; raise its limit of tasks (TasksMax=, a container's limit of "
+        "pids)"));
+  }
   return absl::UnavailableError(
       absl::StrCat("the file system of root \"", name,
                    "\" does not answer; try again when it is back"));
 }
 
 void ContentRoots::GetSpaces(
-    std::function<void(std::vector<Space>)> done) const {
+    const std::function<void(std::vector<Space>)>& done) const {
   struct Gathering {
     absl::Mutex mutex;
     std::vector<Space> spaces;

@@ -4,6 +4,7 @@
 #define TCPTOOL_SERVER_SESSIONS_CONTENT_ROOTS_H_
 
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <string>
@@ -40,15 +41,22 @@ class ContentRoots {
   // How paths below the roots are walked.
   BeneathMethod method() const { return method_; }
 
-  // Adds "NAME=DIR". INVALID_ARGUMENT, NOT_FOUND or PERMISSION_DENIED name it.
-  // A directory whose file system does not answer within the deadline is added
-  // all the same, as it may come back. Waits for the answer.
+  // Adds "NAME=DIR", and has its file system asked for the directory, without
+  // waiting for that. INVALID_ARGUMENT names it.
+  absl::Status Begin(absl::string_view name_and_directory);
+  // Waits for the answers of all that were begun. NOT_FOUND or
+  // PERMISSION_DENIED name the first that cannot be served. One whose file
+  // system does not answer within the deadline is added all the same, as it may
+  // come back.
+  absl::Status Finish();
+  // Both.
   absl::Status Add(absl::string_view name_and_directory);
 
   // Runs `work` on a thread of the root, where it may block on the disk, then
   // calls `done` once, on a thread of the root: with the result of `work`, or
   // with UNAVAILABLE, which names the root, if the deadline comes first.
-  // NOT_FOUND, at once: there is no such root. `done` must not block.
+  // At once: NOT_FOUND, there is no such root; RESOURCE_EXHAUSTED, there is no
+  // thread for it. `done` must not block.
   template <typename Result>
   void Run(const std::string& root,
            std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
@@ -56,7 +64,7 @@ class ContentRoots {
 
   // The space of all roots, by name; not set for those that missed the
   // deadline.
-  void GetSpaces(std::function<void(std::vector<Space>)> done) const;
+  void GetSpaces(const std::function<void(std::vector<Space>)>& done) const;
 
   // Answers everything that is pending with UNAVAILABLE. When this returns, no
   // `done` is running.
@@ -69,12 +77,15 @@ class ContentRoots {
   };
 
   absl::StatusOr<const Root*> Find(const std::string& name) const;
-  static absl::Status DoesNotAnswer(absl::string_view name);
+  static absl::Status NoAnswer(absl::string_view name,
+                               DiskWorker::Failure failure);
 
   const absl::Duration deadline_;
   const BeneathMethod method_;
   const std::string flag_;
   std::map<std::string, Root> roots_;
+  // Of those that were begun, in their order: name, and answer.
+  std::vector<std::pair<std::string, std::future<absl::Status>>> begun_;
 };
 
 template <typename Result>
@@ -90,7 +101,9 @@ void ContentRoots::Run(
           done(std::move(result));
         };
       },
-      [root, done] { done(DoesNotAnswer(root)); });
+      [root, done](DiskWorker::Failure failure) {
+        done(NoAnswer(root, failure));
+      });
 }
 
 }  // namespace tcptool::server

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <deque>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -25,7 +26,11 @@ struct DiskWorker::Job {
     absl::MutexLock lock(&mutex);
     if (std::exchange(answered, true)) return;
     answer();
-    on_timeout = nullptr;
+    on_failure = nullptr;
+  }
+  void FailOnce(Failure failure) {
+    AnswerOnce([this, failure]()
+                   ABSL_NO_THREAD_SAFETY_ANALYSIS { on_failure(failure); });
   }
 
   Work work;
@@ -33,7 +38,7 @@ struct DiskWorker::Job {
   Clock::time_point begin = Clock::time_point::max();  // Until it runs.
 
   absl::Mutex mutex;  // Held while an answer is called.
-  std::function<void()> on_timeout ABSL_GUARDED_BY(mutex);
+  OnFailure on_failure ABSL_GUARDED_BY(mutex);
   bool answered ABSL_GUARDED_BY(mutex) = false;
 };
 
@@ -82,31 +87,41 @@ DiskWorker::~DiskWorker() {
   deadlines_.join();
 }
 
-void DiskWorker::Run(Work work, std::function<void()> on_timeout) {
+void DiskWorker::Run(Work work, OnFailure on_failure) {
   auto job = std::make_shared<Job>();
   const auto now = Clock::now();
   job->work = std::move(work);
   job->deadline = now + state_->limit;
+  Failure failure = Failure::kTimeout;
   {
     absl::MutexLock lock(&state_->mutex);
     if (!state_->closing && state_->queue.size() < kMaxQueued &&
         !state_->IsBlocked(now)) {
-      {
-        absl::MutexLock job_lock(&job->mutex);
-        job->on_timeout = std::move(on_timeout);
+      if (HasThreadFor(state_->queue.size() + 1)) {
+        {
+          absl::MutexLock job_lock(&job->mutex);
+          job->on_failure = std::move(on_failure);
+        }
+        state_->queue.push_back(job);
+        state_->pending.push_back(job);
+        state_->changed.NotifyAll();
+        return;
       }
-      state_->queue.push_back(job);
-      state_->pending.push_back(job);
-      if (state_->idle < state_->queue.size() &&
-          state_->threads < kMaxThreads) {
-        ++state_->threads;
-        std::thread([state = state_] { RunThread(state); }).detach();
-      }
-      state_->changed.NotifyAll();
-      return;
+      failure = Failure::kNoThread;
     }
   }
-  on_timeout();
+  on_failure(failure);
+}
+
+bool DiskWorker::HasThreadFor(size_t queued) {
+  if (state_->idle >= queued || state_->threads == kMaxThreads) return true;
+  try {
+    std::thread([state = state_] { RunThread(state); }).detach();
+    ++state_->threads;
+  } catch (const std::system_error&) {
+    // One that works on something else may get to it in time.
+  }
+  return state_->threads > 0;
 }
 
 void DiskWorker::AnswerPending() {
@@ -115,10 +130,7 @@ void DiskWorker::AnswerPending() {
     absl::MutexLock lock(&state_->mutex);
     pending.swap(state_->pending);
   }
-  for (const auto& job : pending) {
-    job->AnswerOnce([&job]()
-                        ABSL_NO_THREAD_SAFETY_ANALYSIS { job->on_timeout(); });
-  }
+  for (const auto& job : pending) job->FailOnce(Failure::kTimeout);
 }
 
 void DiskWorker::RunThread(const std::shared_ptr<State>& state) {
@@ -168,8 +180,7 @@ void DiskWorker::WatchDeadlines() {
         due = state_->pending.front();
       }
     }
-    due->AnswerOnce([&due]()
-                        ABSL_NO_THREAD_SAFETY_ANALYSIS { due->on_timeout(); });
+    due->FailOnce(Failure::kTimeout);
     // Removed only after the call, so that AnswerPending() waits for it.
     absl::MutexLock lock(&state_->mutex);
     if (!state_->pending.empty() && state_->pending.front() == due) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <thread>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/time/time.h"
 
 namespace tcptool::server {
@@ -27,25 +28,35 @@ class DiskWorker {
   using Answer = std::function<void()>;
   // May block on the disk.
   using Work = std::function<Answer()>;
+  // Why there is no answer.
+  enum class Failure {
+    kTimeout,   // The disk does not answer, or the worker ends.
+    kNoThread,  // The system gives the process no thread for it.
+  };
+  using OnFailure = std::function<void(Failure)>;
 
   explicit DiskWorker(absl::Duration deadline);
   // As AnswerPending().
   ~DiskWorker();
 
   // Runs `work` on a thread of the worker, and then exactly one of two
-  // functions: the answer that `work` returns, or `on_timeout`. `on_timeout` is
-  // called when the deadline comes first, or at once if the queue is full or
-  // all threads have been blocked for longer than the deadline. `work` may then
-  // still run: it must own what it uses. Neither function may block.
-  void Run(Work work, std::function<void()> on_timeout);
-  // Calls `on_timeout` of everything that is not answered. When this returns,
-  // no answer is running.
+  // functions: the answer that `work` returns, or `on_failure`. That is called
+  // when the deadline comes first, or at once if the queue is full, if all
+  // threads have been blocked for longer than the deadline, or if there is no
+  // thread. `work` may still run after kTimeout: it must own what it uses.
+  // Neither function may block.
+  void Run(Work work, OnFailure on_failure);
+  // Calls `on_failure`, with kTimeout, of everything that is not answered. When
+  // this returns, no answer is running.
   void AnswerPending();
 
  private:
   struct Job;
   struct State;
 
+  // Makes a thread, if there is to be another one for so many jobs. False:
+  // there is none at all. With the state's lock.
+  bool HasThreadFor(size_t queued) ABSL_NO_THREAD_SAFETY_ANALYSIS;
   static void RunThread(const std::shared_ptr<State>& state);
   void WatchDeadlines();
 

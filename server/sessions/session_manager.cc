@@ -83,9 +83,7 @@ void SessionManager::Restore(Store::Contents contents) {
     }
     SessionRestoration restoration(options_.rules, sources_, table_, store_,
                                    ports_, live_, held_);
-    for (StoredSession& stored : contents.sessions) {
-      restoration.Restore(std::move(stored));
-    }
+    restoration.Restore(std::move(contents.sessions));
     held_.PurgeSurplus();
     // Some may have been gone already, to clients, when the service was killed.
     held_.PurgeExpired(dataplane::Clock::now());

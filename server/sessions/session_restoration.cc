@@ -1,6 +1,6 @@
 #include "server/sessions/session_restoration.h"
 
-#include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +15,39 @@
 #include "server/sessions/restore.h"
 
 namespace tcptool::server {
+
+void SessionRestoration::Restore(std::vector<StoredSession> sessions) {
+  OpenFirst(sessions);
+  for (StoredSession& stored : sessions) Restore(std::move(stored));
+}
+
+void SessionRestoration::OpenFirst(const std::vector<StoredSession>& sessions) {
+  std::map<std::string, size_t> asked;  // By root.
+  for (const StoredSession& stored : sessions) {
+    const v1::SessionSpec& spec = stored.session.spec();
+    if (!spec.has_file() || !ListensAgain(stored)) continue;
+    if (asked[spec.file().root()]++ < DiskWorker::kMaxThreads) {
+      opened_[stored.session.name()] = Open(stored);
+    }
+  }
+}
+
+SessionRestoration::Opened SessionRestoration::Open(
+    const StoredSession& stored) const {
+  // Who comes after the restart must get what those before it have. A session
+  // that has sent nothing yet serves what is there now.
+  std::optional<std::string> content;
+  if (KeepsRecipients(stored) && stored.session.has_start_time()) {
+    content = stored.extra.content;
+  }
+  const auto opened =
+      std::make_shared<std::promise<absl::StatusOr<SessionSource>>>();
+  sources_.Open(stored.session.spec(), content,
+                [opened](absl::StatusOr<SessionSource> source) {
+                  opened->set_value(std::move(source));
+                });
+  return opened->get_future();
+}
 
 void SessionRestoration::Restore(StoredSession stored) {
   held_.Add();
@@ -46,18 +79,9 @@ absl::Status SessionRestoration::ListenAgain(StoredSession& stored) {
   if (KeepsRecipients(stored)) EndConnected(stored);
   auto options = OptionsToResume(rules_, stored);
   if (!options.ok()) return options.status();
-  // Who comes after the restart must get what those before it have. A session
-  // that has sent nothing yet serves what is there now.
-  std::optional<std::string> content;
-  if (KeepsRecipients(stored) && stored.session.has_start_time()) {
-    content = stored.extra.content;
-  }
-  std::promise<absl::StatusOr<SessionSource>> opened;
-  sources_.Open(stored.session.spec(), content,
-                [&opened](absl::StatusOr<SessionSource> source) {
-                  opened.set_value(std::move(source));
-                });
-  auto source = opened.get_future().get();
+  const auto opened = opened_.find(stored.session.name());
+  auto source =
+      opened != opened_.end() ? opened->second.get() : Open(stored).get();
   if (!source.ok()) return source.status();
   stored.extra.last_recipient = options->resume->last_recipient;
   stored.extra.content = std::move(source->content);

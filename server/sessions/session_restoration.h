@@ -2,9 +2,13 @@
 #ifndef TCPTOOL_SERVER_SESSIONS_SESSION_RESTORATION_H_
 #define TCPTOOL_SERVER_SESSIONS_SESSION_RESTORATION_H_
 
-#include <cstddef>
+#include <future>
+#include <map>
+#include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/api/spec.h"
 #include "server/sessions/data_ports.h"
 #include "server/sessions/held_sessions.h"
@@ -30,11 +34,20 @@ class SessionRestoration {
         live_(live),
         held_(held) {}
 
-  // A session that can listen again does. Otherwise it ends if it was not
-  // finished, and is shown as it was if it was. May block on a disk.
-  void Restore(StoredSession stored);
+  // Of each session, in their order: one that can listen again does. Otherwise
+  // it ends if it was not finished, and is shown as it was if it was. May block
+  // on disks; those that do not answer are waited for at the same time.
+  void Restore(std::vector<StoredSession> sessions);
 
  private:
+  using Opened = std::future<absl::StatusOr<SessionSource>>;
+
+  // Asks for the sources of the first sessions of each root: as many as its
+  // file system has threads. If it does not answer these, others of that root
+  // are answered at once.
+  void OpenFirst(const std::vector<StoredSession>& sessions);
+  Opened Open(const StoredSession& stored) const;
+  void Restore(StoredSession stored);
   absl::Status ListenAgain(StoredSession& stored);
 
   const SpecRules& rules_;
@@ -44,6 +57,7 @@ class SessionRestoration {
   DataPorts& ports_;
   LiveSessions& live_;
   HeldSessions& held_;
+  std::map<std::string, Opened> opened_;  // By the session's name.
 };
 
 }  // namespace tcptool::server

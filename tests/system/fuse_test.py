@@ -1,10 +1,15 @@
 """Files of a server that changes them behind the kernel's cache, or that is gone."""
 
+import os
+import pathlib
 import socket
+import tempfile
+import time
+import unittest
 
 import harness
 from fuse import FILE, Fuse
-from harness import ServiceTest, port_of
+from harness import Service, ServiceTest, port_of
 from tcptool_process import TcptoolTest
 
 SIZE = 64 << 20
@@ -37,6 +42,39 @@ class ChangedByTheServerTest(TcptoolTest):
         self.assertIn("the file has changed", errors)
 
 
+class DeadRootsTest(unittest.TestCase):
+    ROOTS = 3
+    # A root that does not answer takes the start 5 s, and its first sessions 5 s more.
+    LIMIT_S = 20
+
+    def test_many_delay_the_start_no_longer_than_one(self):
+        directory = tempfile.TemporaryDirectory(prefix="roots.")
+        self.addCleanup(directory.cleanup)
+        paths = [pathlib.Path(directory.name) / f"root{i}" for i in range(self.ROOTS)]
+        mounts = [mount(self, path, SMALL, valid_s=0) for path in paths]
+        service = Service(flags=[f"--root={path.name}={path}" for path in paths])
+        self.addCleanup(service.close)
+        session = harness.stubs.session
+        names = []
+        for path in paths * 2:
+            spec = session.SessionSpec(file=session.FileSource(root=path.name, path=FILE))
+            request = harness.stubs.session_service.CreateSessionRequest(
+                session=session.Session(spec=spec)
+            )
+            names.append(service.sessions.CreateSession(request).name)
+        service.kill()
+        for mounted in mounts:
+            mounted.hang()
+            # Before the service is closed: the kernel ends no process that waits for one.
+            self.addCleanup(mounted.come_back)
+        began = time.monotonic()
+        service.start()
+        self.assertLess(time.monotonic() - began, self.LIMIT_S)
+        for name in names:
+            self.assertEqual(service.get(name).state, session.SESSION_STATE_FAILED)
+            self.assertIn("does not answer", service.get(name).error)
+
+
 class ServerThatIsGoneTest(ServiceTest):
     """The end of a session closes its file, which asks the server."""
 
@@ -66,6 +104,18 @@ class ServerThatIsGoneTest(ServiceTest):
         self.mounted.hang()
         self.cancel()
         self.assert_the_service_goes_on()
+
+    def threads(self):
+        return len(os.listdir(f"/proc/{self.service.process.pid}/task"))
+
+    def test_many_sessions_take_one_thread(self):
+        many = [self.service.create(path=f"mounted/{FILE}") for _ in range(40)]
+        self.mounted.hang()
+        before = self.threads()
+        for self.dead in many:
+            self.cancel()
+        self.assert_the_service_goes_on()
+        self.assertLess(self.threads() - before, len(many) // 2)
 
     def test_session_that_is_cancelled_while_it_waits(self):
         self.mounted.hang()

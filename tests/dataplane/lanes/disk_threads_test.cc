@@ -10,6 +10,7 @@
 
 #include "absl/synchronization/barrier.h"
 #include "absl/synchronization/notification.h"
+#include "tests/dataplane/no_threads.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -39,6 +40,21 @@ TEST(DiskThreadsTest, TasksOfAFileThatHangsHoldNoMoreThanItsShare) {
   released.Notify();
   threads.Join();
   EXPECT_EQ(begun, 10);
+}
+
+TEST(DiskThreadsTest, TaskWaitsWhereNoThreadCanBeHad) {
+  DiskThreads threads(kLimits);
+  std::atomic<int> ended = 0;
+  {
+    const NoThreads none;
+    for (int i = 0; i < 3; ++i) {
+      threads.Run(FileOn(1, 1), [&ended] { ++ended; });
+    }
+    EXPECT_EQ(ended, 0);
+  }
+  threads.Run(FileOn(2, 2), [&ended] { ++ended; });
+  threads.Join();
+  EXPECT_EQ(ended, 4);
 }
 
 TEST(DiskThreadsTest, DiskThatHangsHoldsNoMoreThanItsShare) {

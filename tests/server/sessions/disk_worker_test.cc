@@ -7,6 +7,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "tests/dataplane/no_threads.h"
 
 namespace tcptool::server {
 namespace {
@@ -14,18 +15,23 @@ namespace {
 constexpr absl::Duration kShort = absl::Milliseconds(50);
 constexpr absl::Duration kLong = absl::Hours(1);
 
-enum class End { kAnswer, kTimeout };
+enum class End { kAnswer, kTimeout, kNoThread };
 
 // What the work ends with. `blocked`: the work waits for this, if it is given.
-std::future<End> Start(DiskWorker& worker,
-                       std::shared_ptr<absl::Notification> blocked = nullptr) {
+std::future<End> Start(
+    DiskWorker& worker,
+    const std::shared_ptr<absl::Notification>& blocked = nullptr) {
   auto end = std::make_shared<std::promise<End>>();
   worker.Run(
       [blocked, end]() -> DiskWorker::Answer {
         if (blocked != nullptr) blocked->WaitForNotification();
         return [end] { end->set_value(End::kAnswer); };
       },
-      [end] { end->set_value(End::kTimeout); });
+      [end](DiskWorker::Failure failure) {
+        end->set_value(failure == DiskWorker::Failure::kTimeout
+                           ? End::kTimeout
+                           : End::kNoThread);
+      });
   return end->get_future();
 }
 
@@ -58,6 +64,23 @@ TEST(DiskWorkerTest, WhereAllThreadsAreBlockedTheAnswerComesAtOnce) {
   EXPECT_EQ(late.wait_for(std::chrono::seconds(0)), std::future_status::ready);
   EXPECT_EQ(late.get(), End::kTimeout);
   blocked->Notify();
+}
+
+TEST(DiskWorkerTest, WhereNoThreadCanBeHadThatIsTheAnswer) {
+  DiskWorker worker(kLong);
+  {
+    const dataplane::NoThreads none;
+    EXPECT_EQ(Start(worker).get(), End::kNoThread);
+  }
+  EXPECT_EQ(Start(worker).get(), End::kAnswer);
+  // One thread is enough.
+  const dataplane::NoThreads none;
+  auto released = std::make_shared<absl::Notification>();
+  auto first = Start(worker, released);
+  auto second = Start(worker);
+  released->Notify();
+  EXPECT_EQ(first.get(), End::kAnswer);
+  EXPECT_EQ(second.get(), End::kAnswer);
 }
 
 TEST(DiskWorkerTest, PendingWorkIsAnsweredWhenAsked) {
