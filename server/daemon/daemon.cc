@@ -44,12 +44,20 @@ SessionManager::Options ManagerOptions(const Options& options,
       .max_upload_bytes = options.control.max_upload_bytes};
 }
 
-absl::Status AddRoots(const std::vector<std::string>& names_and_directories,
-                      ContentRoots& roots) {
-  for (const std::string& root : names_and_directories) {
-    if (absl::Status status = roots.Add(root); !status.ok()) return status;
+// All file systems are asked at once: one that does not answer delays the start
+// by ContentRoots::kDeadline, and so do many.
+absl::Status AddRoots(const DataOptions& options, ContentRoots& roots,
+                      ContentRoots& writable_roots) {
+  for (const std::string& root : options.roots) {
+    if (absl::Status status = roots.Begin(root); !status.ok()) return status;
   }
-  return absl::OkStatus();
+  for (const std::string& root : options.writable_roots) {
+    absl::Status status = writable_roots.Begin(root);
+    if (!status.ok()) return status;
+  }
+  absl::Status status = roots.Finish();
+  const absl::Status writable_status = writable_roots.Finish();
+  return status.ok() ? writable_status : status;
 }
 
 ContentRoots NewWritableRoots() {
@@ -89,11 +97,8 @@ Daemon::Daemon(const Options& options)
 
 absl::Status Daemon::Check(const Options& options) {
   ContentRoots roots;
-  absl::Status status = AddRoots(options.data.roots, roots);
   ContentRoots writable_roots = NewWritableRoots();
-  if (status.ok()) {
-    status = AddRoots(options.data.writable_roots, writable_roots);
-  }
+  absl::Status status = AddRoots(options.data, roots, writable_roots);
   if (!status.ok()) return status;
   status = ControlServer::Check(options.security);
   if (!status.ok()) return status;
@@ -101,10 +106,7 @@ absl::Status Daemon::Check(const Options& options) {
 }
 
 absl::Status Daemon::Start() {
-  absl::Status status = AddRoots(options_.data.roots, roots_);
-  if (status.ok()) {
-    status = AddRoots(options_.data.writable_roots, writable_roots_);
-  }
+  absl::Status status = AddRoots(options_.data, roots_, writable_roots_);
   if (!status.ok()) return status;
   auto credentials = NodeCredentials::Load(options_.peers, options_.security);
   if (!credentials.ok()) return credentials.status();
@@ -171,12 +173,13 @@ absl::Status Daemon::StartPeers() {
 }
 
 absl::Status Daemon::StartHttp() {
-  pages_.emplace(
-      HttpPages::Options{.status_page = options_.http.status_page,
-                         .hosts = options_.http.hosts,
-                         .is_reachable = [this] { return control_->works(); },
-                         .is_ready = [this] { return manager_->accepting(); }},
-      *metrics_, *table_, *reception_table_);
+  pages_.emplace(HttpPages::Options{
+                     .status_page = options_.http.status_page,
+                     .hosts = options_.http.hosts,
+                     .is_reachable = [this] { return control_->works(); },
+                     .is_ready = [this] { return manager_->accepting(); },
+                     .is_storing = [this] { return store_->health().ok(); }},
+                 *metrics_, *table_, *reception_table_);
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
       options_.http.address,
       [this](const HttpRequest& request) { return pages_->Get(request); });

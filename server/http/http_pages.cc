@@ -25,9 +25,17 @@ HttpResponse HttpPages::Get(const HttpRequest& request) const {
                 "as control_unreachable.\n"};
   }
   if (request.path == "/readyz") {
-    if (options_.is_ready()) return {.body = "ready\n"};
-    return {.status = 503,
-            .body = "The service is stopping: it takes no new sessions.\n"};
+    if (!options_.is_ready()) {
+      return {.status = 503,
+              .body = "The service is stopping: it takes no new sessions.\n"};
+    }
+    if (!options_.is_storing()) {
+      return {.status = 503,
+              .body =
+                  "The state cannot be written: new sessions are refused; the "
+                  "log has the reason as store_failed.\n"};
+    }
+    return {.body = "ready\n"};
   }
   if (!hosts_.Allows(request.host)) {
     return {.status = 421,
@@ -37,8 +45,9 @@ HttpResponse HttpPages::Get(const HttpRequest& request) const {
                 "--http-host=NAME.\n"};
   }
   if (request.path == "/metrics") {
-    return {.content_type = Metrics::kContentType,
-            .body = metrics_.Render(options_.is_ready())};
+    return {
+        .content_type = Metrics::kContentType,
+        .body = metrics_.Render(options_.is_ready() && options_.is_storing())};
   }
   if (IsStatusPage(request.path)) {
     if (options_.status_page) {

@@ -27,6 +27,8 @@ class HttpPages {
     std::function<bool()> is_reachable;
     // False from the first moment of a drain.
     std::function<bool()> is_ready;
+    // Whether the state can be written, as new sessions want.
+    std::function<bool()> is_storing;
   };
 
   // All of them outlive the pages.

@@ -1,5 +1,6 @@
 #include "server/rpc/control_listener.h"
 
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -17,6 +18,10 @@
 #include "absl/memory/memory.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/synchronization/notification.h"
+#include "absl/time/time.h"
+#include "dataplane/base/closing_threads.h"
+#include "dataplane/base/disk_of.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
 #include "server/front/places.h"
@@ -43,6 +48,9 @@ constexpr auto kTellEvery = std::chrono::seconds(10);
 // if its host were gone. gRPC's pings do not find that out: they are behind
 // what was sent before.
 constexpr int kTakesNothingMs = 30'000;
+
+// For the disk of a Unix socket to remove it.
+constexpr absl::Duration kUnlinkLimit = absl::Seconds(2);
 
 // The umask for a Unix socket, to which its owner and group may connect.
 constexpr mode_t kSocketMask = S_IXUSR | S_IXGRP | S_IRWXO;
@@ -148,6 +156,8 @@ absl::Status ControlListener::ListenOnPath(const std::string& path) {
   umask(mask);
   if (!fd.valid()) return CannotListen(address_, std::strerror(error));
   path_ = path;
+  disk_ = dataplane::DiskOf(
+      UniqueFd(open(path.c_str(), O_PATH | O_CLOEXEC | O_NOFOLLOW)).get());
   listeners_.push_back(std::move(fd));
   return absl::OkStatus();
 }
@@ -209,7 +219,16 @@ absl::Status ControlListener::ListenOnHost(const std::string& address) {
 
 ControlListener::~ControlListener() {
   Close();
-  if (!path_.empty()) unlink(path_.c_str());
+  if (path_.empty()) return;
+  // Its file system may not answer any more.
+  const auto unlinked = std::make_shared<absl::Notification>();
+  dataplane::ClosingThreads::OfProcess().Run(disk_, [path = path_, unlinked] {
+    unlink(path.c_str());
+    unlinked->Notify();
+  });
+  if (unlinked->WaitForNotificationWithTimeout(kUnlinkLimit)) return;
+  LogWarning("control_socket_stays",
+             {{"path", path_}, {"error", "its disk does not answer"}});
 }
 
 void ControlListener::Open(OnConnection on_connection) {

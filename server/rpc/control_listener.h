@@ -3,6 +3,7 @@
 #define TCPTOOL_SERVER_RPC_CONTROL_LISTENER_H_
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -59,7 +60,8 @@ class ControlListener {
   // nullopt if who takes the connections has a bound.
   std::optional<GivenConnections> given_;
   std::string address_;
-  std::string path_;  // Of a Unix socket.
+  std::string path_;   // Of a Unix socket.
+  uint64_t disk_ = 0;  // Where that is.
   std::vector<dataplane::UniqueFd> listeners_;
   dataplane::UniqueFd stop_;  // An eventfd: Run() is to end.
   OnConnection on_connection_;

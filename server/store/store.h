@@ -3,23 +3,17 @@
 #ifndef TCPTOOL_SERVER_STORE_STORE_H_
 #define TCPTOOL_SERVER_STORE_STORE_H_
 
+#include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
-#include <thread>
-#include <vector>
+#include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
-#include "server/base/steady_cond_var.h"
 #include "server/store/sqlite.h"
-#include "server/store/store_changes.h"
+#include "server/store/store_worker.h"
 #include "server/store/stored.h"
 #include "tcptool/v1/reception.pb.h"
 #include "tcptool/v1/recipient.pb.h"
@@ -29,18 +23,21 @@ namespace tcptool::server {
 
 // Any thread may call any method; none of them blocks, unless it says so.
 //
-// The store's thread writes all changes since its last transaction in one
-// transaction: SQLite in WAL mode with synchronous=FULL, so that durable data
-// survives a loss of power. Of an object that changes twice before it is
-// written, only the newest state is written. Changes that cannot be written are
-// kept, and tried again every second.
+// SQLite in WAL mode with synchronous=FULL: durable data survives a loss of
+// power. Of an object that changes twice before it is written, only the newest
+// state is written. Changes that cannot be written are kept, and tried again
+// every second; so are they while the disk does not answer. See StoreWorker.
 class Store {
  public:
-  // Called for each transaction ("write") and for the initial read ("load").
-  using Observe =
-      std::function<void(const char* operation, absl::Duration, bool ok)>;
-  // Called on the store's thread; must not wait.
-  using Done = std::function<void(absl::Status)>;
+  // Called for each transaction ("write") and for the initial read ("load");
+  // must not call a method of the store's.
+  using Observe = StoreWorker::Observe;
+  // Called on a thread of the store's; must not wait.
+  using Done = StoreWorker::Done;
+
+  // How long a transaction may take before those who wait for it are answered
+  // with UNAVAILABLE, and the end of the store waits no longer.
+  static constexpr std::chrono::seconds kPatience{10};
 
   using Contents = StoredContents;
 
@@ -49,10 +46,12 @@ class Store {
   // path: FAILED_PRECONDITION another process uses it, it belongs to another
   // program or a newer version; DATA_LOSS it is damaged. Nothing is overwritten
   // then.
-  static absl::StatusOr<std::unique_ptr<Store>> Open(const std::string& path,
-                                                     Observe observe);
-  // Blocks until pending changes are written, or have failed once more.
-  ~Store();
+  static absl::StatusOr<std::unique_ptr<Store>> Open(
+      const std::string& path, Observe observe,
+      std::chrono::nanoseconds patience = kPatience);
+  // Blocks until pending changes are written, or have failed once more; for
+  // kPatience at most.
+  ~Store() = default;
 
   // Call it once, before any change. Blocks on the disk. DATA_LOSS: damaged.
   absl::StatusOr<Contents> Load();
@@ -77,39 +76,27 @@ class Store {
   void PutPortUse(const StoredPortUse& use);
 
   // Calls `done` when all changes made before are durable, or with the error
-  // that prevents it.
-  void WhenDurable(Done done);
-  // Blocks until then. Not on the store's thread.
+  // that prevents it. UNAVAILABLE: for instance, the disk does not answer.
+  void WhenDurable(Done done) { worker_.WhenDurable(std::move(done)); }
+  // Blocks until then. Not on a thread of the store's.
   absl::Status WaitUntilDurable();
 
   // Whether the state outlives the process.
-  bool persistent() const { return persistent_; }
-  // The result of the last transaction.
-  absl::Status health() const;
+  bool persistent() const;
+  // The result of the last transaction; UNAVAILABLE while the disk does not
+  // answer.
+  absl::Status health() const { return worker_.health(); }
 
  private:
-  Store(std::string path, dataplane::UniqueFd lock, SqliteDatabase database,
-        Observe observe);
+  Store(const std::string& path, dataplane::UniqueFd lock,
+        SqliteDatabase database, Observe observe,
+        std::chrono::nanoseconds patience);
 
   absl::Status ReserveRevisions(Contents& contents);
-  void Run();
-  absl::Status Write(const StoreChanges& changes);
-  void Report(const absl::Status& status);
 
   const std::string path_;
-  const bool persistent_;
-  const dataplane::UniqueFd lock_;
-  SqliteDatabase database_;  // On the store's thread, once that runs.
   const Observe observe_;
-
-  mutable absl::Mutex mutex_;
-  StoreChanges changes_ ABSL_GUARDED_BY(mutex_);
-  std::vector<Done> done_ ABSL_GUARDED_BY(mutex_);
-  bool closing_ ABSL_GUARDED_BY(mutex_) = false;
-  SteadyCondVar asked_;  // `done_` or `closing_` has changed.
-  absl::Status health_ ABSL_GUARDED_BY(mutex_);
-
-  std::thread thread_;
+  StoreWorker worker_;
 };
 
 }  // namespace tcptool::server

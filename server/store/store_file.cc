@@ -87,4 +87,15 @@ absl::StatusOr<UniqueFd> LockStateFile(const std::string& path) {
   return lock;
 }
 
+absl::Status NamedState(const std::string& path, const absl::Status& status) {
+  if (status.ok()) return status;
+  const absl::string_view advice =
+      absl::IsDataLoss(status)
+          ? ". It is damaged and was left as it is: move it away, or put a "
+            "backup in its place"
+          : "";
+  return absl::Status(status.code(), absl::StrCat("--state ", path, ": ",
+                                                  status.message(), advice));
+}
+
 }  // namespace tcptool::server

@@ -24,6 +24,10 @@ absl::StatusOr<std::string> DefaultStatePath();
 // process has the lock. PERMISSION_DENIED or UNAVAILABLE name the file.
 absl::StatusOr<dataplane::UniqueFd> LockStateFile(const std::string& path);
 
+// `status` with the path that an error is about, and what to do if the file is
+// damaged.
+absl::Status NamedState(const std::string& path, const absl::Status& status);
+
 }  // namespace tcptool::server
 
 #endif  // TCPTOOL_SERVER_STORE_STORE_FILE_H_

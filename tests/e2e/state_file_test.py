@@ -9,6 +9,8 @@ import stat
 import subprocess
 import tempfile
 import unittest
+import urllib.error
+import urllib.request
 
 import grpc
 
@@ -17,6 +19,14 @@ import recipients
 from harness import Service, ServiceTest, stubs
 
 CONTENT = os.urandom(1000)
+
+
+def http_status(service, page):
+    try:
+        with urllib.request.urlopen(f"http://{service.http_address}/{page}") as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 class StateFileTest(ServiceTest):
@@ -116,11 +126,15 @@ class StraceTest(unittest.TestCase):
     def start_traced(self, *options):
         return self.start("strace", "-f", "-o", "/dev/null", *options)
 
+    def traced(self, service):
+        """The process that strace has started; the service's own without strace."""
+        pid = service.process.pid
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return int(children[0]) if children else pid
+
     def end(self, service, number):
         # strace hands its own signals on to nobody.
-        pid = pathlib.Path(f"/proc/{service.process.pid}/task/{service.process.pid}/children")
-        for child in pid.read_text().split() or [service.process.pid]:
-            os.kill(int(child), number)
+        os.kill(self.traced(service), number)
         return service.process.wait(harness.DEADLINE_S)
 
 
@@ -199,6 +213,59 @@ class NoSharedMemoryTest(StraceTest):
             )
         self.stop(with_maps)
         self.assertNotIn("store_without_shared_memory", with_maps.log())
+
+
+class HangingDiskTest(StraceTest):
+    """A disk that answers for some time, and then no more."""
+
+    def create(self, service):
+        spec = stubs.session.SessionSpec(
+            file=stubs.session.FileSource(root="files", path="content")
+        )
+        request = stubs.session_service.CreateSessionRequest(
+            session=stubs.session.Session(spec=spec)
+        )
+        try:
+            return service.sessions.CreateSession(request, timeout=harness.DEADLINE_S)
+        except grpc.RpcError as error:
+            return error
+
+    def kill_if_it_is_there(self, pidfd):
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        os.close(pidfd)
+
+    def test_it_is_told_and_the_stop_does_not_wait(self):
+        service = self.start_traced(
+            "-P", f"{self.state}-wal", "-e", "trace=fsync,fdatasync",
+            "-e", "inject=fsync,fdatasync:delay_enter=1000000000:when=5+",
+        )  # fmt: skip
+        self.addCleanup(self.kill_if_it_is_there, os.pidfd_open(self.traced(service)))
+        made = []
+        while not isinstance(result := self.create(service), grpc.RpcError):
+            made.append(result.name)
+        # The first one that waits is answered after 10 s, later ones at once.
+        for error in (result, self.create(service)):
+            self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE)
+            self.assertIn(f"{self.state}: its disk has not answered", error.details())
+        self.assertIn("store_failed", service.log())
+        self.assertEqual(http_status(service, "readyz"), 503)
+        self.assertEqual(http_status(service, "healthz"), 200)
+        # What is in memory goes on.
+        self.assertTrue(made)
+        session = service.get(made[0])
+        peer = harness.connect(harness.port_of(session), recipients.START)
+        self.assertEqual(harness.read_all(peer), CONTENT)
+        self.assertEqual(
+            service.wait_final(session.name).state, stubs.session.SESSION_STATE_SUCCEEDED
+        )
+        # The kernel keeps the process until the thread's call ends; main() has ended.
+        pid = self.traced(service)
+        os.kill(pid, signal.SIGTERM)
+        status = pathlib.Path(f"/proc/{pid}/stat")
+        harness.wait_until(
+            lambda: status.read_text().rpartition(") ")[2].startswith("Z"), "main() has ended"
+        )
 
 
 class FullDiskTest(ServiceTest):
