@@ -20,6 +20,7 @@ DiskWriter::DiskWriter(DiskThreads& disk, DiskThreads::Client client,
       digests_(file_->kept()),
       verified_(options.expects_digests ? 0 : digests_.size()),
       durable_(digests_.size()),
+      kept_(digests_.size()),
       hash_file_(!digests_.empty()) {
   if (options_.sha256) whole_.emplace();
 }
@@ -96,6 +97,7 @@ void DiskWriter::Advance() {
   Release();
   StartCheckpoint();
   StartHashFile();
+  StartCheckKept();
 }
 
 void DiskWriter::Release() {
@@ -138,7 +140,8 @@ void DiskWriter::HashWhole() {
 }
 
 void DiskWriter::StartHashFile() {
-  if (!options_.sha256 || !hash_file_ || hashing_ || sha256_ || !AllWritten()) {
+  if (!options_.sha256 || !hash_file_ || hashing_ || sha256_ ||
+      kept_checked_ < kept_ || !AllWritten()) {
     return;
   }
   hashing_ = true;
@@ -169,11 +172,40 @@ void DiskWriter::HashFile() {
   sha256_ = sha256.FinishDigest();
 }
 
+void DiskWriter::StartCheckKept() {
+  // A rewind waits until nothing is done any more.
+  if (checking_kept_ || kept_checked_ == kept_ || bad_block_ || !error_.ok()) {
+    return;
+  }
+  checking_kept_ = true;
+  Run([this] { CheckKept(); });
+}
+
+void DiskWriter::CheckKept() {
+  uint64_t index = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    index = kept_checked_;
+  }
+  const PageBlock buffer(kManifestBlock);
+  const auto data = buffer.first(kManifestBlock);
+  absl::Status status = file_->Read(index * kManifestBlock, data);
+  const Digest digest = Sha256::Of(data);
+  absl::MutexLock lock(&mutex_);
+  checking_kept_ = false;
+  if (!status.ok()) return Fail(std::move(status));
+  if (digest != digests_[index]) return SetBad(index);
+  ++kept_checked_;
+  StartCheckKept();
+  StartHashFile();
+}
+
 void DiskWriter::Complete(uint64_t length) {
   absl::MutexLock lock(&mutex_);
   length_ = length;
   ended_ = true;
   StartHashFile();
+  StartCheckKept();
   Run([this] { HashWhole(); });
 }
 
@@ -190,15 +222,11 @@ absl::Status DiskWriter::Expect(uint64_t first,
       const uint64_t index = first + i;
       if (index == expected_.size()) {
         expected_.push_back(digests[i]);
-      } else if (index >= final_expected_) {
-        expected_[index] = digests[i];
       } else if (expected_[index] != digests[i]) {
         return absl::FailedPreconditionError(absl::StrCat(
             "block number ", index, " has another digest than it had before"));
       }
     }
-    final_expected_ =
-        std::max<uint64_t>(final_expected_, first + digests.size());
     Advance();
   }
   changed_();
@@ -260,15 +288,17 @@ absl::Status DiskWriter::RewindNow(uint64_t index) {
     is_durable = index < durable_;
   }
   // Only a block that an earlier attempt has kept can be both durable and bad:
-  // that attempt received another content, of which nothing is used.
+  // that attempt received another content, or the file has been changed since.
+  // Nothing of it is used.
   absl::Status status = is_durable ? file_->Restart() : absl::OkStatus();
   if (is_durable) index = 0;
   absl::MutexLock lock(&mutex_);
+  if (is_durable) kept_ = kept_checked_ = 0;
   GiveUpFrom(0);
   recent_.DropFrom(index);
   digests_.resize(std::min<uint64_t>(digests_.size(), index));
-  // It may be that what was expected was wrong.
-  final_expected_ = std::min<uint64_t>(expected_.size(), index);
+  // It may be that what was expected was wrong: it is told anew.
+  expected_.resize(std::min<uint64_t>(expected_.size(), index));
   verified_ = std::min<uint64_t>(verified_, index);
   durable_ = std::min(durable_, index);
   length_.reset();
@@ -277,6 +307,7 @@ absl::Status DiskWriter::RewindNow(uint64_t index) {
   // A running hash cannot be rewound: the file is hashed at the end instead.
   if (hashed_ > digests_.size()) hash_file_ = true;
   if (!status.ok()) Fail(status);
+  StartCheckKept();
   return status;
 }
 
@@ -287,7 +318,7 @@ DiskWriter::State DiskWriter::state() const {
                     .durable = durable_ * kManifestBlock},
           .idle = running_ == 0,
           .complete = error_.ok() && AllWritten() &&
-                      verified_ == digests_.size() &&
+                      verified_ == digests_.size() && kept_checked_ == kept_ &&
                       (!options_.sha256 || sha256_),
           .bad_block = bad_block_,
           .error = error_};

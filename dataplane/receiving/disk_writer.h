@@ -62,15 +62,19 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
     bool idle = true;
     // All of the content is written and hashed; after Complete().
     bool complete = false;
-    // The first block whose digest is not the expected one.
+    // The first block whose digest is not the expected one, or that has changed
+    // in the file.
     std::optional<uint64_t> bad_block;
     // Of the disk. Nothing is written after it.
     absl::Status error;
   };
 
   // What `file` has kept of an earlier attempt counts as written and durable.
-  // `changed` is called on the disk's threads when the state has changed, with
-  // no lock held, and must not block. `disk` outlives the writer.
+  // It is read again beside all else, as the file may have changed since: a
+  // block that is not what the range map says is bad, and the content is not
+  // complete before. `changed` is called on the disk's threads when the state
+  // has changed, with no lock held, and must not block. `disk` outlives the
+  // writer.
   DiskWriter(DiskThreads& disk, DiskThreads::Client client,
              std::shared_ptr<PartialFile> file, const Options& options,
              std::function<void()> changed);
@@ -85,7 +89,7 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
 
   // The digests of the blocks from number `first` on, as the source of the
   // content has them. Those that are known already must be the same: if not,
-  // FAILED_PRECONDITION (but see Rewind()). OUT_OF_RANGE: some before them are
+  // FAILED_PRECONDITION. OUT_OF_RANGE: some before them are
   // missing.
   absl::Status Expect(uint64_t first, std::span<const Digest> digests);
 
@@ -104,9 +108,9 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // to be called now and then where blocks are rare.
   void CheckpointIfDue();
 
-  // Forgets all blocks from this number on, which then come again. What is
-  // expected of them may be told anew, and be something else. The writer is
-  // idle. `done` is called on one of the disk's threads.
+  // Forgets all blocks from this number on, or all if it is a kept one; they
+  // come again. What was expected of them is forgotten too, and is to be told
+  // anew. The writer is idle. `done` is called on one of the disk's threads.
   void Rewind(uint64_t index, std::function<void(absl::Status)> done);
 
   State state() const;
@@ -143,6 +147,8 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   void HashWhole();
   // The same for all of a file whose beginning another process has received.
   void HashFile();
+  // Reads one of the kept blocks again.
+  void CheckKept();
   void CheckpointNow(const std::vector<Digest>& blocks);
   absl::Status RewindNow(uint64_t index);
 
@@ -152,6 +158,7 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   void Release() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartCheckpoint() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void StartHashFile() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void StartCheckKept() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool IsBad(uint64_t index, const Digest& digest) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint64_t LengthOf(uint64_t blocks) const
@@ -181,10 +188,13 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // Of the blocks that are written, from the first on without a gap.
   std::vector<Digest> digests_ ABSL_GUARDED_BY(mutex_);
   std::vector<Digest> expected_ ABSL_GUARDED_BY(mutex_);
-  // So many of them must not change any more.
-  uint64_t final_expected_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t verified_ ABSL_GUARDED_BY(mutex_) = 0;  // Blocks.
   uint64_t durable_ ABSL_GUARDED_BY(mutex_) = 0;   // Blocks.
+  // Blocks that an earlier attempt has kept, and how many of them have been
+  // read again.
+  uint64_t kept_ ABSL_GUARDED_BY(mutex_);
+  uint64_t kept_checked_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool checking_kept_ ABSL_GUARDED_BY(mutex_) = false;
   // Known from the block on that is shorter than others, or Complete().
   std::optional<uint64_t> length_ ABSL_GUARDED_BY(mutex_);
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

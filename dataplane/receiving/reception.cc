@@ -284,7 +284,7 @@ void Reception::OnRewound() {
   status_.bytes_durable = state.marks.durable;
   Connect(absl::DataLossError(
       absl::StrCat("the block at byte ", block * kManifestBlock,
-                   " is not the one that was announced")));
+                   " is not, or no longer, the one that was announced")));
 }
 
 void Reception::SetState(ReceptionState state) {

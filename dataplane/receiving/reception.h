@@ -55,6 +55,9 @@ struct ReceptionOptions {
   // that. Time in which our own disk holds things up does not count.
   absl::Duration first_byte_timeout = absl::InfiniteDuration();
   absl::Duration stall_timeout = absl::InfiniteDuration();
+  // Whether one that is INTERRUPTED may go on in a later process: its partial
+  // file stays then, if the upstream is resumable.
+  bool goes_on_later = true;
 };
 
 // Receives a reception's changes in order, on its lane: must not block.
@@ -104,6 +107,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // ContentClaims, of a resumable upstream:
   void Expect(uint64_t first, std::vector<Digest> digests) override;
   void ExpectEnd(const ContentEnd& end) override;
+  void FallenSilent(const absl::Status& reason) override;
   void GiveUp(const absl::Status& reason) override;
 
   // What has come, as the content of a session, at once and while the rest

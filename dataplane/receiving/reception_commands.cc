@@ -1,6 +1,7 @@
 // What a reception's owner may ask of it, and what its upstream says of the
 // content.
 #include <asio/post.hpp>
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,8 +18,10 @@ void Reception::Expect(uint64_t first, std::vector<Digest> digests) {
       }
       return;
     }
+    // Of a source that was left since: all from the bad block on is told anew.
+    if (self.rewind_to_) return;
     const absl::Status status = self.writer_->Expect(first, digests);
-    if (!status.ok()) {
+    if (!status.ok() && !absl::IsOutOfRange(status)) {
       self.Fail(ReceptionReason::kDigestMismatch,
                 std::string(status.message()));
     }
@@ -68,6 +71,20 @@ void Reception::OnEndChecked(const ContentEnd& end, bool contradicts) {
   status_.content_length = end.length;
   spool_->Announce(end.length);
   CheckLength();
+}
+
+void Reception::FallenSilent(const absl::Status& reason) {
+  OnLane([reason](Reception& self) {
+    // What is on its way to us comes within this time, or never.
+    constexpr auto kSilence = std::chrono::seconds(1);
+    const auto now = std::chrono::steady_clock::now();
+    if (self.receiver_ == nullptr || self.rewind_to_ ||
+        self.status_.state == ReceptionState::kVerifying ||
+        now - self.receiver_->silent_since() < kSilence) {
+      return;
+    }
+    self.Reconnect(absl::UnavailableError(reason.message()));
+  });
 }
 
 void Reception::GiveUp(const absl::Status& reason) {

@@ -182,9 +182,10 @@ void Reception::End(ReceptionState state, ReceptionReason reason,
 
 void Reception::LetGoOfFile() {
   // While a thread hangs in its rename, no other may use it.
-  const bool stays = status_.state == ReceptionState::kSucceeded ||
-                     (status_.state == ReceptionState::kInterrupted &&
-                      (upstream_->resumable() || is_committing_));
+  const bool stays =
+      status_.state == ReceptionState::kSucceeded ||
+      (status_.state == ReceptionState::kInterrupted &&
+       ((upstream_->resumable() && options_.goes_on_later) || is_committing_));
   absl::MutexLock lock(&mutex_);
   file_fate_ = stays ? FileFate::kStays : FileFate::kRemoved;
   if (file_ != nullptr && !stays) {

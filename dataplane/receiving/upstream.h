@@ -20,13 +20,17 @@ namespace tcptool::dataplane {
 class ContentClaims {
  public:
   // The digests of the blocks from number `first` on, without a gap to those
-  // before. Where other ones were said before, the content FAILS; but after a
+  // before. Where other ones were said before, the content FAILS. After a
   // DATA_LOSS (see Upstream::Connect()) those of the blocks from the offset on
-  // may be said again, and be others.
+  // are forgotten, to be said again.
   virtual void Expect(uint64_t first, std::vector<Digest> digests) = 0;
   // The content's length and root. Ones that contradict the digests, if all of
   // them were told, are a DATA_LOSS; other ones than before FAIL it.
   virtual void ExpectEnd(const ContentEnd& end) = 0;
+  // The source says nothing of the content any more: its process or its host
+  // may have stopped. A connection on which nothing comes either is given up as
+  // one that is lost.
+  virtual void FallenSilent(const absl::Status& reason) = 0;
   // Nobody is left who could say what is missing: fails the reception, as an
   // error of Connect() does.
   virtual void GiveUp(const absl::Status& reason) = 0;

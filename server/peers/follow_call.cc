@@ -68,7 +68,7 @@ void FollowCall::OnFound(
     absl::MutexLock lock(&mutex_);
     if (finished_) return;
     if (!found.ok()) return EndOnce(found.status());
-    if (request_.has_offset()) node = request_.node();
+    if (request_.has_offset()) node = NodeName();
   }
   // Who only wants the digests is served elsewhere.
   if (node.empty()) return Follow(*found, absl::OkStatus());
@@ -93,6 +93,10 @@ void FollowCall::Follow(const std::shared_ptr<PeerContent>& content,
   if (!status.ok()) return EndOnce(status);
   Fill(response);
   Send(response);
+}
+
+std::string FollowCall::NodeName() const {
+  return absl::StrCat(caller().name, "/", request_.node());
 }
 
 absl::Status FollowCall::CheckOffset() const {
@@ -147,20 +151,21 @@ void FollowCall::Take(dataplane::UniqueFd socket,
                       const asio::ip::tcp::endpoint& peer) {
   std::shared_ptr<PeerContent> content;
   peer::v1::FollowRequest request;
+  std::string node;
   {
     absl::MutexLock lock(&mutex_);
     if (content_ == nullptr || finished_) return;
     content = content_;
     request = request_;
+    node = NodeName();
   }
   LogInfo("node_connected", {{"content", request.name()},
-                             {"node", request.node()},
-                             {"caller", caller().name},
+                             {"node", node},
                              {"address", peer.address().to_string()},
                              {"offset", request.offset()}});
   content->Take({.socket = std::move(socket),
                  .peer = peer,
-                 .node = request.node(),
+                 .node = node,
                  .offset = static_cast<uint64_t>(request.offset())},
                 [self = Self()](const absl::Status& status) {
                   if (!status.ok()) self->Stop(status);

@@ -45,6 +45,9 @@ class FollowCall : public Call {
   // Sends the first message. `may_take`: whether the content takes the caller.
   void Follow(const std::shared_ptr<PeerContent>& content,
               const absl::Status& may_take);
+  // What the content knows the caller's reception by. It begins with who calls,
+  // so that nobody can come in the place of another caller's.
+  std::string NodeName() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // OUT_OF_RANGE: the caller's offset is behind the end.
   absl::Status CheckOffset() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AddTicket(peer::v1::FollowResponse& response)

@@ -80,6 +80,8 @@ void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
   }
   const absl::Status bad = CountBadBlocks(offset, lost);
   if (!bad.ok()) return GiveUp(bad);
+  // It follows another one already, which may have the connection too.
+  if (current_ != sender_) return Follow();
   // Whoever has sent a wrong block may send the right one at the next try.
   TryNext(absl::IsDataLoss(lost) ? absl::UnavailableError(lost.message())
                                  : lost);
@@ -228,6 +230,7 @@ void ParentLink::OnDialed(const std::string& secret,
         "the node's data port has closed the connection at once"));
   }
   connected_at_ = Clock::now();
+  sender_ = current_;
   std::exchange(done_, nullptr)(*std::move(socket));
   // The reception may have ended.
   if (lane_ != nullptr && end_) claims_->ExpectEnd(*end_);
@@ -249,6 +252,10 @@ void ParentLink::TryNext(absl::Status reason) {
       parents_, [](const Parent& one) { return one.has_refused; });
   if (all_refuse || absl::FromChrono(now - *trouble_since_) >= plan_.wait) {
     return GiveUp(reason);
+  }
+  // A connection to it may last, although nothing comes any more.
+  if (done_ == nullptr && absl::IsDeadlineExceeded(reason)) {
+    claims_->FallenSilent(reason);
   }
   current_ = (current_ + 1) % parents_.size();
   const size_t round = ++tries_ / parents_.size();

@@ -88,7 +88,8 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   dataplane::ContentClaims* claims_ = nullptr;
   dataplane::Lane* lane_ = nullptr;  // From Connect() to Cancel().
   std::vector<Parent> parents_;      // The preferred one first.
-  size_t current_ = 0;
+  size_t current_ = 0;               // Whom it follows.
+  size_t sender_ = 0;                // Whom the last connection is, or was, to.
 
   Done done_;  // Null: there is a connection.
   uint64_t offset_ = 0;

@@ -41,6 +41,7 @@ void ReceptionCreation::Create(v1::CreateReceptionRequest request, Done done) {
   if (!plan.ok()) return creation->done(plan.status());
   creation->request = std::move(request);
   creation->plan = *std::move(plan);
+  creation->plan.options.goes_on_later = store_.persistent();
   asio::post(executor_, [this, creation] {
     if (!AnswerWithoutCreating(*creation)) Open(creation);
   });

@@ -90,6 +90,38 @@ class PeersSecurityTest(NodesCase):
             )
         self.assertEqual(raised.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
 
+    def test_nobody_comes_in_the_place_of_another_caller(self):
+        """Who is DELIVERED, and who gets the bytes, is not for another node to say."""
+        parent = self.start_secure(f"--token-file={self.tokens}")
+        limits = stubs.session.Limits(session_bytes_per_second=MIB)
+        session = parent.create(limits=limits).name
+        child = self.start(f"--peer-ca={self.authority.path}", self.token("operator"))
+        name = child.receive(parent.source(session, send_start_byte=True))
+        child.wait_bytes(name, MIB)
+        (served,) = parent.recipients(session)
+        caller, _, node = served.node.partition("/")
+        self.assertEqual(caller, "token:operator")
+        channel = grpc.secure_channel(
+            parent.peer_address,
+            grpc.composite_channel_credentials(
+                grpc.ssl_channel_credentials(self.authority.path.read_bytes()),
+                grpc.access_token_call_credentials("peer"),
+            ),
+        )
+        self.addCleanup(channel.close)
+        call = stubs.peer_grpc.PeerServiceStub(channel).Follow(
+            stubs.peer.FollowRequest(name=session, node=node, offset=self.size),
+            timeout=harness.DEADLINE_S,
+        )
+        # The session has started, and takes no other node.
+        with self.assertRaises(grpc.RpcError) as raised:
+            next(call)
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.FAILED_PRECONDITION)
+        self.assert_whole(child, name)
+        parent.wait_final(session)
+        (served,) = parent.recipients(session)
+        self.assertEqual(served.state, stubs.recipient.RECIPIENT_STATE_DELIVERED)
+
     def test_certificates(self):
         parent = self.start_secure(
             f"--token-file={self.tokens}",

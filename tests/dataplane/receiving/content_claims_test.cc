@@ -68,6 +68,7 @@ TEST_F(ContentClaimsTest, BadBlockThatIsKnownAtTheEndOnly) {
   const ScriptedUpstream::Asked asked = Accept();
   EXPECT_TRUE(absl::IsDataLoss(asked.lost));
   EXPECT_EQ(asked.offset, 6 * kManifestBlock);
+  Announce(LongContent());
   ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
   ExpectWhole();
 }

@@ -256,6 +256,7 @@ TEST_F(DiskWriterTest, BlockThatIsNotTheExpectedOneIsBad) {
     rewound.WaitForNotification();
     ASSERT_TRUE(WaitUntilIdle());
     EXPECT_EQ(writer_->state().marks.written, 2 * kManifestBlock);
+    ASSERT_TRUE(writer_->Expect(2, std::span(digests).subspan(2)).ok());
     GiveAll(content, 2);
     ASSERT_TRUE(WaitUntilComplete());
     EXPECT_TRUE(writer_->state().complete);
@@ -311,10 +312,30 @@ TEST_F(DiskWriterTest, WhatWasKeptOfAnotherContentIsDropped) {
   ASSERT_TRUE(WaitUntilIdle());
   EXPECT_EQ(writer_->state().marks.written, 0u);
   EXPECT_EQ(writer_->state().marks.durable, 0u);
+  ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
   GiveAll(content);
   ASSERT_TRUE(WaitUntilComplete());
   EXPECT_TRUE(writer_->state().complete);
   EXPECT_EQ(writer_->sha256(), Sha256Of(content));
+}
+
+TEST_F(DiskWriterTest, KeptBlockThatHasChangedInTheFileIsBad) {
+  const std::string content = Content(4 * kManifestBlock);
+  const std::vector<Digest> digests = DigestsOf(content);
+  Make();
+  for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(content, i));
+  ASSERT_TRUE(WaitUntilIdle());
+  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
+  End();
+  folder_.Spoil(".tcptool-part.r1", kManifestBlock + 100);
+  Make({.expects_digests = true}, FileApi::Real(), true);
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  GiveAll(content, 3);
+  ASSERT_TRUE(WaitFor([](const DiskWriter::State& state) {
+    return state.idle && state.bad_block;
+  }));
+  EXPECT_EQ(writer_->state().bad_block, 1u);
+  EXPECT_FALSE(writer_->state().complete);
 }
 
 TEST_F(DiskWriterTest, FileThatChangedBeforeItIsHashedAgainIsAnError) {
@@ -325,11 +346,10 @@ TEST_F(DiskWriterTest, FileThatChangedBeforeItIsHashedAgainIsAnError) {
   const std::vector<Digest> digests = DigestsOf(content);
   ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(2)).ok());
   End();
-  Make({.sha256 = true}, FileApi::Real(), true);
-  std::fstream(folder_.path(".tcptool-part.r1"),
-               std::ios::in | std::ios::out | std::ios::binary)
-      .seekp(100)
-      .put('!');
+  Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  ASSERT_TRUE(WaitUntilIdle());  // The kept blocks were still what they were.
+  folder_.Spoil(".tcptool-part.r1", 100);
   GiveAll(content, 2);
   ASSERT_TRUE(WaitUntilComplete());
   EXPECT_FALSE(writer_->state().complete);

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -36,6 +37,15 @@ class Folder {
   }
   void Put(const std::string& name, const std::string& content) const {
     std::ofstream(path(name), std::ios::binary) << content;
+  }
+  // Changes a byte, as a disk may.
+  void Spoil(const std::string& name, int64_t offset) const {
+    std::fstream file(path(name),
+                      std::ios::in | std::ios::out | std::ios::binary);
+    file.seekg(offset);
+    const int byte = file.get();
+    file.seekp(offset);
+    file.put(static_cast<char>(byte ^ 1));
   }
   std::string Get(const std::string& name) const {
     std::ostringstream content;

@@ -6,13 +6,13 @@
 
 #include <cerrno>
 #include <cstdint>
-#include <fstream>
 #include <set>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
 #include "tests/dataplane/receiving/resumable_receptions.h"
@@ -88,8 +88,62 @@ TEST_F(ResumableReceptionTest, BadBlockIsTakenFromElsewhere) {
   const ScriptedUpstream::Asked asked = Accept();
   EXPECT_TRUE(absl::IsDataLoss(asked.lost));
   EXPECT_EQ(asked.offset, 3 * kManifestBlock);
+  Announce(LongContent());
   ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
   ExpectWhole();
+}
+
+// It is the next source's own blocks that would be found bad.
+TEST_F(ResumableReceptionTest, WrongDigestsAreForgottenWithTheirSource) {
+  Begin();
+  Accept();
+  std::string wrong = LongContent();
+  for (size_t i = 3; i < 6; ++i) wrong[i * kManifestBlock] ^= 1;
+  one_->reception().Expect(0, ManifestOf(wrong).blocks);
+  sender_.Send(LongContent());
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsDataLoss(asked.lost));
+  EXPECT_EQ(asked.offset, 3 * kManifestBlock);
+  ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
+  ASSERT_TRUE(WaitForBytes(kLongSize));  // Before the digests come.
+  Announce(LongContent());
+  ExpectWhole();
+}
+
+TEST_F(ResumableReceptionTest, ConnectionOfASilentSourceIsGivenUp) {
+  Begin();
+  Accept();
+  Announce(LongContent());
+  ASSERT_TRUE(sender_.Send(LongContent().substr(0, 777)));
+  ASSERT_TRUE(WaitForBytes(777));
+  const absl::Status silence = absl::DeadlineExceededError("it says nothing");
+  const absl::Time deadline = absl::Now() + kDeadline;
+  const auto has_asked = [this] {
+    absl::MutexLock lock(&script_->mutex);
+    return !script_->asked.empty();
+  };
+  // Not before nothing has come for a while.
+  while (!has_asked() && absl::Now() < deadline) {
+    one_->reception().FallenSilent(silence);
+    absl::SleepFor(absl::Milliseconds(50));
+  }
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_EQ(asked.lost, absl::UnavailableError("it says nothing"));
+  ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
+  ExpectWhole();
+}
+
+TEST_F(ResumableReceptionTest, PartialFileOfWhatCannotGoOnIsRemoved) {
+  ReceptionOptions options;
+  options.goes_on_later = false;
+  Begin(std::move(options));
+  Accept();
+  ASSERT_TRUE(sender_.Send(LongContent().substr(0, 777)));
+  ASSERT_TRUE(WaitForBytes(777));
+  one_->engine().Stop();
+  EXPECT_EQ(one_->recorder->status().state, ReceptionState::kInterrupted);
+  one_->Finish();
+  EXPECT_TRUE(folder_.Names().empty());
 }
 
 TEST_F(ResumableReceptionTest, UpstreamGivesUp) {
@@ -139,10 +193,10 @@ class RestartTest : public ResumableReceptionTest {
     ASSERT_TRUE(file.valid());
     ASSERT_EQ(flock(file.get(), LOCK_EX), 0);
   }
-  void BeginAgain() {
+  void BeginAgain(bool sha256 = true) {
     ReceptionOptions options;
     options.resume = true;
-    options.compute_sha256 = true;
+    options.compute_sha256 = sha256;
     Begin(std::move(options));
   }
 };
@@ -168,6 +222,7 @@ TEST_F(RestartTest, SourceHasAnotherContentNow) {
   const ScriptedUpstream::Asked asked = Accept();
   EXPECT_EQ(asked.offset, 0u);
   EXPECT_TRUE(absl::IsDataLoss(asked.lost));
+  Announce(content);
   ASSERT_TRUE(sender_.Send(content));
   EXPECT_EQ(one_->recorder->WaitForEnd().state, ReceptionState::kSucceeded);
   EXPECT_TRUE(folder_.Get("content") == content);
@@ -175,20 +230,21 @@ TEST_F(RestartTest, SourceHasAnotherContentNow) {
 }
 
 TEST_F(RestartTest, FileThatWasChangedMeanwhileIsNotBelieved) {
-  StopAtACheckpoint();
-  std::fstream(folder_.path(".tcptool-part.r1"),
-               std::ios::in | std::ios::out | std::ios::binary)
-      .seekp(100)
-      .put('!');
-  BeginAgain();
-  Accept();
-  Announce(LongContent());
-  ASSERT_TRUE(sender_.Send(LongContent().substr(kKept)));
-  const ReceptionStatus status = one_->recorder->WaitForEnd();
-  EXPECT_EQ(status.state, ReceptionState::kFailed);
-  EXPECT_EQ(status.reason, ReceptionReason::kDestinationFailed);
-  one_->Finish();
-  EXPECT_TRUE(folder_.Names().empty());
+  for (const bool sha256 : {false, true}) {
+    StopAtACheckpoint();
+    folder_.Spoil(".tcptool-part.r1", kManifestBlock + 100);
+    BeginAgain(sha256);
+    EXPECT_EQ(Accept().offset, kKept);
+    Announce(LongContent());
+    // All of it is fetched again.
+    const ScriptedUpstream::Asked asked = Accept();
+    EXPECT_EQ(asked.offset, 0u);
+    EXPECT_TRUE(absl::IsDataLoss(asked.lost)) << asked.lost;
+    Announce(LongContent());
+    ASSERT_TRUE(sender_.Send(LongContent()));
+    ExpectWhole();
+    std::filesystem::remove(folder_.path("content"));
+  }
 }
 
 }  // namespace

@@ -156,6 +156,10 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
     absl::MutexLock lock(&mutex_);
     end_ = end;
   }
+  void FallenSilent(const absl::Status& reason) override {
+    absl::MutexLock lock(&mutex_);
+    fallen_silent_ = reason;
+  }
   void GiveUp(const absl::Status& reason) override {
     absl::MutexLock lock(&mutex_);
     given_up_ = reason;
@@ -170,6 +174,7 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
   uint64_t first_ ABSL_GUARDED_BY(mutex_) = 99;
   std::vector<Digest> digests_ ABSL_GUARDED_BY(mutex_);
   std::optional<ContentEnd> end_ ABSL_GUARDED_BY(mutex_);
+  absl::Status fallen_silent_ ABSL_GUARDED_BY(mutex_);
   absl::Status given_up_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -249,6 +254,32 @@ TEST_F(ParentLinkTest, WhoFallsSilentIsGivenUpThoughTheConnectionLasts) {
   ASSERT_TRUE(
       mutex_.AwaitWithTimeout(absl::Condition(&is_given_up), kDeadline));
   EXPECT_TRUE(absl::IsDeadlineExceeded(given_up_));
+}
+
+// As one whose process is stopped does.
+TEST_F(ParentLinkTest, ConnectionIsTakenFromWhoFallsSilentToWhoIsFollowed) {
+  ScriptedSender stopped;
+  const ScriptedNode silent(
+      [&stopped](const FollowRequest& request, grpc::ServerContext& context,
+                 grpc::ServerWriter<FollowResponse>& writer) {
+        if (request.has_offset()) writer.Write(TicketFor(stopped));
+        return Hold(context);
+      });
+  const ScriptedNode serves(Serve(data_));
+  Open({silent.node(), serves.node()}, absl::Hours(1),
+       {.silence = std::chrono::seconds(2)});
+  ASSERT_TRUE(Connect(0).ok());
+  {
+    const auto is_told = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return !fallen_silent_.ok();
+    };
+    absl::MutexLock lock(&mutex_);
+    ASSERT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&is_told), kDeadline));
+  }
+  ASSERT_TRUE(Connect(7, absl::UnavailableError("nothing came")).ok());
+  EXPECT_EQ(data_.AcceptAndReadByte(), 't');
+  EXPECT_EQ(serves.requests().back().offset(), 7);
+  EXPECT_EQ(silent.requests().size(), 1u);
 }
 
 TEST_F(ParentLinkTest, BlockThatIsWrongThreeTimesIsNobodys) {
