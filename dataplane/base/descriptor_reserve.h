@@ -9,9 +9,10 @@
 namespace tcptool::dataplane {
 
 // Of the descriptors that the process may have (RLIMIT_NOFILE), those that are
-// not for recipients: for the control API's connections, which take half at
-// most, for HTTP's, which take a quarter, for files, and for the state. However
-// many peers come to the ports, whoever runs the service can still reach it.
+// not for recipients: for the connections of the control API and of other
+// nodes, which take half at most together, for HTTP's, which take a quarter,
+// for files, and for the state. However many peers come to the ports, whoever
+// runs the service can still reach it.
 struct DescriptorReserve {
   int limit;    // Of the process.
   int reserve;  // A quarter of that, at most 4,096.

@@ -30,6 +30,8 @@ constexpr auto kShutdownGrace = std::chrono::seconds(2);
 // Of other nodes, whose requests are short; each has a few connections.
 constexpr int kMaxPeerMessageBytes = 64 << 10;
 constexpr size_t kMaxPeerConnections = 1000;
+// So that nodes and clients of the API have half of the reserve together.
+constexpr size_t kReservePartsWithPeers = 4;
 
 SessionManager::Options ManagerOptions(const Options& options,
                                        const dataplane::Engine& engine) {
@@ -122,8 +124,12 @@ absl::Status Daemon::Start() {
   node_service_.emplace(Node(), roots_, writable_roots_, *manager_);
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());
+  ControlOptions control_options = options_.control;
+  if (!options_.peers.address.empty()) {
+    control_options.reserve_parts = kReservePartsWithPeers;
+  }
   absl::StatusOr<std::unique_ptr<ControlServer>> control = ControlServer::Start(
-      options_.control, options_.security,
+      control_options, options_.security,
       {&*session_service_, &*reception_service_, &*node_service_},
       std::move(interceptors));
   if (!control.ok()) return control.status();
@@ -163,7 +169,8 @@ absl::Status Daemon::StartPeers() {
   peer_service_ = *std::move(service);
   auto server = ControlServer::Start({.address = address,
                                       .max_message_bytes = kMaxPeerMessageBytes,
-                                      .max_connections = kMaxPeerConnections},
+                                      .max_connections = kMaxPeerConnections,
+                                      .reserve_parts = kReservePartsWithPeers},
                                      options_.security, {&*peer_service_}, {});
   if (!server.ok()) return server.status();
   peer_server_ = *std::move(server);

@@ -13,8 +13,10 @@ struct ControlOptions {
   std::string address = "127.0.0.1:9875";  // Or "unix:PATH".
   bool insecure = false;  // Beyond this machine, in clear text, for everybody.
   int max_message_bytes = 4 << 20;
-  // Half of the descriptors that the data plane leaves, if that is less.
+  // As many as the descriptors allow that they may have, if that is less: one
+  // `reserve_parts`th of those that the data plane leaves.
   size_t max_connections = 2000;
+  size_t reserve_parts = 2;  // Of two servers, each is to have four at least.
   int max_concurrent_streams = 1024;  // Of one connection.
   // For how long a client may send no message while the service waits for one,
   // for example in an upload.

@@ -53,15 +53,15 @@ constexpr std::chrono::seconds kReloadLimit{10};
 // How often open calls are checked.
 constexpr std::chrono::seconds kTick{1};
 
-// With those of `others`, they have at most half of the descriptors that the
-// data plane leaves.
+// With those of `others`, they have at most their part of the descriptors that
+// the data plane leaves.
 size_t MaxConnections(const ControlOptions& options, size_t descriptors_of_each,
                       size_t others) {
   const auto reserve =
       static_cast<size_t>(dataplane::DescriptorReserve::Now().reserve);
-  const size_t half = reserve / 2;
+  const size_t part = reserve / options.reserve_parts;
   return std::min(options.max_connections,
-                  half > others ? (half - others) / descriptors_of_each : 0);
+                  part > others ? (part - others) / descriptors_of_each : 0);
 }
 
 }  // namespace

@@ -184,15 +184,17 @@ class Proxy:
 
 
 class Cut:
-    """Breaks the first stream off at `position`."""
+    """Breaks the first stream off at `position`, once `until` has returned."""
 
-    def __init__(self, position):
+    def __init__(self, position, until=lambda: None):
         self._position = position
+        self._until = until
         self._is_due = True
 
     def __call__(self, data, start):
         if self._is_due and start + len(data) > self._position:
             self._is_due = False
+            self._until()
             raise ConnectionResetError
         return data
 

@@ -106,7 +106,14 @@ class PeersTest(NodesCase):
 
     def test_reset_goes_on_where_it_was(self):
         Proxy(self, self.a.port)
-        cut = Cut(3 * MIB + 5)
+
+        def has_come():
+            """A reset takes away what has not been read."""
+            request = stubs.reception_service.ListReceptionsRequest()
+            receptions = self.b.receptions.ListReceptions(request).receptions
+            return any(reception.bytes_received >= 2 * MIB for reception in receptions)
+
+        cut = Cut(3 * MIB + 5, lambda: harness.wait_until(has_come, "two blocks have come"))
         proxy = Proxy(self, self.a.data_port, cut)
         # It is not immediate: only those may come after the start who were lost.
         session = self.a.create().name
