@@ -3,6 +3,7 @@
 #ifndef TCPTOOL_TESTS_DATAPLANE_TESTING_H_
 #define TCPTOOL_TESTS_DATAPLANE_TESTING_H_
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
@@ -64,6 +65,16 @@ inline UniqueFd DiskFile(const std::string& content) {
         write(file.get(), content.data() + written, content.size() - written);
   }
   return file;
+}
+
+// Of this process, with the one that counting takes. The directory is read, as
+// fstat(2) on a descriptor that another thread is closing is a data race.
+inline int OpenDescriptors() {
+  DIR* directory = opendir("/proc/self/fd");
+  int count = 0;
+  while (readdir(directory) != nullptr) ++count;
+  closedir(directory);
+  return count;
 }
 
 inline std::shared_ptr<Source> FileOf(const std::string& content) {

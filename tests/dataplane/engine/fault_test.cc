@@ -1,7 +1,6 @@
 // A small transfer to two recipients, again and again: each time the next one
 // of its system calls fails. Whatever it is, the states and reasons are right,
 // no recipient takes a part for the whole, and no descriptor is left behind.
-#include <dirent.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -29,14 +28,6 @@ std::shared_ptr<RandomAccessFile> TheFile() {
   static const auto file =
       RandomAccessFile::FromDescriptor(DiskFile(TheContent()).release());
   return file;
-}
-
-int OpenDescriptors() {
-  DIR* directory = opendir("/proc/self/fd");
-  int count = 0;
-  while (readdir(directory) != nullptr) ++count;
-  closedir(directory);
-  return count;
 }
 
 struct Outcome {

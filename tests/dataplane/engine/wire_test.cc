@@ -1,6 +1,5 @@
 // The wire protocol's promises to recipients, over real sockets.
 #include <gtest/gtest.h>
-#include <sys/stat.h>
 
 #include <string_view>
 
@@ -253,40 +252,33 @@ TEST(WireTest, RecipientThatReadsNothingStallsAlone) {
 }
 
 TEST(WireTest, NoDescriptorIsLeftBehind) {
-  // Sockets and files; the lanes' own (epoll and such) have no file type.
-  const auto open_descriptors = [] {
-    int count = 0;
-    struct stat status;
-    for (int fd = 0; fd < 1024; ++fd) {
-      count += fstat(fd, &status) == 0 && (status.st_mode & S_IFMT) != 0;
+  const int before = OpenDescriptors();
+  {
+    Engine engine({});
+    for (int round = 0; round < 3; ++round) {
+      auto recorder = std::make_shared<Recorder>();
+      const auto session =
+          engine.CreateSession({}, FileOf(Content(kLarge)), recorder);
+      ASSERT_TRUE(session.ok());
+      const uint16_t port = (*session)->data_endpoint().port();
+      Peer(port).Close();
+      Peer lost(port);
+      lost.Say(0);
+      ASSERT_TRUE(recorder->WaitForCount(RecipientState::kReady, 1));
+      ReadingPeer last(port, 1);
+      EXPECT_EQ(lost.Read(10).data.size(), 10u);
+      lost.Close();
+      last.Join();
+      EXPECT_EQ(recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
     }
-    return count;
-  };
-  Engine engine({});
-  const int before = open_descriptors();
-  for (int round = 0; round < 3; ++round) {
-    auto recorder = std::make_shared<Recorder>();
-    const auto session =
-        engine.CreateSession({}, FileOf(Content(kLarge)), recorder);
-    ASSERT_TRUE(session.ok());
-    const uint16_t port = (*session)->data_endpoint().port();
-    Peer(port).Close();
-    Peer lost(port);
-    lost.Say(0);
-    ASSERT_TRUE(recorder->WaitForCount(RecipientState::kReady, 1));
-    ReadingPeer last(port, 1);
-    EXPECT_EQ(lost.Read(10).data.size(), 10u);
-    lost.Close();
-    last.Join();
-    EXPECT_EQ(recorder->WaitForEnd(), SessionState::kPartiallySucceeded);
   }
-  engine.Stop();
-  // The last descriptors are closed on the lanes, a moment after the end.
+  // Files are closed by threads of their own, a moment after the end; at the
+  // start, those of the tests before may not have been closed yet.
   const absl::Time deadline = absl::Now() + kDeadline;
-  while (open_descriptors() != before && absl::Now() < deadline) {
+  while (OpenDescriptors() > before && absl::Now() < deadline) {
     std::this_thread::yield();
   }
-  EXPECT_EQ(open_descriptors(), before);
+  EXPECT_LE(OpenDescriptors(), before);
 }
 
 TEST(WireTest, DualStackListenerTakesBothFamilies) {
