@@ -27,6 +27,7 @@ StoreWorker::StoreWorker(const std::string& path, dataplane::UniqueFd lock,
 
 StoreWorker::~StoreWorker() {
   bool abandoned = false;
+  bool is_whole = false;
   {
     State& state = *state_;
     absl::MutexLock lock(&state.mutex);
@@ -34,6 +35,7 @@ StoreWorker::~StoreWorker() {
     state.changed.NotifyAll();
     while (!state.ended && !state.hangs) state.changed.Wait(&state.mutex);
     abandoned = state.abandoned = !state.ended;
+    is_whole = state.is_whole;
     state.changed.NotifyAll();
   }
   watcher_.join();
@@ -45,8 +47,10 @@ StoreWorker::~StoreWorker() {
   LogError("store_failed",
            {{"path", state_->path},
             {"error",
-             "its disk does not answer: what has happened since is lost, as "
-             "the service ends"}});
+             is_whole ? "its disk does not answer: the service ends without "
+                        "closing it; nothing is lost"
+                      : "its disk does not answer: what has happened since is "
+                        "lost, as the service ends"}});
 }
 
 void StoreWorker::WhenDurable(Done done) {
@@ -82,6 +86,7 @@ void StoreWorker::State::Write() {
       std::swap(newer, changes);
       std::swap(writing_for, done);
       writing_since = Clock::now();
+      is_whole = false;
       changed.NotifyAll();
     }
     unwritten.Merge(std::move(newer));
@@ -91,15 +96,24 @@ void StoreWorker::State::Write() {
     {
       absl::MutexLock lock(&mutex);
       if (abandoned) return;
-      writing_since.reset();
+      if (!last) writing_since.reset();
       hangs = false;
+      is_whole = status.ok();
       std::swap(answered, writing_for);
     }
     for (const Done& each : answered) each(status);
   }
-  absl::MutexLock lock(&mutex);
+  CloseFiles();
+  absl::MutexLock ending(&mutex);
   ended = true;
   changed.NotifyAll();
+}
+
+void StoreWorker::State::CloseFiles() {
+  // SQLite copies the write-ahead log into the database now, and removes it.
+  { const SqliteDatabase closed = std::move(database); }
+  // Only now may another process write.
+  lock = {};
 }
 
 void StoreWorker::State::Watch() {

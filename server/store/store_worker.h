@@ -41,9 +41,9 @@ class StoreWorker {
   StoreWorker(const std::string& path, dataplane::UniqueFd lock,
               SqliteDatabase database, Observe observe,
               std::chrono::nanoseconds patience);
-  // Blocks until pending changes are written, or have failed once more; for
-  // `patience` at most. The thread of a disk that does not answer is left
-  // behind.
+  // Blocks until pending changes are written, or have failed once more, and the
+  // database is closed; for `patience` at most. The thread of a disk that does
+  // not answer is left behind.
   ~StoreWorker();
 
   // For the time before the first change.
@@ -76,14 +76,17 @@ class StoreWorker {
     void Write();
     void Watch();
 
+    // Waits for the disk.
+    void CloseFiles();
     absl::Status WriteNow(const StoreChanges& unwritten);
     void Report(const absl::Status& status)
         ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
     absl::Status Hangs() const;
 
     const std::string path;
-    const dataplane::UniqueFd lock;
-    SqliteDatabase database;  // Of Write(), once that has something to do.
+    // Of Write(), once that has something to do.
+    dataplane::UniqueFd lock;
+    SqliteDatabase database;
     const Observe observe;
     const std::chrono::nanoseconds patience;
 
@@ -91,13 +94,15 @@ class StoreWorker {
     SteadyCondVar changed;  // One of these has, of which somebody waits for.
     StoreChanges changes ABSL_GUARDED_BY(mutex);
     std::vector<Done> done ABSL_GUARDED_BY(mutex);
-    // Of the transaction that runs: since when, and who waits for it.
+    // Of the transaction that runs: since when, and who waits for it. The last
+    // one ends when the files are closed.
     std::optional<dataplane::Clock::time_point> writing_since
         ABSL_GUARDED_BY(mutex);
     std::vector<Done> writing_for ABSL_GUARDED_BY(mutex);
     bool hangs ABSL_GUARDED_BY(mutex) = false;
     bool closing ABSL_GUARDED_BY(mutex) = false;
-    bool ended ABSL_GUARDED_BY(mutex) = false;  // Write() has.
+    bool is_whole ABSL_GUARDED_BY(mutex) = false;  // All has been written.
+    bool ended ABSL_GUARDED_BY(mutex) = false;     // Write() has.
     // Nobody waits for Write() any more, which tells nobody anything.
     bool abandoned ABSL_GUARDED_BY(mutex) = false;
     absl::Status health ABSL_GUARDED_BY(mutex);

@@ -259,13 +259,31 @@ class HangingDiskTest(StraceTest):
         self.assertEqual(
             service.wait_final(session.name).state, stubs.session.SESSION_STATE_SUCCEEDED
         )
-        # The kernel keeps the process until the thread's call ends; main() has ended.
         pid = self.traced(service)
         os.kill(pid, signal.SIGTERM)
+        self.wait_for_the_end_of_main(pid)
+
+    def wait_for_the_end_of_main(self, pid):
+        """The kernel keeps the process until the call of a thread of its ends."""
         status = pathlib.Path(f"/proc/{pid}/stat")
         harness.wait_until(
             lambda: status.read_text().rpartition(") ")[2].startswith("Z"), "main() has ended"
         )
+
+    def test_the_stop_of_an_idle_service_does_not_wait(self):
+        # The end of SQLite removes the log; then the lock goes.
+        for call, end in (("unlink", "-wal"), ("close", ".lock")):
+            with self.subTest(call):
+                self.state = self.state.with_name(f"{call}.db")
+                service = self.start_traced(
+                    "-P", f"{self.state}{end}", "-e", f"trace={call}",
+                    "-e", f"inject={call}:delay_enter=1000000000",
+                )  # fmt: skip
+                pid = self.traced(service)
+                self.addCleanup(self.kill_if_it_is_there, os.pidfd_open(pid))
+                os.kill(pid, signal.SIGTERM)
+                self.wait_for_the_end_of_main(pid)
+                self.assertIn("nothing is lost", service.log())
 
 
 class FullDiskTest(ServiceTest):
