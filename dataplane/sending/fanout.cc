@@ -22,6 +22,11 @@ constexpr auto kMeasureEach = std::chrono::microseconds(250);
 // How long a session that has used up its rate pauses.
 constexpr auto kBudgetPause = std::chrono::milliseconds(5);
 
+// Not all of the content has been handed to the kernel for it.
+bool IsUnserved(const Recipient& recipient) {
+  return recipient.status().state != RecipientState::kConfirming;
+}
+
 }  // namespace
 
 Fanout::Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
@@ -100,11 +105,14 @@ void Fanout::CloseAll(Reason reason, const std::string& detail) {
 }
 
 void Fanout::CloseUnserved(Reason reason, const std::string& detail) {
-  FailAllThat(
-      [](const Recipient& recipient) {
-        return recipient.status().state != RecipientState::kConfirming;
-      },
-      reason, detail);
+  FailAllThat(&IsUnserved, reason, detail);
+}
+
+void Fanout::CloseUnserved(uint64_t id, Reason reason,
+                           const std::string& detail) {
+  const auto found = recipients_.find(id);
+  if (found == recipients_.end() || !IsUnserved(*found->second)) return;
+  Close(id, RecipientState::kFailed, reason, detail);
 }
 
 void Fanout::FailAllThat(bool (*matches)(const Recipient&), Reason reason,

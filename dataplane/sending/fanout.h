@@ -58,6 +58,8 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   void CloseAll(Reason reason, const std::string& detail);
   // As CloseAll(), except for recipients that have been sent everything.
   void CloseUnserved(Reason reason, const std::string& detail);
+  // The same for one recipient.
+  void CloseUnserved(uint64_t id, Reason reason, const std::string& detail);
 
  private:
   using List = std::vector<std::shared_ptr<Recipient>>;

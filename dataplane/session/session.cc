@@ -89,7 +89,9 @@ void Session::Open() {
         // `this` outlives the listener, which calls no handler once destroyed.
         .on_connection =
             [this](UniqueFd socket, const tcp::endpoint& peer) {
-              OnConnection(std::move(socket), RecipientStatus{.peer = peer});
+              // Whether it is turned away is in its record.
+              OnConnection(std::move(socket), RecipientStatus{.peer = peer})
+                  .IgnoreError();
             },
         .on_no_descriptors =
             [this](const tcp::endpoint& peer) { OnNoDescriptors(peer); },
@@ -126,31 +128,30 @@ void Session::RunAfter(asio::steady_timer& timer, absl::Duration delay,
   });
 }
 
-void Session::OnConnection(UniqueFd socket, const RecipientStatus& recipient) {
-  const tcp::endpoint& peer = recipient.peer;
-  if (!options_.allow.Allows(peer.address())) {
-    ResetAndClose(socket.release());
-    return Reject(peer, Reason::kNotAuthorized,
-                  absl::StrCat(peer.address().to_string(),
-                               " matches no access rule of the session"));
+absl::StatusOr<uint64_t> Session::OnConnection(
+    UniqueFd socket, const RecipientStatus& recipient) {
+  absl::Status status = CheckAllows(recipient.peer.address());
+  Reason reason = Reason::kNotAuthorized;
+  if (status.ok() && roster_.connected() >= environment_.max_recipients) {
+    reason = Reason::kCapacity;
+    status = absl::ResourceExhaustedError(
+        absl::StrCat("the session has ", environment_.max_recipients,
+                     " connections, as many as the service allows"));
   }
-  if (roster_.connected() >= environment_.max_recipients) {
+  if (!status.ok()) {
     ResetAndClose(socket.release());
-    return Reject(peer, Reason::kCapacity,
-                  absl::StrCat("the session has ", environment_.max_recipients,
-                               " connections, as many as the service allows"));
+    Reject(recipient.peer, reason, std::string(status.message()));
+    return status;
   }
-  AddRecipient(std::move(socket), recipient);
-}
-
-void Session::AddRecipient(UniqueFd socket, const RecipientStatus& recipient) {
-  RecipientStatus status = roster_.Connect(recipient);
-  const size_t lane = LaneOf(status.id);
+  RecipientStatus connected = roster_.Connect(recipient);
+  const uint64_t connection = connected.id;
+  const size_t lane = LaneOf(connection);
   OnLane(lane, [fanout = fanouts_[lane], socket = std::move(socket),
-                status = std::move(status)]() mutable {
-    fanout->Add(std::move(socket), std::move(status));
+                connected = std::move(connected)]() mutable {
+    fanout->Add(std::move(socket), std::move(connected));
   });
   Notify();
+  return connection;
 }
 
 void Session::OnNoDescriptors(const tcp::endpoint& peer) {

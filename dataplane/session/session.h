@@ -105,12 +105,22 @@ class Session : public std::enable_shared_from_this<Session> {
   // Serves another node, as a recipient that begins at an offset. While the
   // session takes recipients any node may come, and later those whose
   // connection was lost: the session waits kNodesMayReturn for them before it
-  // ends. FAILED_PRECONDITION: it does not take this one, whose connection is
-  // reset. The source can be read again.
+  // ends. `done` gets the number of the connection, for ResetNode(). Otherwise
+  // the connection is reset. FAILED_PRECONDITION: the session does not take
+  // this node. PERMISSION_DENIED: see CheckAllows(). RESOURCE_EXHAUSTED: it has
+  // as many connections as it may. The source can be read again.
   static constexpr absl::Duration kNodesMayReturn = absl::Seconds(30);
-  void Take(NodeConnection connection, Done done);
+  using Taken = std::function<void(absl::StatusOr<uint64_t>)>;
+  void Take(NodeConnection connection, Taken done);
   // Whether it would take this node now: OK or FAILED_PRECONDITION.
   void MayTake(std::string node, Done done);
+  // Resets a connection that was taken, unless all of the content has been
+  // handed to the kernel for it already: then it is left to confirm that. The
+  // node is FAILED, with CONNECTION_LOST, and may come again. `detail`: why.
+  void ResetNode(uint64_t connection, std::string detail);
+  // PERMISSION_DENIED: no access rule (SessionOptions::allow) matches the
+  // address. Answers on the caller's thread.
+  absl::Status CheckAllows(const asio::ip::address& peer) const;
   // Disconnects one recipient. NOT_FOUND, or FAILED_PRECONDITION if it has
   // ended.
   void Drop(uint64_t recipient, Done done);
@@ -139,9 +149,11 @@ class Session : public std::enable_shared_from_this<Session> {
           std::optional<Listener> listener);
 
   void Open();
-  void OnConnection(UniqueFd socket, const RecipientStatus& recipient);
+  // The number of the connection. If the peer is turned away it is recorded as
+  // REJECTED: PERMISSION_DENIED or RESOURCE_EXHAUSTED.
+  absl::StatusOr<uint64_t> OnConnection(UniqueFd socket,
+                                        const RecipientStatus& recipient);
   void OnNoDescriptors(const asio::ip::tcp::endpoint& peer);
-  void AddRecipient(UniqueFd socket, const RecipientStatus& recipient);
   void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
               std::string detail);
   void OnReport(const Fanout::Report& report);

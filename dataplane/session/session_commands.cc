@@ -69,24 +69,44 @@ void Session::MayTake(std::string node, Done done) {
              done = std::move(done)] { done(self->CheckTakes(node)); });
 }
 
-void Session::Take(NodeConnection connection, Done done) {
+absl::Status Session::CheckAllows(const asio::ip::address& peer) const {
+  if (options_.allow.Allows(peer)) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat(peer.to_string(), " matches no access rule of the session"));
+}
+
+void Session::Take(NodeConnection connection, Taken done) {
   OnLane(0, [self = shared_from_this(), connection = std::move(connection),
              done = std::move(done)]() mutable {
     const absl::Status status = self->CheckTakes(connection.node);
     if (!status.ok()) return done(status);
+    const uint64_t last = self->roster_.ConnectionOfNode(connection.node);
+    const auto taken =
+        self->OnConnection(std::move(connection.socket),
+                           RecipientStatus{.peer = connection.peer,
+                                           .node = std::move(connection.node),
+                                           .offset = connection.offset});
     // It knows better than TCP that its last connection is lost.
-    if (const uint64_t last = self->roster_.ConnectionOfNode(connection.node)) {
+    if (taken.ok() && last != 0) {
       const size_t lane = self->LaneOf(last);
       self->OnLane(lane, [fanout = self->fanouts_[lane], last] {
         fanout->Close(last, RecipientState::kFailed, Reason::kConnectionLost,
                       "the node has connected again");
       });
     }
-    self->OnConnection(std::move(connection.socket),
-                       RecipientStatus{.peer = connection.peer,
-                                       .node = std::move(connection.node),
-                                       .offset = connection.offset});
-    done(absl::OkStatus());
+    done(taken);
+  });
+}
+
+void Session::ResetNode(uint64_t connection, std::string detail) {
+  OnLane(0, [self = shared_from_this(), connection,
+             detail = std::move(detail)]() mutable {
+    if (IsFinal(self->status_.state)) return;
+    const size_t lane = self->LaneOf(connection);
+    self->OnLane(lane, [fanout = self->fanouts_[lane], connection,
+                        detail = std::move(detail)] {
+      fanout->CloseUnserved(connection, Reason::kConnectionLost, detail);
+    });
   });
 }
 

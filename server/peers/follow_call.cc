@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/rpc/peer_address.h"
 
 namespace tcptool::server {
 namespace {
@@ -16,6 +17,8 @@ namespace {
 constexpr auto kHeartbeat = std::chrono::milliseconds(250);
 constexpr size_t kMostDigests = 4096;
 constexpr size_t kMaxNodeBytes = 64;
+// In the account of a node whose connection is reset for that.
+constexpr char kCallIsOver[] = "the node's call of Follow is over";
 
 absl::Status Check(const peer::v1::FollowRequest& request) {
   const std::string& node = request.node();
@@ -67,7 +70,9 @@ void FollowCall::OnFound(
   {
     absl::MutexLock lock(&mutex_);
     if (finished_) return;
-    if (!found.ok()) return EndOnce(found.status());
+    absl::Status status = found.status();
+    if (status.ok()) status = (*found)->CheckAllows(PeerAddress(peer()));
+    if (!status.ok()) return EndOnce(status);
     if (request_.has_offset()) node = NodeName();
   }
   // Who only wants the digests is served elsewhere.
@@ -167,9 +172,17 @@ void FollowCall::Take(dataplane::UniqueFd socket,
                  .peer = peer,
                  .node = node,
                  .offset = static_cast<uint64_t>(request.offset())},
-                [self = Self()](const absl::Status& status) {
-                  if (!status.ok()) self->Stop(status);
+                [self = Self(), content](const auto& connection) {
+                  self->OnTaken(content, connection);
                 });
+}
+
+void FollowCall::OnTaken(const std::shared_ptr<PeerContent>& content,
+                         const absl::StatusOr<uint64_t>& connection) {
+  absl::MutexLock lock(&mutex_);
+  if (!connection.ok()) return EndOnce(connection.status());
+  if (finished_) return content->ResetNode(*connection, kCallIsOver);
+  connection_ = *connection;
 }
 
 void FollowCall::Stop(const absl::Status& reason) {
@@ -199,8 +212,13 @@ void FollowCall::OnDone() {
 }
 
 void FollowCall::EndOnce(const absl::Status& status) {
+  if (std::exchange(finished_, true)) return;
+  // A service that stops ends its sessions, which say so to their recipients.
+  if (connection_ != 0 && !followers_.stopped()) {
+    content_->ResetNode(connection_, kCallIsOver);
+  }
   content_ = nullptr;
-  if (!std::exchange(finished_, true)) End(followers_.EndOf(status));
+  End(followers_.EndOf(status));
 }
 
 }  // namespace tcptool::server

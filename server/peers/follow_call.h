@@ -34,14 +34,18 @@ class FollowCall : public Call {
 
   // Sends what has become known. To be called every few milliseconds.
   void Tick(Clock::time_point now);
-  // The connection that the call's ticket came on. One that the content does
-  // not take ends the call, and says why.
+  // The connection that the call's ticket came on. It is reset when the call
+  // ends before all of the content has been handed to it. One that the content
+  // does not take ends the call, and says why.
   void Take(dataplane::UniqueFd socket, const asio::ip::tcp::endpoint& peer);
   void Stop(const absl::Status& reason);
 
  private:
   void OnRead(bool ok) override;
   void OnFound(const absl::StatusOr<std::shared_ptr<PeerContent>>& found);
+  // The number of the connection, which the content has taken.
+  void OnTaken(const std::shared_ptr<PeerContent>& content,
+               const absl::StatusOr<uint64_t>& connection);
   // Sends the first message. `may_take`: whether the content takes the caller.
   void Follow(const std::shared_ptr<PeerContent>& content,
               const absl::Status& may_take);
@@ -57,6 +61,7 @@ class FollowCall : public Call {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Send(const peer::v1::FollowResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // And resets the connection: a call is the right to have one.
   void EndOnce(const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::shared_ptr<FollowCall> Self() {
@@ -69,6 +74,7 @@ class FollowCall : public Call {
   uint64_t id_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: it is none of `followers_`.
   // From the first message until the end.
   std::shared_ptr<PeerContent> content_ ABSL_GUARDED_BY(mutex_);
+  uint64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: there is none yet.
   uint64_t next_block_ ABSL_GUARDED_BY(mutex_) = 0;
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   Clock::time_point last_sent_ ABSL_GUARDED_BY(mutex_);

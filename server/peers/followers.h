@@ -53,6 +53,10 @@ class Followers {
   void Tick(std::chrono::steady_clock::time_point now);
   // Ends all of them; there will be no more.
   void Stop();
+  bool stopped() const {
+    absl::MutexLock lock(&mutex_);
+    return stopped_;
+  }
 
  private:
   std::vector<std::shared_ptr<FollowCall>> All() const;

@@ -23,8 +23,8 @@ class NoObserver : public dataplane::SessionObserver {
   void OnUpdate(const Update&) override {}
 };
 
-// A session that has no port, and ends when its last node has, after this is
-// gone.
+// A session that has no port, takes any node, and ends when its last node has,
+// after this is gone.
 class NodesSession {
  public:
   static absl::StatusOr<std::unique_ptr<NodesSession>> Create(
@@ -44,15 +44,33 @@ class NodesSession {
   NodesSession(const NodesSession&) = delete;
   NodesSession& operator=(const NodesSession&) = delete;
 
-  void MayTake(std::string node, Session::Done done) {
-    session_->MayTake(std::move(node), std::move(done));
-  }
-  void Take(NodeConnection connection, Session::Done done) {
-    session_->Take(std::move(connection), std::move(done));
-  }
+  Session& session() { return *session_; }
 
  private:
   const std::shared_ptr<Session> session_;
+};
+
+// A content that such a session sends.
+class NodesContent : public PeerContent {
+ public:
+  explicit NodesContent(std::unique_ptr<NodesSession> session)
+      : session_(std::move(session)) {}
+
+  absl::Status CheckAllows(const asio::ip::address& /*peer*/) const override {
+    return absl::OkStatus();
+  }
+  void MayTake(std::string node, Session::Done done) override {
+    session_->session().MayTake(std::move(node), std::move(done));
+  }
+  void Take(NodeConnection connection, Session::Taken done) override {
+    session_->session().Take(std::move(connection), std::move(done));
+  }
+  void ResetNode(uint64_t connection, std::string detail) override {
+    session_->session().ResetNode(connection, std::move(detail));
+  }
+
+ private:
+  const std::unique_ptr<NodesSession> session_;
 };
 
 // What a reception that has not succeeded says, as PeerService.Follow has it.
@@ -82,15 +100,24 @@ class SessionContent : public PeerContent {
     }
     return HasFailed(digests_->error());
   }
+  absl::Status CheckAllows(const asio::ip::address& peer) const override {
+    const auto session = session_.lock();
+    return session == nullptr ? error() : session->CheckAllows(peer);
+  }
   void MayTake(std::string node, Session::Done done) override {
     const auto session = session_.lock();
     if (session == nullptr) return done(error());
     session->MayTake(std::move(node), std::move(done));
   }
-  void Take(NodeConnection connection, Session::Done done) override {
+  void Take(NodeConnection connection, Session::Taken done) override {
     const auto session = session_.lock();
     if (session == nullptr) return done(error());
     session->Take(std::move(connection), std::move(done));
+  }
+  void ResetNode(uint64_t connection, std::string detail) override {
+    const auto session = session_.lock();
+    if (session == nullptr) return;
+    session->ResetNode(connection, std::move(detail));
   }
   // To compute the manifest costs as much as to read the content.
   bool keep() const override { return !session_.expired(); }
@@ -101,11 +128,11 @@ class SessionContent : public PeerContent {
   const std::shared_ptr<const BlockDigests> digests_;
 };
 
-class ReceptionContent : public PeerContent {
+class ReceptionContent : public NodesContent {
  public:
   ReceptionContent(std::shared_ptr<const BlockDigests> digests,
                    std::unique_ptr<NodesSession> session)
-      : digests_(std::move(digests)), session_(std::move(session)) {}
+      : NodesContent(std::move(session)), digests_(std::move(digests)) {}
 
   std::vector<Digest> Digests(uint64_t first, size_t most) const override {
     return digests_->Digests(first, most);
@@ -116,27 +143,20 @@ class ReceptionContent : public PeerContent {
     return end ? std::optional(end->length) : std::nullopt;
   }
   absl::Status error() const override { return HasFailed(digests_->error()); }
-  void MayTake(std::string node, Session::Done done) override {
-    session_->MayTake(std::move(node), std::move(done));
-  }
-  void Take(NodeConnection connection, Session::Done done) override {
-    session_->Take(std::move(connection), std::move(done));
-  }
 
  private:
   const std::shared_ptr<const BlockDigests> digests_;
-  const std::unique_ptr<NodesSession> session_;
 };
 
-class FileContent : public PeerContent {
+class FileContent : public NodesContent {
  public:
   FileContent(std::optional<uint64_t> length, const Digest& root,
               std::shared_ptr<const BlockDigests> manifest,
               std::unique_ptr<NodesSession> session)
-      : length_(length),
+      : NodesContent(std::move(session)),
+        length_(length),
         root_(root),
-        manifest_(std::move(manifest)),
-        session_(std::move(session)) {}
+        manifest_(std::move(manifest)) {}
 
   // Not before the root is known to be the right one: the file may have been
   // changed since it was received.
@@ -154,18 +174,11 @@ class FileContent : public PeerContent {
     return absl::DataLossError(
         "the file is not what was received: it has been changed since");
   }
-  void MayTake(std::string node, Session::Done done) override {
-    session_->MayTake(std::move(node), std::move(done));
-  }
-  void Take(NodeConnection connection, Session::Done done) override {
-    session_->Take(std::move(connection), std::move(done));
-  }
 
  private:
   const std::optional<uint64_t> length_;
   const Digest root_;
   const std::shared_ptr<const BlockDigests> manifest_;
-  const std::unique_ptr<NodesSession> session_;
 };
 
 }  // namespace

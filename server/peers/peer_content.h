@@ -3,6 +3,7 @@
 #ifndef TCPTOOL_SERVER_PEERS_PEER_CONTENT_H_
 #define TCPTOOL_SERVER_PEERS_PEER_CONTENT_H_
 
+#include <asio/ip/address.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -36,9 +37,11 @@ class PeerContent {
   virtual absl::Status error() const = 0;
   // As those of Session. `done` is called on any thread, maybe before they
   // return.
+  virtual absl::Status CheckAllows(const asio::ip::address& peer) const = 0;
   virtual void MayTake(std::string node, dataplane::Session::Done done) = 0;
   virtual void Take(dataplane::NodeConnection connection,
-                    dataplane::Session::Done done) = 0;
+                    dataplane::Session::Taken done) = 0;
+  virtual void ResetNode(uint64_t connection, std::string detail) = 0;
   // Whether to keep it while nobody follows it.
   virtual bool keep() const { return false; }
 };

@@ -82,6 +82,9 @@ class Call : public grpc::ServerGenericBidiReactor,
   void End(const absl::Status& status);
   void WriteAndEnd(const google::protobuf::Message& message);
 
+  // The client's address, as Headers::peer has it.
+  const std::string& peer() const { return headers_.peer; }
+
   // The resource that the call is about, for the log. Before the end.
   void set_target(std::string target) { target_ = std::move(target); }
   const std::string& target() const { return target_; }

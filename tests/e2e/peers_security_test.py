@@ -2,6 +2,7 @@
 
 import grpc
 import hashlib
+import socket
 
 import harness
 from certificates import Authority
@@ -19,12 +20,15 @@ class PeersSecurityTest(NodesCase):
         self.authority = Authority(self.home / "authority")
         self.certificate, self.key = self.authority.issue("node")
         self.tokens = self.home / "tokens"
-        lines = [
-            f"{name} {name} {hashlib.sha256(name.encode()).hexdigest()}\n"
-            for name in ("viewer", "peer", "operator")
-        ]
-        self.tokens.write_text("".join(lines), encoding="utf-8")
-        self.tokens.chmod(0o600)
+        self.write_tokens("viewer", "peer", "operator")
+
+    def write_tokens(self, *names):
+        """Each is the name, the role and the token. The file appears whole."""
+        part = self.home / "tokens.part"
+        lines = [f"{name} {name} {hashlib.sha256(name.encode()).hexdigest()}\n" for name in names]
+        part.write_text("".join(lines), encoding="utf-8")
+        part.chmod(0o600)
+        part.rename(self.tokens)
 
     def start_secure(self, *flags):
         """A node that wants TLS, and asks who calls; the test calls as an operator."""
@@ -45,6 +49,20 @@ class PeersSecurityTest(NodesCase):
     def serve_from(self, node):
         start = stubs.session.StartPolicy(immediate=True)
         return node.source(node.create(start=start).name, wait={"seconds": 0})
+
+    def follow(self, parent, **request):
+        """A call with the token "peer"."""
+        channel = grpc.secure_channel(
+            parent.peer_address,
+            grpc.composite_channel_credentials(
+                grpc.ssl_channel_credentials(self.authority.path.read_bytes()),
+                grpc.access_token_call_credentials("peer"),
+            ),
+        )
+        self.addCleanup(channel.close)
+        return stubs.peer_grpc.PeerServiceStub(channel).Follow(
+            stubs.peer.FollowRequest(**request), timeout=harness.DEADLINE_S
+        )
 
     def token(self, text):
         path = self.home / f"token.{text}"
@@ -101,18 +119,7 @@ class PeersSecurityTest(NodesCase):
         (served,) = parent.recipients(session)
         caller, _, node = served.node.partition("/")
         self.assertEqual(caller, "token:operator")
-        channel = grpc.secure_channel(
-            parent.peer_address,
-            grpc.composite_channel_credentials(
-                grpc.ssl_channel_credentials(self.authority.path.read_bytes()),
-                grpc.access_token_call_credentials("peer"),
-            ),
-        )
-        self.addCleanup(channel.close)
-        call = stubs.peer_grpc.PeerServiceStub(channel).Follow(
-            stubs.peer.FollowRequest(name=session, node=node, offset=self.size),
-            timeout=harness.DEADLINE_S,
-        )
+        call = self.follow(parent, name=session, node=node, offset=self.size)
         # The session has started, and takes no other node.
         with self.assertRaises(grpc.RpcError) as raised:
             next(call)
@@ -121,6 +128,47 @@ class PeersSecurityTest(NodesCase):
         parent.wait_final(session)
         (served,) = parent.recipients(session)
         self.assertEqual(served.state, stubs.recipient.RECIPIENT_STATE_DELIVERED)
+
+    def test_token_that_is_taken_away_ends_the_connection(self):
+        parent = self.start_secure(f"--token-file={self.tokens}")
+        # So that the content would take half a minute.
+        limits = stubs.session.Limits(session_bytes_per_second=self.size // 30)
+        start = stubs.session.StartPolicy(immediate=True)
+        session = parent.create(limits=limits, start=start).name
+        call = self.follow(parent, name=session, node="n", offset=0)
+        ticket = next(call).ticket
+        with socket.create_connection(("127.0.0.1", ticket.port)) as connection:
+            connection.settimeout(harness.DEADLINE_S)
+            connection.sendall(ticket.secret + b"\0")
+            got = len(connection.recv(1))
+            self.write_tokens("viewer", "operator")
+            with self.assertRaises(ConnectionResetError):
+                while data := connection.recv(1 << 16):
+                    got += len(data)
+            self.assertLess(got, self.size)
+        with self.assertRaises(grpc.RpcError) as raised:
+            for _ in call:
+                pass
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAUTHENTICATED)
+        harness.wait_until(
+            lambda: parent.recipients(session)[0].detail == "the node's call of Follow is over",
+            "the account says why the node was lost",
+        )
+
+    def test_access_rules(self):
+        start = stubs.session.StartPolicy(immediate=True)
+        for rule, words in (
+            ("10.0.0.0/8", "127.0.0.1 matches no access rule of the session"),
+            ("127.0.0.0/8", None),
+        ):
+            session = self.a.create(start=start, allow=[rule]).name
+            source = self.a.source(session, wait={"seconds": 30})
+            if words is None:
+                self.assert_whole(self.b, self.b.receive(source))
+            else:
+                self.assert_refused(self.b, source, words)
+                # Nor was it a recipient for a while.
+                self.assertFalse(self.a.recipients(session))
 
     def test_certificates(self):
         parent = self.start_secure(

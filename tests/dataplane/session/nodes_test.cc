@@ -38,23 +38,35 @@ struct Connected {
 
 class NodesTest : public testing::Test {
  protected:
-  // The status of Take(), and the node's end.
-  absl::Status Take(OneSession& one, uint64_t offset,
-                    const std::string& name = "a") {
+  // What Take() says, and the node's end.
+  absl::StatusOr<uint64_t> Take(OneSession& one, uint64_t offset,
+                                const std::string& name = "a") {
     Connected connected;
-    absl::Status result;
+    absl::StatusOr<uint64_t> result;
     absl::Notification done;
     one.session().Take({.socket = std::move(connected.taken),
                         .peer = {asio::ip::address_v4::loopback(), 1},
                         .node = name,
                         .offset = offset},
-                       [&](const absl::Status& status) {
-                         result = status;
+                       [&](const absl::StatusOr<uint64_t>& taken) {
+                         result = taken;
                          done.Notify();
                        });
     done.WaitForNotification();
     node_ = std::move(connected.node);
     return result;
+  }
+
+  // Returns when the session has done so.
+  static void Reset(OneSession& one, uint64_t connection) {
+    one.session().ResetNode(connection, "it is over");
+    // On the session's lane, then on the connection's.
+    for (int i = 0; i < 2; ++i) {
+      absl::Notification done;
+      one.session().MayTake("a",
+                            [&done](const absl::Status&) { done.Notify(); });
+      done.WaitForNotification();
+    }
   }
 
   const std::string content_ = Content(kSize);
@@ -94,7 +106,7 @@ TEST_F(NodesTest, SessionWithoutAPortServesThemAlone) {
   ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
   one.session().Drain();
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kInterrupted);
-  EXPECT_TRUE(absl::IsFailedPrecondition(Take(one, 0)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Take(one, 0).status()));
 }
 
 TEST_F(NodesTest, WhoWasLostMayComeAgain) {
@@ -104,11 +116,11 @@ TEST_F(NodesTest, WhoWasLostMayComeAgain) {
   EXPECT_EQ(node_->Read(1).data.size(), 1u);
   // After the start nobody else may come.
   std::optional<Peer> first = std::exchange(node_, std::nullopt);
-  EXPECT_TRUE(absl::IsFailedPrecondition(Take(one, 0, "b")));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Take(one, 0, "b").status()));
   first->Reset();
   ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
   EXPECT_EQ(one.recorder->session().state, SessionState::kTransferring);
-  EXPECT_TRUE(absl::IsFailedPrecondition(Take(one, 0, "b")));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Take(one, 0, "b").status()));
   ASSERT_TRUE(Take(one, 63 << 20).ok());
   node_->Say(0);
   EXPECT_EQ(node_->ReadAndClose().data.size(), size_t{1} << 20);
@@ -133,6 +145,56 @@ TEST_F(NodesTest, LastConnectionOfOneCountsAlone) {
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
   EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kFailed);
   EXPECT_EQ(one.recorder->recipient(2).state, RecipientState::kDelivered);
+}
+
+TEST_F(NodesTest, ConnectionIsResetAndTheNodeMayComeAgain) {
+  OneSession one(FileOf(Content(64 << 20)), {.start = {.immediate = true}});
+  const absl::StatusOr<uint64_t> connection = Take(one, 0);
+  ASSERT_TRUE(connection.ok());
+  node_->Say(0);
+  EXPECT_EQ(node_->Read(1).data.size(), 1u);
+  Reset(one, *connection);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kConnectionLost);
+  EXPECT_EQ(one.recorder->recipient(1).detail, "it is over");
+  EXPECT_EQ(node_->ReadAndClose().error, ECONNRESET);
+  ASSERT_TRUE(Take(one, 63 << 20).ok());
+  node_->Say(0);
+  // That the first one is over does not concern the second one.
+  Reset(one, *connection);
+  EXPECT_EQ(node_->ReadAndClose().data.size(), size_t{1} << 20);
+  EXPECT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+}
+
+TEST_F(NodesTest, WhoHasBeenSentEverythingIsLeftToConfirmIt) {
+  const std::string content = Content(1000);
+  OneSession one(FileOf(content), {.start = {.immediate = true}});
+  const absl::StatusOr<uint64_t> connection = Take(one, 0);
+  ASSERT_TRUE(connection.ok());
+  node_->Say(0);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kConfirming, 1));
+  Reset(one, *connection);
+  const Peer::Result result = node_->ReadAndClose();
+  EXPECT_EQ(result.data, content);
+  EXPECT_EQ(result.error, 0);
+  EXPECT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+}
+
+TEST_F(NodesTest, AccessRulesHoldForThem) {
+  SessionOptions options = {.start = {.immediate = true}};
+  ASSERT_TRUE(options.allow.Add("10.0.0.0/8").ok());
+  OneSession one(FileOf(content_), options);
+  const absl::Status status = Take(one, 0).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(status)) << status;
+  EXPECT_EQ(status.message(),
+            "127.0.0.1 matches no access rule of the session");
+  EXPECT_EQ(node_->Read().error, ECONNRESET);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kRejected, 1));
+  const auto allows = [&one](const char* address) {
+    return one.session().CheckAllows(asio::ip::make_address(address));
+  };
+  EXPECT_EQ(allows("127.0.0.1"), status);
+  EXPECT_TRUE(allows("10.1.2.3").ok());
 }
 
 }  // namespace

@@ -160,6 +160,34 @@ TEST_F(FollowCallTest, TicketEndsWithTheCall) {
   }));
 }
 
+TEST_F(FollowCallTest, ConnectionEndsWithTheCall) {
+  const std::string session = Serve([](v1::SessionSpec& spec) {
+    spec.mutable_limits()->set_session_bytes_per_second(64 << 10);
+  });
+  Following following(*stub_, RequestFor(session, 0));
+  ASSERT_TRUE(following.Read());
+  Peer child = Come(following.message());
+  ASSERT_EQ(child.Read(1).data.size(), 1u);
+  following.Cancel();
+  const Peer::Result result = child.ReadAndClose();
+  EXPECT_EQ(result.error, ECONNRESET);
+  EXPECT_LT(result.data.size() + 1, TheContent().size());
+}
+
+TEST_F(FollowCallTest, WhomTheAccessRulesDoNotAllowIsToldNothing) {
+  const std::string session =
+      Serve([](v1::SessionSpec& spec) { spec.add_allow("10.0.0.0/8"); });
+  for (const FollowRequest& request :
+       {RequestFor(session), RequestFor(session, 0)}) {
+    Following following(*stub_, request);
+    EXPECT_FALSE(following.Read());
+    const grpc::Status status = following.Finish();
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+    EXPECT_EQ(status.error_message(),
+              "127.0.0.1 matches no access rule of the session");
+  }
+}
+
 TEST_F(FollowCallTest, OffsetBehindTheEnd) {
   const auto size = static_cast<int64_t>(TheContent().size());
   EXPECT_EQ(Refusal(RequestFor(Serve(), size + 1)).error_code(),

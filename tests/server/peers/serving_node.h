@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,13 +53,16 @@ class ServingNode : public ManagedReceptions {
             .writable_roots = roots_};
   }
 
-  // The name of a session that serves the file to whoever comes.
-  std::string Serve() {
+  // The name of a session that serves the file to whoever comes; `change`: what
+  // else it is asked.
+  std::string Serve(const std::function<void(v1::SessionSpec&)>& change =
+                        [](v1::SessionSpec&) {}) {
     v1::CreateSessionRequest request;
     v1::SessionSpec& spec = *request.mutable_session()->mutable_spec();
     spec.mutable_file()->set_root("files");
     spec.mutable_file()->set_path("file");
     spec.mutable_start()->set_immediate(true);
+    change(spec);
     const auto session = Wait<absl::StatusOr<v1::Session>>(
         [&](auto done) { sessions_->Create(request, done); });
     EXPECT_TRUE(session.ok()) << session.status();
