@@ -243,9 +243,13 @@ class Service:
         self._directory.cleanup()
 
 
+def port_of_address(address):
+    return int(address.rpartition(":")[2])
+
+
 def port_of(session):
     """Where recipients connect; they do it on 127.0.0.1."""
-    return int(session.data_endpoint.rpartition(":")[2])
+    return port_of_address(session.data_endpoint)
 
 
 def connect(port, byte=None):
