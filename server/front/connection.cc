@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/front/reset_on_close.h"
+#include "server/front/unix_send_buffer.h"
 
 namespace tcptool::server {
 namespace {
@@ -67,7 +68,10 @@ Connection::Connection(asio::io_context& io, dataplane::UniqueFd client,
   // Fails where the kernel has no memory for it; then Start() ends.
   asio::error_code error;
   client_.assign(client.get(), error);
-  if (!error) client.release();
+  if (!error) {
+    SetUnixSendBuffer(client.get(), kUnixSendBytes);
+    client.release();
+  }
   grpc_.assign(grpc.get(), error);
   if (!error) grpc.release();
 }

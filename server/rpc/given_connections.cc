@@ -11,6 +11,7 @@
 
 #include "dataplane/base/unique_fd.h"
 #include "server/base/log.h"
+#include "server/front/unix_send_buffer.h"
 
 namespace tcptool::server {
 namespace {
@@ -35,6 +36,7 @@ bool GivenConnections::Add(int fd, const std::string& host) {
   if (!place) return false;
   // Whoever reaches the port may call: nobody makes room for others.
   places_.Trust(*place);
+  SetUnixSendBuffer(fd, kUnixSendBytes);
   given_.push_back(
       {.fd = fd, .inode = *inode, .place = *place, .is_local = host.empty()});
   return true;
@@ -71,7 +73,15 @@ void GivenConnections::EndIfItTakesNothing(Given& given,
   int unread = 0;
   ioctl(same.get(), SIOCOUTQ, &unread);
   const bool took = unread < std::exchange(given.unread, unread);
-  if (unread == 0 || took) given.takes_nothing_since = now;
+  const bool is_fine = unread == 0 || took;
+  if (is_fine) given.takes_nothing_since = now;
+  // gRPC may have filled the room anew that the client has made, and then there
+  // is as much as before: with a smaller buffer there is less.
+  const bool is_small = !is_fine;
+  if (std::exchange(given.has_small_buffer, is_small) != is_small) {
+    SetUnixSendBuffer(same.get(),
+                      is_small ? kSmallUnixSendBytes : kUnixSendBytes);
+  }
   if (now - given.takes_nothing_since < kTakesNothing) return;
   shutdown(same.get(), SHUT_RDWR);
   if (!refusals_.Allows()) return;

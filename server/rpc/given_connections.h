@@ -28,7 +28,8 @@ class GivenConnections {
  public:
   using Clock = dataplane::Clock;
 
-  // For a client to take something of what is there for it.
+  // For a client to take something of what is there for it: a piece
+  // (SetUnixSendBuffer), of 16 KiB at most.
   static constexpr auto kTakesNothing = std::chrono::seconds(30);
 
   explicit GivenConnections(size_t max_connections)
@@ -53,6 +54,7 @@ class GivenConnections {
     bool is_local;  // On a Unix socket.
     // What the kernel held for the client at the last Tick().
     int unread = 0;
+    bool has_small_buffer = false;  // See SetUnixSendBuffer().
     // There has been something for it since, and it has taken none of it.
     Clock::time_point takes_nothing_since = Clock::now();
   };

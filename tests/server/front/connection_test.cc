@@ -94,6 +94,7 @@ TEST_F(ConnectionTest, EndsAClientThatTakesNothing) {
   // It takes a little, now and then.
   for (const int second : {35, 60}) {
     EXPECT_FALSE(Take(client.ours, 64 << 10).empty());
+    io.poll();
     TickAt(seconds(second));
     EXPECT_EQ(refused, "") << second;
   }
@@ -106,6 +107,15 @@ TEST_F(ConnectionTest, EndsAClientThatTakesNothing) {
   grpc.ours = UniqueFd();
   io.poll();
   EXPECT_TRUE(ended);
+}
+
+TEST_F(ConnectionTest, LeavesALocalClientThatReadsLittleAtATime) {
+  for (int second = 0; second < 300; ++second) {
+    Fill();
+    TickAt(seconds(second));
+    ASSERT_EQ(refused, "") << second;
+    ASSERT_NE(Take(client.ours, 1000), "") << second;
+  }
 }
 
 TEST_F(ConnectionTest, LeavesAClientForWhichThereIsNothing) {

@@ -39,6 +39,17 @@ class Pair {
     char byte = 0;
     EXPECT_EQ(recv(client.get(), &byte, 1, 0), 1);
   }
+  // As gRPC does with a long answer, whenever there is room.
+  void Fill() {
+    const std::string piece(1 << 20, 'a');
+    while (send(service.get(), piece.data(), piece.size(), MSG_NOSIGNAL) > 0) {
+    }
+  }
+  size_t Read(size_t most) {
+    std::string bytes(most, '\0');
+    const ssize_t count = recv(client.get(), bytes.data(), bytes.size(), 0);
+    return count < 0 ? 0 : static_cast<size_t>(count);
+  }
   bool is_ended() const {
     pollfd polled = {.fd = client.get(), .events = POLLRDHUP, .revents = 0};
     return poll(&polled, 1, 0) > 0;
@@ -107,6 +118,33 @@ TEST_F(GivenConnectionsTest,
   }
   EXPECT_FALSE(slow.is_ended());
   EXPECT_FALSE(idle.is_ended());
+}
+
+TEST_F(GivenConnectionsTest, LeavesALocalClientThatReadsLittleAtATime) {
+  Pair slow;
+  Pair stopped;
+  ASSERT_TRUE(given.Add(slow.service.get(), ""));
+  ASSERT_TRUE(given.Add(stopped.service.get(), ""));
+  for (int second = 0; second < 300; ++second) {
+    slow.Fill();
+    stopped.Fill();
+    TickAfter(std::chrono::seconds(1));
+    ASSERT_EQ(slow.Read(1000), 1000) << second;
+    ASSERT_FALSE(slow.is_ended()) << second;
+  }
+  EXPECT_TRUE(stopped.is_ended());
+}
+
+TEST_F(GivenConnectionsTest, LeavesALocalClientThatReadsAllNowAndThen) {
+  Pair bursts;
+  ASSERT_TRUE(given.Add(bursts.service.get(), ""));
+  for (int second = 0; second < 300; ++second) {
+    while (bursts.Read(1 << 20) > 0) {
+    }
+    bursts.Fill();
+    TickAfter(std::chrono::seconds(1));
+    ASSERT_FALSE(bursts.is_ended()) << second;
+  }
 }
 
 TEST_F(GivenConnectionsTest, EndsNothingElseThatHasGotTheDescriptorMeanwhile) {
