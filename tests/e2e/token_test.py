@@ -6,7 +6,8 @@ import grpc
 
 import harness
 from harness import run_daemon, stubs, wait_until
-from security import NODE, SecurityTest, bearer, call
+from security import NODE, OWN_CONNECTION, SecurityTest, bearer, call, methods
+from tcptool_process import free_port
 
 
 class TokenTest(SecurityTest):
@@ -22,6 +23,36 @@ class TokenTest(SecurityTest):
             code, words, _ = call(service.channel, f"/{NODE}/GetNode", token)
             self.assertEqual(code, grpc.StatusCode.UNAUTHENTICATED, words)
         self.assertNotIn("secret", service.log())
+
+    def test_roles_are_kept_by_every_method_of_nodes(self):
+        tokens = self.write_tokens(
+            vera=("viewer", "v"), petra=("peer", "p"), otto=("operator", "o")
+        )
+        service = self.serve(
+            f"--token-file={tokens}",
+            f"--peer-address=127.0.0.1:{free_port()}",
+            f"--peer-data-port={free_port()}",
+        )
+        channel = grpc.insecure_channel(service.peer_address, options=OWN_CONNECTION)
+        self.addCleanup(channel.close)
+        codes = grpc.StatusCode
+        denied = {None: codes.UNAUTHENTICATED, "v": codes.PERMISSION_DENIED}
+        services = stubs.peer.DESCRIPTOR.services_by_name.values()
+        paths = [f"/{one.full_name}/{method.name}" for one in services for method in one.methods]
+        self.assertTrue(paths)
+        for path in paths:
+            for token, code in denied.items():
+                self.assertEqual(call(channel, path, token)[0], code, path)
+            for token in ("p", "o"):
+                # Let in: the empty request is wrong.
+                self.assertEqual(call(channel, path, token)[0], codes.INVALID_ARGUMENT, path)
+            # At the control port there is no such method.
+            code, _, _ = call(service.channel, path, "o")
+            self.assertEqual(code, codes.UNIMPLEMENTED, path)
+        # Nor are there clients' methods at the nodes' port.
+        for path, _ in methods():
+            for token, code in (*denied.items(), ("o", codes.UNIMPLEMENTED)):
+                self.assertEqual(call(channel, path, token)[0], code, path)
 
     def test_tokens_are_read_again_when_the_file_changes(self):
         tokens = self.write_tokens(old=("viewer", "old-token"))

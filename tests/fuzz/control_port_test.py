@@ -1,9 +1,10 @@
-"""Bytes that no client would send, at the control port and the HTTP port of a running
-service that asks who calls. Whatever they are, the process lives, and answers others.
+"""Bytes that no client would send, at the control port, the HTTP port and the two ports for
+nodes of a running service that asks who calls. Whatever they are, the process lives, and
+answers others.
 
 A failure prints its seed; `FUZZ_SEED=N` runs that one again. `seeds/` has what has ended
 the process before, or came near it: a line of hexadecimal for each, sent as it is.
-FUZZ_SECONDS says how long, 20 by default for each of the two.
+FUZZ_SECONDS says how long, 20 by default for each of them.
 """
 
 import hashlib
@@ -17,13 +18,18 @@ import time
 import unittest
 import urllib.request
 
+import grpc
+
 import harness
 import http2
 from harness import Service
+from security import OWN_CONNECTION, call
+from tcptool_process import free_port
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "20"))
 SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
 
+FOLLOW = b"/tcptool.peer.v1.PeerService/Follow"
 PATHS = (
     b"/tcptool.v1.SessionService/CreateSession",
     b"/tcptool.v1.SessionService/WatchSessions",
@@ -31,6 +37,7 @@ PATHS = (
     b"/tcptool.v1.ReceptionService/CreateReception",
     b"/tcptool.v1.ReceptionService/WatchReceptions",
     b"/tcptool.v1.NodeService/GetNode",
+    FOLLOW,
     b"/grpc.health.v1.Health/Check",
     b"/grpc.health.v1.Health/Watch",
     b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
@@ -148,6 +155,12 @@ def http_bytes(rng):
     return data + rng.randbytes(rng.choice((0, 0, 5, 300)))
 
 
+def ticket_bytes(rng):
+    """As a node sends one that it was given: 32 bytes, and the start byte."""
+    size = rng.choice((0, 1, 31, 32, 33, rng.randrange(1000), 100_000))
+    return rng.choice((bytes(size), rng.randbytes(size), http2_bytes(rng), http_bytes(rng)))
+
+
 class FuzzTest(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="fuzz.")
@@ -155,8 +168,15 @@ class FuzzTest(unittest.TestCase):
         tokens = pathlib.Path(directory.name) / "tokens"
         tokens.write_text(f"otto operator {hashlib.sha256(b'o').hexdigest()}\n", encoding="utf-8")
         tokens.chmod(0o600)
+        self.peer_data_port = free_port()
         self.service = Service(
-            flags=(f"--token-file={tokens}", "--status-page", "--log-level=error")
+            flags=(
+                f"--token-file={tokens}",
+                f"--peer-address=127.0.0.1:{free_port()}",
+                f"--peer-data-port={self.peer_data_port}",
+                "--status-page",
+                "--log-level=error",
+            )
         )
         self.addCleanup(self.service.close)
 
@@ -183,6 +203,9 @@ class FuzzTest(unittest.TestCase):
             wait_for_ready=True,
         )
         self.assertTrue(node.version, what)
+        with grpc.insecure_channel(self.service.peer_address, options=OWN_CONNECTION) as channel:
+            code, words, _ = call(channel, FOLLOW.decode(), "o")
+            self.assertEqual(code, grpc.StatusCode.INVALID_ARGUMENT, f"{what}: {words}")
         with urllib.request.urlopen(
             f"http://{self.service.http_address}/healthz", timeout=harness.DEADLINE_S
         ) as answer:
@@ -208,6 +231,12 @@ class FuzzTest(unittest.TestCase):
 
     def test_http2(self):
         self.fuzz("http2", self.service.control_address, http2_bytes)
+
+    def test_http2_at_the_nodes_port(self):
+        self.fuzz("http2", self.service.peer_address, http2_bytes)
+
+    def test_tickets(self):
+        self.fuzz("ticket", f"127.0.0.1:{self.peer_data_port}", ticket_bytes)
 
     def test_http(self):
         self.fuzz("http1", self.service.http_address, http_bytes)
