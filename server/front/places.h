@@ -1,4 +1,4 @@
-// Who of the control port's clients has a place, and who makes room for whom.
+// Who of a port's clients has a place, and who makes room for whom.
 #ifndef TCPTOOL_SERVER_FRONT_PLACES_H_
 #define TCPTOOL_SERVER_FRONT_PLACES_H_
 

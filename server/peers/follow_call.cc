@@ -85,13 +85,17 @@ void FollowCall::OnFound(
 
 void FollowCall::Follow(const std::shared_ptr<PeerContent>& content,
                         const absl::Status& may_take) {
+  const absl::StatusOr<uint64_t> id =
+      may_take.ok() ? followers_.Add(Self(), caller().name)
+                    : absl::StatusOr<uint64_t>(may_take);
   absl::MutexLock lock(&mutex_);
-  if (finished_) return;
-  if (!may_take.ok()) return EndOnce(may_take);
-  content_ = content;
-  const absl::StatusOr<uint64_t> id = followers_.Add(Self());
+  if (finished_) {  // OnDone() did not know of it.
+    if (id.ok()) followers_.Remove(*id);
+    return;
+  }
   if (!id.ok()) return EndOnce(id.status());
   id_ = *id;
+  content_ = content;
   peer::v1::FollowResponse response;
   absl::Status status = CheckOffset();
   if (status.ok() && request_.has_offset()) status = AddTicket(response);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -34,9 +35,14 @@ class Followers {
   TicketBook& tickets() { return tickets_; }
   uint16_t data_port() const { return data_port_; }
 
-  // The number of the call, never 0. RESOURCE_EXHAUSTED: there are kMost.
-  // UNAVAILABLE: after Stop().
-  absl::StatusOr<uint64_t> Add(std::shared_ptr<FollowCall> call);
+  // The number of the call, never 0; `caller`: who makes it, as credentials
+  // have it. When there are kMost, the newest call of the caller that has the
+  // most of them ends to make room, if that caller then still has no fewer than
+  // this one: nobody's nodes keep those of others out. RESOURCE_EXHAUSTED:
+  // there is no such caller. UNAVAILABLE: after Stop(). Without locks of calls,
+  // as it may take another call's.
+  absl::StatusOr<uint64_t> Add(std::shared_ptr<FollowCall> call,
+                               const std::string& caller);
   // Its ticket, if it has not been used, is not good any more.
   void Remove(uint64_t id);
   // Null: it is over.
@@ -59,15 +65,27 @@ class Followers {
   }
 
  private:
+  struct Following {
+    std::shared_ptr<FollowCall> call;
+    std::string caller;
+  };
+
   std::vector<std::shared_ptr<FollowCall>> All() const;
+  // The number of the call that makes room for one of this caller; 0: none.
+  uint64_t WhoMakesRoom(const std::string& caller) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Null: it is gone already.
+  std::shared_ptr<FollowCall> Take(uint64_t id)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::shared_ptr<PeerContents> contents_;
   const uint16_t data_port_;
   TicketBook tickets_;
   std::atomic<bool> draining_ = false;
   mutable absl::Mutex mutex_;
-  std::map<uint64_t, std::shared_ptr<FollowCall>> calls_
-      ABSL_GUARDED_BY(mutex_);
+  std::map<uint64_t, Following> calls_ ABSL_GUARDED_BY(mutex_);
+  // How many of these each caller has; never 0.
+  std::map<std::string, size_t> counts_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };

@@ -1,5 +1,6 @@
 #include "server/peers/peer_contents.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "dataplane/base/descriptor_reserve.h"
 #include "dataplane/content/file_source.h"
 #include "messages/states.h"
 #include "server/api/names.h"
@@ -107,6 +109,7 @@ void PeerContents::OpenFile(const v1::Reception& reception, const Done& done) {
 
 PeerContents::Found PeerContents::Keep(const std::string& name, Found content) {
   if (!content.ok()) return content;
+  Gone gone;  // Destroyed without the lock.
   absl::MutexLock lock(&mutex_);
   if (is_stopped_) {
     return absl::UnavailableError(
@@ -114,14 +117,38 @@ PeerContents::Found PeerContents::Keep(const std::string& name, Found content) {
   }
   if (auto kept = FindKept(name)) return kept;
   contents_[name] = {.content = *content, .last_use = Clock::now()};
+  DropSurplus(gone);
   return content;
 }
 
 std::shared_ptr<PeerContent> PeerContents::FindKept(const std::string& name) {
   const auto found = contents_.find(name);
-  const bool is_good =
-      found != contents_.end() && found->second.content->error().ok();
-  return is_good ? found->second.content : nullptr;
+  if (found == contents_.end() || !found->second.content->error().ok()) {
+    return nullptr;
+  }
+  Clock::time_point& last_use = found->second.last_use;
+  last_use = std::max(last_use, Clock::now());
+  return found->second.content;
+}
+
+size_t PeerContents::MostUnused() {
+  return std::min<size_t>(kMostUnused,
+                          dataplane::DescriptorReserve::Now().reserve / 8);
+}
+
+void PeerContents::DropSurplus(Gone& gone) {
+  std::vector<std::map<std::string, Kept>::iterator> unused;
+  for (auto kept = contents_.begin(); kept != contents_.end(); ++kept) {
+    if (!kept->second.is_used()) unused.push_back(kept);
+  }
+  if (unused.size() <= most_unused_) return;
+  std::ranges::sort(unused, {},
+                    [](const auto& kept) { return kept->second.last_use; });
+  unused.resize(unused.size() - most_unused_);
+  for (const auto& kept : unused) {
+    gone.push_back(std::move(kept->second.content));
+    contents_.erase(kept);
+  }
 }
 
 void PeerContents::Stop() {
@@ -132,11 +159,11 @@ void PeerContents::Stop() {
 }
 
 void PeerContents::Purge(Clock::time_point now) {
-  std::vector<std::shared_ptr<PeerContent>> gone;  // Without the lock.
+  Gone gone;  // Destroyed without the lock.
   absl::MutexLock lock(&mutex_);
   for (auto kept = contents_.begin(); kept != contents_.end();) {
     Kept& one = kept->second;
-    if (one.content.use_count() > 1 || one.content->keep()) one.last_use = now;
+    if (one.is_used()) one.last_use = now;
     if (now - one.last_use < kKept && one.content->error().ok()) {
       ++kept;
       continue;
@@ -144,6 +171,7 @@ void PeerContents::Purge(Clock::time_point now) {
     gone.push_back(std::move(one.content));
     kept = contents_.erase(kept);
   }
+  DropSurplus(gone);
 }
 
 }  // namespace tcptool::server

@@ -3,10 +3,12 @@
 #define TCPTOOL_SERVER_PEERS_PEER_CONTENTS_H_
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -32,6 +34,11 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
 
   // For how long one that nobody follows is kept: who was lost comes again.
   static constexpr Clock::duration kKept = std::chrono::seconds(60);
+  // How many of these are kept, as each has an open file: at most so many, and
+  // an eighth of the descriptors that recipients leave. The least recently used
+  // go. Those of sessions, whose file is open anyway, do not count.
+  static constexpr size_t kMostUnused = 64;
+  static size_t MostUnused();
 
   // What it finds them in. All outlive the managers' control threads.
   struct Service {
@@ -42,7 +49,9 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
     const ReceptionTable& reception_table;
     const ContentRoots& writable_roots;
   };
-  explicit PeerContents(const Service& service) : service_(service) {}
+  explicit PeerContents(const Service& service,
+                        size_t most_unused = MostUnused())
+      : service_(service), most_unused_(most_unused) {}
 
   // "sessions/{session}" or "receptions/{reception}". Calls `done` once, on any
   // thread; it must not block. Errors as those of PeerService.Follow.
@@ -52,12 +61,15 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
   // would wait for what is begun after that.
   void Stop();
 
-  // Lets go of those that nobody has followed for a while. To be called now and
-  // then.
+  // Lets go of those that nobody has followed for a while, and of those that
+  // are too many. To be called now and then.
   void Purge(Clock::time_point now);
 
  private:
+  using Gone = std::vector<std::shared_ptr<PeerContent>>;
   struct Kept {
+    bool is_used() const { return content.use_count() > 1 || content->keep(); }
+
     std::shared_ptr<PeerContent> content;
     Clock::time_point last_use;
   };
@@ -74,7 +86,12 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
   std::shared_ptr<PeerContent> FindKept(const std::string& name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
+  // Moves those that nobody follows, and that are too many, to `gone`, which is
+  // to be destroyed without the lock.
+  void DropSurplus(Gone& gone) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
   const Service service_;
+  const size_t most_unused_;
   absl::Mutex mutex_;
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Kept> contents_ ABSL_GUARDED_BY(mutex_);

@@ -1,8 +1,11 @@
 #include "server/peers/peer_port.h"
 
+#include <sys/socket.h>
+
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
 #include <cerrno>
+#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -17,8 +20,9 @@ using dataplane::UniqueFd;
 // One connection whose ticket has not come. It is reset when it is dropped.
 class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
  public:
-  Waiting(PeerPort& port, UniqueFd socket, tcp::endpoint peer)
+  Waiting(PeerPort& port, Places::Id id, UniqueFd socket, tcp::endpoint peer)
       : port_(&port),
+        id_(id),
         socket_(port.io_, socket.release()),
         timer_(port.io_),
         peer_(std::move(peer)) {}
@@ -52,7 +56,7 @@ class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
     timer_.cancel();
     PeerPort& port = *std::exchange(port_, nullptr);
     UniqueFd socket(socket_.release());
-    port.Forget(this);
+    port.Forget(id_);
     port.on_ticket_(secret_, std::move(socket), peer_);
   }
 
@@ -67,10 +71,11 @@ class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
     if (port_ == nullptr) return;
     PeerPort& port = *port_;
     Drop();
-    port.Forget(this);
+    port.Forget(id_);
   }
 
   PeerPort* port_;  // Null: it is not waited for any more.
+  const Places::Id id_;
   asio::posix::stream_descriptor socket_;
   asio::steady_timer timer_;
   const tcp::endpoint peer_;
@@ -88,7 +93,7 @@ absl::StatusOr<std::unique_ptr<PeerPort>> PeerPort::Listen(
 }
 
 PeerPort::~PeerPort() {
-  for (const auto& waiting : waiting_) waiting->Drop();
+  for (const auto& [id, waiting] : waiting_) waiting->Drop();
 }
 
 void PeerPort::Open() {
@@ -100,19 +105,23 @@ void PeerPort::Open() {
 }
 
 void PeerPort::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
-  if (waiting_.size() == limits_.most_waiting) {
-    waiting_.front()->Drop();
-    waiting_.pop_front();
+  sockaddr_storage address{};
+  std::memcpy(&address, peer.data(), peer.size());
+  const Places::Entry entry = places_.Enter(HostOf(address));
+  if (entry.turned_out) {
+    waiting_.at(*entry.turned_out)->Drop();
+    waiting_.erase(*entry.turned_out);
   }
+  if (!entry.id) return;  // The connection is reset.
   const auto waiting =
-      std::make_shared<Waiting>(*this, std::move(socket), peer);
-  waiting_.push_back(waiting);
+      std::make_shared<Waiting>(*this, *entry.id, std::move(socket), peer);
+  waiting_.emplace(*entry.id, waiting);
   waiting->Start();
 }
 
-void PeerPort::Forget(const Waiting* waiting) {
-  waiting_.remove_if(
-      [waiting](const auto& one) { return one.get() == waiting; });
+void PeerPort::Forget(Places::Id id) {
+  places_.Leave(id);
+  waiting_.erase(id);
 }
 
 }  // namespace tcptool::server

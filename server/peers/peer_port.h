@@ -7,26 +7,29 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
-#include <list>
+#include <map>
 #include <memory>
 #include <span>
 
 #include "absl/status/statusor.h"
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/session/listener.h"
+#include "server/front/places.h"
 #include "server/peers/ticket_book.h"
 
 namespace tcptool::server {
 
 // Reads the ticket from each connection and not a byte more, and then gives the
-// connection away. Who has not sent it in time is reset; where many have not,
-// the oldest makes room. Lives on the thread of its io_context.
+// connection away. Who has not sent it in time is reset. Where many have not,
+// one of the host that has the most makes room (Places), so that no host keeps
+// the others' nodes off, however fast it connects. Lives on the thread of its
+// io_context.
 class PeerPort {
  public:
   struct Limits {
     // From the connection to the last byte of the ticket.
     std::chrono::milliseconds timeout{5'000};
-    size_t most_waiting = 64;
+    size_t most_waiting = 64;  // Half of them from one host at most.
   };
   // The connection does not block, and resets on close.
   using OnTicket =
@@ -56,17 +59,19 @@ class PeerPort {
       : io_(io),
         listener_(std::move(listener)),
         limits_(limits),
-        on_ticket_(std::move(on_ticket)) {}
+        on_ticket_(std::move(on_ticket)),
+        places_(limits.most_waiting) {}
 
   void OnConnection(dataplane::UniqueFd socket,
                     const asio::ip::tcp::endpoint& peer);
-  void Forget(const Waiting* waiting);
+  void Forget(Places::Id id);
 
   asio::io_context& io_;
   dataplane::Listener listener_;
   const Limits limits_;
   const OnTicket on_ticket_;
-  std::list<std::shared_ptr<Waiting>> waiting_;  // The oldest first.
+  Places places_;  // Of those that wait; all are strangers.
+  std::map<Places::Id, std::shared_ptr<Waiting>> waiting_;
 };
 
 }  // namespace tcptool::server

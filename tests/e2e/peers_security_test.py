@@ -50,18 +50,20 @@ class PeersSecurityTest(NodesCase):
         start = stubs.session.StartPolicy(immediate=True)
         return node.source(node.create(start=start).name, wait={"seconds": 0})
 
-    def follow(self, parent, **request):
-        """A call with the token "peer"."""
+    def caller(self, parent, token="peer"):
+        """What makes calls of Follow."""
         channel = grpc.secure_channel(
             parent.peer_address,
             grpc.composite_channel_credentials(
                 grpc.ssl_channel_credentials(self.authority.path.read_bytes()),
-                grpc.access_token_call_credentials("peer"),
+                grpc.access_token_call_credentials(token),
             ),
         )
         self.addCleanup(channel.close)
-        return stubs.peer_grpc.PeerServiceStub(channel).Follow(
-            stubs.peer.FollowRequest(**request), timeout=harness.DEADLINE_S
+        follow = stubs.peer_grpc.PeerServiceStub(channel).Follow
+        # A test makes many, which go on together.
+        return lambda **request: follow(
+            stubs.peer.FollowRequest(**request), timeout=4 * harness.DEADLINE_S
         )
 
     def token(self, text):
@@ -119,7 +121,7 @@ class PeersSecurityTest(NodesCase):
         (served,) = parent.recipients(session)
         caller, _, node = served.node.partition("/")
         self.assertEqual(caller, "token:operator")
-        call = self.follow(parent, name=session, node=node, offset=self.size)
+        call = self.caller(parent)(name=session, node=node, offset=self.size)
         # The session has started, and takes no other node.
         with self.assertRaises(grpc.RpcError) as raised:
             next(call)
@@ -135,7 +137,7 @@ class PeersSecurityTest(NodesCase):
         limits = stubs.session.Limits(session_bytes_per_second=self.size // 30)
         start = stubs.session.StartPolicy(immediate=True)
         session = parent.create(limits=limits, start=start).name
-        call = self.follow(parent, name=session, node="n", offset=0)
+        call = self.caller(parent)(name=session, node="n", offset=0)
         ticket = next(call).ticket
         with socket.create_connection(("127.0.0.1", ticket.port)) as connection:
             connection.settimeout(harness.DEADLINE_S)
@@ -154,6 +156,24 @@ class PeersSecurityTest(NodesCase):
             lambda: parent.recipients(session)[0].detail == "the node's call of Follow is over",
             "the account says why the node was lost",
         )
+
+    def test_no_callers_nodes_keep_others_out(self):
+        parent = self.start_secure(f"--token-file={self.tokens}")
+        session = parent.create(start=stubs.session.StartPolicy(immediate=True)).name
+        follow = self.caller(parent)
+        calls = []
+        for i in range(256):
+            calls.append(follow(name=session, node=f"n{i}"))
+            next(calls[-1])
+        other = self.caller(parent, "operator")(name=session, node="other")
+        next(other)
+        for call in (calls[-1], follow(name=session, node="late")):
+            with self.assertRaises(grpc.RpcError) as raised:
+                for _ in call:
+                    pass
+            self.assertEqual(raised.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        next(calls[0])
+        next(other)
 
     def test_access_rules(self):
         start = stubs.session.StartPolicy(immediate=True)

@@ -148,6 +148,41 @@ TEST_F(PeerContentsTest, IsKeptForAWhileAfterItsLastUse) {
   EXPECT_TRUE(content.expired());
 }
 
+// Each has an open file.
+TEST_F(PeerContentsTest, LeastRecentlyUsedMakesRoom) {
+  const auto contents = std::make_shared<PeerContents>(parts(), 2);
+  const auto find = [&](const std::string& name) {
+    return *Wait<PeerContents::Found>(
+        [&](auto done) { contents->Find(name, done); });
+  };
+  // Until the thread that has found it has let go of it.
+  const auto use = [&](const std::string& name) {
+    const std::weak_ptr<PeerContent> content = find(name);
+    EXPECT_TRUE(WaitUntil([&] { return content.use_count() <= 1; }));
+    return content;
+  };
+  std::vector<std::string> names;
+  for (const char* path : {"0", "1", "2", "3", "4"}) {
+    names.push_back(Receive(path));
+  }
+  const std::shared_ptr<PeerContent> followed = find(names[0]);
+  const auto first = use(names[1]);
+  const auto second = use(names[2]);
+  use(names[1]);
+  const auto third = use(names[3]);
+  contents->Purge(PeerContents::Clock::now());
+  EXPECT_TRUE(second.expired());
+  EXPECT_FALSE(first.expired());
+  EXPECT_FALSE(third.expired());
+  // Nor does it wait for Purge(): three are not followed when the last comes.
+  use(names[2]);
+  use(names[4]);
+  EXPECT_TRUE(first.expired());
+  EXPECT_FALSE(third.expired());
+  EXPECT_EQ(find(names[0]), followed);
+  contents->Stop();
+}
+
 // Its digests cost as much as the content.
 TEST_F(PeerContentsTest, SessionsIsKeptAsLongAsTheSession) {
   const std::string session = Serve();

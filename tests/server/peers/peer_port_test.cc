@@ -2,9 +2,11 @@
 #include "server/peers/peer_port.h"
 
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <asio/executor_work_guard.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -51,6 +53,16 @@ class PeerPortTest : public testing::Test {
   static void Say(const Peer& peer, const std::string& text) {
     EXPECT_EQ(send(peer.fd(), text.data(), text.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(text.size()));
+  }
+  // A socket of 127.0.0.2.
+  static UniqueFd AtOtherHost() {
+    UniqueFd socket = Peer::Unconnected();
+    sockaddr_in address{.sin_family = AF_INET};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    EXPECT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address),
+                   sizeof address),
+              0);
+    return socket;
   }
   // The next that the port gives away.
   std::optional<Given> WaitForOne() {
@@ -116,7 +128,8 @@ TEST_F(PeerPortTest, WhoEndsEarlyIsReset) {
 }
 
 TEST_F(PeerPortTest, TheOldestMakesRoom) {
-  Start({.timeout = std::chrono::hours(1), .most_waiting = 2});
+  // Half of them for one host.
+  Start({.timeout = std::chrono::hours(1), .most_waiting = 4});
   Peer oldest(port());
   Peer second(port());
   Peer third(port());
@@ -125,6 +138,23 @@ TEST_F(PeerPortTest, TheOldestMakesRoom) {
   Say(third, std::string(32, '3'));
   EXPECT_TRUE(WaitForOne());
   EXPECT_TRUE(WaitForOne());
+}
+
+// However many connections another host makes meanwhile.
+TEST_F(PeerPortTest, OneHostKeepsNoOtherOff) {
+  Start({.timeout = std::chrono::hours(1), .most_waiting = 4});
+  Peer distant(port());
+  std::vector<std::unique_ptr<Peer>> near;
+  for (int i = 0; i < 20; ++i) {
+    near.push_back(std::make_unique<Peer>(AtOtherHost(), port()));
+    ASSERT_TRUE(near.back()->connected());
+  }
+  // All but the last two have made room, for their own.
+  for (int i = 0; i < 18; ++i) EXPECT_EQ(near[i]->Read().error, ECONNRESET);
+  Say(distant, std::string(32, 'd'));
+  const std::optional<Given> given = WaitForOne();
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->port, distant.port());
 }
 
 TEST_F(PeerPortTest, GivenConnectionsResetOnClose) {

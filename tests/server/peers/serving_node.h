@@ -76,11 +76,10 @@ class ServingNode : public ManagedReceptions {
     EXPECT_TRUE(cancelled.ok()) << cancelled.status();
   }
 
-  // The name of a reception that has received TheContent() into the file
-  // "received".
-  std::string Receive() {
+  // The name of a reception that has received TheContent() into a file.
+  std::string Receive(const std::string& path = "received") {
     ScriptedSender sender;
-    const v1::Reception reception = Receiving(sender, "received", TheContent());
+    const v1::Reception reception = Receiving(sender, path, TheContent());
     sender.End();
     WaitForState(reception.name(), v1::RECEPTION_STATE_SUCCEEDED);
     return reception.name();
