@@ -167,11 +167,15 @@ absl::Status Daemon::StartPeers() {
                           options_.peers.data_port});
   if (!service.ok()) return service.status();
   peer_service_ = *std::move(service);
-  auto server = ControlServer::Start({.address = address,
-                                      .max_message_bytes = kMaxPeerMessageBytes,
-                                      .max_connections = kMaxPeerConnections,
-                                      .reserve_parts = kReservePartsWithPeers},
-                                     options_.security, {&*peer_service_}, {});
+  ControlServer::Interceptors interceptors;
+  interceptors.push_back(metrics_->grpc().NewInterceptors());
+  auto server = ControlServer::Start(
+      {.address = address,
+       .max_message_bytes = kMaxPeerMessageBytes,
+       .max_connections = kMaxPeerConnections,
+       .reserve_parts = kReservePartsWithPeers},
+      options_.security, {&*peer_service_}, std::move(interceptors),
+      [this](bool works) { control_->SetOtherWorks(works); });
   if (!server.ok()) return server.status();
   peer_server_ = *std::move(server);
   LogInfo("serving_nodes", {{"address", peer_server_->address()},
@@ -183,7 +187,7 @@ absl::Status Daemon::StartHttp() {
   pages_.emplace(HttpPages::Options{
                      .status_page = options_.http.status_page,
                      .hosts = options_.http.hosts,
-                     .is_reachable = [this] { return control_->works(); },
+                     .is_reachable = [this] { return IsReachable(); },
                      .is_ready = [this] { return manager_->accepting(); },
                      .is_storing = [this] { return store_->health().ok(); }},
                  *metrics_, *table_, *reception_table_);
@@ -240,9 +244,14 @@ bool Daemon::PollLiveness() {
     probes_.push_back(std::accumulate(lane.lag.counts.begin(),
                                       lane.lag.counts.end(), uint64_t{0}));
   }
-  if (!control_->works()) return false;
+  if (!IsReachable()) return false;
   return before.empty() || std::equal(before.begin(), before.end(),
                                       probes_.begin(), std::less<>());
+}
+
+bool Daemon::IsReachable() const {
+  return control_->works() &&
+         (peer_server_ == nullptr || peer_server_->works());
 }
 
 void Daemon::Drain() {

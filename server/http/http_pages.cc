@@ -21,8 +21,8 @@ HttpResponse HttpPages::Get(const HttpRequest& request) const {
     if (options_.is_reachable()) return {.body = "ok\n"};
     return {.status = 503,
             .body =
-                "The control port takes no connections; the log has the reason "
-                "as control_unreachable.\n"};
+                "The control port, or the peer address, takes no connections; "
+                "the log has the reason as control_unreachable.\n"};
   }
   if (request.path == "/readyz") {
     if (!options_.is_ready()) {

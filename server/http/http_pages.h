@@ -23,7 +23,7 @@ class HttpPages {
     bool status_page = false;
     // Names in Host headers besides this node's own; see allowed_hosts.h.
     std::vector<std::string> hosts;
-    // Whether the control port can be reached.
+    // Whether the control port, and the peer address, can be reached.
     std::function<bool()> is_reachable;
     // False from the first moment of a drain.
     std::function<bool()> is_ready;

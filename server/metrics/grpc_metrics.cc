@@ -19,10 +19,11 @@ using grpc::experimental::InterceptorBatchMethods;
 using grpc::experimental::ServerInterceptorFactoryInterface;
 using grpc::experimental::ServerRpcInfo;
 
-// Methods of gRPC's own services, beside those of the API.
-constexpr std::array<absl::string_view, 3> kGrpcMethods = {
+// Methods beside those of the API: of gRPC's own services, and of nodes.
+constexpr std::array<absl::string_view, 4> kOtherMethods = {
     "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch",
-    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"};
+    "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
+    "/tcptool.peer.v1.PeerService/Follow"};
 
 // The labels of "/tcptool.v1.SessionService/GetSession". gRPC calls
 // interceptors also for unknown methods, and before authentication: all paths
@@ -30,7 +31,7 @@ constexpr std::array<absl::string_view, 3> kGrpcMethods = {
 // series.
 prometheus::Labels Labels(absl::string_view method) {
   if (!ApiMethods().contains(method) &&
-      std::ranges::find(kGrpcMethods, method) == kGrpcMethods.end()) {
+      std::ranges::find(kOtherMethods, method) == kOtherMethods.end()) {
     return {{"grpc_service", "unknown"}, {"grpc_method", "unknown"}};
   }
   const std::pair<absl::string_view, absl::string_view> parts =

@@ -76,7 +76,8 @@ absl::Status ControlServer::Check(const SecurityOptions& security) {
 
 absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     const ControlOptions& options, const SecurityOptions& security,
-    const std::vector<RpcService*>& services, Interceptors interceptors) {
+    const std::vector<RpcService*>& services, Interceptors interceptors,
+    ControlProbe::OnChange on_reachable) {
   absl::StatusOr<std::unique_ptr<Auth>> created = Auth::Create(security);
   if (!created.ok()) return created.status();
   const std::shared_ptr<Auth> auth = *std::move(created);
@@ -161,10 +162,14 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   control->ticker_ = std::thread([server = control.get()] { server->Tick(); });
   control->probe_ = std::make_unique<ControlProbe>(
       control->address(), ControlProbe::Options{},
-      [server = control.get()](bool works) {
-        absl::MutexLock lock(&server->mutex_);
-        server->unreachable_ = !works;
-        server->TellHealth();
+      [server = control.get(),
+       on_reachable = std::move(on_reachable)](bool works) {
+        {
+          absl::MutexLock lock(&server->mutex_);
+          server->unreachable_ = !works;
+          server->TellHealth();
+        }
+        on_reachable(works);
       });
   return control;
 }
@@ -226,8 +231,14 @@ void ControlServer::StopServing() {
   TellHealth();
 }
 
+void ControlServer::SetOtherWorks(bool works) {
+  absl::MutexLock lock(&mutex_);
+  other_unreachable_ = !works;
+  TellHealth();
+}
+
 void ControlServer::TellHealth() {
-  health_.SetServing(!unreachable_ && !stops_serving_);
+  health_.SetServing(!unreachable_ && !other_unreachable_ && !stops_serving_);
 }
 
 void ControlServer::Stop(std::chrono::milliseconds grace) {

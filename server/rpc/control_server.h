@@ -39,11 +39,14 @@ class ControlServer {
       std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>>;
 
   // Listens and serves. The services, and what the interceptors need, must
-  // outlive the server. UNAVAILABLE: it cannot listen; INVALID_ARGUMENT: a file
-  // that the security options name is invalid. The message says what to do.
+  // outlive the server. `on_reachable`: called on a thread of the server's when
+  // works() has changed. UNAVAILABLE: it cannot listen; INVALID_ARGUMENT: a
+  // file that the security options name is invalid. The message says what to
+  // do.
   static absl::StatusOr<std::unique_ptr<ControlServer>> Start(
       const ControlOptions& options, const SecurityOptions& security,
-      const std::vector<RpcService*>& services, Interceptors interceptors);
+      const std::vector<RpcService*>& services, Interceptors interceptors,
+      ControlProbe::OnChange on_reachable = [](bool) {});
 
   // Checks the files that the security options name, as Start() does.
   static absl::Status Check(const SecurityOptions& security);
@@ -59,6 +62,8 @@ class ControlServer {
   // Says to who checks the health that this server is going away;
   // while works() is false, they are told the same.
   void StopServing();
+  // The same while another port of the process cannot be reached. Any thread.
+  void SetOtherWorks(bool works);
   // Cancels the calls that are still open after `grace`, and returns when all
   // have ended. Without open calls it does not wait.
   void Stop(std::chrono::milliseconds grace);
@@ -88,6 +93,7 @@ class ControlServer {
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
   SteadyCondVar stopped_changed_;
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
+  bool other_unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   bool stops_serving_ ABSL_GUARDED_BY(mutex_) = false;
   bool reload_hangs_ = false;  // Only Tick() uses it.
   std::thread ticker_;         // Runs Tick().

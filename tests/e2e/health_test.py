@@ -4,9 +4,13 @@ Debian has no Python package for either, so the parts of their protos that are n
 here are written out, and compiled as the API's own are.
 """
 
+import ctypes
+import errno
 import importlib
 import os
 import pathlib
+import socket
+import stat
 import tempfile
 import urllib.error
 import urllib.request
@@ -14,6 +18,9 @@ import urllib.request
 import harness
 import http2
 from harness import Service, ServiceTest
+from nodes import Node
+
+PIDFD_GETFD = 438  # pidfd_getfd(2), for which Python has no function.
 
 HEALTH_PROTO = """
 syntax = "proto3";
@@ -66,6 +73,33 @@ def compile_proto(name, text):
 
 health, health_grpc = compile_proto("health", HEALTH_PROTO)
 reflection, reflection_grpc = compile_proto("reflection", REFLECTION_PROTO)
+
+
+def listener_of(pid, port):
+    """Another process's listening socket, as a descriptor of this one."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(pid)
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            descriptor = libc.syscall(PIDFD_GETFD, pidfd, int(name), 0)
+            if descriptor < 0:
+                if (error := ctypes.get_errno()) == errno.EBADF:  # Closed since.
+                    continue
+                raise OSError(error, f"pidfd_getfd: {os.strerror(error)}")
+            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+                os.close(descriptor)
+                continue
+            one = socket.socket(fileno=descriptor)
+            if (
+                one.family in (socket.AF_INET, socket.AF_INET6)
+                and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+                and one.getsockname()[1] == port
+            ):
+                return one
+            one.close()
+    finally:
+        os.close(pidfd)
+    raise AssertionError(f"nobody listens on port {port}")
 
 
 class HealthTest(ServiceTest):
@@ -121,6 +155,26 @@ class HealthTest(ServiceTest):
         elsewhere.rename(path)
         self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
         self.assertEqual(self.healthz(service), 200)
+
+    def test_a_peer_address_that_nobody_reaches_is_told(self):
+        node = Node(("--log-format=json",))
+        self.addCleanup(node.close)
+        watch = health_grpc.HealthStub(node.channel).Watch(
+            health.HealthCheckRequest(), timeout=120
+        )
+        self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
+        self.assertEqual(self.healthz(node), 200)
+        listener = listener_of(node.process.pid, node.port)
+        self.addCleanup(listener.close)
+        # It listens no more.
+        listener.shutdown(socket.SHUT_RD)
+        self.assertEqual(next(watch).status, health.HealthCheckResponse.NOT_SERVING)
+        self.assertEqual(self.healthz(node), 503)
+        told = [event for event in node.events() if event["event"] == "control_unreachable"]
+        self.assertEqual([event["address"] for event in told], [node.peer_address])
+        listener.listen()
+        self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
+        self.assertEqual(self.healthz(node), 200)
 
     def healthz(self, service):
         try:

@@ -1,6 +1,7 @@
 """Receptions from other nodes: sessions, receptions, relays, and what is wrong on the way."""
 
 import subprocess
+import urllib.request
 
 import harness
 from harness import stubs
@@ -32,6 +33,21 @@ class PeersTest(NodesCase):
         self.assertEqual(recipient.bytes_acked, len(self.content))
         self.assertEqual((recipient.offset, recipient.attempt), (0, 1))
         self.assertNotEqual(recipient.node, "")
+
+    def test_calls_of_nodes_are_measured(self):
+        self.assert_whole(self.b, self.b.receive(self.a.source(self.serve())))
+        sample = (
+            'grpc_server_handled_total{grpc_code="CANCELLED",grpc_method="Follow",'
+            'grpc_service="tcptool.peer.v1.PeerService"} 1'
+        )
+
+        def measured():
+            with urllib.request.urlopen(
+                f"http://{self.a.http_address}/metrics", timeout=harness.DEADLINE_S
+            ) as answer:
+                return sample in answer.read().decode()
+
+        harness.wait_until(measured, "the call is in the metrics")
 
     def test_session_that_waits_for_the_start(self):
         session = self.a.create().name
