@@ -97,7 +97,8 @@ absl::StatusOr<size_t> SweepPartialFiles(
     const bool is_swept = std::ranges::find(partial_files, found.id,
                                             &Found::id) != partial_files.end();
     if (!WrittenAt(directory, partial) &&
-        (is_swept || now - found.written >= kLoneMapAge) &&
+        (is_swept ||
+         now - found.written >= std::min(kLoneMapAge, limits.max_age)) &&
         files.Unlink(directory, absl::StrCat(partial, kMapSuffix)) == 0) {
       ++removed;
     }

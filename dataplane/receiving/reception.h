@@ -109,6 +109,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void ExpectEnd(const ContentEnd& end) override;
   void FallenSilent(const absl::Status& reason) override;
   void GiveUp(const absl::Status& reason) override;
+  uint64_t position() const override { return status_.bytes_received; }
 
   // What has come, as the content of a session, at once and while the rest
   // comes: see Spool. It ends when the whole is verified, and fails if the
@@ -116,6 +117,8 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   std::shared_ptr<Source> OpenSource(Spool::Level level) {
     return spool_->OpenSource(level);
   }
+  // See Upstream.
+  std::vector<std::string> path() const { return upstream_->path(); }
 
  private:
   Reception(Environment environment, ReceptionOptions options,

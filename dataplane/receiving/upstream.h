@@ -3,6 +3,7 @@
 #define TCPTOOL_DATAPLANE_RECEIVING_UPSTREAM_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -34,6 +35,8 @@ class ContentClaims {
   // Nobody is left who could say what is missing: fails the reception, as an
   // error of Connect() does.
   virtual void GiveUp(const absl::Status& reason) = 0;
+  // The offset up to which the content has come. On the lane.
+  virtual uint64_t position() const = 0;
 
  protected:
   ~ContentClaims() = default;
@@ -69,6 +72,11 @@ class Upstream {
   // often is tried, and with whom, is the upstream's matter.
   virtual void Connect(Lane& lane, uint64_t offset, const absl::Status& lost,
                        Done done) = 0;
+
+  // Whom the content comes through: the ids of this reception (see
+  // Destination), of the one that it follows, and so on. Empty where that is
+  // not known, or nobody can follow in a circle. Any thread.
+  virtual std::vector<std::string> path() const { return {}; }
 
   // `done` is not called any more. Nor is anything else: the reception is over.
   virtual void Cancel() = 0;

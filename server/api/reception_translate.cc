@@ -31,6 +31,7 @@ void CopyStatus(const dataplane::ReceptionStatus& status,
   reception.set_bytes_received(static_cast<int64_t>(status.bytes_received));
   reception.set_bytes_verified(static_cast<int64_t>(status.bytes_verified));
   reception.set_bytes_durable(static_cast<int64_t>(status.bytes_durable));
+  reception.set_bytes_resumed(static_cast<int64_t>(status.bytes_resumed));
   reception.set_bytes_per_second(static_cast<int64_t>(status.bytes_per_second));
   if (status.content_length) {
     reception.set_content_length(static_cast<int64_t>(*status.content_length));

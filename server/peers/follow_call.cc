@@ -132,12 +132,17 @@ bool FollowCall::Fill(peer::v1::FollowResponse& response) {
     Append(digest, *response.mutable_digests());
   }
   next_block_ += digests.size();
+  std::vector<std::string> path = content_->path();
+  if (path != path_sent_) {
+    *response.mutable_path()->mutable_nodes() = {path.begin(), path.end()};
+    path_sent_ = std::move(path);
+  }
   if (end && !end_sent_ && next_block_ >= dataplane::CountBlocks(end->length)) {
     end_sent_ = true;
     response.mutable_end()->set_length(static_cast<int64_t>(end->length));
     Append(end->root, *response.mutable_end()->mutable_root());
   }
-  return !digests.empty() || response.has_end();
+  return !digests.empty() || response.has_path() || response.has_end();
 }
 
 void FollowCall::Send(const peer::v1::FollowResponse& response) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -76,6 +77,7 @@ class FollowCall : public Call {
   std::shared_ptr<PeerContent> content_ ABSL_GUARDED_BY(mutex_);
   uint64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: there is none yet.
   uint64_t next_block_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::string> path_sent_ ABSL_GUARDED_BY(mutex_);
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   Clock::time_point last_sent_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -58,6 +58,13 @@ std::string ParentLink::NameOfParent() const {
   return absl::StrCat(NameOf(node.target), "/", node.name);
 }
 
+std::vector<std::string> ParentLink::path() const {
+  std::vector<std::string> path = {plan_.id};
+  absl::MutexLock lock(&mutex_);
+  path.insert(path.end(), parents_path_.begin(), parents_path_.end());
+  return path;
+}
+
 void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
                          const absl::Status& lost, Done done) {
   if (lane_ == nullptr) {
@@ -81,7 +88,9 @@ void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
   const absl::Status bad = CountBadBlocks(offset, lost);
   if (!bad.ok()) return GiveUp(bad);
   // It follows another one already, which may have the connection too.
-  if (current_ != sender_) return Follow();
+  if (current_ != sender_ || std::exchange(has_asked_again_, false)) {
+    return Follow();
+  }
   // Whoever has sent a wrong block may send the right one at the next try.
   TryNext(absl::IsDataLoss(lost) ? absl::UnavailableError(lost.message())
                                  : lost);
@@ -108,6 +117,11 @@ void ParentLink::Follow() {
   if (done_ != nullptr) request.set_offset(static_cast<int64_t>(offset_));
   ++call_;
   has_ticket_ = false;
+  misses_digests_ = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    parents_path_.clear();
+  }
   WaitFor(*silence_timer_, timing_.first_message,
           "the node has not answered, or has said nothing of the content");
   // The lane is there until Cancel(), after which no handler is called.
@@ -146,6 +160,10 @@ void ParentLink::OnMessage(const peer::v1::FollowResponse& response) {
   if (done_ == nullptr && trouble_since_ && *trouble_since_ >= connected_at_) {
     trouble_since_.reset();
   }
+  if (done_ == nullptr && misses_digests_ && !IsAhead(kMostBlocksAhead / 2)) {
+    has_asked_again_ = true;
+    return Follow();
+  }
   // The reception may have ended.
   if (client_ != nullptr) client_->Next();
 }
@@ -159,19 +177,41 @@ absl::Status ParentLink::Take(const peer::v1::FollowResponse& response) {
     }
     Dial(response.ticket());
   }
-  const absl::Status status = TakeDigests(response.digests());
-  if (!status.ok() || !response.has_end()) return status;
-  if (response.end().length() < 0 ||
-      response.end().root().size() != sizeof(Digest)) {
+  absl::Status status =
+      response.has_path() ? TakePath(response.path()) : absl::OkStatus();
+  if (status.ok()) status = TakeDigests(response.digests());
+  if (status.ok() && response.has_end() && !misses_digests_) {
+    status = TakeEnd(response.end());
+  }
+  return status;
+}
+
+absl::Status ParentLink::TakePath(const peer::v1::Path& path) {
+  if (path.nodes_size() > kLongestPath) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the content comes through more than ", kLongestPath, " nodes"));
+  }
+  if (std::ranges::find(path.nodes(), plan_.id) != path.nodes().end()) {
+    return absl::FailedPreconditionError(
+        "the node receives the content from this reception itself, which would "
+        "wait for itself; receive it from a node that has it otherwise");
+  }
+  absl::MutexLock lock(&mutex_);
+  parents_path_.assign(path.nodes().begin(), path.nodes().end());
+  return absl::OkStatus();
+}
+
+absl::Status ParentLink::TakeEnd(const peer::v1::ContentEnd& end) {
+  if (end.length() < 0 || end.root().size() != sizeof(Digest)) {
     return absl::InvalidArgumentError("the node has told no proper end");
   }
-  const auto length = static_cast<uint64_t>(response.end().length());
+  const auto length = static_cast<uint64_t>(end.length());
   if (told_blocks_ != dataplane::CountBlocks(length)) {
     return absl::InvalidArgumentError(
         absl::StrCat("the node has told the digests of ", told_blocks_,
                      " blocks, of a content of ", length, " bytes"));
   }
-  end_ = {.length = length, .root = DigestAt(response.end().root(), 0)};
+  end_ = {.length = length, .root = DigestAt(end.root(), 0)};
   if (done_ == nullptr) claims_->ExpectEnd(*end_);
   return absl::OkStatus();
 }
@@ -185,12 +225,20 @@ absl::Status ParentLink::TakeDigests(const std::string& digests) {
     return absl::OutOfRangeError(
         absl::StrCat("the content has more than ", kMostBlocks, " MiB"));
   }
-  if (count == 0) return absl::OkStatus();
+  if (count == 0 || misses_digests_) return absl::OkStatus();
+  if (IsAhead(kMostBlocksAhead)) {
+    misses_digests_ = true;
+    return absl::OkStatus();
+  }
   std::vector<Digest> told(count);
   for (size_t i = 0; i < count; ++i) told[i] = DigestAt(digests, i);
   claims_->Expect(std::exchange(told_blocks_, told_blocks_ + count),
                   std::move(told));
   return absl::OkStatus();
+}
+
+bool ParentLink::IsAhead(uint64_t blocks) const {
+  return told_blocks_ >= claims_->position() / kManifestBlock + blocks;
 }
 
 void ParentLink::Dial(const peer::v1::Ticket& ticket) {

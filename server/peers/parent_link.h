@@ -11,7 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
 #include "dataplane/dialing/dialer.h"
 #include "dataplane/lanes/lane.h"
 #include "dataplane/receiving/upstream.h"
@@ -44,10 +46,18 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   // Of a content; 16 TiB. Each digest is kept in memory.
   static constexpr uint64_t kMostBlocks = uint64_t{1} << 24;
 
+  // Digests are taken for so many blocks more than have come, 256 GiB, so that
+  // a node that lies cannot fill our memory. The others are asked for again
+  // once half of these blocks have come.
+  static constexpr uint64_t kMostBlocksAhead = uint64_t{1} << 18;
+  // Nodes that a content comes through, one behind the other.
+  static constexpr int kLongestPath = 64;
+
   // `clients` outlives it.
   ParentLink(NodePlan plan, FollowClients& clients, const Timing& timing);
 
   // As those of dataplane::Upstream.
+  std::vector<std::string> path() const;
   void Open(dataplane::ContentClaims& claims) { claims_ = &claims; }
   void Connect(dataplane::Lane& lane, uint64_t offset, const absl::Status& lost,
                Done done);
@@ -70,7 +80,10 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   void Follow();
   void OnMessage(const peer::v1::FollowResponse& response);
   absl::Status Take(const peer::v1::FollowResponse& response);
+  absl::Status TakeEnd(const peer::v1::ContentEnd& end);
   absl::Status TakeDigests(const std::string& digests);
+  absl::Status TakePath(const peer::v1::Path& path);
+  bool IsAhead(uint64_t blocks) const;
   void Dial(const peer::v1::Ticket& ticket);
   void OnDialed(const std::string& secret,
                 absl::StatusOr<dataplane::UniqueFd> socket);
@@ -93,7 +106,11 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
 
   Done done_;  // Null: there is a connection.
   uint64_t offset_ = 0;
-  uint64_t told_blocks_ = 0;  // Digests that the reception has.
+  uint64_t told_blocks_ = 0;     // Digests that the reception has.
+  bool misses_digests_ = false;  // The node has told more of them.
+  // They were asked for by a call of its own; the node may end the connection
+  // that came with the call before.
+  bool has_asked_again_ = false;
   // The end, until there is a connection for the proof of delivery.
   std::optional<dataplane::ContentEnd> end_;
   uint64_t bad_offset_ = 0;
@@ -110,6 +127,9 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   std::optional<Clock::time_point> trouble_since_;
   size_t tries_ = 0;  // Since then.
   Clock::time_point connected_at_;
+
+  mutable absl::Mutex mutex_;
+  std::vector<std::string> parents_path_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tcptool::server

@@ -130,9 +130,12 @@ class SessionContent : public PeerContent {
 
 class ReceptionContent : public NodesContent {
  public:
-  ReceptionContent(std::shared_ptr<const BlockDigests> digests,
+  ReceptionContent(const std::shared_ptr<Reception>& reception,
+                   std::shared_ptr<const BlockDigests> digests,
                    std::unique_ptr<NodesSession> session)
-      : NodesContent(std::move(session)), digests_(std::move(digests)) {}
+      : NodesContent(std::move(session)),
+        reception_(reception),
+        digests_(std::move(digests)) {}
 
   std::vector<Digest> Digests(uint64_t first, size_t most) const override {
     return digests_->Digests(first, most);
@@ -142,9 +145,14 @@ class ReceptionContent : public NodesContent {
     const auto end = digests_->end();
     return end ? std::optional(end->length) : std::nullopt;
   }
+  std::vector<std::string> path() const override {
+    const auto reception = end() ? nullptr : reception_.lock();
+    return reception ? reception->path() : std::vector<std::string>();
+  }
   absl::Status error() const override { return HasFailed(digests_->error()); }
 
  private:
+  const std::weak_ptr<Reception> reception_;
   const std::shared_ptr<const BlockDigests> digests_;
 };
 
@@ -194,12 +202,12 @@ absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
                                           engine.DigestsOf(session->source()));
 }
 
-absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(Engine& engine,
-                                                       Reception& reception) {
-  const auto source = reception.OpenSource(Spool::Level::kReceived);
+absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
+    Engine& engine, const std::shared_ptr<Reception>& reception) {
+  const auto source = reception->OpenSource(Spool::Level::kReceived);
   auto session = NodesSession::Create(engine, source);
   if (!session.ok()) return session.status();
-  return std::make_shared<ReceptionContent>(engine.DigestsOf(source),
+  return std::make_shared<ReceptionContent>(reception, engine.DigestsOf(source),
                                             *std::move(session));
 }
 

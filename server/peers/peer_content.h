@@ -33,6 +33,8 @@ class PeerContent {
   virtual std::optional<dataplane::ContentEnd> end() const = 0;
   // Bytes, as soon as that is known.
   virtual std::optional<uint64_t> length() const = 0;
+  // See dataplane::Upstream.
+  virtual std::vector<std::string> path() const { return {}; }
   // Why there is no more of it; OK if that is not so.
   virtual absl::Status error() const = 0;
   // As those of Session. `done` is called on any thread, maybe before they
@@ -54,7 +56,8 @@ absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
 
 // What a reception receives, while it does so.
 absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
-    dataplane::Engine& engine, dataplane::Reception& reception);
+    dataplane::Engine& engine,
+    const std::shared_ptr<dataplane::Reception>& reception);
 
 // What a file has, which must have this root.
 absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(

@@ -49,7 +49,7 @@ void PeerContents::Find(const std::string& name, const Done& done) {
   } else if (IsReceptionName(name)) {
     service_.receptions.Find(
         name, [self = shared_from_this(), name, done](const auto& reception) {
-          self->OnReception(name, reception.get(), done);
+          self->OnReception(name, reception, done);
         });
   } else {
     done(absl::InvalidArgumentError(
@@ -70,11 +70,11 @@ void PeerContents::OnSession(const std::string& name,
   done(IsOver(name, StateName(message->state())));
 }
 
-void PeerContents::OnReception(const std::string& name,
-                               dataplane::Reception* reception,
-                               const Done& done) {
+void PeerContents::OnReception(
+    const std::string& name,
+    const std::shared_ptr<dataplane::Reception>& reception, const Done& done) {
   if (reception != nullptr) {
-    return done(Keep(name, ContentOf(service_.engine, *reception)));
+    return done(Keep(name, ContentOf(service_.engine, reception)));
   }
   const auto message = service_.reception_table.Get(name);
   if (!message.ok()) return done(message.status());

@@ -78,7 +78,8 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
                  const std::shared_ptr<dataplane::Session>& session,
                  const Done& done);
   // Null: it is not in the data plane.
-  void OnReception(const std::string& name, dataplane::Reception* reception,
+  void OnReception(const std::string& name,
+                   const std::shared_ptr<dataplane::Reception>& reception,
                    const Done& done);
   void OpenFile(const v1::Reception& reception, const Done& done);
   // What is under the name already, if it is good, or `content`.

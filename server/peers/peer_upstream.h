@@ -26,6 +26,7 @@ class PeerUpstream : public dataplane::Upstream {
                Done done) override {
     link_->Connect(lane, offset, lost, std::move(done));
   }
+  std::vector<std::string> path() const override { return link_->path(); }
   void Cancel() override { link_->Cancel(); }
 
  private:

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <future>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -93,9 +95,12 @@ void ReceptionManager::Restore(const Store::Contents& contents) {
     for (const StoredReception& stored : contents.receptions) {
       Restore(stored, partials);
     }
+    std::set<std::string> going_on;
     for (auto& [where, ids] : partials) {
+      going_on.insert(ids.going_on->begin(), ids.going_on->end());
       RemovePartials(where.first, where.second, std::move(ids));
     }
+    creation_.KeepPartialFiles(std::move(going_on));
     held_.PurgeSurplus();
     // As of sessions.
     held_.PurgeExpired(dataplane::Clock::now());

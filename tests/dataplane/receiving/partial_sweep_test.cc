@@ -76,6 +76,9 @@ TEST_F(PartialSweepTest, RemovesMapsThatAreAlone) {
   SetAge(".tcptool-part.alone.map", absl::Minutes(2));
   EXPECT_EQ(Sweep({}), 1u);
   EXPECT_EQ(folder_.Names(), (Names{".tcptool-part.fresh.map"}));
+  // As of a reception that was killed when its content had just got its name.
+  EXPECT_EQ(Sweep({.max_age = absl::ZeroDuration(), .max_count = 0}), 1u);
+  EXPECT_EQ(folder_.Names(), Names{});
 }
 
 TEST_F(PartialSweepTest, TouchesNothingElse) {

@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <asio/post.hpp>
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -147,9 +148,18 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
     done.WaitForNotification();
   }
 
+  static bool Happens(const std::function<bool()>& what) {
+    const absl::Time limit = absl::Now() + kDeadline;
+    while (!what() && absl::Now() < limit) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    return what();
+  }
+
   void Expect(uint64_t first, std::vector<Digest> digests) override {
     absl::MutexLock lock(&mutex_);
     first_ = first;
+    told_ = first + digests.size();
     digests_ = std::move(digests);
   }
   void ExpectEnd(const ContentEnd& end) override {
@@ -164,14 +174,21 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
     absl::MutexLock lock(&mutex_);
     given_up_ = reason;
   }
+  uint64_t position() const override {
+    ++looks_at_position_;
+    return position_;
+  }
 
   dataplane::DiskThreads disk_;
   dataplane::Lane lane_{dataplane::SocketApi::Real(), disk_};
   FollowClients clients_{*NodeCredentials::Load({}, {})};
   ScriptedSender data_;
   std::shared_ptr<ParentLink> link_;
+  std::atomic<uint64_t> position_{0};
+  mutable std::atomic<uint64_t> looks_at_position_{0};
   absl::Mutex mutex_;
   uint64_t first_ ABSL_GUARDED_BY(mutex_) = 99;
+  uint64_t told_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Digest> digests_ ABSL_GUARDED_BY(mutex_);
   std::optional<ContentEnd> end_ ABSL_GUARDED_BY(mutex_);
   absl::Status fallen_silent_ ABSL_GUARDED_BY(mutex_);
@@ -293,6 +310,81 @@ TEST_F(ParentLinkTest, BlockThatIsWrongThreeTimesIsNobodys) {
   EXPECT_TRUE(absl::IsDataLoss(Connect(kManifestBlock, bad).status()));
   EXPECT_EQ(one.requests().size(), 2u);
   EXPECT_EQ(other.requests().size(), 1u);
+}
+
+// Digests without end would fill our memory.
+TEST_F(ParentLinkTest, DigestsFarAheadAreAskedForWhenTheirTimeHasCome) {
+  constexpr uint64_t kMost = ParentLink::kMostBlocksAhead;
+  constexpr uint64_t kBlocks = 2 * kMost;
+  const ScriptedNode node([this](const FollowRequest& request,
+                                 grpc::ServerContext& context,
+                                 grpc::ServerWriter<FollowResponse>& writer) {
+    if (request.has_offset()) writer.Write(TicketFor(data_));
+    uint64_t block = static_cast<uint64_t>(request.first_block());
+    FollowResponse digests;
+    digests.set_digests(std::string(4096 * sizeof(Digest), 'd'));
+    for (; block < kBlocks; block += 4096) writer.Write(digests);
+    FollowResponse end;
+    end.mutable_end()->set_length(kBlocks * kManifestBlock);
+    end.mutable_end()->set_root(std::string(32, 'r'));
+    writer.Write(end);
+    while (!context.IsCancelled()) {
+      writer.Write(FollowResponse());
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    return grpc::Status::CANCELLED;
+  });
+  const ScriptedNode other(Serve(data_));
+  Open({node.node(), other.node()}, absl::Seconds(60));
+  ASSERT_TRUE(Connect(0).ok());
+  // A look for each message that was taken, and two for the first that was not.
+  ASSERT_TRUE(
+      Happens([this] { return looks_at_position_ >= kMost / 4096 + 2; }));
+  position_ = (kMost / 2 + 1) * kManifestBlock;
+  ASSERT_TRUE(Happens([&node] { return node.requests().size() == 2; }));
+  EXPECT_EQ(node.requests().back().first_block(), kMost);
+  EXPECT_FALSE(node.requests().back().has_offset());
+  // The node may end the connection that came with the call before; it is none
+  // to be left for that.
+  position_ = kBlocks * kManifestBlock;
+  ASSERT_TRUE(Connect(position_, absl::UnavailableError("reset")).ok());
+  EXPECT_EQ(node.requests().back().offset(), position_);
+  EXPECT_TRUE(other.requests().empty());
+  const auto is_told = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return end_.has_value();
+  };
+  absl::MutexLock lock(&mutex_);
+  ASSERT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&is_told), kDeadline));
+  EXPECT_EQ(told_, kBlocks);
+}
+
+TEST_F(ParentLinkTest, NobodyFollowsItself) {
+  const ScriptedNode circle([this](const FollowRequest&,
+                                   grpc::ServerContext& context,
+                                   grpc::ServerWriter<FollowResponse>& writer) {
+    FollowResponse response = TicketFor(data_);
+    *response.mutable_path()->add_nodes() = "other";
+    *response.mutable_path()->add_nodes() = "child";
+    writer.Write(response);
+    return Hold(context);
+  });
+  const ScriptedNode serves(Serve(data_));
+  Open({circle.node(), serves.node()}, absl::Hours(1));
+  EXPECT_TRUE(Connect(0).ok());
+  EXPECT_EQ(serves.requests().size(), 1u);
+  Open({circle.node()}, absl::Hours(1));
+  EXPECT_TRUE(absl::IsFailedPrecondition(Connect(0).status()));
+}
+
+TEST_F(ParentLinkTest, TellsWhomTheContentComesThrough) {
+  FollowResponse more;
+  *more.mutable_path()->add_nodes() = "parent";
+  const ScriptedNode node(Serve(data_, more));
+  Open({node.node()}, absl::Seconds(60));
+  EXPECT_EQ(link_->path(), std::vector<std::string>{"child"});
+  ASSERT_TRUE(Connect(0).ok());
+  const std::vector<std::string> path = {"child", "parent"};
+  EXPECT_TRUE(Happens([&] { return link_->path() == path; }));
 }
 
 TEST_F(ParentLinkTest, ConnectionsOnWhichNothingComesAreNoProgress) {

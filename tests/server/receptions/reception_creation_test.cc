@@ -3,8 +3,10 @@
 
 #include <sys/resource.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <set>
 #include <string>
 
 #include "tests/server/receptions/managed_receptions.h"
@@ -53,6 +55,22 @@ TEST_F(ReceptionCreationTest, DestinationsThatCannotBe) {
   EXPECT_EQ(folder_.Names(),
             (std::set<std::string>{"there", "folder", "out", "link"}));
   EXPECT_EQ(table_->List({})->receptions_size(), 0);
+}
+
+TEST_F(ReceptionCreationTest, WhatALostDatabaseHasLeftIsSwept) {
+  const auto old =
+      std::filesystem::file_time_type::clock::now() - std::chrono::hours(25);
+  folder_.Put(".tcptool-part.young", "a part");
+  for (const char* name : {".tcptool-part.old", "other"}) {
+    folder_.Put(name, "content");
+    std::filesystem::last_write_time(folder_.path(name), old);
+  }
+  ASSERT_TRUE(Create(RequestOf(sender_, "file")).ok());
+  std::set<std::string> names = folder_.Names();
+  std::erase_if(names, [](const std::string& name) {
+    return name.starts_with(".tcptool-part.r");  // The new one's.
+  });
+  EXPECT_EQ(names, (std::set<std::string>{".tcptool-part.young", "other"}));
 }
 
 TEST_F(ReceptionCreationTest, IdsAreTakenOnce) {
