@@ -157,6 +157,40 @@ class PeersBadInputTest(NodesCase):
             self.a.source("sessions/none"), "UNREACHABLE", "no session \"sessions/none\""
         )
 
+    def test_reception_that_follows_itself(self):
+        names = stubs.reception
+        spec = names.ReceptionSpec(
+            node=self.b.source("receptions/circle"),
+            destination=names.FileDestination(root="disk", path="file"),
+        )
+        self.b.receptions.CreateReception(
+            stubs.reception_service.CreateReceptionRequest(
+                reception_id="circle", reception=names.Reception(spec=spec)
+            )
+        )
+        reception = self.b.wait_reception("receptions/circle")
+        self.assertEqual(reason_of(reception), "UNREACHABLE", reception)
+        self.assertIn("from this reception itself", reception.detail)
+
+    def test_receptions_that_follow_each_other_find_who_has_the_content(self):
+        # Each has the other first, and the session of node a behind that.
+        session = self.serve()
+        names = stubs.reception
+        fallbacks = [names.FallbackNode(address=f"127.0.0.1:{self.a.port}", name=session)]
+        for node, other in ((self.b, self.c), (self.c, self.b)):
+            spec = names.ReceptionSpec(
+                node=other.source("receptions/circle", wait={"seconds": 60}),
+                destination=names.FileDestination(root="disk", path="file"),
+            )
+            spec.node.fallbacks.extend(fallbacks)
+            node.receptions.CreateReception(
+                stubs.reception_service.CreateReceptionRequest(
+                    reception_id="circle", reception=names.Reception(spec=spec)
+                )
+            )
+        for node in (self.b, self.c):
+            self.assert_whole(node, "receptions/circle")
+
     def test_nobody_is_there(self):
         source = self.a.source("sessions/none", port=free_port(), wait={"seconds": 1})
         self.assert_fails(source, "UNREACHABLE", "following")

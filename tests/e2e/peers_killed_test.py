@@ -22,6 +22,7 @@ class PeersKilledTest(NodesCase):
         self.c.restart()
         self.assertNotIn(state_of(self.c.reception(self.last)), FINAL)
         self.assert_all_whole()
+        self.assertGreater(self.c.reception(self.last).bytes_resumed, 0)
 
     def test_relay(self):
         self.b.restart()

@@ -110,7 +110,9 @@ ScriptedNode::Script Serve(const ScriptedSender& data,
 
 class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
  protected:
-  ~ParentLinkTest() override {
+  ~ParentLinkTest() override { Cancel(); }
+
+  void Cancel() {
     Run([this] {
       if (link_ != nullptr) link_->Cancel();
     });
@@ -118,6 +120,7 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
 
   void Open(std::vector<NodePlan::Node> nodes, absl::Duration wait,
             const ParentLink::Timing& timing = {}) {
+    Cancel();
     link_ =
         std::make_shared<ParentLink>(NodePlan{.nodes = std::move(nodes),
                                               .wait = wait,
