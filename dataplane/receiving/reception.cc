@@ -239,7 +239,11 @@ void Reception::OnWriterChanged() {
   if (upstream_->resumable()) status_.bytes_verified = state.marks.verified;
   if (is_finishing_) return;
   Publish();
-  if (state.bad_block && !rewind_to_) StartRewind(*state.bad_block);
+  // An earlier one may turn out to be bad, too, until nothing is being done.
+  if (state.bad_block && !is_rewinding_ &&
+      *state.bad_block < rewind_to_.value_or(~uint64_t{0})) {
+    StartRewind(*state.bad_block);
+  }
   if (rewind_to_) return RewindIfIdle(state.idle);
   if (status_.state == ReceptionState::kVerifying) {
     if (state.complete && state.idle) OnContentWritten();

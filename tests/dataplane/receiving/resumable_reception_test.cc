@@ -4,14 +4,17 @@
 #include <gtest/gtest.h>
 #include <sys/file.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <set>
 #include <string>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
@@ -106,6 +109,50 @@ TEST_F(ResumableReceptionTest, WrongDigestsAreForgottenWithTheirSource) {
   EXPECT_EQ(asked.offset, 3 * kManifestBlock);
   ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
   ASSERT_TRUE(WaitForBytes(kLongSize));  // Before the digests come.
+  Announce(LongContent());
+  ExpectWhole();
+}
+
+// Its digest would be kept, and found wrong once more.
+TEST_F(ResumableReceptionTest,
+       EarlierBlockThatIsFoundBadLaterIsTheOneToComeAgain) {
+  absl::Notification holds;
+  absl::Notification released;
+  std::atomic<bool> is_next{false};
+  FaultyFiles files([&](FaultyFiles::Call call) {
+    if (call == FaultyFiles::Call::kWrite && is_next.exchange(false)) {
+      holds.Notify();
+      released.WaitForNotification();
+    }
+    return 0;
+  });
+  Begin({}, {.files = &files});
+  const auto end = absl::MakeCleanup([&] {
+    if (!released.HasBeenNotified()) released.Notify();
+    one_ = nullptr;  // It uses `files`.
+  });
+  Accept();
+  ASSERT_TRUE(sender_.Send(LongContent().substr(0, 3 * kManifestBlock)));
+  Manifest told = ManifestOf(LongContent());
+  one_->reception().Expect(0, {told.blocks.begin(), told.blocks.begin() + 3});
+  ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
+    return status.bytes_verified == 3 * kManifestBlock;
+  }));
+  is_next = true;
+  ASSERT_TRUE(
+      sender_.Send(LongContent().substr(3 * kManifestBlock, kManifestBlock)));
+  holds.WaitForNotification();
+  told.blocks[3].fill({});
+  told.blocks[4].fill({});
+  one_->reception().Expect(0, told.blocks);
+  ASSERT_TRUE(
+      sender_.Send(LongContent().substr(4 * kManifestBlock, kManifestBlock)));
+  EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);  // The fifth is bad.
+  released.Notify();
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_EQ(asked.offset, 3 * kManifestBlock);
+  ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
+  ASSERT_TRUE(WaitForBytes(kLongSize));
   Announce(LongContent());
   ExpectWhole();
 }
