@@ -63,10 +63,10 @@ absl::Status OpenDestination(const ContentRoot& root, const std::string& path,
   return status;
 }
 
-absl::StatusOr<size_t> SweepDirectory(const dataplane::UniqueFd& directory,
+absl::StatusOr<size_t> SweepDirectory(int directory,
                                       const std::set<std::string>& going_on) {
   return dataplane::SweepPartialFiles(
-      dataplane::FileApi::Real(), directory.get(),
+      dataplane::FileApi::Real(), directory,
       [&going_on](const std::string& id) { return going_on.contains(id); }, {});
 }
 
@@ -81,7 +81,7 @@ absl::StatusOr<size_t> RemovePartialFiles(const ContentRoot& root,
       {.max_age = absl::ZeroDuration(), .max_count = 0});
   if (!removed.ok() || !ids.going_on) return removed;
   const absl::StatusOr<size_t> others =
-      SweepDirectory(*directory, *ids.going_on);
+      SweepDirectory(directory->get(), *ids.going_on);
   if (!others.ok()) return others;
   return *removed + *others;
 }

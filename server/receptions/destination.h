@@ -9,7 +9,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataplane/base/unique_fd.h"
 #include "dataplane/receiving/partial_file.h"
 #include "server/sessions/content_root.h"
 
@@ -26,7 +25,7 @@ absl::Status OpenDestination(const ContentRoot& root, const std::string& path,
 // SweepLimits says: those that nobody has open and whose id is none of
 // `going_on`, as of a service whose database was lost. Returns the number of
 // files removed. May wait for the disk.
-absl::StatusOr<size_t> SweepDirectory(const dataplane::UniqueFd& directory,
+absl::StatusOr<size_t> SweepDirectory(int directory,
                                       const std::set<std::string>& going_on);
 
 // Of receptions into one directory: the ids of their partial files.

@@ -64,7 +64,7 @@ void ReceptionCreation::Open(const std::shared_ptr<Creation>& creation) {
             OpenDestination(root, path, length, *destination);
         if (!status.ok()) return status;
         // If it cannot be listed, a later one may do it.
-        SweepDirectory(destination->directory, *kept).IgnoreError();
+        SweepDirectory(destination->directory.get(), *kept).IgnoreError();
         return destination;
       },
       [this, creation](absl::StatusOr<Opened> opened) {
