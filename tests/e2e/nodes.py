@@ -113,6 +113,13 @@ class NodesCase(unittest.TestCase):
         limits = stubs.session.Limits(session_bytes_per_second=bytes_per_second)
         return self.serve(limits=limits)
 
+    def source_with_gate(self, session, position, **fields):
+        """A session of node a as a source, and the gate that holds its content there."""
+        gate = Gate(self, position)
+        Proxy(self, self.a.port)
+        Proxy(self, self.a.data_port, gate)
+        return self.a.source(session, host="127.0.0.2", **fields), gate
+
     def serve_reception(self, node, reception):
         """The same of a node's session from its reception."""
         session = stubs.session
@@ -123,6 +130,11 @@ class NodesCase(unittest.TestCase):
         return node.sessions.CreateSession(
             stubs.session_service.CreateSessionRequest(session=session.Session(spec=spec))
         ).name
+
+    def wait_delivered(self, session, count):
+        harness.wait_until(
+            lambda: self.a.get(session).counts.delivered == count, f"{count} are DELIVERED"
+        )
 
     def assert_whole(self, node, name, path="file"):
         reception = node.wait_reception(name)
@@ -152,7 +164,11 @@ class Proxy:
             except OSError:  # The test has ended.
                 return
             self.connections += 1
-            server = socket.create_connection(("127.0.0.1", self._port))
+            try:
+                server = socket.create_connection(("127.0.0.1", self._port))
+            except OSError:  # It is down.
+                self._reset(client)
+                continue
             for one, other, change in (
                 (client, server, lambda data, _: data),
                 (server, client, self._change),
@@ -181,6 +197,24 @@ class Proxy:
         except OSError:  # It is closed already.
             pass
         end.close()
+
+
+class Gate:
+    """Holds every stream at `position` until it is opened: what is to be seen on the way is
+    there, however slow the machine is."""
+
+    def __init__(self, test, position):
+        self._position = position
+        self._open = threading.Event()
+        test.addCleanup(self.open)
+
+    def open(self):
+        self._open.set()
+
+    def __call__(self, data, start):
+        if start + len(data) > self._position:
+            self._open.wait()
+        return data
 
 
 class Cut:

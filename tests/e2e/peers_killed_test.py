@@ -1,5 +1,6 @@
 """A chain of three nodes, of which each is killed on its way, and goes on."""
 
+import harness
 from nodes import NodesCase
 from receptions import FINAL, MIB, state_of
 
@@ -9,12 +10,14 @@ class PeersKilledTest(NodesCase):
 
     def setUp(self):
         super().setUp()
-        self.session = self.serve_slowly(3 * MIB)
-        self.relay = self.b.receive(self.a.source(self.session))
+        self.session = self.serve()
+        source, self.gate = self.source_with_gate(self.session, 6 * MIB)
+        self.relay = self.b.receive(source)
         self.last = self.c.receive(self.b.source(self.relay))
         self.c.wait_bytes(self.last, 3 * MIB)
 
     def assert_all_whole(self):
+        self.gate.open()
         self.assert_whole(self.b, self.relay)
         self.assert_whole(self.c, self.last)
 
@@ -27,6 +30,7 @@ class PeersKilledTest(NodesCase):
     def test_relay(self):
         self.b.restart()
         self.assert_all_whole()
+        self.wait_delivered(self.session, 1)
         [recipient] = self.a.recipients(self.session)
         self.assertEqual(recipient.attempt, 2, recipient)
         # What it had on the disk it did not fetch again.
@@ -39,7 +43,9 @@ class PeersKilledTest(NodesCase):
 
     def stop_and_start(self, node):
         node.process.terminate()
-        # A drain would wait for the reception; a second signal does not.
+        # A drain would wait for the reception; a second signal does not. It would be one with
+        # the first, had that not been taken.
+        harness.wait_until(lambda: "stopping" in node.log(), "the drain has begun")
         node.process.terminate()
         node.process.wait()
         node.channel.close()

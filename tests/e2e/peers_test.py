@@ -18,11 +18,6 @@ class PeersTest(NodesCase):
             )
         return recipients
 
-    def wait_delivered(self, session, count):
-        harness.wait_until(
-            lambda: self.a.get(session).counts.delivered == count, f"{count} are DELIVERED"
-        )
-
     def test_from_a_session(self):
         session = self.serve()
         name = self.b.receive(self.a.source(session), compute_sha256=True)
@@ -53,7 +48,7 @@ class PeersTest(NodesCase):
         session = self.a.create().name
         name = self.b.receive(self.a.source(session))
         self.a.wait_ready(session, 1)
-        self.assertEqual(state_of(self.b.reception(name)), "WAITING")
+        self.b.wait_state(name, "WAITING")
         other = self.c.receive(self.a.source(session, send_start_byte=True))
         self.assert_whole(self.b, name)
         self.assert_whole(self.c, other)
@@ -62,13 +57,12 @@ class PeersTest(NodesCase):
         self.assertEqual(ended.counts.delivered, 2)
 
     def test_through_a_relay_that_is_still_receiving(self):
-        session = self.serve_slowly(8 * MIB)
-        relay = self.b.receive(self.a.source(session))
+        source, gate = self.source_with_gate(self.serve(), 2 * MIB)
+        relay = self.b.receive(source)
         last = self.c.receive(self.b.source(relay))
-        harness.wait_until(
-            lambda: self.c.reception(last).bytes_received > 0, "the first bytes have come"
-        )
-        self.assertEqual(state_of(self.b.reception(relay)), "RECEIVING")
+        self.c.wait_state(last, "RECEIVING")
+        self.b.wait_state(relay, "RECEIVING")
+        gate.open()
         roots = {
             self.assert_whole(self.b, relay).content_root,
             self.assert_whole(self.c, last).content_root,
@@ -76,13 +70,13 @@ class PeersTest(NodesCase):
         self.assertEqual(len(roots), 1)
 
     def test_session_of_a_reception_that_is_still_running(self):
-        relay = self.b.receive(self.a.source(self.serve_slowly(8 * MIB)))
+        source, gate = self.source_with_gate(self.serve(), 2 * MIB)
+        relay = self.b.receive(source)
         session = self.serve_reception(self.b, relay)
         last = self.c.receive(self.b.source(session))
-        harness.wait_until(
-            lambda: self.c.reception(last).bytes_received > 0, "the first bytes have come"
-        )
-        self.assertEqual(state_of(self.b.reception(relay)), "RECEIVING")
+        self.c.wait_state(last, "RECEIVING")
+        self.b.wait_state(relay, "RECEIVING")
+        gate.open()
         root = self.assert_whole(self.b, relay).content_root
         self.assertEqual(self.assert_whole(self.c, last).content_root, root)
         # And once the reception is over.
@@ -90,7 +84,8 @@ class PeersTest(NodesCase):
         self.assertEqual(self.assert_whole(self.a, again).content_root, root)
 
     def test_session_of_a_reception_that_is_cancelled(self):
-        relay = self.b.receive(self.a.source(self.serve_slowly(2 * MIB)))
+        source, _ = self.source_with_gate(self.serve(), 2 * MIB)
+        relay = self.b.receive(source)
         last = self.c.receive(self.b.source(self.serve_reception(self.b, relay)))
         self.c.wait_bytes(last, MIB)
         self.b.receptions.CancelReception(
@@ -144,15 +139,16 @@ class PeersTest(NodesCase):
         self.assertIn(self.recipients_of(session)[-1].offset, (2 * MIB, 3 * MIB))
 
     def test_new_node_after_the_start(self):
-        limits = stubs.session.Limits(session_bytes_per_second=4 * MIB)
-        session = self.a.create(limits=limits).name
-        first = self.b.receive(self.a.source(session, send_start_byte=True))
+        session = self.a.create().name
+        source, gate = self.source_with_gate(session, 2 * MIB, send_start_byte=True)
+        first = self.b.receive(source)
         self.b.wait_state(first, "RECEIVING")
         reception = self.c.wait_reception(self.c.receive(self.a.source(session)))
         self.assertEqual(
             (state_of(reception), reason_of(reception)), ("FAILED", "UNREACHABLE"), reception
         )
         self.assertIn("takes no more recipients: it is TRANSFERRING", reception.detail)
+        gate.open()
         self.assert_whole(self.b, first)
 
     def test_byte_flipped_on_the_wire_is_fetched_again(self):
