@@ -297,13 +297,17 @@ absl::Status DiskWriter::RewindNow(uint64_t index) {
   GiveUpFrom(0);
   recent_.DropFrom(index);
   digests_.resize(std::min<uint64_t>(digests_.size(), index));
-  // It may be that what was expected was wrong: it is told anew.
-  expected_.resize(std::min<uint64_t>(expected_.size(), index));
+  // It may be that what was expected was wrong: it is told anew. But what is
+  // verified may have been sent on already: the blocks that come in the place
+  // of kept ones have to be the same.
+  expected_.resize(
+      std::min<uint64_t>(expected_.size(), is_durable ? verified_ : index));
   verified_ = std::min<uint64_t>(verified_, index);
   durable_ = std::min(durable_, index);
   length_.reset();
   ended_ = false;
   bad_block_.reset();
+  sha256_.reset();
   // A running hash cannot be rewound: the file is hashed at the end instead.
   if (hashed_ > digests_.size()) hash_file_ = true;
   if (!status.ok()) Fail(status);

@@ -135,18 +135,22 @@ void Reception::OnOpened(
 }
 
 void Reception::Connect(const absl::Status& lost) {
+  const uint64_t offset = status_.bytes_received;
   upstream_->Connect(
-      environment_.lane, status_.bytes_received, lost,
-      [weak = weak_from_this()](absl::StatusOr<UniqueFd> socket) {
+      environment_.lane, offset, lost,
+      [weak = weak_from_this(), offset](absl::StatusOr<UniqueFd> socket) {
         const auto self = weak.lock();
-        if (self != nullptr && !self->ended()) {
-          self->OnConnected(std::move(socket));
-        }
+        if (self == nullptr || self->ended()) return;
+        // A block has turned out to be bad since: what comes on this connection
+        // is not what is wanted any more, and another one will be asked for.
+        if (self->rewind_to_ || self->status_.bytes_received != offset) return;
+        self->OnConnected(std::move(socket));
       });
 }
 
 void Reception::OnConnected(absl::StatusOr<UniqueFd> socket) {
   if (!socket.ok()) return FailUpstream(socket.status());
+  ForgetConnection();
   Receiver::Owner& owner = *this;
   const auto receiver =
       std::make_shared<Receiver>(environment_.lane, *std::move(socket), writer_,

@@ -89,7 +89,12 @@ void Reception::FallenSilent(const absl::Status& reason) {
 
 void Reception::GiveUp(const absl::Status& reason) {
   OnLane([reason](Reception& self) {
-    if (!self.is_finishing_) self.FailUpstream(reason);
+    // All is there: nobody is needed, unless a kept block has changed, and then
+    // the upstream is asked once more.
+    const bool has_all =
+        self.status_.state == ReceptionState::kVerifying &&
+        self.status_.bytes_verified == self.status_.content_length;
+    if (!self.is_finishing_ && !has_all) self.FailUpstream(reason);
   });
 }
 

@@ -95,9 +95,13 @@ void ReceptionManager::Restore(const Store::Contents& contents) {
     for (const StoredReception& stored : contents.receptions) {
       Restore(stored, partials);
     }
+    // All of them everywhere: a directory may have several paths.
     std::set<std::string> going_on;
-    for (auto& [where, ids] : partials) {
+    for (const auto& [where, ids] : partials) {
       going_on.insert(ids.going_on->begin(), ids.going_on->end());
+    }
+    for (auto& [where, ids] : partials) {
+      ids.going_on = going_on;
       RemovePartials(where.first, where.second, std::move(ids));
     }
     creation_.KeepPartialFiles(std::move(going_on));

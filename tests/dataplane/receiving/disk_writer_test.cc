@@ -312,10 +312,36 @@ TEST_F(DiskWriterTest, WhatWasKeptOfAnotherContentIsDropped) {
   ASSERT_TRUE(WaitUntilIdle());
   EXPECT_EQ(writer_->state().marks.written, 0u);
   EXPECT_EQ(writer_->state().marks.durable, 0u);
+  // The first block was verified, and may have been sent on.
+  std::string other = content;
+  other[0] ^= 1;
+  EXPECT_TRUE(absl::IsFailedPrecondition(writer_->Expect(0, DigestsOf(other))));
   ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
   GiveAll(content);
   ASSERT_TRUE(WaitUntilComplete());
   EXPECT_TRUE(writer_->state().complete);
+  EXPECT_EQ(writer_->sha256(), Sha256Of(content));
+}
+
+TEST_F(DiskWriterTest, HashOfWhatWasDroppedIsForgotten) {
+  const std::string content = Content(3 * kManifestBlock);
+  std::string wrong = content;
+  wrong.back() ^= 1;
+  Make({.sha256 = true, .expects_digests = true});
+  GiveAll(wrong);
+  ASSERT_TRUE(WaitFor([this](const DiskWriter::State&) {
+    return writer_->sha256().has_value();
+  }));
+  ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
+  EXPECT_EQ(writer_->state().bad_block, 2u);
+  ASSERT_TRUE(WaitUntilIdle());
+  absl::Notification rewound;
+  writer_->Rewind(2, [&rewound](const absl::Status&) { rewound.Notify(); });
+  rewound.WaitForNotification();
+  ASSERT_TRUE(WaitUntilIdle());
+  ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
+  GiveAll(content, 2);
+  ASSERT_TRUE(WaitUntilComplete());
   EXPECT_EQ(writer_->sha256(), Sha256Of(content));
 }
 

@@ -157,6 +157,62 @@ TEST_F(ResumableReceptionTest,
   ExpectWhole();
 }
 
+// Its bytes are those from another offset.
+TEST_F(ResumableReceptionTest, ConnectionFromBeforeARewindIsNotUsed) {
+  absl::Notification holds;
+  absl::Notification released;
+  std::atomic<bool> is_next{false};
+  FaultyFiles files([&](FaultyFiles::Call call) {
+    if (call == FaultyFiles::Call::kWrite && is_next.exchange(false)) {
+      holds.Notify();
+      released.WaitForNotification();
+    }
+    return 0;
+  });
+  Begin({}, {.files = &files});
+  const auto end = absl::MakeCleanup([&] {
+    if (!released.HasBeenNotified()) released.Notify();
+    one_ = nullptr;  // It uses `files`.
+  });
+  Accept();
+  Manifest told = ManifestOf(LongContent());
+  one_->reception().Expect(0, {told.blocks[0]});
+  ASSERT_TRUE(sender_.Send(LongContent().substr(0, 2 * kManifestBlock)));
+  ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
+    return status.bytes_received == 2 * kManifestBlock &&
+           status.bytes_verified == kManifestBlock;
+  }));
+  is_next = true;
+  ASSERT_TRUE(
+      sender_.Send(LongContent().substr(2 * kManifestBlock, kManifestBlock)));
+  holds.WaitForNotification();
+  {
+    absl::MutexLock lock(&script_->mutex);
+    script_->holds = true;
+  }
+  sender_.Reset();
+  ASSERT_TRUE(WaitForAsked(1));
+  told.blocks[1].fill({});
+  one_->reception().Expect(0, told.blocks);
+  // It waits for the block that is being written.
+  ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
+    return status.bytes_received == kManifestBlock;
+  }));
+  {
+    absl::MutexLock lock(&script_->mutex);
+    script_->holds = false;
+    script_->held();
+  }
+  EXPECT_EQ(Accept().offset, 3 * kManifestBlock);
+  EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
+  released.Notify();
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_EQ(asked.offset, kManifestBlock);
+  Announce(LongContent());
+  ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
+  ExpectWhole();
+}
+
 TEST_F(ResumableReceptionTest, ConnectionOfASilentSourceIsGivenUp) {
   Begin();
   Accept();

@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <asio/post.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <set>
 #include <string>
@@ -40,6 +42,9 @@ class ScriptedUpstream : public Upstream {
   struct Script {
     absl::Mutex mutex;
     std::deque<Asked> asked ABSL_GUARDED_BY(mutex);
+    // Whether connections wait for Release().
+    bool holds ABSL_GUARDED_BY(mutex) = false;
+    std::function<void()> held ABSL_GUARDED_BY(mutex);
     // Answers in place of connections, from the first on.
     std::deque<absl::Status> refusals ABSL_GUARDED_BY(mutex);
   };
@@ -48,7 +53,7 @@ class ScriptedUpstream : public Upstream {
       : port_(sender.port()), script_(std::move(script)) {}
 
   bool resumable() const override { return true; }
-  void Connect(Lane&, uint64_t offset, const absl::Status& lost,
+  void Connect(Lane& lane, uint64_t offset, const absl::Status& lost,
                Done done) override {
     absl::Status refusal;
     {
@@ -60,6 +65,17 @@ class ScriptedUpstream : public Upstream {
       }
     }
     if (!refusal.ok()) return done(refusal);
+    absl::MutexLock lock(&script_->mutex);
+    if (!script_->holds) return Answer(done);
+    script_->held = [this, &lane,
+                     held = std::make_shared<Done>(std::move(done))] {
+      asio::post(lane.io(), [this, held] { Answer(*held); });
+    };
+  }
+  void Cancel() override {}
+
+ private:
+  void Answer(Done& done) const {
     // Over loopback: the listener's queue takes it at once.
     Peer peer(port_);
     UniqueFd socket(fcntl(peer.fd(), F_DUPFD_CLOEXEC, 0));
@@ -67,9 +83,7 @@ class ScriptedUpstream : public Upstream {
     fcntl(socket.get(), F_SETFL, O_NONBLOCK);
     done(std::move(socket));
   }
-  void Cancel() override {}
 
- private:
   const uint16_t port_;
   const std::shared_ptr<Script> script_;
 };
@@ -96,6 +110,15 @@ class ResumableReceptionTest : public testing::Test {
     one_->reception().Expect(0, manifest.blocks);
     one_->reception().ExpectEnd(
         {.length = manifest.length, .root = Root(manifest)});
+  }
+  // Until so many connections have been asked for and not been accepted.
+  bool WaitForAsked(size_t count) {
+    absl::MutexLock lock(&script_->mutex);
+    const auto has_asked = [this, count] {
+      return script_->asked.size() == count;
+    };
+    return script_->mutex.AwaitWithTimeout(absl::Condition(&has_asked),
+                                           kDeadline);
   }
   bool WaitForBytes(uint64_t bytes) {
     return one_->recorder->WaitForBytes(bytes);
