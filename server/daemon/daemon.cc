@@ -244,7 +244,7 @@ bool Daemon::PollLiveness() {
     probes_.push_back(std::accumulate(lane.lag.counts.begin(),
                                       lane.lag.counts.end(), uint64_t{0}));
   }
-  if (!IsReachable()) return false;
+  if (!control_->works()) return false;
   return before.empty() || std::equal(before.begin(), before.end(),
                                       probes_.begin(), std::less<>());
 }

@@ -39,11 +39,12 @@ class Daemon {
   // Serves from here on. On an error, whose message says what to do, the daemon
   // can only be destroyed.
   absl::Status Start();
-  // Whether the control port and the peer address take connections, and every
-  // lane has run its event loop since the last call, whose counts this one
-  // replaces; the first call looks at the ports alone. For a watchdog, which
-  // calls it every few seconds or less often: a lane runs its loop at least
-  // four times a second, except while it waits for a disk.
+  // Whether the control port takes connections, and every lane has run its
+  // event loop since the last call, whose counts this one replaces; the first
+  // call looks at the port alone. For a watchdog, which calls it every few
+  // seconds or less often: a lane runs its loop at least four times a second,
+  // except while it waits for a disk. The peer address does not count: it may
+  // be that of an interface that is down, while transfers go on elsewhere.
   bool PollLiveness();
   // Refuses new sessions and receptions; those that run go on.
   void Drain();

@@ -20,14 +20,20 @@ using dataplane::UniqueFd;
 // One connection whose ticket has not come. It is reset when it is dropped.
 class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
  public:
-  Waiting(PeerPort& port, Places::Id id, UniqueFd socket, tcp::endpoint peer)
+  Waiting(PeerPort& port, Places::Id id, tcp::endpoint peer)
       : port_(&port),
         id_(id),
-        socket_(port.io_, socket.release()),
+        socket_(port.io_),
         timer_(port.io_),
         peer_(std::move(peer)) {}
 
-  void Start() {
+  void Start(UniqueFd socket) {
+    // Fails where the kernel has no memory for it, or no more watches for this
+    // user (epoll_ctl(2)).
+    std::error_code error;
+    socket_.assign(socket.get(), error);
+    if (error) return End();
+    socket.release();
     timer_.expires_after(port_->limits_.timeout);
     timer_.async_wait([self = shared_from_this()](std::error_code error) {
       if (!error) self->End();
@@ -113,10 +119,9 @@ void PeerPort::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
     waiting_.erase(*entry.turned_out);
   }
   if (!entry.id) return;  // The connection is reset.
-  const auto waiting =
-      std::make_shared<Waiting>(*this, *entry.id, std::move(socket), peer);
+  const auto waiting = std::make_shared<Waiting>(*this, *entry.id, peer);
   waiting_.emplace(*entry.id, waiting);
-  waiting->Start();
+  waiting->Start(std::move(socket));
 }
 
 void PeerPort::Forget(Places::Id id) {

@@ -63,25 +63,20 @@ absl::Status OpenDestination(const ContentRoot& root, const std::string& path,
   return status;
 }
 
-absl::StatusOr<size_t> SweepDirectory(int directory,
-                                      const std::set<std::string>& going_on) {
-  return dataplane::SweepPartialFiles(
-      dataplane::FileApi::Real(), directory,
-      [&going_on](const std::string& id) { return going_on.contains(id); }, {});
-}
-
 absl::StatusOr<size_t> RemovePartialFiles(const ContentRoot& root,
                                           const std::string& path,
                                           const PartialIds& ids) {
   const auto directory = root.OpenDirectory(path);
   if (!directory.ok()) return directory.status();
+  dataplane::FileApi& files = dataplane::FileApi::Real();
   absl::StatusOr<size_t> removed = dataplane::SweepPartialFiles(
-      dataplane::FileApi::Real(), directory->get(),
+      files, directory->get(),
       [&ids](const std::string& id) { return !ids.gone.contains(id); },
       {.max_age = absl::ZeroDuration(), .max_count = 0});
   if (!removed.ok() || !ids.going_on) return removed;
-  const absl::StatusOr<size_t> others =
-      SweepDirectory(directory->get(), *ids.going_on);
+  const absl::StatusOr<size_t> others = dataplane::SweepPartialFiles(
+      files, directory->get(),
+      [&ids](const std::string& id) { return ids.going_on->contains(id); }, {});
   if (!others.ok()) return others;
   return *removed + *others;
 }

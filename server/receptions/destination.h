@@ -21,13 +21,6 @@ absl::Status OpenDestination(const ContentRoot& root, const std::string& path,
                              uint64_t length,
                              dataplane::Destination& destination);
 
-// Removes from the open directory of a destination as many partial files as
-// SweepLimits says: those that nobody has open and whose id is none of
-// `going_on`, as of a service whose database was lost. Returns the number of
-// files removed. May wait for the disk.
-absl::StatusOr<size_t> SweepDirectory(int directory,
-                                      const std::set<std::string>& going_on);
-
 // Of receptions into one directory: the ids of their partial files.
 struct PartialIds {
   std::set<std::string> gone;

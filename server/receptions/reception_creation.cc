@@ -57,14 +57,11 @@ void ReceptionCreation::Open(const std::shared_ptr<Creation>& creation) {
   const uint64_t length = creation->plan.options.expected_length.value_or(0);
   roots_.Run<Opened>(
       creation->request.reception().spec().destination().root(),
-      [destination, length, path = creation->plan.directory,
-       kept =
-           kept_partials_](const ContentRoot& root) -> absl::StatusOr<Opened> {
+      [destination, length, path = creation->plan.directory](
+          const ContentRoot& root) -> absl::StatusOr<Opened> {
         const absl::Status status =
             OpenDestination(root, path, length, *destination);
         if (!status.ok()) return status;
-        // If it cannot be listed, a later one may do it.
-        SweepDirectory(destination->directory.get(), *kept).IgnoreError();
         return destination;
       },
       [this, creation](absl::StatusOr<Opened> opened) {

@@ -6,9 +6,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
-#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/random/random.h"
@@ -50,13 +48,6 @@ class ReceptionCreation {
                     WatchHub& hub, Store& store, LiveReceptions& live,
                     HeldResources& held, RequestIds& request_ids);
 
-  // The ids of partial files that receptions of the previous run go on with,
-  // and that none of ours removes. Call it once, before Create().
-  void KeepPartialFiles(std::set<std::string> partial_ids) {
-    kept_partials_ =
-        std::make_shared<const std::set<std::string>>(std::move(partial_ids));
-  }
-
   // As ReceptionService.CreateReception. Any thread.
   void Create(v1::CreateReceptionRequest request, Done done);
 
@@ -94,9 +85,6 @@ class ReceptionCreation {
   LiveReceptions& live_;
   HeldResources& held_;
   RequestIds& request_ids_;
-  // Shared with the roots' threads.
-  std::shared_ptr<const std::set<std::string>> kept_partials_ =
-      std::make_shared<const std::set<std::string>>();
   absl::BitGen random_;
   // The names of those that wait for the store.
   absl::flat_hash_set<std::string> making_;

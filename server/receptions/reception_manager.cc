@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <future>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -96,15 +95,13 @@ void ReceptionManager::Restore(const Store::Contents& contents) {
       Restore(stored, partials);
     }
     // All of them everywhere: a directory may have several paths.
-    std::set<std::string> going_on;
     for (const auto& [where, ids] : partials) {
-      going_on.insert(ids.going_on->begin(), ids.going_on->end());
+      going_on_.insert(ids.going_on->begin(), ids.going_on->end());
     }
     for (auto& [where, ids] : partials) {
-      ids.going_on = going_on;
+      ids.going_on = going_on_;
       RemovePartials(where.first, where.second, std::move(ids));
     }
-    creation_.KeepPartialFiles(std::move(going_on));
     held_.PurgeSurplus();
     // As of sessions.
     held_.PurgeExpired(dataplane::Clock::now());
@@ -201,13 +198,15 @@ void ReceptionManager::Interrupt(v1::Reception reception,
 
 void ReceptionManager::RemovePartials(const std::string& root,
                                       const std::string& directory,
-                                      PartialIds ids) {
+                                      PartialIds ids, Removed done) {
   roots_.Run<size_t>(
       root,
       [directory, ids = std::move(ids)](const ContentRoot& content_root) {
         return RemovePartialFiles(content_root, directory, ids);
       },
-      [root, directory](const absl::StatusOr<size_t>& removed) {
+      [root, directory,
+       done = std::move(done)](const absl::StatusOr<size_t>& removed) {
+        done(removed);
         // Where the root or the directory is gone, nothing is left of it.
         if (removed.ok() || absl::IsNotFound(removed.status())) return;
         LogWarning("partial_files_stay",
@@ -215,6 +214,19 @@ void ReceptionManager::RemovePartials(const std::string& root,
                     {"directory", directory},
                     {"error", std::string(removed.status().message())}});
       });
+}
+
+void ReceptionManager::SweepFor(const v1::Reception& reception) {
+  v1::ReceptionSpec spec = reception.spec();
+  const auto plan = ToReceptionPlan(spec);
+  const std::string& root = spec.destination().root();
+  if (!plan.ok() || !swept_roots_.insert(root).second) return;
+  RemovePartials(root, plan->directory, {.going_on = going_on_},
+                 [this, root](const absl::StatusOr<size_t>& removed) {
+                   // It hangs, or did: see ContentRoots.
+                   if (absl::IsUnavailable(removed.status())) return;
+                   control_.Post([this, root] { swept_roots_.erase(root); });
+                 });
 }
 
 void ReceptionManager::Drain() {
@@ -231,7 +243,12 @@ void ReceptionManager::Stop() {
 
 void ReceptionManager::Create(v1::CreateReceptionRequest request,
                               ReceptionDone done) {
-  creation_.Create(std::move(request), std::move(done));
+  creation_.Create(std::move(request),
+                   [this, done = std::move(done)](
+                       const absl::StatusOr<v1::Reception>& reception) {
+                     done(reception);
+                     if (reception.ok()) SweepFor(*reception);
+                   });
 }
 
 absl::StatusOr<v1::Reception> ReceptionManager::GetForCommand(

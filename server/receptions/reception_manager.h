@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -97,8 +98,13 @@ class ReceptionManager : public ReceivedContent {
   // It cannot go on.
   void Interrupt(v1::Reception reception, const std::string& directory,
                  const ReceptionExtra& extra, const absl::Status& reason);
-  void RemovePartials(const std::string& root, const std::string& directory,
-                      PartialIds ids);
+  using Removed = std::function<void(const absl::StatusOr<size_t>&)>;
+  void RemovePartials(
+      const std::string& root, const std::string& directory, PartialIds ids,
+      Removed done = [](const auto&) {});
+  // Of the directory that a new reception goes into: what a database that was
+  // lost has left there.
+  void SweepFor(const v1::Reception& reception);
   // The reception that a command is for. NOT_FOUND; ABORTED: `etag`, if given,
   // does not match.
   absl::StatusOr<v1::Reception> GetForCommand(const std::string& name,
@@ -123,6 +129,10 @@ class ReceptionManager : public ReceivedContent {
   RequestIds request_ids_;
   HeldResources held_;
   ReceptionCreation creation_;
+  // Of receptions of the previous run that go on: the ids of their files.
+  std::set<std::string> going_on_;
+  // Roots in which SweepFor() is under way, or hangs: once at a time in each.
+  std::set<std::string> swept_roots_;
   RepeatingTimer tick_;
   RepeatingTimer progress_;
 };

@@ -1,11 +1,15 @@
 // What connects to the data port is held, briefly, until its ticket has come.
 #include "server/peers/peer_port.h"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <asio/executor_work_guard.hpp>
+#include <atomic>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +18,25 @@
 
 #include "absl/synchronization/mutex.h"
 #include "tests/dataplane/testing.h"
+
+namespace {
+
+// As where the kernel has no more watches for the user: epoll_ctl(2), ENOSPC.
+std::atomic<bool> has_no_watches{false};
+
+}  // namespace
+
+// In the place of the C library's.
+extern "C" int epoll_ctl(int epoll, int operation, int fd,
+                         epoll_event* event) noexcept {
+  static const auto real =
+      reinterpret_cast<decltype(&epoll_ctl)>(dlsym(RTLD_NEXT, "epoll_ctl"));
+  if (operation == EPOLL_CTL_ADD && has_no_watches) {
+    errno = ENOSPC;
+    return -1;
+  }
+  return real(epoll, operation, fd, event);
+}
 
 namespace tcptool::server {
 namespace {
@@ -125,6 +148,16 @@ TEST_F(PeerPortTest, WhoEndsEarlyIsReset) {
   Say(peer, std::string(31, 't'));
   peer.HalfClose();
   EXPECT_EQ(peer.Read().error, ECONNRESET);
+}
+
+TEST_F(PeerPortTest, ConnectionThatCannotBeWatchedIsReset) {
+  Start({});
+  has_no_watches = true;
+  EXPECT_EQ(Peer(port()).Read().error, ECONNRESET);
+  has_no_watches = false;
+  Peer peer(port());
+  Say(peer, std::string(32, 't'));
+  EXPECT_TRUE(WaitForOne());
 }
 
 TEST_F(PeerPortTest, TheOldestMakesRoom) {
