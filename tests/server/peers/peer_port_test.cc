@@ -26,7 +26,8 @@ std::atomic<bool> has_no_watches{false};
 
 }  // namespace
 
-// In the place of the C library's.
+// In the place of the C library's, whose names begin with two underscores.
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name)
 extern "C" int epoll_ctl(int epoll, int operation, int fd,
                          epoll_event* event) noexcept {
   static const auto real =
