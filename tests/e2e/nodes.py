@@ -20,8 +20,9 @@ class Node(harness.Service):
     def __init__(self, flags=()):
         self.disk = pathlib.Path(os.environ["TEST_TMPDIR"]) / f"node.{random.randrange(1 << 60):x}"
         self.disk.mkdir()
-        self.port = free_port()
-        self.data_port = free_port()
+        # Below those that the sessions of other nodes may take while this one is down.
+        self.port = free_port(5_000, 9_999)
+        self.data_port = free_port(5_000, 9_999)
         super().__init__(
             flags=(
                 f"--receive=disk={self.disk}",

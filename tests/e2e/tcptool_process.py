@@ -12,10 +12,10 @@ import unittest
 import harness
 
 
-def free_port():
+def free_port(first=10_000, last=31_999):
     """A port that nobody has; below those that the kernel gives to outgoing connections."""
     while True:
-        port = random.randrange(10000, 32000)
+        port = random.randint(first, last)
         with socket.socket() as one, contextlib.suppress(OSError):
             one.bind(("127.0.0.1", port))
             return port
