@@ -25,6 +25,29 @@ namespace {
 
 using Names = std::set<std::string>;
 
+// A disk that holds one write until it is released.
+class HeldWrite {
+ public:
+  FileApi& files() { return files_; }
+  void HoldNext() { is_next_ = true; }
+  void WaitUntilHeld() { held_.WaitForNotification(); }
+  void Release() {
+    if (!released_.HasBeenNotified()) released_.Notify();
+  }
+
+ private:
+  absl::Notification held_;
+  absl::Notification released_;
+  std::atomic<bool> is_next_{false};
+  FaultyFiles files_{[this](FaultyFiles::Call call) {
+    if (call == FaultyFiles::Call::kWrite && is_next_.exchange(false)) {
+      held_.Notify();
+      released_.WaitForNotification();
+    }
+    return 0;
+  }};
+};
+
 TEST_F(ResumableReceptionTest, EndsWhenAllHasComeWithoutTheSendersEnd) {
   Begin();
   EXPECT_EQ(Accept().offset, 0u);
@@ -116,20 +139,11 @@ TEST_F(ResumableReceptionTest, WrongDigestsAreForgottenWithTheirSource) {
 // Its digest would be kept, and found wrong once more.
 TEST_F(ResumableReceptionTest,
        EarlierBlockThatIsFoundBadLaterIsTheOneToComeAgain) {
-  absl::Notification holds;
-  absl::Notification released;
-  std::atomic<bool> is_next{false};
-  FaultyFiles files([&](FaultyFiles::Call call) {
-    if (call == FaultyFiles::Call::kWrite && is_next.exchange(false)) {
-      holds.Notify();
-      released.WaitForNotification();
-    }
-    return 0;
-  });
-  Begin({}, {.files = &files});
+  HeldWrite write;
+  Begin({}, {.files = &write.files()});
   const auto end = absl::MakeCleanup([&] {
-    if (!released.HasBeenNotified()) released.Notify();
-    one_ = nullptr;  // It uses `files`.
+    write.Release();
+    one_ = nullptr;  // It uses the files.
   });
   Accept();
   ASSERT_TRUE(sender_.Send(LongContent().substr(0, 3 * kManifestBlock)));
@@ -138,17 +152,17 @@ TEST_F(ResumableReceptionTest,
   ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
     return status.bytes_verified == 3 * kManifestBlock;
   }));
-  is_next = true;
+  write.HoldNext();
   ASSERT_TRUE(
       sender_.Send(LongContent().substr(3 * kManifestBlock, kManifestBlock)));
-  holds.WaitForNotification();
+  write.WaitUntilHeld();
   told.blocks[3].fill({});
   told.blocks[4].fill({});
   one_->reception().Expect(0, told.blocks);
   ASSERT_TRUE(
       sender_.Send(LongContent().substr(4 * kManifestBlock, kManifestBlock)));
   EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);  // The fifth is bad.
-  released.Notify();
+  write.Release();
   const ScriptedUpstream::Asked asked = Accept();
   EXPECT_EQ(asked.offset, 3 * kManifestBlock);
   ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
@@ -159,20 +173,11 @@ TEST_F(ResumableReceptionTest,
 
 // Its bytes are those from another offset.
 TEST_F(ResumableReceptionTest, ConnectionFromBeforeARewindIsNotUsed) {
-  absl::Notification holds;
-  absl::Notification released;
-  std::atomic<bool> is_next{false};
-  FaultyFiles files([&](FaultyFiles::Call call) {
-    if (call == FaultyFiles::Call::kWrite && is_next.exchange(false)) {
-      holds.Notify();
-      released.WaitForNotification();
-    }
-    return 0;
-  });
-  Begin({}, {.files = &files});
+  HeldWrite write;
+  Begin({}, {.files = &write.files()});
   const auto end = absl::MakeCleanup([&] {
-    if (!released.HasBeenNotified()) released.Notify();
-    one_ = nullptr;  // It uses `files`.
+    write.Release();
+    one_ = nullptr;  // It uses the files.
   });
   Accept();
   Manifest told = ManifestOf(LongContent());
@@ -182,10 +187,10 @@ TEST_F(ResumableReceptionTest, ConnectionFromBeforeARewindIsNotUsed) {
     return status.bytes_received == 2 * kManifestBlock &&
            status.bytes_verified == kManifestBlock;
   }));
-  is_next = true;
+  write.HoldNext();
   ASSERT_TRUE(
       sender_.Send(LongContent().substr(2 * kManifestBlock, kManifestBlock)));
-  holds.WaitForNotification();
+  write.WaitUntilHeld();
   {
     absl::MutexLock lock(&script_->mutex);
     script_->holds = true;
@@ -205,7 +210,7 @@ TEST_F(ResumableReceptionTest, ConnectionFromBeforeARewindIsNotUsed) {
   }
   EXPECT_EQ(Accept().offset, 3 * kManifestBlock);
   EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
-  released.Notify();
+  write.Release();
   const ScriptedUpstream::Asked asked = Accept();
   EXPECT_EQ(asked.offset, kManifestBlock);
   Announce(LongContent());

@@ -2,8 +2,6 @@
 // and when it gives up.
 #include "server/peers/parent_link.h"
 
-#include <grpcpp/security/server_credentials.h>
-#include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
 #include <asio/post.hpp>
@@ -14,6 +12,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "tests/dataplane/receiving/receptions.h"
+#include "tests/server/peers/scripted_node.h"
 
 namespace tcptool::server {
 namespace {
@@ -22,91 +21,7 @@ using dataplane::ContentEnd;
 using dataplane::Digest;
 using dataplane::kDeadline;
 using dataplane::kManifestBlock;
-using dataplane::ScriptedSender;
 using dataplane::UniqueFd;
-using peer::v1::FollowRequest;
-using peer::v1::FollowResponse;
-
-// A node that says what the test wants.
-class ScriptedNode final : public peer::v1::PeerService::Service {
- public:
-  // Answers a call, and returns how it ends.
-  using Script =
-      std::function<grpc::Status(const FollowRequest&, grpc::ServerContext&,
-                                 grpc::ServerWriter<FollowResponse>&)>;
-
-  explicit ScriptedNode(Script script) : script_(std::move(script)) {
-    int port = 0;
-    server_ = grpc::ServerBuilder()
-                  .AddListeningPort("127.0.0.1:0",
-                                    grpc::InsecureServerCredentials(), &port)
-                  .RegisterService(this)
-                  .BuildAndStart();
-    node_ = {.target = {.host = "127.0.0.1", .port = std::to_string(port)},
-             .name = "sessions/s"};
-  }
-  ~ScriptedNode() override {
-    server_->Shutdown(std::chrono::system_clock::now());
-  }
-
-  NodePlan::Node node() const { return node_; }
-  std::vector<FollowRequest> requests() const {
-    absl::MutexLock lock(&mutex_);
-    return requests_;
-  }
-
-  grpc::Status Follow(grpc::ServerContext* context,
-                      const FollowRequest* request,
-                      grpc::ServerWriter<FollowResponse>* writer) override {
-    {
-      absl::MutexLock lock(&mutex_);
-      requests_.push_back(*request);
-    }
-    return script_(*request, *context, *writer);
-  }
-
- private:
-  const Script script_;
-  std::unique_ptr<grpc::Server> server_;
-  NodePlan::Node node_;
-  mutable absl::Mutex mutex_;
-  std::vector<FollowRequest> requests_ ABSL_GUARDED_BY(mutex_);
-};
-
-grpc::Status Hold(grpc::ServerContext& context) {
-  while (!context.IsCancelled()) absl::SleepFor(absl::Milliseconds(10));
-  return grpc::Status::CANCELLED;
-}
-
-FollowResponse TicketFor(const ScriptedSender& data) {
-  FollowResponse response;
-  response.mutable_ticket()->set_secret(std::string(32, 't'));
-  response.mutable_ticket()->set_port(data.port());
-  return response;
-}
-
-ScriptedNode::Script Refuse(grpc::StatusCode code) {
-  return [code](const FollowRequest&, grpc::ServerContext&,
-                grpc::ServerWriter<FollowResponse>&) {
-    return grpc::Status(code, "refused");
-  };
-}
-
-// A ticket, then nothing but signs of life.
-ScriptedNode::Script Serve(const ScriptedSender& data,
-                           const FollowResponse& more = {}) {
-  return
-      [&data, more](const FollowRequest& request, grpc::ServerContext& context,
-                    grpc::ServerWriter<FollowResponse>& writer) {
-        writer.Write(request.has_offset() ? TicketFor(data) : FollowResponse());
-        writer.Write(more);
-        while (!context.IsCancelled()) {
-          writer.Write(FollowResponse());
-          absl::SleepFor(absl::Milliseconds(50));
-        }
-        return grpc::Status::CANCELLED;
-      };
-}
 
 class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
  protected:
