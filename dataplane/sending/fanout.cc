@@ -115,6 +115,12 @@ void Fanout::CloseUnserved(uint64_t id, Reason reason,
   Close(id, RecipientState::kFailed, reason, detail);
 }
 
+void Fanout::ConfirmWithin(uint64_t id, absl::Duration time) {
+  const auto found = recipients_.find(id);
+  if (found == recipients_.end() || found->second->closed()) return;
+  found->second->ConfirmWithin(time);
+}
+
 void Fanout::FailAllThat(bool (*matches)(const Recipient&), Reason reason,
                          const std::string& detail) {
   for (const auto& [id, recipient] : recipients_) {

@@ -60,6 +60,8 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   void CloseUnserved(Reason reason, const std::string& detail);
   // The same for one recipient.
   void CloseUnserved(uint64_t id, Reason reason, const std::string& detail);
+  // As Recipient::ConfirmWithin(). No effect on one that has ended.
+  void ConfirmWithin(uint64_t id, absl::Duration time);
 
  private:
   using List = std::vector<std::shared_ptr<Recipient>>;

@@ -361,6 +361,20 @@ void Recipient::Handle(Delivery::Outcome outcome) {
   }
 }
 
+void Recipient::ConfirmWithin(absl::Duration time) {
+  if (time == absl::InfiniteDuration()) return;
+  confirm_timer_ = std::make_unique<asio::steady_timer>(
+      socket_.get_executor(), absl::ToChronoNanoseconds(time));
+  confirm_timer_->async_wait(
+      [self = shared_from_this(), time](std::error_code error) {
+        if (error || self->closed()) return;
+        self->Close(RecipientState::kFailed, Reason::kUnconfirmed,
+                    absl::StrCat("the recipient was sent everything, and has "
+                                 "not closed its connection within ",
+                                 absl::FormatDuration(time)));
+      });
+}
+
 void Recipient::Lost(int error) {
   Close(RecipientState::kFailed, Reason::kConnectionLost, Describe(error));
 }
@@ -387,6 +401,7 @@ void Recipient::Close(RecipientState state, Reason reason, std::string detail) {
         seconds > 0 ? static_cast<uint64_t>(status_.bytes_acked / seconds) : 0;
   }
   timer_.cancel();
+  confirm_timer_ = nullptr;
   std::error_code ignored;
   socket_.close(ignored);
   owner_.Changed(*this);

@@ -85,6 +85,10 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // periodically while in_flight().
   void Measure(Clock::time_point now);
 
+  // Of one that has been given everything: it is UNCONFIRMED if it is not
+  // DELIVERED in this time, whatever the limits allow it.
+  void ConfirmWithin(absl::Duration time);
+
   // Ends the connection: in an orderly way if `state` is DELIVERED, with a
   // reset otherwise.
   void Close(RecipientState state, Reason reason, std::string detail);
@@ -141,6 +145,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // HANDSHAKING: the handshake timeout. READY: when to look for the answer to a
   // probe. CONFIRMING: Delivery::next_check(), or how long Verify() may take.
   asio::steady_timer timer_;
+  std::unique_ptr<asio::steady_timer> confirm_timer_;  // ConfirmWithin()'s.
   Clock::time_point opened_;
   Clock::time_point ready_;                     // When its byte was seen.
   std::optional<Clock::time_point> probed_at_;  // Not answered yet.

@@ -115,9 +115,11 @@ class Session : public std::enable_shared_from_this<Session> {
   // Whether it would take this node now: OK or FAILED_PRECONDITION.
   void MayTake(std::string node, Done done);
   // Resets a connection that was taken, unless all of the content has been
-  // handed to the kernel for it already: then it is left to confirm that. The
-  // node is FAILED, with CONNECTION_LOST, and may come again. `detail`: why.
-  void ResetNode(uint64_t connection, std::string detail);
+  // handed to the kernel for it already: then it is left to confirm that, for
+  // so long, or as Limits say if that is shorter. The node is FAILED, with
+  // CONNECTION_LOST, and may come again. `detail`: why.
+  void ResetNode(uint64_t connection, std::string detail,
+                 absl::Duration confirm_within = absl::InfiniteDuration());
   // PERMISSION_DENIED: no access rule (SessionOptions::allow) matches the
   // address. Answers on the caller's thread.
   absl::Status CheckAllows(const asio::ip::address& peer) const;

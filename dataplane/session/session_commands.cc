@@ -98,14 +98,16 @@ void Session::Take(NodeConnection connection, Taken done) {
   });
 }
 
-void Session::ResetNode(uint64_t connection, std::string detail) {
-  OnLane(0, [self = shared_from_this(), connection,
-             detail = std::move(detail)]() mutable {
+void Session::ResetNode(uint64_t connection, std::string detail,
+                        absl::Duration confirm_within) {
+  OnLane(0, [self = shared_from_this(), connection, detail = std::move(detail),
+             confirm_within]() mutable {
     if (IsFinal(self->status_.state)) return;
     const size_t lane = self->LaneOf(connection);
     self->OnLane(lane, [fanout = self->fanouts_[lane], connection,
-                        detail = std::move(detail)] {
+                        detail = std::move(detail), confirm_within] {
       fanout->CloseUnserved(connection, Reason::kConnectionLost, detail);
+      fanout->ConfirmWithin(connection, confirm_within);
     });
   });
 }

@@ -17,6 +17,12 @@ using dataplane::Session;
 using dataplane::Source;
 using dataplane::Spool;
 
+// How long a node whose call of Follow is over may take to close its
+// connection, once it has been sent everything: it holds an open file until
+// then, and nobody counts what it has. One that has the content ends its call
+// when it closes the connection.
+constexpr absl::Duration kConfirmAfterCall = absl::Seconds(5);
+
 // Nobody looks at the sessions that send to nodes alone.
 class NoObserver : public dataplane::SessionObserver {
  public:
@@ -66,7 +72,8 @@ class NodesContent : public PeerContent {
     session_->session().Take(std::move(connection), std::move(done));
   }
   void ResetNode(uint64_t connection, std::string detail) override {
-    session_->session().ResetNode(connection, std::move(detail));
+    session_->session().ResetNode(connection, std::move(detail),
+                                  kConfirmAfterCall);
   }
 
  private:

@@ -94,8 +94,10 @@ void PeerContents::OpenFile(const v1::Reception& reception, const Done& done) {
   const v1::FileDestination& file = reception.spec().destination();
   service_.writable_roots.Run<Opened>(
       file.root(),
-      [path = file.path()](const ContentRoot& root) -> absl::StatusOr<Opened> {
+      [self = shared_from_this(),
+       path = file.path()](const ContentRoot& root) -> absl::StatusOr<Opened> {
         auto opened = root.Open(path);
+        if (opened.ok()) opened = self->files_.Admit(*std::move(opened));
         if (!opened.ok()) return opened.status();
         return FileSource::Create(*std::move(opened), 0, std::nullopt);
       },

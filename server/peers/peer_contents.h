@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "dataplane/engine/engine.h"
 #include "server/peers/peer_content.h"
+#include "server/peers/reserved_files.h"
 #include "server/receptions/reception_manager.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/session_manager.h"
@@ -49,9 +50,10 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
     const ReceptionTable& reception_table;
     const ContentRoots& writable_roots;
   };
-  explicit PeerContents(const Service& service,
-                        size_t most_unused = MostUnused())
-      : service_(service), most_unused_(most_unused) {}
+  explicit PeerContents(
+      const Service& service, size_t most_unused = MostUnused(),
+      const ReservedFiles::Limits& files = ReservedFiles::Limits::Now())
+      : service_(service), most_unused_(most_unused), files_(files) {}
 
   // "sessions/{session}" or "receptions/{reception}". Calls `done` once, on any
   // thread; it must not block. Errors as those of PeerService.Follow.
@@ -93,6 +95,7 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
 
   const Service service_;
   const size_t most_unused_;
+  ReservedFiles files_;
   absl::Mutex mutex_;
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Kept> contents_ ABSL_GUARDED_BY(mutex_);

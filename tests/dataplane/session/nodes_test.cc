@@ -58,8 +58,9 @@ class NodesTest : public testing::Test {
   }
 
   // Returns when the session has done so.
-  static void Reset(OneSession& one, uint64_t connection) {
-    one.session().ResetNode(connection, "it is over");
+  static void Reset(OneSession& one, uint64_t connection,
+                    absl::Duration confirm_within = absl::InfiniteDuration()) {
+    one.session().ResetNode(connection, "it is over", confirm_within);
     // On the session's lane, then on the connection's.
     for (int i = 0; i < 2; ++i) {
       absl::Notification done;
@@ -178,6 +179,17 @@ TEST_F(NodesTest, WhoHasBeenSentEverythingIsLeftToConfirmIt) {
   EXPECT_EQ(result.data, content);
   EXPECT_EQ(result.error, 0);
   EXPECT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+}
+
+TEST_F(NodesTest, WhoDoesNotConfirmItInTheTimeThatIsLeftIsReset) {
+  OneSession one(FileOf(Content(1000)), {.start = {.immediate = true}});
+  const absl::StatusOr<uint64_t> connection = Take(one, 0);
+  ASSERT_TRUE(connection.ok());
+  node_->Say(0);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kConfirming, 1));
+  Reset(one, *connection, absl::Milliseconds(100));
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kUnconfirmed);
 }
 
 TEST_F(NodesTest, AccessRulesHoldForThem) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <poll.h>
 
 #include "server/peers/peer_service.h"
 #include "tcptool/peer/v1/peer_service.grpc.pb.h"
@@ -12,6 +13,7 @@
 namespace tcptool::server {
 namespace {
 
+using dataplane::kDeadline;
 using dataplane::ManifestOf;
 using dataplane::Peer;
 using peer::v1::FollowRequest;
@@ -172,6 +174,22 @@ TEST_F(FollowCallTest, ConnectionEndsWithTheCall) {
   const Peer::Result result = child.ReadAndClose();
   EXPECT_EQ(result.error, ECONNRESET);
   EXPECT_LT(result.data.size() + 1, TheContent().size());
+}
+
+// Each would hold the file open that it was sent, for as long as it likes.
+TEST_F(FollowCallTest, WhoHasEverythingAndEndsItsCallHasSecondsToClose) {
+  Following following(*stub_, RequestFor(Receive(), 0));
+  ASSERT_TRUE(following.Read());
+  Peer child = Come(following.message());
+  // And the end.
+  const Peer::Result result = child.Read();
+  EXPECT_EQ(result.data, TheContent());
+  EXPECT_EQ(result.error, 0);
+  following.Cancel();
+  pollfd reset = {.fd = child.fd()};
+  EXPECT_EQ(
+      poll(&reset, 1, static_cast<int>(absl::ToInt64Milliseconds(kDeadline))),
+      1);
 }
 
 TEST_F(FollowCallTest, WhomTheAccessRulesDoNotAllowIsToldNothing) {

@@ -183,6 +183,31 @@ TEST_F(PeerContentsTest, LeastRecentlyUsedMakesRoom) {
   contents->Stop();
 }
 
+// However few of them nodes follow at a time: what is being followed, or kept,
+// has its file open.
+TEST_F(PeerContentsTest, FilesLeaveTheReservedDescriptorsToTheService) {
+  const auto contents = std::make_shared<PeerContents>(
+      parts(), 9, ReservedFiles::Limits{.first_reserved = 0, .most = 1});
+  const auto find = [&](const std::string& name) {
+    return Wait<PeerContents::Found>(
+        [&](auto done) { contents->Find(name, done); });
+  };
+  const std::string running = Serve();
+  const std::string first = Receive("0");
+  const std::string second = Receive("1");
+  EXPECT_TRUE(find(first).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(find(second).status()));
+  EXPECT_TRUE(find(first).ok());
+  EXPECT_TRUE(find(running).ok());
+  // It can be had once nobody has followed the other one for long enough.
+  auto now = PeerContents::Clock::now();
+  EXPECT_TRUE(WaitUntil([&] {
+    contents->Purge(now += 2 * PeerContents::kKept);
+    return find(second).ok();
+  }));
+  contents->Stop();
+}
+
 // Its digests cost as much as the content.
 TEST_F(PeerContentsTest, SessionsIsKeptAsLongAsTheSession) {
   const std::string session = Serve();
