@@ -75,7 +75,7 @@ void Roster::Restore(const std::vector<RecipientStatus>& recipients) {
   started_ = true;
   for (const RecipientStatus& status : recipients) {
     Replace(status, 0);
-    if (!status.node.empty()) nodes_[status.node] = status.id;
+    if (!status.node.empty()) nodes_[status.node].id = status.id;
   }
   // Whoever had a place is gone, and another connection may have got all.
   for (const auto& [address, places] : places_) FillPlaces(address);
@@ -99,7 +99,11 @@ RecipientStatus Roster::Connect(const RecipientStatus& recipient) {
   } else {
     id = has_place ? *places->second.vacant.begin() : ++last_id_;
   }
-  if (!status.node.empty()) nodes_[status.node] = id;
+  if (!status.node.empty()) {
+    Node& node = nodes_[status.node];
+    node.id = id;
+    if (before != nullptr) ++node.returns;
+  }
   connections_[status.id] = id;
   BeginAttempt(records_[id].status);
   Set(id, status, status.id);
@@ -109,14 +113,25 @@ RecipientStatus Roster::Connect(const RecipientStatus& recipient) {
 const RecipientStatus* Roster::FindNode(const std::string& node) const {
   const auto found = nodes_.find(node);
   if (node.empty() || found == nodes_.end()) return nullptr;
-  const RecipientStatus* const status = Find(found->second);
+  const RecipientStatus* const status = Find(found->second.id);
   return status != nullptr && status->node == node ? status : nullptr;
 }
 
 bool Roster::MayReturn(const std::string& node) const {
   const RecipientStatus* const status = FindNode(node);
   return status != nullptr && status->state != RecipientState::kDelivered &&
-         status->state != RecipientState::kDropped;
+         status->state != RecipientState::kDropped &&
+         nodes_.at(node).returns < kMostReturns;
+}
+
+bool Roster::NoteLost(const std::string& node, uint64_t position) {
+  const auto found = nodes_.find(node);
+  if (found == nodes_.end()) return false;
+  std::optional<uint64_t>& last = found->second.lost_at;
+  if (last && position < *last + kProgress) return false;
+  last = position;
+  found->second.returns = 0;
+  return true;
 }
 
 uint64_t Roster::ConnectionOfNode(const std::string& node) const {
@@ -134,7 +149,7 @@ uint64_t Roster::missing_nodes() const {
 
 bool Roster::CameAgain(const RecipientStatus& status) const {
   const auto found = nodes_.find(status.node);
-  return found != nodes_.end() && found->second != status.id;
+  return found != nodes_.end() && found->second.id != status.id;
 }
 
 void Roster::Revive(uint64_t id) {

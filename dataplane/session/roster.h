@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "absl/time/time.h"
 #include "dataplane/base/state.h"
 #include "dataplane/lanes/counters.h"
+#include "dataplane/sending/progress.h"
 #include "dataplane/session/session_options.h"
 
 namespace tcptool::dataplane {
@@ -49,6 +51,12 @@ class Roster {
   // are dropped first.
   static constexpr size_t kMaxEarlierAttempts = 8;
 
+  // A node that comes again so often, and gets less of the content than
+  // kProgress in all that time, is lost for good: it would keep the session
+  // from its end.
+  static constexpr int kMostReturns = 16;
+  static constexpr uint64_t kProgress = Progress::kFloor;
+
   // Expected recipients get the ids from 1, in their order. Other ids are also
   // above `last_id`. `counters` must outlive the roster.
   Roster(const std::vector<ExpectedRecipient>& expected, uint64_t last_id,
@@ -67,9 +75,13 @@ class Roster {
   RecipientStatus Connect(const asio::ip::tcp::endpoint& peer) {
     return Connect(RecipientStatus{.peer = peer});
   }
-  // Whether this node has been here, and was neither DELIVERED nor DROPPED. Its
-  // last connection may still seem to be open.
+  // Whether this node has been here, was neither DELIVERED nor DROPPED, and has
+  // not come again kMostReturns times for nothing. Its last connection may
+  // still seem to be open.
   bool MayReturn(const std::string& node) const;
+  // A node has been lost, having acknowledged the content up to this position.
+  // False: that is less than kProgress behind the last one that was noted.
+  bool NoteLost(const std::string& node, uint64_t position);
   // The connection that this node has; 0: none.
   uint64_t ConnectionOfNode(const std::string& node) const;
   // Nodes that were being served, and have FAILED.
@@ -189,8 +201,13 @@ class Roster {
   std::deque<uint64_t> served_;
   // Only addresses of expected recipients.
   std::map<asio::ip::address, Places> places_;
-  // The last record of each node; it may not be kept any more.
-  absl::flat_hash_map<std::string, uint64_t> nodes_;
+  struct Node {
+    uint64_t id = 0;  // The last record of it; it may not be kept any more.
+    // Where it was lost; what follows counts from there.
+    std::optional<uint64_t> lost_at;
+    int returns = 0;  // Since then.
+  };
+  absl::flat_hash_map<std::string, Node> nodes_;
   std::vector<RecipientStatus> changed_;
   std::vector<uint64_t> forgotten_;
 };

@@ -296,9 +296,12 @@ void Session::WaitForNode(const RecipientStatus& status) {
                        status.start_time != absl::InfinitePast() &&
                        (status.reason == Reason::kConnectionLost ||
                         status.reason == Reason::kStalled);
-  if (status.node.empty() || !is_lost || ending_) return;
-  RunAfter(node_timer_.emplace(environment_.lanes[0]->io()), kNodesMayReturn,
-           &Session::OnNodeIsGone);
+  if (status.node.empty() || !is_lost || ending_ ||
+      !roster_.NoteLost(status.node, status.offset + status.bytes_acked)) {
+    return;
+  }
+  RunAfter(node_timer_.emplace(environment_.lanes[0]->io()),
+           options_.nodes_may_return, &Session::OnNodeIsGone);
 }
 
 void Session::OnNodeIsGone() {

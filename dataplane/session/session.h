@@ -104,12 +104,13 @@ class Session : public std::enable_shared_from_this<Session> {
   void Cancel(Done done) { Cancel(std::nullopt, std::move(done)); }
   // Serves another node, as a recipient that begins at an offset. While the
   // session takes recipients any node may come, and later those whose
-  // connection was lost: the session waits kNodesMayReturn for them before it
-  // ends. `done` gets the number of the connection, for ResetNode(). Otherwise
-  // the connection is reset. FAILED_PRECONDITION: the session does not take
-  // this node. PERMISSION_DENIED: see CheckAllows(). RESOURCE_EXHAUSTED: it has
-  // as many connections as it may. The source can be read again.
-  static constexpr absl::Duration kNodesMayReturn = absl::Seconds(30);
+  // connection was lost: the session waits SessionOptions::nodes_may_return for
+  // them before it ends, anew after each loss before which the node has made
+  // progress (Roster::NoteLost()). `done` gets the number of the connection,
+  // for ResetNode(). Otherwise the connection is reset. FAILED_PRECONDITION:
+  // the session does not take this node. PERMISSION_DENIED: see CheckAllows().
+  // RESOURCE_EXHAUSTED: it has as many connections as it may. The source can be
+  // read again.
   using Taken = std::function<void(absl::StatusOr<uint64_t>)>;
   void Take(NodeConnection connection, Taken done);
   // Whether it would take this node now: OK or FAILED_PRECONDITION.
@@ -204,7 +205,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void RunAfter(asio::steady_timer& timer, absl::Duration delay,
                 void (Session::*then)());
   void OnMaxWaitOver();
-  // A node that was lost may come again: the session does not end meanwhile.
+  // A node that was lost may come again: the session does not end meanwhile, if
+  // the node had made progress since it was lost before.
   void WaitForNode(const RecipientStatus& status);
   void OnNodeIsGone();
   void OnExpiry();
@@ -241,7 +243,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<asio::steady_timer> max_wait_timer_;
   std::optional<asio::steady_timer> expiry_timer_;
   std::optional<asio::steady_timer> others_timer_;
-  // Since a node was lost: kNodesMayReturn.
+  // Since a node was lost: SessionOptions::nodes_may_return.
   std::optional<asio::steady_timer> node_timer_;
   // While the source is prepared or hashed: Limits::disk_timeout.
   std::optional<asio::steady_timer> disk_timer_;

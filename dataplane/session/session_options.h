@@ -68,6 +68,8 @@ struct SessionOptions {
   // From creation until a session that nobody has started is EXPIRED.
   absl::Duration expire_after = absl::InfiniteDuration();
   std::optional<Resume> resume;
+  // How long a session that has nobody else waits for a node that was lost.
+  absl::Duration nodes_may_return = absl::Seconds(30);
 };
 
 }  // namespace tcptool::dataplane

@@ -16,7 +16,7 @@ constexpr size_t kOffset = (1 << 20) + 1;
 // A pair of connected sockets: the node's end, and the one that the session
 // takes.
 struct Connected {
-  Connected() : listener(Peer::Unconnected()) {
+  explicit Connected(int receive_buffer) : listener(Peer::Unconnected()) {
     sockaddr_in address{.sin_family = AF_INET};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     EXPECT_EQ(bind(listener.get(), reinterpret_cast<sockaddr*>(&address),
@@ -25,7 +25,7 @@ struct Connected {
     EXPECT_EQ(listen(listener.get(), 1), 0);
     socklen_t size = sizeof address;
     getsockname(listener.get(), reinterpret_cast<sockaddr*>(&address), &size);
-    node.emplace(ntohs(address.sin_port));
+    node.emplace(ntohs(address.sin_port), receive_buffer);
     taken = UniqueFd(accept4(listener.get(), nullptr, nullptr,
                              SOCK_NONBLOCK | SOCK_CLOEXEC));
     ResetOnClose(taken.get());
@@ -41,7 +41,7 @@ class NodesTest : public testing::Test {
   // What Take() says, and the node's end.
   absl::StatusOr<uint64_t> Take(OneSession& one, uint64_t offset,
                                 const std::string& name = "a") {
-    Connected connected;
+    Connected connected(receive_buffer_);
     absl::StatusOr<uint64_t> result;
     absl::Notification done;
     one.session().Take({.socket = std::move(connected.taken),
@@ -72,6 +72,7 @@ class NodesTest : public testing::Test {
 
   const std::string content_ = Content(kSize);
   std::optional<Peer> node_;
+  int receive_buffer_ = 0;  // Of the nodes that come; 0: the system's.
 };
 
 TEST_F(NodesTest, BeginsAtItsOffset) {
@@ -146,6 +147,32 @@ TEST_F(NodesTest, LastConnectionOfOneCountsAlone) {
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
   EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kFailed);
   EXPECT_EQ(one.recorder->recipient(2).state, RecipientState::kDelivered);
+}
+
+TEST_F(NodesTest, WhoComesAgainForNothingKeepsNoSessionFromItsEnd) {
+  receive_buffer_ = 4096;  // It acknowledges next to nothing.
+  OneSession one(FileOf(Content(64 << 20)),
+                 {.nodes_may_return = absl::Milliseconds(500)});
+  int visits = 0;
+  for (; Take(one, 0).ok(); ++visits) {
+    // Its last connection still seems to be open when it comes again.
+    node_->Say(1);
+    EXPECT_EQ(node_->Read(1).data.size(), 1u);
+    ASSERT_LE(visits, 2 * Roster::kMostReturns);
+  }
+  EXPECT_GT(visits, 1);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+}
+
+TEST_F(NodesTest, TimeToComeAgainBeginsAnewAfterProgress) {
+  OneSession one(FileOf(Content(64 << 20)));
+  for (int visit = 0; visit < 2 * Roster::kMostReturns; ++visit) {
+    ASSERT_TRUE(Take(one, visit << 20).ok()) << visit;
+    node_->Say(1);
+    EXPECT_EQ(node_->Read(1 << 20).data.size(), size_t{1} << 20);
+    node_->Reset();
+    ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
+  }
 }
 
 TEST_F(NodesTest, ConnectionIsResetAndTheNodeMayComeAgain) {

@@ -261,5 +261,30 @@ TEST_F(RosterTest, ThoseThatLeaveBeforeTheyAreServedAreForgottenButCounted) {
   EXPECT_EQ(roster.count(RecipientState::kFailed), 1u);
 }
 
+TEST_F(RosterTest, NodeComesAgainForNothingOnlySoOften) {
+  Roster roster({}, 0, counters);
+  uint64_t position = 0;
+  const auto come_and_go = [&roster, &position] {
+    RecipientStatus status =
+        roster.Connect(RecipientStatus{.peer = {}, .node = "a"});
+    status.state = RecipientState::kFailed;
+    roster.Update(status);
+    return roster.NoteLost("a", position);
+  };
+  EXPECT_FALSE(roster.NoteLost("a", 0));
+  EXPECT_TRUE(come_and_go());
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 0; i < Roster::kMostReturns; ++i) {
+      EXPECT_TRUE(roster.MayReturn("a")) << i;
+      position += i == 0 ? Roster::kProgress - 1 : 0;
+      EXPECT_FALSE(come_and_go());
+    }
+    EXPECT_FALSE(roster.MayReturn("a"));
+    position += 1;
+    EXPECT_TRUE(roster.NoteLost("a", position));
+    EXPECT_TRUE(roster.MayReturn("a"));
+  }
+}
+
 }  // namespace
 }  // namespace tcptool::dataplane
