@@ -12,16 +12,27 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "dataplane/base/processors.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
+#include "server/daemon/thread_room.h"
 #include "server/peers/node_credentials.h"
 #include "server/peers/peer_upstream.h"
+#include "server/rpc/grpc_threads.h"
+#include "server/sessions/disk_worker.h"
 #include "server/store/store_file.h"
 #include "text/host_port.h"
 #include "version.h"
 
 namespace tcptool::server {
 namespace {
+
+// Those that work on a root's disk, and one for their deadlines.
+constexpr size_t kThreadsOfRoot = DiskWorker::kMaxThreads + 1;
+// Of the log, the store, the ports and whatever else there is one of; and some
+// for what begins later: the names of senders, streams, disks that hang. Where
+// these get none, it is an error of what needs them alone.
+constexpr size_t kOtherThreads = 32;
 
 // How long calls that do not end may go on once all sessions have ended. A stop
 // may take 5 s in all.
@@ -107,6 +118,21 @@ absl::Status Daemon::Check(const Options& options) {
   return NodeCredentials::Load(options.peers, options.security).status();
 }
 
+absl::Status Daemon::CheckThreads(const Options& options) {
+  const size_t roots =
+      options.data.roots.size() + options.data.writable_roots.size();
+  const size_t lanes = options.data.lanes != 0 ? options.data.lanes
+                                               : dataplane::UsableProcessors();
+  const size_t needed =
+      lanes + GrpcThreads() + roots * kThreadsOfRoot + kOtherThreads;
+  const size_t room = ThreadRoom(needed);
+  if (room == needed) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(
+      "the system gives the service ", room, " threads, and it needs ", needed,
+      "; raise the limit of tasks (TasksMax= of a unit, a container's limit of "
+      "pids, ulimit -u)"));
+}
+
 absl::Status Daemon::Start() {
   absl::Status status = AddRoots(options_.data, roots_, writable_roots_);
   if (!status.ok()) return status;
@@ -171,6 +197,7 @@ absl::Status Daemon::StartPeers() {
   interceptors.push_back(metrics_->grpc().NewInterceptors());
   auto server = ControlServer::Start(
       {.address = address,
+       .option = "--peer-address",
        .max_message_bytes = kMaxPeerMessageBytes,
        .max_connections = kMaxPeerConnections,
        .reserve_parts = kReservePartsWithPeers},
@@ -256,6 +283,7 @@ bool Daemon::IsReachable() const {
 
 void Daemon::Drain() {
   control_->StopServing();
+  if (peer_server_ != nullptr) peer_server_->StopServing();
   if (peer_service_ != nullptr) peer_service_->Drain();
   manager_->Drain();
   receptions_->Drain();
@@ -266,11 +294,16 @@ bool Daemon::WaitUntilIdle(absl::Duration timeout) {
          receptions_->WaitUntilIdle(timeout);
 }
 
-void Daemon::Stop() {
+void Daemon::EndTransfers() {
   if (peer_service_ != nullptr) peer_service_->Stop();
   manager_->Stop();
   receptions_->Stop();
   hub_.StopAll();
+  // An error is in the log.
+  store_->WaitUntilDurable().IgnoreError();
+}
+
+void Daemon::Stop() {
   if (peer_server_ != nullptr) peer_server_->Stop(kShutdownGrace);
   control_->Stop(kShutdownGrace);
   LogInfo("stopped");

@@ -36,6 +36,11 @@ class Daemon {
   // Checks the files that the options name, as Start() does.
   static absl::Status Check(const Options& options);
 
+  // Whether the system gives the process the threads that it needs. Before
+  // there is a daemon: later, whoever needs one that is not there may not
+  // notice. UNAVAILABLE, with what to do.
+  static absl::Status CheckThreads(const Options& options);
+
   // Serves from here on. On an error, whose message says what to do, the daemon
   // can only be destroyed.
   absl::Status Start();
@@ -50,7 +55,11 @@ class Daemon {
   void Drain();
   // Waits until none of them runs, at most for `timeout` each. True: none does.
   bool WaitUntilIdle(absl::Duration timeout);
-  // Ends all sessions, receptions and calls, and returns when they have ended.
+  // Ends all sessions and receptions. When this returns, what has become of
+  // them is stored.
+  void EndTransfers();
+  // Ends all calls; after EndTransfers(). It may wait for ever: gRPC does for a
+  // thread that it has not got.
   void Stop();
 
  private:

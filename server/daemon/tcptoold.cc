@@ -1,9 +1,12 @@
 // tcptoold: the service. Starts it, and stops it when a signal says so.
 #include <malloc.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <functional>
+#include <memory>
 
 #include "absl/synchronization/mutex.h"
 #include "process/standard_descriptors.h"
@@ -11,6 +14,7 @@
 #include "server/base/systemd_notify.h"
 #include "server/daemon/daemon.h"
 #include "server/daemon/options.h"
+#include "server/daemon/standby_thread.h"
 
 namespace tcptool::server {
 namespace {
@@ -24,6 +28,10 @@ constexpr timespec kNoTime = {};
 // says how long transfers may go on.
 constexpr auto kExtendInterval = std::chrono::seconds(5);
 constexpr absl::Duration kExtension = absl::Seconds(30);
+
+// For calls to end, and for what serves them, once all transfers have ended. It
+// takes a few seconds where clients do not read.
+constexpr auto kEndLimit = std::chrono::seconds(15);
 
 // An upload allocates one message of 1 MiB after the other, on any of gRPC's
 // threads, and a lane frees them. By default malloc returns each to the kernel,
@@ -96,6 +104,25 @@ void WaitForDrain(const sigset_t& signals, absl::Duration timeout,
   }
 }
 
+// A sentence for people; an event where the log is JSON.
+int FailToStart(const absl::Status& status, const Options& options) {
+  if (!options.log.json) return Fail(status);
+  LogError("not_started", {{"error", std::string(status.message())}});
+  FlushLog();
+  return 1;
+}
+
+// Runs `end`, after which nothing is left but to return `code`. If it takes too
+// long, the process ends here, with the same.
+void End(StandbyThread& thread, const std::function<void()>& end, int code) {
+  if (thread.Run(end, kEndLimit)) return;
+  LogError(
+      "stop_incomplete",
+      {{"detail", "gRPC does not end; all transfers have, and are stored"}});
+  FlushLog();
+  _exit(code);
+}
+
 int Main(int argc, char** argv) {
   const std::variant<Options, int> parsed = ParseOptions(argc, argv);
   if (const int* status = std::get_if<int>(&parsed)) return *status;
@@ -109,21 +136,29 @@ int Main(int argc, char** argv) {
   TurnOffDeadlockDetection();
   SetUpLog(options.log);
 
-  Daemon daemon(options);
-  if (absl::Status status = daemon.Start(); !status.ok()) {
-    // A sentence for people; an event where the log is JSON.
-    if (!options.log.json) return Fail(status);
-    LogError("not_started", {{"error", std::string(status.message())}});
-    FlushLog();
-    return 1;
+  if (absl::Status status = Daemon::CheckThreads(options); !status.ok()) {
+    return FailToStart(status, options);
+  }
+  StandbyThread ending;
+  auto daemon = std::make_shared<Daemon>(options);
+  if (absl::Status status = daemon->Start(); !status.ok()) {
+    const int code = FailToStart(status, options);
+    End(
+        ending, [&daemon] { daemon = nullptr; }, code);
+    return code;
   }
   NotifyServiceManager("READY=1");
-  const int signal = WaitForSignal(stop_signals, daemon);
+  const int signal = WaitForSignal(stop_signals, *daemon);
   LogInfo("stopping", {{"signal", signal}});
   NotifyServiceManager("STOPPING=1");
-  daemon.Drain();
-  WaitForDrain(stop_signals, options.state.drain_timeout, daemon);
-  daemon.Stop();
+  daemon->Drain();
+  WaitForDrain(stop_signals, options.state.drain_timeout, *daemon);
+  daemon->EndTransfers();
+  const auto stop = [&daemon] {
+    daemon->Stop();
+    daemon = nullptr;
+  };
+  End(ending, stop, 0);
   FlushLog();
   return 0;
 }

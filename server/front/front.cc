@@ -62,8 +62,10 @@ void ResetConnection(UniqueFd fd) { ResetOnClose(fd.get()); }
 
 }  // namespace
 
-Front::Front(const TlsContext* tls, size_t max_connections, ToGrpc to_grpc)
-    : tls_(tls),
+Front::Front(std::string address, const TlsContext* tls, size_t max_connections,
+             ToGrpc to_grpc)
+    : address_(std::move(address)),
+      tls_(tls),
       max_connections_(max_connections),
       to_grpc_(std::move(to_grpc)),
       scratch_(Connection::kScratchBytes),
@@ -140,7 +142,8 @@ void Front::TurnOut(Places::Id place) {
 
 void Front::TellFull(const std::string& host) {
   if (!full_.Allows()) return;
-  LogWarning("control_full", {{"connections", places_.taken()},
+  LogWarning("control_full", {{"address", address_},
+                              {"connections", places_.taken()},
                               {"from_one_address", places_.TakenBy(host)}});
 }
 

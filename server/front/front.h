@@ -50,10 +50,11 @@ class Front {
   // Takes gRPC's end of a connection; called on the front's thread.
   using ToGrpc = std::function<void(dataplane::UniqueFd)>;
 
-  // `tls`: null for clear text; outlives the front. `max_connections`: how many
-  // places there are. Ignores SIGPIPE from here
-  // on, as OpenSSL writes without MSG_NOSIGNAL.
-  Front(const TlsContext* tls, size_t max_connections, ToGrpc to_grpc);
+  // `address`: the port that it is in front of, for the log. `tls`: null for
+  // clear text; outlives the front. `max_connections`: how many places there
+  // are. Ignores SIGPIPE from here on, as OpenSSL writes without MSG_NOSIGNAL.
+  Front(std::string address, const TlsContext* tls, size_t max_connections,
+        ToGrpc to_grpc);
   // Closes what is open.
   ~Front();
 
@@ -105,6 +106,7 @@ class Front {
   void OnEnd(const std::string& name);
   void Tick();
 
+  const std::string address_;
   const TlsContext* const tls_;
   const size_t max_connections_;
   const ToGrpc to_grpc_;

@@ -57,8 +57,7 @@ constexpr mode_t kSocketMask = S_IXUSR | S_IXGRP | S_IRWXO;
 
 absl::Status CannotListen(const std::string& address, absl::string_view why) {
   return absl::UnavailableError(
-      absl::StrCat("cannot listen on ", address, ": ", why,
-                   "; choose another --control-address"));
+      absl::StrCat("cannot listen on ", address, ": ", why));
 }
 
 // The listening socket; invalid, with errno, on an error.
@@ -276,7 +275,8 @@ void ControlListener::TellStarved(int error) {
 
 void ControlListener::TellFull(const std::string& host) {
   if (!IsTimeToTell(told_full_)) return;
-  LogWarning("control_full", {{"connections", given_->count()},
+  LogWarning("control_full", {{"address", address_},
+                              {"connections", given_->count()},
                               {"from_one_address", given_->CountFrom(host)}});
 }
 

@@ -10,7 +10,8 @@ namespace tcptool::server {
 
 // Where the control API listens, and limits for its clients.
 struct ControlOptions {
-  std::string address = "127.0.0.1:9875";  // Or "unix:PATH".
+  std::string address = "127.0.0.1:9875";    // Or "unix:PATH".
+  std::string option = "--control-address";  // That chooses it, for errors.
   bool insecure = false;  // Beyond this machine, in clear text, for everybody.
   int max_message_bytes = 4 << 20;
   // As many as the descriptors allow that they may have, if that is less: one

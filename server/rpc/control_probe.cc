@@ -59,9 +59,10 @@ absl::Status TryAddress(const sockaddr* address, socklen_t size,
 }  // namespace
 
 ControlProbe::ControlProbe(const std::string& address, Options options,
-                           OnChange on_change)
+                           TryCall try_call, OnChange on_change)
     : address_(address),
       options_(options),
+      try_call_(std::move(try_call)),
       on_change_(std::move(on_change)),
       thread_([this] { Run(); }) {}
 
@@ -82,7 +83,8 @@ bool ControlProbe::works() const {
 void ControlProbe::Run() {
   Clock::time_point succeeded = Clock::now();
   while (true) {
-    absl::Status status = Try(options_.interval);
+    absl::Status status = TryPort(options_.interval);
+    if (status.ok()) status = try_call_(options_.interval);
     const Clock::time_point now = Clock::now();
     if (status.ok()) succeeded = now;
     if (status.ok() || now - succeeded >= options_.limit) {
@@ -96,7 +98,7 @@ void ControlProbe::Run() {
   }
 }
 
-absl::Status ControlProbe::Try(std::chrono::milliseconds timeout) const {
+absl::Status ControlProbe::TryPort(std::chrono::milliseconds timeout) const {
   absl::string_view path = address_;
   if (absl::ConsumePrefix(&path, "unix:")) {
     sockaddr_un address{};

@@ -18,8 +18,9 @@ namespace tcptool::server {
 // waits until the server's side of the connection does anything. No credentials
 // and no TLS are needed for that: the probe half-closes at once, to which a
 // server answers with its first bytes or an end, and a full one with a reset.
-// What is found so: a port, or a Unix socket, that is gone, descriptors that
-// have run out, and threads of the listener's or gRPC's that hang.
+// Then it has a call made behind that. What is found so: a port, or a Unix
+// socket, that is gone, descriptors that have run out, and threads of the
+// listener's or gRPC's that hang, or that gRPC has not got.
 class ControlProbe {
  public:
   struct Options {
@@ -31,8 +32,12 @@ class ControlProbe {
   // On the probe's thread, when works() has changed.
   using OnChange = std::function<void(bool works)>;
 
+  // On the probe's thread: an error if a call is not answered in this time.
+  using TryCall = std::function<absl::Status(std::chrono::milliseconds)>;
+
   // `address`: ControlListener::address().
-  ControlProbe(const std::string& address, Options options, OnChange on_change);
+  ControlProbe(const std::string& address, Options options, TryCall try_call,
+               OnChange on_change);
   ~ControlProbe();
 
   // True at first. Any thread.
@@ -43,11 +48,12 @@ class ControlProbe {
 
   void Run();
   // One connection, which may take `timeout`.
-  absl::Status Try(std::chrono::milliseconds timeout) const;
+  absl::Status TryPort(std::chrono::milliseconds timeout) const;
   void SetWorks(bool works, const absl::Status& last);
 
   const std::string address_;
   const Options options_;
+  const TryCall try_call_;
   const OnChange on_change_;
   mutable absl::Mutex mutex_;
   bool works_ ABSL_GUARDED_BY(mutex_) = true;

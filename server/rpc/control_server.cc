@@ -4,13 +4,19 @@
 #include <grpcpp/health_check_service_interface.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <optional>
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
 #include "dataplane/base/descriptor_reserve.h"
 #include "server/base/log.h"
+#include "server/front/grpc_pair.h"
 #include "server/rpc/control_address.h"
+#include "server/rpc/grpc_threads.h"
+#include "server/rpc/probe_call.h"
 #include "server/security/auth.h"
 #include "server/security/tls.h"
 
@@ -93,7 +99,7 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   }
   if (!security.tls_cert.empty() || !security.token_file.empty()) {
     control->front_ = std::make_unique<Front>(
-        control->tls_.get(),
+        options.address, control->tls_.get(),
         MaxConnections(options, Front::kDescriptorsPerConnection,
                        Front::kMaxArriving),
         [server = control.get()](dataplane::UniqueFd connection) {
@@ -145,13 +151,17 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
           options.address, control->front_ != nullptr
                                ? std::nullopt
                                : std::optional(MaxConnections(options, 1, 0)));
-  if (!listener.ok()) return listener.status();
+  if (!listener.ok()) {
+    return absl::UnavailableError(absl::StrCat(
+        listener.status().message(), "; choose another ", options.option));
+  }
   control->listener_ = *std::move(listener);
   control->server_ = builder.BuildAndStart();
   if (control->server_ == nullptr) {
     return absl::UnavailableError(
         "gRPC does not start; its messages in the log say why");
   }
+  if (absl::Status status = StartGrpcThreads(); !status.ok()) return status;
   control->listener_->Open([server = control.get()](dataplane::UniqueFd fd) {
     if (server->front_ != nullptr) {
       server->front_->Take(std::move(fd));
@@ -162,6 +172,9 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   control->ticker_ = std::thread([server = control.get()] { server->Tick(); });
   control->probe_ = std::make_unique<ControlProbe>(
       control->address(), ControlProbe::Options{},
+      [server = control.get()](std::chrono::milliseconds timeout) {
+        return server->TryCall(timeout);
+      },
       [server = control.get(),
        on_reachable = std::move(on_reachable)](bool works) {
         {
@@ -195,6 +208,17 @@ void ControlServer::GiveToGrpc(dataplane::UniqueFd connection) {
       parameters;
   parameters.fd = connection.release();
   acceptor_->HandleNewConnection(&parameters);
+}
+
+absl::Status ControlServer::TryCall(std::chrono::milliseconds timeout) {
+  // As one of the front's, behind TLS.
+  GrpcPair pair = NewGrpcPair("probe");
+  if (!pair.ours.valid() || !pair.grpcs.valid()) {
+    return absl::UnavailableError(
+        absl::StrCat("a pair of sockets: ", std::strerror(errno)));
+  }
+  GiveToGrpc(std::move(pair.grpcs));
+  return MakeProbeCall(pair.ours.get(), timeout);
 }
 
 void ControlServer::Tick() {

@@ -74,6 +74,8 @@ class ControlServer {
   // When this returns, gRPC gets no connection any more.
   void StopAccepting();
   void GiveToGrpc(dataplane::UniqueFd connection);
+  // A call to gRPC, as one that has passed the listener and the front.
+  absl::Status TryCall(std::chrono::milliseconds timeout);
   void Tick();
   void TellReload();
   void TellHealth() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

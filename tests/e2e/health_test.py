@@ -9,15 +9,18 @@ import errno
 import importlib
 import os
 import pathlib
+import signal
 import socket
 import stat
 import tempfile
 import urllib.error
 import urllib.request
 
+import grpc
+
 import harness
 import http2
-from harness import Service, ServiceTest
+from harness import Service, ServiceTest, stubs
 from nodes import Node
 
 PIDFD_GETFD = 438  # pidfd_getfd(2), for which Python has no function.
@@ -175,6 +178,27 @@ class HealthTest(ServiceTest):
         listener.listen()
         self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
         self.assertEqual(self.healthz(node), 200)
+
+    def test_a_drain_is_told_at_the_peer_address_too(self):
+        node = Node()
+        self.addCleanup(node.close)
+        node.write_file("content", bytes(24 << 20))
+        session = node.create(
+            limits=stubs.session.Limits(session_bytes_per_second=1 << 20),
+            start=stubs.session.StartPolicy(immediate=True),
+        )
+        self.addCleanup(harness.connect(harness.port_of(session), b"\1").close)
+        peer_channel = grpc.insecure_channel(node.peer_address)
+        self.addCleanup(peer_channel.close)
+        watches = [
+            health_grpc.HealthStub(channel).Watch(health.HealthCheckRequest(), timeout=120)
+            for channel in (node.channel, peer_channel)
+        ]
+        for watch in watches:
+            self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
+        node.process.send_signal(signal.SIGTERM)
+        for watch in watches:
+            self.assertEqual(next(watch).status, health.HealthCheckResponse.NOT_SERVING)
 
     def healthz(self, service):
         try:

@@ -6,6 +6,7 @@ import grpc
 
 import harness
 import recipients
+from tcptool_process import free_port
 
 
 class LifecycleTest(harness.ServiceTest):
@@ -41,6 +42,17 @@ class LifecycleTest(harness.ServiceTest):
         self.assertEqual(second.returncode, 1)
         self.assertIn(self.service.control_address, second.stderr)
         self.assertIn("in use", second.stderr)
+
+    def test_busy_peer_address_names_the_option_that_chooses_it(self):
+        busy = self.service.control_address
+        second = harness.run_daemon(
+            "--control-address=127.0.0.1:0",
+            f"--peer-address={busy}",
+            f"--peer-data-port={free_port()}",
+        )
+        self.assertEqual(second.returncode, 1)
+        self.assertIn(f"cannot listen on {busy}", second.stderr)
+        self.assertIn("choose another --peer-address", second.stderr)
 
     def test_bad_flags_are_usage_errors(self):
         for flag, words in (

@@ -83,7 +83,7 @@ TEST(FrontCloseTest, HasALimit) {
   absl::Notification began;
   absl::Notification goes_on;
   std::atomic<int> given = 0;
-  Front front(nullptr, 2, [&](UniqueFd) {
+  Front front("127.0.0.1:9875", nullptr, 2, [&](UniqueFd) {
     ++given;
     began.Notify();
     goes_on.WaitForNotification();

@@ -120,10 +120,11 @@ inline const Caller kOtto = {
 class FrontTest : public testing::Test {
  protected:
   explicit FrontTest(size_t places = 1000)
-      : front(nullptr, places, [this](dataplane::UniqueFd fd) {
-          absl::MutexLock lock(&mutex_);
-          grpcs_.push_back(std::move(fd));
-        }) {}
+      : front("127.0.0.1:9875", nullptr, places,
+              [this](dataplane::UniqueFd fd) {
+                absl::MutexLock lock(&mutex_);
+                grpcs_.push_back(std::move(fd));
+              }) {}
 
   // gRPC's end of the next connection.
   dataplane::UniqueFd Grpc() {

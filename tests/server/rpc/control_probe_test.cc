@@ -17,6 +17,8 @@ constexpr ControlProbe::Options kFast = {
     .interval = std::chrono::milliseconds(20),
     .limit = std::chrono::milliseconds(100)};
 
+absl::Status Answered(std::chrono::milliseconds) { return absl::OkStatus(); }
+
 // Listens on a port of the kernel's choice; accepts when it is told to.
 class ListeningSocket {
  public:
@@ -42,7 +44,7 @@ class ListeningSocket {
 
 TEST(ControlProbeTest, SaysThatAPortWhereNobodyAcceptsDoesNotWork) {
   const ListeningSocket listener;
-  const ControlProbe probe(listener.address(), kFast, [](bool) {});
+  const ControlProbe probe(listener.address(), kFast, Answered, [](bool) {});
   EXPECT_TRUE(probe.works());
   EXPECT_TRUE(WaitUntil([&] { return !probe.works(); }));
   // Those that wait in the queue were given up; a later one is answered.
@@ -55,7 +57,7 @@ TEST(ControlProbeTest, SaysThatAPortWhereNobodyAcceptsDoesNotWork) {
 TEST(ControlProbeTest, SaysThatAPortThatIsGoneDoesNotWork) {
   std::atomic<int> changes = 0;
   const std::string gone = ListeningSocket().address();
-  const ControlProbe probe(gone, kFast, [&](bool works) {
+  const ControlProbe probe(gone, kFast, Answered, [&](bool works) {
     EXPECT_FALSE(works);
     ++changes;
   });
@@ -68,10 +70,26 @@ TEST(ControlProbeTest, FindsThatAServerWorks) {
   const ControlProbe probe(address,
                            {.interval = std::chrono::milliseconds(200),
                             .limit = std::chrono::milliseconds(300)},
-                           [](bool) {});
+                           Answered, [](bool) {});
   ASSERT_TRUE(WaitUntil([&] { return !probe.works(); }));
   auto server = ControlServer::Start({.address = address}, {}, {}, {});
   ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_TRUE(WaitUntil([&] { return probe.works(); }));
+  (*server)->Stop(std::chrono::milliseconds(0));
+}
+
+TEST(ControlProbeTest, SaysThatAPortBehindWhichNoCallIsAnsweredDoesNotWork) {
+  auto server = ControlServer::Start({.address = "127.0.0.1:0"}, {}, {}, {});
+  ASSERT_TRUE(server.ok()) << server.status();
+  std::atomic<bool> answers = false;
+  const ControlProbe probe((*server)->address(), kFast,
+                           [&answers](std::chrono::milliseconds) {
+                             return answers ? absl::OkStatus()
+                                            : absl::UnavailableError("none");
+                           },
+                           [](bool) {});
+  EXPECT_TRUE(WaitUntil([&] { return !probe.works(); }));
+  answers = true;
   EXPECT_TRUE(WaitUntil([&] { return probe.works(); }));
   (*server)->Stop(std::chrono::milliseconds(0));
 }

@@ -1,0 +1,24 @@
+// gRPC's own threads: started before the service serves, not when calls come.
+#ifndef TCPTOOL_SERVER_RPC_GRPC_THREADS_H_
+#define TCPTOOL_SERVER_RPC_GRPC_THREADS_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+
+namespace tcptool::server {
+
+// How many threads gRPC 1.51 has in a process that serves.
+size_t GrpcThreads();
+
+// Has gRPC start all threads of its executor, on which calls end. By itself it
+// starts one whenever three tasks wait for another, and takes no notice if it
+// gets none (EAGAIN): the calls that it gives that thread then never end, nor
+// does grpc::Server::Shutdown(). While a grpc::Server is there, before it gets
+// calls; again does no harm. UNAVAILABLE: the tasks have not run in time. Any
+// thread.
+absl::Status StartGrpcThreads();
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_RPC_GRPC_THREADS_H_

@@ -1,0 +1,68 @@
+"""A limit of tasks (a cgroup's, RLIMIT_NPROC): what strangers cannot make of it."""
+
+import signal
+import urllib.request
+
+import grpc
+
+import harness
+from security import NODE, OWN_CONNECTION, SecurityTest, bearer, call
+
+GET_NODE = f"/{NODE}/GetNode"
+CALLS = 50  # At a time, on one connection.
+
+
+class ThreadLimitTest(SecurityTest):
+    def setUp(self):
+        super().setUp()
+        self.limit = self.home / "limit"
+        # libasan wants to be the first library.
+        environment = (f"NO_MORE_THREADS={self.limit}", "ASAN_OPTIONS=verify_asan_link_order=0")
+        self.prefix = ("env", f"LD_PRELOAD={harness.program('no_more_threads')}", *environment)
+        self.service = self.serve(
+            f"--token-file={self.write_tokens(otto=('operator', 'o'))}", prefix=self.prefix
+        )
+
+    def call_often(self, token):
+        """Many calls at a time on many connections, each of which is answered."""
+        for _ in range(20):
+            with grpc.insecure_channel(
+                self.service.control_address, options=OWN_CONNECTION
+            ) as channel:
+                get_node = channel.unary_unary(GET_NODE)
+                calls = [
+                    get_node.future(b"", metadata=bearer(token), timeout=harness.DEADLINE_S)
+                    for _ in range(CALLS)
+                ]
+                for one in calls:
+                    code = grpc.StatusCode.OK if token == "o" else grpc.StatusCode.UNAUTHENTICATED
+                    self.assertEqual(one.code(), code)
+
+    def test_strangers_calls_need_no_thread_that_is_not_there(self):
+        self.limit.write_text("0")
+        self.call_often("bad")
+        self.call_often("o")
+        with grpc.insecure_channel(
+            self.service.control_address, options=OWN_CONNECTION
+        ) as channel:
+            self.assertEqual(call(channel, GET_NODE, "o")[0], grpc.StatusCode.OK)
+        url = f"http://{self.service.http_address}/healthz"
+        with urllib.request.urlopen(url, timeout=harness.DEADLINE_S) as answer:
+            self.assertEqual(answer.status, 200)
+        self.service.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.assertEqual(len(self.events(self.service, "stopped")), 1)
+
+    def test_service_that_does_not_get_its_threads_says_what_to_raise(self):
+        self.limit.write_text("20")
+        ended = harness.run_daemon(
+            "--control-address=127.0.0.1:0",
+            environment={
+                "LD_PRELOAD": harness.program("no_more_threads"),
+                "NO_MORE_THREADS": str(self.limit),
+                "ASAN_OPTIONS": "verify_asan_link_order=0",
+            },
+        )
+        self.assertEqual(ended.returncode, 1)
+        self.assertRegex(ended.stderr, r"gives the service \d+ threads, and it needs \d+")
+        self.assertIn("TasksMax=", ended.stderr)
