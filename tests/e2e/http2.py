@@ -85,6 +85,7 @@ class Connection:
                 (host.strip("[]"), int(port)), timeout=harness.DEADLINE_S
             )
         self.socket = wrap(plain)
+        self._unread = bytearray()  # What read_some() has of a frame.
         self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
 
     def send(self, data):
@@ -107,9 +108,25 @@ class Connection:
             return None
         kind, flags, stream = struct.unpack(">BBI", header[3:])
         payload = self._read(int.from_bytes(header[:3], "big"))
+        self._acknowledge(kind, flags, payload)
+        return kind, flags, stream, payload
+
+    def read_some(self, most):
+        """Some bytes, whatever frames they are of; answers pings. Empty: the end."""
+        part = self.socket.recv(most)
+        self._unread += part
+        while len(self._unread) >= 9:
+            size = 9 + int.from_bytes(self._unread[:3], "big")
+            if len(self._unread) < size:
+                break
+            kind, flags, _ = struct.unpack(">BBI", self._unread[3:9])
+            self._acknowledge(kind, flags, bytes(self._unread[9:size]))
+            del self._unread[:size]
+        return part
+
+    def _acknowledge(self, kind, flags, payload):
         if kind in (SETTINGS, PING) and not flags & ACK:
             self.send(frame(kind, ACK, 0, payload if kind == PING else b""))
-        return kind, flags, stream, payload
 
     def _read(self, size):
         data = bytearray()
