@@ -3,6 +3,8 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <asio/ip/tcp.hpp>
+#include <cstring>
 #include <utility>
 
 namespace tcptool::server {
@@ -19,6 +21,13 @@ std::string HostOf(const sockaddr_storage& peer) {
   const in6_addr& v6 = reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr;
   if (IN6_IS_ADDR_V4MAPPED(&v6)) return bytes(v6.s6_addr32[3], 4);
   return bytes(v6, sizeof(v6) / 2);
+}
+
+std::string HostOf(const asio::ip::address& peer) {
+  const asio::ip::tcp::endpoint endpoint(peer, 0);
+  sockaddr_storage address{};
+  std::memcpy(&address, endpoint.data(), endpoint.size());
+  return HostOf(address);
 }
 
 Places::Entry Places::Enter(const std::string& host) {

@@ -4,6 +4,7 @@
 
 #include <sys/socket.h>
 
+#include <asio/ip/address.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -18,6 +19,7 @@ namespace tcptool::server {
 // of an IPv6 one's first half, as a host has as many addresses as it likes in a
 // /64. Empty: a Unix socket's.
 std::string HostOf(const sockaddr_storage& peer);
+std::string HostOf(const asio::ip::address& peer);
 
 // A fixed number of places, half of them for one host at most, so that no host
 // keeps all others out. Nor do many hosts: when there is no place, the oldest
@@ -47,6 +49,9 @@ class Places {
 
   size_t taken() const { return places_.size(); }
   size_t TakenBy(const std::string& host) const { return CountOf(host).all; }
+  size_t TrustedOf(const std::string& host) const {
+    return CountOf(host).all - CountOf(host).strangers;
+  }
 
  private:
   struct Place {

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/base/log.h"
+#include "server/front/places.h"
 #include "server/rpc/peer_address.h"
 
 namespace tcptool::server {
@@ -117,7 +118,8 @@ absl::Status FollowCall::CheckOffset() const {
 }
 
 absl::Status FollowCall::AddTicket(peer::v1::FollowResponse& response) {
-  const auto secret = followers_.tickets().Issue(id_, Clock::now());
+  const auto secret = followers_.tickets().Issue(
+      id_, HostOf(PeerAddress(peer())), Clock::now());
   if (!secret.ok()) return secret.status();
   Append(*secret, *response.mutable_ticket()->mutable_secret());
   response.mutable_ticket()->set_port(followers_.data_port());

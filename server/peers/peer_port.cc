@@ -5,7 +5,6 @@
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/steady_timer.hpp>
 #include <cerrno>
-#include <cstring>
 #include <system_error>
 #include <utility>
 
@@ -91,11 +90,12 @@ class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
 
 absl::StatusOr<std::unique_ptr<PeerPort>> PeerPort::Listen(
     asio::io_context& io, const tcp::endpoint& endpoint, const Limits& limits,
-    OnTicket on_ticket) {
+    TicketsOf tickets_of, OnTicket on_ticket) {
   auto listener = dataplane::Listener::Listen(io, SocketApi::Real(), endpoint);
   if (!listener.ok()) return listener.status();
-  return std::unique_ptr<PeerPort>(
-      new PeerPort(io, *std::move(listener), limits, std::move(on_ticket)));
+  return std::unique_ptr<PeerPort>(new PeerPort(io, *std::move(listener),
+                                                limits, std::move(tickets_of),
+                                                std::move(on_ticket)));
 }
 
 PeerPort::~PeerPort() {
@@ -111,14 +111,14 @@ void PeerPort::Open() {
 }
 
 void PeerPort::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
-  sockaddr_storage address{};
-  std::memcpy(&address, peer.data(), peer.size());
-  const Places::Entry entry = places_.Enter(HostOf(address));
+  const std::string host = HostOf(peer.address());
+  const Places::Entry entry = places_.Enter(host);
   if (entry.turned_out) {
     waiting_.at(*entry.turned_out)->Drop();
     waiting_.erase(*entry.turned_out);
   }
   if (!entry.id) return;  // The connection is reset.
+  if (places_.TrustedOf(host) < tickets_of_(host)) places_.Trust(*entry.id);
   const auto waiting = std::make_shared<Waiting>(*this, *entry.id, peer);
   waiting_.emplace(*entry.id, waiting);
   waiting->Start(std::move(socket));

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
 
 #include "absl/status/statusor.h"
 #include "dataplane/base/unique_fd.h"
@@ -22,7 +23,8 @@ namespace tcptool::server {
 // Reads the ticket from each connection and not a byte more, and then gives the
 // connection away. Who has not sent it in time is reset. Where many have not,
 // one of the host that has the most makes room (Places), so that no host keeps
-// the others' nodes off, however fast it connects. Lives on the thread of its
+// the others' nodes off, however fast it connects; nor do many hosts, as one
+// that has tickets keeps a place for each. Lives on the thread of its
 // io_context.
 class PeerPort {
  public:
@@ -35,11 +37,13 @@ class PeerPort {
   using OnTicket =
       std::function<void(const TicketBook::Secret&, dataplane::UniqueFd,
                          const asio::ip::tcp::endpoint&)>;
+  // How many tickets a host (HostOf()) has been given and has not used.
+  using TicketsOf = std::function<size_t(const std::string& host)>;
 
   // Errors as those of dataplane::Listener::Listen(). `io` outlives the port.
   static absl::StatusOr<std::unique_ptr<PeerPort>> Listen(
       asio::io_context& io, const asio::ip::tcp::endpoint& endpoint,
-      const Limits& limits, OnTicket on_ticket);
+      const Limits& limits, TicketsOf tickets_of, OnTicket on_ticket);
 
   ~PeerPort();
 
@@ -55,10 +59,11 @@ class PeerPort {
   class Waiting;
 
   PeerPort(asio::io_context& io, dataplane::Listener listener,
-           const Limits& limits, OnTicket on_ticket)
+           const Limits& limits, TicketsOf tickets_of, OnTicket on_ticket)
       : io_(io),
         listener_(std::move(listener)),
         limits_(limits),
+        tickets_of_(std::move(tickets_of)),
         on_ticket_(std::move(on_ticket)),
         places_(limits.most_waiting) {}
 
@@ -69,8 +74,9 @@ class PeerPort {
   asio::io_context& io_;
   dataplane::Listener listener_;
   const Limits limits_;
+  const TicketsOf tickets_of_;
   const OnTicket on_ticket_;
-  Places places_;  // Of those that wait; all are strangers.
+  Places places_;  // Of those that wait.
   std::map<Places::Id, std::shared_ptr<Waiting>> waiting_;
 };
 

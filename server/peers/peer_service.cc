@@ -26,6 +26,10 @@ absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
   PeerService* const self = peers.get();
   auto port = PeerPort::Listen(
       self->io_, data_endpoint, limits,
+      [self](const std::string& host) {
+        return self->followers_->tickets().CountOf(host,
+                                                   TicketBook::Clock::now());
+      },
       [self](const auto& secret, dataplane::UniqueFd socket, const auto& peer) {
         self->OnTicket(secret, std::move(socket), peer);
       });

@@ -3,13 +3,16 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
+
 #include "absl/status/status.h"
 
 namespace tcptool::server {
 
 absl::StatusOr<TicketBook::Secret> TicketBook::Issue(uint64_t call,
+                                                     const std::string& host,
                                                      Clock::time_point now) {
-  Ticket ticket = {.call = call, .expires = now + kLife};
+  Ticket ticket = {.call = call, .host = host, .expires = now + kLife};
   if (RAND_bytes(reinterpret_cast<unsigned char*>(ticket.secret.data()),
                  static_cast<int>(ticket.secret.size())) != 1) {
     return absl::UnavailableError("the system has no random bytes");
@@ -37,6 +40,14 @@ std::optional<uint64_t> TicketBook::Redeem(
   const uint64_t call = found->call;
   tickets_.erase(found);
   return call;
+}
+
+size_t TicketBook::CountOf(const std::string& host,
+                           Clock::time_point now) const {
+  absl::MutexLock lock(&mutex_);
+  return std::ranges::count_if(tickets_, [&](const Ticket& ticket) {
+    return ticket.host == host && ticket.expires > now;
+  });
 }
 
 void TicketBook::Revoke(uint64_t call) {

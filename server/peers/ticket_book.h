@@ -9,6 +9,7 @@
 #include <list>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -28,14 +29,18 @@ class TicketBook {
   // Beyond this the oldest is forgotten.
   static constexpr size_t kMost = 1024;
 
-  // `call`: a number that the owner tells its calls apart by. UNAVAILABLE: the
-  // system has no random bytes.
-  absl::StatusOr<Secret> Issue(uint64_t call, Clock::time_point now);
+  // `call`: a number that the owner tells its calls apart by. `host`: whose
+  // call it is, as HostOf() has it. UNAVAILABLE: the system has no random
+  // bytes.
+  absl::StatusOr<Secret> Issue(uint64_t call, const std::string& host,
+                               Clock::time_point now);
   // The call of a ticket, which is used up by this; none: there is no such
   // ticket, it has been used, or it is too old. Takes the same time for all
   // that are wrong.
   std::optional<uint64_t> Redeem(std::span<const std::byte, 32> secret,
                                  Clock::time_point now);
+  // How many of a host's tickets have not been used and are not too old.
+  size_t CountOf(const std::string& host, Clock::time_point now) const;
   // The call is over: its ticket is not good any more.
   void Revoke(uint64_t call);
 
@@ -43,10 +48,11 @@ class TicketBook {
   struct Ticket {
     Secret secret;
     uint64_t call = 0;
+    std::string host;
     Clock::time_point expires;
   };
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::list<Ticket> tickets_ ABSL_GUARDED_BY(mutex_);  // The oldest first.
 };
 

@@ -66,6 +66,7 @@ TEST(PlacesTest, HasTheOldestStrangerOfTheHostWithTheMostMakeRoom) {
   EXPECT_EQ(places.Enter("e").turned_out, second)
       << "who has shown credentials does not count against b";
   EXPECT_EQ(places.TakenBy("b"), 2);
+  EXPECT_EQ(places.TrustedOf("b"), 1);
   EXPECT_EQ(places.TakenBy("c"), 1);
 }
 
@@ -166,6 +167,9 @@ TEST(HostOfTest, IsAnAddressOrOfIpv6ANetwork) {
   EXPECT_EQ(host("2001:db8::1"), host("2001:db8::2:1"));
   EXPECT_NE(host("2001:db8::1"), host("2001:db8:0:1::1"));
   EXPECT_EQ(host("a Unix socket"), "");
+  for (const char* text : {"192.0.2.1", "::ffff:192.0.2.1", "2001:db8::1"}) {
+    EXPECT_EQ(HostOf(asio::ip::make_address(text)), host(text));
+  }
 }
 
 }  // namespace

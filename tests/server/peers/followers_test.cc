@@ -40,7 +40,7 @@ TEST(FollowersTest, CallerWithTheMostMakesRoom) {
   const uint64_t other = *add("b");
   std::vector<uint64_t> calls;
   while (calls.size() + 1 < Followers::kMost) calls.push_back(*add("a"));
-  const auto ticket = followers.tickets().Issue(calls.back(), now);
+  const auto ticket = followers.tickets().Issue(calls.back(), "", now);
   ASSERT_TRUE(ticket.ok());
   // Not for its own.
   EXPECT_TRUE(absl::IsResourceExhausted(add("a").status()));
@@ -63,7 +63,7 @@ TEST(FollowersTest, TicketEndsWithItsCall) {
   Followers followers(nullptr, 1);
   const auto now = TicketBook::Clock::now();
   const uint64_t id = *followers.Add(nullptr, "a");
-  const auto secret = followers.tickets().Issue(id, now);
+  const auto secret = followers.tickets().Issue(id, "", now);
   ASSERT_TRUE(secret.ok());
   followers.Remove(id);
   EXPECT_EQ(followers.tickets().Redeem(*secret, now), std::nullopt);

@@ -57,6 +57,11 @@ class PeerPortTest : public testing::Test {
   void Start(const PeerPort::Limits& limits) {
     port_ = *PeerPort::Listen(
         io_, {asio::ip::address_v4::loopback(), 0}, limits,
+        [this](const std::string& host) -> size_t {
+          return host == HostOf(asio::ip::make_address("127.0.0.2"))
+                     ? tickets_.load()
+                     : 0;
+        },
         [this](const TicketBook::Secret& secret, UniqueFd socket,
                const asio::ip::tcp::endpoint& peer) {
           absl::MutexLock lock(&mutex_);
@@ -78,11 +83,11 @@ class PeerPortTest : public testing::Test {
     EXPECT_EQ(send(peer.fd(), text.data(), text.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(text.size()));
   }
-  // A socket of 127.0.0.2.
-  static UniqueFd AtOtherHost() {
+  // A socket of 127.0.0.2, or a later address.
+  static UniqueFd AtOtherHost(uint32_t number = 0) {
     UniqueFd socket = Peer::Unconnected();
     sockaddr_in address{.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + number);
     EXPECT_EQ(bind(socket.get(), reinterpret_cast<sockaddr*>(&address),
                    sizeof address),
               0);
@@ -107,6 +112,7 @@ class PeerPortTest : public testing::Test {
       io_.get_executor()};
   std::unique_ptr<PeerPort> port_;
   std::thread thread_;
+  std::atomic<size_t> tickets_{0};  // Of 127.0.0.2.
   absl::Mutex mutex_;
   std::vector<Given> given_ ABSL_GUARDED_BY(mutex_);
 };
@@ -189,6 +195,27 @@ TEST_F(PeerPortTest, OneHostKeepsNoOtherOff) {
   const std::optional<Given> given = WaitForOne();
   ASSERT_TRUE(given);
   EXPECT_EQ(given->port, distant.port());
+}
+
+TEST_F(PeerPortTest, ManyHostsKeepNobodyOffWhoHasATicket) {
+  Start({.timeout = std::chrono::hours(1), .most_waiting = 4});
+  tickets_ = 1;
+  Peer node(AtOtherHost(), port());
+  // Its host has one ticket, and no place that is kept for a second one.
+  Peer second(AtOtherHost(), port());
+  std::vector<std::unique_ptr<Peer>> strangers;
+  for (uint32_t i = 1; i <= 20; ++i) {
+    strangers.push_back(std::make_unique<Peer>(AtOtherHost(i), port()));
+    ASSERT_TRUE(strangers.back()->connected());
+  }
+  EXPECT_EQ(second.Read().error, ECONNRESET);
+  for (int i = 0; i < 16; ++i) {
+    EXPECT_EQ(strangers[i]->Read().error, ECONNRESET);
+  }
+  Say(node, std::string(32, 'n'));
+  const std::optional<Given> given = WaitForOne();
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->port, node.port());
 }
 
 TEST_F(PeerPortTest, GivenConnectionsResetOnClose) {

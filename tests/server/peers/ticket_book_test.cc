@@ -14,7 +14,9 @@ constexpr Clock::duration kTick = std::chrono::milliseconds(1);
 
 class TicketBookTest : public testing::Test {
  protected:
-  TicketBook::Secret Issue(uint64_t call) { return *book_.Issue(call, now_); }
+  TicketBook::Secret Issue(uint64_t call, const std::string& host = "") {
+    return *book_.Issue(call, host, now_);
+  }
 
   TicketBook book_;
   Clock::time_point now_ = Clock::now();
@@ -36,6 +38,21 @@ TEST_F(TicketBookTest, IsGoodForAShortTime) {
   EXPECT_EQ(book_.Redeem(late, now_), 2u);
   now_ += kTick;
   EXPECT_EQ(book_.Redeem(early, now_), std::nullopt);
+}
+
+TEST_F(TicketBookTest, KnowsWhichHostHasTickets) {
+  const auto used = Issue(1, "a");
+  Issue(2, "a");
+  Issue(3, "a");
+  Issue(4, "b");
+  EXPECT_EQ(book_.CountOf("a", now_), 3u);
+  book_.Redeem(used, now_);
+  EXPECT_EQ(book_.CountOf("a", now_), 2u);
+  book_.Revoke(2);
+  EXPECT_EQ(book_.CountOf("a", now_), 1u);
+  EXPECT_EQ(book_.CountOf("b", now_), 1u);
+  EXPECT_EQ(book_.CountOf("c", now_), 0u);
+  EXPECT_EQ(book_.CountOf("a", now_ + TicketBook::kLife), 0u);
 }
 
 TEST_F(TicketBookTest, EndsWithItsCall) {
