@@ -8,6 +8,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -126,6 +128,10 @@ class Source {
   // that tells the session nothing else.
   using OnFailure = std::function<void(const absl::Status&)>;
   virtual void WhenFailed(const OnFailure&) {}
+
+  // Whom the content comes through, while it is being received: as
+  // Upstream::path(). Empty: it is all here.
+  virtual std::vector<std::string> path() const { return {}; }
 
   // The digests of its blocks, where they are known or become so without
   // ReadAt(). Null: they are computed with that.

@@ -114,11 +114,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // What has come, as the content of a session, at once and while the rest
   // comes: see Spool. It ends when the whole is verified, and fails if the
   // reception does.
-  std::shared_ptr<Source> OpenSource(Spool::Level level) {
-    return spool_->OpenSource(level);
-  }
-  // See Upstream.
-  std::vector<std::string> path() const { return upstream_->path(); }
+  std::shared_ptr<Source> OpenSource(Spool::Level level);
 
  private:
   Reception(Environment environment, ReceptionOptions options,

@@ -9,6 +9,14 @@
 
 namespace tcptool::dataplane {
 
+std::shared_ptr<Source> Reception::OpenSource(Spool::Level level) {
+  return spool_->OpenSource(level, [weak = weak_from_this()] {
+    const auto self = weak.lock();
+    return self == nullptr ? std::vector<std::string>()
+                           : self->upstream_->path();
+  });
+}
+
 void Reception::Expect(uint64_t first, std::vector<Digest> digests) {
   OnLane([first, digests = std::move(digests)](Reception& self) {
     if (self.writer_ == nullptr) {

@@ -153,12 +153,15 @@ class Spool::SpoolFeed : public Feed {
 
 class Spool::SpoolSource : public Source {
  public:
-  SpoolSource(std::shared_ptr<Spool> spool, Level level)
-      : spool_(std::move(spool)), level_(level) {}
+  SpoolSource(std::shared_ptr<Spool> spool, Level level, Path path)
+      : spool_(std::move(spool)), level_(level), path_(std::move(path)) {}
 
   absl::Status Prepare() override { return spool_->error(); }
   std::optional<uint64_t> length() const override { return spool_->length(); }
   bool rereadable() const override { return true; }
+  std::vector<std::string> path() const override {
+    return spool_->end() ? std::vector<std::string>() : path_();
+  }
   std::shared_ptr<const BlockDigests> block_digests() const override {
     return spool_;
   }
@@ -177,11 +180,13 @@ class Spool::SpoolSource : public Source {
 
   const std::shared_ptr<Spool> spool_;
   const Level level_;
+  const Path path_;
   OnFailure on_failure_;  // Guarded by the spool's mutex.
 };
 
-std::shared_ptr<Source> Spool::OpenSource(Level level) {
-  auto source = std::make_shared<SpoolSource>(shared_from_this(), level);
+std::shared_ptr<Source> Spool::OpenSource(Level level, Path path) {
+  auto source =
+      std::make_shared<SpoolSource>(shared_from_this(), level, std::move(path));
   absl::MutexLock lock(&mutex_);
   if (sha256_) source->digest().Set(*sha256_);
   std::erase_if(sources_, [](const auto& other) { return other.expired(); });

@@ -9,6 +9,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -56,7 +57,10 @@ class Spool : public BlockDigests, public std::enable_shared_from_this<Spool> {
   // --- The sessions' side, any thread ---
 
   // For one session. What is asked of it before the reception has begun, waits.
-  std::shared_ptr<Source> OpenSource(Level level);
+  // `path`: the source's, until the content is complete; called on any thread.
+  using Path = std::function<std::vector<std::string>()>;
+  std::shared_ptr<Source> OpenSource(
+      Level level, Path path = [] { return std::vector<std::string>(); });
 
   // Of the whole content, once it is known.
   std::optional<uint64_t> length() const;

@@ -73,6 +73,10 @@ void FollowCall::OnFound(
     if (finished_) return;
     absl::Status status = found.status();
     if (status.ok()) status = (*found)->CheckAllows(PeerAddress(peer()));
+    if (absl::IsPermissionDenied(status)) {
+      followers_.refusals().Add(
+          NodeName(), peer(), absl::StrCat("Follow ", request_.name()), status);
+    }
     if (!status.ok()) return EndOnce(status);
     if (request_.has_offset()) node = NodeName();
   }

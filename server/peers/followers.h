@@ -17,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/peers/peer_contents.h"
 #include "server/peers/ticket_book.h"
+#include "server/security/audit.h"
 
 namespace tcptool::server {
 
@@ -33,6 +34,8 @@ class Followers {
 
   PeerContents& contents() { return *contents_; }
   TicketBook& tickets() { return tickets_; }
+  // Of those that a content's access rules do not allow.
+  RefusalLog& refusals() { return refusals_; }
   uint16_t data_port() const { return data_port_; }
 
   // The number of the call, never 0; `caller`: who makes it, as credentials
@@ -81,6 +84,7 @@ class Followers {
   const std::shared_ptr<PeerContents> contents_;
   const uint16_t data_port_;
   TicketBook tickets_;
+  RefusalLog refusals_;
   std::atomic<bool> draining_ = false;
   mutable absl::Mutex mutex_;
   std::map<uint64_t, Following> calls_ ABSL_GUARDED_BY(mutex_);

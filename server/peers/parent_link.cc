@@ -187,9 +187,15 @@ absl::Status ParentLink::Take(const peer::v1::FollowResponse& response) {
 }
 
 absl::Status ParentLink::TakePath(const peer::v1::Path& path) {
-  if (path.nodes_size() > kLongestPath) {
+  if (path.nodes_size() >= kLongestPath) {
     return absl::InvalidArgumentError(absl::StrCat(
         "the content comes through more than ", kLongestPath, " nodes"));
+  }
+  for (const std::string& node : path.nodes()) {
+    if (node.size() <= kLongestName) continue;
+    return absl::InvalidArgumentError(
+        "the node has told no proper name of one that the content comes "
+        "through");
   }
   if (std::ranges::find(path.nodes(), plan_.id) != path.nodes().end()) {
     return absl::FailedPreconditionError(

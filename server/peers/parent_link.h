@@ -50,8 +50,10 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   // a node that lies cannot fill our memory. The others are asked for again
   // once half of these blocks have come.
   static constexpr uint64_t kMostBlocksAhead = uint64_t{1} << 18;
-  // Nodes that a content comes through, one behind the other.
+  // Nodes that a content comes through, one behind the other, this one
+  // included, which tells those that follow it; and their names.
   static constexpr int kLongestPath = 64;
+  static constexpr size_t kLongestName = 64;
 
   // `clients` outlives it.
   ParentLink(NodePlan plan, FollowClients& clients, const Timing& timing);

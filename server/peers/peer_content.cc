@@ -89,9 +89,10 @@ absl::Status HasFailed(const absl::Status& error) {
 class SessionContent : public PeerContent {
  public:
   SessionContent(const std::shared_ptr<Session>& session,
-                 std::optional<uint64_t> length,
                  std::shared_ptr<const BlockDigests> digests)
-      : session_(session), length_(length), digests_(std::move(digests)) {}
+      : session_(session),
+        length_(session->source()->length()),
+        digests_(std::move(digests)) {}
 
   std::vector<Digest> Digests(uint64_t first, size_t most) const override {
     return digests_->Digests(first, most);
@@ -100,6 +101,10 @@ class SessionContent : public PeerContent {
   std::optional<uint64_t> length() const override {
     const auto end = digests_->end();
     return end ? end->length : length_;
+  }
+  std::vector<std::string> path() const override {
+    const auto session = session_.lock();
+    return session ? session->source()->path() : std::vector<std::string>();
   }
   absl::Status error() const override {
     if (session_.expired()) {
@@ -137,11 +142,11 @@ class SessionContent : public PeerContent {
 
 class ReceptionContent : public NodesContent {
  public:
-  ReceptionContent(const std::shared_ptr<Reception>& reception,
+  ReceptionContent(std::shared_ptr<const Source> source,
                    std::shared_ptr<const BlockDigests> digests,
                    std::unique_ptr<NodesSession> session)
       : NodesContent(std::move(session)),
-        reception_(reception),
+        source_(std::move(source)),
         digests_(std::move(digests)) {}
 
   std::vector<Digest> Digests(uint64_t first, size_t most) const override {
@@ -152,14 +157,11 @@ class ReceptionContent : public NodesContent {
     const auto end = digests_->end();
     return end ? std::optional(end->length) : std::nullopt;
   }
-  std::vector<std::string> path() const override {
-    const auto reception = end() ? nullptr : reception_.lock();
-    return reception ? reception->path() : std::vector<std::string>();
-  }
+  std::vector<std::string> path() const override { return source_->path(); }
   absl::Status error() const override { return HasFailed(digests_->error()); }
 
  private:
-  const std::weak_ptr<Reception> reception_;
+  const std::shared_ptr<const Source> source_;
   const std::shared_ptr<const BlockDigests> digests_;
 };
 
@@ -205,7 +207,7 @@ absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
         "the session's content is a stream, which cannot be read from any "
         "position; receive it as any recipient does, from the session's port");
   }
-  return std::make_shared<SessionContent>(session, session->source()->length(),
+  return std::make_shared<SessionContent>(session,
                                           engine.DigestsOf(session->source()));
 }
 
@@ -214,7 +216,7 @@ absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
   const auto source = reception->OpenSource(Spool::Level::kReceived);
   auto session = NodesSession::Create(engine, source);
   if (!session.ok()) return session.status();
-  return std::make_shared<ReceptionContent>(reception, engine.DigestsOf(source),
+  return std::make_shared<ReceptionContent>(source, engine.DigestsOf(source),
                                             *std::move(session));
 }
 

@@ -42,6 +42,7 @@ absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
   });
   self->purge_.emplace(self->io_.get_executor(), kPurge, [self] {
     self->contents_->Purge(std::chrono::steady_clock::now());
+    self->followers_->refusals().Flush();
   });
   self->work_.emplace(self->io_.get_executor());
   self->port_->Open();

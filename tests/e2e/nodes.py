@@ -121,7 +121,7 @@ class NodesCase(unittest.TestCase):
         Proxy(self, self.a.data_port, gate)
         return self.a.source(session, host="127.0.0.2", **fields), gate
 
-    def serve_reception(self, node, reception):
+    def serve_reception(self, node, reception, session_id=""):
         """The same of a node's session from its reception."""
         session = stubs.session
         spec = session.SessionSpec(
@@ -129,7 +129,9 @@ class NodesCase(unittest.TestCase):
             start=session.StartPolicy(immediate=True),
         )
         return node.sessions.CreateSession(
-            stubs.session_service.CreateSessionRequest(session=session.Session(spec=spec))
+            stubs.session_service.CreateSessionRequest(
+                session_id=session_id, session=session.Session(spec=spec)
+            )
         ).name
 
     def wait_delivered(self, session, count):

@@ -191,6 +191,19 @@ class PeersBadInputTest(NodesCase):
         for node in (self.b, self.c):
             self.assert_whole(node, "receptions/circle")
 
+    def test_circle_through_sessions_is_seen(self):
+        """As one of receptions is: a session from a reception comes through the same nodes."""
+        slow = self.serve_slowly(MIB)
+        back = self.c.source("sessions/back")
+        one = self.b.receive(self.a.source(slow, fallbacks=[back], wait={"seconds": 2}))
+        other = self.c.receive(self.b.source(self.serve_reception(self.b, one)))
+        self.serve_reception(self.c, other, session_id="back")
+        self.c.wait_bytes(other, 1)
+        self.a.sessions.CancelSession(stubs.session_service.CancelSessionRequest(name=slow))
+        # Otherwise both would wait for each other's bytes for ever.
+        reception = self.b.wait_reception(one)
+        self.assertEqual(state_of(reception), "FAILED", reception)
+
     def test_nobody_is_there(self):
         source = self.a.source("sessions/none", port=free_port(), wait={"seconds": 1})
         self.assert_fails(source, "UNREACHABLE", "following")

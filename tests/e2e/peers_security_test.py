@@ -189,6 +189,9 @@ class PeersSecurityTest(NodesCase):
                 self.assert_refused(self.b, source, words)
                 # Nor was it a recipient for a while.
                 self.assertFalse(self.a.recipients(session))
+                log = self.a.log()
+                self.assertIn("call_refused", log)
+                self.assertIn(f"Follow {session}", log)
 
     def test_certificates(self):
         parent = self.start_secure(

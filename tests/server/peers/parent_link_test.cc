@@ -305,6 +305,29 @@ TEST_F(ParentLinkTest, TellsWhomTheContentComesThrough) {
   EXPECT_TRUE(Happens([&] { return link_->path() == path; }));
 }
 
+// Whoever follows this node would refuse it for what its parent has said.
+TEST_F(ParentLinkTest, PathsThatCannotBePassedOnAreRefused) {
+  const auto refused = [this](int nodes, size_t length) {
+    FollowResponse more = TicketFor(data_);
+    for (int i = 0; i < nodes; ++i) {
+      more.mutable_path()->add_nodes(std::string(length, 'x'));
+    }
+    const ScriptedNode node(
+        [&more](const FollowRequest&, grpc::ServerContext& context,
+                grpc::ServerWriter<FollowResponse>& writer) {
+          writer.Write(more);
+          return Hold(context);
+        });
+    Open({node.node()}, absl::Hours(1));
+    const absl::Status status = Connect(0).status();
+    Cancel();
+    return absl::IsInvalidArgument(status);
+  };
+  EXPECT_TRUE(refused(ParentLink::kLongestPath, 1));
+  EXPECT_TRUE(refused(1, ParentLink::kLongestName + 1));
+  EXPECT_FALSE(refused(ParentLink::kLongestPath - 1, ParentLink::kLongestName));
+}
+
 TEST_F(ParentLinkTest, ConnectionsOnWhichNothingComesAreNoProgress) {
   const ScriptedNode node(Serve(data_));
   const absl::Status stalled = absl::DeadlineExceededError("nothing came");
