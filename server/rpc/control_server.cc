@@ -217,7 +217,12 @@ absl::Status ControlServer::TryCall(std::chrono::milliseconds timeout) {
     return absl::UnavailableError(
         absl::StrCat("a pair of sockets: ", std::strerror(errno)));
   }
-  GiveToGrpc(std::move(pair.grpcs));
+  {
+    // A connection that gRPC is given after its end is answered by nobody.
+    absl::MutexLock lock(&mutex_);
+    if (ends_) return absl::OkStatus();
+    GiveToGrpc(std::move(pair.grpcs));
+  }
   return MakeProbeCall(pair.ours.get(), timeout);
 }
 
@@ -268,6 +273,10 @@ void ControlServer::TellHealth() {
 void ControlServer::Stop(std::chrono::milliseconds grace) {
   StopAccepting();
   dispatcher_->WaitUntilIdle(grace);
+  {
+    absl::MutexLock lock(&mutex_);
+    ends_ = true;
+  }
   // At once: with a later deadline, gRPC waits for each client to answer a
   // ping, and one that makes no call may not.
   server_->Shutdown(std::chrono::system_clock::now());

@@ -97,8 +97,9 @@ class ControlServer {
   bool unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   bool other_unreachable_ ABSL_GUARDED_BY(mutex_) = false;
   bool stops_serving_ ABSL_GUARDED_BY(mutex_) = false;
-  bool reload_hangs_ = false;  // Only Tick() uses it.
-  std::thread ticker_;         // Runs Tick().
+  bool ends_ ABSL_GUARDED_BY(mutex_) = false;  // gRPC gets no connection more.
+  bool reload_hangs_ = false;                  // Only Tick() uses it.
+  std::thread ticker_;                         // Runs Tick().
   std::unique_ptr<ControlProbe> probe_;
 };
 

@@ -44,17 +44,17 @@ std::string Frame(Http2Frame::Type type, uint8_t flags, uint32_t stream,
 // HPACK's literal header without indexing (RFC 7541, section 6.2.2). Both are
 // shorter than 127 bytes.
 std::string Header(absl::string_view name, absl::string_view value) {
-  return absl::StrCat(
-      absl::string_view("\0", 1), std::string(1, static_cast<char>(name.size())),
-      name, std::string(1, static_cast<char>(value.size())), value);
+  return absl::StrCat(absl::string_view("\0", 1),
+                      std::string(1, static_cast<char>(name.size())), name,
+                      std::string(1, static_cast<char>(value.size())), value);
 }
 
 std::string Call() {
-  const std::string headers = absl::StrCat(
-      Header(":method", "POST"), Header(":scheme", "http"),
-      Header(":path", "/grpc.health.v1.Health/Check"),
-      Header(":authority", "localhost"), Header("te", "trailers"),
-      Header("content-type", "application/grpc"));
+  const std::string headers =
+      absl::StrCat(Header(":method", "POST"), Header(":scheme", "http"),
+                   Header(":path", "/grpc.health.v1.Health/Check"),
+                   Header(":authority", "localhost"), Header("te", "trailers"),
+                   Header("content-type", "application/grpc"));
   return absl::StrCat(
       kPreface, Frame(Http2Frame::kSettings, 0, 0, ""),
       Frame(Http2Frame::kHeaders, Http2Frame::kEndHeaders, kStream, headers),
