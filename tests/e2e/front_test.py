@@ -223,7 +223,7 @@ class FrontTest(SecurityTest):
         count = 10
         for service, address in zip(services, (r"ipv4:127\.0\.0\.1", r"ipv6:\[::1\]")):
             # It finds all of these at once: calls, and the ends of their connections.
-            service.process.send_signal(signal.SIGSTOP)
+            harness.stop_still(service.process)
             for _ in range(count):
                 connection = http2.Connection(service.control_address)
                 connection.call(

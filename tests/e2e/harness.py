@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import socket
 import struct
 import subprocess
@@ -110,6 +111,14 @@ def wait_until(condition, what, deadline_s=DEADLINE_S):
         if time.monotonic() > end:
             raise AssertionError(f"after {deadline_s} s still not: {what}")
         time.sleep(0.01)
+
+
+def stop_still(process):
+    """SIGSTOP to a child of ours. When this returns, none of its threads runs: each of them
+    stops when it gets a processor, which takes its time on a busy machine.
+    """
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED)
 
 
 class Service:

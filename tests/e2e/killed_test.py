@@ -34,7 +34,7 @@ class KilledSender:
         self.wait_handshaking()
         resource.prlimit(self.sender.pid, resource.RLIMIT_CORE, (0, 0))
         # Stopped, it accepts nobody.
-        self.sender.send_signal(signal.SIGSTOP)
+        harness.stop_still(self.sender)
         peers["is in the accept queue"] = harness.connect(self.sender_port)
         peers["is there with its byte"] = harness.connect(self.sender_port, recipients.WAIT)
         peers["has half-closed"] = harness.connect(self.sender_port, recipients.WAIT)

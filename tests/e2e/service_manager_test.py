@@ -57,7 +57,7 @@ class ServiceManagerTest(unittest.TestCase):
         service, manager = self.start_abstract(*prefix)
         for _ in range(3):
             self.assertEqual(manager.recv(100), b"WATCHDOG=1")
-        service.process.send_signal(signal.SIGSTOP)
+        harness.stop_still(service.process)
         self.addCleanup(service.process.send_signal, signal.SIGCONT)
         # What it had sent before it was stopped, and then no more.
         manager.settimeout(5)

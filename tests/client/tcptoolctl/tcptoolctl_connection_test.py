@@ -179,7 +179,7 @@ class ServiceConnectionTest(ServiceTest):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         self.assertIn("WAITING", watch.stdout.readline())
-        self.service.process.send_signal(signal.SIGSTOP)
+        harness.stop_still(self.service.process)
         self.addCleanup(self.service.process.send_signal, signal.SIGCONT)
         # A ping and the time for its answer, and one attempt to connect again.
         _, errors = watch.communicate(timeout=120)

@@ -78,7 +78,7 @@ class TcptoolctlTest(harness.ServiceTest):
         self.assertEqual(self.ctl_json("list").get("sessions", []), [])
 
     def test_a_service_that_does_not_answer_is_named(self):
-        os.kill(self.service.process.pid, signal.SIGSTOP)
+        harness.stop_still(self.service.process)
         self.addCleanup(os.kill, self.service.process.pid, signal.SIGCONT)
         for command in (["list"], ["create", "--file", "files/content"]):
             done = self.run_ctl("--timeout", "300ms", *command)
