@@ -246,7 +246,11 @@ void Reception::OnWriterChanged() {
   // An earlier one may turn out to be bad, too, until nothing is being done.
   if (state.bad_block && !is_rewinding_ &&
       *state.bad_block < rewind_to_.value_or(~uint64_t{0})) {
-    StartRewind(*state.bad_block);
+    StartRewind(
+        *state.bad_block,
+        absl::StrCat("the block at byte ", *state.bad_block * kManifestBlock,
+                     " is not, or no longer, the one that was "
+                     "announced"));
   }
   if (rewind_to_) return RewindIfIdle(state.idle);
   if (status_.state == ReceptionState::kVerifying) {
@@ -256,10 +260,15 @@ void Reception::OnWriterChanged() {
   }
 }
 
-void Reception::StartRewind(uint64_t bad_block) {
+void Reception::StartRewind(uint64_t bad_block, std::string reason) {
   ForgetConnection();
   awaits_end_ = false;
   rewind_to_ = bad_block;
+  rewind_reason_ = std::move(reason);
+  // What was told of the end may be as wrong as the digests.
+  end_.reset();
+  claimed_end_.reset();
+  status_.content_length.reset();
   // What an earlier attempt has kept is dropped as a whole: see DiskWriter.
   const bool is_kept = bad_block * kManifestBlock < status_.bytes_durable;
   status_.bytes_received = is_kept ? 0 : bad_block * kManifestBlock;
@@ -283,16 +292,13 @@ void Reception::RewindIfIdle(bool is_idle) {
 }
 
 void Reception::OnRewound() {
-  const uint64_t block = *rewind_to_;
   rewind_to_.reset();
   is_rewinding_ = false;
   const DiskWriter::State state = writer_->state();
   if (!state.error.ok()) return FailFile(state.error);
   status_.bytes_received = state.marks.written;
   status_.bytes_durable = state.marks.durable;
-  Connect(absl::DataLossError(
-      absl::StrCat("the block at byte ", block * kManifestBlock,
-                   " is not, or no longer, the one that was announced")));
+  Connect(absl::DataLossError(std::exchange(rewind_reason_, "")));
 }
 
 void Reception::SetState(ReceptionState state) {

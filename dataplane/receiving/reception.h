@@ -139,8 +139,9 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // Goes on with another connection, from the last whole block.
   void Reconnect(const absl::Status& lost);
   void OnWriterChanged();
-  // The blocks from this one on are to come again.
-  void StartRewind(uint64_t bad_block);
+  // The blocks from this one on are to come again, and what is known of them is
+  // to be told anew; `reason`: why, for the upstream.
+  void StartRewind(uint64_t bad_block, std::string reason);
   void RewindIfIdle(bool is_idle);
   void OnRewound();
   // Takes `claimed_end_` as the end, unless it contradicts the digests.
@@ -204,6 +205,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   std::vector<Digest> early_digests_;
   // The block that is to come again once the writer is idle.
   std::optional<uint64_t> rewind_to_;
+  std::string rewind_reason_;
   bool is_rewinding_ = false;
   bool is_finishing_ = false;   // The content is checked, synced and renamed.
   bool is_committing_ = false;  // The file is being renamed, or has its name.

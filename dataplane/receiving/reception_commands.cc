@@ -38,10 +38,10 @@ void Reception::Expect(uint64_t first, std::vector<Digest> digests) {
 
 void Reception::ExpectEnd(const ContentEnd& end) {
   OnLane([end](Reception& self) {
-    if (self.end_ && *self.end_ != end) {
-      return self.Fail(ReceptionReason::kDigestMismatch,
-                       "the content has another length or root than it had "
-                       "before");
+    // Of a source that was left since; or all has come, and has the root that
+    // was told with it.
+    if (self.rewind_to_ || self.status_.state == ReceptionState::kVerifying) {
+      return;
     }
     if (self.options_.expected_length &&
         *self.options_.expected_length != end.length) {
@@ -50,7 +50,9 @@ void Reception::ExpectEnd(const ContentEnd& end) {
           absl::StrCat("the content has ", end.length, " bytes; ",
                        *self.options_.expected_length, " were expected"));
     }
-    if (self.end_) return;
+    if (self.end_ == end) return;
+    // Another one than before is that of another source, and one of the two is
+    // wrong: it is the one from whom not all of the content comes.
     self.claimed_end_ = end;
     if (self.writer_ != nullptr) self.CheckClaimedEnd();
   });
@@ -71,9 +73,14 @@ void Reception::OnEndChecked(const ContentEnd& end, bool contradicts) {
   if (contradicts) {
     // Where there is no connection, another one is being asked for already.
     if (receiver_ == nullptr) return;
-    return Reconnect(absl::DataLossError(
-        absl::StrCat("the root ", ToHex(end.root),
-                     " is not that of the digests that were told with it")));
+    // Whether the root is wrong or a digest nobody knows. The next source tells
+    // those anew that no block was verified against.
+    const DiskWriter::State state = writer_->state();
+    StartRewind(state.marks.verified / kManifestBlock,
+                absl::StrCat("the root ", ToHex(end.root),
+                             " is not that of the digests that were told with "
+                             "it"));
+    return RewindIfIdle(state.idle);
   }
   end_ = end;
   status_.content_length = end.length;

@@ -26,7 +26,8 @@ class ContentClaims {
   // are forgotten, to be said again.
   virtual void Expect(uint64_t first, std::vector<Digest> digests) = 0;
   // The content's length and root. Ones that contradict the digests, if all of
-  // them were told, are a DATA_LOSS; other ones than before FAIL it.
+  // them were told, are a DATA_LOSS, after which they are forgotten, to be said
+  // again; other ones than before take the place of those.
   virtual void ExpectEnd(const ContentEnd& end) = 0;
   // The source says nothing of the content any more: its process or its host
   // may have stopped. A connection on which nothing comes either is given up as
@@ -62,7 +63,8 @@ class Upstream {
   // Gets a connection on which the content comes from `offset` on; 0 where it
   // is not resumable. `lost`: OK for the first; then why the connection before
   // was given up: UNAVAILABLE, it was lost; DEADLINE_EXCEEDED, nothing came;
-  // DATA_LOSS, what it sent was not what it should have been.
+  // DATA_LOSS, what it sent was not what it should have been. Takes the place
+  // of a call that has had no answer yet.
   //
   // `done` is called once, on the lane: with a non-blocking socket that resets
   // on close (see ResetOnClose()), on which everything that the content waits
