@@ -102,7 +102,12 @@ RecipientStatus Roster::Connect(const RecipientStatus& recipient) {
   if (!status.node.empty()) {
     Node& node = nodes_[status.node];
     node.id = id;
-    if (before != nullptr) ++node.returns;
+    // While others have connections, it is not this node that keeps the session
+    // from its end, and a bad link may cut it off as often as it likes.
+    const bool was_connected =
+        before != nullptr && ConnectionOf(before->id) != 0;
+    const bool is_alone = connected() == (was_connected ? 1u : 0u);
+    if (before != nullptr && is_alone) ++node.returns;
   }
   connections_[status.id] = id;
   BeginAttempt(records_[id].status);

@@ -49,7 +49,9 @@ void Places::Trust(Id id) {
   const auto found = places_.find(id);
   if (found == places_.end()) return;
   Place& place = found->second;
-  if (!std::exchange(place.trusted, true)) --by_host_.at(place.host).strangers;
+  if (std::exchange(place.trusted, true)) return;
+  --by_host_.at(place.host).strangers;
+  ++trusted_;
 }
 
 void Places::Leave(Id id) {
@@ -57,7 +59,7 @@ void Places::Leave(Id id) {
   if (found == places_.end()) return;
   const Place& place = found->second;
   const auto count = by_host_.find(place.host);
-  if (!place.trusted) --count->second.strangers;
+  --(place.trusted ? trusted_ : count->second.strangers);
   if (--count->second.all == 0) by_host_.erase(count);
   places_.erase(found);
 }

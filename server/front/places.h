@@ -48,6 +48,7 @@ class Places {
   void Leave(Id id);
 
   size_t taken() const { return places_.size(); }
+  size_t trusted() const { return trusted_; }
   size_t TakenBy(const std::string& host) const { return CountOf(host).all; }
   size_t TrustedOf(const std::string& host) const {
     return CountOf(host).all - CountOf(host).strangers;
@@ -70,6 +71,7 @@ class Places {
 
   const size_t count_;
   Id last_ = 0;
+  size_t trusted_ = 0;
   std::map<Id, Place> places_;  // The oldest first.
   absl::flat_hash_map<std::string, Count> by_host_;
 };

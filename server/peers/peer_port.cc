@@ -118,7 +118,12 @@ void PeerPort::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
     waiting_.erase(*entry.turned_out);
   }
   if (!entry.id) return;  // The connection is reset.
-  if (places_.TrustedOf(host) < tickets_of_(host)) places_.Trust(*entry.id);
+  // Half of the places: somebody with tickets for many addresses could have
+  // all.
+  if (places_.trusted() < limits_.most_waiting / 2 &&
+      places_.TrustedOf(host) < tickets_of_(host)) {
+    places_.Trust(*entry.id);
+  }
   const auto waiting = std::make_shared<Waiting>(*this, *entry.id, peer);
   waiting_.emplace(*entry.id, waiting);
   waiting->Start(std::move(socket));

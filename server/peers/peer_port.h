@@ -24,8 +24,8 @@ namespace tcptool::server {
 // connection away. Who has not sent it in time is reset. Where many have not,
 // one of the host that has the most makes room (Places), so that no host keeps
 // the others' nodes off, however fast it connects; nor do many hosts, as one
-// that has tickets keeps a place for each. Lives on the thread of its
-// io_context.
+// that has tickets keeps a place for each, of half of the places. Lives on the
+// thread of its io_context.
 class PeerPort {
  public:
   struct Limits {

@@ -193,6 +193,8 @@ class PeersBadInputTest(NodesCase):
 
     def test_circle_through_sessions_is_seen(self):
         """As one of receptions is: a session from a reception comes through the same nodes."""
+        # Of a content that takes longer than everything here.
+        self.a.write_file("content", bytes(48 * MIB))
         slow = self.serve_slowly(MIB)
         back = self.c.source("sessions/back")
         one = self.b.receive(self.a.source(slow, fallbacks=[back], wait={"seconds": 2}))

@@ -284,6 +284,13 @@ TEST_F(RosterTest, NodeComesAgainForNothingOnlySoOften) {
     EXPECT_TRUE(roster.NoteLost("a", position));
     EXPECT_TRUE(roster.MayReturn("a"));
   }
+  // Nor are those counted while another one is connected, which keeps the
+  // session from its end by itself.
+  roster.Connect(RecipientStatus{.peer = {}, .node = "b"});
+  for (int i = 0; i < 2 * Roster::kMostReturns; ++i) {
+    EXPECT_FALSE(come_and_go());
+    EXPECT_TRUE(roster.MayReturn("a")) << i;
+  }
 }
 
 }  // namespace

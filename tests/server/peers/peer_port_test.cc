@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -58,9 +59,7 @@ class PeerPortTest : public testing::Test {
     port_ = *PeerPort::Listen(
         io_, {asio::ip::address_v4::loopback(), 0}, limits,
         [this](const std::string& host) -> size_t {
-          return host == HostOf(asio::ip::make_address("127.0.0.2"))
-                     ? tickets_.load()
-                     : 0;
+          return holders_.contains(host) ? tickets_.load() : 0;
         },
         [this](const TicketBook::Secret& secret, UniqueFd socket,
                const asio::ip::tcp::endpoint& peer) {
@@ -112,7 +111,10 @@ class PeerPortTest : public testing::Test {
       io_.get_executor()};
   std::unique_ptr<PeerPort> port_;
   std::thread thread_;
-  std::atomic<size_t> tickets_{0};  // Of 127.0.0.2.
+  // Hosts that have tickets, set before Start(); and how many each.
+  std::set<std::string> holders_ = {
+      HostOf(asio::ip::make_address("127.0.0.2"))};
+  std::atomic<size_t> tickets_{0};
   absl::Mutex mutex_;
   std::vector<Given> given_ ABSL_GUARDED_BY(mutex_);
 };
@@ -212,6 +214,22 @@ TEST_F(PeerPortTest, ManyHostsKeepNobodyOffWhoHasATicket) {
   for (int i = 0; i < 16; ++i) {
     EXPECT_EQ(strangers[i]->Read().error, ECONNRESET);
   }
+  Say(node, std::string(32, 'n'));
+  const std::optional<Given> given = WaitForOne();
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->port, node.port());
+}
+
+TEST_F(PeerPortTest, HoldersOfManyTicketsKeepNobodyOff) {
+  holders_.insert(HostOf(asio::ip::make_address("127.0.0.3")));
+  tickets_ = 8;
+  Start({.timeout = std::chrono::hours(1), .most_waiting = 4});
+  std::vector<std::unique_ptr<Peer>> holders;
+  for (const uint32_t number : {0, 1, 0, 1}) {
+    holders.push_back(std::make_unique<Peer>(AtOtherHost(number), port()));
+    ASSERT_TRUE(holders.back()->connected());
+  }
+  Peer node(AtOtherHost(2), port());
   Say(node, std::string(32, 'n'));
   const std::optional<Given> given = WaitForOne();
   ASSERT_TRUE(given);
