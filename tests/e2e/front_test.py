@@ -23,8 +23,8 @@ CANCEL = b"/tcptool.v1.SessionService/CancelSession"
 UPLOAD = b"/tcptool.v1.SessionService/UploadContent"
 
 # Of the control port, where there may be 256: half of the reserve of 64; and what has just
-# come, and the service's own connection to itself.
-MOST_DESCRIPTORS = 32 + 4
+# come, the service's own connection to itself, and the two ends of the call behind that.
+MOST_DESCRIPTORS = 32 + 4 + 2
 
 
 def links(service):
