@@ -361,20 +361,6 @@ void Recipient::Handle(Delivery::Outcome outcome) {
   }
 }
 
-void Recipient::ConfirmWithin(absl::Duration time) {
-  if (time == absl::InfiniteDuration()) return;
-  confirm_timer_ = std::make_unique<asio::steady_timer>(
-      socket_.get_executor(), absl::ToChronoNanoseconds(time));
-  confirm_timer_->async_wait(
-      [self = shared_from_this(), time](std::error_code error) {
-        if (error || self->closed()) return;
-        self->Close(RecipientState::kFailed, Reason::kUnconfirmed,
-                    absl::StrCat("the recipient was sent everything, and has "
-                                 "not closed its connection within ",
-                                 absl::FormatDuration(time)));
-      });
-}
-
 void Recipient::Lost(int error) {
   Close(RecipientState::kFailed, Reason::kConnectionLost, Describe(error));
 }

@@ -1,5 +1,6 @@
 // How a recipient gets on while it is sent to: its progress, its host that is
-// gone, its stall, its disk that does not answer.
+// gone, its stall, its disk that does not answer, a confirmation that does not
+// come.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -76,6 +77,20 @@ void Recipient::CheckDisk(Clock::time_point now) {
   Close(RecipientState::kFailed, Reason::kSourceFailed,
         std::string(error.message()));
   owner_.SourceFailed(error);
+}
+
+void Recipient::ConfirmWithin(absl::Duration time) {
+  if (time == absl::InfiniteDuration()) return;
+  confirm_timer_ = std::make_unique<asio::steady_timer>(
+      socket_.get_executor(), absl::ToChronoNanoseconds(time));
+  confirm_timer_->async_wait(
+      [self = shared_from_this(), time](std::error_code error) {
+        if (error || self->closed()) return;
+        self->Close(RecipientState::kFailed, Reason::kUnconfirmed,
+                    absl::StrCat("the recipient was sent everything, and has "
+                                 "not closed its connection within ",
+                                 absl::FormatDuration(time)));
+      });
 }
 
 }  // namespace tcptool::dataplane

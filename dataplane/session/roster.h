@@ -51,9 +51,9 @@ class Roster {
   // are dropped first.
   static constexpr size_t kMaxEarlierAttempts = 8;
 
-  // A node that comes again so often, and gets less of the content than
-  // kProgress in all that time, is lost for good: it would keep the session
-  // from its end.
+  // A node that comes again so often while nobody else is connected, and gets
+  // less of the content than kProgress in all that time, is lost for good: it
+  // alone would keep the session from its end.
   static constexpr int kMostReturns = 16;
   static constexpr uint64_t kProgress = Progress::kFloor;
 

@@ -291,26 +291,6 @@ void Session::StopAccepting() {
   listener_.reset();
 }
 
-void Session::WaitForNode(const RecipientStatus& status) {
-  const bool is_lost = status.state == RecipientState::kFailed &&
-                       status.start_time != absl::InfinitePast() &&
-                       (status.reason == Reason::kConnectionLost ||
-                        status.reason == Reason::kStalled);
-  if (status.node.empty() || !is_lost || ending_ ||
-      !roster_.NoteLost(status.node, status.offset + status.bytes_acked)) {
-    return;
-  }
-  RunAfter(node_timer_.emplace(environment_.lanes[0]->io()),
-           options_.nodes_may_return, &Session::OnNodeIsGone);
-}
-
-void Session::OnNodeIsGone() {
-  // Cancelling a timer does not take back a handler that asio has queued.
-  if (!node_timer_ || node_timer_->expiry() > Clock::now()) return;
-  node_timer_.reset();
-  FinishIfDone();
-}
-
 void Session::OnSourceError(const absl::Status& error) {
   if (ending_) return;
   status_.error = std::string(error.message());

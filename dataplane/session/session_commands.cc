@@ -1,5 +1,6 @@
-// The commands of a session's owner. Any thread gives them; each is carried out
-// on the session's lane, where its answer is called.
+// The commands of a session's owner, nodes among them: who comes, and comes
+// again. Any thread gives them; each is carried out on the session's lane,
+// where its answer is called.
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -96,6 +97,26 @@ void Session::Take(NodeConnection connection, Taken done) {
     }
     done(taken);
   });
+}
+
+void Session::WaitForNode(const RecipientStatus& status) {
+  const bool is_lost = status.state == RecipientState::kFailed &&
+                       status.start_time != absl::InfinitePast() &&
+                       (status.reason == Reason::kConnectionLost ||
+                        status.reason == Reason::kStalled);
+  if (status.node.empty() || !is_lost || ending_ ||
+      !roster_.NoteLost(status.node, status.offset + status.bytes_acked)) {
+    return;
+  }
+  RunAfter(node_timer_.emplace(environment_.lanes[0]->io()),
+           options_.nodes_may_return, &Session::OnNodeIsGone);
+}
+
+void Session::OnNodeIsGone() {
+  // Cancelling a timer does not take back a handler that asio has queued.
+  if (!node_timer_ || node_timer_->expiry() > Clock::now()) return;
+  node_timer_.reset();
+  FinishIfDone();
 }
 
 void Session::ResetNode(uint64_t connection, std::string detail,
