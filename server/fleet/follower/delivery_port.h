@@ -1,0 +1,78 @@
+// What a node's follower has done with contents. The daemon does it with
+// receptions; a simulation may do it without sockets.
+#ifndef TCPTOOL_SERVER_FLEET_FOLLOWER_DELIVERY_PORT_H_
+#define TCPTOOL_SERVER_FLEET_FOLLOWER_DELIVERY_PORT_H_
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tcptool/fleet/v1/fleet.pb.h"
+
+namespace tcptool::fleet {
+
+// A distribution, as this node knows it. One that is made under a name that
+// another has had is another one.
+struct DeliveryId {
+  std::string distribution;
+  int64_t revision = 0;  // At which its spec was created.
+
+  auto operator<=>(const DeliveryId&) const = default;
+};
+
+// A node that the content can be had from.
+struct SendingNode {
+  std::string name;
+  std::string address;  // Node.peer_address.
+
+  bool operator==(const SendingNode&) const = default;
+};
+
+struct DeliveryProgress {
+  v1::DeliveryState state = v1::DELIVERY_STATE_WAITING;
+  v1::Content content;  // If it is DELIVERED.
+  std::string detail;   // Why it is FAILED or CANCELLED.
+};
+
+// All is on the thread of the follower, callbacks included. They come later
+// than the call that they belong to.
+class DeliveryPort {
+ public:
+  // Each state that it comes to. After FAILED or CANCELLED nothing comes; after
+  // DELIVERED, only what takes that back.
+  using OnProgress = std::function<void(const DeliveryProgress&)>;
+
+  virtual ~DeliveryPort() = default;
+
+  // Of what an earlier run of the process has left: what is not among `ids` is
+  // cancelled, and what has come of it is removed. Once, before the others.
+  virtual void KeepOnly(const std::set<DeliveryId>& ids) = 0;
+
+  // Receives the content from the first of `nodes`, of which there is one at
+  // least, and from the others while that does not answer. What is there
+  // already, of an earlier call or run of the process, is gone on with.
+  // `was_delivered`: the node has had all of it under its name; if nothing is
+  // known of that any more, it is received in that one's place.
+  virtual void Receive(const DeliveryId& id, const v1::DistributionSpec& spec,
+                       std::vector<SendingNode> nodes, bool was_delivered,
+                       OnProgress progress) = 0;
+  // Of one that is being received: from these from now on.
+  virtual void Reparent(const DeliveryId& id,
+                        std::vector<SendingNode> nodes) = 0;
+
+  // Lets other nodes have a file of this one. DELIVERED: it was read to its
+  // end, and is `content`.
+  virtual void Offer(const DeliveryId& id, const v1::FileSource& file,
+                     OnProgress progress) = 0;
+
+  // Receives it no longer, and removes what has come of it, unless it has all
+  // of it; gives it to nobody any more. Nothing of it is called after that.
+  virtual void Release(const DeliveryId& id) = 0;
+};
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_FOLLOWER_DELIVERY_PORT_H_

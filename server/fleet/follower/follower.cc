@@ -1,0 +1,215 @@
+#include "server/fleet/follower/follower.h"
+
+#include <asio/post.hpp>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "google/protobuf/util/time_util.h"
+#include "server/fleet/state/values.h"
+
+namespace tcptool::fleet {
+namespace {
+
+std::string StateText(v1::DistributionState state) {
+  absl::string_view name = v1::DistributionState_Name(state);
+  absl::ConsumePrefix(&name, "DISTRIBUTION_STATE_");
+  return std::string(name);
+}
+
+bool IsOver(const Distribution& distribution) {
+  return distribution.head && IsFinal(distribution.head->value.state());
+}
+
+}  // namespace
+
+Follower::Follower(const asio::any_io_executor& executor, EtcdCalls* etcd,
+                   const FleetState* state, DeliveryPort* port,
+                   FollowerOptions options, Events events)
+    : executor_(executor),
+      etcd_(etcd),
+      state_(state),
+      port_(port),
+      options_(std::move(options)),
+      events_(std::move(events)) {}
+
+Follower::~Follower() {
+  for (auto& [id, delivery] : deliveries_) delivery.record->End();
+}
+
+void Follower::SetIncarnation(int64_t incarnation) {
+  incarnation_ = incarnation;
+  for (auto& [id, delivery] : deliveries_) {
+    delivery.record->SetIncarnation(incarnation);
+  }
+}
+
+void Follower::Update(int64_t revision) {
+  for (const auto& [name, node] : state_->nodes()) {
+    addresses_[name] = node.value.peer_address();
+  }
+  const bool is_first = std::exchange(revision_, revision) == 0;
+  if (is_first) {
+    std::set<DeliveryId> ids;
+    for (const auto& [name, distribution] : state_->distributions()) {
+      if (!distribution.spec || IsOver(distribution)) continue;
+      ids.insert({name, distribution.spec->create_revision});
+    }
+    port_->KeepOnly(ids);
+  }
+  DropOthers();
+  for (const auto& [name, distribution] : state_->distributions()) {
+    if (!distribution.spec) continue;
+    Consider({name, distribution.spec->create_revision}, distribution,
+             revision);
+  }
+}
+
+// Those that are deleted, also where another has the name.
+void Follower::DropOthers() {
+  for (auto at = deliveries_.begin(); at != deliveries_.end();) {
+    const auto found = state_->distributions().find(at->first.distribution);
+    if (found != state_->distributions().end() && found->second.spec &&
+        found->second.spec->create_revision == at->first.revision) {
+      ++at;
+      continue;
+    }
+    Release(at->first, at->second);
+    at->second.record->End();
+    at = deliveries_.erase(at);
+  }
+}
+
+void Follower::Consider(const DeliveryId& id, const Distribution& distribution,
+                        int64_t revision) {
+  const bool is_source = IsSource(distribution.spec->value);
+  const auto stored = distribution.deliveries.find(options_.node);
+  const bool has_record = stored != distribution.deliveries.end();
+  const bool has_edge = EdgeInForce(distribution, options_.node) != nullptr;
+  if (!is_source && !has_record && !has_edge) return;
+  Delivery& delivery = Get(id);
+  delivery.record->Seen(has_record ? &stored->second : nullptr, revision);
+  if (IsOver(distribution)) return Stop(id, distribution, delivery);
+  if (!delivery.is_begun && IsGivenUp(delivery.record->state())) return;
+  if (!is_source) return Receive(id, distribution, delivery);
+  if (delivery.is_begun) return;
+  port_->Offer(id, distribution.spec->value.file(), Begin(id, delivery));
+}
+
+bool Follower::IsSource(const v1::DistributionSpec& spec) const {
+  return spec.has_file() && spec.source_node() == options_.node;
+}
+
+Follower::Delivery& Follower::Get(const DeliveryId& id) {
+  Delivery& delivery = deliveries_[id];
+  if (delivery.record == nullptr) {
+    delivery.record = std::make_shared<DeliveryRecord>(
+        executor_, etcd_, state_->keys(), options_.node, id,
+        DeliveryRecord::Events{
+            .deleted =
+                [this] {
+                  // Not now, as it may be Update() that has told the record.
+                  asio::post(executor_, [this, alive = std::weak_ptr(alive_)] {
+                    if (!alive.expired()) Update(revision_);
+                  });
+                },
+            .trouble = [this](const absl::Status& s) { events_.trouble(s); }});
+    delivery.record->SetIncarnation(incarnation_);
+  }
+  return delivery;
+}
+
+void Follower::Stop(const DeliveryId& id, const Distribution& distribution,
+                    Delivery& delivery) {
+  Release(id, delivery);
+  const v1::DeliveryState state = delivery.record->state();
+  if (IsSource(distribution.spec->value) ||
+      state == v1::DELIVERY_STATE_UNSPECIFIED ||
+      state >= v1::DELIVERY_STATE_DELIVERED) {
+    return;
+  }
+  Write({.state = v1::DELIVERY_STATE_CANCELLED,
+         .detail = absl::StrCat("the distribution is ",
+                                StateText(distribution.head->value.state()))},
+        delivery);
+}
+
+void Follower::Receive(const DeliveryId& id, const Distribution& distribution,
+                       Delivery& delivery) {
+  const v1::Edge* const edge = EdgeInForce(distribution, options_.node);
+  // A list that comes late has an old one.
+  if (edge == nullptr || edge->epoch() < delivery.epoch) return;
+  delivery.epoch = edge->epoch();
+  std::vector<SendingNode> nodes = NodesOf(*edge);
+  if (nodes.empty()) return;
+  if (!delivery.is_begun) {
+    delivery.nodes = nodes;
+    return port_->Receive(
+        id, distribution.spec->value, std::move(nodes),
+        delivery.record->state() == v1::DELIVERY_STATE_DELIVERED,
+        Begin(id, delivery));
+  }
+  if (delivery.nodes == nodes ||
+      delivery.record->state() == v1::DELIVERY_STATE_DELIVERED) {
+    return;
+  }
+  delivery.nodes = nodes;
+  port_->Reparent(id, std::move(nodes));
+}
+
+DeliveryPort::OnProgress Follower::Begin(const DeliveryId& id,
+                                         Delivery& delivery) {
+  delivery.is_begun = true;
+  return [this, id, attempt = ++delivery.attempt,
+          alive = std::weak_ptr(alive_)](const DeliveryProgress& progress) {
+    if (alive.expired()) return;
+    const auto found = deliveries_.find(id);
+    if (found == deliveries_.end() || !found->second.is_begun ||
+        found->second.attempt != attempt) {
+      return;
+    }
+    Progressed(id, found->second, progress);
+  };
+}
+
+void Follower::Progressed(const DeliveryId& id, Delivery& delivery,
+                          const DeliveryProgress& progress) {
+  if (IsGivenUp(progress.state)) Release(id, delivery);
+  Write(progress, delivery);
+}
+
+void Follower::Release(const DeliveryId& id, Delivery& delivery) {
+  if (std::exchange(delivery.is_begun, false)) port_->Release(id);
+}
+
+void Follower::Write(const DeliveryProgress& progress,
+                     Delivery& delivery) const {
+  v1::Delivery value;
+  value.set_state(progress.state);
+  value.set_detail(progress.detail);
+  if (progress.state >= v1::DELIVERY_STATE_DELIVERED) {
+    *value.mutable_end_time() =
+        google::protobuf::util::TimeUtil::NanosecondsToTimestamp(
+            absl::ToUnixNanos(options_.now()));
+  }
+  if (progress.state == v1::DELIVERY_STATE_DELIVERED) {
+    *value.mutable_content() = progress.content;
+  }
+  delivery.record->Set(std::move(value));
+}
+
+std::vector<SendingNode> Follower::NodesOf(const v1::Edge& edge) const {
+  std::vector<SendingNode> nodes;
+  const auto add = [this, &nodes](const std::string& name) {
+    const auto address = addresses_.find(name);
+    if (name == options_.node || address == addresses_.end()) return;
+    nodes.push_back({.name = name, .address = address->second});
+  };
+  add(edge.parent());
+  for (const std::string& fallback : edge.fallbacks()) add(fallback);
+  return nodes;
+}
+
+}  // namespace tcptool::fleet

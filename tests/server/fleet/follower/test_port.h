@@ -1,0 +1,58 @@
+// A port that does nothing but remember what it was asked for.
+#ifndef TCPTOOL_TESTS_SERVER_FLEET_FOLLOWER_TEST_PORT_H_
+#define TCPTOOL_TESTS_SERVER_FLEET_FOLLOWER_TEST_PORT_H_
+
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/fleet/follower/delivery_port.h"
+
+namespace tcptool::fleet {
+
+class TestPort : public DeliveryPort {
+ public:
+  struct Content {
+    std::vector<SendingNode> nodes;  // Empty: it is offered.
+    bool was_delivered = false;
+    OnProgress progress;
+  };
+
+  void KeepOnly(const std::set<DeliveryId>& ids) override {
+    kept.push_back(ids);
+  }
+  void Receive(const DeliveryId& id, const v1::DistributionSpec& /*spec*/,
+               std::vector<SendingNode> nodes, bool was_delivered,
+               OnProgress progress) override {
+    ++begun;
+    contents[id.distribution] = {.nodes = std::move(nodes),
+                                 .was_delivered = was_delivered,
+                                 .progress = std::move(progress)};
+  }
+  void Reparent(const DeliveryId& id, std::vector<SendingNode> nodes) override {
+    ++reparented;
+    contents.at(id.distribution).nodes = std::move(nodes);
+  }
+  void Offer(const DeliveryId& id, const v1::FileSource& file,
+             OnProgress progress) override {
+    ++begun;
+    offered = file;
+    contents[id.distribution] = {.progress = std::move(progress)};
+  }
+  void Release(const DeliveryId& id) override {
+    contents.erase(id.distribution);
+  }
+
+  // As they are now, by distribution.
+  std::map<std::string, Content> contents;
+  std::vector<std::set<DeliveryId>> kept;
+  v1::FileSource offered;  // The last.
+  int begun = 0;
+  int reparented = 0;
+};
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_TESTS_SERVER_FLEET_FOLLOWER_TEST_PORT_H_
