@@ -41,7 +41,8 @@ class FileSource : public Source {
                                 std::span<std::byte> buffer) override;
   void Close() override {}
 
- private:
+ protected:
+  // `state`: of the file, now; the part is in it.
   FileSource(std::shared_ptr<RandomAccessFile> file, const FileState& state,
              uint64_t offset, uint64_t length)
       : file_(std::move(file)),
@@ -50,9 +51,11 @@ class FileSource : public Source {
         offset_(offset),
         length_(length) {}
 
-  const std::shared_ptr<RandomAccessFile> file_;
-  // The same with an error where the file is shorter.
+ private:
+  // Fills `buffer`; an error where the file is shorter.
   absl::Status Read(uint64_t position, std::span<std::byte> buffer) const;
+
+  const std::shared_ptr<RandomAccessFile> file_;
 
   // When it was made; from Prepare() on, as it was then.
   FileState state_;

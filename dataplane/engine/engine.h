@@ -16,6 +16,7 @@
 #include "dataplane/lanes/counters.h"
 #include "dataplane/lanes/disk_threads.h"
 #include "dataplane/lanes/lane.h"
+#include "dataplane/receiving/received_file_source.h"
 #include "dataplane/receiving/reception.h"
 #include "dataplane/receiving/source_manifest.h"
 #include "dataplane/session/session.h"
@@ -67,6 +68,13 @@ class Engine {
     return known != nullptr
                ? std::move(known)
                : SourceManifest::Start(workers_->disk, std::move(source));
+  }
+
+  // A file as the source of sessions, which has to be what was received; see
+  // ReceivedFileSource. The engine outlives it. May wait for the disk.
+  absl::StatusOr<std::shared_ptr<Source>> OpenReceivedFile(
+      std::shared_ptr<RandomAccessFile> file, const Digest& root) {
+    return ReceivedFileSource::Create(workers_->disk, std::move(file), root);
   }
 
   // Ends all sessions with SERVICE_STOPPED: their recipients are reset; and all

@@ -60,4 +60,9 @@ absl::Status SourceManifest::error() const {
   return error_;
 }
 
+uint64_t SourceManifest::position() const {
+  absl::MutexLock lock(&mutex_);
+  return manifest_.length;
+}
+
 }  // namespace tcptool::dataplane

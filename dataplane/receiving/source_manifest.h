@@ -35,6 +35,8 @@ class SourceManifest : public BlockDigests,
   std::vector<Digest> Digests(uint64_t first, size_t most) const override;
   std::optional<ContentEnd> end() const override;
   absl::Status error() const override;
+  // Bytes that have been read.
+  uint64_t position() const;
 
  private:
   explicit SourceManifest(std::shared_ptr<Source> source)

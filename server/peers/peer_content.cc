@@ -140,11 +140,12 @@ class SessionContent : public PeerContent {
   const std::shared_ptr<const BlockDigests> digests_;
 };
 
-class ReceptionContent : public NodesContent {
+// What a source has that is no session's.
+class SourceContent : public NodesContent {
  public:
-  ReceptionContent(std::shared_ptr<const Source> source,
-                   std::shared_ptr<const BlockDigests> digests,
-                   std::unique_ptr<NodesSession> session)
+  SourceContent(std::shared_ptr<const Source> source,
+                std::shared_ptr<const BlockDigests> digests,
+                std::unique_ptr<NodesSession> session)
       : NodesContent(std::move(session)),
         source_(std::move(source)),
         digests_(std::move(digests)) {}
@@ -155,7 +156,7 @@ class ReceptionContent : public NodesContent {
   std::optional<ContentEnd> end() const override { return digests_->end(); }
   std::optional<uint64_t> length() const override {
     const auto end = digests_->end();
-    return end ? std::optional(end->length) : std::nullopt;
+    return end ? end->length : source_->length();
   }
   std::vector<std::string> path() const override { return source_->path(); }
   absl::Status error() const override { return HasFailed(digests_->error()); }
@@ -163,39 +164,6 @@ class ReceptionContent : public NodesContent {
  private:
   const std::shared_ptr<const Source> source_;
   const std::shared_ptr<const BlockDigests> digests_;
-};
-
-class FileContent : public NodesContent {
- public:
-  FileContent(std::optional<uint64_t> length, const Digest& root,
-              std::shared_ptr<const BlockDigests> manifest,
-              std::unique_ptr<NodesSession> session)
-      : NodesContent(std::move(session)),
-        length_(length),
-        root_(root),
-        manifest_(std::move(manifest)) {}
-
-  // Not before the root is known to be the right one: the file may have been
-  // changed since it was received.
-  std::vector<Digest> Digests(uint64_t first, size_t most) const override {
-    return end() ? manifest_->Digests(first, most) : std::vector<Digest>();
-  }
-  std::optional<ContentEnd> end() const override {
-    const auto end = manifest_->end();
-    return end && end->root == root_ ? end : std::nullopt;
-  }
-  std::optional<uint64_t> length() const override { return length_; }
-  absl::Status error() const override {
-    const auto end = manifest_->end();
-    if (!end || end->root == root_) return manifest_->error();
-    return absl::DataLossError(
-        "the file is not what was received: it has been changed since");
-  }
-
- private:
-  const std::optional<uint64_t> length_;
-  const Digest root_;
-  const std::shared_ptr<const BlockDigests> manifest_;
 };
 
 }  // namespace
@@ -213,20 +181,15 @@ absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
 
 absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
     Engine& engine, const std::shared_ptr<Reception>& reception) {
-  const auto source = reception->OpenSource(Spool::Level::kReceived);
-  auto session = NodesSession::Create(engine, source);
-  if (!session.ok()) return session.status();
-  return std::make_shared<ReceptionContent>(source, engine.DigestsOf(source),
-                                            *std::move(session));
+  return ContentOf(engine, reception->OpenSource(Spool::Level::kReceived));
 }
 
 absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
-    Engine& engine, std::shared_ptr<Source> file, const Digest& root) {
-  const auto length = file->length();
-  auto session = NodesSession::Create(engine, file);
+    Engine& engine, const std::shared_ptr<Source>& source) {
+  auto session = NodesSession::Create(engine, source);
   if (!session.ok()) return session.status();
-  return std::make_shared<FileContent>(
-      length, root, engine.DigestsOf(std::move(file)), *std::move(session));
+  return std::make_shared<SourceContent>(source, engine.DigestsOf(source),
+                                         *std::move(session));
 }
 
 }  // namespace tcptool::server

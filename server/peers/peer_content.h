@@ -59,10 +59,10 @@ absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
     dataplane::Engine& engine,
     const std::shared_ptr<dataplane::Reception>& reception);
 
-// What a file has, which must have this root.
+// What a source has that can be read from any position.
 absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
-    dataplane::Engine& engine, std::shared_ptr<dataplane::Source> file,
-    const dataplane::Digest& root);
+    dataplane::Engine& engine,
+    const std::shared_ptr<dataplane::Source>& source);
 
 }  // namespace tcptool::server
 

@@ -1,31 +1,17 @@
 #include "server/peers/peer_contents.h"
 
 #include <algorithm>
-#include <cstring>
-#include <optional>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/descriptor_reserve.h"
-#include "dataplane/content/file_source.h"
 #include "messages/states.h"
 #include "server/api/names.h"
+#include "server/receptions/received_file.h"
 
 namespace tcptool::server {
 namespace {
-
-using dataplane::Digest;
-using dataplane::FileSource;
-
-Digest ToDigest(const std::string& hex) {
-  Digest digest{};
-  const std::string bytes = absl::HexStringToBytes(hex);
-  std::memcpy(digest.data(), bytes.data(),
-              std::min(bytes.size(), digest.size()));
-  return digest;
-}
 
 absl::Status IsOver(const std::string& name, absl::string_view state) {
   return absl::FailedPreconditionError(absl::StrCat(
@@ -90,22 +76,23 @@ void PeerContents::OnReception(
 }
 
 void PeerContents::OpenFile(const v1::Reception& reception, const Done& done) {
-  using Opened = std::shared_ptr<FileSource>;
+  using Opened = std::shared_ptr<dataplane::Source>;
   const v1::FileDestination& file = reception.spec().destination();
   service_.writable_roots.Run<Opened>(
       file.root(),
-      [self = shared_from_this(),
-       path = file.path()](const ContentRoot& root) -> absl::StatusOr<Opened> {
+      [self = shared_from_this(), path = file.path(),
+       content_root = RootOf(reception)](
+          const ContentRoot& root) -> absl::StatusOr<Opened> {
         auto opened = root.Open(path);
         if (opened.ok()) opened = self->files_.Admit(*std::move(opened));
         if (!opened.ok()) return opened.status();
-        return FileSource::Create(*std::move(opened), 0, std::nullopt);
+        return self->service_.engine.OpenReceivedFile(*std::move(opened),
+                                                      content_root);
       },
       [self = shared_from_this(), name = reception.name(),
-       root = ToDigest(reception.content_root()),
        done](const absl::StatusOr<Opened>& opened) {
         if (!opened.ok()) return done(opened.status());
-        done(self->Keep(name, ContentOf(self->service_.engine, *opened, root)));
+        done(self->Keep(name, ContentOf(self->service_.engine, *opened)));
       });
 }
 

@@ -1,17 +1,22 @@
 #include "server/receptions/received_file.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
+#include <string>
+#include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "dataplane/content/open_content.h"
 #include "messages/time.h"
 
 namespace tcptool::server {
 
 absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenReceivedFile(
-    const ContentRoot& root, const v1::Reception& reception) {
+    dataplane::Engine& engine, const ContentRoot& root,
+    const v1::Reception& reception) {
   auto file = root.Open(reception.spec().destination().path());
   if (!file.ok()) return file.status();
   const auto state = (*file)->State();
@@ -28,7 +33,14 @@ absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenReceivedFile(
                                       absl::UTCTimeZone()),
                      "; receive it again, or serve it as a file"));
   }
-  return dataplane::OpenContent(*std::move(file), 0, length);
+  return engine.OpenReceivedFile(*std::move(file), RootOf(reception));
+}
+
+dataplane::Digest RootOf(const v1::Reception& reception) {
+  dataplane::Digest root{};
+  const std::string bytes = absl::HexStringToBytes(reception.content_root());
+  std::memcpy(root.data(), bytes.data(), std::min(bytes.size(), root.size()));
+  return root;
 }
 
 }  // namespace tcptool::server

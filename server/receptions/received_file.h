@@ -5,7 +5,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
+#include "dataplane/base/sha256.h"
 #include "dataplane/content/source.h"
+#include "dataplane/engine/engine.h"
 #include "server/sessions/content_root.h"
 #include "tcptool/v1/reception.pb.h"
 
@@ -14,7 +16,11 @@ namespace tcptool::server {
 // `root`: that of its destination. FAILED_PRECONDITION: somebody has touched
 // the file since. May wait for the disk.
 absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenReceivedFile(
-    const ContentRoot& root, const v1::Reception& reception);
+    dataplane::Engine& engine, const ContentRoot& root,
+    const v1::Reception& reception);
+
+// The root of its content.
+dataplane::Digest RootOf(const v1::Reception& reception);
 
 }  // namespace tcptool::server
 

@@ -338,8 +338,8 @@ void ReceptionManager::OpenNow(const std::string& name, bool with_sha256,
   }
   roots_.Run<std::shared_ptr<dataplane::Source>>(
       reception->spec().destination().root(),
-      [reception = *reception](const ContentRoot& root) {
-        return OpenReceivedFile(root, reception);
+      [&engine = engine_, reception = *reception](const ContentRoot& root) {
+        return OpenReceivedFile(engine, root, reception);
       },
       std::move(done));
 }

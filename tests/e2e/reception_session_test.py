@@ -1,6 +1,7 @@
 """Sessions of receptions: what one node receives it sends on, while it comes and after that."""
 
 import hashlib
+import os
 import socket
 import subprocess
 
@@ -8,7 +9,7 @@ import grpc
 
 import harness
 from harness import port_of, stubs
-from receptions import ReceptionCase, Sender, reason_of, state_of
+from receptions import MIB, ReceptionCase, Sender, reason_of, state_of
 from recipients import KINDS, START, WAIT, Recipient
 from tcptool_process import free_port, wait_listening
 
@@ -182,6 +183,41 @@ class ReceptionSessionTest(ReceptionCase):
         self.assertEqual(one.output.read_bytes(), self.content)
         served = self.wait_session(session.name, "SUCCEEDED")
         self.assertEqual(served.content_sha256, hashlib.sha256(self.content).hexdigest())
+
+    def test_byte_that_flips_on_the_disk_reaches_nobody_as_whole(self):
+        """Before the file has its name, so that no change of it is seen after that."""
+        sender = Sender(self)
+        name = self.create(sender.address).name
+        peer, _ = sender.accept()
+        peer.sendall(self.content[: 3 * MIB])
+
+        def partial():
+            return next(
+                (path for path in self.disk.iterdir() if path.stat().st_size >= 2 * MIB), None
+            )
+
+        path = harness.wait_until(partial, "two blocks are on the disk")
+        with path.open("r+b") as file:
+            file.seek(MIB // 2)
+            byte = self.content[MIB // 2]
+            # A block that is written later than this would mend it.
+            harness.wait_until(lambda: os.pread(file.fileno(), 1, MIB // 2) == bytes([byte]), "it")
+            os.pwrite(file.fileno(), bytes([byte ^ 1]), MIB // 2)
+        peer.sendall(self.content[3 * MIB :])
+        peer.shutdown(socket.SHUT_WR)
+        self.assertEqual(state_of(self.wait_final(name)), "SUCCEEDED")
+        session = self.serve(name)
+        recipients = self.start_recipients(session)
+        self.service.wait_ready(session.name, len(recipients))
+        data, is_orderly = harness.read_to_end(self.connect(session, START))
+        self.assertFalse(is_orderly)
+        self.assertLess(len(data), len(self.content))
+        self.assertIn(
+            "not what was received", self.wait_session(session.name, "FAILED").error
+        )
+        for one in recipients:
+            one.wait()
+            self.assertLess(one.output.stat().st_size, len(self.content), one.kind.name)
 
     def test_session_outlives_the_record_of_its_reception(self):
         name = self.received()

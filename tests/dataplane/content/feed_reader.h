@@ -3,6 +3,8 @@
 #ifndef TCPTOOL_TESTS_DATAPLANE_CONTENT_FEED_READER_H_
 #define TCPTOOL_TESTS_DATAPLANE_CONTENT_FEED_READER_H_
 
+#include <gtest/gtest.h>
+
 #include <asio/post.hpp>
 #include <memory>
 #include <semaphore>
@@ -56,6 +58,15 @@ class FeedReader {
   }
   // What the feed answered last, and why if that was kError.
   Piece::Kind last() const { return last_; }
+  // Asks until it answers that it waits, for a disk or not, as `of_disk` says.
+  void AwaitWait(bool of_disk) {
+    for (;;) {
+      OnLane([this] { ReadPiece(); });
+      ASSERT_EQ(last_, Piece::Kind::kWait);
+      if (of_disk_ == of_disk) return;
+      woken_.acquire();
+    }
+  }
   absl::Status error() {
     absl::Status error;
     OnLane([&] { error = feed_->error(); });
@@ -66,6 +77,7 @@ class FeedReader {
   void ReadPiece() {
     const Piece piece = feed_->At(content_.size(), SendMethod::kCopy);
     last_ = piece.kind;
+    of_disk_ = piece.of_disk;
     if (piece.kind != Piece::Kind::kData) return;
     content_.append(reinterpret_cast<const char*>(piece.data.data()),
                     piece.data.size());
@@ -88,6 +100,7 @@ class FeedReader {
   std::unique_ptr<Feed> feed_;
   std::string content_;
   Piece::Kind last_ = Piece::Kind::kWait;
+  bool of_disk_ = false;
 };
 
 }  // namespace tcptool::dataplane
