@@ -306,7 +306,6 @@ void Daemon::EndTransfers() {
 void Daemon::Stop() {
   if (peer_server_ != nullptr) peer_server_->Stop(kShutdownGrace);
   control_->Stop(kShutdownGrace);
-  LogInfo("stopped");
 }
 
 v1::Node Daemon::Node() const {

@@ -30,8 +30,9 @@ constexpr auto kExtendInterval = std::chrono::seconds(5);
 constexpr absl::Duration kExtension = absl::Seconds(30);
 
 // For calls to end, and for what serves them, once all transfers have ended. It
-// takes a few seconds where clients do not read.
-constexpr auto kEndLimit = std::chrono::seconds(15);
+// takes a few seconds where clients do not read. Of the 10 s that deploy/
+// leaves after a drain.
+constexpr auto kEndLimit = std::chrono::seconds(8);
 
 // An upload allocates one message of 1 MiB after the other, on any of gRPC's
 // threads, and a lane frees them. By default malloc returns each to the kernel,
@@ -159,6 +160,7 @@ int Main(int argc, char** argv) {
     daemon = nullptr;
   };
   End(ending, stop, 0);
+  LogInfo("stopped");
   FlushLog();
   return 0;
 }

@@ -161,6 +161,7 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     return absl::UnavailableError(
         "gRPC does not start; its messages in the log say why");
   }
+  KeepGrpcThreads();
   if (absl::Status status = StartGrpcThreads(); !status.ok()) return status;
   control->listener_->Open([server = control.get()](dataplane::UniqueFd fd) {
     if (server->front_ != nullptr) {
