@@ -28,7 +28,8 @@ namespace tcptool::server {
 namespace {
 
 // Those that work on a root's disk, and one for their deadlines.
-constexpr size_t kThreadsOfRoot = DiskWorker::kMaxThreads + 1;
+constexpr size_t kThreadsOfRoot =
+    DiskWorker::kMaxThreads + DiskWorker::kMaxTidyingThreads + 1;
 // Of the log, the store, the ports and whatever else there is one of; and some
 // for what begins later: the names of senders, streams, disks that hang. Where
 // these get none, it is an error of what needs them alone.

@@ -199,7 +199,7 @@ void ReceptionManager::Interrupt(v1::Reception reception,
 void ReceptionManager::RemovePartials(const std::string& root,
                                       const std::string& directory,
                                       PartialIds ids, Removed done) {
-  roots_.Run<size_t>(
+  roots_.TidyUp<size_t>(
       root,
       [directory, ids = std::move(ids)](const ContentRoot& content_root) {
         return RemovePartialFiles(content_root, directory, ids);

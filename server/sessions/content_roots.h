@@ -60,7 +60,17 @@ class ContentRoots {
   template <typename Result>
   void Run(const std::string& root,
            std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
-           std::function<void(absl::StatusOr<Result>)> done) const;
+           std::function<void(absl::StatusOr<Result>)> done) const {
+    Run(root, DiskWorker::Kind::kAsked, std::move(work), std::move(done));
+  }
+  // The same of work that nobody waits for, on a thread for such alone: what
+  // may hang where other work does not, such as listing a directory.
+  template <typename Result>
+  void TidyUp(const std::string& root,
+              std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
+              std::function<void(absl::StatusOr<Result>)> done) const {
+    Run(root, DiskWorker::Kind::kTidyingUp, std::move(work), std::move(done));
+  }
 
   // The space of all roots, by name; not set for those that missed the
   // deadline.
@@ -76,6 +86,10 @@ class ContentRoots {
     std::unique_ptr<DiskWorker> worker;
   };
 
+  template <typename Result>
+  void Run(const std::string& root, DiskWorker::Kind kind,
+           std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
+           std::function<void(absl::StatusOr<Result>)> done) const;
   absl::StatusOr<const Root*> Find(const std::string& name) const;
   static absl::Status NoAnswer(absl::string_view name,
                                DiskWorker::Failure failure);
@@ -90,12 +104,13 @@ class ContentRoots {
 
 template <typename Result>
 void ContentRoots::Run(
-    const std::string& root,
+    const std::string& root, DiskWorker::Kind kind,
     std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
     std::function<void(absl::StatusOr<Result>)> done) const {
   const absl::StatusOr<const Root*> found = Find(root);
   if (!found.ok()) return done(found.status());
   (*found)->worker->Run(
+      kind,
       [content = (*found)->root, work = std::move(work), done] {
         return [result = work(*content), done]() mutable {
           done(std::move(result));

@@ -18,6 +18,11 @@ using Clock = std::chrono::steady_clock;
 // How long the destructor waits for threads that are about to end.
 constexpr std::chrono::milliseconds kThreadsEnd{200};
 
+size_t MaxThreads(DiskWorker::Kind kind) {
+  return kind == DiskWorker::Kind::kAsked ? DiskWorker::kMaxThreads
+                                          : DiskWorker::kMaxTidyingThreads;
+}
+
 }  // namespace
 
 struct DiskWorker::Job {
@@ -42,29 +47,39 @@ struct DiskWorker::Job {
   bool answered ABSL_GUARDED_BY(mutex) = false;
 };
 
-struct DiskWorker::State {
-  explicit State(absl::Duration limit)
-      : limit(absl::ToChronoNanoseconds(limit)) {}
-
-  // All threads have been blocked for longer than the deadline.
-  bool IsBlocked(Clock::time_point now) const
-      ABSL_SHARED_LOCKS_REQUIRED(mutex) {
-    if (running.size() < kMaxThreads) return false;
+// The threads of one kind, and their work.
+struct DiskWorker::Crew {
+  // All of `most` threads have been blocked for longer than `limit`.
+  bool IsBlocked(size_t most, std::chrono::nanoseconds limit,
+                 Clock::time_point now) const {
+    if (running.size() < most) return false;
     for (const auto& job : running) {
       if (now - job->begin < limit) return false;
     }
     return true;
   }
 
+  std::deque<std::shared_ptr<Job>> queue;
+  std::vector<std::shared_ptr<Job>> running;
+  size_t threads = 0;
+  size_t idle = 0;
+};
+
+struct DiskWorker::State {
+  explicit State(absl::Duration limit)
+      : limit(absl::ToChronoNanoseconds(limit)) {}
+
+  Crew& CrewOf(Kind kind) ABSL_SHARED_LOCKS_REQUIRED(mutex) {
+    return kind == Kind::kAsked ? asked : tidying;
+  }
+
   const std::chrono::nanoseconds limit;
   absl::Mutex mutex;
   SteadyCondVar changed;
-  std::deque<std::shared_ptr<Job>> queue ABSL_GUARDED_BY(mutex);
-  std::vector<std::shared_ptr<Job>> running ABSL_GUARDED_BY(mutex);
-  // In the order of their deadlines; some may be answered already.
+  Crew asked ABSL_GUARDED_BY(mutex);
+  Crew tidying ABSL_GUARDED_BY(mutex);
+  // Of all, in the order of their deadlines; some may be answered already.
   std::deque<std::shared_ptr<Job>> pending ABSL_GUARDED_BY(mutex);
-  size_t threads ABSL_GUARDED_BY(mutex) = 0;
-  size_t idle ABSL_GUARDED_BY(mutex) = 0;
   bool closing ABSL_GUARDED_BY(mutex) = false;
 };
 
@@ -77,17 +92,18 @@ DiskWorker::~DiskWorker() {
   {
     absl::MutexLock lock(&state_->mutex);
     state_->closing = true;
-    state_->queue.clear();
+    state_->asked.queue.clear();
+    state_->tidying.queue.clear();
     state_->changed.NotifyAll();
     const auto ended = [this]() ABSL_SHARED_LOCKS_REQUIRED(state_->mutex) {
-      return state_->threads == 0;
+      return state_->asked.threads + state_->tidying.threads == 0;
     };
     state_->changed.WaitFor(&state_->mutex, kThreadsEnd, ended);
   }
   deadlines_.join();
 }
 
-void DiskWorker::Run(Work work, OnFailure on_failure) {
+void DiskWorker::Run(Kind kind, Work work, OnFailure on_failure) {
   auto job = std::make_shared<Job>();
   const auto now = Clock::now();
   job->work = std::move(work);
@@ -95,14 +111,15 @@ void DiskWorker::Run(Work work, OnFailure on_failure) {
   Failure failure = Failure::kTimeout;
   {
     absl::MutexLock lock(&state_->mutex);
-    if (!state_->closing && state_->queue.size() < kMaxQueued &&
-        !state_->IsBlocked(now)) {
-      if (HasThreadFor(state_->queue.size() + 1)) {
+    Crew& crew = state_->CrewOf(kind);
+    if (!state_->closing && crew.queue.size() < kMaxQueued &&
+        !crew.IsBlocked(MaxThreads(kind), state_->limit, now)) {
+      if (HasThreadFor(kind, crew.queue.size() + 1)) {
         {
           absl::MutexLock job_lock(&job->mutex);
           job->on_failure = std::move(on_failure);
         }
-        state_->queue.push_back(job);
+        crew.queue.push_back(job);
         state_->pending.push_back(job);
         state_->changed.NotifyAll();
         return;
@@ -113,15 +130,16 @@ void DiskWorker::Run(Work work, OnFailure on_failure) {
   on_failure(failure);
 }
 
-bool DiskWorker::HasThreadFor(size_t queued) {
-  if (state_->idle >= queued || state_->threads == kMaxThreads) return true;
+bool DiskWorker::HasThreadFor(Kind kind, size_t queued) {
+  Crew& crew = state_->CrewOf(kind);
+  if (crew.idle >= queued || crew.threads == MaxThreads(kind)) return true;
   try {
-    std::thread([state = state_] { RunThread(state); }).detach();
-    ++state_->threads;
+    std::thread([state = state_, kind] { RunThread(state, kind); }).detach();
+    ++crew.threads;
   } catch (const std::system_error&) {
     // One that works on something else may get to it in time.
   }
-  return state_->threads > 0;
+  return crew.threads > 0;
 }
 
 void DiskWorker::AnswerPending() {
@@ -133,31 +151,32 @@ void DiskWorker::AnswerPending() {
   for (const auto& job : pending) job->FailOnce(Failure::kTimeout);
 }
 
-void DiskWorker::RunThread(const std::shared_ptr<State>& state) {
+void DiskWorker::RunThread(const std::shared_ptr<State>& state, Kind kind) {
   while (true) {
     std::shared_ptr<Job> job;
     {
       absl::MutexLock lock(&state->mutex);
-      ++state->idle;
-      while (!state->closing && state->queue.empty()) {
+      Crew& crew = state->CrewOf(kind);
+      ++crew.idle;
+      while (!state->closing && crew.queue.empty()) {
         state->changed.Wait(&state->mutex);
       }
-      --state->idle;
-      if (state->queue.empty()) {
-        --state->threads;
+      --crew.idle;
+      if (crew.queue.empty()) {
+        --crew.threads;
         state->changed.NotifyAll();
         return;
       }
-      job = std::move(state->queue.front());
-      state->queue.pop_front();
+      job = std::move(crew.queue.front());
+      crew.queue.pop_front();
       job->begin = Clock::now();
-      state->running.push_back(job);
+      crew.running.push_back(job);
     }
     const Answer answer = job->work();
     job->work = nullptr;
     job->AnswerOnce(answer);
     absl::MutexLock lock(&state->mutex);
-    std::erase(state->running, job);
+    std::erase(state->CrewOf(kind).running, job);
   }
 }
 

@@ -18,10 +18,18 @@ namespace tcptool::server {
 // does. A thread that is still blocked when the worker is destroyed is
 // detached: it owns all that it uses.
 //
+// Work is of two kinds, which do not wait for each other's threads: a file
+// system may open files, and hang when a directory is listed.
+//
 // Any thread may call any method.
 class DiskWorker {
  public:
-  static constexpr size_t kMaxThreads = 2;
+  enum class Kind {
+    kAsked,      // Somebody waits for it.
+    kTidyingUp,  // Nobody does. One after the other.
+  };
+  static constexpr size_t kMaxThreads = 2;         // For kAsked.
+  static constexpr size_t kMaxTidyingThreads = 1;  // For kTidyingUp.
   static constexpr size_t kMaxQueued = 1000;
 
   // Delivers the result of the work; runs on the same thread as the work.
@@ -39,25 +47,26 @@ class DiskWorker {
   // As AnswerPending().
   ~DiskWorker();
 
-  // Runs `work` on a thread of the worker, and then exactly one of two
-  // functions: the answer that `work` returns, or `on_failure`. That is called
-  // when the deadline comes first, or at once if the queue is full, if all
+  // Runs `work` on a thread of its kind, and then exactly one of two functions:
+  // the answer that `work` returns, or `on_failure`. That is called when the
+  // deadline comes first, or at once if the kind's queue is full, if all its
   // threads have been blocked for longer than the deadline, or if there is no
   // thread. `work` may still run after kTimeout: it must own what it uses.
   // Neither function may block.
-  void Run(Work work, OnFailure on_failure);
+  void Run(Kind kind, Work work, OnFailure on_failure);
   // Calls `on_failure`, with kTimeout, of everything that is not answered. When
   // this returns, no answer is running.
   void AnswerPending();
 
  private:
   struct Job;
+  struct Crew;
   struct State;
 
-  // Makes a thread, if there is to be another one for so many jobs. False:
-  // there is none at all. With the state's lock.
-  bool HasThreadFor(size_t queued) ABSL_NO_THREAD_SAFETY_ANALYSIS;
-  static void RunThread(const std::shared_ptr<State>& state);
+  // Makes a thread of that kind, if there is to be another one for so many
+  // jobs. False: there is none at all. With the state's lock.
+  bool HasThreadFor(Kind kind, size_t queued) ABSL_NO_THREAD_SAFETY_ANALYSIS;
+  static void RunThread(const std::shared_ptr<State>& state, Kind kind);
   void WatchDeadlines();
 
   const std::shared_ptr<State> state_;

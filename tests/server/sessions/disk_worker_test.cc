@@ -20,9 +20,11 @@ enum class End { kAnswer, kTimeout, kNoThread };
 // What the work ends with. `blocked`: the work waits for this, if it is given.
 std::future<End> Start(
     DiskWorker& worker,
-    const std::shared_ptr<absl::Notification>& blocked = nullptr) {
+    const std::shared_ptr<absl::Notification>& blocked = nullptr,
+    DiskWorker::Kind kind = DiskWorker::Kind::kAsked) {
   auto end = std::make_shared<std::promise<End>>();
   worker.Run(
+      kind,
       [blocked, end]() -> DiskWorker::Answer {
         if (blocked != nullptr) blocked->WaitForNotification();
         return [end] { end->set_value(End::kAnswer); };
@@ -64,6 +66,32 @@ TEST(DiskWorkerTest, WhereAllThreadsAreBlockedTheAnswerComesAtOnce) {
   EXPECT_EQ(late.wait_for(std::chrono::seconds(0)), std::future_status::ready);
   EXPECT_EQ(late.get(), End::kTimeout);
   blocked->Notify();
+}
+
+TEST(DiskWorkerTest, TidyingUpThatIsBlockedHoldsUpNothingElse) {
+  constexpr auto kTidyingUp = DiskWorker::Kind::kTidyingUp;
+  auto blocked = std::make_shared<absl::Notification>();
+  DiskWorker worker(kLong);
+  std::vector<std::future<End>> ends;
+  for (size_t i = 0; i <= DiskWorker::kMaxThreads; ++i) {
+    ends.push_back(Start(worker, blocked, kTidyingUp));
+  }
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(Start(worker).get(), End::kAnswer);
+  blocked->Notify();
+  for (auto& end : ends) EXPECT_EQ(end.get(), End::kAnswer);
+}
+
+TEST(DiskWorkerTest, BlockedWorkDoesNotHoldUpTidying) {
+  auto blocked = std::make_shared<absl::Notification>();
+  DiskWorker worker(kLong);
+  std::vector<std::future<End>> ends;
+  for (size_t i = 0; i < DiskWorker::kMaxThreads; ++i) {
+    ends.push_back(Start(worker, blocked));
+  }
+  EXPECT_EQ(Start(worker, nullptr, DiskWorker::Kind::kTidyingUp).get(),
+            End::kAnswer);
+  blocked->Notify();
+  for (auto& end : ends) EXPECT_EQ(end.get(), End::kAnswer);
 }
 
 TEST(DiskWorkerTest, WhereNoThreadCanBeHadThatIsTheAnswer) {
