@@ -97,9 +97,21 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
     if (!tls.ok()) return tls.status();
     control->tls_ = *std::move(tls);
   }
-  if (!security.tls_cert.empty() || !security.token_file.empty()) {
+  const bool has_front =
+      !security.tls_cert.empty() || !security.token_file.empty();
+  absl::StatusOr<std::unique_ptr<ControlListener>> listener =
+      ControlListener::Listen(
+          options.address, has_front
+                               ? std::nullopt
+                               : std::optional(MaxConnections(options, 1, 0)));
+  if (!listener.ok()) {
+    return absl::UnavailableError(absl::StrCat(
+        listener.status().message(), "; choose another ", options.option));
+  }
+  control->listener_ = *std::move(listener);
+  if (has_front) {
     control->front_ = std::make_unique<Front>(
-        options.address, control->tls_.get(),
+        control->address(), control->tls_.get(),
         MaxConnections(options, Front::kDescriptorsPerConnection,
                        Front::kMaxArriving),
         [server = control.get()](dataplane::UniqueFd connection) {
@@ -146,16 +158,6 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxHeaderBytes);
   builder.RegisterCallbackGenericService(control->dispatcher_.get());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));
-  absl::StatusOr<std::unique_ptr<ControlListener>> listener =
-      ControlListener::Listen(
-          options.address, control->front_ != nullptr
-                               ? std::nullopt
-                               : std::optional(MaxConnections(options, 1, 0)));
-  if (!listener.ok()) {
-    return absl::UnavailableError(absl::StrCat(
-        listener.status().message(), "; choose another ", options.option));
-  }
-  control->listener_ = *std::move(listener);
   control->server_ = builder.BuildAndStart();
   if (control->server_ == nullptr) {
     return absl::UnavailableError(

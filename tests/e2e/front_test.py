@@ -280,6 +280,24 @@ class FrontTest(SecurityTest):
 
         harness.wait_until(serves, "new connections are served")
 
+    def test_a_crowd_at_the_peer_address_is_told_as_one_there(self):
+        service = self.serve(
+            self.tokens, "--peer-address=127.0.0.1:0", prefix=("prlimit", "--nofile=256:256")
+        )
+        for _ in range(50):
+            try:
+                stranger = http2.Connection(service.peer_address)
+                self.addCleanup(stranger.close)
+            except (ConnectionResetError, BrokenPipeError):
+                pass
+        harness.wait_until(lambda: self.events(service, "control_full"), "it is full")
+        for event in self.events(service, "control_full"):
+            self.assertEqual(event["address"], service.peer_address)
+        # The control port is another.
+        operator = http2.Connection(service.control_address)
+        self.addCleanup(operator.close)
+        self.assert_served(operator, 1, b"o")
+
     def test_crowds_of_strangers_leave_a_place_to_an_operator(self):
         service = self.serve(self.tokens, prefix=("prlimit", "--nofile=256:256"))
         host, _, port = service.control_address.rpartition(":")
