@@ -179,6 +179,39 @@ class HealthTest(ServiceTest):
         self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
         self.assertEqual(self.healthz(node), 200)
 
+    def test_a_grpc_that_is_silent_is_told(self):
+        home = tempfile.TemporaryDirectory(prefix="health.")
+        self.addCleanup(home.cleanup)
+        silent = pathlib.Path(home.name) / "silent"
+        service = Service(
+            prefix=(
+                "env",
+                f"LD_PRELOAD={harness.program('silent_grpc')}",
+                f"SILENT_GRPC={silent}",
+                # libasan wants to be the first library.
+                "ASAN_OPTIONS=verify_asan_link_order=0",
+            ),
+            flags=("--log-format=json",),
+        )
+        self.addCleanup(service.close)
+
+        def told(name):
+            return [event for event in service.events() if event["event"] == name]
+
+        self.assertEqual(self.healthz(service), 200)
+        silent.touch()
+        harness.wait_until(lambda: told("control_unreachable"), "it is told", 120)
+        self.assertEqual(self.healthz(service), 503)
+        silent.unlink()
+        harness.wait_until(lambda: told("control_reachable"), "it is over", 120)
+        self.assertEqual(self.healthz(service), 200)
+        self.assertEqual(
+            health_grpc.HealthStub(service.channel)
+            .Check(health.HealthCheckRequest(), timeout=harness.DEADLINE_S)
+            .status,
+            health.HealthCheckResponse.SERVING,
+        )
+
     def test_a_drain_is_told_at_the_peer_address_too(self):
         node = Node()
         self.addCleanup(node.close)

@@ -1,4 +1,5 @@
-"""What strangers can make the control port hold, in sum: many calls in few bytes."""
+"""What strangers can make the control port and the peer address hold, in sum: many calls in
+few bytes."""
 
 import ssl
 import threading
@@ -16,6 +17,7 @@ CONNECTIONS = 2
 # Above what the service has without them; without a bound it is 400 MiB a connection.
 BOUND = 64 << 20
 GET_NODE = f"/{NODE}/GetNode"
+FOLLOW = "/tcptool.peer.v1.PeerService/Follow"
 LAST_PING = b"lastping"
 
 
@@ -74,12 +76,15 @@ class StrangerMemoryTest(SecurityTest):
         code, words, _ = call(channel, GET_NODE, "o")
         self.assertEqual(code, grpc.StatusCode.OK, words)
 
-    def assert_bounded(self, service, new_channel, data, reads, count=CONNECTIONS, **options):
+    def assert_bounded(
+        self, service, new_channel, data, reads, count=CONNECTIONS, address=None, **options
+    ):
+        """`address`: where the strangers are; the control port by default."""
         before_them = new_channel(service)
         self.assert_serves(before_them)
         before = service.peak_memory()
         connections = [
-            http2.Connection(service.control_address, **options) for _ in range(count)
+            http2.Connection(address or service.control_address, **options) for _ in range(count)
         ]
         threads = []
         for connection in connections:
@@ -127,6 +132,18 @@ class StrangerMemoryTest(SecurityTest):
     def test_health_checks(self):
         request = (http2.DATA, http2.END_STREAM, http2.message(b""))
         self.assert_bounded_in_clear_text(blast(HEALTH, request))
+
+    def test_calls_at_the_peer_address(self):
+        request = (http2.DATA, http2.END_STREAM, http2.message(b""))
+        for data, reads in ((blast(FOLLOW), False), (blast(HEALTH, request), True)):
+            service = self.serve(f"--token-file={self.tokens}", "--peer-address=127.0.0.1:0")
+            address = service.peer_address
+            self.assert_bounded(service, self.new_channel, data, reads, address=address)
+            # Nodes are served there too.
+            with grpc.insecure_channel(address, options=OWN_CONNECTION) as channel:
+                self.assertEqual(
+                    call(channel, FOLLOW, "o")[0], grpc.StatusCode.INVALID_ARGUMENT
+                )
 
     def serve_tls(self):
         authority = Authority(self.home / "authority")
