@@ -1,20 +1,8 @@
 #include "messages/states.h"
 
-#include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
+#include "messages/enum_name.h"
 
 namespace tcptool {
-namespace {
-
-// `name` is empty for a number that this program's version of the API lacks.
-std::string EnumName(const std::string& name, absl::string_view prefix,
-                     int number) {
-  if (name.empty()) return absl::StrCat(number);
-  return std::string(absl::StripPrefix(name, prefix));
-}
-
-}  // namespace
 
 bool IsFinal(v1::SessionState state) {
   return state != v1::SESSION_STATE_UNSPECIFIED &&

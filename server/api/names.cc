@@ -11,6 +11,7 @@ namespace {
 
 constexpr absl::string_view kSessions = "sessions/";
 constexpr absl::string_view kReceptions = "receptions/";
+constexpr absl::string_view kDistributions = "distributions/";
 constexpr absl::string_view kRecipients = "/recipients/";
 
 // `letter`: the first of the id.
@@ -42,12 +43,20 @@ bool IsReceptionName(absl::string_view name) {
   return absl::ConsumePrefix(&name, kReceptions) && IsResourceId(name);
 }
 
+bool IsDistributionName(absl::string_view name) {
+  return absl::ConsumePrefix(&name, kDistributions) && IsResourceId(name);
+}
+
 std::string RandomSessionName(absl::BitGenRef random) {
   return RandomName(kSessions, 's', random);
 }
 
 std::string RandomReceptionName(absl::BitGenRef random) {
   return RandomName(kReceptions, 'r', random);
+}
+
+std::string RandomDistributionName(absl::BitGenRef random) {
+  return RandomName(kDistributions, 'd', random);
 }
 
 std::optional<uint64_t> RecipientNumber(absl::string_view name) {

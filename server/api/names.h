@@ -1,4 +1,5 @@
-// The names of sessions, of their recipients, and of receptions (AIP-122).
+// The names of sessions, of their recipients, of receptions, and of
+// distributions (AIP-122).
 #ifndef TCPTOOL_SERVER_API_NAMES_H_
 #define TCPTOOL_SERVER_API_NAMES_H_
 
@@ -11,17 +12,20 @@
 
 namespace tcptool::server {
 
-// Whether `id` may be the last part of the name of a session or a reception: 1
-// to 63 characters of a-z, 0-9 and '-', the first a letter, the last no '-'.
+// Whether `id` may be the last part of the name of one of these: 1 to 63
+// characters of a-z, 0-9 and '-', the first a letter, the last no '-'.
 bool IsResourceId(absl::string_view id);
 
-// Whether it is "sessions/{session}", or "receptions/{reception}".
+// Whether it is "sessions/{session}", "receptions/{reception}", or
+// "distributions/{distribution}".
 bool IsSessionName(absl::string_view name);
 bool IsReceptionName(absl::string_view name);
+bool IsDistributionName(absl::string_view name);
 
 // A name that the service chooses: one of 30^9.
 std::string RandomSessionName(absl::BitGenRef random);
 std::string RandomReceptionName(absl::BitGenRef random);
+std::string RandomDistributionName(absl::BitGenRef random);
 
 // The number in "sessions/{session}/recipients/{number}"; none for another
 // form. Only the canonical form of a number is accepted, so that each recipient

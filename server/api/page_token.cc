@@ -2,12 +2,10 @@
 
 #include <algorithm>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "server/api/deterministic.h"
 #include "server/api/invalid_field.h"
 
@@ -25,35 +23,76 @@ uint64_t Fingerprint(const google::protobuf::MessageLite& message) {
   return hash;
 }
 
+// A request for a page.
+struct Asked {
+  int size;
+  uint64_t fingerprint;
+  // What the token says where the page begins. Empty: there is no token.
+  std::string begin;
+};
+
+absl::Status NoToken() {
+  return InvalidField("page_token", "it is not one of this service's");
+}
+
+template <typename Request>
+absl::StatusOr<Asked> Read(Request& request) {
+  if (request.page_size() < 0) {
+    return InvalidField("page_size", "it is negative; 0 means the default");
+  }
+  Asked asked = {.size = request.page_size() == 0
+                             ? kDefaultSize
+                             : std::min(request.page_size(), kMaxSize)};
+  const std::string token = std::exchange(*request.mutable_page_token(), {});
+  request.set_page_size(0);
+  asked.fingerprint = Fingerprint(request);
+  if (token.empty()) return asked;
+  std::string text;
+  uint64_t fingerprint = 0;
+  if (!absl::WebSafeBase64Unescape(token, &text)) return NoToken();
+  // A name may have dots.
+  const size_t dot = text.rfind('.');
+  if (dot == std::string::npos || dot == 0 ||
+      !absl::SimpleAtoi(text.substr(dot + 1), &fingerprint)) {
+    return NoToken();
+  }
+  if (fingerprint != asked.fingerprint) {
+    return InvalidField("page_token",
+                        "it belongs to a request with other fields");
+  }
+  asked.begin = text.substr(0, dot);
+  return asked;
+}
+
+template <typename Begin>
+std::string ToToken(const Begin& begin, uint64_t fingerprint) {
+  return absl::WebSafeBase64Escape(absl::StrCat(begin, ".", fingerprint));
+}
+
 }  // namespace
 
 template <typename Request>
 absl::StatusOr<Page> Page::Parse(Request& request) {
+  const absl::StatusOr<Asked> asked = Read(request);
+  if (!asked.ok()) return asked.status();
   Page page;
-  if (request.page_size() < 0) {
-    return InvalidField("page_size", "it is negative; 0 means the default");
-  }
-  page.size = request.page_size() == 0
-                  ? kDefaultSize
-                  : std::min(request.page_size(), kMaxSize);
-  const std::string token = std::exchange(*request.mutable_page_token(), {});
-  request.set_page_size(0);
-  page.fingerprint_ = Fingerprint(request);
-  if (token.empty()) return page;
-  std::string text;
+  page.size = asked->size;
+  page.fingerprint_ = asked->fingerprint;
+  if (asked->begin.empty()) return page;
   uint64_t number = 0;
-  uint64_t fingerprint = 0;
-  const bool parsed = absl::WebSafeBase64Unescape(token, &text);
-  const std::vector<std::string> parts = absl::StrSplit(text, '.');
-  if (!parsed || parts.size() != 2 || !absl::SimpleAtoi(parts[0], &number) ||
-      !absl::SimpleAtoi(parts[1], &fingerprint)) {
-    return InvalidField("page_token", "it is not one of this service's");
-  }
-  if (fingerprint != page.fingerprint_) {
-    return InvalidField("page_token",
-                        "it belongs to a request with other fields");
-  }
+  if (!absl::SimpleAtoi(asked->begin, &number)) return NoToken();
   page.begin = number;
+  return page;
+}
+
+template <typename Request>
+absl::StatusOr<NamePage> NamePage::Parse(Request& request) {
+  absl::StatusOr<Asked> asked = Read(request);
+  if (!asked.ok()) return asked.status();
+  NamePage page;
+  page.size = asked->size;
+  page.fingerprint_ = asked->fingerprint;
+  page.begin = std::move(asked->begin);
   return page;
 }
 
@@ -69,8 +108,24 @@ absl::StatusOr<Page> Page::Of(v1::ListReceptionsRequest request) {
   return Parse(request);
 }
 
+absl::StatusOr<Page> Page::Of(v1::ListDistributionsRequest request) {
+  return Parse(request);
+}
+
 std::string Page::Token(uint64_t number) const {
-  return absl::WebSafeBase64Escape(absl::StrCat(number, ".", fingerprint_));
+  return ToToken(number, fingerprint_);
+}
+
+absl::StatusOr<NamePage> NamePage::Of(v1::ListDeliveriesRequest request) {
+  return Parse(request);
+}
+
+absl::StatusOr<NamePage> NamePage::Of(v1::ListNodesRequest request) {
+  return Parse(request);
+}
+
+std::string NamePage::Token(const std::string& name) const {
+  return ToToken(name, fingerprint_);
 }
 
 }  // namespace tcptool::server

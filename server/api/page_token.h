@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "tcptool/v1/distribution_service.pb.h"
 #include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
 
@@ -25,6 +26,7 @@ struct Page {
   static absl::StatusOr<Page> Of(v1::ListSessionsRequest request);
   static absl::StatusOr<Page> Of(v1::ListRecipientsRequest request);
   static absl::StatusOr<Page> Of(v1::ListReceptionsRequest request);
+  static absl::StatusOr<Page> Of(v1::ListDistributionsRequest request);
 
   // The token of a page that begins with the object of this number.
   std::string Token(uint64_t number) const;
@@ -32,6 +34,24 @@ struct Page {
  private:
   template <typename Request>
   static absl::StatusOr<Page> Parse(Request& request);
+
+  uint64_t fingerprint_ = 0;
+};
+
+// The same, of objects that are listed by their names.
+struct NamePage {
+  int size = 0;
+  // As of Page. Empty: the first page.
+  std::string begin;
+
+  static absl::StatusOr<NamePage> Of(v1::ListDeliveriesRequest request);
+  static absl::StatusOr<NamePage> Of(v1::ListNodesRequest request);
+
+  std::string Token(const std::string& name) const;
+
+ private:
+  template <typename Request>
+  static absl::StatusOr<NamePage> Parse(Request& request);
 
   uint64_t fingerprint_ = 0;
 };

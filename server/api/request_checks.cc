@@ -32,6 +32,14 @@ absl::Status CheckReceptionName(absl::string_view path,
                                          "like receptions/ID"));
 }
 
+absl::Status CheckDistributionName(absl::string_view path,
+                                   const std::string& name) {
+  if (IsDistributionName(name)) return absl::OkStatus();
+  return InvalidField(path, absl::StrCat("\"", name,
+                                         "\" is no distribution's name; they "
+                                         "look like distributions/ID"));
+}
+
 // Both may be empty. `path`: of the id.
 absl::Status CheckIds(absl::string_view path, const std::string& id,
                       const std::string& request_id) {
@@ -50,7 +58,7 @@ absl::Status CheckIds(absl::string_view path, const std::string& id,
   return absl::OkStatus();
 }
 
-// `check_name`: CheckSessionName() or CheckReceptionName().
+// `check_name`: CheckSessionName() and the like.
 template <typename Request>
 absl::Status CheckWatch(const Request& request,
                         absl::Status (*check_name)(absl::string_view path,
@@ -143,6 +151,45 @@ absl::Status CheckRequest(const v1::CancelReceptionRequest& request) {
 
 absl::Status CheckRequest(const v1::DeleteReceptionRequest& request) {
   return CheckReceptionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::CreateDistributionRequest& request) {
+  return CheckIds("distribution_id", request.distribution_id(),
+                  request.request_id());
+}
+
+absl::Status CheckRequest(const v1::GetDistributionRequest& request) {
+  return CheckDistributionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::ListDistributionsRequest& request) {
+  return CheckStates(request.states(), v1::DistributionState_IsValid);
+}
+
+absl::Status CheckRequest(const v1::WatchDistributionsRequest& request) {
+  return CheckWatch(request, CheckDistributionName);
+}
+
+absl::Status CheckRequest(const v1::CancelDistributionRequest& request) {
+  return CheckDistributionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::DeleteDistributionRequest& request) {
+  return CheckDistributionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::RetryDistributionRequest& request) {
+  return CheckDistributionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::ListDeliveriesRequest& request) {
+  absl::Status status = CheckDistributionName("parent", request.parent());
+  if (!status.ok()) return status;
+  return CheckStates(request.states(), v1::DeliveryState_IsValid);
+}
+
+absl::Status CheckRequest(const v1::ListNodesRequest&) {
+  return absl::OkStatus();
 }
 
 }  // namespace tcptool::server

@@ -3,14 +3,16 @@
 #define TCPTOOL_SERVER_API_REQUEST_CHECKS_H_
 
 #include "absl/status/status.h"
+#include "tcptool/v1/distribution_service.pb.h"
 #include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool::server {
 
 // INVALID_ARGUMENT names the field. Not checked here: the spec of a session
-// (spec.h) or of a reception (reception_spec.h), page_size and page_token
-// (page_token.h), an upload's messages (server/sessions/upload.h).
+// (spec.h), of a reception (reception_spec.h) or of a distribution
+// (server/fleet/service), page_size and page_token (page_token.h), an upload's
+// messages (server/sessions/upload.h).
 absl::Status CheckRequest(const v1::CreateSessionRequest& request);
 absl::Status CheckRequest(const v1::GetSessionRequest& request);
 absl::Status CheckRequest(const v1::ListSessionsRequest& request);
@@ -26,6 +28,15 @@ absl::Status CheckRequest(const v1::ListReceptionsRequest& request);
 absl::Status CheckRequest(const v1::WatchReceptionsRequest& request);
 absl::Status CheckRequest(const v1::CancelReceptionRequest& request);
 absl::Status CheckRequest(const v1::DeleteReceptionRequest& request);
+absl::Status CheckRequest(const v1::CreateDistributionRequest& request);
+absl::Status CheckRequest(const v1::GetDistributionRequest& request);
+absl::Status CheckRequest(const v1::ListDistributionsRequest& request);
+absl::Status CheckRequest(const v1::WatchDistributionsRequest& request);
+absl::Status CheckRequest(const v1::CancelDistributionRequest& request);
+absl::Status CheckRequest(const v1::DeleteDistributionRequest& request);
+absl::Status CheckRequest(const v1::RetryDistributionRequest& request);
+absl::Status CheckRequest(const v1::ListDeliveriesRequest& request);
+absl::Status CheckRequest(const v1::ListNodesRequest& request);
 
 // A "sessions/{session}" in the field at `path`.
 absl::Status CheckSessionName(absl::string_view path, const std::string& name);

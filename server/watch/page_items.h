@@ -6,8 +6,6 @@
 #include <cstddef>
 #include <utility>
 
-#include "server/api/page_token.h"
-
 namespace tcptool::server {
 
 // Specs may be large: a page ends at this size, as gRPC clients accept messages
@@ -19,9 +17,9 @@ bool IsOneOf(const States& states, State state) {
   return states.empty() || std::ranges::find(states, state) != states.end();
 }
 
-// Adds `item` to a page unless that is full.
-template <typename Items, typename Item>
-bool AddToPage(const Page& page, Item item, size_t& bytes, Items& items) {
+// Adds `item` to a page, a Page or a NamePage, unless that is full.
+template <typename PageKind, typename Items, typename Item>
+bool AddToPage(const PageKind& page, Item item, size_t& bytes, Items& items) {
   bytes += item.ByteSizeLong();
   if (items.size() == page.size || (!items.empty() && bytes > kMaxPageBytes)) {
     return false;

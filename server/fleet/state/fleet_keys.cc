@@ -1,6 +1,7 @@
 #include "server/fleet/state/fleet_keys.h"
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "dataplane/base/sha256.h"
 
 namespace tcptool::fleet {
 namespace {
@@ -74,27 +76,36 @@ std::string FleetKeys::Coordinator() const {
   return absl::StrCat(prefix_, "coordinator");
 }
 
+std::string FleetKeys::Request(absl::string_view request_id) const {
+  return absl::StrCat(prefix_, "requests/",
+                      dataplane::ToHex(dataplane::Sha256::Of(
+                          std::as_bytes(std::span(request_id)))));
+}
+
+std::string FleetKeys::Distribution(absl::string_view distribution) const {
+  return absl::StrCat(prefix_, "distributions/", distribution, "/");
+}
+
 std::string FleetKeys::Spec(absl::string_view distribution) const {
-  return absl::StrCat(prefix_, "distributions/", distribution, "/spec");
+  return absl::StrCat(Distribution(distribution), "spec");
 }
 
 std::string FleetKeys::Head(absl::string_view distribution) const {
-  return absl::StrCat(prefix_, "distributions/", distribution, "/head");
+  return absl::StrCat(Distribution(distribution), "head");
 }
 
 std::string FleetKeys::Cancel(absl::string_view distribution) const {
-  return absl::StrCat(prefix_, "distributions/", distribution, "/cancel");
+  return absl::StrCat(Distribution(distribution), "cancel");
 }
 
 std::string FleetKeys::Edge(absl::string_view distribution,
                             absl::string_view node) const {
-  return absl::StrCat(prefix_, "distributions/", distribution, "/edges/", node);
+  return absl::StrCat(Distribution(distribution), "edges/", node);
 }
 
 std::string FleetKeys::Delivery(absl::string_view distribution,
                                 absl::string_view node) const {
-  return absl::StrCat(prefix_, "distributions/", distribution, "/deliveries/",
-                      node);
+  return absl::StrCat(Distribution(distribution), "deliveries/", node);
 }
 
 std::optional<FleetKey> FleetKeys::Parse(absl::string_view key) const {
@@ -105,6 +116,9 @@ std::optional<FleetKey> FleetKeys::Parse(absl::string_view key) const {
   }
   if (parts.size() == 2 && parts[0] == "nodes" && IsFleetName(parts[1])) {
     return FleetKey{.kind = Kind::kNode, .node = std::string(parts[1])};
+  }
+  if (parts.size() == 2 && parts[0] == "requests") {
+    return FleetKey{.kind = Kind::kRequest};
   }
   if (parts[0] == "distributions") return ParseDistribution(parts);
   return std::nullopt;

@@ -24,6 +24,7 @@ struct FleetKey {
     kEdge,
     kDelivery,
     kCancel,
+    kRequest,  // Has neither of the two names.
   };
   Kind kind;
   std::string distribution;
@@ -34,6 +35,7 @@ struct FleetKey {
 //
 //   /tcptool/v1/FLEET/nodes/NODE
 //   /tcptool/v1/FLEET/coordinator
+//   /tcptool/v1/FLEET/requests/REQUEST
 //   /tcptool/v1/FLEET/distributions/D/spec
 //   /tcptool/v1/FLEET/distributions/D/head
 //   /tcptool/v1/FLEET/distributions/D/cancel
@@ -51,6 +53,10 @@ class FleetKeys {
 
   std::string Node(absl::string_view node) const;
   std::string Coordinator() const;
+  // `request_id`: any text.
+  std::string Request(absl::string_view request_id) const;
+  // What all keys of a distribution begin with.
+  std::string Distribution(absl::string_view distribution) const;
   std::string Spec(absl::string_view distribution) const;
   std::string Head(absl::string_view distribution) const;
   std::string Cancel(absl::string_view distribution) const;

@@ -45,7 +45,7 @@ void FleetState::Apply(const PrefixMirror::Changes& changes) {
       Store(change, key->node, nodes_);
     } else if (key->kind == Kind::kCoordinator) {
       Store(change, coordinator_);
-    } else {
+    } else if (key->kind != Kind::kRequest) {
       ApplyToDistribution(*key, change);
     }
   }
@@ -74,6 +74,7 @@ void FleetState::ApplyToDistribution(const FleetKey& key,
       break;
     case Kind::kNode:
     case Kind::kCoordinator:
+    case Kind::kRequest:
       break;  // Of no distribution.
   }
   if (IsEmpty(distribution)) distributions_.erase(found);

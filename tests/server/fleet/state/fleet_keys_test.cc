@@ -44,6 +44,11 @@ TEST(FleetKeys, AreThoseThatAreDocumented) {
   EXPECT_EQ(keys.Edge("d", "n1"), "/tcptool/v1/lab/distributions/d/edges/n1");
   EXPECT_EQ(keys.Delivery("d", "n1"),
             "/tcptool/v1/lab/distributions/d/deliveries/n1");
+  EXPECT_EQ(keys.Distribution("d"), "/tcptool/v1/lab/distributions/d/");
+  // Whatever is in the id, it is one part of the key.
+  EXPECT_EQ(keys.Request("a/b"),
+            "/tcptool/v1/lab/requests/"
+            "c14cddc033f64b9dea80ea675cf280a015e672516090a5626781153dc68fea11");
 }
 
 TEST(FleetKeys, AreReadBack) {
@@ -64,6 +69,7 @@ TEST(FleetKeys, AreReadBack) {
   expect(keys.Cancel("d"), Kind::kCancel, "d", "");
   expect(keys.Edge("d", "n1"), Kind::kEdge, "d", "n1");
   expect(keys.Delivery("d", "n1"), Kind::kDelivery, "d", "n1");
+  expect(keys.Request("a/b"), Kind::kRequest, "", "");
 }
 
 TEST(FleetKeys, OfOthersAreNone) {

@@ -1,0 +1,131 @@
+#include "server/fleet/service/distribution_spec.h"
+
+#include <cstdint>
+#include <limits>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "server/api/spec_checker.h"
+#include "server/fleet/state/fleet_keys.h"
+
+namespace tcptool::fleet {
+namespace {
+
+constexpr int kMaxNodes = 10'000;
+constexpr int kMaxRacks = 1'000;
+constexpr size_t kMaxRackBytes = 255;
+
+using server::SpecChecker;
+
+void CheckNode(SpecChecker& check, absl::string_view field,
+               const std::string& node) {
+  if (IsFleetName(node)) return;
+  check.Wrong(field,
+              absl::StrCat("\"", node,
+                           "\" is no node's name: 1 to 64 letters, digits, "
+                           "'.', '-' and '_', the first a letter or a digit"));
+}
+
+void CheckTargets(SpecChecker& check, const api::DistributionTargets& targets) {
+  if (!targets.all() && targets.nodes().empty() && targets.racks().empty() &&
+      targets.labels().empty()) {
+    check.Wrong("targets", "it names nobody; set all, nodes, racks or labels");
+  }
+  if (targets.nodes_size() > kMaxNodes) {
+    check.Wrong("targets.nodes",
+                absl::StrCat("there are more than ", kMaxNodes));
+  }
+  if (targets.racks_size() > kMaxRacks) {
+    check.Wrong("targets.racks",
+                absl::StrCat("there are more than ", kMaxRacks));
+  }
+  if (!check.status().ok()) return;
+  for (int i = 0; i < targets.nodes_size(); ++i) {
+    CheckNode(check, absl::StrCat("targets.nodes[", i, "]"), targets.nodes(i));
+  }
+  for (int i = 0; i < targets.racks_size(); ++i) {
+    if (targets.racks(i).size() <= kMaxRackBytes) continue;
+    check.Wrong(absl::StrCat("targets.racks[", i, "]"),
+                absl::StrCat("it is longer than ", kMaxRackBytes, " bytes"));
+  }
+}
+
+absl::Status Check(const api::DistributionSpec& spec) {
+  SpecChecker check("distribution.spec.");
+  if (!spec.has_file()) {
+    check.Wrong("file", "it is not set, and there is no other source");
+  }
+  CheckNode(check, "file.node", spec.file().node());
+  check.Path("file", spec.file().root(), spec.file().path());
+  CheckTargets(check, spec.targets());
+  if (!check.status().ok()) return check.status();
+  SpecChecker labels("distribution.spec.targets.");
+  labels.Labels(spec.targets().labels());
+  if (!labels.status().ok()) return labels.status();
+  check.Path("destination", spec.destination().root(),
+             spec.destination().path());
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
+  check.InRange("limits.node_bytes_per_second",
+                spec.limits().node_bytes_per_second(), int64_t{0}, kMost);
+  check.InRange("limits.source_bytes_per_second",
+                spec.limits().source_bytes_per_second(), int64_t{0}, kMost);
+  if (spec.has_expire_after()) {
+    check.InRange("expire_after", spec.expire_after(), absl::Seconds(1),
+                  absl::Hours(8760));
+  }
+  return check.status();
+}
+
+}  // namespace
+
+absl::StatusOr<v1::DistributionSpec> ToStored(
+    const api::DistributionSpec& spec) {
+  if (absl::Status status = Check(spec); !status.ok()) return status;
+  v1::DistributionSpec stored;
+  stored.set_source_node(spec.file().node());
+  stored.mutable_file()->set_root(spec.file().root());
+  stored.mutable_file()->set_path(spec.file().path());
+  v1::Targets& targets = *stored.mutable_targets();
+  targets.set_all(spec.targets().all());
+  *targets.mutable_nodes() = spec.targets().nodes();
+  *targets.mutable_racks() = spec.targets().racks();
+  *targets.mutable_labels() = spec.targets().labels();
+  stored.set_destination_root(spec.destination().root());
+  stored.set_destination_path(spec.destination().path());
+  stored.set_overwrite(spec.destination().overwrite());
+  stored.set_node_bytes_per_second(spec.limits().node_bytes_per_second());
+  stored.set_source_bytes_per_second(spec.limits().source_bytes_per_second());
+  if (spec.has_expire_after()) {
+    *stored.mutable_expire_after() = spec.expire_after();
+  }
+  return stored;
+}
+
+api::DistributionSpec ToMessage(const v1::DistributionSpec& spec) {
+  api::DistributionSpec message;
+  if (spec.has_file()) {
+    message.mutable_file()->set_node(spec.source_node());
+    message.mutable_file()->set_root(spec.file().root());
+    message.mutable_file()->set_path(spec.file().path());
+  }
+  api::DistributionTargets& targets = *message.mutable_targets();
+  targets.set_all(spec.targets().all());
+  *targets.mutable_nodes() = spec.targets().nodes();
+  *targets.mutable_racks() = spec.targets().racks();
+  *targets.mutable_labels() = spec.targets().labels();
+  message.mutable_destination()->set_root(spec.destination_root());
+  message.mutable_destination()->set_path(spec.destination_path());
+  message.mutable_destination()->set_overwrite(spec.overwrite());
+  message.mutable_limits()->set_node_bytes_per_second(
+      spec.node_bytes_per_second());
+  message.mutable_limits()->set_source_bytes_per_second(
+      spec.source_bytes_per_second());
+  if (spec.has_expire_after()) {
+    *message.mutable_expire_after() = spec.expire_after();
+  }
+  return message;
+}
+
+}  // namespace tcptool::fleet

@@ -1,0 +1,22 @@
+// The spec of a distribution: as clients write it, and as etcd has it.
+#ifndef TCPTOOL_SERVER_FLEET_SERVICE_DISTRIBUTION_SPEC_H_
+#define TCPTOOL_SERVER_FLEET_SERVICE_DISTRIBUTION_SPEC_H_
+
+#include "absl/status/statusor.h"
+#include "server/fleet/service/api.h"
+#include "tcptool/fleet/v1/fleet.pb.h"
+#include "tcptool/v1/distribution.pb.h"
+
+namespace tcptool::fleet {
+
+// Without its times and its request_id. INVALID_ARGUMENT names the first field
+// that is wrong.
+absl::StatusOr<v1::DistributionSpec> ToStored(
+    const api::DistributionSpec& spec);
+
+// The way back.
+api::DistributionSpec ToMessage(const v1::DistributionSpec& spec);
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_SERVICE_DISTRIBUTION_SPEC_H_

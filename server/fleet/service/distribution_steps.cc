@@ -1,0 +1,162 @@
+#include "server/fleet/service/distribution_steps.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "messages/distribution_states.h"
+#include "messages/time.h"
+#include "server/fleet/coordinator/targets.h"
+#include "server/fleet/etcd/prefix_watch.h"
+#include "server/fleet/service/fleet_messages.h"
+
+namespace tcptool::fleet {
+namespace {
+
+// etcd allows 128 operations in a transaction, and as many comparisons.
+constexpr size_t kDeliveriesInStep = 100;
+
+using etcdserverpb::Compare;
+using etcdserverpb::TxnRequest;
+
+void GuardMod(TxnRequest& request, const std::string& key, int64_t revision) {
+  Compare& compare = *request.add_compare();
+  compare.set_key(key);
+  compare.set_target(Compare::MOD);
+  compare.set_mod_revision(revision);
+}
+
+// It is still this distribution, and not another one of its name.
+TxnRequest BeginStep(const FleetKeys& keys, const std::string& id,
+                     const Distribution& distribution) {
+  TxnRequest request;
+  Compare& compare = *request.add_compare();
+  compare.set_key(keys.Spec(id));
+  compare.set_target(Compare::CREATE);
+  compare.set_create_revision(distribution.spec->create_revision);
+  return request;
+}
+
+void GuardHead(TxnRequest& request, const FleetKeys& keys,
+               const std::string& id, const Distribution& distribution) {
+  GuardMod(request, keys.Head(id),
+           distribution.head ? distribution.head->mod_revision : 0);
+}
+
+void Put(TxnRequest& request, const std::string& key,
+         const std::string& value) {
+  etcdserverpb::PutRequest& put = *request.add_success()->mutable_request_put();
+  put.set_key(key);
+  put.set_value(value);
+}
+
+void Delete(TxnRequest& request, const std::string& key) {
+  request.add_success()->mutable_request_delete_range()->set_key(key);
+}
+
+bool IsFinalNow(const Distribution& distribution) {
+  return ::tcptool::IsFinal(StateOf(distribution));
+}
+
+// The nodes, the source included, that have failed to get the content.
+std::vector<std::string> FailedNodes(const Distribution& distribution) {
+  std::vector<std::string> failed;
+  const v1::Content* const content = ContentOf(distribution);
+  for (const auto& [node, delivery] : distribution.deliveries) {
+    if (ProgressOf(distribution, node, content) == Progress::kFailed) {
+      failed.push_back(node);
+    }
+  }
+  return failed;
+}
+
+bool SomebodyHasIt(const Distribution& distribution) {
+  const v1::Content* const content = ContentOf(distribution);
+  return std::any_of(distribution.deliveries.begin(),
+                     distribution.deliveries.end(), [&](const auto& delivery) {
+                       return ProgressOf(distribution, delivery.first,
+                                         content) == Progress::kDelivered;
+                     });
+}
+
+// Of a final one, as it goes on.
+v1::Head HeadToGoOn(const Distribution& distribution) {
+  v1::Head head = distribution.head->value;
+  head.set_state(head.epoch() > 0 ? v1::DISTRIBUTION_STATE_RUNNING
+                                  : v1::DISTRIBUTION_STATE_PLANNING);
+  head.clear_detail();
+  head.clear_end_time();
+  // The source's file may be another one by now.
+  if (!SomebodyHasIt(distribution)) head.clear_content();
+  return head;
+}
+
+}  // namespace
+
+std::optional<DistributionStep> CancelStep(const FleetKeys& keys,
+                                           const std::string& id,
+                                           const Distribution& distribution,
+                                           bool unchanged, absl::Time now) {
+  if (IsFinalNow(distribution) || distribution.is_cancel_requested) {
+    return std::nullopt;
+  }
+  DistributionStep step = {.request = BeginStep(keys, id, distribution)};
+  if (unchanged) GuardHead(step.request, keys, id, distribution);
+  v1::CancelRequest cancel;
+  *cancel.mutable_request_time() = ToTimestamp(now);
+  Put(step.request, keys.Cancel(id), cancel.SerializeAsString());
+  return step;
+}
+
+absl::StatusOr<std::optional<DistributionStep>> DeleteStep(
+    const FleetKeys& keys, const std::string& id,
+    const Distribution& distribution, bool force) {
+  if (!force && !IsFinalNow(distribution)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        DistributionName(id), " is ", StateName(StateOf(distribution)),
+        "; cancel it first, or set force"));
+  }
+  DistributionStep step = {.request = BeginStep(keys, id, distribution)};
+  // It may have been tried again.
+  if (!force) GuardHead(step.request, keys, id, distribution);
+  etcdserverpb::DeleteRangeRequest& all =
+      *step.request.add_success()->mutable_request_delete_range();
+  all.set_key(keys.Distribution(id));
+  all.set_range_end(EndOfPrefix(keys.Distribution(id)));
+  return step;
+}
+
+std::optional<DistributionStep> RetryStep(const FleetKeys& keys,
+                                          const std::string& id,
+                                          const Distribution& distribution,
+                                          absl::Time now) {
+  if (!IsFinalNow(distribution) ||
+      StateOf(distribution) == api::DISTRIBUTION_STATE_SUCCEEDED) {
+    return std::nullopt;
+  }
+  DistributionStep step = {.request = BeginStep(keys, id, distribution)};
+  GuardHead(step.request, keys, id, distribution);
+  std::vector<std::string> failed = FailedNodes(distribution);
+  step.has_next = failed.size() > kDeliveriesInStep;
+  failed.resize(std::min(failed.size(), kDeliveriesInStep));
+  for (const std::string& node : failed) {
+    GuardMod(step.request, keys.Delivery(id, node),
+             distribution.deliveries.at(node).mod_revision);
+    Delete(step.request, keys.Delivery(id, node));
+  }
+  if (step.has_next) return step;
+  if (distribution.is_cancel_requested) Delete(step.request, keys.Cancel(id));
+  v1::DistributionSpec spec = distribution.spec->value;
+  if (spec.has_expire_after()) {
+    *spec.mutable_expire_time() =
+        ToTimestamp(now + ToDuration(spec.expire_after()));
+    Put(step.request, keys.Spec(id), spec.SerializeAsString());
+  }
+  Put(step.request, keys.Head(id),
+      HeadToGoOn(distribution).SerializeAsString());
+  return step;
+}
+
+}  // namespace tcptool::fleet

@@ -1,0 +1,183 @@
+#include "server/fleet/service/distribution_table.h"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/util/message_differencer.h"
+#include "server/api/page_token.h"
+#include "server/watch/page_items.h"
+
+namespace tcptool::fleet {
+
+using google::protobuf::util::MessageDifferencer;
+
+absl::Status NoSuchDistribution(absl::string_view name) {
+  return absl::NotFoundError(
+      absl::StrCat("there is no distribution \"", name,
+                   "\"; names look like distributions/ID"));
+}
+
+api::Distribution DistributionTable::Row::Whole() const {
+  api::Distribution distribution = status;
+  *distribution.mutable_spec() = spec;
+  return distribution;
+}
+
+void DistributionTable::SetReady() {
+  absl::MutexLock lock(&mutex_);
+  ready_ = true;
+}
+
+absl::Status DistributionTable::CheckReady() const {
+  if (ready_) return absl::OkStatus();
+  return absl::UnavailableError(
+      "the node has not read from etcd yet what its fleet has; try again");
+}
+
+bool DistributionTable::Set(api::Distribution distribution, int64_t number) {
+  absl::MutexLock lock(&mutex_);
+  const std::string& name = distribution.name();
+  const auto found = numbers_.find(name);
+  if (found != numbers_.end() && found->second != number) RemoveLocked(name);
+  const bool is_new = numbers_.try_emplace(name, number).second;
+  Row& row = rows_[number];
+  if (is_new) row.spec = std::move(*distribution.mutable_spec());
+  distribution.clear_spec();
+  if (!is_new && MessageDifferencer::Equals(row.status, distribution)) {
+    return false;
+  }
+  row.status = std::move(distribution);
+  log_.Append(row.revision, number);
+  if (is_new) row.create_revision = row.revision;
+  return true;
+}
+
+bool DistributionTable::Remove(const std::string& name) {
+  absl::MutexLock lock(&mutex_);
+  return RemoveLocked(name);
+}
+
+bool DistributionTable::RemoveLocked(const std::string& name) {
+  const auto found = numbers_.find(name);
+  if (found == numbers_.end()) return false;
+  const auto row = rows_.find(found->second);
+  log_.AppendDeletion(row->second.revision,
+                      {.last = std::move(row->second.status),
+                       .last_revision = row->second.revision,
+                       .create_revision = row->second.create_revision});
+  rows_.erase(row);
+  numbers_.erase(found);
+  return true;
+}
+
+absl::StatusOr<api::Distribution> DistributionTable::Get(
+    const std::string& name) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  if (absl::Status status = CheckReady(); !status.ok()) return status;
+  const auto found = numbers_.find(name);
+  if (found == numbers_.end()) return NoSuchDistribution(name);
+  return rows_.at(found->second).Whole();
+}
+
+absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
+    const api::ListDistributionsRequest& request) const {
+  const absl::StatusOr<server::Page> page = server::Page::Of(request);
+  if (!page.ok()) return page.status();
+  absl::ReaderMutexLock lock(&mutex_);
+  if (absl::Status status = CheckReady(); !status.ok()) return status;
+  api::ListDistributionsResponse response;
+  size_t bytes = 0;
+  auto next = page->begin
+                  ? rows_.upper_bound(static_cast<int64_t>(*page->begin))
+                  : rows_.end();
+  while (next != rows_.begin()) {
+    --next;
+    const Row& row = next->second;
+    if (!server::IsOneOf(request.states(), row.status.state())) continue;
+    if (!server::AddToPage(*page, row.Whole(), bytes,
+                           *response.mutable_distributions())) {
+      response.set_next_page_token(
+          page->Token(static_cast<uint64_t>(next->first)));
+      break;
+    }
+  }
+  return response;
+}
+
+absl::StatusOr<DistributionTable::Cursor> DistributionTable::Begin(
+    int64_t resume_revision) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  if (absl::Status status = CheckReady(); !status.ok()) return status;
+  if (resume_revision == 0) return Cursor{.revision = log_.revision()};
+  const absl::Status status =
+      server::CheckRemembers(log_, server::kResumeRevision, resume_revision);
+  if (!status.ok()) return status;
+  return Cursor{.in_snapshot = false, .revision = resume_revision};
+}
+
+absl::StatusOr<bool> DistributionTable::Next(
+    const Filter& filter, Cursor& cursor, size_t limit,
+    api::WatchDistributionsResponse& response) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const absl::Status status =
+      server::CheckRemembers(log_, server::kSlowReader, cursor.revision);
+  if (!status.ok()) return status;
+  Batch batch(limit, *response.mutable_changes());
+  bool more = true;
+  if (cursor.in_snapshot) {
+    NextOfSnapshot(filter, cursor, batch);
+  } else {
+    more = !NextOfLog(filter, cursor, batch);
+  }
+  response.set_revision(cursor.revision);
+  return more;
+}
+
+void DistributionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
+                                       Batch& batch) const {
+  for (auto row = rows_.lower_bound(cursor.snapshot_distribution);
+       row != rows_.end(); ++row) {
+    cursor.snapshot_distribution = row->first;
+    if (!server::MatchesName(filter, row->second.status.name())) continue;
+    if (batch.full()) return;
+    *batch.Add().mutable_distribution() = row->second.Whole();
+  }
+  cursor.in_snapshot = false;
+  cursor.snapshot_end = log_.revision();
+  // What has changed since the snapshot began follows from the log.
+}
+
+bool DistributionTable::NextOfLog(const Filter& filter, Cursor& cursor,
+                                  Batch& batch) const {
+  const int64_t seen = cursor.revision;
+  auto next = log_.After(seen);
+  for (; next != log_.end() && !batch.full(); ++next) {
+    const auto& [revision, entry] = *next;
+    cursor.revision = revision;
+    if (const auto* deletion = std::get_if<Deletion>(&entry)) {
+      const std::string& name = deletion->last.name();
+      if (!server::MatchesName(filter, name)) continue;
+      // A watcher that knows it, from before or from its snapshot, is sent its
+      // last state first.
+      const int64_t known = std::max(seen, cursor.snapshot_end);
+      if (deletion->create_revision <= known &&
+          deletion->last_revision > seen) {
+        *batch.Add().mutable_distribution() = deletion->last;
+      }
+      batch.Add().set_deleted_name(name);
+      continue;
+    }
+    const Row& row = rows_.at(std::get<int64_t>(entry));
+    if (!server::MatchesName(filter, row.status.name())) continue;
+    // A watcher that knows the distribution has its spec.
+    *batch.Add().mutable_distribution() =
+        row.create_revision > seen ? row.Whole() : row.status;
+  }
+  if (next != log_.end()) return false;
+  cursor.revision = std::max(seen, log_.revision());
+  return true;
+}
+
+}  // namespace tcptool::fleet

@@ -1,0 +1,20 @@
+#include "server/fleet/service/etcd_errors.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace tcptool::fleet {
+
+absl::Status EtcdErrorForClient(const absl::Status& status) {
+  if (absl::IsUnknown(status)) {
+    return absl::UnavailableError(
+        absl::StrCat("etcd may have done what was asked, or may still do it: ",
+                     status.message(), "; read it, and try again"));
+  }
+  // The client's own credentials are good.
+  if (absl::IsUnauthenticated(status)) {
+    return absl::UnavailableError(absl::StrCat("etcd: ", status.message()));
+  }
+  return {status.code(), absl::StrCat("etcd: ", status.message())};
+}
+
+}  // namespace tcptool::fleet

@@ -1,0 +1,316 @@
+#include "server/fleet/service/fleet_distributions.h"
+
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "messages/distribution_states.h"
+#include "server/api/page_token.h"
+#include "server/fleet/service/distribution_commands.h"
+#include "server/fleet/service/distribution_creation.h"
+#include "server/fleet/service/fleet_messages.h"
+#include "server/fleet/service/open_answers.h"
+#include "server/fleet/service/seen_revisions.h"
+#include "server/watch/page_items.h"
+
+namespace tcptool::fleet {
+namespace {
+
+// The counts of a distribution take all of its targets to be looked at: what
+// comes within so long is counted together.
+constexpr std::chrono::milliseconds kPause(100);
+
+}  // namespace
+
+// Kept by what is posted, and by each call until it is answered. All but the
+// table is on the executor's thread.
+class FleetDistributions::Service final
+    : public std::enable_shared_from_this<Service> {
+ public:
+  Service(const asio::any_io_executor& executor, EtcdCalls* etcd,
+          const FleetState& state, server::WatchHub& hub,
+          std::function<absl::Time()> now)
+      : executor_(executor),
+        state_(state),
+        hub_(hub),
+        now_(std::move(now)),
+        timer_(executor),
+        seen_(executor),
+        commands_(etcd, state, seen_),
+        creation_(etcd, state, seen_) {}
+
+  void Changed(const PrefixMirror::Changes& changes, int64_t revision) {
+    for (const PrefixChange& change : changes) {
+      const auto key = state_.keys().Parse(change.key);
+      if (!key) continue;
+      if (key->kind == FleetKey::Kind::kNode) nodes_changed_ = true;
+      if (!key->distribution.empty()) changed_.insert(key->distribution);
+    }
+    if (seen_.is_awaited() || !is_ready_) {
+      Refresh();
+    } else if (!std::exchange(is_pausing_, true)) {
+      timer_.expires_after(kPause);
+      timer_.async_wait([self = shared_from_this()](std::error_code error) {
+        self->is_pausing_ = false;
+        if (!error && !self->stopped_) self->Refresh();
+      });
+    }
+    if (!std::exchange(is_ready_, true)) table_.SetReady();
+    seen_.See(revision);
+  }
+
+  void Stop() {
+    stopped_ = true;
+    timer_.cancel();
+    seen_.Stop();
+    open_.EndAll(Stopping());
+  }
+
+  // Runs `call` on the thread with a `done` that is called once.
+  template <typename Response, typename Call>
+  void Post(std::function<void(absl::StatusOr<Response>)> done, Call call) {
+    asio::post(executor_, [self = shared_from_this(), done = std::move(done),
+                           call = std::move(call)]() mutable {
+      if (self->stopped_) return done(Stopping());
+      if (!self->is_ready_) return done(NotReady());
+      call(*self, self->open_.Add<Response>(std::move(done)));
+    });
+  }
+
+  void Create(const api::CreateDistributionRequest& request,
+              Done<api::Distribution> done) {
+    Post<api::Distribution>(
+        std::move(done), [request](Service& self, auto answer) {
+          self.creation_.Create(
+              request, self.now_(),
+              [kept = self.shared_from_this(), answer = std::move(answer)](
+                  absl::StatusOr<api::Distribution> made) {
+                kept->Refresh();
+                answer(std::move(made));
+              });
+        });
+  }
+
+  // A command whose answer is the distribution.
+  void Run(const std::string& name, const std::string& etag,
+           std::function<std::optional<DistributionStep>(
+               Service&, const std::string& id, const Distribution&)>
+               step,
+           Done<api::Distribution> done) {
+    Post<api::Distribution>(
+        std::move(done),
+        [name, etag, step = std::move(step)](Service& self, auto answer) {
+          const std::string id = DistributionId(name);
+          self.commands_.Run(
+              {.id = id,
+               .etag = etag,
+               .step = [&self, id, step](const Distribution& distribution)
+                   -> absl::StatusOr<std::optional<DistributionStep>> {
+                 return step(self, id, distribution);
+               },
+               .done =
+                   [kept = self.shared_from_this(), name,
+                    answer](const absl::Status& status) {
+                     if (!status.ok()) return answer(status);
+                     kept->Refresh();
+                     answer(kept->table_.Get(name));
+                   }});
+        });
+  }
+
+  void Delete(const api::DeleteDistributionRequest& request, Done<bool> done) {
+    Post<bool>(std::move(done), [request](Service& self, auto answer) {
+      const std::string id = DistributionId(request.name());
+      self.commands_.Run({.id = id,
+                          .etag = request.etag(),
+                          .step =
+                              [&self, id, force = request.force()](
+                                  const Distribution& distribution) {
+                                return DeleteStep(self.state_.keys(), id,
+                                                  distribution, force);
+                              },
+                          .deletes = true,
+                          .done =
+                              [kept = self.shared_from_this(),
+                               answer](const absl::Status& status) {
+                                if (!status.ok()) return answer(status);
+                                kept->Refresh();
+                                answer(true);
+                              }});
+    });
+  }
+
+  absl::StatusOr<api::ListDeliveriesResponse> ListDeliveries(
+      const api::ListDeliveriesRequest& request) const {
+    const auto page = server::NamePage::Of(request);
+    if (!page.ok()) return page.status();
+    const std::string id = DistributionId(request.parent());
+    const auto found = state_.distributions().find(id);
+    if (found == state_.distributions().end() || !found->second.spec) {
+      return NoSuchDistribution(request.parent());
+    }
+    const std::set<std::string> targets =
+        ListedTargets(found->second, state_.nodes());
+    api::ListDeliveriesResponse response;
+    size_t bytes = 0;
+    for (auto node = targets.lower_bound(page->begin); node != targets.end();
+         ++node) {
+      api::Delivery delivery = ToDelivery(id, found->second, *node);
+      if (!server::IsOneOf(request.states(), delivery.state())) continue;
+      if (!server::AddToPage(*page, std::move(delivery), bytes,
+                             *response.mutable_deliveries())) {
+        response.set_next_page_token(page->Token(*node));
+        break;
+      }
+    }
+    return response;
+  }
+
+  absl::StatusOr<api::ListNodesResponse> ListNodes(
+      const api::ListNodesRequest& request) const {
+    const auto page = server::NamePage::Of(request);
+    if (!page.ok()) return page.status();
+    api::ListNodesResponse response;
+    size_t bytes = 0;
+    for (auto node = state_.nodes().lower_bound(page->begin);
+         node != state_.nodes().end(); ++node) {
+      if (!server::AddToPage(*page, ToNode(node->first, state_), bytes,
+                             *response.mutable_nodes())) {
+        response.set_next_page_token(page->Token(node->first));
+        break;
+      }
+    }
+    return response;
+  }
+
+  const FleetState& state() const { return state_; }
+  absl::Time now() const { return now_(); }
+  const DistributionTable& table() const { return table_; }
+
+ private:
+  static absl::Status Stopping() {
+    return absl::UnavailableError("the service is stopping");
+  }
+  static absl::Status NotReady() {
+    return absl::UnavailableError(
+        "the node has not read from etcd yet what its fleet has; try again");
+  }
+
+  // Brings the table up to date.
+  void Refresh() {
+    const auto& distributions = state_.distributions();
+    if (std::exchange(nodes_changed_, false)) {
+      for (const auto& [id, distribution] : distributions) {
+        if (!::tcptool::IsFinal(StateOf(distribution))) changed_.insert(id);
+      }
+    }
+    bool is_changed = false;
+    for (const std::string& id : std::exchange(changed_, {})) {
+      const auto found = distributions.find(id);
+      if (found == distributions.end() || !found->second.spec) {
+        is_changed |= table_.Remove(DistributionName(id));
+        continue;
+      }
+      is_changed |= table_.Set(ToMessage(id, found->second, state_.nodes()),
+                               found->second.spec->create_revision);
+    }
+    if (is_changed) hub_.WakeAll();
+  }
+
+  const asio::any_io_executor executor_;
+  const FleetState& state_;
+  server::WatchHub& hub_;
+  const std::function<absl::Time()> now_;
+  asio::steady_timer timer_;
+  DistributionTable table_;
+  // What the table lacks.
+  std::set<std::string> changed_;
+  bool nodes_changed_ = false;
+  bool is_pausing_ = false;
+  bool is_ready_ = false;
+  bool stopped_ = false;
+  OpenAnswers open_;
+  SeenRevisions seen_;
+  DistributionCommands commands_;
+  DistributionCreation creation_;
+};
+
+FleetDistributions::FleetDistributions(const asio::any_io_executor& executor,
+                                       EtcdCalls* etcd, const FleetState& state,
+                                       server::WatchHub& hub,
+                                       std::function<absl::Time()> now)
+    : service_(std::make_shared<Service>(executor, etcd, state, hub,
+                                         std::move(now))) {}
+
+FleetDistributions::~FleetDistributions() = default;
+
+void FleetDistributions::Changed(const PrefixMirror::Changes& changes,
+                                 int64_t revision) {
+  service_->Changed(changes, revision);
+}
+
+void FleetDistributions::Stop() { service_->Stop(); }
+
+void FleetDistributions::Create(const api::CreateDistributionRequest& request,
+                                Done<api::Distribution> done) {
+  service_->Create(request, std::move(done));
+}
+
+void FleetDistributions::Cancel(const api::CancelDistributionRequest& request,
+                                Done<api::Distribution> done) {
+  service_->Run(
+      request.name(), request.etag(),
+      [unchanged = !request.etag().empty()](Service& self,
+                                            const std::string& id,
+                                            const Distribution& distribution) {
+        return CancelStep(self.state().keys(), id, distribution, unchanged,
+                          self.now());
+      },
+      std::move(done));
+}
+
+void FleetDistributions::Retry(const api::RetryDistributionRequest& request,
+                               Done<api::Distribution> done) {
+  service_->Run(
+      request.name(), request.etag(),
+      [](Service& self, const std::string& id,
+         const Distribution& distribution) {
+        return RetryStep(self.state().keys(), id, distribution, self.now());
+      },
+      std::move(done));
+}
+
+void FleetDistributions::Delete(const api::DeleteDistributionRequest& request,
+                                std::function<void(const absl::Status&)> done) {
+  service_->Delete(
+      request, [done = std::move(done)](const absl::StatusOr<bool>& deleted) {
+        done(deleted.status());
+      });
+}
+
+void FleetDistributions::ListDeliveries(
+    const api::ListDeliveriesRequest& request,
+    Done<api::ListDeliveriesResponse> done) {
+  service_->Post<api::ListDeliveriesResponse>(
+      std::move(done), [request](const Service& self, const auto& answer) {
+        answer(self.ListDeliveries(request));
+      });
+}
+
+void FleetDistributions::ListNodes(const api::ListNodesRequest& request,
+                                   Done<api::ListNodesResponse> done) {
+  service_->Post<api::ListNodesResponse>(
+      std::move(done), [request](const Service& self, const auto& answer) {
+        answer(self.ListNodes(request));
+      });
+}
+
+const DistributionTable& FleetDistributions::table() const {
+  return service_->table();
+}
+
+}  // namespace tcptool::fleet

@@ -1,0 +1,65 @@
+// Distributions, by what etcd has of the fleet.
+#ifndef TCPTOOL_SERVER_FLEET_SERVICE_FLEET_DISTRIBUTIONS_H_
+#define TCPTOOL_SERVER_FLEET_SERVICE_FLEET_DISTRIBUTIONS_H_
+
+#include <asio/any_io_executor.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/fleet/etcd/etcd_calls.h"
+#include "server/fleet/etcd/prefix_mirror.h"
+#include "server/fleet/service/distributions.h"
+#include "server/fleet/state/fleet_state.h"
+#include "server/watch/watch_hub.h"
+
+namespace tcptool::fleet {
+
+// Every node of a fleet has one. What clients ask for is written to etcd, and
+// what they read is what the node's own watch has told; the coordinator is
+// needed for neither.
+//
+// Its own methods are called on the thread of `executor`, which runs until
+// nobody calls those of Distributions any more.
+class FleetDistributions final : public Distributions {
+ public:
+  // `etcd`, `state`, which is of the whole fleet, and `hub` are there for as
+  // long as `executor` runs anything.
+  FleetDistributions(const asio::any_io_executor& executor, EtcdCalls* etcd,
+                     const FleetState& state, server::WatchHub& hub,
+                     std::function<absl::Time()> now = absl::Now);
+  ~FleetDistributions() override;
+
+  // To be called by PrefixWatch::Events::changed, when `state` has taken in the
+  // changes. Until the first call everything is UNAVAILABLE.
+  void Changed(const PrefixMirror::Changes& changes, int64_t revision);
+
+  // Answers all that has not been answered, and all that comes later, with
+  // UNAVAILABLE.
+  void Stop();
+
+  void Create(const api::CreateDistributionRequest& request,
+              Done<api::Distribution> done) override;
+  void Cancel(const api::CancelDistributionRequest& request,
+              Done<api::Distribution> done) override;
+  void Retry(const api::RetryDistributionRequest& request,
+             Done<api::Distribution> done) override;
+  void Delete(const api::DeleteDistributionRequest& request,
+              std::function<void(const absl::Status&)> done) override;
+  void ListDeliveries(const api::ListDeliveriesRequest& request,
+                      Done<api::ListDeliveriesResponse> done) override;
+  void ListNodes(const api::ListNodesRequest& request,
+                 Done<api::ListNodesResponse> done) override;
+  const DistributionTable& table() const override;
+
+ private:
+  class Service;
+  const std::shared_ptr<Service> service_;
+};
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_SERVICE_FLEET_DISTRIBUTIONS_H_

@@ -1,0 +1,162 @@
+#include "server/fleet/service/fleet_messages.h"
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "messages/distribution_states.h"
+#include "server/fleet/service/distribution_spec.h"
+
+namespace tcptool::fleet {
+namespace {
+
+constexpr absl::string_view kDistributions = "distributions/";
+
+// EXPECTED without a record, and FAILED where the node has another content.
+api::DeliveryState DeliveryStateOf(const Distribution& distribution,
+                                   const std::string& node,
+                                   const v1::Content* content) {
+  const auto found = distribution.deliveries.find(node);
+  if (found == distribution.deliveries.end()) {
+    return api::DELIVERY_STATE_EXPECTED;
+  }
+  const v1::DeliveryState state = found->second.value.state();
+  if (state == v1::DELIVERY_STATE_DELIVERED &&
+      ProgressOf(distribution, node, content) == Progress::kFailed) {
+    return api::DELIVERY_STATE_FAILED;
+  }
+  // Those of the API have EXPECTED in front of them.
+  return static_cast<api::DeliveryState>(state + 1);
+}
+
+void Count(api::DeliveryState state, api::DeliveryCounts& counts) {
+  switch (state) {
+    case api::DELIVERY_STATE_EXPECTED:
+      return counts.set_expected(counts.expected() + 1);
+    case api::DELIVERY_STATE_WAITING:
+      return counts.set_waiting(counts.waiting() + 1);
+    case api::DELIVERY_STATE_RECEIVING:
+      return counts.set_receiving(counts.receiving() + 1);
+    case api::DELIVERY_STATE_VERIFYING:
+      return counts.set_verifying(counts.verifying() + 1);
+    case api::DELIVERY_STATE_DELIVERED:
+      return counts.set_delivered(counts.delivered() + 1);
+    case api::DELIVERY_STATE_FAILED:
+      return counts.set_failed(counts.failed() + 1);
+    case api::DELIVERY_STATE_CANCELLED:
+      return counts.set_cancelled(counts.cancelled() + 1);
+    default:
+      return;  // Of a later version.
+  }
+}
+
+template <typename Message>
+void SetContent(const v1::Content& content, Message& message) {
+  message.set_content_length(content.length());
+  message.set_content_root(absl::BytesToHexString(content.root()));
+}
+
+}  // namespace
+
+std::string DistributionName(absl::string_view distribution) {
+  return absl::StrCat(kDistributions, distribution);
+}
+
+std::string DistributionId(absl::string_view name) {
+  return std::string(absl::StripPrefix(name, kDistributions));
+}
+
+api::DistributionState StateOf(const Distribution& distribution) {
+  if (!distribution.head) return api::DISTRIBUTION_STATE_PLANNING;
+  // The numbers are the same.
+  return static_cast<api::DistributionState>(distribution.head->value.state());
+}
+
+std::string EtagOf(const Distribution& distribution) {
+  return absl::StrCat("\"", distribution.spec->create_revision, ".",
+                      StateOf(distribution), "\"");
+}
+
+std::set<std::string> ListedTargets(const Distribution& distribution,
+                                    const FleetNodes& nodes) {
+  const bool is_final = ::tcptool::IsFinal(StateOf(distribution));
+  return TargetsOf(distribution, is_final ? FleetNodes() : nodes);
+}
+
+api::Distribution ToMessage(const std::string& id,
+                            const Distribution& distribution,
+                            const FleetNodes& nodes) {
+  const v1::DistributionSpec& spec = distribution.spec->value;
+  api::Distribution message;
+  message.set_name(DistributionName(id));
+  *message.mutable_spec() = ToMessage(spec);
+  message.set_state(StateOf(distribution));
+  if (distribution.head) {
+    const v1::Head& head = distribution.head->value;
+    message.set_detail(head.detail());
+    message.set_epoch(head.epoch());
+    if (head.has_end_time()) *message.mutable_end_time() = head.end_time();
+  }
+  const v1::Content* const content = ContentOf(distribution);
+  for (const std::string& node : ListedTargets(distribution, nodes)) {
+    Count(DeliveryStateOf(distribution, node, content),
+          *message.mutable_counts());
+  }
+  if (content != nullptr) SetContent(*content, message);
+  *message.mutable_create_time() = spec.create_time();
+  if (spec.has_expire_time()) {
+    *message.mutable_expire_time() = spec.expire_time();
+  }
+  message.set_etag(EtagOf(distribution));
+  return message;
+}
+
+api::Delivery ToDelivery(const std::string& id,
+                         const Distribution& distribution,
+                         const std::string& node) {
+  api::Delivery message;
+  message.set_name(absl::StrCat(DistributionName(id), "/deliveries/", node));
+  message.set_node(node);
+  message.set_state(
+      DeliveryStateOf(distribution, node, ContentOf(distribution)));
+  if (const v1::Edge* const edge = EdgeInForce(distribution, node)) {
+    message.set_parent(edge->parent());
+    *message.mutable_fallbacks() = edge->fallbacks();
+    message.set_epoch(edge->epoch());
+    // The numbers are the same.
+    message.set_standing(static_cast<api::DeliveryStanding>(edge->standing()));
+  }
+  const auto found = distribution.deliveries.find(node);
+  if (found == distribution.deliveries.end()) return message;
+  const v1::Delivery& delivery = found->second.value;
+  message.set_detail(delivery.detail());
+  if (delivery.has_end_time()) {
+    *message.mutable_end_time() = delivery.end_time();
+  }
+  if (delivery.state() != v1::DELIVERY_STATE_DELIVERED) return message;
+  if (message.state() == api::DELIVERY_STATE_DELIVERED) {
+    SetContent(delivery.content(), message);
+  } else {
+    message.set_detail(
+        absl::StrCat("it has another content, whose root is ",
+                     absl::BytesToHexString(delivery.content().root())));
+  }
+  return message;
+}
+
+api::FleetNode ToNode(const std::string& name, const FleetState& state) {
+  const Stored<v1::Node>& node = state.nodes().at(name);
+  api::FleetNode message;
+  message.set_name(absl::StrCat("nodes/", name));
+  message.set_node(name);
+  message.set_rack(node.value.rack());
+  message.set_peer_address(node.value.peer_address());
+  *message.mutable_labels() = node.value.labels();
+  message.set_egress_bytes_per_second(node.value.egress_bytes_per_second());
+  message.set_version(node.value.version());
+  message.set_coordinator(state.coordinator() &&
+                          state.coordinator()->value.node() == name);
+  message.set_incarnation(node.create_revision);
+  return message;
+}
+
+}  // namespace tcptool::fleet

@@ -1,0 +1,46 @@
+// What etcd has of a fleet, as the API's messages.
+#ifndef TCPTOOL_SERVER_FLEET_SERVICE_FLEET_MESSAGES_H_
+#define TCPTOOL_SERVER_FLEET_SERVICE_FLEET_MESSAGES_H_
+
+#include <set>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "server/fleet/coordinator/targets.h"
+#include "server/fleet/service/api.h"
+#include "server/fleet/state/fleet_state.h"
+#include "tcptool/v1/distribution.pb.h"
+
+namespace tcptool::fleet {
+
+// "distributions/D", of D.
+std::string DistributionName(absl::string_view distribution);
+// The way back, of a name of this form.
+std::string DistributionId(absl::string_view name);
+
+// PLANNING where the coordinator has not written a state, or one that this
+// version does not know.
+api::DistributionState StateOf(const Distribution& distribution);
+
+// Of a distribution that has a spec: another one for each state.
+std::string EtagOf(const Distribution& distribution);
+
+// Whom its deliveries are listed of: its targets; of a final one without those
+// that were there and had no part in it, as some may have come later.
+std::set<std::string> ListedTargets(const Distribution& distribution,
+                                    const FleetNodes& nodes);
+
+// Of a distribution that has a spec.
+api::Distribution ToMessage(const std::string& id,
+                            const Distribution& distribution,
+                            const FleetNodes& nodes);
+// Of one of its targets.
+api::Delivery ToDelivery(const std::string& id,
+                         const Distribution& distribution,
+                         const std::string& node);
+// Of a node that is registered.
+api::FleetNode ToNode(const std::string& name, const FleetState& state);
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_SERVICE_FLEET_MESSAGES_H_

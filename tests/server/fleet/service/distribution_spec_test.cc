@@ -1,0 +1,79 @@
+// Which specs of distributions are right, and that etcd has all of them.
+#include "server/fleet/service/distribution_spec.h"
+
+#include <functional>
+#include <string>
+
+#include "google/protobuf/util/message_differencer.h"
+#include "gtest/gtest.h"
+#include "tests/server/fleet/service/serving_node.h"
+
+namespace tcptool::fleet {
+namespace {
+
+using Spec = api::DistributionSpec;
+
+Spec GoodSpec() { return RequestToAll().distribution().spec(); }
+
+TEST(DistributionSpec, IsReadBackWithAllItsFields) {
+  Spec spec = GoodSpec();
+  spec.mutable_targets()->add_nodes("n1");
+  spec.mutable_targets()->add_racks("r1");
+  (*spec.mutable_targets()->mutable_labels())["zone"] = "west";
+  spec.mutable_destination()->set_overwrite(true);
+  spec.mutable_limits()->set_node_bytes_per_second(10);
+  spec.mutable_limits()->set_source_bytes_per_second(20);
+  spec.mutable_expire_after()->set_seconds(60);
+  const auto stored = ToStored(spec);
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
+      ToMessage(*stored), spec));
+}
+
+TEST(DistributionSpec, WrongFieldsAreNamed) {
+  const auto expect = [](const std::string& path,
+                         const std::function<void(Spec&)>& change) {
+    Spec spec = GoodSpec();
+    change(spec);
+    const absl::Status status = ToStored(spec).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << path;
+    EXPECT_EQ(status.message().substr(0, path.size() + 2), path + ": ")
+        << status;
+  };
+  const std::string spec = "distribution.spec.";
+  expect(spec + "file", [](Spec& s) { s.clear_file(); });
+  expect(spec + "file.node",
+         [](Spec& s) { s.mutable_file()->set_node("a/b"); });
+  expect(spec + "file.root", [](Spec& s) { s.mutable_file()->clear_root(); });
+  expect(spec + "file.path",
+         [](Spec& s) { s.mutable_file()->set_path(std::string(5000, 'x')); });
+  expect(spec + "targets", [](Spec& s) { s.clear_targets(); });
+  expect(spec + "targets.nodes[1]", [](Spec& s) {
+    s.mutable_targets()->add_nodes("n1");
+    s.mutable_targets()->add_nodes("");
+  });
+  expect(spec + "targets.nodes", [](Spec& s) {
+    for (int i = 0; i <= 10'000; ++i) s.mutable_targets()->add_nodes("n");
+  });
+  expect(spec + "targets.racks[0]", [](Spec& s) {
+    s.mutable_targets()->add_racks(std::string(256, 'r'));
+  });
+  expect(spec + "targets.racks", [](Spec& s) {
+    for (int i = 0; i <= 1'000; ++i) s.mutable_targets()->add_racks("r");
+  });
+  expect(spec + "targets.labels", [](Spec& s) {
+    (*s.mutable_targets()->mutable_labels())["Zone"] = "west";
+  });
+  expect(spec + "destination.root",
+         [](Spec& s) { s.mutable_destination()->clear_root(); });
+  expect(spec + "destination.path",
+         [](Spec& s) { s.mutable_destination()->clear_path(); });
+  expect(spec + "limits.node_bytes_per_second",
+         [](Spec& s) { s.mutable_limits()->set_node_bytes_per_second(-1); });
+  expect(spec + "limits.source_bytes_per_second",
+         [](Spec& s) { s.mutable_limits()->set_source_bytes_per_second(-1); });
+  expect(spec + "expire_after", [](Spec& s) { s.mutable_expire_after(); });
+}
+
+}  // namespace
+}  // namespace tcptool::fleet

@@ -1,0 +1,159 @@
+// What watchers of distributions are told, and how distributions are listed.
+#include "server/fleet/service/distribution_table.h"
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace tcptool::fleet {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+constexpr auto kPlanning = api::DISTRIBUTION_STATE_PLANNING;
+constexpr auto kRunning = api::DISTRIBUTION_STATE_RUNNING;
+constexpr auto kFailed = api::DISTRIBUTION_STATE_FAILED;
+
+class DistributionTableTest : public ::testing::Test {
+ protected:
+  DistributionTableTest() { table_.SetReady(); }
+
+  bool Set(const std::string& id, int64_t number,
+           api::DistributionState state = kPlanning) {
+    api::Distribution distribution;
+    distribution.set_name("distributions/" + id);
+    distribution.set_state(state);
+    distribution.mutable_spec()->mutable_targets()->set_all(true);
+    return table_.Set(distribution, number);
+  }
+  // "a:1+" is a distribution in state 1 with its spec, "-a" a deletion.
+  std::vector<std::string> Read(DistributionTable::Cursor& cursor,
+                                const DistributionTable::Filter& filter = {}) {
+    std::vector<std::string> all;
+    bool more = true;
+    while (more) {
+      api::WatchDistributionsResponse response;
+      const auto next = table_.Next(filter, cursor, 2, response);
+      EXPECT_TRUE(next.ok()) << next.status();
+      more = next.ok() && *next;
+      for (const auto& change : response.changes()) {
+        all.push_back(
+            change.has_deleted_name()
+                ? absl::StrCat("-", change.deleted_name().substr(14))
+                : absl::StrCat(change.distribution().name().substr(14), ":",
+                               change.distribution().state(),
+                               change.distribution().has_spec() ? "+" : ""));
+      }
+    }
+    return all;
+  }
+  DistributionTable::Cursor Begin(int64_t revision = 0) {
+    const auto cursor = table_.Begin(revision);
+    EXPECT_TRUE(cursor.ok()) << cursor.status();
+    return cursor.value_or(DistributionTable::Cursor());
+  }
+
+  DistributionTable table_;
+};
+
+TEST_F(DistributionTableTest, AWatchBeginsWithWhatIsThere) {
+  for (const std::string id : {"a", "b", "c"}) Set(id, id[0]);
+  DistributionTable::Cursor cursor = Begin();
+  EXPECT_THAT(Read(cursor), ElementsAre("a:1+", "b:1+", "c:1+"));
+  EXPECT_TRUE(Set("b", 'b', kRunning));
+  EXPECT_THAT(Read(cursor), ElementsAre("b:2"));
+  EXPECT_THAT(Read(cursor), IsEmpty());
+}
+
+TEST_F(DistributionTableTest, NothingIsToldOfWhatHasNotChanged) {
+  Set("a", 1);
+  DistributionTable::Cursor cursor = Begin();
+  Read(cursor);
+  EXPECT_FALSE(Set("a", 1));
+  EXPECT_THAT(Read(cursor), IsEmpty());
+}
+
+TEST_F(DistributionTableTest, AResumedWatchIsToldWhatItHasMissed) {
+  Set("a", 1);
+  Set("b", 2);
+  DistributionTable::Cursor cursor = Begin();
+  Read(cursor);
+  Set("c", 3);
+  Set("a", 1, kRunning);
+  EXPECT_TRUE(table_.Remove("distributions/b"));
+  EXPECT_FALSE(table_.Remove("distributions/b"));
+  DistributionTable::Cursor resumed = Begin(cursor.revision);
+  EXPECT_THAT(Read(resumed), ElementsAre("c:1+", "a:2", "-b"));
+}
+
+TEST_F(DistributionTableTest, TheEndOfOneThatIsDeletedIsToldFirst) {
+  Set("a", 1);
+  DistributionTable::Cursor cursor = Begin();
+  Read(cursor);
+  Set("a", 1, kFailed);
+  table_.Remove("distributions/a");
+  EXPECT_THAT(Read(cursor), ElementsAre("a:5", "-a"));
+}
+
+TEST_F(DistributionTableTest, AnotherOneOfTheSameNameIsNotTheSame) {
+  Set("a", 1, kFailed);
+  DistributionTable::Cursor cursor = Begin();
+  Read(cursor);
+  Set("a", 2);
+  EXPECT_THAT(Read(cursor), ElementsAre("-a", "a:1+"));
+}
+
+TEST_F(DistributionTableTest, AWatchOfNamesIsToldOfNoOthers) {
+  Set("a", 1);
+  Set("b", 2);
+  DistributionTable::Cursor cursor = Begin();
+  EXPECT_THAT(Read(cursor, {.names = {"distributions/b"}}),
+              ElementsAre("b:1+"));
+  Set("a", 1, kRunning);
+  EXPECT_THAT(Read(cursor, {.names = {"distributions/b"}}), IsEmpty());
+}
+
+TEST_F(DistributionTableTest, ARevisionOfAnotherNodeIsOutOfRange) {
+  EXPECT_EQ(table_.Begin(1).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(DistributionTableTest, PagesHaveTheNewestFirst) {
+  for (const std::string id : {"a", "b", "c"}) {
+    Set(id, id[0], id == "b" ? kRunning : kPlanning);
+  }
+  api::ListDistributionsRequest request;
+  request.set_page_size(2);
+  auto page = table_.List(request);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->distributions_size(), 2);
+  EXPECT_EQ(page->distributions(0).name(), "distributions/c");
+  EXPECT_TRUE(page->distributions(0).has_spec());
+  // What is made meanwhile is on no later page.
+  Set("d", 'd');
+  request.set_page_token(page->next_page_token());
+  page = table_.List(request);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->distributions_size(), 1);
+  EXPECT_EQ(page->distributions(0).name(), "distributions/a");
+  EXPECT_EQ(page->next_page_token(), "");
+  request.clear_page_token();
+  request.add_states(kRunning);
+  page = table_.List(request);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->distributions_size(), 1);
+  EXPECT_EQ(page->distributions(0).name(), "distributions/b");
+}
+
+TEST(DistributionTable, IsUnavailableBeforeAllIsThere) {
+  const DistributionTable table;
+  EXPECT_TRUE(absl::IsUnavailable(table.Get("distributions/a").status()));
+  EXPECT_TRUE(absl::IsUnavailable(table.List({}).status()));
+  EXPECT_TRUE(absl::IsUnavailable(table.Begin(0).status()));
+}
+
+}  // namespace
+}  // namespace tcptool::fleet
