@@ -13,12 +13,12 @@ from receptions import MIB, reason_of, state_of
 from tcptool_process import free_port
 
 
-def connect(node, *parts):
-    """A connection to the data port that has sent these bytes."""
+def connect(node, data):
+    """A connection to the data port that has sent this, at once: whoever is refused may be
+    reset before more could be sent."""
     peer = socket.create_connection(("127.0.0.1", node.data_port))
     peer.settimeout(harness.DEADLINE_S)
-    for part in parts:
-        peer.sendall(part)
+    peer.sendall(data)
     return peer
 
 
@@ -65,7 +65,7 @@ class PeersBadInputTest(NodesCase):
         session = self.a.create().name
         relay = self.b.receive(self.a.source(session))
         call, first = self.follow(self.b, relay, offset=self.size + 1)
-        peer = connect(self.b, first.ticket.secret, b"\0")
+        peer = connect(self.b, first.ticket.secret + b"\0")
         self.a.wait_ready(session, 1)
         started = self.c.receive(self.a.source(session, send_start_byte=True))
         with self.assertRaises(grpc.RpcError) as raised:
@@ -95,9 +95,9 @@ class PeersBadInputTest(NodesCase):
     def test_ticket_is_good_once(self):
         call, first = self.follow(self.a, self.serve(), offset=MIB)
         self.assertEqual(first.ticket.port, self.a.data_port)
-        peer = connect(self.a, first.ticket.secret, b"\0")
+        peer = connect(self.a, first.ticket.secret + b"\0")
         self.assertEqual(harness.read_all(peer), self.content[MIB:])
-        self.assert_refused(connect(self.a, first.ticket.secret, b"\0"))
+        self.assert_refused(connect(self.a, first.ticket.secret + b"\0"))
         del call
 
     def test_ticket_ends_with_its_call(self):
@@ -119,7 +119,7 @@ class PeersBadInputTest(NodesCase):
                 self.assert_refused(connect(self.a, bad))
         # Another node's.
         self.assert_refused(connect(self.b, secret))
-        self.assertEqual(harness.read_all(connect(self.a, secret, b"\0")), self.content)
+        self.assertEqual(harness.read_all(connect(self.a, secret + b"\0")), self.content)
 
     def test_silent_connections_make_room(self):
         session = self.serve()
