@@ -263,8 +263,12 @@ def port_of(session):
 
 def connect(port, byte=None):
     """A recipient that is a plain socket, and has sent `byte`, if that is given."""
+    peer = socket.socket()
+    # What it does not read stays with the sender. By itself a receive buffer grows up to
+    # net.ipv4.tcp_rmem's limit, which may be more than a test's whole content.
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+    peer.connect(("127.0.0.1", port))
     # With a deadline from the beginning, a reset that follows is the connect's error.
-    peer = socket.create_connection(("127.0.0.1", port))
     peer.settimeout(DEADLINE_S)
     if byte is not None:
         peer.sendall(byte)
