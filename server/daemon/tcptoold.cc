@@ -30,9 +30,9 @@ constexpr auto kExtendInterval = std::chrono::seconds(5);
 constexpr absl::Duration kExtension = absl::Seconds(30);
 
 // For calls to end, and for what serves them, once all transfers have ended. It
-// takes a few seconds where clients do not read. Of the 10 s that deploy/
-// leaves after a drain.
-constexpr auto kEndLimit = std::chrono::seconds(8);
+// takes a few seconds where clients do not read, and 10 s where the state's
+// disk does not answer.
+constexpr auto kEndLimit = std::chrono::seconds(15);
 
 // An upload allocates one message of 1 MiB after the other, on any of gRPC's
 // threads, and a lane frees them. By default malloc returns each to the kernel,
