@@ -26,10 +26,9 @@ namespace tcptool::fleet {
 // - nodes/NODE is of this incarnation, so that nothing comes of a process that
 //   others take for gone;
 // - the spec is still there, and the same one;
-// - the record is what was last known of it. So the same transaction again
-// finds
-//   out what became of one whose outcome is unknown, and one that comes late
-//   does not undo what was written since.
+// - the record is what was last known of it. So the same transaction, made
+//   again, finds out what became of one whose outcome is unknown, and one that
+//   comes late does not undo what was written since.
 //
 // All is on the thread of `executor`.
 class DeliveryRecord : public std::enable_shared_from_this<DeliveryRecord> {
