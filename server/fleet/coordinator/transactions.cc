@@ -2,43 +2,23 @@
 
 #include <utility>
 
+#include "server/fleet/etcd/transaction.h"
+
 namespace tcptool::fleet {
 namespace {
 
 // etcd refuses more than 128 operations in a transaction by default.
 constexpr int kEdgesInTransaction = 120;
 
-void Guard(etcdserverpb::TxnRequest& request, const std::string& key,
-           etcdserverpb::Compare::CompareTarget target, int64_t revision) {
-  etcdserverpb::Compare& compare = *request.add_compare();
-  compare.set_key(key);
-  compare.set_target(target);
-  if (target == etcdserverpb::Compare::CREATE) {
-    compare.set_create_revision(revision);
-  } else {
-    compare.set_mod_revision(revision);
-  }
-}
-
 // What all transactions of one distribution have.
 DistributionTransaction Begin(const FleetKeys& keys, const std::string& name,
                               int64_t coordinator, int64_t spec_create_revision,
                               int64_t head_mod_revision) {
   DistributionTransaction begun = {.distribution = name};
-  Guard(begun.request, keys.Coordinator(), etcdserverpb::Compare::CREATE,
-        coordinator);
-  Guard(begun.request, keys.Spec(name), etcdserverpb::Compare::CREATE,
-        spec_create_revision);
-  Guard(begun.request, keys.Head(name), etcdserverpb::Compare::MOD,
-        head_mod_revision);
+  GuardCreation(begun.request, keys.Coordinator(), coordinator);
+  GuardCreation(begun.request, keys.Spec(name), spec_create_revision);
+  GuardValue(begun.request, keys.Head(name), head_mod_revision);
   return begun;
-}
-
-void Put(etcdserverpb::TxnRequest& request, const std::string& key,
-         const std::string& value) {
-  etcdserverpb::PutRequest& put = *request.add_success()->mutable_request_put();
-  put.set_key(key);
-  put.set_value(value);
 }
 
 }  // namespace
@@ -61,7 +41,7 @@ std::deque<DistributionTransaction> TransactionsOf(
     if (write.record) {
       Put(request, key, write.record->SerializeAsString());
     } else {
-      request.add_success()->mutable_request_delete_range()->set_key(key);
+      Delete(request, key);
     }
   }
   Put(transactions.emplace_back(begin()).request,

@@ -6,24 +6,13 @@
 #include "absl/status/statusor.h"
 #include "etcd/rpc.pb.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "server/fleet/etcd/transaction.h"
 #include "server/fleet/state/values.h"
 
 namespace tcptool::fleet {
 namespace {
 
-void CompareCreation(const std::string& key, int64_t revision,
-                     etcdserverpb::TxnRequest& request) {
-  etcdserverpb::Compare& compare = *request.add_compare();
-  compare.set_key(key);
-  compare.set_target(etcdserverpb::Compare::CREATE);
-  compare.set_create_revision(revision);
-}
-
-void Read(const std::string& key, etcdserverpb::TxnRequest& request) {
-  request.add_failure()->mutable_request_range()->set_key(key);
-}
-
-// Of an answer to Read(); null: there is no such key.
+// Of a transaction that was refused; null: there is no such key.
 const etcdserverpb::KeyValue* ReadAnswer(
     const etcdserverpb::TxnResponse& response, int index) {
   if (index >= response.responses_size()) return nullptr;
@@ -108,18 +97,13 @@ void DeliveryRecord::Write() {
   }
   is_writing_ = true;
   etcdserverpb::TxnRequest request;
-  CompareCreation(node_key_, incarnation_, request);
-  CompareCreation(spec_key_, id_.revision, request);
-  etcdserverpb::Compare& same = *request.add_compare();
-  same.set_key(record_key_);
-  same.set_target(etcdserverpb::Compare::MOD);
-  same.set_mod_revision(mod_revision_);
-  etcdserverpb::PutRequest& put = *request.add_success()->mutable_request_put();
-  put.set_key(record_key_);
-  put.set_value(wanted_->SerializeAsString());
-  Read(node_key_, request);
-  Read(spec_key_, request);
-  Read(record_key_, request);
+  GuardCreation(request, node_key_, incarnation_);
+  GuardCreation(request, spec_key_, id_.revision);
+  GuardValue(request, record_key_, mod_revision_);
+  Put(request, record_key_, wanted_->SerializeAsString());
+  ReadIfRefused(request, node_key_);
+  ReadIfRefused(request, spec_key_);
+  ReadIfRefused(request, record_key_);
   etcd_->Txn(
       request,
       [self = shared_from_this(), value = *wanted_](

@@ -11,6 +11,7 @@
 #include "server/fleet/etcd/backoff.h"
 #include "server/fleet/etcd/lease.h"
 #include "server/fleet/etcd/prefix_watch.h"
+#include "server/fleet/etcd/transaction.h"
 
 namespace tcptool::fleet {
 namespace {
@@ -24,15 +25,9 @@ constexpr size_t kOwnLeases = 8;
 etcdserverpb::TxnRequest PutIfAbsent(const std::string& key,
                                      const std::string& value, int64_t lease) {
   etcdserverpb::TxnRequest request;
-  etcdserverpb::Compare& absent = *request.add_compare();
-  absent.set_key(key);
-  absent.set_target(etcdserverpb::Compare::CREATE);
-  absent.set_create_revision(0);
-  etcdserverpb::PutRequest& put = *request.add_success()->mutable_request_put();
-  put.set_key(key);
-  put.set_value(value);
-  put.set_lease(lease);
-  request.add_failure()->mutable_request_range()->set_key(key);
+  GuardCreation(request, key, 0);
+  Put(request, key, value, lease);
+  ReadIfRefused(request, key);
   return request;
 }
 
@@ -40,14 +35,8 @@ etcdserverpb::TxnRequest PutIfAbsent(const std::string& key,
 etcdserverpb::TxnRequest MoveToLease(const etcdserverpb::KeyValue& read,
                                      const std::string& value, int64_t lease) {
   etcdserverpb::TxnRequest request;
-  etcdserverpb::Compare& same = *request.add_compare();
-  same.set_key(read.key());
-  same.set_target(etcdserverpb::Compare::MOD);
-  same.set_mod_revision(read.mod_revision());
-  etcdserverpb::PutRequest& put = *request.add_success()->mutable_request_put();
-  put.set_key(read.key());
-  put.set_value(value);
-  put.set_lease(lease);
+  GuardValue(request, read.key(), read.mod_revision());
+  Put(request, read.key(), value, lease);
   return request;
 }
 

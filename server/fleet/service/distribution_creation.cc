@@ -9,6 +9,7 @@
 #include "messages/time.h"
 #include "server/api/deterministic.h"
 #include "server/api/names.h"
+#include "server/fleet/etcd/transaction.h"
 #include "server/fleet/service/distribution_spec.h"
 #include "server/fleet/service/etcd_errors.h"
 #include "server/fleet/service/fleet_messages.h"
@@ -17,7 +18,6 @@
 namespace tcptool::fleet {
 namespace {
 
-using etcdserverpb::Compare;
 using etcdserverpb::KeyValue;
 using etcdserverpb::TxnRequest;
 
@@ -30,19 +30,8 @@ std::string Fingerprint(const api::CreateDistributionRequest& request) {
 }
 
 void GuardAbsent(TxnRequest& request, const std::string& key) {
-  Compare& compare = *request.add_compare();
-  compare.set_key(key);
-  compare.set_target(Compare::CREATE);
-  compare.set_create_revision(0);
-  request.add_failure()->mutable_request_range()->set_key(key);
-}
-
-void Put(TxnRequest& request, const std::string& key, const std::string& value,
-         int64_t lease) {
-  etcdserverpb::PutRequest& put = *request.add_success()->mutable_request_put();
-  put.set_key(key);
-  put.set_value(value);
-  put.set_lease(lease);
+  GuardCreation(request, key, 0);
+  ReadIfRefused(request, key);
 }
 
 // Of a transaction that was refused; null: it is not there.
@@ -125,7 +114,7 @@ TxnRequest DistributionCreation::Transaction(const Creation& creation) const {
   }
   if (!has_room) return request;
   GuardAbsent(request, keys.Spec(creation.id));
-  Put(request, keys.Spec(creation.id), creation.value, 0);
+  Put(request, keys.Spec(creation.id), creation.value);
   return request;
 }
 

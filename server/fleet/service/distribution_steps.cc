@@ -10,6 +10,7 @@
 #include "messages/time.h"
 #include "server/fleet/coordinator/targets.h"
 #include "server/fleet/etcd/prefix_watch.h"
+#include "server/fleet/etcd/transaction.h"
 #include "server/fleet/service/fleet_messages.h"
 
 namespace tcptool::fleet {
@@ -18,42 +19,20 @@ namespace {
 // etcd allows 128 operations in a transaction, and as many comparisons.
 constexpr size_t kDeliveriesInStep = 100;
 
-using etcdserverpb::Compare;
 using etcdserverpb::TxnRequest;
-
-void GuardMod(TxnRequest& request, const std::string& key, int64_t revision) {
-  Compare& compare = *request.add_compare();
-  compare.set_key(key);
-  compare.set_target(Compare::MOD);
-  compare.set_mod_revision(revision);
-}
 
 // It is still this distribution, and not another one of its name.
 TxnRequest BeginStep(const FleetKeys& keys, const std::string& id,
                      const Distribution& distribution) {
   TxnRequest request;
-  Compare& compare = *request.add_compare();
-  compare.set_key(keys.Spec(id));
-  compare.set_target(Compare::CREATE);
-  compare.set_create_revision(distribution.spec->create_revision);
+  GuardCreation(request, keys.Spec(id), distribution.spec->create_revision);
   return request;
 }
 
 void GuardHead(TxnRequest& request, const FleetKeys& keys,
                const std::string& id, const Distribution& distribution) {
-  GuardMod(request, keys.Head(id),
-           distribution.head ? distribution.head->mod_revision : 0);
-}
-
-void Put(TxnRequest& request, const std::string& key,
-         const std::string& value) {
-  etcdserverpb::PutRequest& put = *request.add_success()->mutable_request_put();
-  put.set_key(key);
-  put.set_value(value);
-}
-
-void Delete(TxnRequest& request, const std::string& key) {
-  request.add_success()->mutable_request_delete_range()->set_key(key);
+  GuardValue(request, keys.Head(id),
+             distribution.head ? distribution.head->mod_revision : 0);
 }
 
 bool IsFinalNow(const Distribution& distribution) {
@@ -142,8 +121,8 @@ std::optional<DistributionStep> RetryStep(const FleetKeys& keys,
   step.has_next = failed.size() > kDeliveriesInStep;
   failed.resize(std::min(failed.size(), kDeliveriesInStep));
   for (const std::string& node : failed) {
-    GuardMod(step.request, keys.Delivery(id, node),
-             distribution.deliveries.at(node).mod_revision);
+    GuardValue(step.request, keys.Delivery(id, node),
+               distribution.deliveries.at(node).mod_revision);
     Delete(step.request, keys.Delivery(id, node));
   }
   if (step.has_next) return step;
