@@ -2,37 +2,16 @@
 
 import hashlib
 import socket
-import subprocess
 
 import grpc
 
 import harness
 from harness import stubs
 from receptions import MIB, ReceptionCase, Sender, is_refused, reason_of, state_of
-from tcptool_process import free_port, wait_listening
+from tcptool_process import free_port
 
 
 class ReceptionTest(ReceptionCase):
-    def start(self, *command):
-        """A program that sends what the file has; it listens when this returns."""
-        port = free_port()
-        source = self.service.home / "source"
-        source.write_bytes(self.content)
-        with open(source, "rb") as content:
-            process = subprocess.Popen(
-                [
-                    word.replace("PORT", str(port)).replace("FILE", str(source))
-                    for word in command
-                ],
-                stdin=content,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        wait_listening(port, process)
-        return process, f"127.0.0.1:{port}"
-
     def test_programs_that_send(self):
         senders = {
             "nc.openbsd": ["nc.openbsd", "-N", "-l", "127.0.0.1", "PORT"],
@@ -49,7 +28,7 @@ class ReceptionTest(ReceptionCase):
         digest = hashlib.sha256(self.content).hexdigest()
         for name, command in senders.items():
             with self.subTest(name):
-                process, address = self.start(*command)
+                process, address = self.start_sender(*command)
                 reception = self.create(
                     address, path=name, send_start_byte=True, expected_sha256=digest
                 )
@@ -304,52 +283,6 @@ class ReceptionTest(ReceptionCase):
             [(one["method"].rpartition("/")[2], one["target"]) for one in audit],
             [("CreateReception", name)],
         )
-
-    def test_command_line(self):
-        _, address = self.start(harness.program("tcptool"), "-s", "PORT", "FILE")
-        digest = hashlib.sha256(self.content).hexdigest()
-        status, output, errors = self.ctl(
-            "receive", "--from", address, "--to", "disk/file", "--start", "--sha256", digest,
-            "--reception-id=mine", "--watch",
-        )  # fmt: skip
-        self.assertEqual((status, errors), (0, ""), output)
-        self.assertEqual(output.splitlines()[0], "reception: receptions/mine")
-        self.assertIn("receptions/mine: SUCCEEDED, 5.0 MiB of 5.0 MiB", output.splitlines()[-1])
-        self.assertEqual((self.disk / "file").read_bytes(), self.content)
-        status, output, errors = self.ctl("receptions")
-        self.assertEqual((status, errors), (0, ""))
-        self.assertRegex(output.splitlines()[1], r"^receptions/mine +SUCCEEDED .* disk/file ")
-        status, output, errors = self.ctl("get", "receptions/mine")
-        self.assertEqual((status, errors), (0, ""))
-        self.assertIn(digest, output)
-        status, output, errors = self.ctl("--output=json", "receptions")
-        self.assertIn('"name":"receptions/mine"', output)
-        self.assertEqual(self.ctl("delete", "receptions/mine"), (0, "", ""))
-        status, _, errors = self.ctl("get", "receptions/mine")
-        self.assertEqual(status, 1)
-        self.assertIn("NOT_FOUND", errors)
-        # One whose SHA-256 is to be told.
-        _, address = self.start(harness.program("tcptool"), "-s", "PORT", "FILE")
-        status, output, errors = self.ctl(
-            "receive", "--from", address, "--to=disk/told", "--start", "--compute-sha256",
-            "--reception-id=told", "--watch",
-        )  # fmt: skip
-        self.assertEqual((status, errors), (0, ""), output)
-        self.assertIn(digest, self.ctl("get", "receptions/told")[1])
-        # One that fails, and one that is ended.
-        status, output, errors = self.ctl(
-            "receive", "--from", f"127.0.0.1:{free_port()}", "--to", "disk/other", "--watch"
-        )
-        self.assertEqual(status, 1)
-        self.assertIn("FAILED (UNREACHABLE)", errors)
-        sender = Sender(self)
-        self.ctl("receive", "--from", sender.address, "--to=disk/other", "--reception-id=two")
-        status, output, errors = self.ctl("cancel", "receptions/two")
-        self.assertEqual((status, errors), (0, ""))
-        self.assertIn("CANCELLED", output)
-        status, _, errors = self.ctl("receive", "--from", sender.address)
-        self.assertEqual(status, 2)
-        self.assertIn("--to", errors)
 
 
 class LimitedDiskTest(ReceptionCase):

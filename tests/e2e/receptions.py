@@ -11,6 +11,7 @@ import grpc
 
 import harness
 from harness import ServiceTest, stubs
+from tcptool_process import free_port, wait_listening
 
 MIB = 1 << 20
 FINAL = ("SUCCEEDED", "FAILED", "CANCELLED", "INTERRUPTED")
@@ -39,8 +40,8 @@ def is_refused(peer, content):
 class Sender:
     """Listens, and sends what the test says to whom it has accepted."""
 
-    def __init__(self, test):
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, test, port=0):
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._listener.settimeout(harness.DEADLINE_S)
         test.addCleanup(self._listener.close)
         self._test = test
@@ -95,6 +96,26 @@ class ReceptionCase(ServiceTest):
                 reception_id=reception_id,
             )
         )
+
+    def start_sender(self, *command):
+        """A program that sends what the file has; it listens when this returns."""
+        port = free_port()
+        source = self.service.home / "source"
+        source.write_bytes(self.content)
+        with open(source, "rb") as content:
+            process = subprocess.Popen(
+                [
+                    word.replace("PORT", str(port)).replace("FILE", str(source))
+                    for word in command
+                ],
+                stdin=content,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        wait_listening(port, process)
+        return process, f"127.0.0.1:{port}"
 
     def get(self, name):
         return self.service.receptions.GetReception(self.messages.GetReceptionRequest(name=name))
