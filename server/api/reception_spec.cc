@@ -63,11 +63,13 @@ void CheckNode(const std::string& field, const std::string& address,
                              "\" is no host and port; write it as "
                              "node-1.example:9877 or [2001:db8::1]:9877"));
   }
-  if (!IsSessionName(name) && !IsReceptionName(name)) {
+  if (!IsSessionName(name) && !IsReceptionName(name) &&
+      !IsDistributionName(name)) {
     check.Wrong(absl::StrCat(field, ".name"),
                 absl::StrCat("\"", name,
                              "\" is neither sessions/{session} nor "
-                             "receptions/{reception}"));
+                             "receptions/{reception} nor "
+                             "distributions/{distribution}"));
   }
   plan.nodes.push_back(std::move(node));
 }

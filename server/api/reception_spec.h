@@ -19,7 +19,8 @@ namespace tcptool::server {
 struct NodePlan {
   struct Node {
     dataplane::DialTarget target;  // Its peer address.
-    std::string name;              // "sessions/..." or "receptions/...".
+    // "sessions/...", "receptions/..." or "distributions/...".
+    std::string name;
   };
   std::vector<Node> nodes;  // At least one, the preferred one first.
   bool start = false;       // "I am the last, start now".

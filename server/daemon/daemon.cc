@@ -189,7 +189,8 @@ absl::Status Daemon::StartPeers() {
                           .session_table = *table_,
                           .receptions = *receptions_,
                           .reception_table = *reception_table_,
-                          .writable_roots = writable_roots_},
+                          .writable_roots = writable_roots_,
+                          .roots = roots_},
                          {asio::ip::make_address(ParseHostPort(address)->host),
                           options_.peers.data_port});
   if (!service.ok()) return service.status();
@@ -250,8 +251,9 @@ absl::Status Daemon::Restore() {
           .max_running = options_.control.max_running_receptions,
           .new_node_upstream =
               [this](NodePlan plan) {
-                return std::make_unique<PeerUpstream>(std::move(plan),
-                                                      *follow_clients_);
+                return LiveReceptions::NodeUpstream{
+                    .upstream = std::make_unique<PeerUpstream>(
+                        std::move(plan), *follow_clients_)};
               }},
       engine_, writable_roots_, *reception_table_, hub_, *store_);
   receptions_->Restore(*contents);

@@ -1,11 +1,15 @@
 #include "server/peers/peer_contents.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "dataplane/base/descriptor_reserve.h"
+#include "dataplane/content/file_source.h"
 #include "messages/states.h"
 #include "server/api/names.h"
 #include "server/receptions/received_file.h"
@@ -18,9 +22,15 @@ absl::Status IsOver(const std::string& name, absl::string_view state) {
       name, " is ", state, ": its content cannot be had from it any more"));
 }
 
+absl::Status NothingYet(const std::string& name, absl::string_view why) {
+  return absl::UnavailableError(
+      absl::StrCat("the node has nothing of ", name, " at the moment: ", why));
+}
+
 }  // namespace
 
 void PeerContents::Find(const std::string& name, const Done& done) {
+  if (IsDistributionName(name)) return FindDistribution(name, done);
   std::shared_ptr<PeerContent> kept;
   {
     absl::MutexLock lock(&mutex_);
@@ -41,8 +51,58 @@ void PeerContents::Find(const std::string& name, const Done& done) {
     done(absl::InvalidArgumentError(
         absl::StrCat("name: \"", name,
                      "\" is neither sessions/{session} nor "
-                     "receptions/{reception}")));
+                     "receptions/{reception} nor "
+                     "distributions/{distribution}")));
   }
+}
+
+void PeerContents::FindDistribution(const std::string& name, const Done& done) {
+  if (service_.distributions == nullptr) {
+    return done(absl::NotFoundError(
+        absl::StrCat("the node is in no fleet, and has no ", name)));
+  }
+  const std::string id(absl::StripPrefix(name, "distributions/"));
+  const auto place = service_.distributions->Find(id);
+  if (!place) {
+    // It may not have heard of it yet: its children may be earlier.
+    return done(NothingYet(name, "it has not heard of it"));
+  }
+  if (const auto* reception = std::get_if<std::string>(&place->where)) {
+    return Find(*reception, [name, done](Found found) {
+      const absl::Status& status = found.status();
+      // It is yet to begin, or is tried again later: no reason for a child to
+      // give up, as only the distribution's coordinator knows.
+      if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status)) {
+        found = NothingYet(name, status.message());
+      }
+      done(std::move(found));
+    });
+  }
+  // Another distribution of that name may have another file.
+  const std::string key = absl::StrCat(name, "@", place->revision);
+  std::shared_ptr<PeerContent> kept;
+  {
+    absl::MutexLock lock(&mutex_);
+    kept = FindKept(key);
+  }
+  if (kept != nullptr) return done(std::move(kept));
+  const auto& file = std::get<DistributedContents::File>(place->where);
+  using Opened = std::shared_ptr<dataplane::Source>;
+  service_.roots.Run<Opened>(
+      file.root,
+      [self = shared_from_this(),
+       path = file.path](const ContentRoot& root) -> absl::StatusOr<Opened> {
+        auto opened = root.Open(path);
+        if (opened.ok()) opened = self->files_.Admit(*std::move(opened));
+        if (!opened.ok()) return opened.status();
+        return dataplane::FileSource::Create(*std::move(opened), 0,
+                                             std::nullopt);
+      },
+      [self = shared_from_this(), key,
+       done](const absl::StatusOr<Opened>& opened) {
+        if (!opened.ok()) return done(opened.status());
+        done(self->Keep(key, ContentOf(self->service_.engine, *opened)));
+      });
 }
 
 void PeerContents::OnSession(const std::string& name,

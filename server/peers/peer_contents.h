@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "dataplane/engine/engine.h"
+#include "server/peers/distributed_contents.h"
 #include "server/peers/peer_content.h"
 #include "server/peers/reserved_files.h"
 #include "server/receptions/reception_manager.h"
@@ -49,14 +50,17 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
     ReceptionManager& receptions;
     const ReceptionTable& reception_table;
     const ContentRoots& writable_roots;
+    const ContentRoots& roots;  // Of files that distributions are made from.
+    const DistributedContents* distributions = nullptr;  // Null: in no fleet.
   };
   explicit PeerContents(
       const Service& service, size_t most_unused = MostUnused(),
       const ReservedFiles::Limits& files = ReservedFiles::Limits::Now())
       : service_(service), most_unused_(most_unused), files_(files) {}
 
-  // "sessions/{session}" or "receptions/{reception}". Calls `done` once, on any
-  // thread; it must not block. Errors as those of PeerService.Follow.
+  // "sessions/{session}", "receptions/{reception}" or, of a node in a fleet,
+  // "distributions/{distribution}". Calls `done` once, on any thread; it must
+  // not block. Errors as those of PeerService.Follow.
   void Find(const std::string& name, const Done& done);
 
   // Lets go of all, and finds none from now on. Before the engine stops, which
@@ -83,6 +87,7 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
   void OnReception(const std::string& name,
                    const std::shared_ptr<dataplane::Reception>& reception,
                    const Done& done);
+  void FindDistribution(const std::string& name, const Done& done);
   void OpenFile(const v1::Reception& reception, const Done& done);
   // What is under the name already, if it is good, or `content`.
   Found Keep(const std::string& name, Found content);

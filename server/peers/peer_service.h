@@ -34,6 +34,7 @@ class PeerService : public RpcService {
   void AddTo(MethodTable& table) override;
 
   uint16_t data_port() const { return port_->endpoint().port(); }
+  const std::shared_ptr<PeerContents>& contents() const { return contents_; }
 
   // The service is stopping. Calls go on; but no node is told any more that a
   // content is not to be had, which it may be when the service is back.

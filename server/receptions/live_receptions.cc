@@ -23,7 +23,9 @@ void LiveReceptions::Begin(const v1::Reception& message, ReceptionPlan plan) {
   std::unique_ptr<dataplane::Upstream> upstream;
   if (plan.nodes) {
     plan.nodes->id = plan.options.destination.id;
-    upstream = new_node_upstream_(*std::move(plan.nodes));
+    NodeUpstream nodes = new_node_upstream_(*std::move(plan.nodes));
+    upstream = std::move(nodes.upstream);
+    live.set_nodes = std::move(nodes.set_nodes);
   } else {
     upstream =
         std::make_unique<dataplane::SenderUpstream>(std::move(plan.sender));
@@ -41,6 +43,13 @@ std::shared_ptr<dataplane::Reception> LiveReceptions::Find(
     const std::string& name) const {
   const auto found = live_.find(name);
   return found == live_.end() ? nullptr : found->second.reception;
+}
+
+void LiveReceptions::SetNodes(const std::string& name,
+                              std::vector<NodePlan::Node> nodes) {
+  const auto found = live_.find(name);
+  if (found == live_.end() || found->second.set_nodes == nullptr) return;
+  found->second.set_nodes(std::move(nodes));
 }
 
 void LiveReceptions::Cancel(const std::string& name,

@@ -36,8 +36,13 @@ class LiveReceptions {
   // A reception has ended, and the table shows it: its state is final, or it
   // goes on at the service's next start.
   using OnEnd = std::function<void(const v1::Reception&)>;
-  using NewNodeUpstream =
-      std::function<std::unique_ptr<dataplane::Upstream>(NodePlan)>;
+  struct NodeUpstream {
+    std::unique_ptr<dataplane::Upstream> upstream;
+    // From these from now on, the preferred one first. Any thread; no effect
+    // once the reception is over. Null: that cannot be changed.
+    std::function<void(std::vector<NodePlan::Node>)> set_nodes;
+  };
+  using NewNodeUpstream = std::function<NodeUpstream(NodePlan)>;
 
   // The references outlive it.
   LiveReceptions(asio::any_io_executor executor, dataplane::Engine& engine,
@@ -64,6 +69,8 @@ class LiveReceptions {
   // Null: there is none.
   std::shared_ptr<dataplane::Reception> Find(const std::string& name) const;
   size_t size() const { return live_.size(); }
+  // Of one that is received from other nodes. No effect if it is none.
+  void SetNodes(const std::string& name, std::vector<NodePlan::Node> nodes);
 
   // For a disk to give a content its name.
   static constexpr std::chrono::seconds kCommitPatience{5};
@@ -105,6 +112,7 @@ class LiveReceptions {
     std::shared_ptr<dataplane::Reception> reception;
     v1::Reception message;       // As last seen, without its spec.
     bool goes_on_later = false;  // Where the end of the service cuts it off.
+    std::function<void(std::vector<NodePlan::Node>)> set_nodes;  // Or null.
     std::shared_ptr<DurableUpdates<Update>> updates;
     std::vector<std::shared_ptr<Waiting>> on_end;
   };

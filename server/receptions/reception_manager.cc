@@ -116,6 +116,14 @@ void ReceptionManager::Find(
   });
 }
 
+void ReceptionManager::SetNodes(std::string name,
+                                std::vector<NodePlan::Node> nodes) {
+  control_.Post(
+      [this, name = std::move(name), nodes = std::move(nodes)]() mutable {
+        live_.SetNodes(name, std::move(nodes));
+      });
+}
+
 void ReceptionManager::Restore(StoredReception stored, Partials& partials) {
   v1::Reception& reception = stored.reception;
   v1::ReceptionSpec spec = reception.spec();

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -76,6 +77,10 @@ class ReceptionManager : public ReceivedContent {
   void Find(
       std::string name,
       std::function<void(const std::shared_ptr<dataplane::Reception>&)> done);
+
+  // Has a reception that receives from other nodes do so from these, the
+  // preferred one first, until the service starts again. No effect on others.
+  void SetNodes(std::string name, std::vector<NodePlan::Node> nodes);
 
   // From now on new receptions are refused with UNAVAILABLE. Those that have
   // received nothing yet are INTERRUPTED; those that run go on.

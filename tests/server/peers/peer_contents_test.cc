@@ -44,6 +44,7 @@ TEST_F(PeerContentsTest, NamesThatAreNone) {
   EXPECT_TRUE(absl::IsNotFound(Find("receptions/none").status()));
   EXPECT_TRUE(absl::IsInvalidArgument(Find("files/file").status()));
   EXPECT_TRUE(absl::IsInvalidArgument(Find("").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Find("distributions/-").status()));
 }
 
 TEST_F(PeerContentsTest, SessionThatHasEndedHasNone) {
@@ -229,6 +230,81 @@ TEST_F(PeerContentsTest, AfterTheStopThereAreNone) {
   contents_->Stop();
   EXPECT_TRUE(WaitUntil([&] { return content.expired(); }));
   EXPECT_TRUE(absl::IsUnavailable(Find(session).status()));
+}
+
+// As a node of a fleet has it.
+class DistributedContentsTest : public PeerContentsTest {
+ protected:
+  ~DistributedContentsTest() override { fleet_contents_->Stop(); }
+
+  PeerContents::Found FindDistribution(const std::string& id) {
+    return Wait<PeerContents::Found>([&](auto done) {
+      fleet_contents_->Find(absl::StrCat("distributions/", id), done);
+    });
+  }
+  PeerContents::Service parts_in_fleet() {
+    PeerContents::Service service = parts();
+    service.distributions = &places_;
+    return service;
+  }
+
+  DistributedContents places_;
+  const std::shared_ptr<PeerContents> fleet_contents_ =
+      std::make_shared<PeerContents>(parts_in_fleet());
+};
+
+TEST_F(DistributedContentsTest, NodeInNoFleetHasNone) {
+  EXPECT_TRUE(absl::IsNotFound(Find("distributions/d").status()));
+}
+
+// Those whose parent it is to be may have heard of that earlier.
+TEST_F(DistributedContentsTest, UnknownOneMayCome) {
+  EXPECT_TRUE(absl::IsUnavailable(FindDistribution("d").status()));
+}
+
+TEST_F(DistributedContentsTest, ReceptionOfIt) {
+  const std::string reception = Receive();
+  places_.Set("d", {.revision = 1, .where = reception});
+  const auto content = FindDistribution("d");
+  ASSERT_TRUE(content.ok()) << content.status();
+  ExpectTheContent(**content);
+  places_.Remove("d", 2);
+  EXPECT_TRUE(FindDistribution("d").ok()) << "That was another one.";
+  places_.Remove("d", 1);
+  EXPECT_TRUE(absl::IsUnavailable(FindDistribution("d").status()));
+}
+
+// Receptions are made one after the other, and anew where they have failed:
+// children that gave up for that would be lost.
+TEST_F(DistributedContentsTest, ReceptionThatIsYetToBeginMayCome) {
+  places_.Set("d", {.revision = 1, .where = std::string("receptions/later")});
+  EXPECT_TRUE(absl::IsUnavailable(FindDistribution("d").status()));
+
+  ScriptedSender sender;
+  const std::string reception =
+      Receiving(sender, "of the fleet", "a part").name();
+  ASSERT_TRUE(Cancel(reception).ok());
+  places_.Set("d", {.revision = 1, .where = reception});
+  EXPECT_TRUE(absl::IsFailedPrecondition(Find(reception).status()));
+  EXPECT_TRUE(absl::IsUnavailable(FindDistribution("d").status()));
+}
+
+TEST_F(DistributedContentsTest, FileThatItIsMadeFrom) {
+  using File = DistributedContents::File;
+  places_.Set("d", {.revision = 1, .where = File{"files", "file"}});
+  const auto content = FindDistribution("d");
+  ASSERT_TRUE(content.ok()) << content.status();
+  ExpectTheContent(**content);
+  EXPECT_EQ(*FindDistribution("d"), *content) << "It is read once.";
+
+  // Another distribution of that name has another file.
+  files_.Put("other", "another content");
+  places_.Set("d", {.revision = 2, .where = File{"files", "other"}});
+  const auto other = FindDistribution("d");
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ((*other)->length(), 15u);
+  places_.Set("d", {.revision = 3, .where = File{"files", "none"}});
+  EXPECT_TRUE(absl::IsNotFound(FindDistribution("d").status()));
 }
 
 }  // namespace

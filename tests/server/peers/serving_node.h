@@ -25,7 +25,8 @@ using dataplane::TheContent;
 // Has TheContent() in a file, and receptions into a folder.
 class ServingNode : public ManagedReceptions {
  protected:
-  ServingNode() {
+  explicit ServingNode(const ReceptionManager::Options& options = {}) {
+    Start(options);
     EXPECT_TRUE(
         roots_of_files_.Add(absl::StrCat("files=", files_.path("").string()))
             .ok());
@@ -50,7 +51,8 @@ class ServingNode : public ManagedReceptions {
             .session_table = session_table_,
             .receptions = *manager_,
             .reception_table = *table_,
-            .writable_roots = roots_};
+            .writable_roots = roots_,
+            .roots = roots_of_files_};
   }
 
   // The name of a session that serves the file to whoever comes; `change`: what

@@ -1,0 +1,177 @@
+#include "server/fleet/deliveries/node_deliveries.h"
+
+#include <asio/post.hpp>
+#include <chrono>
+#include <span>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "dataplane/base/sha256.h"
+#include "messages/states.h"
+#include "messages/time.h"
+
+namespace tcptool::fleet {
+namespace {
+
+// How often is looked at what is under way: a state changes a few times.
+constexpr std::chrono::milliseconds kInterval(100);
+
+// As long as a reception may take at all: the distribution says how long it is
+// waited for a node.
+constexpr absl::Duration kLongest = absl::Hours(8760);
+
+}  // namespace
+
+NodeDeliveries::NodeDeliveries(Service service, std::string fleet)
+    : service_(std::move(service)),
+      fleet_(std::move(fleet)),
+      timer_(*service_.io) {}
+
+NodeDeliveries::~NodeDeliveries() {
+  for (const auto& [id, received] : received_) received->Leave([] {});
+}
+
+std::string NodeDeliveries::ReceptionId(const DeliveryId& id) const {
+  const std::string text =
+      absl::StrCat(fleet_, "/", id.distribution, "@", id.revision);
+  const std::string hash =
+      dataplane::ToHex(dataplane::Sha256::Of(std::as_bytes(std::span(text))));
+  return absl::StrCat("d-", hash.substr(0, 32));
+}
+
+std::string NodeDeliveries::NameOf(const DeliveryId& id) const {
+  return absl::StrCat("receptions/", ReceptionId(id));
+}
+
+void NodeDeliveries::KeepOnly(const std::set<DeliveryId>& ids) {
+  std::set<std::string> kept;
+  for (const DeliveryId& id : ids) kept.insert(NameOf(id));
+  tcptool::v1::ListReceptionsRequest request;
+  request.set_page_size(1000);
+  do {
+    const auto page = service_.table.List(request);
+    if (!page.ok()) return;  // No such page: what it was of is gone.
+    for (const tcptool::v1::Reception& reception : page->receptions()) {
+      if (reception.spec().labels().contains(kLabel) &&
+          !IsFinal(reception.state()) && !kept.contains(reception.name())) {
+        Cancel(reception.name());
+      }
+    }
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+}
+
+void NodeDeliveries::Receive(const DeliveryId& id,
+                             const v1::DistributionSpec& spec,
+                             std::vector<SendingNode> nodes, bool was_delivered,
+                             OnProgress progress) {
+  tcptool::v1::CreateReceptionRequest request;
+  request.set_reception_id(ReceptionId(id));
+  tcptool::v1::ReceptionSpec& reception =
+      *request.mutable_reception()->mutable_spec();
+  *reception.mutable_node()->mutable_wait() = ToProtoDuration(kLongest);
+  tcptool::v1::ReceptionLimits& limits = *reception.mutable_limits();
+  *limits.mutable_first_byte_timeout() = ToProtoDuration(kLongest);
+  *limits.mutable_stall_timeout() = ToProtoDuration(kLongest);
+  tcptool::v1::FileDestination& file = *reception.mutable_destination();
+  file.set_root(spec.destination_root());
+  file.set_path(spec.destination_path());
+  file.set_overwrite(spec.overwrite() || was_delivered);
+  (*reception.mutable_labels())[kLabel] = id.distribution;
+  received_[id] = std::make_shared<ReceivedContent>(
+      ReceivedContent::Service{.io = service_.io,
+                               .receptions = service_.receptions,
+                               .table = service_.table},
+      std::move(request), id.distribution, std::move(nodes),
+      std::move(progress));
+  service_.places.Set(id.distribution,
+                      {.revision = id.revision, .where = NameOf(id)});
+  LookLater();
+}
+
+void NodeDeliveries::Reparent(const DeliveryId& id,
+                              std::vector<SendingNode> nodes) {
+  const auto received = received_.find(id);
+  if (received == received_.end()) return;
+  received->second->SetNodes(std::move(nodes));
+}
+
+void NodeDeliveries::Offer(const DeliveryId& id, const v1::FileSource& file,
+                           OnProgress progress) {
+  service_.places.Set(id.distribution,
+                      {.revision = id.revision,
+                       .where = server::DistributedContents::File{
+                           .root = file.root(), .path = file.path()}});
+  offered_[id] = std::make_shared<OfferedFile>(
+      service_.io, service_.contents,
+      absl::StrCat("distributions/", id.distribution), std::move(progress));
+  LookLater();
+}
+
+void NodeDeliveries::Release(const DeliveryId& id) {
+  service_.places.Remove(id.distribution, id.revision);
+  offered_.erase(id);
+  const auto received = received_.find(id);
+  if (received == received_.end()) return;
+  const std::string name = NameOf(id);
+  // Nothing else is done about it until then.
+  cancelled_[name] = true;
+  received->second->Leave([this, name, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) AskToCancel(name);
+  });
+  received_.erase(received);
+}
+
+void NodeDeliveries::Cancel(const std::string& name) {
+  if (!cancelled_.contains(name)) AskToCancel(name);
+}
+
+void NodeDeliveries::AskToCancel(const std::string& name) {
+  cancelled_[name] = true;
+  tcptool::v1::CancelReceptionRequest request;
+  request.set_name(name);
+  service_.receptions.Cancel(
+      request, [this, name, io = service_.io, alive = std::weak_ptr(alive_)](
+                   const absl::StatusOr<tcptool::v1::Reception>& reception) {
+        asio::post(*io, [this, name, alive, status = reception.status()] {
+          if (alive.expired()) return;
+          // It has just been restored, or its disk hangs.
+          if (absl::IsUnavailable(status)) {
+            cancelled_[name] = false;
+          } else {
+            cancelled_.erase(name);
+          }
+          LookLater();
+        });
+      });
+}
+
+void NodeDeliveries::LookLater() {
+  if (std::exchange(is_waiting_, true)) return;
+  timer_.expires_after(kInterval);
+  timer_.async_wait(
+      [this, alive = std::weak_ptr(alive_)](std::error_code error) {
+        if (error || alive.expired()) return;
+        is_waiting_ = false;
+        Look();
+      });
+}
+
+void NodeDeliveries::Look() {
+  if (received_.empty() && offered_.empty() && cancelled_.empty()) return;
+  LookLater();
+  for (const auto& [name, is_asked] : std::map<std::string, bool>(cancelled_)) {
+    if (!is_asked) AskToCancel(name);
+  }
+  // What they tell may change the lists.
+  const auto received = received_;
+  for (const auto& [id, content] : received) {
+    if (!cancelled_.contains(NameOf(id))) content->Look();
+  }
+  const auto offered = offered_;
+  for (const auto& [id, file] : offered) file->Look();
+}
+
+}  // namespace tcptool::fleet

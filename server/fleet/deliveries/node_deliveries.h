@@ -1,0 +1,85 @@
+// What a daemon does with contents of distributions.
+#ifndef TCPTOOL_SERVER_FLEET_DELIVERIES_NODE_DELIVERIES_H_
+#define TCPTOOL_SERVER_FLEET_DELIVERIES_NODE_DELIVERIES_H_
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "server/fleet/deliveries/offered_file.h"
+#include "server/fleet/deliveries/received_content.h"
+#include "server/fleet/follower/delivery_port.h"
+#include "server/peers/distributed_contents.h"
+#include "server/peers/peer_contents.h"
+#include "server/receptions/reception_manager.h"
+#include "server/watch/reception_table.h"
+
+namespace tcptool::fleet {
+
+// Receives by receptions, which are shown as all others are, and have the label
+// kLabel. Their names come from the distributions', so that the next run of the
+// process finds them again. Other nodes find what is received or offered here
+// as "distributions/{distribution}".
+//
+// All is on the thread of `io`.
+class NodeDeliveries final : public DeliveryPort {
+ public:
+  static constexpr char kLabel[] = "tcptool/distribution";
+
+  // `receptions` and `table` outlive what is asked of them; the others are
+  // shared with that, or outlive this.
+  struct Service {
+    // What is answered later is posted to it.
+    std::shared_ptr<asio::io_context> io;
+    server::ReceptionManager& receptions;
+    const server::ReceptionTable& table;
+    std::shared_ptr<server::PeerContents> contents;
+    // Which `contents` looks into.
+    server::DistributedContents& places;
+  };
+
+  NodeDeliveries(Service service, std::string fleet);
+  // What is received goes on.
+  ~NodeDeliveries() override;
+  NodeDeliveries(const NodeDeliveries&) = delete;
+  NodeDeliveries& operator=(const NodeDeliveries&) = delete;
+
+  void KeepOnly(const std::set<DeliveryId>& ids) override;
+  void Receive(const DeliveryId& id, const v1::DistributionSpec& spec,
+               std::vector<SendingNode> nodes, bool was_delivered,
+               OnProgress progress) override;
+  void Reparent(const DeliveryId& id, std::vector<SendingNode> nodes) override;
+  void Offer(const DeliveryId& id, const v1::FileSource& file,
+             OnProgress progress) override;
+  void Release(const DeliveryId& id) override;
+
+  // "receptions/{reception}" of a distribution.
+  std::string NameOf(const DeliveryId& id) const;
+
+ private:
+  std::string ReceptionId(const DeliveryId& id) const;
+  // Until it is not there any more, or is final.
+  void Cancel(const std::string& name);
+  void AskToCancel(const std::string& name);
+  void LookLater();
+  void Look();
+
+  const Service service_;
+  const std::string fleet_;
+  std::map<DeliveryId, std::shared_ptr<ReceivedContent>> received_;
+  std::map<DeliveryId, std::shared_ptr<OfferedFile>> offered_;
+  // Names of receptions; whether an answer is awaited.
+  std::map<std::string, bool> cancelled_;
+  asio::steady_timer timer_;
+  bool is_waiting_ = false;
+  // Gone with this: for what is called later.
+  const std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_DELIVERIES_NODE_DELIVERIES_H_

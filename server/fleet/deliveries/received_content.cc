@@ -1,0 +1,171 @@
+#include "server/fleet/deliveries/received_content.h"
+
+#include <asio/post.hpp>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "messages/states.h"
+#include "text/host_port.h"
+
+namespace tcptool::fleet {
+namespace {
+
+using tcptool::v1::Reception;
+
+// As many receptions run as the service allows, or a disk does not answer.
+constexpr std::chrono::seconds kPause(1);
+
+// What trying again may mend.
+bool MayPass(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
+}
+
+DeliveryProgress ProgressOf(const Reception& reception) {
+  DeliveryProgress progress = {.detail = reception.detail()};
+  switch (reception.state()) {
+    case tcptool::v1::RECEPTION_STATE_RECEIVING:
+      progress.state = v1::DELIVERY_STATE_RECEIVING;
+      break;
+    case tcptool::v1::RECEPTION_STATE_VERIFYING:
+      progress.state = v1::DELIVERY_STATE_VERIFYING;
+      break;
+    case tcptool::v1::RECEPTION_STATE_SUCCEEDED:
+      progress.state = v1::DELIVERY_STATE_DELIVERED;
+      progress.content.set_length(reception.content_length());
+      progress.content.set_root(
+          absl::HexStringToBytes(reception.content_root()));
+      break;
+    case tcptool::v1::RECEPTION_STATE_FAILED:
+      progress.state = v1::DELIVERY_STATE_FAILED;
+      progress.detail =
+          absl::StrCat(ReasonName(reception.reason()), ": ", progress.detail);
+      break;
+    case tcptool::v1::RECEPTION_STATE_CANCELLED:
+      progress.state = v1::DELIVERY_STATE_CANCELLED;
+      progress.detail =
+          absl::StrCat(reception.name(), " was cancelled on the node itself");
+      break;
+    default:
+      progress.state = v1::DELIVERY_STATE_WAITING;
+  }
+  return progress;
+}
+
+}  // namespace
+
+ReceivedContent::ReceivedContent(Service service,
+                                 tcptool::v1::CreateReceptionRequest request,
+                                 std::string distribution,
+                                 std::vector<SendingNode> nodes,
+                                 DeliveryPort::OnProgress progress)
+    : service_(std::move(service)),
+      request_(std::move(request)),
+      name_(absl::StrCat("receptions/", request_.reception_id())),
+      distribution_(std::move(distribution)),
+      progress_(std::move(progress)) {
+  SetNodes(std::move(nodes));
+}
+
+void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
+  const std::string name = absl::StrCat("distributions/", distribution_);
+  nodes_.clear();
+  for (const SendingNode& node : nodes) {
+    // What is no address is told when the reception is made.
+    const auto address = ParseHostPort(node.address);
+    if (!address) continue;
+    nodes_.push_back(
+        {.target = {.host = address->host, .port = absl::StrCat(address->port)},
+         .name = name});
+  }
+  if (is_there_) service_.receptions.SetNodes(name_, nodes_);
+  tcptool::v1::NodeSource& source =
+      *request_.mutable_reception()->mutable_spec()->mutable_node();
+  source.set_address(nodes.front().address);
+  source.set_name(name);
+  source.clear_fallbacks();
+  for (size_t i = 1; i < nodes.size(); ++i) {
+    tcptool::v1::FallbackNode& fallback = *source.add_fallbacks();
+    fallback.set_address(nodes[i].address);
+    fallback.set_name(name);
+  }
+}
+
+void ReceivedContent::Look() {
+  if (is_asking_ || is_over_ || Clock::now() < next_try_) return;
+  const auto reception = service_.table.Get(name_);
+  if (reception.ok()) return LookAt(*reception);
+  if (!is_there_) return Create();
+  Tell({.state = v1::DELIVERY_STATE_CANCELLED,
+        .detail = absl::StrCat(name_, " was deleted on the node itself")});
+}
+
+void ReceivedContent::LookAt(const Reception& reception) {
+  const bool is_good =
+      !IsFinal(reception.state()) ||
+      reception.state() == tcptool::v1::RECEPTION_STATE_SUCCEEDED;
+  if (!is_good && !is_there_) return Delete();
+  // One of an earlier run has the nodes that it had then.
+  if (!std::exchange(is_there_, true)) {
+    service_.receptions.SetNodes(name_, nodes_);
+  }
+  // The service is stopping, and the next run of it receives what is missing.
+  if (reception.state() == tcptool::v1::RECEPTION_STATE_INTERRUPTED) return;
+  Tell(ProgressOf(reception));
+}
+
+void ReceivedContent::Create() {
+  is_asking_ = true;
+  Tell({.state = v1::DELIVERY_STATE_WAITING});
+  service_.receptions.Create(
+      request_, [self = shared_from_this(),
+                 io = service_.io](const absl::StatusOr<Reception>& reception) {
+        asio::post(*io, [self, status = reception.status()] {
+          self->is_there_ = status.ok();
+          self->Answered(status);
+        });
+      });
+}
+
+void ReceivedContent::Delete() {
+  is_asking_ = true;
+  tcptool::v1::DeleteReceptionRequest request;
+  request.set_name(name_);
+  service_.receptions.Delete(
+      request, [self = shared_from_this(),
+                io = service_.io](const absl::Status& status) {
+        asio::post(*io, [self, status] {
+          self->Answered(absl::IsNotFound(status) ? absl::OkStatus() : status);
+        });
+      });
+}
+
+void ReceivedContent::Answered(const absl::Status& status) {
+  is_asking_ = false;
+  if (on_answer_ != nullptr) return std::exchange(on_answer_, nullptr)();
+  if (status.ok()) return Look();
+  if (MayPass(status) || service_.table.contains(name_)) {
+    next_try_ = Clock::now() + kPause;
+    return;
+  }
+  Tell({.state = v1::DELIVERY_STATE_FAILED,
+        .detail = std::string(status.message())});
+}
+
+void ReceivedContent::Leave(std::function<void()> done) {
+  is_over_ = true;
+  if (!is_asking_) return done();
+  on_answer_ = std::move(done);
+}
+
+void ReceivedContent::Tell(const DeliveryProgress& progress) {
+  if (is_over_ || std::exchange(told_, progress.state) == progress.state) {
+    return;
+  }
+  if (progress.state >= v1::DELIVERY_STATE_DELIVERED) is_over_ = true;
+  // It may let go of this.
+  const auto self = shared_from_this();
+  progress_(progress);
+}
+
+}  // namespace tcptool::fleet

@@ -1,0 +1,74 @@
+// A distribution's content that this node receives.
+#ifndef TCPTOOL_SERVER_FLEET_DELIVERIES_RECEIVED_CONTENT_H_
+#define TCPTOOL_SERVER_FLEET_DELIVERIES_RECEIVED_CONTENT_H_
+
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "server/api/reception_spec.h"
+#include "server/fleet/follower/delivery_port.h"
+#include "server/receptions/reception_manager.h"
+#include "server/watch/reception_table.h"
+#include "tcptool/fleet/v1/fleet.pb.h"
+#include "tcptool/v1/reception_service.pb.h"
+
+namespace tcptool::fleet {
+
+// A reception of a certain name, which an earlier run of the process may have
+// begun: that goes on, or has succeeded; one that has ended otherwise is
+// deleted and begun anew. All is on the thread of `io`.
+class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
+ public:
+  struct Service {
+    std::shared_ptr<asio::io_context> io;
+    server::ReceptionManager& receptions;
+    const server::ReceptionTable& table;
+  };
+
+  // `request` has the reception's id, and all of its spec but the nodes.
+  ReceivedContent(Service service, tcptool::v1::CreateReceptionRequest request,
+                  std::string distribution, std::vector<SendingNode> nodes,
+                  DeliveryPort::OnProgress progress);
+
+  // Looks how far it is, and tells. To be called again and again.
+  void Look();
+
+  // From whom it is received from now on; at least one.
+  void SetNodes(std::vector<SendingNode> nodes);
+
+  // Nothing is told any more. `done`, once no reception will be made any more.
+  void Leave(std::function<void()> done);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  void LookAt(const tcptool::v1::Reception& reception);
+  void Create();
+  // One of an earlier try.
+  void Delete();
+  // What was asked for is answered.
+  void Answered(const absl::Status& status);
+  void Tell(const DeliveryProgress& progress);
+
+  const Service service_;
+  tcptool::v1::CreateReceptionRequest request_;
+  const std::string name_;
+  const std::string distribution_;
+  std::vector<server::NodePlan::Node> nodes_;
+  const DeliveryPort::OnProgress progress_;
+  bool is_there_ = false;   // It was made, or found, and has begun.
+  bool is_asking_ = false;  // For one to be made, or to be deleted.
+  bool is_over_ = false;
+  std::function<void()> on_answer_;  // After Leave().
+  Clock::time_point next_try_;
+  v1::DeliveryState told_ = v1::DELIVERY_STATE_UNSPECIFIED;
+};
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_DELIVERIES_RECEIVED_CONTENT_H_

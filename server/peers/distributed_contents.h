@@ -1,0 +1,58 @@
+// Where this node has contents of distributions.
+#ifndef TCPTOOL_SERVER_PEERS_DISTRIBUTED_CONTENTS_H_
+#define TCPTOOL_SERVER_PEERS_DISTRIBUTED_CONTENTS_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace tcptool::server {
+
+// What a node of a fleet lets others have under the names of distributions. Any
+// thread may call any method.
+class DistributedContents {
+ public:
+  struct File {
+    std::string root;  // Of those that it serves files from.
+    std::string path;
+  };
+  struct Place {
+    // Tells a distribution from others that have had its name.
+    int64_t revision = 0;
+    // "receptions/{reception}", or a file that it has itself.
+    std::variant<std::string, File> where;
+  };
+
+  void Set(const std::string& distribution, Place place) {
+    absl::MutexLock lock(&mutex_);
+    places_[distribution] = std::move(place);
+  }
+  // No effect if the place is another one's.
+  void Remove(const std::string& distribution, int64_t revision) {
+    absl::MutexLock lock(&mutex_);
+    const auto found = places_.find(distribution);
+    if (found != places_.end() && found->second.revision == revision) {
+      places_.erase(found);
+    }
+  }
+  std::optional<Place> Find(const std::string& distribution) const {
+    absl::MutexLock lock(&mutex_);
+    const auto found = places_.find(distribution);
+    if (found == places_.end()) return std::nullopt;
+    return found->second;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  std::map<std::string, Place> places_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_DISTRIBUTED_CONTENTS_H_

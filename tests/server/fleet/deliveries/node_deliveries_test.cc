@@ -1,0 +1,267 @@
+#include "server/fleet/deliveries/node_deliveries.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/receiving/manifest.h"
+#include "dataplane/receiving/sender_upstream.h"
+#include "messages/states.h"
+#include "tests/server/peers/serving_node.h"
+
+namespace tcptool::fleet {
+namespace {
+
+using dataplane::Digest;
+using dataplane::ManifestOf;
+using dataplane::ScriptedSender;
+using dataplane::TheContent;
+using server::PeerContents;
+using server::ReceptionManager;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// Receives "from nodes" what a sender of the wire protocol, at the address of
+// the first node, has: these tests are not about how nodes send.
+server::LiveReceptions::NodeUpstream FromSender(const server::NodePlan& plan) {
+  return {.upstream = std::make_unique<dataplane::SenderUpstream>(
+              dataplane::SenderOptions{.target = plan.nodes.front().target})};
+}
+
+class NodeDeliveriesTest : public server::ServingNode {
+ protected:
+  NodeDeliveriesTest() : ServingNode({.new_node_upstream = FromSender}) {
+    PeerContents::Service service = parts();
+    service.distributions = &places_;
+    contents_ = std::make_shared<PeerContents>(service);
+    Begin();
+  }
+  ~NodeDeliveriesTest() override {
+    deliveries_.reset();
+    contents_->Stop();
+  }
+
+  // As a run of the process does, on what the one before has left.
+  void Begin() {
+    deliveries_.emplace(NodeDeliveries::Service{.io = io_,
+                                                .receptions = *manager_,
+                                                .table = *table_,
+                                                .contents = contents_,
+                                                .places = places_},
+                        "lab");
+  }
+
+  static v1::DistributionSpec Spec(const std::string& path = "copy") {
+    v1::DistributionSpec spec;
+    spec.set_destination_root("disk");
+    spec.set_destination_path(path);
+    return spec;
+  }
+  void Receive(const ScriptedSender& sender,
+               const v1::DistributionSpec& spec = Spec(),
+               bool was_delivered = false) {
+    deliveries_->Receive(id_, spec,
+                         {{"n1", absl::StrCat("127.0.0.1:", sender.port())}},
+                         was_delivered, Remember());
+  }
+  DeliveryPort::OnProgress Remember() {
+    return [this](const DeliveryProgress& progress) {
+      states_.push_back(progress.state);
+      last_ = progress;
+    };
+  }
+  // Runs until this holds.
+  void RunUntil(const std::function<bool()>& holds) {
+    const absl::Time end = absl::Now() + dataplane::kDeadline;
+    while (!holds()) {
+      if (absl::Now() > end) {
+        ADD_FAILURE() << "It is " << last_.state << " " << last_.detail;
+        return;
+      }
+      io_->restart();
+      io_->run_one_for(std::chrono::milliseconds(10));
+    }
+  }
+  void RunUntilState(v1::DeliveryState state) {
+    RunUntil([&] { return last_.state == state; });
+  }
+  std::string name() const { return deliveries_->NameOf(id_); }
+  bool IsReception(tcptool::v1::ReceptionState state) const {
+    const auto reception = table_->Get(name());
+    return reception.ok() && reception->state() == state;
+  }
+  void Send(ScriptedSender& sender, const std::string& content) {
+    ASSERT_EQ(sender.AcceptAndReadByte(), 0);
+    ASSERT_TRUE(sender.Send(content));
+    sender.End();
+  }
+
+  const DeliveryId id_ = {.distribution = "images-v2", .revision = 7};
+  server::DistributedContents places_;
+  const std::shared_ptr<asio::io_context> io_ =
+      std::make_shared<asio::io_context>();
+  std::shared_ptr<PeerContents> contents_;
+  std::optional<NodeDeliveries> deliveries_;
+  std::vector<v1::DeliveryState> states_;
+  DeliveryProgress last_{.state = v1::DELIVERY_STATE_UNSPECIFIED};
+};
+
+TEST_F(NodeDeliveriesTest, ReceivesAndTellsWhatItHas) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
+  const auto reception = table_->Get(name());
+  EXPECT_EQ(reception->spec().labels().at(NodeDeliveries::kLabel), "images-v2");
+  EXPECT_EQ(reception->spec().node().name(), "distributions/images-v2");
+  Send(sender, TheContent());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(states_.front(), v1::DELIVERY_STATE_WAITING);
+  const Digest root = Root(ManifestOf(TheContent()));
+  EXPECT_EQ(
+      last_.content.root(),
+      std::string(reinterpret_cast<const char*>(root.data()), root.size()));
+  EXPECT_EQ(last_.content.length(), TheContent().size());
+  const auto content = Wait<PeerContents::Found>(
+      [&](auto done) { contents_->Find("distributions/images-v2", done); });
+  EXPECT_TRUE(content.ok()) << content.status();
+}
+
+TEST_F(NodeDeliveriesTest, TellsWhyItHasFailed) {
+  ScriptedSender sender;
+  Receive(sender, Spec("no/such/directory"));
+  RunUntilState(v1::DELIVERY_STATE_FAILED);
+  EXPECT_THAT(last_.detail, HasSubstr("no/such"));
+  EXPECT_FALSE(table_->contains(name()));
+}
+
+TEST_F(NodeDeliveriesTest, ReplacesNoFileUnlessItMay) {
+  folder_.Put("copy", "of somebody");
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntilState(v1::DELIVERY_STATE_FAILED);
+  // One that had been delivered is in the place of its own.
+  deliveries_->Release(id_);
+  Receive(sender, Spec(), true);
+  RunUntil([&] { return table_->contains(name()); });
+  Send(sender, TheContent());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(folder_.Get("copy"), TheContent());
+}
+
+TEST_F(NodeDeliveriesTest, CancelsAndRemovesWhatIsReleased) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
+  ASSERT_EQ(sender.AcceptAndReadByte(), 0);
+  ASSERT_TRUE(sender.Send("a part"));
+  RunUntilState(v1::DELIVERY_STATE_RECEIVING);
+  deliveries_->Release(id_);
+  RunUntil([&] { return IsReception(tcptool::v1::RECEPTION_STATE_CANCELLED); });
+  WaitForNames({});
+  EXPECT_EQ(last_.state, v1::DELIVERY_STATE_RECEIVING) << "It told no more.";
+  EXPECT_FALSE(places_.Find("images-v2").has_value());
+}
+
+TEST_F(NodeDeliveriesTest, IsReleasedAlsoWhileItIsBeingMade) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return !states_.empty(); });
+  deliveries_->Release(id_);
+  Receive(sender);
+  RunUntil([&] {
+    return states_.size() == 2 &&
+           (IsReception(tcptool::v1::RECEPTION_STATE_CONNECTING) ||
+            IsReception(tcptool::v1::RECEPTION_STATE_WAITING));
+  });
+}
+
+TEST_F(NodeDeliveriesTest, TriesAgainWhatHasFailed) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
+  ASSERT_EQ(sender.AcceptAndReadByte(), 0);
+  ASSERT_TRUE(sender.Send("a part"));
+  RunUntilState(v1::DELIVERY_STATE_RECEIVING);
+  sender.Reset();
+  RunUntilState(v1::DELIVERY_STATE_FAILED);
+  EXPECT_THAT(last_.detail, HasSubstr("CONNECTION_LOST: "));
+  deliveries_->Release(id_);
+  Receive(sender);
+  RunUntilState(v1::DELIVERY_STATE_WAITING);
+  Send(sender, TheContent());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+}
+
+TEST_F(NodeDeliveriesTest, TakesUpWhatIsThere) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
+  ASSERT_EQ(sender.AcceptAndReadByte(), 0);
+  deliveries_.reset();
+  ASSERT_TRUE(sender.Send(TheContent()));
+  sender.End();
+  WaitForState(name(), tcptool::v1::RECEPTION_STATE_SUCCEEDED);
+  Begin();
+  deliveries_->KeepOnly({id_});
+  Receive(sender);
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+}
+
+TEST_F(NodeDeliveriesTest, KeepsOnlyWhatItIsTold) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
+  ASSERT_EQ(sender.AcceptAndReadByte(), 0);
+  ScriptedSender sender_of_client;
+  const auto other = Receiving(sender_of_client, "of a client", "a part");
+  deliveries_.reset();
+  Begin();
+  deliveries_->KeepOnly({{.distribution = "images-v2", .revision = 8}});
+  RunUntil([&] { return IsReception(tcptool::v1::RECEPTION_STATE_CANCELLED); });
+  EXPECT_FALSE(IsFinal(table_->Get(other.name())->state()));
+}
+
+TEST_F(NodeDeliveriesTest, WaitsForItsTurn) {
+  std::vector<std::unique_ptr<ScriptedSender>> senders;
+  for (size_t i = 0; i < manager_->options().max_running; ++i) {
+    senders.push_back(std::make_unique<ScriptedSender>());
+    ASSERT_TRUE(
+        Create(RequestOf(*senders.back(), absl::StrCat("file", i))).ok());
+  }
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntilState(v1::DELIVERY_STATE_WAITING);
+  ASSERT_EQ(senders.front()->AcceptAndReadByte(), 0);
+  senders.front()->End();
+  RunUntil([&] { return table_->contains(name()); });
+  EXPECT_THAT(states_, ElementsAre(v1::DELIVERY_STATE_WAITING));
+}
+
+TEST_F(NodeDeliveriesTest, OffersAFile) {
+  v1::FileSource file;
+  file.set_root("files");
+  file.set_path("file");
+  deliveries_->Offer(id_, file, Remember());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(last_.content.length(), TheContent().size());
+  deliveries_->Release(id_);
+  EXPECT_FALSE(places_.Find("images-v2").has_value());
+}
+
+TEST_F(NodeDeliveriesTest, TellsThatThereIsNoSuchFile) {
+  v1::FileSource file;
+  file.set_root("files");
+  file.set_path("none");
+  deliveries_->Offer(id_, file, Remember());
+  RunUntilState(v1::DELIVERY_STATE_FAILED);
+  EXPECT_THAT(last_.detail, HasSubstr("none"));
+}
+
+}  // namespace
+}  // namespace tcptool::fleet
