@@ -98,7 +98,10 @@ class LeasedKey::Holder final : public std::enable_shared_from_this<Holder> {
     lease_timer_.cancel();
     retry_timer_.cancel();
     watch_.reset();
-    if (lease_->id() == 0) return done(absl::OkStatus());
+    if (lease_->id() == 0) {
+      lease_.reset();  // None is wanted any more.
+      return done(absl::OkStatus());
+    }
     lease_->Revoke(std::move(done));
   }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/server/fleet/etcd/fake_etcd.h"
 #include "tests/server/fleet/memory_etcd/memory_connection.h"
 #include "tests/server/fleet/memory_etcd/memory_etcd.h"
 
@@ -238,6 +239,21 @@ TEST_F(LeasedKeyTest, TellsNothingWhenItIsGone) {
   a_.key.reset();
   RunReady();
   EXPECT_THAT(a_.told, IsEmpty());
+}
+
+TEST_F(LeasedKeyTest, IsReleasedBeforeThereIsALease) {
+  FakeEtcd etcd;
+  LeasedKey key(thread_.get_executor(), &etcd, {.key = "k", .value = "a"},
+                {.held = [](int64_t) { ADD_FAILURE(); },
+                 .lost = [](const absl::Status&) { ADD_FAILURE(); },
+                 .taken = [](const std::string&) { ADD_FAILURE(); },
+                 .trouble = [](const absl::Status&) { ADD_FAILURE(); }});
+  bool released = false;
+  key.Release([&](const absl::Status&) { released = true; });
+  EXPECT_TRUE(released);
+  ASSERT_EQ(etcd.grants.size(), 1u);
+  etcd.grants[0].Answer(absl::UnavailableError("no member answers"));
+  EXPECT_EQ(key.lease(), 0);
 }
 
 TEST_F(LeasedKeyTest, MayBeDestroyedByWhomItTells) {
