@@ -39,6 +39,10 @@ constexpr size_t kOtherThreads = 32;
 // may take 5 s in all.
 constexpr auto kShutdownGrace = std::chrono::seconds(2);
 
+// For etcd to hear that the node leaves. Where it does not, the node's lease
+// runs out later.
+constexpr auto kLeavePatience = std::chrono::seconds(1);
+
 // Of other nodes, whose requests are short; each has a few connections.
 constexpr int kMaxPeerMessageBytes = 64 << 10;
 constexpr size_t kMaxPeerConnections = 1000;
@@ -116,7 +120,9 @@ absl::Status Daemon::Check(const Options& options) {
   if (!status.ok()) return status;
   status = ControlServer::Check(options.security);
   if (!status.ok()) return status;
-  return NodeCredentials::Load(options.peers, options.security).status();
+  status = NodeCredentials::Load(options.peers, options.security).status();
+  if (!status.ok()) return status;
+  return fleet::LoadEtcdOptions(options.fleet).status();
 }
 
 absl::Status Daemon::CheckThreads(const Options& options) {
@@ -162,6 +168,7 @@ absl::Status Daemon::Start() {
   if (!control.ok()) return control.status();
   control_ = *std::move(control);
   if (status = StartPeers(); !status.ok()) return status;
+  if (status = StartFleet(); !status.ok()) return status;
   if (status = StartHttp(); !status.ok()) return status;
   if (!options_.ready_file.empty()) {
     status = WriteReadyFile(
@@ -183,16 +190,18 @@ absl::Status Daemon::Start() {
 absl::Status Daemon::StartPeers() {
   if (options_.peers.address.empty()) return absl::OkStatus();
   const std::string& address = options_.peers.address;
-  auto service =
-      PeerService::Start({.engine = engine_,
-                          .sessions = *manager_,
-                          .session_table = *table_,
-                          .receptions = *receptions_,
-                          .reception_table = *reception_table_,
-                          .writable_roots = writable_roots_,
-                          .roots = roots_},
-                         {asio::ip::make_address(ParseHostPort(address)->host),
-                          options_.peers.data_port});
+  auto service = PeerService::Start(
+      {.engine = engine_,
+       .sessions = *manager_,
+       .session_table = *table_,
+       .receptions = *receptions_,
+       .reception_table = *reception_table_,
+       .writable_roots = writable_roots_,
+       .roots = roots_,
+       .distributions =
+           options_.fleet.fleet.empty() ? nullptr : &distributed_contents_},
+      {asio::ip::make_address(ParseHostPort(address)->host),
+       options_.peers.data_port});
   if (!service.ok()) return service.status();
   peer_service_ = *std::move(service);
   ControlServer::Interceptors interceptors;
@@ -209,6 +218,20 @@ absl::Status Daemon::StartPeers() {
   peer_server_ = *std::move(server);
   LogInfo("serving_nodes", {{"address", peer_server_->address()},
                             {"data_port", peer_service_->data_port()}});
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartFleet() {
+  if (options_.fleet.fleet.empty()) return absl::OkStatus();
+  const auto etcd = fleet::LoadEtcdOptions(options_.fleet);
+  if (!etcd.ok()) return etcd.status();
+  auto node = fleet::FleetNode::Start(options_.fleet, *etcd);
+  if (!node.ok()) return node.status();
+  fleet_ = *std::move(node);
+  fleet_->Join(peer_server_->address(), {.receptions = *receptions_,
+                                         .table = *reception_table_,
+                                         .contents = peer_service_->contents(),
+                                         .places = distributed_contents_});
   return absl::OkStatus();
 }
 
@@ -285,6 +308,8 @@ bool Daemon::IsReachable() const {
 }
 
 void Daemon::Drain() {
+  // First, as the other nodes need some time to find others to receive from.
+  if (fleet_ != nullptr) fleet_->Leave();
   control_->StopServing();
   if (peer_server_ != nullptr) peer_server_->StopServing();
   if (peer_service_ != nullptr) peer_service_->Drain();
@@ -302,6 +327,7 @@ void Daemon::EndTransfers() {
   manager_->Stop();
   receptions_->Stop();
   hub_.StopAll();
+  if (fleet_ != nullptr) fleet_->WaitUntilLeft(kLeavePatience);
   // An error is in the log.
   store_->WaitUntilDurable().IgnoreError();
 }

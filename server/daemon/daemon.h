@@ -9,9 +9,11 @@
 #include "absl/time/time.h"
 #include "dataplane/engine/engine.h"
 #include "server/daemon/options.h"
+#include "server/fleet/member/fleet_node.h"
 #include "server/http/http_pages.h"
 #include "server/http/http_server.h"
 #include "server/metrics/metrics.h"
+#include "server/peers/distributed_contents.h"
 #include "server/peers/follow_clients.h"
 #include "server/peers/peer_service.h"
 #include "server/receptions/reception_manager.h"
@@ -67,6 +69,7 @@ class Daemon {
   absl::Status Restore();
   v1::Node Node() const;
   absl::Status StartPeers();
+  absl::Status StartFleet();
   absl::Status StartHttp();
   // Whether clients and nodes can reach it: see ControlProbe.
   bool IsReachable() const;
@@ -86,6 +89,8 @@ class Daemon {
   std::optional<FollowClients> follow_clients_;
   std::optional<ReceptionManager> receptions_;
   std::optional<SessionManager> manager_;
+  DistributedContents distributed_contents_;
+  std::unique_ptr<fleet::FleetNode> fleet_;  // With --fleet.
   std::optional<SessionService> session_service_;
   std::optional<ReceptionService> reception_service_;
   std::optional<NodeService> node_service_;

@@ -15,6 +15,7 @@ void AddControlFlags(CLI::App& app, ControlOptions& options);
 void AddSecurityFlags(CLI::App& app, SecurityOptions& options);
 void AddDataFlags(CLI::App& app, DataOptions& options);
 void AddPeerFlags(CLI::App& app, PeerOptions& options);
+void AddFleetFlags(CLI::App& app, fleet::FleetOptions& options);
 void AddStateFlags(CLI::App& app, StateOptions& options);
 void AddHttpFlags(CLI::App& app, HttpOptions& options);
 void AddLogFlags(CLI::App& app, LogOptions& options);

@@ -1,9 +1,48 @@
 #include "server/daemon/option_rules.h"
 
+#include <asio/ip/address.hpp>
+
 #include "absl/strings/str_cat.h"
 #include "server/rpc/control_address.h"
+#include "text/host_port.h"
 
 namespace tcptool::server {
+namespace {
+
+// What --fleet has to go with, and what goes with it alone.
+std::string CheckFleet(const fleet::FleetOptions& options,
+                       const std::string& peer_address) {
+  if (options.etcd_tls_cert.empty() != options.etcd_tls_key.empty()) {
+    return "--etcd-tls-cert and --etcd-tls-key go together";
+  }
+  if (options.fleet.empty()) {
+    const bool has_others = !options.etcd.empty() || !options.node.empty() ||
+                            !options.etcd_tls_ca.empty() ||
+                            !options.etcd_tls_cert.empty() ||
+                            !options.rack.empty() || !options.labels.empty() ||
+                            options.egress_bytes_per_second != 0;
+    if (!has_others) return "";
+    return "--etcd, --etcd-tls-ca, --etcd-tls-cert, --node, --rack, --egress "
+           "and --label are about a fleet: add --fleet";
+  }
+  if (options.etcd.empty()) return "--fleet wants --etcd";
+  if (options.node.empty()) {
+    return "--fleet wants --node, a name that no other node of it has";
+  }
+  if (peer_address.empty()) {
+    return "--fleet wants --peer-address, where other nodes get contents from "
+           "this one";
+  }
+  if (!asio::ip::make_address(ParseHostPort(peer_address)->host)
+           .is_unspecified()) {
+    return "";
+  }
+  return absl::StrCat("--peer-address ", peer_address,
+                      ": other nodes of the fleet are told to call it; choose "
+                      "one address of this host");
+}
+
+}  // namespace
 
 std::string CheckTogether(const Options& options) {
   const SecurityOptions& security = options.security;
@@ -31,6 +70,8 @@ std::string CheckTogether(const Options& options) {
     return "--peer-token-file would send the token in clear text; add "
            "--peer-ca";
   }
+  std::string fleet = CheckFleet(options.fleet, options.peers.address);
+  if (!fleet.empty()) return fleet;
   if (!options.peers.address.empty() && !IsLocal(options.peers.address) &&
       !(tls && asks_who)) {
     return absl::StrCat(

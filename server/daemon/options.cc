@@ -35,6 +35,7 @@ void AddFlags(CLI::App& app, Options& options, std::string& config) {
   AddSecurityFlags(app, options.security);
   AddDataFlags(app, options.data);
   AddPeerFlags(app, options.peers);
+  AddFleetFlags(app, options.fleet);
   AddStateFlags(app, options.state);
   AddHttpFlags(app, options.http);
   AddLogFlags(app, options.log);

@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/log.h"
+#include "server/fleet/member/fleet_options.h"
 #include "server/http/http_options.h"
 #include "server/peers/peer_options.h"
 #include "server/rpc/control_options.h"
@@ -40,6 +41,7 @@ struct Options {
   SecurityOptions security;
   DataOptions data;
   PeerOptions peers;
+  fleet::FleetOptions fleet;
   StateOptions state;
   HttpOptions http;
   LogOptions log;

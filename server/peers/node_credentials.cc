@@ -59,11 +59,11 @@ absl::StatusOr<Texts> Read(const PeerOptions& options,
     if (!ca.ok()) return ca.status();
     texts.ca = *std::move(ca);
     if (!security.tls_cert.empty()) {
-      auto identity = ReadIdentity(security);
+      auto identity = ReadIdentity(IdentityFilesOf(security));
       if (!identity.ok()) return identity.status();
       texts.identity = *std::move(identity);
       const absl::Status status =
-          ParseIdentity(security, texts.identity).status();
+          ParseIdentity(IdentityFilesOf(security), texts.identity).status();
       if (!status.ok()) return status;
     }
   }

@@ -60,26 +60,23 @@ absl::StatusOr<std::vector<Certificate>> ParseCertificates(
   return all;
 }
 
-CredentialFile CertificateFile(const SecurityOptions& options) {
-  return {.flag = "--tls-cert", .path = options.tls_cert};
+IdentityFiles IdentityFilesOf(const SecurityOptions& options) {
+  return {.certificate = {.flag = "--tls-cert", .path = options.tls_cert},
+          .key = {.flag = "--tls-key", .path = options.tls_key}};
 }
 
-CredentialFile KeyFile(const SecurityOptions& options) {
-  return {.flag = "--tls-key", .path = options.tls_key};
-}
-
-absl::StatusOr<IdentityText> ReadIdentity(const SecurityOptions& options) {
-  auto certificate = ReadCredentialFile(CertificateFile(options));
+absl::StatusOr<IdentityText> ReadIdentity(const IdentityFiles& files) {
+  auto certificate = ReadCredentialFile(files.certificate);
   if (!certificate.ok()) return certificate.status();
-  auto key = ReadCredentialFile(KeyFile(options));
+  auto key = ReadCredentialFile(files.key);
   if (!key.ok()) return key.status();
   return IdentityText{.certificate = *std::move(certificate),
                       .key = *std::move(key)};
 }
 
-absl::StatusOr<Identity> ParseIdentity(const SecurityOptions& options,
+absl::StatusOr<Identity> ParseIdentity(const IdentityFiles& files,
                                        const IdentityText& text) {
-  auto chain = ParseCertificates(CertificateFile(options), text.certificate);
+  auto chain = ParseCertificates(files.certificate, text.certificate);
   if (!chain.ok()) return chain.status();
   // Keys with a passphrase are invalid; nobody is prompted for one.
   char no_passphrase[] = "";
@@ -88,14 +85,14 @@ absl::StatusOr<Identity> ParseIdentity(const SecurityOptions& options,
       .key = Key(PEM_read_bio_PrivateKey(Reader(text.key).get(), nullptr,
                                          nullptr, no_passphrase))};
   if (identity.key == nullptr) {
-    return WrongFile(KeyFile(options),
+    return WrongFile(files.key,
                      "has no private key in PEM without a passphrase");
   }
   if (X509_check_private_key(identity.chain.front().get(),
                              identity.key.get()) != 1) {
-    return WrongFile(KeyFile(options),
+    return WrongFile(files.key,
                      absl::StrCat("is not the key of the certificate in ",
-                                  options.tls_cert));
+                                  files.certificate.path));
   }
   return identity;
 }

@@ -40,7 +40,13 @@ absl::StatusOr<std::string> ReadCredentialFile(const CredentialFile& file);
 absl::StatusOr<std::vector<Certificate>> ParseCertificates(
     const CredentialFile& file, const std::string& text);
 
-// What --tls-cert and --tls-key have, in PEM.
+// Of a certificate and its key, as --tls-cert and --tls-key.
+struct IdentityFiles {
+  CredentialFile certificate;
+  CredentialFile key;
+};
+
+// What they have, in PEM.
 struct IdentityText {
   std::string certificate;
   std::string key;
@@ -54,15 +60,15 @@ struct Identity {
 };
 
 // As ReadCredentialFile().
-absl::StatusOr<IdentityText> ReadIdentity(const SecurityOptions& options);
+absl::StatusOr<IdentityText> ReadIdentity(const IdentityFiles& files);
 
 // INVALID_ARGUMENT: one of the texts is not what it should be, the key has a
 // passphrase, or it is not that of the certificate.
-absl::StatusOr<Identity> ParseIdentity(const SecurityOptions& options,
+absl::StatusOr<Identity> ParseIdentity(const IdentityFiles& files,
                                        const IdentityText& text);
 
-CredentialFile CertificateFile(const SecurityOptions& options);
-CredentialFile KeyFile(const SecurityOptions& options);
+// --tls-cert and --tls-key. Good for as long as `options`.
+IdentityFiles IdentityFilesOf(const SecurityOptions& options);
 
 }  // namespace tcptool::server
 

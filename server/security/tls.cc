@@ -70,7 +70,8 @@ std::shared_ptr<SSL_CTX> TlsContext::Current() const {
 }
 
 absl::StatusOr<TlsContext::Files> TlsContext::Read() const {
-  absl::StatusOr<IdentityText> identity = ReadIdentity(options_);
+  absl::StatusOr<IdentityText> identity =
+      ReadIdentity(IdentityFilesOf(options_));
   if (!identity.ok()) return identity.status();
   absl::StatusOr<std::string> client_ca;
   if (!options_.tls_client_ca.empty()) {
@@ -86,7 +87,7 @@ absl::StatusOr<TlsContext::Files> TlsContext::Read() const {
 absl::StatusOr<std::shared_ptr<SSL_CTX>> TlsContext::NewContext(
     const Files& files) const {
   const absl::StatusOr<Identity> identity =
-      ParseIdentity(options_, files.identity);
+      ParseIdentity(IdentityFilesOf(options_), files.identity);
   if (!identity.ok()) return identity.status();
   const std::vector<Certificate>& chain = identity->chain;
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()),
@@ -116,11 +117,11 @@ absl::StatusOr<std::shared_ptr<SSL_CTX>> TlsContext::NewContext(
   }
   if (!taken) {
     const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
-    return WrongFile(CertificateFile(options_),
+    return WrongFile(IdentityFilesOf(options_).certificate,
                      reason == nullptr ? "cannot be used" : reason);
   }
   if (SSL_CTX_use_PrivateKey(context.get(), identity->key.get()) != 1) {
-    return WrongFile(KeyFile(options_), "cannot be used");
+    return WrongFile(IdentityFilesOf(options_).key, "cannot be used");
   }
   if (!options_.tls_client_ca.empty()) {
     const auto authorities =

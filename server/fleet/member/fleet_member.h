@@ -1,0 +1,92 @@
+// What a node does in its fleet.
+#ifndef TCPTOOL_SERVER_FLEET_MEMBER_FLEET_MEMBER_H_
+#define TCPTOOL_SERVER_FLEET_MEMBER_FLEET_MEMBER_H_
+
+#include <asio/any_io_executor.hpp>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "server/fleet/coordinator/coordinator.h"
+#include "server/fleet/etcd/etcd_calls.h"
+#include "server/fleet/etcd/prefix_mirror.h"
+#include "server/fleet/etcd/prefix_watch.h"
+#include "server/fleet/follower/delivery_port.h"
+#include "server/fleet/follower/follower.h"
+#include "server/fleet/membership/registration.h"
+#include "server/fleet/state/fleet_keys.h"
+#include "server/fleet/state/fleet_state.h"
+#include "tcptool/fleet/v1/fleet.pb.h"
+
+namespace tcptool::fleet {
+
+struct FleetMemberOptions {
+  FleetKeys keys;
+  std::string node;  // The name of this one.
+  std::function<absl::Time()> now = absl::Now;
+};
+
+// Reads from etcd what the fleet has and, from Join() to Leave(), has the node
+// registered, a part in distributions, and a candidate for coordinator.
+//
+// The node has a part in distributions from its first registration on: a second
+// node of its name has none, also if that has taken the name over while the
+// first one's registration was lost. What goes on then goes on.
+//
+// All is on the thread of `executor`.
+class FleetMember {
+ public:
+  struct Events {
+    // See Registration::Events.
+    std::function<void(int64_t incarnation)> registered;
+    std::function<void(const absl::Status&)> lost;
+    std::function<void(const absl::Status&)> refused;
+    // Whether this node is the coordinator has changed.
+    std::function<void(bool is_coordinator)> coordinating;
+    // A call of etcd's has failed, and will be tried again.
+    std::function<void(const absl::Status&)> trouble;
+  };
+
+  // `etcd` must outlive it.
+  FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
+              FleetMemberOptions options, Events events);
+  // Of what it has begun, transfers go on, and leases run out.
+  ~FleetMember();
+  FleetMember(const FleetMember&) = delete;
+  FleetMember& operator=(const FleetMember&) = delete;
+
+  // Once. `node`: what it is registered with; `port` must outlive this.
+  void Join(const v1::Node& node, DeliveryPort* port);
+
+  // The node is gone at once, for all others; another may coordinate. What it
+  // receives goes on, and is told of no more. `done` is called in any case; no
+  // event but `trouble` comes any more. After Join().
+  void Leave(std::function<void()> done);
+
+ private:
+  void Changed(const PrefixMirror::Changes& changes, int64_t revision);
+  void Registered(int64_t incarnation);
+  // Does what etcd says, as far as the node may.
+  void Follow();
+
+  const asio::any_io_executor executor_;
+  EtcdCalls* const etcd_;
+  const FleetMemberOptions options_;
+  const Events events_;
+  FleetState state_;
+  int64_t revision_ = 0;  // Of `state_`; 0: nothing has been read.
+  // It is, or was, registered, and its name is nobody else's.
+  bool has_name_ = false;
+  PrefixWatch watch_;
+  std::optional<Follower> follower_;
+  std::optional<Registration> registration_;
+  std::optional<Coordinator> coordinator_;
+};
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_MEMBER_FLEET_MEMBER_H_

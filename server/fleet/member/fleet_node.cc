@@ -1,0 +1,127 @@
+#include "server/fleet/member/fleet_node.h"
+
+#include <asio/executor_work_guard.hpp>
+#include <asio/post.hpp>
+#include <utility>
+
+#include "absl/memory/memory.h"
+#include "server/base/log.h"
+#include "version.h"
+
+namespace tcptool::fleet {
+
+using server::LogError;
+using server::LogInfo;
+using server::LogWarning;
+
+absl::StatusOr<std::unique_ptr<FleetNode>> FleetNode::Start(
+    const FleetOptions& options, const EtcdOptions& etcd) {
+  auto keys = FleetKeys::Create(options.fleet);
+  if (!keys.ok()) return keys.status();
+  auto node = absl::WrapUnique(new FleetNode(options, *std::move(keys)));
+  auto client = EtcdClient::Create(node->io_->get_executor(), etcd);
+  if (!client.ok()) return client.status();
+  node->etcd_ = *std::move(client);
+  node->member_.emplace(
+      node->io_->get_executor(), node->etcd_.get(),
+      FleetMemberOptions{.keys = node->keys_, .node = options.node},
+      node->Events());
+  node->thread_ = std::thread([io = node->io_] {
+    {
+      const auto work = asio::make_work_guard(*io);
+      io->run();  // Until it is stopped.
+    }
+    // What was answered meanwhile, which keeps the io_context.
+    io->restart();
+    io->poll();
+  });
+  return node;
+}
+
+FleetNode::FleetNode(const FleetOptions& options, FleetKeys keys)
+    : options_(options), keys_(std::move(keys)) {}
+
+FleetNode::~FleetNode() {
+  if (!thread_.joinable()) return;
+  asio::post(*io_, [this] {
+    member_.reset();
+    deliveries_.reset();
+    etcd_.reset();
+    io_->stop();
+  });
+  thread_.join();
+}
+
+void FleetNode::Join(const std::string& peer_address, const Service& service) {
+  v1::Node node;
+  node.set_rack(options_.rack);
+  node.set_peer_address(peer_address);
+  node.set_egress_bytes_per_second(options_.egress_bytes_per_second);
+  node.mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
+  node.set_version(std::string(kVersion));
+  asio::post(*io_, [this, node = std::move(node), service] {
+    deliveries_.emplace(
+        NodeDeliveries::Service{.io = io_,
+                                .receptions = service.receptions,
+                                .table = service.table,
+                                .contents = service.contents,
+                                .places = service.places},
+        options_.fleet);
+    member_->Join(node, &*deliveries_);
+  });
+}
+
+void FleetNode::Leave() {
+  asio::post(*io_, [this] {
+    member_->Leave([this] {
+      absl::MutexLock lock(&mutex_);
+      left_ = true;
+      left_changed_.NotifyAll();
+    });
+  });
+}
+
+void FleetNode::WaitUntilLeft(std::chrono::nanoseconds timeout) {
+  absl::MutexLock lock(&mutex_);
+  left_changed_.WaitFor(
+      &mutex_, timeout,
+      [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return left_; });
+}
+
+FleetMember::Events FleetNode::Events() {
+  return {
+      .registered =
+          [this](int64_t incarnation) {
+            LogInfo("fleet_registered", {{"fleet", options_.fleet},
+                                         {"node", options_.node},
+                                         {"incarnation", incarnation}});
+          },
+      .lost =
+          [this](const absl::Status& status) {
+            LogWarning("fleet_registration_lost",
+                       {{"node", options_.node}, {"error", status.message()}});
+          },
+      .refused =
+          [this](const absl::Status& status) {
+            LogError("fleet_node_refused",
+                     {{"node", options_.node}, {"error", status.message()}});
+          },
+      .coordinating =
+          [this](bool is_coordinator) {
+            if (is_coordinator) {
+              LogInfo("coordinating", {{"fleet", options_.fleet}});
+            } else {
+              LogInfo("coordinating_ended", {{"fleet", options_.fleet}});
+            }
+          },
+      .trouble =
+          [this](const absl::Status& status) {
+            if (!trouble_.Allows()) return;
+            LogWarning("etcd_trouble",
+                       {{"error", status.message()},
+                        {"untold_before", trouble_.TakeUntold()}});
+          },
+  };
+}
+
+}  // namespace tcptool::fleet

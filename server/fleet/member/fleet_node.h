@@ -1,0 +1,83 @@
+// A node of a fleet, as a daemon is one.
+#ifndef TCPTOOL_SERVER_FLEET_MEMBER_FLEET_NODE_H_
+#define TCPTOOL_SERVER_FLEET_MEMBER_FLEET_NODE_H_
+
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "server/base/event_limit.h"
+#include "server/base/steady_cond_var.h"
+#include "server/fleet/deliveries/node_deliveries.h"
+#include "server/fleet/etcd/etcd_client.h"
+#include "server/fleet/member/fleet_member.h"
+#include "server/fleet/member/fleet_options.h"
+#include "server/peers/distributed_contents.h"
+#include "server/peers/peer_contents.h"
+#include "server/receptions/reception_manager.h"
+#include "server/watch/reception_table.h"
+
+namespace tcptool::fleet {
+
+// Has a thread of its own for all that the node does in its fleet, and logs it.
+// Its methods are called on one thread.
+class FleetNode {
+ public:
+  // These outlive the node, or are shared with it.
+  struct Service {
+    server::ReceptionManager& receptions;
+    const server::ReceptionTable& table;
+    std::shared_ptr<server::PeerContents> contents;
+    // Which `contents` looks into.
+    server::DistributedContents& places;
+  };
+
+  // Begins to read what the fleet has. `etcd`: of LoadEtcdOptions().
+  // INVALID_ARGUMENT: the options do not go together.
+  static absl::StatusOr<std::unique_ptr<FleetNode>> Start(
+      const FleetOptions& options, const EtcdOptions& etcd);
+  // Leases run out that have not been given back. What is received goes on.
+  ~FleetNode();
+  FleetNode(const FleetNode&) = delete;
+  FleetNode& operator=(const FleetNode&) = delete;
+
+  // Has a part in the fleet from here on; once. `peer_address`: where the other
+  // nodes reach this one's PeerService.
+  void Join(const std::string& peer_address, const Service& service);
+
+  // Begins to leave the fleet: see FleetMember::Leave(). After Join(); once.
+  void Leave();
+  // Until etcd has been told so, at most for `timeout`: it may be away. After
+  // Leave().
+  void WaitUntilLeft(std::chrono::nanoseconds timeout);
+
+ private:
+  FleetNode(const FleetOptions& options, FleetKeys keys);
+
+  FleetMember::Events Events();
+
+  const FleetOptions options_;
+  const FleetKeys keys_;
+  // What NodeDeliveries is answered later may be answered when this is gone.
+  const std::shared_ptr<asio::io_context> io_ =
+      std::make_shared<asio::io_context>(1);
+  absl::Mutex mutex_;
+  server::SteadyCondVar left_changed_;
+  bool left_ ABSL_GUARDED_BY(mutex_) = false;
+  // These are of the thread.
+  server::EventLimit trouble_;
+  std::unique_ptr<EtcdClient> etcd_;
+  std::optional<NodeDeliveries> deliveries_;
+  std::optional<FleetMember> member_;
+  std::thread thread_;
+};
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_MEMBER_FLEET_NODE_H_

@@ -1,0 +1,167 @@
+#include "server/fleet/member/fleet_member.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <asio/io_context.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "tests/server/fleet/coordinator/test_fleet.h"
+#include "tests/server/fleet/follower/test_port.h"
+#include "tests/server/fleet/memory_etcd/memory_connection.h"
+
+namespace tcptool::fleet {
+namespace {
+
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+// A process of a node, with a connection of its own.
+class Process {
+ public:
+  Process(asio::io_context& thread, TestFleet& fleet, const std::string& node)
+      : connection_(thread.get_executor(), &fleet.etcd()),
+        member_(std::make_unique<FleetMember>(
+            thread.get_executor(), &connection_,
+            FleetMemberOptions{.keys = fleet.keys(), .node = node},
+            FleetMember::Events{
+                .registered = [this](int64_t i) { incarnations.push_back(i); },
+                .lost = [this](const absl::Status& s) { lost.push_back(s); },
+                .refused =
+                    [this](const absl::Status& s) { refused.push_back(s); },
+                .coordinating = [this](bool is) { coordinates = is; },
+                .trouble = [](const absl::Status&) {}})) {
+    v1::Node value;
+    value.set_peer_address("192.0.2.1:9877");
+    member_->Join(value, &port);
+  }
+
+  FleetMember& member() { return *member_; }
+  bool Has(const std::string& distribution) const {
+    return port.contents.contains(distribution);
+  }
+
+  std::vector<int64_t> incarnations;
+  std::vector<absl::Status> lost;
+  std::vector<absl::Status> refused;
+  bool coordinates = false;
+  TestPort port;
+
+ private:
+  MemoryConnection connection_;
+  std::unique_ptr<FleetMember> member_;
+};
+
+class FleetMemberTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Process> Start(const std::string& node) {
+    return std::make_unique<Process>(thread_, fleet_, node);
+  }
+  template <typename Condition>
+  void RunUntil(Condition condition) {
+    while (!condition()) thread_.run_one();
+  }
+  // Started, and registered.
+  std::unique_ptr<Process> Join(const std::string& node) {
+    auto process = Start(node);
+    RunUntil([&] { return !process->incarnations.empty(); });
+    return process;
+  }
+  // What can be done at once has been done.
+  void Settle() {
+    thread_.restart();
+    while (thread_.poll() > 0) {
+    }
+  }
+  bool IsThere(const std::string& key) const {
+    return fleet_.etcd().keys().contains(key);
+  }
+
+  asio::io_context thread_;
+  mutable TestFleet fleet_;
+};
+
+TEST_F(FleetMemberTest, NodesPlanAndDoWhatIsPlanned) {
+  const auto source = Join("source");
+  RunUntil([&] { return source->coordinates; });
+  const auto one = Join("n1");
+  const auto two = Join("n2");
+  fleet_.AddDistribution("d");
+  RunUntil([&] { return source->Has("d") && one->Has("d") && two->Has("d"); });
+  EXPECT_THAT(source->port.contents["d"].nodes, IsEmpty()) << "It offers it.";
+  EXPECT_EQ(fleet_.Parents("d").size(), 2u);
+  EXPECT_FALSE(one->coordinates || two->coordinates);
+}
+
+TEST_F(FleetMemberTest, SecondNodeOfANameHasNoPart) {
+  const auto source = Join("source");
+  const auto first = Join("n1");
+  const auto second = Start("n1");
+  RunUntil([&] { return !second->refused.empty(); });
+  EXPECT_TRUE(absl::IsAlreadyExists(second->refused[0]));
+  fleet_.AddDistribution("d");
+  RunUntil([&] { return first->Has("d"); });
+  Settle();
+  EXPECT_THAT(second->port.contents, IsEmpty());
+  EXPECT_THAT(second->port.kept, IsEmpty())
+      << "What it has may be the first one's.";
+
+  first->member().Leave([] {});
+  RunUntil([&] { return second->Has("d"); });
+  EXPECT_THAT(second->incarnations, SizeIs(1));
+}
+
+TEST_F(FleetMemberTest, NodeThatLosesItsNameBeginsNothingMore) {
+  const auto source = Join("source");
+  const auto node = Join("n1");
+  fleet_.AddDistribution("d");
+  RunUntil([&] { return node->Has("d"); });
+  // As after a partition: another one is registered.
+  fleet_.KillNode("n1");
+  fleet_.AddNode("n1");
+  RunUntil([&] { return !node->refused.empty(); });
+  EXPECT_THAT(node->lost, SizeIs(1));
+  fleet_.AddDistribution("e");
+  RunUntil([&] { return fleet_.Parents("e").contains("n1"); });
+  Settle();
+  EXPECT_FALSE(node->Has("e"));
+  EXPECT_TRUE(node->Has("d")) << "What goes on goes on.";
+}
+
+TEST_F(FleetMemberTest, NodeThatLeavesIsGoneAtOnce) {
+  const auto source = Join("source");
+  RunUntil([&] { return source->coordinates; });
+  const auto node = Join("n1");
+  fleet_.AddDistribution("d");
+  RunUntil([&] { return source->Has("d"); });
+  bool left = false;
+  source->member().Leave([&] { left = true; });
+  RunUntil([&] { return left; });
+  EXPECT_FALSE(IsThere(fleet_.keys().Node("source")));
+  EXPECT_TRUE(source->Has("d")) << "Others may still be getting it from there.";
+  RunUntil([&] { return node->coordinates; });
+}
+
+TEST_F(FleetMemberTest, NodeThatWasNotRegisteredCanLeave) {
+  const auto first = Join("n1");
+  const auto second = Start("n1");
+  RunUntil([&] { return !second->refused.empty(); });
+  bool left = false;
+  second->member().Leave([&] { left = true; });
+  RunUntil([&] { return left; });
+  EXPECT_TRUE(IsThere(fleet_.keys().Node("n1")));
+}
+
+TEST_F(FleetMemberTest, NodeIsRegisteredAnewAfterALoss) {
+  const auto node = Join("n1");
+  fleet_.KillNode("n1");
+  RunUntil([&] { return node->incarnations.size() == 2; });
+  EXPECT_THAT(node->lost, SizeIs(1));
+  EXPECT_GT(node->incarnations[1], node->incarnations[0]);
+}
+
+}  // namespace
+}  // namespace tcptool::fleet
