@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "tcptool/v1/distribution_service.pb.h"
 #include "tcptool/v1/node_service.pb.h"
 #include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
@@ -13,9 +14,11 @@ namespace {
 
 struct Paths {
   Paths() {
-    for (const auto* file : {v1::CreateSessionRequest::descriptor()->file(),
-                             v1::CreateReceptionRequest::descriptor()->file(),
-                             v1::GetNodeRequest::descriptor()->file()}) {
+    for (const auto* file :
+         {v1::CreateSessionRequest::descriptor()->file(),
+          v1::CreateReceptionRequest::descriptor()->file(),
+          v1::CreateDistributionRequest::descriptor()->file(),
+          v1::GetNodeRequest::descriptor()->file()}) {
       for (int i = 0; i < file->service_count(); ++i) Add(*file->service(i));
     }
   }

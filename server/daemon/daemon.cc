@@ -152,8 +152,11 @@ absl::Status Daemon::Start() {
   // the manager's threads exist already, and keep theirs; gRPC's and HTTP's
   // follow.
   YieldToDataPlane();
+  if (status = StartFleet(); !status.ok()) return status;
   session_service_.emplace(*manager_, *table_, hub_);
   reception_service_.emplace(*receptions_, *reception_table_, hub_);
+  distribution_service_.emplace(
+      fleet_ == nullptr ? nullptr : &fleet_->distributions(), hub_);
   node_service_.emplace(Node(), roots_, writable_roots_, *manager_);
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());
@@ -161,14 +164,15 @@ absl::Status Daemon::Start() {
   if (!options_.peers.address.empty()) {
     control_options.reserve_parts = kReservePartsWithPeers;
   }
-  absl::StatusOr<std::unique_ptr<ControlServer>> control = ControlServer::Start(
-      control_options, options_.security,
-      {&*session_service_, &*reception_service_, &*node_service_},
-      std::move(interceptors));
+  absl::StatusOr<std::unique_ptr<ControlServer>> control =
+      ControlServer::Start(control_options, options_.security,
+                           {&*session_service_, &*reception_service_,
+                            &*distribution_service_, &*node_service_},
+                           std::move(interceptors));
   if (!control.ok()) return control.status();
   control_ = *std::move(control);
   if (status = StartPeers(); !status.ok()) return status;
-  if (status = StartFleet(); !status.ok()) return status;
+  JoinFleet();
   if (status = StartHttp(); !status.ok()) return status;
   if (!options_.ready_file.empty()) {
     status = WriteReadyFile(
@@ -225,14 +229,18 @@ absl::Status Daemon::StartFleet() {
   if (options_.fleet.fleet.empty()) return absl::OkStatus();
   const auto etcd = fleet::LoadEtcdOptions(options_.fleet);
   if (!etcd.ok()) return etcd.status();
-  auto node = fleet::FleetNode::Start(options_.fleet, *etcd);
+  auto node = fleet::FleetNode::Start(options_.fleet, *etcd, hub_);
   if (!node.ok()) return node.status();
   fleet_ = *std::move(node);
+  return absl::OkStatus();
+}
+
+void Daemon::JoinFleet() {
+  if (fleet_ == nullptr) return;
   fleet_->Join(peer_server_->address(), {.receptions = *receptions_,
                                          .table = *reception_table_,
                                          .contents = peer_service_->contents(),
                                          .places = distributed_contents_});
-  return absl::OkStatus();
 }
 
 absl::Status Daemon::StartHttp() {
@@ -327,7 +335,10 @@ void Daemon::EndTransfers() {
   manager_->Stop();
   receptions_->Stop();
   hub_.StopAll();
-  if (fleet_ != nullptr) fleet_->WaitUntilLeft(kLeavePatience);
+  if (fleet_ != nullptr) {
+    fleet_->StopAnswering();
+    fleet_->WaitUntilLeft(kLeavePatience);
+  }
   // An error is in the log.
   store_->WaitUntilDurable().IgnoreError();
 }

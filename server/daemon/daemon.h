@@ -18,6 +18,7 @@
 #include "server/peers/peer_service.h"
 #include "server/receptions/reception_manager.h"
 #include "server/rpc/control_server.h"
+#include "server/rpc/distribution_service.h"
 #include "server/rpc/node_service.h"
 #include "server/rpc/reception_service.h"
 #include "server/rpc/session_service.h"
@@ -70,6 +71,7 @@ class Daemon {
   v1::Node Node() const;
   absl::Status StartPeers();
   absl::Status StartFleet();
+  void JoinFleet();
   absl::Status StartHttp();
   // Whether clients and nodes can reach it: see ControlProbe.
   bool IsReachable() const;
@@ -93,6 +95,7 @@ class Daemon {
   std::unique_ptr<fleet::FleetNode> fleet_;  // With --fleet.
   std::optional<SessionService> session_service_;
   std::optional<ReceptionService> reception_service_;
+  std::optional<DistributionService> distribution_service_;
   std::optional<NodeService> node_service_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<PeerService> peer_service_;   // With --peer-address.

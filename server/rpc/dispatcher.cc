@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/front/grpc_pair.h"
+#include "server/rpc/refused_call.h"
 
 namespace tcptool::server {
 namespace {
@@ -11,20 +12,6 @@ namespace {
 // How long a caller without credentials may take to send its request, and to
 // read the answer.
 constexpr auto kStrangerLimit = std::chrono::seconds(5);
-
-// A call that is answered with an error, and of which nothing is read.
-class RefusedCall : public Call {
- public:
-  RefusedCall(Headers headers, absl::Status status)
-      : Call(std::move(headers)), status_(std::move(status)) {}
-
-  void Begin() override { End(status_); }
-
- private:
-  void OnRead(bool) override {}
-
-  const absl::Status status_;
-};
 
 }  // namespace
 

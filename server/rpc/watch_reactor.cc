@@ -36,6 +36,10 @@ WatchFilter ReceptionWatch::FilterOf(const Request& request) {
   return filter;
 }
 
+WatchFilter DistributionWatch::FilterOf(const Request& request) {
+  return {.names = {request.names().begin(), request.names().end()}};
+}
+
 template <typename Watch>
 void WatchReactor<Watch>::OnRead(bool ok) {
   typename Watch::Request request;
@@ -168,5 +172,6 @@ void WatchReactor<Watch>::EndOnce(const absl::Status& status) {
 
 template class WatchReactor<SessionWatch>;
 template class WatchReactor<ReceptionWatch>;
+template class WatchReactor<DistributionWatch>;
 
 }  // namespace tcptool::server

@@ -1,4 +1,4 @@
-// One stream of WatchSessions or WatchReceptions.
+// One stream of WatchSessions, WatchReceptions or WatchDistributions.
 #ifndef TCPTOOL_SERVER_RPC_WATCH_REACTOR_H_
 #define TCPTOOL_SERVER_RPC_WATCH_REACTOR_H_
 
@@ -8,10 +8,12 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "server/fleet/service/distribution_table.h"
 #include "server/rpc/call.h"
 #include "server/watch/reception_table.h"
 #include "server/watch/session_table.h"
 #include "server/watch/watch_hub.h"
+#include "tcptool/v1/distribution_service.pb.h"
 #include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
 
@@ -37,6 +39,16 @@ struct ReceptionWatch {
   static WatchFilter FilterOf(const Request& request);
   static bool IsEnd(const v1::ReceptionChange& change) {
     return change.reception().has_end_time();
+  }
+};
+struct DistributionWatch {
+  using Table = fleet::DistributionTable;
+  using Request = v1::WatchDistributionsRequest;
+  using Response = v1::WatchDistributionsResponse;
+
+  static WatchFilter FilterOf(const Request& request);
+  static bool IsEnd(const v1::DistributionChange& change) {
+    return change.distribution().has_end_time();
   }
 };
 

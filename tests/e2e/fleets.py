@@ -2,13 +2,17 @@
 
 import os
 import pathlib
+import random
 import shutil
 import subprocess
 import tempfile
 import unittest
 
-from harness import wait_until
-from nodes import Node
+import grpc
+
+from harness import stubs, wait_until
+from nodes import Gate, Node, Proxy
+from receptions import MIB
 
 
 class Etcd:
@@ -55,25 +59,34 @@ class Etcd:
             raise AssertionError(f"etcd has ended; see {self.home}/log")
         return self._control("endpoint", "health").returncode == 0
 
-    def _control(self, *arguments):
+    def _control(self, *arguments, **how):
         return subprocess.run(
             ["etcdctl", f"--endpoints={self._CLIENT}", *arguments],
             cwd=self.home,
             capture_output=True,
-            text=True,
             check=False,
             env={**os.environ, "ETCDCTL_API": "3"},
+            **how,
         )
+
+    def _run(self, *arguments, **how):
+        done = self._control(*arguments, **how)
+        if done.returncode != 0:
+            raise AssertionError(f"etcdctl: {done.stderr}")
+        return done
 
     def keys(self, prefix):
         """What follows the prefix in each key that begins with it."""
-        done = self._control("get", "--prefix", "--keys-only", prefix)
-        if done.returncode != 0:
-            raise AssertionError(f"etcdctl: {done.stderr}")
-        return {key.removeprefix(prefix) for key in done.stdout.split()}
+        done = self._run("get", "--prefix", "--keys-only", prefix)
+        return {key.removeprefix(prefix) for key in done.stdout.decode().split()}
+
+    def change(self, key, change):
+        """Puts what becomes of a value in its place, under the lease that it has."""
+        value = self._run("get", "--print-value-only", key).stdout[:-1]
+        self._run("put", "--ignore-lease", key, input=change(value))
 
     def delete(self, key):
-        if self._control("del", key).stdout.strip() != "1":
+        if self._run("del", key).stdout.strip() != b"1":
             raise AssertionError(f"there is no key {key}")
 
     def kill(self):
@@ -91,6 +104,7 @@ class FleetNode(Node):
     """A node of the fleet "lab"."""
 
     def __init__(self, etcd, name, flags=()):
+        self.name = name
         super().__init__(
             flags=(
                 "--fleet=lab",
@@ -120,6 +134,85 @@ class FleetNode(Node):
         self.process.terminate()
         self.process.wait()
 
+    def distribute(self, source, request_id="", id_="", overwrite=False, **targets):
+        """A distribution of a node's "content" to all others, or to `targets`."""
+        names = stubs.distribution
+        spec = names.DistributionSpec(
+            file=names.FleetFileSource(node=source, root="files", path="content"),
+            targets=names.DistributionTargets(**(targets or {"all": True})),
+            destination=names.DistributionDestination(
+                root="disk", path="file", overwrite=overwrite
+            ),
+        )
+        return self.distributions.CreateDistribution(
+            stubs.distribution_service.CreateDistributionRequest(
+                distribution_id=id_,
+                distribution=names.Distribution(spec=spec),
+                request_id=request_id,
+            )
+        ).name
+
+    def distribution(self, name):
+        return self.distributions.GetDistribution(
+            stubs.distribution_service.GetDistributionRequest(name=name)
+        )
+
+    def deliveries(self, name):
+        """The state of each, by the node."""
+        listed = self.distributions.ListDeliveries(
+            stubs.distribution_service.ListDeliveriesRequest(parent=name)
+        ).deliveries
+        return {delivery.node: delivery_state_of(delivery) for delivery in listed}
+
+    def knows(self, name):
+        """What was asked of another node, this one knows a moment later."""
+        try:
+            self.distribution(name)
+        except grpc.RpcError as error:
+            if error.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
+    def wait_distribution(self, name, state, deadline_s=120):
+        """Until it is in that state, which it returns."""
+        wait_until(lambda: self.knows(name), f"{self.name} knows {name}")
+
+        def there():
+            distribution = self.distribution(name)
+            if state_of(distribution) == state:
+                return distribution
+            if distribution.HasField("end_time"):
+                raise AssertionError(f"it ended otherwise: {distribution}")
+            return None
+
+        return wait_until(there, f"{name} is {state}", deadline_s)
+
+    def received_content(self):
+        """What a distribution has put under its name here."""
+        return (self.disk / "file").read_bytes()
+
+    def fleet_nodes(self):
+        return self.distributions.ListNodes(stubs.distribution_service.ListNodesRequest()).nodes
+
+    def reception_of(self, distribution):
+        """The reception by which it gets a distribution, or None."""
+        label = ("tcptool/distribution", distribution.removeprefix("distributions/"))
+        listed = self.receptions.ListReceptions(
+            stubs.reception_service.ListReceptionsRequest(page_size=1000)
+        ).receptions
+        return next((one for one in listed if label in one.spec.labels.items()), None)
+
+
+def state_of(distribution):
+    return stubs.distribution.DistributionState.Name(distribution.state).removeprefix(
+        "DISTRIBUTION_STATE_"
+    )
+
+
+def delivery_state_of(delivery):
+    return stubs.distribution.DeliveryState.Name(delivery.state).removeprefix("DELIVERY_STATE_")
+
 
 class FleetCase(unittest.TestCase):
     """An etcd, and nodes that a test starts."""
@@ -142,3 +235,51 @@ class FleetCase(unittest.TestCase):
     def nodes(self):
         """The names of those that are registered."""
         return self.etcd.keys("/tcptool/v1/lab/nodes/")
+
+    def hold(self, node, position):
+        """Has others get from `node`, which was just registered, no more than so many bytes
+        in one stream, until the gate is opened."""
+        gate = Gate(self, position)
+        Proxy(self, node.port)
+        Proxy(self, node.data_port, gate)
+        self.etcd.change(
+            f"/tcptool/v1/lab/nodes/{node.name}",
+            lambda value: value.replace(b"127.0.0.1:", b"127.0.0.2:"),
+        )
+        return gate
+
+
+class DistributionCase(FleetCase):
+    """Nodes a, b and c; a has the content."""
+
+    size = 6 * MIB + 17
+
+    def setUp(self):
+        super().setUp()
+        self.etcd.start()
+        self.content = random.Random(self.id()).randbytes(self.size)
+        self.a, self.b, self.c = self.nodes_ = [self.join(name) for name in ("a", "b", "c")]
+        self.a.write_file("content", self.content)
+        for node in self.nodes_:
+            wait_until(lambda node=node: self.sees_all(node), "it sees all nodes")
+
+    def sees_all(self, node):
+        try:
+            return len(node.fleet_nodes()) == len(self.nodes_)
+        except grpc.RpcError as error:
+            # It has read nothing of etcd yet.
+            if error.code() != grpc.StatusCode.UNAVAILABLE:
+                raise
+            return False
+
+    def assert_delivered(self, name, *nodes, asked=None):
+        """`asked`: the node that knows what is to come of it; one that has not heard of a
+        retry yet shows what was before."""
+        distribution = (asked or self.a).wait_distribution(name, "SUCCEEDED")
+        self.assertEqual(distribution.content_length, len(self.content))
+        self.assertEqual(distribution.counts.delivered, len(nodes))
+        for node in nodes:
+            self.assertEqual(node.received_content(), self.content)
+            self.assertEqual(node.files(), {"file"})
+            reception = node.reception_of(name)
+            self.assertEqual(reception.content_root, distribution.content_root)

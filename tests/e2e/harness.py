@@ -35,12 +35,19 @@ class Stubs:
             "session",
             "recipient",
             "reception",
+            "distribution",
             "session_service",
             "reception_service",
+            "distribution_service",
             "node_service",
         ):
             setattr(self, name, importlib.import_module(f"tcptool.v1.{name}_pb2"))
-        for name in ("session_service", "reception_service", "node_service"):
+        for name in (
+            "session_service",
+            "reception_service",
+            "distribution_service",
+            "node_service",
+        ):
             setattr(self, f"{name}_grpc", importlib.import_module(f"tcptool.v1.{name}_pb2_grpc"))
         self.peer = importlib.import_module("tcptool.peer.v1.peer_service_pb2")
         self.peer_grpc = importlib.import_module("tcptool.peer.v1.peer_service_pb2_grpc")
@@ -166,6 +173,9 @@ class Service:
         self.channel = grpc.insecure_channel(self.control_address)
         self.sessions = stubs.session_service_grpc.SessionServiceStub(self.channel)
         self.receptions = stubs.reception_service_grpc.ReceptionServiceStub(self.channel)
+        self.distributions = stubs.distribution_service_grpc.DistributionServiceStub(
+            self.channel
+        )
         self.node = stubs.node_service_grpc.NodeServiceStub(self.channel)
 
     def kill(self):

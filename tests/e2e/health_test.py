@@ -255,6 +255,7 @@ class ReflectionTest(ServiceTest):
         for name in (
             "tcptool.v1.SessionService",
             "tcptool.v1.ReceptionService",
+            "tcptool.v1.DistributionService",
             "tcptool.v1.NodeService",
             "grpc.health.v1.Health",
         ):

@@ -36,6 +36,8 @@ PATHS = (
     b"/tcptool.v1.SessionService/UploadContent",
     b"/tcptool.v1.ReceptionService/CreateReception",
     b"/tcptool.v1.ReceptionService/WatchReceptions",
+    b"/tcptool.v1.DistributionService/CreateDistribution",
+    b"/tcptool.v1.DistributionService/WatchDistributions",
     b"/tcptool.v1.NodeService/GetNode",
     FOLLOW,
     b"/grpc.health.v1.Health/Check",

@@ -6,19 +6,21 @@
 namespace tcptool::fleet {
 
 FleetMember::FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
-                         FleetMemberOptions options, Events events)
+                         FleetMemberOptions options, server::WatchHub& hub,
+                         Events events)
     : executor_(executor),
       etcd_(etcd),
       options_(std::move(options)),
       events_(std::move(events)),
       state_(options_.keys),
+      distributions_(executor, etcd, state_, hub, options_.now),
       watch_(
           executor, etcd, {.prefix = options_.keys.prefix()},
           {.changed = [this](const PrefixMirror::Changes& changes,
                              int64_t revision) { Changed(changes, revision); },
            .trouble = events_.trouble}) {}
 
-FleetMember::~FleetMember() = default;
+FleetMember::~FleetMember() { StopAnswering(); }
 
 void FleetMember::Join(const v1::Node& node, DeliveryPort* port) {
   follower_.emplace(executor_, etcd_, &state_, port,
@@ -61,6 +63,7 @@ void FleetMember::Changed(const PrefixMirror::Changes& changes,
                           int64_t revision) {
   state_.Apply(changes);
   revision_ = revision;
+  distributions_.Changed(changes, revision);
   Follow();
 }
 

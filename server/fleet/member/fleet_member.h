@@ -18,8 +18,11 @@
 #include "server/fleet/follower/delivery_port.h"
 #include "server/fleet/follower/follower.h"
 #include "server/fleet/membership/registration.h"
+#include "server/fleet/service/distributions.h"
+#include "server/fleet/service/fleet_distributions.h"
 #include "server/fleet/state/fleet_keys.h"
 #include "server/fleet/state/fleet_state.h"
+#include "server/watch/watch_hub.h"
 #include "tcptool/fleet/v1/fleet.pb.h"
 
 namespace tcptool::fleet {
@@ -30,7 +33,8 @@ struct FleetMemberOptions {
   std::function<absl::Time()> now = absl::Now;
 };
 
-// Reads from etcd what the fleet has and, from Join() to Leave(), has the node
+// Reads from etcd what the fleet has, answers clients by that and, from Join()
+// to Leave(), has the node
 // registered, a part in distributions, and a candidate for coordinator.
 //
 // The node has a part in distributions from its first registration on: a second
@@ -51,13 +55,18 @@ class FleetMember {
     std::function<void(const absl::Status&)> trouble;
   };
 
-  // `etcd` must outlive it.
+  // `etcd` and `hub` must outlive it.
   FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
-              FleetMemberOptions options, Events events);
+              FleetMemberOptions options, server::WatchHub& hub, Events events);
   // Of what it has begun, transfers go on, and leases run out.
   ~FleetMember();
   FleetMember(const FleetMember&) = delete;
   FleetMember& operator=(const FleetMember&) = delete;
+
+  // For clients; any thread may call it, until this is destroyed.
+  Distributions& distributions() { return distributions_; }
+  // They are answered UNAVAILABLE from here on.
+  void StopAnswering() { distributions_.Stop(); }
 
   // Once. `node`: what it is registered with; `port` must outlive this.
   void Join(const v1::Node& node, DeliveryPort* port);
@@ -78,6 +87,7 @@ class FleetMember {
   const FleetMemberOptions options_;
   const Events events_;
   FleetState state_;
+  FleetDistributions distributions_;
   int64_t revision_ = 0;  // Of `state_`; 0: nothing has been read.
   // It is, or was, registered, and its name is nobody else's.
   bool has_name_ = false;

@@ -15,7 +15,8 @@ using server::LogInfo;
 using server::LogWarning;
 
 absl::StatusOr<std::unique_ptr<FleetNode>> FleetNode::Start(
-    const FleetOptions& options, const EtcdOptions& etcd) {
+    const FleetOptions& options, const EtcdOptions& etcd,
+    server::WatchHub& hub) {
   auto keys = FleetKeys::Create(options.fleet);
   if (!keys.ok()) return keys.status();
   auto node = absl::WrapUnique(new FleetNode(options, *std::move(keys)));
@@ -24,7 +25,7 @@ absl::StatusOr<std::unique_ptr<FleetNode>> FleetNode::Start(
   node->etcd_ = *std::move(client);
   node->member_.emplace(
       node->io_->get_executor(), node->etcd_.get(),
-      FleetMemberOptions{.keys = node->keys_, .node = options.node},
+      FleetMemberOptions{.keys = node->keys_, .node = options.node}, hub,
       node->Events());
   node->thread_ = std::thread([io = node->io_] {
     {
@@ -69,6 +70,10 @@ void FleetNode::Join(const std::string& peer_address, const Service& service) {
         options_.fleet);
     member_->Join(node, &*deliveries_);
   });
+}
+
+void FleetNode::StopAnswering() {
+  asio::post(*io_, [this] { member_->StopAnswering(); });
 }
 
 void FleetNode::Leave() {

@@ -22,6 +22,7 @@
 #include "server/peers/peer_contents.h"
 #include "server/receptions/reception_manager.h"
 #include "server/watch/reception_table.h"
+#include "server/watch/watch_hub.h"
 
 namespace tcptool::fleet {
 
@@ -38,10 +39,12 @@ class FleetNode {
     server::DistributedContents& places;
   };
 
-  // Begins to read what the fleet has. `etcd`: of LoadEtcdOptions().
+  // Begins to read what the fleet has. `etcd`: of LoadEtcdOptions(); `hub`
+  // outlives the node.
   // INVALID_ARGUMENT: the options do not go together.
   static absl::StatusOr<std::unique_ptr<FleetNode>> Start(
-      const FleetOptions& options, const EtcdOptions& etcd);
+      const FleetOptions& options, const EtcdOptions& etcd,
+      server::WatchHub& hub);
   // Leases run out that have not been given back. What is received goes on.
   ~FleetNode();
   FleetNode(const FleetNode&) = delete;
@@ -50,6 +53,11 @@ class FleetNode {
   // Has a part in the fleet from here on; once. `peer_address`: where the other
   // nodes reach this one's PeerService.
   void Join(const std::string& peer_address, const Service& service);
+
+  // For clients; any thread may call it, until this is destroyed.
+  Distributions& distributions() { return member_->distributions(); }
+  // They are answered UNAVAILABLE from here on.
+  void StopAnswering();
 
   // Begins to leave the fleet: see FleetMember::Leave(). After Join(); once.
   void Leave();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "server/watch/watch_hub.h"
 #include "tests/server/fleet/coordinator/test_fleet.h"
 #include "tests/server/fleet/follower/test_port.h"
 #include "tests/server/fleet/memory_etcd/memory_connection.h"
@@ -26,7 +27,7 @@ class Process {
       : connection_(thread.get_executor(), &fleet.etcd()),
         member_(std::make_unique<FleetMember>(
             thread.get_executor(), &connection_,
-            FleetMemberOptions{.keys = fleet.keys(), .node = node},
+            FleetMemberOptions{.keys = fleet.keys(), .node = node}, hub_,
             FleetMember::Events{
                 .registered = [this](int64_t i) { incarnations.push_back(i); },
                 .lost = [this](const absl::Status& s) { lost.push_back(s); },
@@ -51,6 +52,7 @@ class Process {
   TestPort port;
 
  private:
+  server::WatchHub hub_{1};
   MemoryConnection connection_;
   std::unique_ptr<FleetMember> member_;
 };

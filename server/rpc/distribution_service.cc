@@ -1,0 +1,103 @@
+#include "server/rpc/distribution_service.h"
+
+#include <google/protobuf/empty.pb.h>
+
+#include <memory>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "server/rpc/refused_call.h"
+#include "server/rpc/unary_methods.h"
+#include "server/rpc/watch_reactor.h"
+#include "tcptool/v1/distribution_service.pb.h"
+
+namespace tcptool::server {
+namespace {
+
+absl::Status NoFleet() {
+  return absl::FailedPreconditionError(
+      "the node is in no fleet; start its service with --fleet, or ask one "
+      "that is in it");
+}
+
+// A method that `call`, of the fleet, the request and what is done with the
+// answer, carries out.
+template <typename Call>
+auto InFleet(fleet::Distributions* distributions, Call call) {
+  return [distributions, call](const auto& request, auto done) {
+    if (distributions == nullptr) return done(NoFleet());
+    call(*distributions, request, std::move(done));
+  };
+}
+
+}  // namespace
+
+void DistributionService::AddTo(MethodTable& table) {
+  using fleet::Distributions;
+  const google::protobuf::ServiceDescriptor& service =
+      *v1::CreateDistributionRequest::descriptor()->file()->FindServiceByName(
+          "DistributionService");
+  UnaryMethods unary(table, service);
+  unary.Add<v1::CreateDistributionRequest, v1::Distribution>(
+      "CreateDistribution",
+      InFleet(distributions_,
+              [](Distributions& fleet, const auto& request, auto done) {
+                fleet.Create(request, std::move(done));
+              }));
+  unary.Add<v1::GetDistributionRequest, v1::Distribution>(
+      "GetDistribution",
+      InFleet(distributions_,
+              [](Distributions& fleet, const auto& request, auto done) {
+                done(fleet.table().Get(request.name()));
+              }));
+  unary.Add<v1::ListDistributionsRequest, v1::ListDistributionsResponse>(
+      "ListDistributions",
+      InFleet(distributions_,
+              [](Distributions& fleet, const auto& request, auto done) {
+                done(fleet.table().List(request));
+              }));
+  unary.Add<v1::CancelDistributionRequest, v1::Distribution>(
+      "CancelDistribution",
+      InFleet(distributions_,
+              [](Distributions& fleet, const auto& request, auto done) {
+                fleet.Cancel(request, std::move(done));
+              }));
+  unary.Add<v1::DeleteDistributionRequest, google::protobuf::Empty>(
+      "DeleteDistribution",
+      InFleet(distributions_,
+              [](Distributions& fleet, const auto& request, auto done) {
+                fleet.Delete(request, [done](const absl::Status& status) {
+                  if (!status.ok()) return done(status);
+                  done(google::protobuf::Empty());
+                });
+              }));
+  unary.Add<v1::RetryDistributionRequest, v1::Distribution>(
+      "RetryDistribution",
+      InFleet(distributions_,
+              [](Distributions& fleet, const auto& request, auto done) {
+                fleet.Retry(request, std::move(done));
+              }));
+  unary.Add<v1::ListDeliveriesRequest, v1::ListDeliveriesResponse>(
+      "ListDeliveries",
+      InFleet(distributions_,
+              [](Distributions& fleet, const auto& request, auto done) {
+                fleet.ListDeliveries(request, std::move(done));
+              }));
+  unary.Add<v1::ListNodesRequest, v1::ListNodesResponse>(
+      "ListNodes", InFleet(distributions_, [](Distributions& fleet,
+                                              const auto& request, auto done) {
+        fleet.ListNodes(request, std::move(done));
+      }));
+  const auto& watch = *service.FindMethodByName("WatchDistributions");
+  table.Add(watch, RequiredRole(watch),
+            [this](Call::Headers headers) -> std::shared_ptr<Call> {
+              if (distributions_ == nullptr) {
+                return std::make_shared<RefusedCall>(std::move(headers),
+                                                     NoFleet());
+              }
+              return std::make_shared<WatchReactor<DistributionWatch>>(
+                  std::move(headers), distributions_->table(), hub_);
+            });
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,74 @@
+"""Distributions whose nodes, coordinator or etcd die midway."""
+
+from fleets import DistributionCase
+from harness import stubs, wait_until
+from receptions import MIB
+
+
+class DistributionKilledTest(DistributionCase):
+    size = 12 * MIB + 17
+
+    def setUp(self):
+        super().setUp()
+        # Whoever gets it from a gets half of it, until the gate is opened.
+        self.gate = self.hold(self.a, 6 * MIB)
+
+    def wait_half(self, node, name):
+        """Until it has on its disk what the gate lets through, but for what is on its way."""
+
+        def there():
+            reception = node.reception_of(name)
+            return reception is not None and reception.bytes_durable >= 4 * MIB
+
+        wait_until(there, f"{node.name} has half of it", 60)
+
+    def test_a_node_that_is_killed_goes_on_where_it_was(self):
+        name = self.a.distribute("a", nodes=["b"])
+        self.wait_half(self.b, name)
+        self.b.restart()
+        self.b.wait_event("fleet_registered", 2)
+        self.gate.open()
+        self.assert_delivered(name, self.b)
+        offsets = [event["offset"] for event in self.a.events_of("node_connected")]
+        self.assertEqual(offsets[0], 0)
+        self.assertGreaterEqual(min(offsets[1:]), 4 * MIB)
+
+    def test_a_relay_that_is_killed_leaves_its_child_with_the_source(self):
+        name = self.a.distribute("a")
+        for node in (self.b, self.c):
+            self.wait_half(node, name)
+        parents = {
+            delivery.node: delivery.parent
+            for delivery in self.a.distributions.ListDeliveries(
+                stubs.distribution_service.ListDeliveriesRequest(parent=name)
+            ).deliveries
+        }
+        # A chain from a on.
+        relay, child = (self.b, self.c) if parents["b"] == "a" else (self.c, self.b)
+        self.assertEqual(parents[child.name], relay.name)
+        relay.kill()
+        self.gate.open()
+        wait_until(lambda: child.files() == {"file"}, "its child has it all the same", 60)
+        relay.start()
+        self.assert_delivered(name, self.b, self.c)
+
+    def test_a_coordinator_that_is_killed_is_missed_by_nobody(self):
+        name = self.a.distribute("a")
+        for node in (self.b, self.c):
+            self.wait_half(node, name)
+        coordinator = next(node for node in self.nodes_ if node.is_coordinator())
+        coordinator.restart()
+        coordinator.wait_event("fleet_registered", 2)
+        self.gate.open()
+        self.assert_delivered(name, self.b, self.c)
+
+    def test_etcd_that_is_killed_is_missed_by_nobody(self):
+        name = self.a.distribute("a")
+        for node in (self.b, self.c):
+            self.wait_half(node, name)
+        self.etcd.kill()
+        self.gate.open()
+        for node in (self.b, self.c):
+            wait_until(lambda node=node: node.files() == {"file"}, "it has it without etcd", 60)
+        self.etcd.start()
+        self.assert_delivered(name, self.b, self.c)

@@ -1,0 +1,180 @@
+"""Distributions over real nodes, by the API of each of them, with Debian's etcd."""
+
+import grpc
+
+import harness
+from fleets import DistributionCase, state_of
+from harness import ServiceTest, stubs, until_bookmark, wait_until
+from receptions import MIB
+
+
+class NoFleetTest(ServiceTest):
+    def test_every_method_says_so(self):
+        names = stubs.distribution_service
+        name = "distributions/d"
+        spec = stubs.distribution.DistributionSpec()
+        calls = {
+            "CreateDistribution": names.CreateDistributionRequest(
+                distribution=stubs.distribution.Distribution(spec=spec)
+            ),
+            "GetDistribution": names.GetDistributionRequest(name=name),
+            "ListDistributions": names.ListDistributionsRequest(),
+            "CancelDistribution": names.CancelDistributionRequest(name=name),
+            "DeleteDistribution": names.DeleteDistributionRequest(name=name),
+            "RetryDistribution": names.RetryDistributionRequest(name=name),
+            "ListDeliveries": names.ListDeliveriesRequest(parent=name),
+            "ListNodes": names.ListNodesRequest(),
+        }
+        watch = self.service.distributions.WatchDistributions(names.WatchDistributionsRequest())
+        errors = {"WatchDistributions": self.error(lambda: next(watch))}
+        for method, request in calls.items():
+            call = getattr(self.service.distributions, method)
+            errors[method] = self.error(lambda call=call, request=request: call(request))
+        service = names.DESCRIPTOR.services_by_name["DistributionService"]
+        self.assertEqual(set(errors), set(service.methods_by_name))
+        for method, error in errors.items():
+            with self.subTest(method):
+                self.assertEqual(error.code(), grpc.StatusCode.FAILED_PRECONDITION)
+                self.assertIn("--fleet", error.details())
+
+    def error(self, call):
+        with self.assertRaises(grpc.RpcError) as raised:
+            call()
+        return raised.exception
+
+
+class DistributionTest(DistributionCase):
+    def test_all_nodes_get_it(self):
+        name = self.b.distribute("a")
+        self.assert_delivered(name, self.b, self.c)
+        self.c.wait_distribution(name, "SUCCEEDED")
+        self.assertEqual(self.c.deliveries(name), {"b": "DELIVERED", "c": "DELIVERED"})
+
+    def test_a_node_that_is_named_gets_it_and_no_other(self):
+        name = self.b.distribute("a", nodes=["c"])
+        self.assert_delivered(name, self.c)
+        self.assertEqual(self.b.files(), set())
+
+    def test_a_node_that_comes_later_gets_it(self):
+        name = self.a.distribute("a", nodes=["b", "d"])
+        wait_until(lambda: self.a.deliveries(name)["b"] == "DELIVERED", "b has it", 60)
+        self.assertEqual(self.a.deliveries(name)["d"], "EXPECTED")
+        late = self.join("d")
+        self.assert_delivered(name, self.b, late)
+
+    def test_what_cannot_be_written_is_tried_again_when_it_can(self):
+        (self.b.disk / "file").write_bytes(b"of somebody")
+        name = self.a.distribute("a")
+        self.a.wait_distribution(name, "PARTIALLY_SUCCEEDED")
+        self.assertEqual(self.a.deliveries(name), {"b": "FAILED", "c": "DELIVERED"})
+        self.assertEqual(self.b.received_content(), b"of somebody")
+        (self.b.disk / "file").unlink()
+        self.c.wait_distribution(name, "PARTIALLY_SUCCEEDED")
+        self.c.distributions.RetryDistribution(
+            stubs.distribution_service.RetryDistributionRequest(name=name)
+        )
+        self.assert_delivered(name, self.b, self.c, asked=self.c)
+
+    def test_a_file_that_is_not_there_fails_it(self):
+        (self.a.root / "content").unlink()
+        distribution = self.b.wait_distribution(self.b.distribute("a"), "FAILED")
+        self.assertIn("content", distribution.detail)
+
+    def test_cancelled_and_forgotten(self):
+        gate = self.hold(self.a, MIB)
+        name = self.b.distribute("a")
+        wait_until(lambda: self.b.reception_of(name), "b receives it")
+        wait_until(lambda: self.c.knows(name), "c knows of it")
+        self.c.distributions.CancelDistribution(
+            stubs.distribution_service.CancelDistributionRequest(name=name)
+        )
+        self.a.wait_distribution(name, "CANCELLED")
+        for node in (self.b, self.c):
+            wait_until(lambda node=node: not node.files(), "what has come is removed")
+        self.a.distributions.DeleteDistribution(
+            stubs.distribution_service.DeleteDistributionRequest(name=name)
+        )
+        for node in self.nodes_:
+            wait_until(lambda node=node: not node.knows(name), "it is gone")
+        gate.open()
+        # Another of the name is another one.
+        self.assert_delivered(self.a.distribute("a", id_=name.partition("/")[2]), self.b, self.c)
+
+
+class ApiTest(DistributionCase):
+    def test_every_node_lists_the_nodes(self):
+        listed = [node.fleet_nodes() for node in self.nodes_]
+        for nodes in listed:
+            self.assertEqual(
+                {node.node: node.peer_address for node in nodes},
+                {node.name: f"127.0.0.1:{node.port}" for node in self.nodes_},
+            )
+        for node in self.nodes_:
+            wait_until(
+                lambda node=node: sum(one.coordinator for one in node.fleet_nodes()) == 1,
+                "one of them coordinates",
+            )
+
+    def test_a_request_id_makes_one_distribution_wherever_it_is_sent(self):
+        name = self.a.distribute("a", request_id="once")
+        wait_until(lambda: self.b.knows(name), "b knows of it")
+        self.assertEqual(self.b.distribute("a", request_id="once"), name)
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.c.distribute("b", request_id="once")
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.ALREADY_EXISTS)
+
+    def test_wrong_fields_are_named(self):
+        for source, targets, words in (
+            ("-", {}, "distribution.spec.file.node: "),
+            ("a", {"all": False}, "distribution.spec.targets: "),
+            ("a", {"nodes": ["b", "c d"]}, "distribution.spec.targets.nodes[1]: "),
+        ):
+            with self.subTest(words):
+                with self.assertRaises(grpc.RpcError) as raised:
+                    self.a.distribute(source, **targets)
+                self.assertEqual(raised.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+                self.assertTrue(raised.exception.details().startswith(words))
+
+    def watch(self, resume_revision=0):
+        watch = self.b.distributions.WatchDistributions(
+            stubs.distribution_service.WatchDistributionsRequest(
+                resume_revision=resume_revision
+            ),
+            timeout=harness.DEADLINE_S * 4,
+        )
+        self.addCleanup(watch.cancel)
+        return watch
+
+    def test_a_watch_tells_all_and_resumes(self):
+        self.assertEqual(until_bookmark(self.watch())[0], [])
+        first = self.a.distribute("a")
+        states = []
+        for message in self.watch():
+            for change in message.changes:
+                self.assertEqual(change.distribution.name, first)
+                self.assertEqual(change.distribution.HasField("spec"), not states)
+                states.append(state_of(change.distribution))
+            revision = message.revision
+            if message.bookmark and states[-1:] == ["SUCCEEDED"]:
+                break
+        self.a.wait_distribution(first, "SUCCEEDED")
+        self.a.distributions.DeleteDistribution(
+            stubs.distribution_service.DeleteDistributionRequest(name=first)
+        )
+        second = self.a.distribute("a", overwrite=True)
+        told = []
+        for message in self.watch(resume_revision=revision):
+            told += message.changes
+            if any(change.distribution.name == second for change in told):
+                break
+        self.assertIn(first, [change.deleted_name for change in told])
+
+    def test_calls_end_when_the_node_stops(self):
+        watch = self.watch()
+        until_bookmark(watch)
+        self.b.process.terminate()
+        with self.assertRaises(grpc.RpcError) as raised:
+            for _ in watch:
+                pass
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertEqual(self.b.process.wait(harness.DEADLINE_S), 0)
