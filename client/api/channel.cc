@@ -18,13 +18,27 @@
 namespace tcptool {
 namespace {
 
-// DeleteSession is not among them: if only its answer was lost, trying again
-// would answer NOT_FOUND. Nor is UploadContent: its stream's end fails the
-// session. A watch is tried again until its first message, by gRPC; after that
-// by Client::WatchSessions().
+// The Delete methods are not among them: if only its answer was lost, trying
+// again would answer NOT_FOUND. Nor is UploadContent: its stream's end fails
+// the session. A watch is tried again until its first message, by gRPC; after
+// that by Client::WatchSessions().
 constexpr char kServiceConfig[] = R"({
   "methodConfig": [{
     "name": [
+      {"service": "tcptool.v1.DistributionService",
+       "method": "CreateDistribution"},
+      {"service": "tcptool.v1.DistributionService",
+       "method": "GetDistribution"},
+      {"service": "tcptool.v1.DistributionService",
+       "method": "ListDistributions"},
+      {"service": "tcptool.v1.DistributionService",
+       "method": "WatchDistributions"},
+      {"service": "tcptool.v1.DistributionService",
+       "method": "CancelDistribution"},
+      {"service": "tcptool.v1.DistributionService",
+       "method": "RetryDistribution"},
+      {"service": "tcptool.v1.DistributionService", "method": "ListDeliveries"},
+      {"service": "tcptool.v1.DistributionService", "method": "ListNodes"},
       {"service": "tcptool.v1.NodeService"},
       {"service": "tcptool.v1.ReceptionService", "method": "CreateReception"},
       {"service": "tcptool.v1.ReceptionService", "method": "GetReception"},

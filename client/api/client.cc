@@ -63,6 +63,7 @@ Client::Client(const std::shared_ptr<grpc::Channel>& channel,
                absl::Duration timeout, const std::string& token)
     : sessions_(v1::SessionService::NewStub(channel)),
       receptions_(v1::ReceptionService::NewStub(channel)),
+      distributions_(v1::DistributionService::NewStub(channel)),
       nodes_(v1::NodeService::NewStub(channel)),
       timeout_(timeout),
       authorization_(token.empty() ? "" : absl::StrCat("Bearer ", token)) {}
@@ -87,6 +88,24 @@ absl::StatusOr<Response> Client::Call(
   const grpc::Status status = (service.*method)(&context, request, &response);
   if (!status.ok()) return ToAbsl(status);
   return response;
+}
+
+template <typename Item, typename Service, typename Request, typename Response>
+absl::StatusOr<std::vector<Item>> Client::List(
+    Service& service,
+    grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
+                                    Response*),
+    google::protobuf::RepeatedPtrField<Item>* (Response::*items)(),
+    Request request) const {
+  request.set_page_size(kPageSize);
+  std::vector<Item> all;
+  do {
+    auto page = Call(service, method, request);
+    if (!page.ok()) return page.status();
+    for (Item& item : *((*page).*items)()) all.push_back(std::move(item));
+    request.set_page_token(page->next_page_token());
+  } while (!request.page_token().empty());
+  return all;
 }
 
 absl::StatusOr<v1::Session> Client::CreateSession(
@@ -122,37 +141,17 @@ absl::Status Client::DeleteSession(const std::string& name, bool force) {
 }
 
 absl::StatusOr<std::vector<v1::Session>> Client::ListSessions() {
-  v1::ListSessionsRequest request;
-  request.set_page_size(kPageSize);
-  std::vector<v1::Session> sessions;
-  do {
-    auto page =
-        Call(*sessions_, &v1::SessionService::Stub::ListSessions, request);
-    if (!page.ok()) return page.status();
-    for (v1::Session& session : *page->mutable_sessions()) {
-      sessions.push_back(std::move(session));
-    }
-    request.set_page_token(page->next_page_token());
-  } while (!request.page_token().empty());
-  return sessions;
+  return List(*sessions_, &v1::SessionService::Stub::ListSessions,
+              &v1::ListSessionsResponse::mutable_sessions,
+              v1::ListSessionsRequest());
 }
 
 absl::StatusOr<std::vector<v1::Recipient>> Client::ListRecipients(
     const std::string& session) {
   v1::ListRecipientsRequest request;
   request.set_parent(session);
-  request.set_page_size(kPageSize);
-  std::vector<v1::Recipient> recipients;
-  do {
-    auto page =
-        Call(*sessions_, &v1::SessionService::Stub::ListRecipients, request);
-    if (!page.ok()) return page.status();
-    for (v1::Recipient& recipient : *page->mutable_recipients()) {
-      recipients.push_back(std::move(recipient));
-    }
-    request.set_page_token(page->next_page_token());
-  } while (!request.page_token().empty());
-  return recipients;
+  return List(*sessions_, &v1::SessionService::Stub::ListRecipients,
+              &v1::ListRecipientsResponse::mutable_recipients, request);
 }
 
 absl::StatusOr<v1::Recipient> Client::DropRecipient(const std::string& name) {
@@ -191,19 +190,69 @@ absl::Status Client::DeleteReception(const std::string& name, bool force) {
 }
 
 absl::StatusOr<std::vector<v1::Reception>> Client::ListReceptions() {
-  v1::ListReceptionsRequest request;
-  request.set_page_size(kPageSize);
-  std::vector<v1::Reception> receptions;
-  do {
-    auto page = Call(*receptions_, &v1::ReceptionService::Stub::ListReceptions,
-                     request);
-    if (!page.ok()) return page.status();
-    for (v1::Reception& reception : *page->mutable_receptions()) {
-      receptions.push_back(std::move(reception));
-    }
-    request.set_page_token(page->next_page_token());
-  } while (!request.page_token().empty());
-  return receptions;
+  return List(*receptions_, &v1::ReceptionService::Stub::ListReceptions,
+              &v1::ListReceptionsResponse::mutable_receptions,
+              v1::ListReceptionsRequest());
+}
+
+absl::StatusOr<v1::Distribution> Client::CreateDistribution(
+    v1::CreateDistributionRequest request) {
+  if (request.request_id().empty()) request.set_request_id(RandomId());
+  return Call(*distributions_,
+              &v1::DistributionService::Stub::CreateDistribution, request);
+}
+
+absl::StatusOr<v1::Distribution> Client::GetDistribution(
+    const std::string& name) {
+  v1::GetDistributionRequest request;
+  request.set_name(name);
+  return Call(*distributions_, &v1::DistributionService::Stub::GetDistribution,
+              request);
+}
+
+absl::StatusOr<v1::Distribution> Client::CancelDistribution(
+    const std::string& name) {
+  v1::CancelDistributionRequest request;
+  request.set_name(name);
+  return Call(*distributions_,
+              &v1::DistributionService::Stub::CancelDistribution, request);
+}
+
+absl::StatusOr<v1::Distribution> Client::RetryDistribution(
+    const std::string& name) {
+  v1::RetryDistributionRequest request;
+  request.set_name(name);
+  return Call(*distributions_,
+              &v1::DistributionService::Stub::RetryDistribution, request);
+}
+
+absl::Status Client::DeleteDistribution(const std::string& name, bool force) {
+  v1::DeleteDistributionRequest request;
+  request.set_name(name);
+  request.set_force(force);
+  return Call(*distributions_,
+              &v1::DistributionService::Stub::DeleteDistribution, request)
+      .status();
+}
+
+absl::StatusOr<std::vector<v1::Distribution>> Client::ListDistributions() {
+  return List(*distributions_,
+              &v1::DistributionService::Stub::ListDistributions,
+              &v1::ListDistributionsResponse::mutable_distributions,
+              v1::ListDistributionsRequest());
+}
+
+absl::StatusOr<std::vector<v1::Delivery>> Client::ListDeliveries(
+    const std::string& distribution) {
+  v1::ListDeliveriesRequest request;
+  request.set_parent(distribution);
+  return List(*distributions_, &v1::DistributionService::Stub::ListDeliveries,
+              &v1::ListDeliveriesResponse::mutable_deliveries, request);
+}
+
+absl::StatusOr<std::vector<v1::FleetNode>> Client::ListNodes() {
+  return List(*distributions_, &v1::DistributionService::Stub::ListNodes,
+              &v1::ListNodesResponse::mutable_nodes, v1::ListNodesRequest());
 }
 
 absl::StatusOr<v1::Node> Client::GetNode() {
@@ -261,6 +310,14 @@ absl::Status Client::WatchReceptions(v1::WatchReceptionsRequest request,
   return Watch(std::move(request), callback,
                [this](grpc::ClientContext& context, const auto& from) {
                  return receptions_->WatchReceptions(&context, from);
+               });
+}
+
+absl::Status Client::WatchDistributions(v1::WatchDistributionsRequest request,
+                                        DistributionsCallback callback) {
+  return Watch(std::move(request), callback,
+               [this](grpc::ClientContext& context, const auto& from) {
+                 return distributions_->WatchDistributions(&context, from);
                });
 }
 

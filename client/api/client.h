@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "tcptool/v1/distribution_service.grpc.pb.h"
 #include "tcptool/v1/node_service.grpc.pb.h"
 #include "tcptool/v1/reception_service.grpc.pb.h"
 #include "tcptool/v1/session_service.grpc.pb.h"
@@ -24,8 +25,8 @@ namespace tcptool {
 //
 // Errors have the service's code and message. A call that takes longer than
 // `timeout` ends with DEADLINE_EXCEEDED. While the service is UNAVAILABLE,
-// calls that are safe to repeat, all but DeleteSession, DeleteReception and
-// UploadContent, are retried for about two seconds.
+// calls that are safe to repeat, all but those that delete and UploadContent,
+// are retried for about two seconds.
 class Client {
  public:
   // `channel`: of NewChannel() (channel.h), which is set up to try again.
@@ -61,6 +62,19 @@ class Client {
   absl::Status DeleteReception(const std::string& name, bool force);
   absl::StatusOr<std::vector<v1::Reception>> ListReceptions();
 
+  // The same. Distributions are named "distributions/{distribution}".
+  absl::StatusOr<v1::Distribution> CreateDistribution(
+      v1::CreateDistributionRequest request);
+  absl::StatusOr<v1::Distribution> GetDistribution(const std::string& name);
+  absl::StatusOr<v1::Distribution> CancelDistribution(const std::string& name);
+  absl::StatusOr<v1::Distribution> RetryDistribution(const std::string& name);
+  absl::Status DeleteDistribution(const std::string& name, bool force);
+  absl::StatusOr<std::vector<v1::Distribution>> ListDistributions();
+  absl::StatusOr<std::vector<v1::Delivery>> ListDeliveries(
+      const std::string& distribution);
+  // Of the fleet.
+  absl::StatusOr<std::vector<v1::FleetNode>> ListNodes();
+
   absl::StatusOr<v1::Node> GetNode();
 
   // Returns whether to continue the watch.
@@ -84,6 +98,11 @@ class Client {
   absl::Status WatchReceptions(v1::WatchReceptionsRequest request,
                                ReceptionsCallback callback);
 
+  using DistributionsCallback =
+      absl::FunctionRef<bool(const v1::WatchDistributionsResponse&)>;
+  absl::Status WatchDistributions(v1::WatchDistributionsRequest request,
+                                  DistributionsCallback callback);
+
   // Writes up to `size` bytes of content to `buffer` and returns how many; 0 is
   // the content's end.
   using ContentReader =
@@ -106,6 +125,16 @@ class Client {
                                       Response*),
       const Request& request) const;
 
+  // All pages of a list, from that of `request` on; `items` are a page's.
+  template <typename Item, typename Service, typename Request,
+            typename Response>
+  absl::StatusOr<std::vector<Item>> List(
+      Service& service,
+      grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
+                                      Response*),
+      google::protobuf::RepeatedPtrField<Item>* (Response::*items)(),
+      Request request) const;
+
   // `open` starts a watch of `request`.
   template <typename Request, typename Response, typename Open>
   absl::Status Watch(Request request,
@@ -114,6 +143,7 @@ class Client {
 
   const std::unique_ptr<v1::SessionService::Stub> sessions_;
   const std::unique_ptr<v1::ReceptionService::Stub> receptions_;
+  const std::unique_ptr<v1::DistributionService::Stub> distributions_;
   const std::unique_ptr<v1::NodeService::Stub> nodes_;
   const absl::Duration timeout_;
   const std::string authorization_;

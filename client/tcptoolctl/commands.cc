@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "client/tcptoolctl/distribution_commands.h"
 #include "client/tcptoolctl/reception_commands.h"
 #include "client/tcptoolctl/render.h"
 #include "client/tcptoolctl/upload_stdin.h"
@@ -135,6 +136,9 @@ absl::Status Get(Client& client, const Options& options) {
   if (IsReception(options.name)) {
     return PrintReception(client.GetReception(options.name), options);
   }
+  if (IsDistribution(options.name)) {
+    return PrintDistribution(client.GetDistribution(options.name), options);
+  }
   return PrintSession(client.GetSession(SessionName(options.name)), options);
 }
 
@@ -155,6 +159,9 @@ absl::Status Watch(Client& client, const Options& options) {
   if (IsReception(options.name)) {
     return WatchReception(client, options.name, options);
   }
+  if (IsDistribution(options.name)) {
+    return WatchDistribution(client, options.name, options);
+  }
   return WatchToEnd(client, SessionName(options.name), options);
 }
 
@@ -166,12 +173,18 @@ absl::Status Cancel(Client& client, const Options& options) {
   if (IsReception(options.name)) {
     return PrintReception(client.CancelReception(options.name), options);
   }
+  if (IsDistribution(options.name)) {
+    return PrintDistribution(client.CancelDistribution(options.name), options);
+  }
   return PrintSession(client.CancelSession(SessionName(options.name)), options);
 }
 
 absl::Status Delete(Client& client, const Options& options) {
   if (IsReception(options.name)) {
     return client.DeleteReception(options.name, options.force);
+  }
+  if (IsDistribution(options.name)) {
+    return client.DeleteDistribution(options.name, options.force);
   }
   return client.DeleteSession(SessionName(options.name), options.force);
 }

@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "client/api/channel.h"
 #include "client/api/client.h"
+#include "client/tcptoolctl/distribute_flags.h"
 #include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
 #include "client/tcptoolctl/watch_view.h"
@@ -20,6 +21,7 @@ struct Options {
   std::string timeout = "30s";
   CreateFlags create;
   ReceiveFlags receive;
+  DistributeFlags distribute;
   std::string name;
   bool force = false;
 };
@@ -35,7 +37,8 @@ using Command = absl::Status (*)(Client&, const Options&);
 absl::Status Create(Client& client, const Options& options);
 absl::Status Get(Client& client, const Options& options);
 absl::Status List(Client& client, const Options& options);
-// Get, Watch, Cancel and Delete take the name of a reception too.
+// Get, Watch, Cancel and Delete take the name of a reception or of a
+// distribution too.
 // Until the session is final; ABORTED unless it has SUCCEEDED.
 absl::Status Watch(Client& client, const Options& options);
 absl::Status Start(Client& client, const Options& options);
@@ -46,6 +49,11 @@ absl::Status Drop(Client& client, const Options& options);
 absl::Status Node(Client& client, const Options& options);
 absl::Status Receive(Client& client, const Options& options);
 absl::Status Receptions(Client& client, const Options& options);
+absl::Status Distribute(Client& client, const Options& options);
+absl::Status Distributions(Client& client, const Options& options);
+absl::Status Deliveries(Client& client, const Options& options);
+absl::Status Retry(Client& client, const Options& options);
+absl::Status Nodes(Client& client, const Options& options);
 
 }  // namespace tcptool
 

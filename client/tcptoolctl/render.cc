@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "client/tcptoolctl/labelled_lines.h"
 #include "messages/counts.h"
 #include "messages/source.h"
 #include "messages/states.h"
@@ -25,10 +26,6 @@ namespace {
 
 constexpr int kBarWidth = 20;
 constexpr absl::string_view kNothing = "-";
-
-std::string OrNothing(const std::string& text) {
-  return text.empty() ? std::string(kNothing) : Printable(text);
-}
 
 std::string Rate(int64_t bytes_per_second) {
   if (bytes_per_second == 0) return std::string(kNothing);
@@ -90,25 +87,11 @@ std::string Space(const v1::Root& root) {
                       HumanBytes(root.total_bytes()));
 }
 
-// Lines of "label: value", the values aligned.
-class LabelledLines {
- public:
-  void Add(absl::string_view label, absl::string_view value) {
-    absl::StrAppendFormat(&text_, "%-16s%s\n", absl::StrCat(label, ":"),
-                          Printable(value));
-  }
-  void AddTime(absl::string_view label,
-               const google::protobuf::Timestamp& time) {
-    Add(label, absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", ToTime(time),
-                                absl::UTCTimeZone()));
-  }
-  std::string Take() && { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
 }  // namespace
+
+std::string OrNothing(const std::string& text) {
+  return text.empty() ? std::string(kNothing) : Printable(text);
+}
 
 std::string Bar(int64_t done, int64_t total, int width) {
   const double part =

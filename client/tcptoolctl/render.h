@@ -20,6 +20,9 @@
 
 namespace tcptool {
 
+// What it is, printable; "-" for nothing.
+std::string OrNothing(const std::string& text);
+
 // How much of `total` is done: "[#####.....]  50%", with `width` places between
 // the brackets. All of nothing is done. Never shows 100% before it is.
 std::string Bar(int64_t done, int64_t total, int width);

@@ -18,6 +18,7 @@
 #include "client/api/channel.h"
 #include "client/api/client.h"
 #include "client/tcptoolctl/commands.h"
+#include "client/tcptoolctl/distribute_flags.h"
 #include "client/tcptoolctl/flag_values.h"
 #include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
@@ -103,12 +104,20 @@ void AddName(CLI::App* command, Options& options) {
       ->type_name("");
 }
 
-// Of a command that knows receptions too.
+// Of a command that knows receptions and distributions too.
 void AddAnyName(CLI::App* command, Options& options) {
   command
       ->add_option("NAME", options.name,
-                   "The session: ID or sessions/ID; or a reception: "
-                   "receptions/ID")
+                   "The session: ID or sessions/ID; a reception: "
+                   "receptions/ID; or a\ndistribution: distributions/ID")
+      ->required()
+      ->type_name("");
+}
+
+void AddDistributionName(CLI::App* command, Options& options) {
+  command
+      ->add_option("NAME", options.name,
+                   "The distribution: ID or distributions/ID")
       ->required()
       ->type_name("");
 }
@@ -117,21 +126,20 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
   AddCreateFlags(*AddCommand(app, "create", "Make a session", Create, chosen),
                  options.create);
   AddAnyName(
-      AddCommand(app, "get", "Show a session or a reception", Get, chosen),
+      AddCommand(app, "get", "Show a session, a reception or a distribution",
+                 Get, chosen),
       options);
   AddCommand(app, "list", "List all sessions, the newest first", List, chosen);
   AddAnyName(
-      AddCommand(app, "watch", "Follow a session or a reception to its end",
-                 Watch, chosen),
+      AddCommand(app, "watch", "Follow one of them to its end", Watch, chosen),
       options);
   AddName(AddCommand(app, "start", "Start a session with who is there", Start,
                      chosen),
           options);
-  AddAnyName(
-      AddCommand(app, "cancel", "End a session or a reception", Cancel, chosen),
-      options);
+  AddAnyName(AddCommand(app, "cancel", "End one of them", Cancel, chosen),
+             options);
   CLI::App* remove = AddCommand(
-      app, "delete", "Forget a finished session or reception", Delete, chosen);
+      app, "delete", "Forget one of them that is finished", Delete, chosen);
   AddAnyName(remove, options);
   remove->add_flag("--force", options.force,
                    "Cancel it first if it is not finished");
@@ -144,6 +152,21 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
       options.receive);
   AddCommand(app, "receptions", "List all receptions, the newest first",
              Receptions, chosen);
+  AddDistributeFlags(
+      *AddCommand(app, "distribute", "Have nodes of the fleet get a file",
+                  Distribute, chosen),
+      options.distribute);
+  AddCommand(app, "distributions", "List all distributions, the newest first",
+             Distributions, chosen);
+  AddDistributionName(AddCommand(app, "deliveries",
+                                 "List who gets a distribution, and from whom",
+                                 Deliveries, chosen),
+                      options);
+  AddDistributionName(
+      AddCommand(app, "retry", "Try a finished distribution again", Retry,
+                 chosen),
+      options);
+  AddCommand(app, "nodes", "List the nodes of the fleet", Nodes, chosen);
   AddCommand(app, "node", "Show the service's node", Node, chosen);
   AddCommand(app, "drop", "Disconnect a recipient", Drop, chosen)
       ->add_option("NAME", options.name,
@@ -194,7 +217,9 @@ int Main(int argc, char** argv) {
   Options options;
   Command command = nullptr;
   CLI::App app(
-      "Makes, follows and ends the sessions and receptions of a tcptoold.",
+      "Makes, follows and ends the sessions, receptions and distributions of "
+      "a\n"
+      "tcptoold.",
       "tcptoolctl");
   AddGlobalFlags(app, options);
   AddCommands(app, options, command);

@@ -20,7 +20,7 @@ _tcptoolctl_service() {
   done
 }
 
-# Prints the names that "list" or "receptions" lists.
+# Prints the names that "list", "receptions" or "distributions" lists.
 _tcptoolctl_names() {
   local -a service
   mapfile -t service < <(_tcptoolctl_service)
@@ -59,8 +59,10 @@ _tcptoolctl() {
   elif grep -q 'ID or sessions/ID' <<<"${help}"; then
     words=$(_tcptoolctl_names list)
     if grep -q 'receptions/ID' <<<"${help}"; then
-      words+=" $(_tcptoolctl_names receptions)"
+      words+=" $(_tcptoolctl_names receptions) $(_tcptoolctl_names distributions)"
     fi
+  elif grep -q 'ID or distributions/ID' <<<"${help}"; then
+    words=$(_tcptoolctl_names distributions)
   fi
   mapfile -t COMPREPLY < <(compgen -W "${words}" -- "${current}")
 }

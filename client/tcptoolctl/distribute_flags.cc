@@ -1,0 +1,136 @@
+#include "client/tcptoolctl/distribute_flags.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "client/tcptoolctl/flag_values.h"
+
+namespace tcptool {
+namespace {
+
+// "NODE:ROOT/PATH": the node, and the root with the path.
+std::string CheckFile(const std::string& text) {
+  const Pair node = SplitPair(text, ':');
+  const Pair file = SplitPair(node.second, '/');
+  if (!node.first.empty() && !file.first.empty() && !file.second.empty()) {
+    return "";
+  }
+  return absl::StrCat("\"", text, "\" is not of the form NODE:ROOT/PATH");
+}
+
+std::string CheckTargets(const std::string& text) {
+  absl::string_view rest = text;
+  if (!absl::ConsumePrefix(&rest, "label:")) return "";
+  return IsPair('=', "label:KEY=VALUE")(std::string(rest));
+}
+
+void AddTargets(v1::DistributionTargets& targets, const std::string& text) {
+  absl::string_view rest = text;
+  if (text == "all") {
+    targets.set_all(true);
+  } else if (absl::ConsumePrefix(&rest, "rack=")) {
+    targets.add_racks(std::string(rest));
+  } else if (absl::ConsumePrefix(&rest, "label:")) {
+    const Pair label = SplitPair(std::string(rest), '=');
+    (*targets.mutable_labels())[label.first] = label.second;
+  } else {
+    for (const absl::string_view node : absl::StrSplit(rest, ',')) {
+      targets.add_nodes(std::string(node));
+    }
+  }
+}
+
+void AddRate(CLI::App& command, const std::string& flag,
+             const std::string& description,
+             const std::function<void(int64_t)>& set) {
+  command.add_option_function<int64_t>(flag, set, description)
+      ->type_name("BYTES")
+      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max())
+                  .description(""));
+}
+
+}  // namespace
+
+void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
+  v1::DistributionSpec* spec =
+      flags.request.mutable_distribution()->mutable_spec();
+  command
+      .add_option_function<std::string>(
+          "--file",
+          [spec](const std::string& text) {
+            const Pair node = SplitPair(text, ':');
+            const Pair file = SplitPair(node.second, '/');
+            spec->mutable_file()->set_node(node.first);
+            spec->mutable_file()->set_root(file.first);
+            spec->mutable_file()->set_path(file.second);
+          },
+          "The file to distribute: the node that has it, below one of its "
+          "roots")
+      ->required()
+      ->type_name("NODE:ROOT/PATH")
+      ->check(CheckFile);
+  command
+      .add_option_function<std::vector<std::string>>(
+          "--to",
+          [spec](const std::vector<std::string>& all) {
+            for (const std::string& text : all) {
+              AddTargets(*spec->mutable_targets(), text);
+            }
+          },
+          "Who gets it: all, rack=RACK, label:KEY=VALUE or NODE,...; may be\n"
+          "repeated, and of several labels a node has to have each")
+      ->required()
+      ->type_name("NODES")
+      ->allow_extra_args(false)
+      ->check(CheckTargets);
+  command
+      .add_option_function<std::string>(
+          "--as",
+          [spec](const std::string& text) {
+            const Pair file = SplitPair(text, '/');
+            spec->mutable_destination()->set_root(file.first);
+            spec->mutable_destination()->set_path(file.second);
+          },
+          "The file that each of them gets, below one of its writable roots")
+      ->required()
+      ->type_name("ROOT/PATH")
+      ->check(IsPair('/', "ROOT/PATH"));
+  command.add_flag_callback(
+      "--overwrite",
+      [spec] { spec->mutable_destination()->set_overwrite(true); },
+      "Replace the file if it exists, once the whole content is there");
+  AddRate(command, "--node-rate",
+          "What each node may send to others in a second",
+          [spec](int64_t rate) {
+            spec->mutable_limits()->set_node_bytes_per_second(rate);
+          });
+  AddRate(command, "--source-rate", "The same, of the node that has the file",
+          [spec](int64_t rate) {
+            spec->mutable_limits()->set_source_bytes_per_second(rate);
+          });
+  AddDuration(command, "--expire-after", absl::Seconds(1), absl::Hours(8760),
+              "How long to wait for nodes that lack it; default: for ever",
+              [spec] { return spec->mutable_expire_after(); });
+  command
+      .add_option("--distribution-id", *flags.request.mutable_distribution_id(),
+                  "The distribution's name; default: the service makes one up")
+      ->type_name("ID");
+  command
+      .add_option("--request-id", *flags.request.mutable_request_id(),
+                  "The same id makes the same distribution, when a script "
+                  "tries again")
+      ->type_name("ID");
+  command.add_flag("--watch", flags.watch,
+                   "Then watch the distribution until it is final");
+}
+
+}  // namespace tcptool

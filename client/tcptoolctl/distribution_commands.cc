@@ -1,0 +1,115 @@
+#include "client/tcptoolctl/distribution_commands.h"
+
+#include <iostream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "client/tcptoolctl/distribution_text.h"
+#include "client/tcptoolctl/distribution_view.h"
+#include "client/tcptoolctl/render.h"
+#include "messages/distribution_states.h"
+#include "text/characters.h"
+
+namespace tcptool {
+namespace {
+
+std::string DistributionName(const std::string& name) {
+  return IsDistribution(name) ? name : absl::StrCat("distributions/", name);
+}
+
+}  // namespace
+
+bool IsDistribution(const std::string& name) {
+  return absl::StartsWith(name, "distributions/");
+}
+
+absl::Status PrintDistribution(
+    const absl::StatusOr<v1::Distribution>& distribution,
+    const Options& options) {
+  if (!distribution.ok()) return distribution.status();
+  std::cout << (IsJson(options) ? Json(*distribution) + "\n"
+                                : DistributionDetails(*distribution));
+  return absl::OkStatus();
+}
+
+absl::Status WatchDistribution(Client& client, const std::string& name,
+                               const Options& options) {
+  v1::WatchDistributionsRequest request;
+  request.add_names(name);
+  DistributionView view(StyleOf(options), std::cout);
+  const absl::Status status = client.WatchDistributions(
+      request, [&view](const v1::WatchDistributionsResponse& response) {
+        return view.Update(response);
+      });
+  if (!status.ok()) return status;
+  const absl::StatusOr<v1::Distribution> distribution = view.Result();
+  if (!distribution.ok()) return distribution.status();
+  if (distribution->state() == v1::DISTRIBUTION_STATE_SUCCEEDED) {
+    return absl::OkStatus();
+  }
+  return absl::AbortedError(
+      absl::StrCat(name, " ended as ", StateName(distribution->state()),
+                   distribution->detail().empty() ? "" : ": ",
+                   Printable(distribution->detail())));
+}
+
+absl::Status Distribute(Client& client, const Options& options) {
+  const absl::StatusOr<v1::Distribution> distribution =
+      client.CreateDistribution(options.distribute.request);
+  if (!distribution.ok()) return distribution.status();
+  if (IsJson(options)) {
+    std::cout << Json(*distribution) << std::endl;
+  } else {
+    std::cout << "distribution: " << distribution->name() << std::endl;
+  }
+  if (!options.distribute.watch) return absl::OkStatus();
+  return WatchDistribution(client, distribution->name(), options);
+}
+
+absl::Status Distributions(Client& client, const Options& options) {
+  const auto distributions = client.ListDistributions();
+  if (!distributions.ok()) return distributions.status();
+  if (IsJson(options)) {
+    v1::ListDistributionsResponse list;
+    list.mutable_distributions()->Assign(distributions->begin(),
+                                         distributions->end());
+    std::cout << Json(list) << '\n';
+  } else {
+    std::cout << DistributionTable(*distributions, absl::Now());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Deliveries(Client& client, const Options& options) {
+  const auto deliveries = client.ListDeliveries(DistributionName(options.name));
+  if (!deliveries.ok()) return deliveries.status();
+  if (IsJson(options)) {
+    v1::ListDeliveriesResponse list;
+    list.mutable_deliveries()->Assign(deliveries->begin(), deliveries->end());
+    std::cout << Json(list) << '\n';
+  } else {
+    std::cout << DeliveryTable(*deliveries);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Retry(Client& client, const Options& options) {
+  return PrintDistribution(
+      client.RetryDistribution(DistributionName(options.name)), options);
+}
+
+absl::Status Nodes(Client& client, const Options& options) {
+  const auto nodes = client.ListNodes();
+  if (!nodes.ok()) return nodes.status();
+  if (IsJson(options)) {
+    v1::ListNodesResponse list;
+    list.mutable_nodes()->Assign(nodes->begin(), nodes->end());
+    std::cout << Json(list) << '\n';
+  } else {
+    std::cout << FleetNodeTable(*nodes);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace tcptool

@@ -1,0 +1,33 @@
+// Distributions, their deliveries and the nodes of a fleet as text for people.
+// As in render.h, pure functions.
+#ifndef TCPTOOL_CLIENT_TCPTOOLCTL_DISTRIBUTION_TEXT_H_
+#define TCPTOOL_CLIENT_TCPTOOLCTL_DISTRIBUTION_TEXT_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "tcptool/v1/distribution.pb.h"
+
+namespace tcptool {
+
+// "RUNNING, 2 of 5 delivered, 3 receiving: waits for node1": the state, what
+// targets there are, and the detail if there is one.
+std::string DistributionProgress(const v1::Distribution& distribution);
+
+// One distribution a line; ages are counted to `now`.
+std::string DistributionTable(const std::vector<v1::Distribution>& all,
+                              absl::Time now);
+
+// A distribution in labelled lines.
+std::string DistributionDetails(const v1::Distribution& distribution);
+
+// One target of a distribution a line.
+std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries);
+
+// One node a line.
+std::string FleetNodeTable(const std::vector<v1::FleetNode>& nodes);
+
+}  // namespace tcptool
+
+#endif  // TCPTOOL_CLIENT_TCPTOOLCTL_DISTRIBUTION_TEXT_H_

@@ -1,0 +1,128 @@
+"""tcptoolctl with distributions: what it prints, completes, and its exit status."""
+
+import json
+import subprocess
+
+import harness
+from completions import Completions
+from fleets import DistributionCase
+from harness import wait_until
+
+
+class TcptoolctlDistributionTest(DistributionCase):
+    FLAGS = ("distribute", "--file", "a:files/content", "--as", "disk/file")
+
+    def run_ctl(self, node, *arguments):
+        return subprocess.run(
+            [harness.program("tcptoolctl"), "--server", node.control_address, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    def ctl(self, node, *arguments):
+        """The output of a command that must succeed."""
+        done = self.run_ctl(node, *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+        return done.stdout
+
+    def test_distribute_and_watch_ends_when_all_have_it(self):
+        lines = self.ctl(self.b, *self.FLAGS, "--to", "all", "--watch").splitlines()
+        label, _, name = lines[0].partition(": ")
+        self.assertEqual(label, "distribution")
+        self.assertEqual(lines[-1], f"{name}: SUCCEEDED, 2 of 2 delivered")
+        self.assert_delivered(name, self.b, self.c)
+        wait_until(lambda: self.c.knows(name), "c knows of it")
+        self.ctl(self.c, "watch", name)
+
+        details = self.ctl(self.c, "get", name)
+        for line in (
+            f"distribution:   {name}",
+            "state:          SUCCEEDED",
+            "from:           a:files/content",
+            "to:             all",
+            "as:             disk/file",
+            "nodes:          2 of 2 delivered",
+        ):
+            self.assertIn(line, details.splitlines())
+        table = self.ctl(self.c, "distributions").splitlines()
+        self.assertEqual(
+            table[1].split()[:4], [name, "SUCCEEDED", "a:files/content", "disk/file"]
+        )
+        for named in (name, name.partition("/")[2]):
+            rows = self.ctl(self.c, "deliveries", named).splitlines()
+            self.assertEqual([row.split()[:2] for row in rows[1:]],
+                             [["b", "DELIVERED"], ["c", "DELIVERED"]])
+        self.ctl(self.a, "delete", name)
+        self.assertEqual(len(self.ctl(self.a, "distributions").splitlines()), 1)
+
+    def test_each_way_to_name_targets(self):
+        rack = self.join("d", "--rack=far", "--label=kind=new", "--label=zone=x")
+        for flags, said in (
+            (("--to", "rack=far"), "rack=far"),
+            (("--to", "label:kind=new", "--to", "label:zone=x"), "label:kind=new, label:zone=x"),
+            (("--to", "d"), "d"),
+        ):
+            with self.subTest(said):
+                output = self.ctl(self.a, *self.FLAGS, "--overwrite", *flags, "--watch")
+                name = output.splitlines()[0].partition(": ")[2]
+                self.assert_delivered(name, rack)
+                self.assertIn(f"to:             {said}", self.ctl(self.a, "get", name))
+        self.assertEqual(self.b.files(), set())
+        output = self.ctl(self.a, *self.FLAGS, "--overwrite", "--to", "b,c", "--to", "d", "--watch")
+        self.assertIn("3 of 3 delivered", output)
+
+    def test_nodes_are_listed(self):
+        rows = [row.split() for row in self.ctl(self.b, "nodes").splitlines()]
+        self.assertEqual([row[0] for row in rows], ["NODE", "a", "b", "c"])
+        self.assertEqual(rows[1][2], f"127.0.0.1:{self.a.port}")
+        listed = json.loads(self.ctl(self.b, "--output=json", "nodes"))
+        self.assertEqual([node["node"] for node in listed["nodes"]], ["a", "b", "c"])
+
+    def test_one_that_fails_ends_with_1_and_is_tried_again(self):
+        (self.b.disk / "file").write_bytes(b"of somebody")
+        done = self.run_ctl(self.a, *self.FLAGS, "--to", "all", "--watch")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("PARTIALLY_SUCCEEDED", done.stderr)
+        name = done.stdout.splitlines()[0].partition(": ")[2]
+        self.assertIn("b     FAILED", self.ctl(self.a, "deliveries", name))
+        (self.b.disk / "file").unlink()
+        self.ctl(self.a, "retry", name)
+        self.ctl(self.a, "watch", name)
+        self.assert_delivered(name, self.b, self.c)
+
+    def test_one_that_is_cancelled_ends_with_1(self):
+        gate = self.hold(self.a, 1)
+        name = self.ctl(self.b, *self.FLAGS, "--to", "all").partition(": ")[2].strip()
+        for node in (self.a, self.c):
+            wait_until(lambda node=node: node.knows(name), "it knows of it")
+        self.ctl(self.c, "cancel", name)
+        done = self.run_ctl(self.a, "watch", name)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("ended as CANCELLED", done.stderr)
+        gate.open()
+
+    def test_usage_errors_end_with_2(self):
+        good = {"--file": "a:files/content", "--to": "all", "--as": "disk/file"}
+        for flag, value in (
+            ("--file", "files/content"),
+            ("--file", "a:content"),
+            ("--to", "label:zone"),
+            ("--as", "file"),
+        ):
+            with self.subTest(f"{flag} {value}"):
+                flags = [word for pair in {**good, flag: value}.items() for word in pair]
+                done = self.run_ctl(self.a, "distribute", *flags)
+                self.assertEqual(done.returncode, 2, done)
+                self.assertIn(value.removeprefix("label:"), done.stderr)
+
+    def test_names_are_completed(self):
+        name = self.a.distribute("a", nodes=["none"])
+        completions = Completions("tcptoolctl", TCPTOOL_SERVER=self.a.control_address)
+        for shell in completions.shells:
+            with self.subTest(shell.__name__):
+                for command in ("get", "watch", "cancel", "delete", "deliveries", "retry"):
+                    self.assertEqual(shell(command, ""), [name])
+                for words in (("start", ""), ("distribute", "--to", ""), ("nodes", "")):
+                    self.assertEqual(shell(*words), [])
