@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/front/reset_on_close.h"
+#include "server/front/stranger_buffers.h"
 #include "server/front/unix_send_buffer.h"
 
 namespace tcptool::server {
@@ -70,6 +71,7 @@ Connection::Connection(asio::io_context& io, dataplane::UniqueFd client,
   client_.assign(client.get(), error);
   if (!error) {
     SetUnixSendBuffer(client.get(), kUnixSendBytes);
+    HoldBuffers(client.get());
     client.release();
   }
   grpc_.assign(grpc.get(), error);
@@ -84,6 +86,7 @@ void Connection::Start() {
 void Connection::Trust() {
   if (ended_) return;
   trusted_ = true;
+  ReleaseBuffers(client_.native_handle());
   stream_.ExpectMuch();
   calls_.Clear();
   Pump();
@@ -206,7 +209,7 @@ bool Connection::MoveToClient() {
     client_took_ |= written > 0;
     moved = written > 0 || client_closed_;
     const bool full = !to_client_.empty();
-    if (full && trusted_) return moved;
+    if (full && (trusted_ || expects_trust_)) return moved;
     if (full && to_client_.bytes().size() > kMaxUnreadBytes) {
       Refuse("it leaves its answers unread");
     }

@@ -6,6 +6,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/posix/stream_descriptor.hpp>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -26,7 +27,7 @@ namespace tcptool::server {
 // does not take it, the other is not read; but a stranger that leaves its
 // answers unread is reset, so that gRPC is never kept from answering.
 //
-// Runs on the thread of its io_context.
+// Runs on the thread of its io_context, but for what says otherwise.
 class Connection final : public std::enable_shared_from_this<Connection> {
  public:
   using Clock = dataplane::Clock;
@@ -64,6 +65,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
   // Once.
   void Start();
+  // Any thread: Trust() is about to be called. What gRPC sends from here on is
+  // not a stranger's, also if that call comes later.
+  void ExpectTrust() { expects_trust_ = true; }
   // Somebody has shown credentials: from here on it is a pipe.
   void Trust();
   // Sends the client away, for another one.
@@ -139,6 +143,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   Held to_client_;
   bool ready_ = false;
   bool trusted_ = false;
+  std::atomic<bool> expects_trust_ = false;
   std::optional<Clock::time_point> revoked_at_;
   bool client_took_ = false;  // Something, since the last Tick().
   int unread_ = 0;            // See HasTaken().

@@ -237,6 +237,7 @@ void Front::Trust(const std::string& name, const Caller& caller) {
   };
   if (std::ranges::any_of(client.callers, is_caller)) return;
   client.callers.push_back(caller);
+  client.connection->ExpectTrust();
   asio::post(io_, [this, place = client.place, connection = client.connection] {
     places_.Trust(place);
     connection->Trust();

@@ -74,16 +74,23 @@ def message(payload):
 class Connection:
     """To a control address, over which the preface and empty settings were sent."""
 
-    def __init__(self, address, wrap=lambda plain: plain, settings=b""):
+    def __init__(self, address, wrap=lambda plain: plain, settings=b"", own_buffers=None):
+        """`own_buffers`: how much the kernel holds at this end, each way; what it likes by
+        default."""
         host, _, port = address.rpartition(":")
         if host == "unix":
             plain = socket.socket(socket.AF_UNIX)
             plain.settimeout(harness.DEADLINE_S)
             plain.connect(port)
         else:
-            plain = socket.create_connection(
-                (host.strip("[]"), int(port)), timeout=harness.DEADLINE_S
-            )
+            plain = socket.socket(socket.AF_INET6 if host.startswith("[") else socket.AF_INET)
+            if own_buffers is not None:
+                # It doubles what it is told. Before there is a connection: a window that
+                # it has offered cannot be made smaller.
+                for buffer in (socket.SO_SNDBUF, socket.SO_RCVBUF):
+                    plain.setsockopt(socket.SOL_SOCKET, buffer, own_buffers // 2)
+            plain.settimeout(harness.DEADLINE_S)
+            plain.connect((host.strip("[]"), int(port)))
         self.socket = wrap(plain)
         self._unread = bytearray()  # What read_some() has of a frame.
         self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
