@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <cstdint>
 #include <optional>
 #include <utility>
 
@@ -16,17 +17,22 @@
 namespace tcptool::server {
 namespace {
 
-// Of the file behind a descriptor; nullopt: there is none.
-std::optional<ino_t> InodeOf(int fd) {
-  struct stat status {};
-  if (fstat(fd, &status) != 0) return std::nullopt;
-  return status.st_ino;
+// Of the socket behind a descriptor; nullopt: there is none. The descriptor may
+// be a file's by now, whose server is gone: fstat(2) would wait for that.
+std::optional<uint64_t> InodeOf(int fd) {
+  struct statx status {};
+  if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO,
+            &status) != 0 ||
+      !S_ISSOCK(status.stx_mode)) {
+    return std::nullopt;
+  }
+  return status.stx_ino;
 }
 
 }  // namespace
 
 bool GivenConnections::Add(int fd, const std::string& host) {
-  const std::optional<ino_t> inode = InodeOf(fd);
+  const std::optional<uint64_t> inode = InodeOf(fd);
   if (!inode) return false;
   std::optional<Places::Id> place = places_.Enter(host).id;
   if (!place) {

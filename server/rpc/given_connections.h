@@ -2,10 +2,9 @@
 #ifndef TCPTOOL_SERVER_RPC_GIVEN_CONNECTIONS_H_
 #define TCPTOOL_SERVER_RPC_GIVEN_CONNECTIONS_H_
 
-#include <sys/types.h>
-
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -49,7 +48,7 @@ class GivenConnections {
  private:
   struct Given {
     int fd;
-    ino_t inode;
+    uint64_t inode;
     Places::Id place;
     bool is_local;  // On a Unix socket.
     // What the kernel held for the client at the last Tick().

@@ -2,10 +2,14 @@
 
 import os
 import pathlib
+import select
+import signal
 import socket
 import tempfile
 import time
 import unittest
+
+import grpc
 
 import harness
 from fuse import FILE, Fuse
@@ -121,3 +125,74 @@ class ServerThatIsGoneTest(ServiceTest):
         self.mounted.hang()
         self.cancel()
         self.assert_the_service_goes_on()
+
+
+class DeadRootTest(unittest.TestCase):
+    """Beside a root whose server is gone, with a session that waits for a block of it, a
+    call that waits for a name in it, and the attributes of none known."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="root.")
+        self.addCleanup(directory.cleanup)
+        path = pathlib.Path(directory.name) / "mounted"
+        self.mounted = mount(self, path, SIZE, valid_s=0)
+        self.service = Service(
+            flags=[f"--root=dead={path}", "--drain-timeout=0s", "--log-format=json"]
+        )
+        self.addCleanup(self.service.close)
+        # Before the service is closed: the kernel ends no process that waits for one.
+        self.addCleanup(self.mounted.come_back)
+        self.requests = harness.stubs.session_service
+        session = self.service.sessions.CreateSession(self.request())
+        # READ: what the recipient has is less than the content, also with what is in buffers.
+        recipient = harness.connect(port_of(session), b"\1")
+        self.addCleanup(recipient.close)
+        self.assertEqual(len(harness.read_exactly(recipient, 1 << 20)), 1 << 20)
+        self.mounted.hang()
+        while recipient in select.select([recipient], [], [], 1)[0]:
+            self.assertTrue(recipient.recv(1 << 20))
+        # LOOKUP.
+        self.waits = self.service.sessions.CreateSession.future(self.request())
+
+    def request(self, **source):
+        session = harness.stubs.session
+        source = source or {"file": session.FileSource(root="dead", path=FILE)}
+        return self.requests.CreateSessionRequest(
+            session=session.Session(spec=session.SessionSpec(**source))
+        )
+
+    def test_calls_and_uploads_go_on(self):
+        for _ in range(20):
+            self.service.node.GetNode(harness.stubs.node_service.GetNodeRequest())
+        session = self.service.sessions.CreateSession(
+            self.request(upload=harness.stubs.session.UploadSource())
+        )
+        content = os.urandom(4 << 20)
+        upload = self.service.sessions.UploadContent.future(
+            iter(
+                self.requests.UploadContentRequest(
+                    name=session.name,
+                    offset=offset,
+                    data=content[offset : offset + (1 << 20)],
+                    complete=offset + (1 << 20) == len(content),
+                )
+                for offset in range(0, len(content), 1 << 20)
+            )
+        )
+        recipient = harness.connect(port_of(session), b"\1")
+        self.assertEqual(harness.read_all(recipient), content)
+        upload.result(timeout=harness.DEADLINE_S)
+        self.service.wait_final(session.name)
+        # Who asked for the root is told which it is.
+        self.assertEqual(self.waits.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertIn("dead", self.waits.details())
+
+    def test_the_stop_goes_on(self):
+        self.service.process.send_signal(signal.SIGTERM)
+        harness.wait_until(
+            lambda: [one for one in self.service.events() if one["event"] == "stopped"],
+            "the service has stopped",
+        )
+        # The kernel has a thread of it still, which waits for the server.
+        self.mounted.come_back()
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
