@@ -139,7 +139,8 @@ void AddControlFlags(CLI::App& app, ControlOptions& options) {
            }
            options.client_idle_limit = absl::ToChronoSeconds(limit);
          },
-         "How long a client may send nothing, or read no answer, that is due")
+         "How long a client may send nothing, or read no answer, that is due,\n"
+         "or have no call on its connection")
       ->default_str("5m")
       ->type_name("TIME");
 }

@@ -20,7 +20,7 @@ struct ControlOptions {
   size_t reserve_parts = 2;  // Of two servers, each is to have four at least.
   int max_concurrent_streams = 1024;  // Of one connection.
   // For how long a client may send no message while the service waits for one,
-  // for example in an upload.
+  // for example in an upload; or have no call on its connection.
   std::chrono::seconds client_idle_limit{300};
   size_t max_watchers = 1000;
   size_t max_sessions = 10'000;        // Held, the finished ones included.

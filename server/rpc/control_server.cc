@@ -40,8 +40,6 @@ constexpr int kKeepaliveTimeMs = 20'000;
 constexpr int kKeepaliveTimeoutMs = 10'000;
 // TLS, the preface and the first settings.
 constexpr int kHandshakeTimeoutMs = 10'000;
-// Without calls. A client of gRPC's connects again by itself.
-constexpr int kMaxIdleMs = 300'000;
 // Of all headers of a call; gRPC's default, said here as it is a bound.
 constexpr int kMaxHeaderBytes = 8 << 10;
 
@@ -154,7 +152,11 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS,
                              kHandshakeTimeoutMs);
-  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kMaxIdleMs);
+  // Without calls. A client of gRPC's connects again by itself.
+  builder.AddChannelArgument(
+      GRPC_ARG_MAX_CONNECTION_IDLE_MS,
+      static_cast<int>(
+          std::chrono::milliseconds(options.client_idle_limit).count()));
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, kMaxHeaderBytes);
   builder.RegisterCallbackGenericService(control->dispatcher_.get());
   builder.experimental().SetInterceptorCreators(std::move(interceptors));

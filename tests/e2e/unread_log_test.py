@@ -1,0 +1,75 @@
+"""A log that nobody reads, as of a terminal that was stopped: it holds nothing up."""
+
+import fcntl
+import json
+import os
+import pathlib
+import signal
+import tempfile
+
+import grpc
+
+import harness
+from harness import Service, stubs
+
+# The log has 1 MiB of memory; a line of an audited call is some 150 bytes.
+CALLS = 10_000
+AT_A_TIME = 500
+CONTENT = b"content" * 100_000
+
+
+class UnreadLogTest(harness.ServiceTest):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="log.")
+        self.addCleanup(directory.cleanup)
+        pipe = pathlib.Path(directory.name) / "pipe"
+        os.mkfifo(pipe)
+        self.reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+        self.addCleanup(os.close, self.reader)
+        fcntl.fcntl(self.reader, fcntl.F_SETPIPE_SZ, 4096)
+        self.service = Service(
+            prefix=("sh", "-c", 'exec "$@" >"$0" 2>&1', str(pipe)),
+            flags=("--log-format=json", "--drain-timeout=0s"),
+        )
+        self.addCleanup(self.service.close)
+        self.service.write_file("content", CONTENT)
+
+    def fill(self):
+        """With more lines than the log has room for: each is of a call that it answers."""
+        absent = stubs.session_service.CancelSessionRequest(name="sessions/absent")
+        for _ in range(0, CALLS, AT_A_TIME):
+            calls = [self.service.sessions.CancelSession.future(absent) for _ in range(AT_A_TIME)]
+            for call in calls:
+                self.assertEqual(call.code(), grpc.StatusCode.NOT_FOUND)
+
+    def read_until(self, event):
+        """The first of this name, and how many lines there were until then."""
+        unread, lines = b"", 0
+        os.set_blocking(self.reader, True)
+        while part := os.read(self.reader, 1 << 16):
+            *whole, unread = (unread + part).split(b"\n")
+            for line in whole:
+                lines += 1
+                if (found := json.loads(line))["event"] == event:
+                    return found, lines
+        raise AssertionError(f"there is no {event} in {lines} lines")
+
+    def test_calls_and_transfers_go_on(self):
+        self.fill()
+        # Sessions and recipients, which have lines too, on whichever lane they are.
+        for _ in range(10):
+            session = self.service.create()
+            peers = [self.connect(session, b"\0") for _ in range(3)]
+            self.service.wait_ready(session.name, len(peers))
+            peers.append(self.connect(session, b"\1"))
+            for peer in peers:
+                self.assertEqual(harness.read_all(peer), CONTENT)
+            self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
+        dropped, lines = self.read_until("log_lines_dropped")
+        self.assertGreater(dropped["count"], 0)
+        self.assertLess(lines, CALLS)
+
+    def test_the_stop_goes_on(self):
+        self.fill()
+        self.service.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
