@@ -1,7 +1,9 @@
 """Lists that are too long for one answer."""
 
 import harness
+import recipients
 from harness import ServiceTest, stubs
+from receptions import ReceptionCase
 
 EXPECTED = 10_000
 
@@ -64,3 +66,45 @@ class PagesTest(ServiceTest):
                 break
         self.assertEqual(len(seen), len(names))
         self.assertEqual(set(seen), names)
+
+    def test_a_list_of_recipients_goes_on_after_a_restart(self):
+        self.service.write_file("content", b"content")
+        session = self.service.create()
+        peers = [self.connect(session, recipients.WAIT) for _ in range(6)]
+        self.service.wait_ready(session.name, len(peers))
+        peers.append(self.connect(session, recipients.START))
+        for peer in peers:
+            harness.read_all(peer)
+        self.service.wait_final(session.name)
+        names = [one.name for one in self.service.recipients(session.name)]
+        self.assertEqual(len(names), len(peers))
+        request = stubs.session_service.ListRecipientsRequest(parent=session.name, page_size=2)
+        page = self.service.sessions.ListRecipients(request)
+        listed = [one.name for one in page.recipients]
+        self.service.restart()
+        while page.next_page_token:
+            request.page_token = page.next_page_token
+            page = self.service.sessions.ListRecipients(request)
+            listed += [one.name for one in page.recipients]
+        self.assertEqual(listed, names)
+
+
+class ReceptionPagesTest(ReceptionCase):
+    def test_a_list_of_receptions_goes_on_after_a_restart(self):
+        # Nobody is there to send.
+        names = [self.create("127.0.0.1:1", f"file{i}").name for i in range(8)]
+        for name in names:
+            self.wait_final(name)
+        for name in names[:4]:
+            self.service.receptions.DeleteReception(
+                self.messages.DeleteReceptionRequest(name=name)
+            )
+        request = self.messages.ListReceptionsRequest(page_size=2)
+        page = self.service.receptions.ListReceptions(request)
+        listed = [one.name for one in page.receptions]
+        self.service.restart()
+        while page.next_page_token:
+            request.page_token = page.next_page_token
+            page = self.service.receptions.ListReceptions(request)
+            listed += [one.name for one in page.receptions]
+        self.assertEqual(listed, names[:3:-1])

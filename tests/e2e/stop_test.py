@@ -2,13 +2,15 @@
 
 import os
 import signal
-import socket
+import time
 
 import grpc
 
 import harness
+import http2
 import recipients
 from harness import ServiceTest, port_of, stubs
+from security import SecurityTest
 
 CONTENT_SIZE = 64 << 20
 # Slow enough that nobody has it all when the service goes.
@@ -88,3 +90,31 @@ class StopTest(ServiceTest):
                 reasons += [one.recipient.reason for one in message.changes]
         self.assertEqual(ended.exception.code(), grpc.StatusCode.UNAVAILABLE)
         self.assertIn(stubs.recipient.RECIPIENT_REASON_SERVICE_STOPPED, reasons)
+
+
+class IdleStopTest(SecurityTest):
+    # A stop that waits for a time-out takes longer each time; one that a busy machine slows
+    # down does not.
+    STOPS = 10
+    LIMIT_S = 1
+
+    def time_of_stop(self, service):
+        """With a connected client that makes no call, and answers nothing."""
+        with http2.Connection(service.control_address).socket:
+            began = time.monotonic()
+            service.process.send_signal(signal.SIGTERM)
+            self.assertEqual(service.process.wait(timeout=harness.DEADLINE_S), 0)
+            took = time.monotonic() - began
+        service.start()
+        return took
+
+    def test_a_stop_waits_for_nothing_where_nothing_runs(self):
+        tokens = self.write_tokens(otto=("operator", "o"))
+        for flags in ((), (f"--token-file={tokens}", "--peer-address=127.0.0.1:0")):
+            with self.subTest(flags):
+                service = self.serve(*flags)
+                took = [self.time_of_stop(service)]
+                while min(took) >= self.LIMIT_S and len(took) < self.STOPS:
+                    took.append(self.time_of_stop(service))
+                self.assertLess(min(took), self.LIMIT_S, took)
+                self.assertEqual(self.events(service, "stop_incomplete"), [])
