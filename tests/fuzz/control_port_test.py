@@ -1,10 +1,12 @@
 """Bytes that no client would send, at the control port, the HTTP port and the two ports for
-nodes of a running service that asks who calls. Whatever they are, the process lives, and
+nodes of a running service that asks who calls: from strangers, in clear text and over TLS,
+and from a caller that has shown its token. Whatever they are, the process lives, and
 answers others.
 
 A failure prints its seed; `FUZZ_SEED=N` runs that one again. `seeds/` has what has ended
-the process before, or came near it: a line of hexadecimal for each, sent as it is.
-FUZZ_SECONDS says how long, 20 by default for each of them.
+the process before, or came near it, and what is at the limits of the parsers: a line of
+hexadecimal for each, sent as it is. FUZZ_SECONDS says how long, 12 by default for each of
+them.
 """
 
 import hashlib
@@ -12,6 +14,7 @@ import os
 import pathlib
 import random
 import socket
+import ssl
 import struct
 import tempfile
 import time
@@ -22,13 +25,15 @@ import grpc
 
 import harness
 import http2
+from certificates import Authority
 from harness import Service
 from security import OWN_CONNECTION, call
 from tcptool_process import free_port
 
-SECONDS = float(os.environ.get("FUZZ_SECONDS", "20"))
+SECONDS = float(os.environ.get("FUZZ_SECONDS", "12"))
 SEEDS = pathlib.Path(__file__).resolve().parent / "seeds"
 
+GET_NODE = b"/tcptool.v1.NodeService/GetNode"
 FOLLOW = b"/tcptool.peer.v1.PeerService/Follow"
 PATHS = (
     b"/tcptool.v1.SessionService/CreateSession",
@@ -38,7 +43,7 @@ PATHS = (
     b"/tcptool.v1.ReceptionService/WatchReceptions",
     b"/tcptool.v1.DistributionService/CreateDistribution",
     b"/tcptool.v1.DistributionService/WatchDistributions",
-    b"/tcptool.v1.NodeService/GetNode",
+    GET_NODE,
     FOLLOW,
     b"/grpc.health.v1.Health/Check",
     b"/grpc.health.v1.Health/Watch",
@@ -58,7 +63,7 @@ NAMES = (
 VALUES = (
     b"", b"x", b"POST", b"GET", b"PUT", b"http", b"https", b"trailers", b"1n", b"99999999H",
     b"-1S", b"gzip", b"deflate", b"identity", b"application/grpc", b"application/json",
-    b"Bearer x", b"Bearer " + b"x" * 4000, b"0", b"17", b"-1", b"\x00", b"\xff" * 9, b"%zz",
+    b"Bearer x", b"Bearer o", b"Bearer " + b"x" * 4000, b"0", b"17", b"-1", b"\x00", b"\xff" * 9, b"%zz",
 )  # fmt: skip
 
 
@@ -163,14 +168,32 @@ def ticket_bytes(rng):
     return rng.choice((bytes(size), rng.randbytes(size), http2_bytes(rng), http_bytes(rng)))
 
 
+def tls_bytes(rng):
+    """Records, of which some say that they have more, or something else, than they do."""
+    records = []
+    for _ in range(rng.randrange(1, 6)):
+        content = rng.randbytes(rng.choice((0, 1, 4, 40, 600, 20_000)))
+        if rng.random() < 0.6:  # A message of the handshake: its kind and length.
+            length = rng.choice((len(content), number(rng))) & 0xFFFFFF
+            content = bytes([rng.choice((0, 1, 2, 11, 16, 20, 24))]) + struct.pack(">I", length)[1:] + content
+        kind = rng.choice((20, 21, 22, 22, 22, 23, 24, 255))
+        length = rng.choice((len(content), len(content), number(rng))) & 0xFFFF
+        records.append(struct.pack(">BHH", kind, rng.choice((0x0301, 0x0303, 0, 0xFFFF)), length) + content)
+    return b"".join(records)
+
+
 class FuzzTest(unittest.TestCase):
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="fuzz.")
         self.addCleanup(directory.cleanup)
-        tokens = pathlib.Path(directory.name) / "tokens"
+        self.home = pathlib.Path(directory.name)
+        self.credentials = None  # Of clients, where there is TLS.
+        self.peer_data_port = free_port()
+
+    def serve(self, *flags):
+        tokens = self.home / "tokens"
         tokens.write_text(f"otto operator {hashlib.sha256(b'o').hexdigest()}\n", encoding="utf-8")
         tokens.chmod(0o600)
-        self.peer_data_port = free_port()
         self.service = Service(
             flags=(
                 f"--token-file={tokens}",
@@ -178,13 +201,18 @@ class FuzzTest(unittest.TestCase):
                 f"--peer-data-port={self.peer_data_port}",
                 "--status-page",
                 "--log-level=error",
+                *flags,
             )
         )
         self.addCleanup(self.service.close)
+        return self.service
 
-    def send(self, address, data, rng):
+    def connect(self, address):
         host, _, port = address.rpartition(":")
-        with socket.create_connection((host, int(port)), timeout=harness.DEADLINE_S) as peer:
+        return socket.create_connection((host, int(port)), timeout=harness.DEADLINE_S)
+
+    def send(self, peer, data, rng):
+        with peer:
             try:
                 middle = rng.randrange(len(data) + 1)
                 peer.sendall(data[:middle])
@@ -196,49 +224,100 @@ class FuzzTest(unittest.TestCase):
             except OSError:
                 pass  # It may be thrown out at any time.
 
+    def call(self, address, path):
+        """With the token; the code and the words."""
+        if self.credentials is None:
+            channel = grpc.insecure_channel(address, OWN_CONNECTION)
+        else:
+            channel = grpc.secure_channel(address, self.credentials, OWN_CONNECTION)
+        with channel:
+            return call(channel, path.decode(), "o")[:2]
+
     def assert_lives(self, what):
         self.assertIsNone(self.service.process.poll(), f"{what}\n{self.service.log()[-3000:]}")
-        node = self.service.node.GetNode(
-            harness.stubs.node_service.GetNodeRequest(),
-            metadata=(("authorization", "Bearer o"),),
-            timeout=harness.DEADLINE_S,
-            wait_for_ready=True,
-        )
-        self.assertTrue(node.version, what)
-        with grpc.insecure_channel(self.service.peer_address, options=OWN_CONNECTION) as channel:
-            code, words, _ = call(channel, FOLLOW.decode(), "o")
-            self.assertEqual(code, grpc.StatusCode.INVALID_ARGUMENT, f"{what}: {words}")
+        code, words = self.call(self.service.control_address, GET_NODE)
+        self.assertEqual(code, grpc.StatusCode.OK, f"{what}: {words}")
+        code, words = self.call(self.service.peer_address, FOLLOW)
+        self.assertEqual(code, grpc.StatusCode.INVALID_ARGUMENT, f"{what}: {words}")
         with urllib.request.urlopen(
             f"http://{self.service.http_address}/healthz", timeout=harness.DEADLINE_S
         ) as answer:
             self.assertEqual(answer.status, 200, what)
 
-    def fuzz(self, name, address, make):
-        for file in sorted(SEEDS.glob(f"{name}*.hex")):
-            self.send(address, bytes.fromhex(file.read_text(encoding="ascii")), random.Random(0))
+    def fuzz(self, name, make, connect):
+        """`make`: bytes to send; `connect`: a new connection to send them on."""
+        files = sorted(SEEDS.glob(f"{name}_*.hex"))
+        self.assertTrue(files, f"{SEEDS} has nothing for {name}")
+        for file in files:
+            data = bytes.fromhex(file.read_text(encoding="ascii"))
+            self.assertTrue(data, file)
+            self.send(connect(), data, random.Random(0))
             self.assert_lives(file)
         first = int(os.environ.get("FUZZ_SEED", random.randrange(1 << 32)))
         end = time.monotonic() + SECONDS
         seed = first
         while time.monotonic() < end:
             rng = random.Random(seed)
-            self.send(address, make(rng), rng)
+            self.send(connect(), make(rng), rng)
             if self.service.process.poll() is not None or (seed - first) % 100 == 99:
                 self.assert_lives(f"FUZZ_SEED={first}, and on to {seed}")
             seed += 1
             if "FUZZ_SEED" in os.environ:
                 break
         self.assert_lives(f"FUZZ_SEED={first}, and on to {seed - 1}")
-        print(f"{name}: {seed - first} connections from FUZZ_SEED={first}")
+        print(f"{name}: {len(files)} seeds, {seed - first} connections from FUZZ_SEED={first}")
 
     def test_http2(self):
-        self.fuzz("http2", self.service.control_address, http2_bytes)
+        service = self.serve()
+        self.fuzz("http2", http2_bytes, lambda: self.connect(service.control_address))
 
     def test_http2_at_the_nodes_port(self):
-        self.fuzz("http2", self.service.peer_address, http2_bytes)
+        service = self.serve()
+        self.fuzz("http2", http2_bytes, lambda: self.connect(service.peer_address))
+
+    def test_http2_over_tls(self):
+        authority = Authority(self.home / "authority")
+        certificate, key = authority.issue("localhost")
+        service = self.serve(f"--tls-cert={certificate}", f"--tls-key={key}")
+        self.credentials = grpc.ssl_channel_credentials(authority.path.read_bytes())
+        context = ssl.create_default_context(cafile=authority.path)
+        context.set_alpn_protocols(["h2"])
+        self.fuzz(
+            "http2",
+            http2_bytes,
+            lambda: context.wrap_socket(
+                self.connect(service.control_address), server_hostname="127.0.0.1"
+            ),
+        )
+
+    def test_tls(self):
+        authority = Authority(self.home / "authority")
+        certificate, key = authority.issue("localhost")
+        service = self.serve(f"--tls-cert={certificate}", f"--tls-key={key}")
+        self.credentials = grpc.ssl_channel_credentials(authority.path.read_bytes())
+        self.fuzz("tls", tls_bytes, lambda: self.connect(service.control_address))
+
+    def test_http2_of_a_caller_with_a_token(self):
+        service = self.serve()
+
+        def connect():
+            """Nobody stands before gRPC any more once it has answered."""
+            connection = http2.Connection(service.control_address)
+            connection.call(1, GET_NODE, b"", (b"authorization", b"Bearer o"))
+            while connection.read_frame()[:3:2] != (http2.DATA, 1):
+                pass
+            return connection.socket
+
+        # What begins a connection has been sent.
+        begins = len(http2.PREFACE)
+        self.fuzz("http2", lambda rng: http2_bytes(rng)[begins:], connect)
 
     def test_tickets(self):
-        self.fuzz("ticket", f"127.0.0.1:{self.peer_data_port}", ticket_bytes)
+        self.serve()
+        self.fuzz(
+            "ticket", ticket_bytes, lambda: self.connect(f"127.0.0.1:{self.peer_data_port}")
+        )
 
     def test_http(self):
-        self.fuzz("http1", self.service.http_address, http_bytes)
+        service = self.serve()
+        self.fuzz("http1", http_bytes, lambda: self.connect(service.http_address))
