@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -16,6 +15,8 @@
 
 namespace tcptool {
 namespace {
+
+constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
 
 // "NODE:ROOT/PATH": the node, and the root with the path.
 std::string CheckFile(const std::string& text) {
@@ -47,15 +48,6 @@ void AddTargets(v1::DistributionTargets& targets, const std::string& text) {
       targets.add_nodes(std::string(node));
     }
   }
-}
-
-void AddRate(CLI::App& command, const std::string& flag,
-             const std::string& description,
-             const std::function<void(int64_t)>& set) {
-  command.add_option_function<int64_t>(flag, set, description)
-      ->type_name("BYTES")
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max())
-                  .description(""));
 }
 
 }  // namespace
@@ -92,31 +84,20 @@ void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
       ->type_name("NODES")
       ->allow_extra_args(false)
       ->check(CheckTargets);
-  command
-      .add_option_function<std::string>(
-          "--as",
-          [spec](const std::string& text) {
-            const Pair file = SplitPair(text, '/');
-            spec->mutable_destination()->set_root(file.first);
-            spec->mutable_destination()->set_path(file.second);
-          },
-          "The file that each of them gets, below one of its writable roots")
-      ->required()
-      ->type_name("ROOT/PATH")
-      ->check(IsPair('/', "ROOT/PATH"));
-  command.add_flag_callback(
-      "--overwrite",
-      [spec] { spec->mutable_destination()->set_overwrite(true); },
-      "Replace the file if it exists, once the whole content is there");
-  AddRate(command, "--node-rate",
-          "What each node may send to others in a second",
-          [spec](int64_t rate) {
-            spec->mutable_limits()->set_node_bytes_per_second(rate);
-          });
-  AddRate(command, "--source-rate", "The same, of the node that has the file",
-          [spec](int64_t rate) {
-            spec->mutable_limits()->set_source_bytes_per_second(rate);
-          });
+  AddDestination(
+      command, "--as",
+      "The file that each of them gets, below one of its writable roots",
+      spec->mutable_destination());
+  AddNumber(command, "--node-rate", kMaxInt64,
+            "Bytes a second that each node may send to others, by which the\n"
+            "fleet plans; no node is held to it",
+            [spec](int64_t rate) {
+              spec->mutable_limits()->set_node_bytes_per_second(rate);
+            });
+  AddNumber(command, "--source-rate", kMaxInt64,
+            "The same, of the node that has the file", [spec](int64_t rate) {
+              spec->mutable_limits()->set_source_bytes_per_second(rate);
+            });
   AddDuration(command, "--expire-after", absl::Seconds(1), absl::Hours(8760),
               "How long to wait for nodes that lack it; default: for ever",
               [spec] { return spec->mutable_expire_after(); });

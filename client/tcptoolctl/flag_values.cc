@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "messages/time.h"
@@ -47,6 +48,26 @@ void AddDuration(CLI::App& app, const std::string& flag, absl::Duration low,
   app.add_option_function<std::string>(flag, set, description)
       ->type_name("DURATION")
       ->check(DurationIn(low, high));
+}
+
+CLI::Option* AddNumber(CLI::App& app, const std::string& flag, int64_t high,
+                       const std::string& description,
+                       std::function<void(int64_t)> set) {
+  const auto check = [high](const std::string& text) -> std::string {
+    int64_t number = 0;
+    if (absl::SimpleAtoi(text, &number) && number >= 0 && number <= high) {
+      return "";
+    }
+    return absl::StrCat("\"", text, "\" is not a whole number from 0 to ",
+                        high);
+  };
+  const auto set_checked = [set = std::move(set)](const std::string& text) {
+    int64_t number = 0;
+    if (absl::SimpleAtoi(text, &number)) set(number);
+  };
+  return app.add_option_function<std::string>(flag, set_checked, description)
+      ->type_name("N")
+      ->check(check);
 }
 
 }  // namespace tcptool

@@ -5,7 +5,9 @@
 #include <google/protobuf/duration.pb.h>
 
 #include <CLI/App.hpp>
+#include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <utility>
@@ -33,6 +35,33 @@ CLI::Validator DurationIn(absl::Duration low, absl::Duration high);
 void AddDuration(CLI::App& app, const std::string& flag, absl::Duration low,
                  absl::Duration high, const std::string& description,
                  std::function<google::protobuf::Duration*()> field);
+
+// Takes a number from 0 to `high`. CLI11 would take one that no int64_t can
+// hold for the largest that can.
+CLI::Option* AddNumber(CLI::App& app, const std::string& flag, int64_t high,
+                       const std::string& description,
+                       std::function<void(int64_t)> set);
+
+// `flag`, for the root and the path of a FileDestination or a
+// DistributionDestination, and --overwrite. `destination` outlives `app`.
+template <typename Destination>
+void AddDestination(CLI::App& app, const std::string& flag,
+                    const std::string& description, Destination* destination) {
+  app.add_option_function<std::string>(
+         flag,
+         [destination](const std::string& text) {
+           const Pair pair = SplitPair(text, '/');
+           destination->set_root(pair.first);
+           destination->set_path(pair.second);
+         },
+         description)
+      ->required()
+      ->type_name("ROOT/PATH")
+      ->check(IsPair('/', "ROOT/PATH"));
+  app.add_flag_callback(
+      "--overwrite", [destination] { destination->set_overwrite(true); },
+      "Replace the file if it exists, once the whole content is there");
+}
 
 }  // namespace tcptool
 

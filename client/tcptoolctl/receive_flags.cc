@@ -63,22 +63,10 @@ void AddReceiveFlags(CLI::App& command, ReceiveFlags& flags) {
           "Another node with the same content; may be repeated")
       ->type_name("NODE")
       ->allow_extra_args(false);
-  command
-      .add_option_function<std::string>(
-          "--to",
-          [spec](const std::string& text) {
-            const Pair pair = SplitPair(text, '/');
-            spec->mutable_destination()->set_root(pair.first);
-            spec->mutable_destination()->set_path(pair.second);
-          },
-          "The file to receive into, below one of the node's writable roots")
-      ->required()
-      ->type_name("ROOT/PATH")
-      ->check(IsPair('/', "ROOT/PATH"));
-  command.add_flag_callback(
-      "--overwrite",
-      [spec] { spec->mutable_destination()->set_overwrite(true); },
-      "Replace the file if it exists, once the whole content is there");
+  AddDestination(
+      command, "--to",
+      "The file to receive into, below one of the node's writable roots",
+      spec->mutable_destination());
   command.add_flag_callback(
       "--start",
       [spec] {

@@ -34,28 +34,6 @@ Check ReadSpec(v1::SessionSpec* spec) {
   };
 }
 
-// From 0 to `high`. CLI11 would take a number that no int64_t can hold for the
-// largest that can.
-CLI::Option* AddNumber(CLI::App& app, const std::string& flag, int64_t high,
-                       const std::string& description,
-                       std::function<void(int64_t)> set) {
-  const auto check = [high](const std::string& text) -> std::string {
-    int64_t number = 0;
-    if (absl::SimpleAtoi(text, &number) && number >= 0 && number <= high) {
-      return "";
-    }
-    return absl::StrCat("\"", text, "\" is not a whole number from 0 to ",
-                        high);
-  };
-  const auto set_checked = [set = std::move(set)](const std::string& text) {
-    int64_t number = 0;
-    if (absl::SimpleAtoi(text, &number)) set(number);
-  };
-  return app.add_option_function<std::string>(flag, set_checked, description)
-      ->type_name("N")
-      ->check(check);
-}
-
 // May be given several times, with one value each.
 CLI::Option* AddList(CLI::App& app, const std::string& flag,
                      const std::string& type, const std::string& description,

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +17,10 @@
 
 namespace tcptool::server {
 namespace {
+
+// Above any link; CLI11 takes a number that no int64_t can hold for the largest
+// that can.
+constexpr int64_t kMaxRate = int64_t{1} << 50;
 
 std::string CheckName(const std::string& text) {
   if (fleet::IsFleetName(text)) return "";
@@ -97,10 +100,10 @@ void AddFleetFlags(CLI::App& app, fleet::FleetOptions& options) {
   app.add_option(
          "--egress", options.egress_bytes_per_second,
          "Bytes a second that it may send to other nodes, by which the\n"
-         "fleet plans; 0: as much as its link takes")
+         "fleet plans; it is not held to it. 0: as much as its link takes")
       ->capture_default_str()
       ->type_name("N")
-      ->check(CLI::Range(int64_t{0}, std::numeric_limits<int64_t>::max()));
+      ->check(CLI::Range(int64_t{0}, kMaxRate));
   app.add_option_function<std::vector<std::string>>(
          "--label",
          [&options](const std::vector<std::string>& labels) {

@@ -107,6 +107,7 @@ class OptionsTest(unittest.TestCase):
             ((*self.FLEET, "--label=zone"), '"zone" is not KEY=VALUE'),
             ((*self.FLEET, "--label=Zone=a"), 'key "Zone"'),
             ((*self.FLEET, "--egress=-1"), "--egress"),
+            ((*self.FLEET, f"--egress={1 << 63}"), "--egress"),
             ((*self.FLEET, "--rack=" + 256 * "r"), "longer than 255"),
             (self.FLEET[:1], "--fleet wants --etcd"),
             ((self.FLEET[0], self.FLEET[2]), "--fleet wants --node"),

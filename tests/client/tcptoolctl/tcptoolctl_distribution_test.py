@@ -110,6 +110,7 @@ class TcptoolctlDistributionTest(DistributionCase):
             ("--file", "a:content"),
             ("--to", "label:zone"),
             ("--as", "file"),
+            ("--node-rate", str(1 << 63)),
         ):
             with self.subTest(f"{flag} {value}"):
                 flags = [word for pair in {**good, flag: value}.items() for word in pair]
