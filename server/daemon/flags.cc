@@ -114,7 +114,8 @@ void AddControlFlags(CLI::App& app, ControlOptions& options) {
   add_limit("--max-concurrent-streams", options.max_concurrent_streams,
             "Calls that one connection may have at a time", 1, 100'000);
   add_limit("--max-watchers", options.max_watchers,
-            "Calls of WatchSessions at a time", 1, 100'000);
+            "Watches of sessions, receptions and distributions at a time", 1,
+            100'000);
   add_limit("--max-sessions", options.max_sessions,
             "Sessions that are held, the finished ones included", 1, 1'000'000);
   add_limit("--max-receptions", options.max_receptions,

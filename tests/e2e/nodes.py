@@ -11,7 +11,7 @@ import unittest
 import harness
 from harness import stubs
 from receptions import FINAL, MIB, state_of
-from tcptool_process import free_port
+from tcptool_process import free_ports
 
 
 class Node(harness.Service):
@@ -21,8 +21,7 @@ class Node(harness.Service):
         self.disk = pathlib.Path(os.environ["TEST_TMPDIR"]) / f"node.{random.randrange(1 << 60):x}"
         self.disk.mkdir()
         # Below those that the sessions of other nodes may take while this one is down.
-        self.port = free_port(5_000, 9_999)
-        self.data_port = free_port(5_000, 9_999)
+        self.port, self.data_port = free_ports(2, 5_000, 9_999)
         super().__init__(
             flags=(
                 f"--receive=disk={self.disk}",

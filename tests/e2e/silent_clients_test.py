@@ -45,8 +45,8 @@ class SilentClientsTest(SecurityTest):
                 yield requests.UploadContentRequest(name=name, data=b"x")
                 goes_on.wait()
 
-            call = stub.UploadContent.future(upload(), metadata=bearer("o"))
             peer = harness.connect(harness.port_of(session), b"\1")
+            call = stub.UploadContent.future(upload(), metadata=bearer("o"))
             # The client is there, and its library answers pings.
             self.assertEqual(harness.read_to_end(peer), (b"x", False))
             self.assertEqual(call.code(), grpc.StatusCode.DEADLINE_EXCEEDED, call.details())

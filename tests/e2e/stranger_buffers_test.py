@@ -92,6 +92,7 @@ class StrangerBuffersTest(SecurityTest):
         # Until the service takes no more of it. Were that a moment later, less was sent.
         while poll.poll(1000):
             sent += connection.socket.send(part)
+        self.assertGreater(sent, 64 * KIB, "it is not read at all")
         self.assertLess(sent, RECEIVES + 16 * KIB + 2 * OWN)
 
     def test_an_operator_has_the_room_that_the_kernel_chooses(self):

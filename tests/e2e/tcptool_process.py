@@ -21,6 +21,14 @@ def free_port(first=10_000, last=31_999):
             return port
 
 
+def free_ports(number, first=10_000, last=31_999):
+    """So many of them, no two the same."""
+    ports = set()
+    while len(ports) < number:
+        ports.add(free_port(first, last))
+    return list(ports)
+
+
 def is_listening(port):
     wanted = f"{port:04X}"
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):

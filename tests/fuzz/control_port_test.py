@@ -244,21 +244,22 @@ class FuzzTest(unittest.TestCase):
         ) as answer:
             self.assertEqual(answer.status, 200, what)
 
-    def fuzz(self, name, make, connect):
-        """`make`: bytes to send; `connect`: a new connection to send them on."""
+    def fuzz(self, name, make, connect, begun=b""):
+        """`make`: bytes to send; `connect`: a new connection to send them on, on which
+        `begun`, that others begin with, has been sent."""
         files = sorted(SEEDS.glob(f"{name}_*.hex"))
         self.assertTrue(files, f"{SEEDS} has nothing for {name}")
         for file in files:
             data = bytes.fromhex(file.read_text(encoding="ascii"))
             self.assertTrue(data, file)
-            self.send(connect(), data, random.Random(0))
+            self.send(connect(), data.removeprefix(begun), random.Random(0))
             self.assert_lives(file)
         first = int(os.environ.get("FUZZ_SEED", random.randrange(1 << 32)))
         end = time.monotonic() + SECONDS
         seed = first
         while time.monotonic() < end:
             rng = random.Random(seed)
-            self.send(connect(), make(rng), rng)
+            self.send(connect(), make(rng).removeprefix(begun), rng)
             if self.service.process.poll() is not None or (seed - first) % 100 == 99:
                 self.assert_lives(f"FUZZ_SEED={first}, and on to {seed}")
             seed += 1
@@ -308,9 +309,7 @@ class FuzzTest(unittest.TestCase):
                 pass
             return connection.socket
 
-        # What begins a connection has been sent.
-        begins = len(http2.PREFACE)
-        self.fuzz("http2", lambda rng: http2_bytes(rng)[begins:], connect)
+        self.fuzz("http2", http2_bytes, connect, http2.PREFACE)
 
     def test_tickets(self):
         self.serve()
