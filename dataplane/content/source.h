@@ -8,14 +8,13 @@
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
-#include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dataplane/base/sha256.h"
 #include "dataplane/content/block_digests.h"
+#include "dataplane/content/route.h"
 #include "dataplane/lanes/disk_threads.h"
 
 namespace tcptool::dataplane {
@@ -85,6 +84,9 @@ class Source {
   // Bytes. None: not known yet, as the content is still being produced.
   virtual std::optional<uint64_t> length() const = 0;
 
+  // Bytes from the content's start that are there to be read now.
+  virtual uint64_t available() const { return length().value_or(0); }
+
   // Whether content can be read again from any position at any time, so that
   // each recipient has its own pace and may connect late. If not, what a feed
   // has released (see Feed::Moved()) is gone.
@@ -129,9 +131,8 @@ class Source {
   using OnFailure = std::function<void(const absl::Status&)>;
   virtual void WhenFailed(const OnFailure&) {}
 
-  // Whom the content comes through, while it is being received: as
-  // Upstream::path(). Empty: it is all here.
-  virtual std::vector<std::string> path() const { return {}; }
+  // How the content comes here, while it is being received.
+  virtual Route route() const { return {}; }
 
   // The digests of its blocks, where they are known or become so without
   // ReadAt(). Null: they are computed with that.

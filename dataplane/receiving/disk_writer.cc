@@ -189,12 +189,12 @@ void DiskWriter::CheckKept() {
   }
   const PageBlock buffer(kManifestBlock);
   const auto data = buffer.first(kManifestBlock);
-  absl::Status status = file_->Read(index * kManifestBlock, data);
+  const absl::Status status = file_->Read(index * kManifestBlock, data);
   const Digest digest = Sha256::Of(data);
   absl::MutexLock lock(&mutex_);
   checking_kept_ = false;
-  if (!status.ok()) return Fail(std::move(status));
-  if (digest != digests_[index]) return SetBad(index);
+  // What the disk has lost comes again from the source.
+  if (!status.ok() || digest != digests_[index]) return SetBad(index);
   ++kept_checked_;
   StartCheckKept();
   StartHashFile();
@@ -275,21 +275,24 @@ void DiskWriter::CheckpointNow(const std::vector<Digest>& blocks) {
   durable_ += blocks.size();
 }
 
-void DiskWriter::Rewind(uint64_t index,
+void DiskWriter::Rewind(uint64_t index, bool forgets_all,
                         std::function<void(absl::Status)> done) {
   absl::MutexLock lock(&mutex_);
-  Run([this, index, done = std::move(done)] { done(RewindNow(index)); });
+  Run([this, index, forgets_all, done = std::move(done)] {
+    done(RewindNow(index, forgets_all));
+  });
 }
 
-absl::Status DiskWriter::RewindNow(uint64_t index) {
+absl::Status DiskWriter::RewindNow(uint64_t index, bool forgets_all) {
   bool is_durable = false;
   {
     absl::MutexLock lock(&mutex_);
     is_durable = index < durable_;
   }
-  // Only a block that an earlier attempt has kept can be both durable and bad:
-  // that attempt received another content, or the file has been changed since.
-  // Nothing of it is used.
+  // A block that is both durable and bad was kept by an earlier attempt, which
+  // received another content, or the file has been changed since; or it was
+  // verified against what a source has said that was wrong. Nothing of it is
+  // used.
   absl::Status status = is_durable ? file_->Restart() : absl::OkStatus();
   if (is_durable) index = 0;
   absl::MutexLock lock(&mutex_);
@@ -300,16 +303,16 @@ absl::Status DiskWriter::RewindNow(uint64_t index) {
   // It may be that what was expected was wrong: it is told anew. But what is
   // verified may have been sent on already: the blocks that come in the place
   // of kept ones have to be the same.
-  expected_.resize(
-      std::min<uint64_t>(expected_.size(), is_durable ? verified_ : index));
-  verified_ = std::min<uint64_t>(verified_, index);
+  const uint64_t same = forgets_all ? 0 : is_durable ? verified_ : index;
+  expected_.resize(std::min<uint64_t>(expected_.size(), same));
+  verified_ = forgets_all ? 0 : std::min<uint64_t>(verified_, index);
   durable_ = std::min(durable_, index);
   length_.reset();
   ended_ = false;
   bad_block_.reset();
+  // A hash cannot be rewound: the file is hashed at the end instead.
+  if (sha256_ || hashed_ > digests_.size()) hash_file_ = true;
   sha256_.reset();
-  // A running hash cannot be rewound: the file is hashed at the end instead.
-  if (hashed_ > digests_.size()) hash_file_ = true;
   if (!status.ok()) Fail(status);
   StartCheckKept();
   return status;

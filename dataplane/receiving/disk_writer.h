@@ -62,8 +62,8 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
     bool idle = true;
     // All of the content is written and hashed; after Complete().
     bool complete = false;
-    // The first block whose digest is not the expected one, or that has changed
-    // in the file.
+    // The first block whose digest is not the expected one, or a kept one that
+    // has changed in the file or cannot be read.
     std::optional<uint64_t> bad_block;
     // Of the disk. Nothing is written after it.
     absl::Status error;
@@ -110,8 +110,10 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
 
   // Forgets all blocks from this number on, or all if it is a kept one; they
   // come again. What was expected of them is forgotten too, and is to be told
-  // anew. The writer is idle. `done` is called on one of the disk's threads.
-  void Rewind(uint64_t index, std::function<void(absl::Status)> done);
+  // anew; `forgets_all`: of all blocks, and none counts as verified before. The
+  // writer is idle. `done` is called on one of the disk's threads.
+  void Rewind(uint64_t index, bool forgets_all,
+              std::function<void(absl::Status)> done);
 
   State state() const;
 
@@ -150,7 +152,7 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // Reads one of the kept blocks again.
   void CheckKept();
   void CheckpointNow(const std::vector<Digest>& blocks);
-  absl::Status RewindNow(uint64_t index);
+  absl::Status RewindNow(uint64_t index, bool forgets_all);
 
   // Moves the marks as far as what is done allows.
   void Advance() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -196,6 +196,7 @@ absl::Status PartialFile::LoadMap() {
 }
 
 absl::Status PartialFile::Allocate(uint64_t length) {
+  allocated_ = length;
   if (length == 0) return absl::OkStatus();
   const int error = files_.Allocate(file_.get(), length);
   if (error == -EOPNOTSUPP || error == -ENOSYS || error == -EINVAL) {
@@ -277,7 +278,10 @@ absl::Status PartialFile::Restart() {
       return Result(error, "emptying the range map");
     }
   }
-  return Result(files_.Truncate(file_.get(), 0), "emptying the partial file");
+  if (const int error = files_.Truncate(file_.get(), 0)) {
+    return Result(error, "emptying the partial file");
+  }
+  return Allocate(allocated_);
 }
 
 // A rename goes by the name: what another process has put there meanwhile

@@ -85,7 +85,7 @@ class PartialFile {
   // `blocks`, which that includes, go into the range map, if there is one, and
   // so are kept() after a crash. None: the map stays as it is.
   absl::Status Checkpoint(std::span<const Digest> blocks);
-  // Empties it, and keeps nothing.
+  // Empties it, and keeps nothing but the room that was set aside.
   absl::Status Restart();
   // Puts the content, which is whole, under its name: on the disk when it
   // returns OK. ALREADY_EXISTS: somebody was faster. ABORTED:
@@ -119,6 +119,7 @@ class PartialFile {
   UniqueFd file_;
   UniqueFd map_file_;  // Not valid: not resumable.
   RangeMap map_;
+  uint64_t allocated_ = 0;
   bool committed_ = false;
 };
 

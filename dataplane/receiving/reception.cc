@@ -183,6 +183,7 @@ void Reception::Publish() {
   if (!upstream_->resumable()) {
     status_.bytes_verified = status_.bytes_received;
   }
+  vouched_ = std::max(vouched_, status_.bytes_verified);
   spool_->Publish(status_.bytes_received, status_.bytes_verified);
 }
 
@@ -191,12 +192,9 @@ void Reception::CheckLength() {
   const uint64_t most = std::min(
       options_.max_length, options_.expected_length.value_or(~uint64_t{0}));
   const uint64_t end = end_ ? end_->length : most;
-  if (position > std::min(most, end) || end > most) {
-    return Fail(ReceptionReason::kLengthMismatch,
-                absl::StrCat("the content is longer than ", std::min(most, end),
-                             " bytes, which was the most that was expected"));
-  }
-  if (!end_ || rewind_to_) return;
+  if (rewind_to_) return;
+  if (position > std::min(most, end)) return DoubtLength(std::min(most, end));
+  if (!end_) return;
   if (position == end) return Complete();
   if (std::exchange(awaits_end_, false)) {
     Reconnect(absl::UnavailableError(
@@ -246,11 +244,10 @@ void Reception::OnWriterChanged() {
   // An earlier one may turn out to be bad, too, until nothing is being done.
   if (state.bad_block && !is_rewinding_ &&
       *state.bad_block < rewind_to_.value_or(~uint64_t{0})) {
-    StartRewind(
-        *state.bad_block,
-        absl::StrCat("the block at byte ", *state.bad_block * kManifestBlock,
-                     " is not, or no longer, the one that was "
-                     "announced"));
+    StartRewind(*state.bad_block,
+                absl::DataLossError(absl::StrCat(
+                    "the block at byte ", *state.bad_block * kManifestBlock,
+                    " is not, or no longer, the one that was announced")));
   }
   if (rewind_to_) return RewindIfIdle(state.idle);
   if (status_.state == ReceptionState::kVerifying) {
@@ -260,11 +257,11 @@ void Reception::OnWriterChanged() {
   }
 }
 
-void Reception::StartRewind(uint64_t bad_block, std::string reason) {
+void Reception::StartRewind(uint64_t bad_block, const absl::Status& reason) {
   ForgetConnection();
   awaits_end_ = false;
   rewind_to_ = bad_block;
-  rewind_reason_ = std::move(reason);
+  if (!forgets_all_ || rewind_reason_.ok()) rewind_reason_ = reason;
   // What was told of the end may be as wrong as the digests.
   end_.reset();
   claimed_end_.reset();
@@ -273,8 +270,18 @@ void Reception::StartRewind(uint64_t bad_block, std::string reason) {
   const bool is_kept = bad_block * kManifestBlock < status_.bytes_durable;
   status_.bytes_received = is_kept ? 0 : bad_block * kManifestBlock;
   status_.bytes_verified =
-      std::min(status_.bytes_verified, status_.bytes_received);
+      forgets_all_ ? 0
+                   : std::min(status_.bytes_verified, status_.bytes_received);
   if (is_kept) status_.bytes_resumed = 0;
+  // Blocks in the place of verified ones have to be the same, unless what those
+  // were verified against was doubted.
+  const uint64_t same =
+      std::max(status_.bytes_received,
+               forgets_all_ ? 0 : writer_->state().marks.verified);
+  if (same < vouched_) {
+    spool_->Replace();
+    vouched_ = status_.bytes_verified;
+  }
   Publish();
   if (status_.state == ReceptionState::kVerifying) {
     SetState(ReceptionState::kReceiving);
@@ -283,22 +290,25 @@ void Reception::StartRewind(uint64_t bad_block, std::string reason) {
 
 void Reception::RewindIfIdle(bool is_idle) {
   if (!is_idle || std::exchange(is_rewinding_, true)) return;
-  writer_->Rewind(*rewind_to_, [weak = weak_from_this()](const absl::Status&) {
-    // An error is in the writer's state too, which OnWriterChanged() looks at.
-    if (const auto self = weak.lock()) {
-      self->OnLane([](Reception& reception) { reception.OnRewound(); });
-    }
-  });
+  // An error is in the writer's state too, which OnWriterChanged() looks at.
+  writer_->Rewind(
+      *rewind_to_, forgets_all_,
+      [weak = weak_from_this()](const absl::Status&) {
+        const auto self = weak.lock();
+        if (self == nullptr) return;
+        self->OnLane([](Reception& reception) { reception.OnRewound(); });
+      });
 }
 
 void Reception::OnRewound() {
   rewind_to_.reset();
   is_rewinding_ = false;
+  forgets_all_ = false;
   const DiskWriter::State state = writer_->state();
   if (!state.error.ok()) return FailFile(state.error);
   status_.bytes_received = state.marks.written;
   status_.bytes_durable = state.marks.durable;
-  Connect(absl::DataLossError(std::exchange(rewind_reason_, "")));
+  Connect(std::exchange(rewind_reason_, absl::OkStatus()));
 }
 
 void Reception::SetState(ReceptionState state) {
@@ -331,7 +341,7 @@ void Reception::CheckSilence() {
       most = options_.first_byte_timeout;
       [[fallthrough]];
     case ReceptionState::kReceiving:
-      if (receiver_ != nullptr) since = receiver_->silent_since();
+      since = silent_since();
       break;
     case ReceptionState::kVerifying:
       since = DigestsMissingSince();

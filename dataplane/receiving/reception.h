@@ -108,8 +108,10 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void Expect(uint64_t first, std::vector<Digest> digests) override;
   void ExpectEnd(const ContentEnd& end) override;
   void FallenSilent(const absl::Status& reason) override;
+  void Leave(const absl::Status& reason) override;
   void GiveUp(const absl::Status& reason) override;
   uint64_t position() const override { return status_.bytes_received; }
+  std::chrono::steady_clock::time_point silent_since() const override;
 
   // What has come, as the content of a session, at once and while the rest
   // comes: see Spool. It ends when the whole is verified, and fails if the
@@ -141,7 +143,15 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void OnWriterChanged();
   // The blocks from this one on are to come again, and what is known of them is
   // to be told anew; `reason`: why, for the upstream.
-  void StartRewind(uint64_t bad_block, std::string reason);
+  void StartRewind(uint64_t bad_block, const absl::Status& reason);
+  // What the upstream has said of the content cannot be: all of it is to be
+  // told anew. Blocks that have come stay if the digests that are told then are
+  // theirs. Fails the reception if the upstream has no other source.
+  void Doubt(const absl::Status& reason);
+  // No more than this can be the content.
+  void DoubtLength(uint64_t most);
+  // Whether the end is the one that the owner expects.
+  absl::Status CheckExpected(const ContentEnd& end) const;
   void RewindIfIdle(bool is_idle);
   void OnRewound();
   // Takes `claimed_end_` as the end, unless it contradicts the digests.
@@ -205,8 +215,12 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   std::vector<Digest> early_digests_;
   // The block that is to come again once the writer is idle.
   std::optional<uint64_t> rewind_to_;
-  std::string rewind_reason_;
+  absl::Status rewind_reason_;
   bool is_rewinding_ = false;
+  // All that was told is forgotten with it.
+  bool forgets_all_ = false;
+  // What was published as verified, in bytes: others may have it.
+  uint64_t vouched_ = 0;
   bool is_finishing_ = false;   // The content is checked, synced and renamed.
   bool is_committing_ = false;  // The file is being renamed, or has its name.
   bool is_committed_ = false;   // It has its name.

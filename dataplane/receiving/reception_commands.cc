@@ -12,8 +12,7 @@ namespace tcptool::dataplane {
 std::shared_ptr<Source> Reception::OpenSource(Spool::Level level) {
   return spool_->OpenSource(level, [weak = weak_from_this()] {
     const auto self = weak.lock();
-    return self == nullptr ? std::vector<std::string>()
-                           : self->upstream_->path();
+    return self == nullptr ? Route() : self->upstream_->route();
   });
 }
 
@@ -29,10 +28,7 @@ void Reception::Expect(uint64_t first, std::vector<Digest> digests) {
     // Of a source that was left since: all from the bad block on is told anew.
     if (self.rewind_to_) return;
     const absl::Status status = self.writer_->Expect(first, digests);
-    if (!status.ok() && !absl::IsOutOfRange(status)) {
-      self.Fail(ReceptionReason::kDigestMismatch,
-                std::string(status.message()));
-    }
+    if (absl::IsFailedPrecondition(status)) self.Doubt(status);
   });
 }
 
@@ -42,13 +38,6 @@ void Reception::ExpectEnd(const ContentEnd& end) {
     // was told with it.
     if (self.rewind_to_ || self.status_.state == ReceptionState::kVerifying) {
       return;
-    }
-    if (self.options_.expected_length &&
-        *self.options_.expected_length != end.length) {
-      return self.Fail(
-          ReceptionReason::kLengthMismatch,
-          absl::StrCat("the content has ", end.length, " bytes; ",
-                       *self.options_.expected_length, " were expected"));
     }
     if (self.end_ == end) return;
     // Another one than before is that of another source, and one of the two is
@@ -70,17 +59,16 @@ void Reception::CheckClaimedEnd() {
 void Reception::OnEndChecked(const ContentEnd& end, bool contradicts) {
   if (claimed_end_ != end) return;  // Another one was told since.
   claimed_end_.reset();
-  if (contradicts) {
+  absl::Status wrong = CheckExpected(end);
+  if (wrong.ok() && contradicts) {
+    wrong = absl::FailedPreconditionError(
+        absl::StrCat("the root ", ToHex(end.root),
+                     " is not that of the digests that were told with it"));
+  }
+  if (!wrong.ok()) {
     // Where there is no connection, another one is being asked for already.
-    if (receiver_ == nullptr) return;
-    // Whether the root is wrong or a digest nobody knows. The next source tells
-    // those anew that no block was verified against.
-    const DiskWriter::State state = writer_->state();
-    StartRewind(state.marks.verified / kManifestBlock,
-                absl::StrCat("the root ", ToHex(end.root),
-                             " is not that of the digests that were told with "
-                             "it"));
-    return RewindIfIdle(state.idle);
+    if (receiver_ != nullptr) Doubt(wrong);
+    return;
   }
   end_ = end;
   status_.content_length = end.length;
@@ -88,17 +76,69 @@ void Reception::OnEndChecked(const ContentEnd& end, bool contradicts) {
   CheckLength();
 }
 
+absl::Status Reception::CheckExpected(const ContentEnd& end) const {
+  if (options_.expected_length && *options_.expected_length != end.length) {
+    return absl::OutOfRangeError(
+        absl::StrCat("the content has ", end.length, " bytes; ",
+                     *options_.expected_length, " were expected"));
+  }
+  if (end.length > options_.max_length) {
+    return absl::OutOfRangeError(absl::StrCat("the content has ", end.length,
+                                              " bytes; ", options_.max_length,
+                                              " are the most that may come"));
+  }
+  if (options_.expected_root && *options_.expected_root != end.root) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the content has the root ", ToHex(end.root), "; ",
+                     ToHex(*options_.expected_root), " was expected"));
+  }
+  return absl::OkStatus();
+}
+
+void Reception::Doubt(const absl::Status& reason) {
+  if (rewind_to_) return;
+  forgets_all_ = true;
+  StartRewind(status_.bytes_received / kManifestBlock, reason);
+  RewindIfIdle(writer_->state().idle);
+}
+
+void Reception::DoubtLength(uint64_t most) {
+  const std::string reason =
+      absl::StrCat("the content is longer than ", most,
+                   " bytes, which was the most that was expected");
+  if (!upstream_->resumable()) {
+    return Fail(ReceptionReason::kLengthMismatch, reason);
+  }
+  // No block behind this can be one of it.
+  status_.bytes_received = std::min(status_.bytes_received, most);
+  Doubt(absl::OutOfRangeError(reason));
+}
+
+std::chrono::steady_clock::time_point Reception::silent_since() const {
+  return receiver_ != nullptr ? receiver_->silent_since()
+                              : std::chrono::steady_clock::now();
+}
+
 void Reception::FallenSilent(const absl::Status& reason) {
   OnLane([reason](Reception& self) {
     // What is on its way to us comes within this time, or never.
     constexpr auto kSilence = std::chrono::seconds(1);
-    const auto now = std::chrono::steady_clock::now();
     if (self.receiver_ == nullptr || self.rewind_to_ ||
         self.status_.state == ReceptionState::kVerifying ||
-        now - self.receiver_->silent_since() < kSilence) {
+        std::chrono::steady_clock::now() - self.silent_since() < kSilence) {
       return;
     }
     self.Reconnect(absl::UnavailableError(reason.message()));
+  });
+}
+
+void Reception::Leave(const absl::Status& reason) {
+  OnLane([reason](Reception& self) {
+    if (self.receiver_ == nullptr || self.rewind_to_ ||
+        self.status_.state == ReceptionState::kVerifying) {
+      return;
+    }
+    self.Reconnect(reason);
   });
 }
 

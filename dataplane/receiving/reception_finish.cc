@@ -41,12 +41,6 @@ void Reception::Complete() {
 void Reception::OnContentWritten() {
   is_finishing_ = true;
   status_.sha256 = writer_->sha256();
-  if (options_.expected_sha256 && status_.sha256 != options_.expected_sha256) {
-    return Fail(
-        ReceptionReason::kDigestMismatch,
-        absl::StrCat("the content has the SHA-256 ", ToHex(*status_.sha256),
-                     "; ", ToHex(*options_.expected_sha256), " was expected"));
-  }
   // Apart from the commit, so that a reset meanwhile is still in time.
   OnDisk(
       [](DiskWriter& writer) {
@@ -63,9 +57,21 @@ void Reception::OnSynced(const absl::Status& status, const Digest& root) {
   const auto end_root = end_ ? std::optional(end_->root) : std::nullopt;
   for (const auto& expected : {options_.expected_root, end_root}) {
     if (!expected || *expected == root) continue;
-    return Fail(ReceptionReason::kDigestMismatch,
-                absl::StrCat("the content has the root ", ToHex(root), "; ",
-                             ToHex(*expected), " was expected"));
+    const std::string wrong =
+        absl::StrCat("the content has the root ", ToHex(root), "; ",
+                     ToHex(*expected), " was expected");
+    if (!upstream_->resumable()) {
+      return Fail(ReceptionReason::kDigestMismatch, wrong);
+    }
+    is_finishing_ = false;
+    return Doubt(absl::FailedPreconditionError(wrong));
+  }
+  // It is the content that its sources have: no other one will be another.
+  if (options_.expected_sha256 && status_.sha256 != options_.expected_sha256) {
+    return Fail(
+        ReceptionReason::kDigestMismatch,
+        absl::StrCat("the content has the SHA-256 ", ToHex(*status_.sha256),
+                     "; ", ToHex(*options_.expected_sha256), " was expected"));
   }
   // Where nothing else says that the content is complete, the sender's end
   // does, unless a reset follows it.
@@ -130,6 +136,8 @@ void Reception::FailUpstream(const absl::Status& error) {
   ReceptionReason reason = ReceptionReason::kConnectionLost;
   if (absl::IsDataLoss(error)) {
     reason = ReceptionReason::kDigestMismatch;
+  } else if (absl::IsOutOfRange(error)) {
+    reason = ReceptionReason::kLengthMismatch;
   } else if (status_.connections == 0) {
     reason = ReceptionReason::kUnreachable;
   } else if (absl::IsDeadlineExceeded(error)) {

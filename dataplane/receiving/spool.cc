@@ -14,6 +14,13 @@ namespace {
 
 static_assert(BlockCache::kBlockSize >= kManifestBlock);
 
+absl::Status Replaced() {
+  return absl::UnavailableError(
+      "what has come of the content may not be the content: the node that it "
+      "was received from has said of it what cannot be; it is received again "
+      "from another one, so begin again");
+}
+
 absl::Status ReadError(int error, uint64_t position) {
   if (error == -EBADMSG) {
     return absl::DataLossError(absl::StrCat(
@@ -27,11 +34,35 @@ absl::Status ReadError(int error, uint64_t position) {
 
 }  // namespace
 
+// Of the blocks that are verified.
+class Spool::SpoolDigests : public BlockDigests {
+ public:
+  SpoolDigests(std::shared_ptr<Spool> spool, uint64_t edition)
+      : spool_(std::move(spool)), edition_(edition) {}
+
+  std::vector<Digest> Digests(uint64_t first, size_t most) const override {
+    const std::shared_ptr<DiskWriter> writer = spool_->writer();
+    if (writer == nullptr) return {};
+    auto digests = writer->VerifiedDigests(first, most);
+    // They may be those of what has come since.
+    return error().ok() ? digests : std::vector<Digest>();
+  }
+  std::optional<ContentEnd> end() const override {
+    return error().ok() ? spool_->end() : std::nullopt;
+  }
+  absl::Status error() const override { return spool_->ErrorOf(edition_); }
+
+ private:
+  const std::shared_ptr<Spool> spool_;
+  const uint64_t edition_;
+};
+
 class Spool::SpoolFeed : public Feed {
  public:
-  SpoolFeed(std::shared_ptr<Spool> spool, Level level, Lane& lane,
-            std::function<void()> wake)
+  SpoolFeed(std::shared_ptr<Spool> spool, uint64_t edition, Level level,
+            Lane& lane, std::function<void()> wake)
       : spool_(std::move(spool)),
+        edition_(edition),
         level_(level),
         blocks_(lane.blocks()),
         wake_(std::make_shared<BlockCache::Wake>(std::move(wake))),
@@ -60,12 +91,14 @@ class Spool::SpoolFeed : public Feed {
 
   // There is nothing more to look at: each block was verified when it came, or
   // when it was read again from the file (VerifiedFile).
-  void Verify(Verified done) override { done(spool_->error()); }
+  void Verify(Verified done) override { done(spool_->ErrorOf(edition_)); }
 
  private:
   Piece Look(uint64_t position) {
     is_reading_ = false;
-    if (spool_->failed_) return Fail(spool_->error());
+    if (spool_->failed_ || spool_->edition_ != edition_) {
+      return Fail(spool_->ErrorOf(edition_));
+    }
     const uint64_t length = spool_->length_;
     uint64_t end = Take(position / kManifestBlock);
     if (block_ == nullptr && position < end) {
@@ -118,7 +151,7 @@ class Spool::SpoolFeed : public Feed {
   }
 
   Piece FromFile(uint64_t position, uint64_t start, size_t size) {
-    if (writer_ == nullptr) return Fail(spool_->error());
+    if (writer_ == nullptr) return Fail(spool_->ErrorOf(edition_));
     if (file_ == nullptr) file_ = std::make_shared<VerifiedFile>(writer_);
     const BlockCache::Block block = blocks_.Get(file_, start, size, wake_);
     if (block.error == -EAGAIN) {
@@ -137,6 +170,7 @@ class Spool::SpoolFeed : public Feed {
   }
 
   const std::shared_ptr<Spool> spool_;
+  const uint64_t edition_;
   const Level level_;
   BlockCache& blocks_;
   const std::shared_ptr<BlockCache::Wake> wake_;
@@ -153,22 +187,27 @@ class Spool::SpoolFeed : public Feed {
 
 class Spool::SpoolSource : public Source {
  public:
-  SpoolSource(std::shared_ptr<Spool> spool, Level level, Path path)
-      : spool_(std::move(spool)), level_(level), path_(std::move(path)) {}
+  SpoolSource(std::shared_ptr<Spool> spool, uint64_t edition, Level level,
+              RouteHere route)
+      : spool_(std::move(spool)),
+        edition_(edition),
+        level_(level),
+        route_(std::move(route)),
+        digests_(std::make_shared<SpoolDigests>(spool_, edition)) {}
 
-  absl::Status Prepare() override { return spool_->error(); }
+  absl::Status Prepare() override { return spool_->ErrorOf(edition_); }
   std::optional<uint64_t> length() const override { return spool_->length(); }
+  uint64_t available() const override { return spool_->mark(level_); }
   bool rereadable() const override { return true; }
-  std::vector<std::string> path() const override {
-    return spool_->end() ? std::vector<std::string>() : path_();
-  }
+  Route route() const override { return spool_->end() ? Route() : route_(); }
   std::shared_ptr<const BlockDigests> block_digests() const override {
-    return spool_;
+    return digests_;
   }
   bool feed_per_lane() const override { return true; }
   std::unique_ptr<Feed> OpenFeed(Lane& lane,
                                  std::function<void()> wake) override {
-    return std::make_unique<SpoolFeed>(spool_, level_, lane, std::move(wake));
+    return std::make_unique<SpoolFeed>(spool_, edition_, level_, lane,
+                                       std::move(wake));
   }
   void WhenFailed(const OnFailure& failed) override {
     spool_->WhenFailed(*this, failed);
@@ -179,15 +218,17 @@ class Spool::SpoolSource : public Source {
   friend class Spool;
 
   const std::shared_ptr<Spool> spool_;
+  const uint64_t edition_;
   const Level level_;
-  const Path path_;
+  const RouteHere route_;
+  const std::shared_ptr<SpoolDigests> digests_;
   OnFailure on_failure_;  // Guarded by the spool's mutex.
 };
 
-std::shared_ptr<Source> Spool::OpenSource(Level level, Path path) {
-  auto source =
-      std::make_shared<SpoolSource>(shared_from_this(), level, std::move(path));
+std::shared_ptr<Source> Spool::OpenSource(Level level, RouteHere route) {
   absl::MutexLock lock(&mutex_);
+  auto source = std::make_shared<SpoolSource>(shared_from_this(), edition_,
+                                              level, std::move(route));
   if (sha256_) source->digest().Set(*sha256_);
   std::erase_if(sources_, [](const auto& other) { return other.expired(); });
   sources_.push_back(source);
@@ -206,7 +247,7 @@ void Spool::WhenFailed(SpoolSource& source, const Source::OnFailure& failed) {
   absl::Status error;
   {
     absl::MutexLock lock(&mutex_);
-    error = error_;
+    error = error_.ok() && source.edition_ != edition_ ? Replaced() : error_;
     if (error.ok()) source.on_failure_ = failed;
   }
   if (!error.ok()) failed(error);
@@ -247,14 +288,32 @@ void Spool::Fail(const absl::Status& error) {
     absl::MutexLock lock(&mutex_);
     error_ = error;
     writer_ = nullptr;  // Its memory and its file go with the last feed.
-    for (const auto& source : Sources()) {
-      if (source->on_failure_)
-        waiting.push_back(std::move(source->on_failure_));
-    }
+    waiting = TakeOnFailures();
   }
   failed_ = true;
   for (const auto& failed : waiting) failed(error);
   Wake();
+}
+
+void Spool::Replace() {
+  std::vector<Source::OnFailure> waiting;
+  {
+    absl::MutexLock lock(&mutex_);
+    ++edition_;
+    waiting = TakeOnFailures();
+  }
+  for (const auto& failed : waiting) failed(Replaced());
+  Wake();
+}
+
+std::vector<Source::OnFailure> Spool::TakeOnFailures() {
+  std::vector<Source::OnFailure> waiting;
+  for (const auto& source : Sources()) {
+    if (source->on_failure_) {
+      waiting.push_back(std::exchange(source->on_failure_, nullptr));
+    }
+  }
+  return waiting;
 }
 
 std::optional<uint64_t> Spool::length() const {
@@ -262,20 +321,14 @@ std::optional<uint64_t> Spool::length() const {
   return length == kUnknown ? std::nullopt : std::optional(length);
 }
 
-std::vector<Digest> Spool::Digests(uint64_t first, size_t most) const {
-  const std::shared_ptr<DiskWriter> writer = this->writer();
-  return writer == nullptr ? std::vector<Digest>()
-                           : writer->VerifiedDigests(first, most);
-}
-
 std::optional<ContentEnd> Spool::end() const {
   absl::MutexLock lock(&mutex_);
   return end_;
 }
 
-absl::Status Spool::error() const {
+absl::Status Spool::ErrorOf(uint64_t edition) const {
   absl::MutexLock lock(&mutex_);
-  return error_;
+  return error_.ok() && edition != edition_ ? Replaced() : error_;
 }
 
 void Spool::Register(const std::shared_ptr<Waiter>& waiter) {

@@ -9,13 +9,13 @@
 #include <limits>
 #include <memory>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "dataplane/content/block_digests.h"
+#include "dataplane/content/route.h"
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/lane.h"
 #include "dataplane/receiving/disk_writer.h"
@@ -25,7 +25,7 @@ namespace tcptool::dataplane {
 // Shared by a reception, which tells it how far the content is, and by any
 // number of sources, whose feeds may be on any lane. A piece costs no lock: the
 // marks are atomics, and a feed keeps the block that it is in.
-class Spool : public BlockDigests, public std::enable_shared_from_this<Spool> {
+class Spool : public std::enable_shared_from_this<Spool> {
  public:
   // How far a feed may read.
   enum class Level : uint8_t {
@@ -53,24 +53,23 @@ class Spool : public BlockDigests, public std::enable_shared_from_this<Spool> {
   void Complete(const ContentEnd& end, const std::optional<Digest>& sha256);
   // There will be no more: the feeds fail.
   void Fail(const absl::Status& error);
+  // Content that was published as verified may come again as another one: the
+  // sources that are there fail, and later ones have what comes.
+  void Replace();
 
   // --- The sessions' side, any thread ---
 
   // For one session. What is asked of it before the reception has begun, waits.
-  // `path`: the source's, until the content is complete; called on any thread.
-  using Path = std::function<std::vector<std::string>()>;
+  // `route`: the source's, until the content is complete; called on any thread.
+  using RouteHere = std::function<Route()>;
   std::shared_ptr<Source> OpenSource(
-      Level level, Path path = [] { return std::vector<std::string>(); });
+      Level level, RouteHere route = [] { return Route(); });
 
   // Of the whole content, once it is known.
   std::optional<uint64_t> length() const;
 
-  // Of the blocks that are verified.
-  std::vector<Digest> Digests(uint64_t first, size_t most) const override;
-  std::optional<ContentEnd> end() const override;
-  absl::Status error() const override;
-
  private:
+  class SpoolDigests;
   class SpoolSource;
   class SpoolFeed;
 
@@ -92,6 +91,12 @@ class Spool : public BlockDigests, public std::enable_shared_from_this<Spool> {
   }
   std::vector<std::shared_ptr<SpoolSource>> Sources() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<ContentEnd> end() const;
+  // Why a source of this edition has no more; OK if that is not so.
+  absl::Status ErrorOf(uint64_t edition) const;
+  // Those that wait to hear of a failure, which hear of it once.
+  std::vector<Source::OnFailure> TakeOnFailures()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WhenFailed(SpoolSource& source, const Source::OnFailure& failed);
   void Register(const std::shared_ptr<Waiter>& waiter);
   // Wakes the feeds that wait. Those that have been woken are not woken again
@@ -107,6 +112,7 @@ class Spool : public BlockDigests, public std::enable_shared_from_this<Spool> {
   std::atomic<uint64_t> length_{kUnknown};
   std::atomic<uint64_t> announced_{kUnknown};
   std::atomic<bool> failed_{false};
+  std::atomic<uint64_t> edition_{0};              // How often it was replaced.
   std::vector<std::shared_ptr<Waiter>> waiters_;  // On the home lane.
   mutable absl::Mutex mutex_;
   std::shared_ptr<DiskWriter> writer_ ABSL_GUARDED_BY(mutex_);

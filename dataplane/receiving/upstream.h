@@ -2,8 +2,8 @@
 #ifndef TCPTOOL_DATAPLANE_RECEIVING_UPSTREAM_H_
 #define TCPTOOL_DATAPLANE_RECEIVING_UPSTREAM_H_
 
+#include <chrono>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -12,6 +12,7 @@
 #include "dataplane/base/sha256.h"
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/content/block_digests.h"
+#include "dataplane/content/route.h"
 #include "dataplane/lanes/lane.h"
 
 namespace tcptool::dataplane {
@@ -21,23 +22,29 @@ namespace tcptool::dataplane {
 class ContentClaims {
  public:
   // The digests of the blocks from number `first` on, without a gap to those
-  // before. Where other ones were said before, the content FAILS. After a
-  // DATA_LOSS (see Upstream::Connect()) those of the blocks from the offset on
-  // are forgotten, to be said again.
+  // before. Other ones than were said before are a FAILED_PRECONDITION (see
+  // Upstream::Connect()).
   virtual void Expect(uint64_t first, std::vector<Digest> digests) = 0;
-  // The content's length and root. Ones that contradict the digests, if all of
-  // them were told, are a DATA_LOSS, after which they are forgotten, to be said
-  // again; other ones than before take the place of those.
+  // The content's length and root. A root that contradicts the digests, if all
+  // of them were told, or that is not the expected one, is a
+  // FAILED_PRECONDITION, a length that cannot be is OUT_OF_RANGE; other ones
+  // than before take the place of those.
   virtual void ExpectEnd(const ContentEnd& end) = 0;
   // The source says nothing of the content any more: its process or its host
   // may have stopped. A connection on which nothing comes either is given up as
   // one that is lost.
   virtual void FallenSilent(const absl::Status& reason) = 0;
+  // Another source is the better one: the connection is given up as one that is
+  // lost, although something may still come on it.
+  virtual void Leave(const absl::Status& reason) = 0;
   // Nobody is left who could say what is missing: fails the reception, as an
   // error of Connect() does.
   virtual void GiveUp(const absl::Status& reason) = 0;
   // The offset up to which the content has come. On the lane.
   virtual uint64_t position() const = 0;
+  // Since when nothing has come although more could have been taken. Now, where
+  // there is no connection. On the lane.
+  virtual std::chrono::steady_clock::time_point silent_since() const = 0;
 
  protected:
   ~ContentClaims() = default;
@@ -63,22 +70,24 @@ class Upstream {
   // Gets a connection on which the content comes from `offset` on; 0 where it
   // is not resumable. `lost`: OK for the first; then why the connection before
   // was given up: UNAVAILABLE, it was lost; DEADLINE_EXCEEDED, nothing came;
-  // DATA_LOSS, what it sent was not what it should have been. Takes the place
-  // of a call that has had no answer yet.
+  // DATA_LOSS, a block was not what it should have been: what was said of the
+  // blocks from `offset` on, and of the end, is forgotten, to be said again.
+  // FAILED_PRECONDITION and OUT_OF_RANGE, what was said of the content
+  // contradicts itself, what was sent, or what is expected: all that was said
+  // is forgotten. Takes the place of a call that has had no answer yet.
   //
   // `done` is called once, on the lane: with a non-blocking socket that resets
   // on close (see ResetOnClose()), on which everything that the content waits
   // for has been said; or with the reason why there will be none, which fails
   // the reception: UNAVAILABLE, nobody answers; NOT_FOUND, there is no such
-  // sender; DATA_LOSS, nobody has the content as it should be; and so on. How
+  // sender; DATA_LOSS or OUT_OF_RANGE, nobody has the content as it should be;
+  // and so on. How
   // often is tried, and with whom, is the upstream's matter.
   virtual void Connect(Lane& lane, uint64_t offset, const absl::Status& lost,
                        Done done) = 0;
 
-  // Whom the content comes through: the ids of this reception (see
-  // Destination), of the one that it follows, and so on. Empty where that is
-  // not known, or nobody can follow in a circle. Any thread.
-  virtual std::vector<std::string> path() const { return {}; }
+  // How the content comes here. Any thread.
+  virtual Route route() const { return {}; }
 
   // `done` is not called any more. Nor is anything else: the reception is over.
   virtual void Cancel() = 0;

@@ -6,6 +6,7 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <asio/thread_pool.hpp>
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -142,6 +143,9 @@ class Session : public std::enable_shared_from_this<Session> {
 
   const std::shared_ptr<Source>& source() const { return source_; }
 
+  // Whether it has begun to send, to those who are READY. Stays so.
+  bool is_sending() const { return is_sending_; }
+
   // What its source holds in memory.
   Source::Window window() const { return source_->window(); }
 
@@ -258,7 +262,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool start_byte_seen_ = false;
   size_t probes_ = 0;  // Lanes that ProbeReady() still waits for.
   bool source_is_prepared_ = false;
-  bool is_sending_ = false;      // The fan-outs have begun.
+  std::atomic<bool> is_sending_ = false;  // The fan-outs have begun.
   bool is_interrupted_ = false;  // Drain() has ended an immediate session.
   bool is_digesting_ = false;    // The SHA-256 is being computed.
   // Set by End(): the state once all connections are closed.

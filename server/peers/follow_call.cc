@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -138,17 +137,23 @@ bool FollowCall::Fill(peer::v1::FollowResponse& response) {
     Append(digest, *response.mutable_digests());
   }
   next_block_ += digests.size();
-  std::vector<std::string> path = content_->path();
-  if (path != path_sent_) {
-    *response.mutable_path()->mutable_nodes() = {path.begin(), path.end()};
-    path_sent_ = std::move(path);
+  dataplane::Route route = content_->route();
+  if (route.path != route_sent_.path) {
+    *response.mutable_path()->mutable_nodes() = {route.path.begin(),
+                                                 route.path.end()};
   }
+  if (route.is_stranded != route_sent_.is_stranded) {
+    response.set_stranded(route.is_stranded);
+  }
+  route_sent_ = std::move(route);
+  response.set_watermark(static_cast<int64_t>(content_->available()));
   if (end && !end_sent_ && next_block_ >= dataplane::CountBlocks(end->length)) {
     end_sent_ = true;
     response.mutable_end()->set_length(static_cast<int64_t>(end->length));
     Append(end->root, *response.mutable_end()->mutable_root());
   }
-  return !digests.empty() || response.has_path() || response.has_end();
+  return !digests.empty() || response.has_path() || response.has_stranded() ||
+         response.has_end();
 }
 
 void FollowCall::Send(const peer::v1::FollowResponse& response) {

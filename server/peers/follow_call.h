@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "dataplane/base/unique_fd.h"
+#include "dataplane/content/route.h"
 #include "server/peers/followers.h"
 #include "server/peers/peer_content.h"
 #include "server/rpc/call.h"
@@ -57,7 +57,7 @@ class FollowCall : public Call {
   absl::Status CheckOffset() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AddTicket(peer::v1::FollowResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Whether there is anything in it.
+  // Whether there is anything in it that is not in each message.
   bool Fill(peer::v1::FollowResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Send(const peer::v1::FollowResponse& response)
@@ -77,7 +77,7 @@ class FollowCall : public Call {
   std::shared_ptr<PeerContent> content_ ABSL_GUARDED_BY(mutex_);
   uint64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: there is none yet.
   uint64_t next_block_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<std::string> path_sent_ ABSL_GUARDED_BY(mutex_);
+  dataplane::Route route_sent_ ABSL_GUARDED_BY(mutex_);
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   Clock::time_point last_sent_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -1,23 +1,36 @@
 #include "server/peers/parent_link.h"
 
 #include <algorithm>
-#include <asio/post.hpp>
-#include <cstring>
 #include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "dataplane/receiving/manifest.h"
 #include "dataplane/receiving/sender_socket.h"
+#include "server/peers/follow_path.h"
 
 namespace tcptool::server {
 namespace {
 
-using dataplane::ContentEnd;
 using dataplane::Digest;
 using dataplane::kManifestBlock;
 
-// A connection that has lasted so long, or has brought a block, was a good one.
-constexpr auto kGood = std::chrono::seconds(10);
+ParentChoice::Loss LossOf(const absl::Status& lost) {
+  switch (lost.code()) {
+    case absl::StatusCode::kOk:
+      return ParentChoice::Loss::kNone;
+    case absl::StatusCode::kDataLoss:
+      return ParentChoice::Loss::kBadBlock;
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kOutOfRange:
+      return ParentChoice::Loss::kContradiction;
+    case absl::StatusCode::kDeadlineExceeded:
+      return ParentChoice::Loss::kSilent;
+    default:
+      return ParentChoice::Loss::kLost;
+  }
+}
 
 // What trying again does not mend.
 bool IsRefusal(const absl::Status& status) {
@@ -36,33 +49,34 @@ bool IsRefusal(const absl::Status& status) {
   }
 }
 
-Digest DigestAt(const std::string& bytes, size_t index) {
-  Digest digest;
-  std::memcpy(digest.data(), bytes.data() + index * digest.size(),
-              digest.size());
-  return digest;
-}
-
 }  // namespace
 
 ParentLink::ParentLink(NodePlan plan, FollowClients& clients,
                        const Timing& timing)
-    : plan_(std::move(plan)), clients_(clients), timing_(timing) {
-  for (const NodePlan::Node& node : plan_.nodes) {
-    parents_.push_back({.node = node});
-  }
+    : plan_(std::move(plan)),
+      clients_(clients),
+      timing_(timing),
+      choice_(plan_.nodes.size(), absl::ToChronoNanoseconds(plan_.wait),
+              timing.choice),
+      troubles_(plan_.nodes.size()) {}
+
+std::string ParentLink::NameAsParent(size_t node) const {
+  const NodePlan::Node& parent = plan_.nodes[node];
+  return absl::StrCat(NameOf(parent.target), "/", parent.name);
 }
 
-std::string ParentLink::NameOfParent() const {
-  const NodePlan::Node& node = parents_[current_].node;
-  return absl::StrCat(NameOf(node.target), "/", node.name);
-}
-
-std::vector<std::string> ParentLink::path() const {
-  std::vector<std::string> path = {plan_.id};
+dataplane::Route ParentLink::route() const {
+  dataplane::Route route = {.path = {plan_.id}};
   absl::MutexLock lock(&mutex_);
-  path.insert(path.end(), parents_path_.begin(), parents_path_.end());
-  return path;
+  route.path.insert(route.path.end(), parents_path_.begin(),
+                    parents_path_.end());
+  route.is_stranded = is_stranded_;
+  return route;
+}
+
+void ParentLink::Open(dataplane::ContentClaims& claims) {
+  claims_ = &claims;
+  told_.Open(claims);
 }
 
 void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
@@ -73,81 +87,94 @@ void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
     connect_timer_.emplace(lane.io());
     pause_timer_.emplace(lane.io());
   }
-  const Clock::time_point now = Clock::now();
-  // One on which nothing came was none, however long it was waited for.
-  const bool was_good = offset != offset_ || (now - connected_at_ >= kGood &&
-                                              !absl::IsDeadlineExceeded(lost));
-  if (was_good || lost.ok()) trouble_since_.reset();
   offset_ = offset;
   done_ = std::move(done);
-  if (lost.ok()) return Follow();
+  const ParentChoice::Loss loss = LossOf(lost);
+  bool is_its_own = choice_.current() == choice_.sender();
+  if (loss == ParentChoice::Loss::kBadBlock) {
+    is_its_own = is_its_own && told_.IsFromOne(offset / kManifestBlock);
+    told_.ForgetFrom(offset / kManifestBlock);
+  } else if (loss == ParentChoice::Loss::kContradiction) {
+    is_its_own = is_its_own && told_.IsFromOne(0);
+    told_.ForgetAll();
+  }
+  absl::Status reason = lost;
+  if (!lost.ok()) {
+    const bool was_said = loss == ParentChoice::Loss::kContradiction;
+    reason = Note(was_said ? choice_.current() : choice_.sender(), lost);
+  }
+  const ParentChoice::Next next =
+      choice_.Connect(offset, loss, is_its_own, Clock::now());
   if (absl::IsDataLoss(lost)) {
-    told_blocks_ = std::min(told_blocks_, offset / kManifestBlock);
-    end_.reset();
+    const size_t sender = choice_.sender();
+    if (choice_.has_lied(sender)) {
+      reason =
+          Note(sender, absl::DataLossError(absl::StrCat(
+                           lost.message(), "; ", ParentChoice::kMostBadBlocks,
+                           " bad blocks have come from it")));
+    }
+    // Whoever has sent a wrong block may send the right one at the next try.
+    reason = absl::UnavailableError(reason.message());
   }
-  const absl::Status bad = CountBadBlocks(offset, lost);
-  if (!bad.ok()) return GiveUp(bad);
-  // It follows another one already, which may have the connection too.
-  if (current_ != sender_ || std::exchange(has_asked_again_, false)) {
-    return Follow();
-  }
-  // Whoever has sent a wrong block may send the right one at the next try.
-  TryNext(absl::IsDataLoss(lost) ? absl::UnavailableError(lost.message())
-                                 : lost);
+  GoOn(next, reason);
 }
 
-absl::Status ParentLink::CountBadBlocks(uint64_t offset,
-                                        const absl::Status& lost) {
-  if (!absl::IsDataLoss(lost)) return absl::OkStatus();
-  bad_blocks_ = offset == bad_offset_ ? bad_blocks_ + 1 : 1;
-  bad_offset_ = offset;
-  if (bad_blocks_ < kMostBadBlocks) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(lost.message(), ", ", bad_blocks_,
-                                          " times, the last from ",
-                                          NameOfParent()));
+void ParentLink::GoOn(const ParentChoice::Next& next,
+                      const absl::Status& reason) {
+  Forget();
+  PublishStranded();
+  switch (next.step) {
+    case ParentChoice::Step::kGiveUp:
+      return GiveUp(Summary(reason));
+    case ParentChoice::Step::kFollowAgain:
+      return Follow();
+    case ParentChoice::Step::kFollow:
+      break;
+  }
+  told_.ChangeNode();
+  if (next.pause == Clock::duration()) return Follow();
+  pause_timer_->expires_after(next.pause);
+  pause_timer_->async_wait(
+      [weak = weak_from_this(), call = call_](std::error_code error) {
+        const auto self = weak.lock();
+        if (!error && self != nullptr && self->call_ == call) self->Follow();
+      });
+}
+
+peer::v1::FollowRequest ParentLink::RequestTo(
+    const NodePlan::Node& node) const {
+  peer::v1::FollowRequest request;
+  request.set_name(node.name);
+  request.set_node(plan_.id);
+  request.set_first_block(static_cast<int64_t>(told_.next_block()));
+  return request;
 }
 
 void ParentLink::Follow() {
   Forget();
-  const NodePlan::Node& node = parent().node;
-  peer::v1::FollowRequest request;
-  request.set_name(node.name);
-  request.set_node(plan_.id);
-  request.set_first_block(static_cast<int64_t>(told_blocks_));
+  const NodePlan::Node& node = parent();
+  peer::v1::FollowRequest request = RequestTo(node);
   if (done_ != nullptr) request.set_offset(static_cast<int64_t>(offset_));
   ++call_;
   has_ticket_ = false;
-  misses_digests_ = false;
+  told_.BeginCall();
+  choice_.Called(Clock::now());
+  PublishStranded();
   {
     absl::MutexLock lock(&mutex_);
     parents_path_.clear();
   }
   WaitFor(*silence_timer_, timing_.first_message,
           "the node has not answered, or has said nothing of the content");
-  // The lane is there until Cancel(), after which no handler is called.
-  client_ = clients_.Start(
-      NameOf(node.target), std::move(request),
+  node_call_ = NodeCall::Start(
+      lane_->io(), clients_, NameOf(node.target), std::move(request),
       {.on_message =
-           [weak = weak_from_this(), &io = lane_->io(),
-            call = call_](peer::v1::FollowResponse response) {
-             asio::post(io, [weak, call, response = std::move(response)] {
-               const auto self = weak.lock();
-               if (self != nullptr && self->call_ == call) {
-                 self->OnMessage(response);
-               }
-             });
+           [weak = weak_from_this()](const auto& response) {
+             if (const auto self = weak.lock()) self->OnMessage(response);
            },
        .on_end =
-           [weak = weak_from_this(), &io = lane_->io(),
-            call = call_](const absl::Status& status) {
-             asio::post(io, [weak, call, status] {
-               const auto self = weak.lock();
-               if (self == nullptr || self->call_ != call) return;
-               self->TryNext(status.ok() ? absl::UnavailableError(
-                                               "the node says no more of the "
-                                               "content")
-                                         : status);
-             });
+           [weak = weak_from_this()](const absl::Status& status) {
+             if (const auto self = weak.lock()) self->TryNext(status);
            }});
 }
 
@@ -156,16 +183,21 @@ void ParentLink::OnMessage(const peer::v1::FollowResponse& response) {
           "the node says nothing any more of the content");
   const absl::Status status = Take(response);
   if (!status.ok()) return TryNext(status);
-  // What began while there was a connection was Follow()'s alone.
-  if (done_ == nullptr && trouble_since_ && *trouble_since_ >= connected_at_) {
-    trouble_since_.reset();
-  }
-  if (done_ == nullptr && misses_digests_ && !IsAhead(kMostBlocksAhead / 2)) {
-    has_asked_again_ = true;
+  choice_.Heard(SaidIn(response), claims_->position(), claims_->silent_since(),
+                Clock::now());
+  PublishStranded();
+  if (done_ == nullptr && told_.IsToAskAgain()) {
+    choice_.CalledAgain();
     return Follow();
   }
   // The reception may have ended.
-  if (client_ != nullptr) client_->Next();
+  if (node_call_ == nullptr) return;
+  if (choice_.wants_connection()) {
+    claims_->Leave(absl::UnavailableError(
+        "nothing comes any more from the node that was followed before"));
+  }
+  Search();
+  node_call_->Next();
 }
 
 absl::Status ParentLink::Take(const peer::v1::FollowResponse& response) {
@@ -179,72 +211,54 @@ absl::Status ParentLink::Take(const peer::v1::FollowResponse& response) {
   }
   absl::Status status =
       response.has_path() ? TakePath(response.path()) : absl::OkStatus();
-  if (status.ok()) status = TakeDigests(response.digests());
-  if (status.ok() && response.has_end() && !misses_digests_) {
-    status = TakeEnd(response.end());
-  }
-  return status;
+  return status.ok() ? told_.Take(response, done_ == nullptr) : status;
 }
 
 absl::Status ParentLink::TakePath(const peer::v1::Path& path) {
-  if (path.nodes_size() >= kLongestPath) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the content comes through more than ", kLongestPath, " nodes"));
-  }
-  for (const std::string& node : path.nodes()) {
-    if (node.size() <= kLongestName) continue;
-    return absl::InvalidArgumentError(
-        "the node has told no proper name of one that the content comes "
-        "through");
-  }
-  if (std::ranges::find(path.nodes(), plan_.id) != path.nodes().end()) {
-    return absl::FailedPreconditionError(
-        "the node receives the content from this reception itself, which would "
-        "wait for itself; receive it from a node that has it otherwise");
-  }
+  absl::Status status = CheckPath(path, plan_.id);
+  if (!status.ok()) return status;
   absl::MutexLock lock(&mutex_);
   parents_path_.assign(path.nodes().begin(), path.nodes().end());
-  return absl::OkStatus();
+  return status;
 }
 
-absl::Status ParentLink::TakeEnd(const peer::v1::ContentEnd& end) {
-  if (end.length() < 0 || end.root().size() != sizeof(Digest)) {
-    return absl::InvalidArgumentError("the node has told no proper end");
+void ParentLink::Search() {
+  if (choice_.wants_other() && search_ == nullptr) {
+    search_ = std::make_shared<FallbackSearch>(
+        lane_->io(), clients_, plan_, choice_, timing_.first_message,
+        FallbackSearch::Handlers{
+            .request =
+                [this](const NodePlan::Node& node) {
+                  peer::v1::FollowRequest request = RequestTo(node);
+                  request.set_offset(static_cast<int64_t>(
+                      claims_->position() / kManifestBlock * kManifestBlock));
+                  return request;
+                },
+            .position = [this] { return claims_->position(); },
+            .on_found = [this](size_t node) { MoveTo(node); },
+            .on_refusal = [this] { PublishStranded(); }});
+    search_->Start();
+  } else if (!choice_.wants_other() && search_ != nullptr) {
+    std::exchange(search_, nullptr)->Stop();
   }
-  const auto length = static_cast<uint64_t>(end.length());
-  if (told_blocks_ != dataplane::CountBlocks(length)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the node has told the digests of ", told_blocks_,
-                     " blocks, of a content of ", length, " bytes"));
-  }
-  end_ = {.length = length, .root = DigestAt(end.root(), 0)};
-  if (done_ == nullptr) claims_->ExpectEnd(*end_);
-  return absl::OkStatus();
 }
 
-absl::Status ParentLink::TakeDigests(const std::string& digests) {
-  const size_t count = digests.size() / sizeof(Digest);
-  if (digests.size() % sizeof(Digest) != 0) {
-    return absl::InvalidArgumentError("the node has told a part of a digest");
-  }
-  if (told_blocks_ + count > kMostBlocks) {
-    return absl::OutOfRangeError(
-        absl::StrCat("the content has more than ", kMostBlocks, " MiB"));
-  }
-  if (count == 0 || misses_digests_) return absl::OkStatus();
-  if (IsAhead(kMostBlocksAhead)) {
-    misses_digests_ = true;
-    return absl::OkStatus();
-  }
-  std::vector<Digest> told(count);
-  for (size_t i = 0; i < count; ++i) told[i] = DigestAt(digests, i);
-  claims_->Expect(std::exchange(told_blocks_, told_blocks_ + count),
-                  std::move(told));
-  return absl::OkStatus();
+void ParentLink::MoveTo(size_t node) {
+  const absl::Status reason = Note(
+      choice_.current(),
+      choice_.is_behind()
+          ? absl::DeadlineExceededError("the node sends nothing of what it has")
+          : absl::UnavailableError(
+                "the node has nobody to receive the content from"));
+  choice_.MoveTo(node);
+  told_.ChangeNode();
+  Follow();
+  if (done_ == nullptr) claims_->Leave(reason);
 }
 
-bool ParentLink::IsAhead(uint64_t blocks) const {
-  return told_blocks_ >= claims_->position() / kManifestBlock + blocks;
+void ParentLink::PublishStranded() {
+  absl::MutexLock lock(&mutex_);
+  is_stranded_ = choice_.is_stranded();
 }
 
 void ParentLink::Dial(const peer::v1::Ticket& ticket) {
@@ -253,7 +267,7 @@ void ParentLink::Dial(const peer::v1::Ticket& ticket) {
                        ", does not answer; is it open to this host?"));
   dialer_ = std::make_shared<dataplane::Dialer>(
       lane_->io(),
-      dataplane::DialTarget{.host = parent().node.target.host,
+      dataplane::DialTarget{.host = parent().target.host,
                             .port = absl::StrCat(ticket.port()),
                             .wait = absl::ZeroDuration()},
       [weak = weak_from_this(),
@@ -283,57 +297,56 @@ void ParentLink::OnDialed(const std::string& secret,
     return TryNext(absl::UnavailableError(
         "the node's data port has closed the connection at once"));
   }
-  connected_at_ = Clock::now();
-  sender_ = current_;
+  choice_.Connected(Clock::now());
+  PublishStranded();
   std::exchange(done_, nullptr)(*std::move(socket));
   // The reception may have ended.
-  if (lane_ != nullptr && end_) claims_->ExpectEnd(*end_);
+  if (lane_ != nullptr) told_.Connected();
 }
 
-void ParentLink::TryNext(absl::Status reason) {
-  Forget();
-  parent().has_refused = IsRefusal(reason);
-  reason = absl::Status(
-      reason.code(),
-      absl::StrCat("following ", NameOfParent(), ": ", reason.message()));
-  const Clock::time_point now = Clock::now();
-  const bool was_well = done_ == nullptr && trouble_since_ < connected_at_;
-  if (!trouble_since_ || was_well) {
-    trouble_since_ = now;
-    tries_ = 0;
-  }
-  const bool all_refuse = std::ranges::all_of(
-      parents_, [](const Parent& one) { return one.has_refused; });
-  if (all_refuse || absl::FromChrono(now - *trouble_since_) >= plan_.wait) {
-    return GiveUp(reason);
-  }
+void ParentLink::TryNext(const absl::Status& reason) {
+  const absl::Status noted = Note(choice_.current(), reason);
+  const ParentChoice::Next next =
+      choice_.Failed(IsRefusal(reason), claims_->position(), Clock::now());
   // A connection to it may last, although nothing comes any more.
-  if (done_ == nullptr && absl::IsDeadlineExceeded(reason)) {
-    claims_->FallenSilent(reason);
+  if (done_ == nullptr && next.step != ParentChoice::Step::kGiveUp &&
+      absl::IsDeadlineExceeded(reason)) {
+    claims_->FallenSilent(noted);
   }
-  current_ = (current_ + 1) % parents_.size();
-  const size_t round = ++tries_ / parents_.size();
-  if (round == 0) return Follow();
-  const auto pause =
-      std::min(timing_.longest_pause,
-               timing_.first_pause * (1 << std::min<size_t>(round - 1, 10)));
-  pause_timer_->expires_after(pause);
-  pause_timer_->async_wait(
-      [weak = weak_from_this(), call = call_](std::error_code error) {
-        const auto self = weak.lock();
-        if (!error && self != nullptr && self->call_ == call) self->Follow();
-      });
+  GoOn(next, noted);
+}
+
+absl::Status ParentLink::Note(size_t node, const absl::Status& reason) {
+  troubles_[node] = absl::Status(
+      reason.code(),
+      absl::StrCat("following ", NameAsParent(node), ": ", reason.message()));
+  return troubles_[node];
 }
 
 void ParentLink::GiveUp(const absl::Status& reason) {
-  Forget();
   if (done_ != nullptr) return std::exchange(done_, nullptr)(reason);
   claims_->GiveUp(reason);
 }
 
+absl::Status ParentLink::Summary(const absl::Status& reason) const {
+  absl::StatusCode code = reason.code();
+  std::vector<absl::string_view> troubles;
+  for (size_t i = 0; i < troubles_.size(); ++i) {
+    const absl::Status& trouble = troubles_[i];
+    if (!trouble.ok()) troubles.push_back(trouble.message());
+    // It is why there is no content, whatever else is wrong with others.
+    if (choice_.has_lied(i)) {
+      code = absl::IsOutOfRange(trouble) ? trouble.code()
+                                         : absl::StatusCode::kDataLoss;
+    }
+  }
+  return {code, absl::StrJoin(troubles, "; ")};
+}
+
 void ParentLink::Forget() {
   ++call_;  // What is queued is of one that is over.
-  if (client_ != nullptr) std::exchange(client_, nullptr)->Cancel();
+  if (node_call_ != nullptr) std::exchange(node_call_, nullptr)->Cancel();
+  if (search_ != nullptr) std::exchange(search_, nullptr)->Stop();
   if (dialer_ != nullptr) std::exchange(dialer_, nullptr)->Cancel();
   silence_timer_->cancel();
   connect_timer_->cancel();

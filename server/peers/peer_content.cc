@@ -13,6 +13,7 @@ using dataplane::Digest;
 using dataplane::Engine;
 using dataplane::NodeConnection;
 using dataplane::Reception;
+using dataplane::Route;
 using dataplane::Session;
 using dataplane::Source;
 using dataplane::Spool;
@@ -102,9 +103,15 @@ class SessionContent : public PeerContent {
     const auto end = digests_->end();
     return end ? end->length : length_;
   }
-  std::vector<std::string> path() const override {
+  uint64_t available() const override {
     const auto session = session_.lock();
-    return session ? session->source()->path() : std::vector<std::string>();
+    return session != nullptr && session->is_sending()
+               ? session->source()->available()
+               : 0;
+  }
+  Route route() const override {
+    const auto session = session_.lock();
+    return session ? session->source()->route() : Route();
   }
   absl::Status error() const override {
     if (session_.expired()) {
@@ -158,7 +165,8 @@ class SourceContent : public NodesContent {
     const auto end = digests_->end();
     return end ? end->length : source_->length();
   }
-  std::vector<std::string> path() const override { return source_->path(); }
+  uint64_t available() const override { return source_->available(); }
+  Route route() const override { return source_->route(); }
   absl::Status error() const override { return HasFailed(digests_->error()); }
 
  private:

@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "dataplane/content/block_digests.h"
+#include "dataplane/content/route.h"
 #include "dataplane/engine/engine.h"
 #include "dataplane/receiving/reception.h"
 #include "dataplane/session/session.h"
@@ -33,8 +34,10 @@ class PeerContent {
   virtual std::optional<dataplane::ContentEnd> end() const = 0;
   // Bytes, as soon as that is known.
   virtual std::optional<uint64_t> length() const = 0;
-  // See dataplane::Upstream.
-  virtual std::vector<std::string> path() const { return {}; }
+  // Bytes from its start that can be sent now.
+  virtual uint64_t available() const = 0;
+  // How it comes here, while it is being received.
+  virtual dataplane::Route route() const { return {}; }
   // Why there is no more of it; OK if that is not so.
   virtual absl::Status error() const = 0;
   // As those of Session. `done` is called on any thread, maybe before they

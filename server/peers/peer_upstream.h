@@ -26,7 +26,7 @@ class PeerUpstream : public dataplane::Upstream {
                Done done) override {
     link_->Connect(lane, offset, lost, std::move(done));
   }
-  std::vector<std::string> path() const override { return link_->path(); }
+  dataplane::Route route() const override { return link_->route(); }
   void Cancel() override { link_->Cancel(); }
 
  private:

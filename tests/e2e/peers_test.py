@@ -183,7 +183,7 @@ class PeersTest(NodesCase):
         self.assertEqual(
             (state_of(reception), reason_of(reception)), ("FAILED", "DIGEST_MISMATCH"), reception
         )
-        self.assertIn("3 times", reception.detail)
+        self.assertIn("3 bad blocks", reception.detail)
         harness.wait_until(lambda: not self.b.files(), "nothing is left")
         content, is_whole = harness.read_to_end(peer)
         self.assertFalse(is_whole)

@@ -19,12 +19,12 @@ namespace {
 
 class ContentClaimsTest : public ResumableReceptionTest {
  protected:
-  // As a source that was asked after a DATA_LOSS: tells what was forgotten, and
-  // sends the rest.
+  // As an honest source that is asked then: tells what was forgotten, and sends
+  // the rest.
   void GoOnFrom(const ScriptedUpstream::Asked& asked) {
-    EXPECT_TRUE(absl::IsDataLoss(asked.lost));
     const Manifest manifest = ManifestOf(LongContent());
-    const uint64_t first = asked.offset / kManifestBlock;
+    const uint64_t first =
+        absl::IsDataLoss(asked.lost) ? asked.offset / kManifestBlock : 0;
     ASSERT_LT(first, manifest.blocks.size());
     one_->reception().Expect(
         first, {manifest.blocks.begin() + static_cast<ptrdiff_t>(first),
@@ -112,9 +112,10 @@ TEST_F(ContentClaimsTest, RootThatDoesNotFitIsAskedForElsewhere) {
   one_->reception().Expect(0, manifest.blocks);
   one_->reception().ExpectEnd(
       {.length = manifest.length, .root = Sha256Of("another")});
-  // One of the digests may be wrong, too: those are told anew against which no
-  // block was verified.
-  GoOnFrom(Accept());
+  // One of the digests may be wrong, too: all are told anew.
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsFailedPrecondition(asked.lost)) << asked.lost;
+  GoOnFrom(asked);
   ExpectWhole();
 }
 
@@ -173,10 +174,11 @@ TEST_F(ContentClaimsTest, RootThatDoesNotFitTheDigestsThatComeLater) {
   ASSERT_TRUE(sender_.Send(LongContent()));
   ASSERT_TRUE(one_->recorder->WaitForState(ReceptionState::kVerifying));
   one_->reception().Expect(0, manifest.blocks);
-  EXPECT_EQ(one_->recorder->WaitForEnd().reason,
-            ReceptionReason::kDigestMismatch);
-  one_->Finish();
-  EXPECT_TRUE(folder_.Names().empty());
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsFailedPrecondition(asked.lost)) << asked.lost;
+  EXPECT_EQ(asked.offset, 6 * kManifestBlock);
+  GoOnFrom(asked);
+  ExpectWhole();
 }
 
 TEST_F(ContentClaimsTest, DigestsThatContradictEachOther) {
@@ -184,10 +186,69 @@ TEST_F(ContentClaimsTest, DigestsThatContradictEachOther) {
   Accept();
   one_->reception().Expect(0, ManifestOf(LongContent()).blocks);
   one_->reception().Expect(2, {Sha256Of("another")});
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsFailedPrecondition(asked.lost)) << asked.lost;
+  GoOnFrom(asked);
+  ExpectWhole();
+}
+
+// It tells one content from its first block to its end.
+TEST_F(ContentClaimsTest, ContentThatIsNotTheExpectedOneIsReplaced) {
+  ReceptionOptions options;
+  options.expected_root = Root(ManifestOf(LongContent()));
+  Begin(std::move(options));
+  Accept();
+  std::string wrong = LongContent();
+  for (size_t at = 0; at < kLongSize; at += kManifestBlock) wrong[at] ^= 1;
+  const Manifest manifest = ManifestOf(wrong);
+  const auto source = one_->reception().OpenSource(Spool::Level::kVerified);
+  one_->reception().Expect(0, manifest.blocks);
+  ASSERT_TRUE(sender_.Send(wrong.substr(0, 3 * kManifestBlock)));
+  ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
+    return status.bytes_verified == 3 * kManifestBlock;
+  }));
+  one_->reception().ExpectEnd(
+      {.length = manifest.length, .root = Root(manifest)});
+  ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsFailedPrecondition(asked.lost)) << asked.lost;
+  EXPECT_EQ(asked.offset, 3 * kManifestBlock);
+  // What came is found to be another one than the honest source's.
+  one_->reception().Expect(0, ManifestOf(LongContent()).blocks);
+  asked = Accept();
+  EXPECT_TRUE(absl::IsDataLoss(asked.lost)) << asked.lost;
+  EXPECT_EQ(asked.offset, 0u);
+  GoOnFrom(asked);
+  ExpectWhole();
+  // Who was given some of it is told so, and is given nothing of the other.
+  EXPECT_TRUE(absl::IsUnavailable(source->block_digests()->error()));
+  EXPECT_TRUE(source->block_digests()->Digests(0, 9).empty());
+  EXPECT_EQ(source->block_digests()->end(), std::nullopt);
+}
+
+TEST_F(ContentClaimsTest, LengthThatIsNotTheExpectedOneIsTheSourcesFault) {
+  ReceptionOptions options;
+  options.expected_length = kLongSize;
+  Begin(std::move(options));
+  Accept();
+  const std::string wrong = LongContent().substr(0, 2 * kManifestBlock + 5);
+  Announce(wrong);
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsOutOfRange(asked.lost)) << asked.lost;
+  GoOnFrom(asked);
+  ExpectWhole();
+}
+
+// Another source would have the same.
+TEST_F(ContentClaimsTest, Sha256ThatIsNotTheExpectedOneIsFinal) {
+  ReceptionOptions options;
+  options.expected_sha256 = Sha256Of("another");
+  Begin(std::move(options));
+  Accept();
+  Announce(LongContent());
+  ASSERT_TRUE(sender_.Send(LongContent()));
   EXPECT_EQ(one_->recorder->WaitForEnd().reason,
             ReceptionReason::kDigestMismatch);
-  one_->Finish();
-  EXPECT_TRUE(folder_.Names().empty());
+  EXPECT_TRUE(WaitForAsked(0));
 }
 
 TEST_F(ContentClaimsTest, MoreThanWasAnnounced) {
@@ -196,9 +257,12 @@ TEST_F(ContentClaimsTest, MoreThanWasAnnounced) {
   ASSERT_TRUE(sender_.Send(LongContent()));
   ASSERT_TRUE(WaitForBytes(kLongSize));
   one_->reception().ExpectEnd({.length = kLongSize - 1, .root = Sha256Of("")});
-  EXPECT_EQ(one_->recorder->WaitForEnd().reason,
-            ReceptionReason::kLengthMismatch);
   EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsOutOfRange(asked.lost)) << asked.lost;
+  EXPECT_EQ(asked.offset, 6 * kManifestBlock);
+  GoOnFrom(asked);
+  ExpectWhole();
 }
 
 TEST_F(ContentClaimsTest, DigestsThatNeverCome) {

@@ -74,6 +74,7 @@ class FaultyFiles : public FileApi {
   enum class Call : uint8_t {
     kOpen,
     kWrite,
+    kRead,
     kAllocate,
     kTruncate,
     kSyncData,
@@ -98,6 +99,11 @@ class FaultyFiles : public FileApi {
     if (error == 0) return FileApi::WriteAt(file, offset, data);
     FileApi::WriteAt(file, offset, data.first(data.size() / 2));
     return error;
+  }
+  ssize_t ReadAt(int file, uint64_t offset,
+                 std::span<std::byte> buffer) override {
+    const int error = decide_(Call::kRead);
+    return error != 0 ? error : FileApi::ReadAt(file, offset, buffer);
   }
   int Allocate(int file, uint64_t size) override {
     const int error = decide_(Call::kAllocate);

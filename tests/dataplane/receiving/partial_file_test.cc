@@ -179,6 +179,20 @@ TEST(PartialFileTest, NamesThatAreNoneAreRefused) {
   EXPECT_TRUE(folder.Names().empty());
 }
 
+TEST(PartialFileTest, RoomStaysSetAsideWhenItIsEmptied) {
+  const Folder folder;
+  int allocations = 0;
+  FaultyFiles files([&](Call call) {
+    if (call == Call::kAllocate) ++allocations;
+    return 0;
+  });
+  auto partial = PartialFile::Create(files, folder.To("content"));
+  ASSERT_TRUE(partial.ok());
+  ASSERT_TRUE((*partial)->Allocate(kManifestBlock).ok());
+  ASSERT_TRUE((*partial)->Restart().ok());
+  EXPECT_EQ(allocations, 2);  // Truncation gives the room back.
+}
+
 // Each call of each kind fails in turn.
 TEST(PartialFileTest, WhateverFailsNothingIsHalfDone) {
   constexpr Call kCalls[] = {Call::kOpen,     Call::kWrite, Call::kAllocate,

@@ -136,8 +136,37 @@ TEST_F(FollowCallTest, SaysTheDigestsThatAreAskedForAndThenTheEnd) {
             static_cast<int64_t>(manifest.length));
   // And then that it is there: nothing new.
   ASSERT_TRUE(following.Read());
-  EXPECT_EQ(following.message().ByteSizeLong(), 0u);
+  FollowResponse nothing_new;
+  nothing_new.set_watermark(following.message().watermark());
+  EXPECT_EQ(following.message().SerializeAsString(),
+            nothing_new.SerializeAsString());
   EXPECT_EQ(following.Cancel().error_code(), grpc::StatusCode::CANCELLED);
+}
+
+TEST_F(FollowCallTest, EachMessageSaysHowMuchCouldBeSent) {
+  const auto says = [](Following& following, uint64_t bytes) {
+    do {
+      if (!following.Read()) return false;
+      EXPECT_TRUE(following.message().has_watermark());
+    } while (following.message().watermark() != static_cast<int64_t>(bytes));
+    return true;
+  };
+  const std::string session = Serve([](v1::SessionSpec& spec) {
+    spec.mutable_start()->set_immediate(false);
+  });
+  Following waiting(*stub_, RequestFor(session, 0));
+  EXPECT_TRUE(says(waiting, 0));
+  Peer child = Come(waiting.message());
+  EXPECT_TRUE(says(waiting, 0));
+  StartSession(session);
+  EXPECT_TRUE(says(waiting, TheContent().size()));
+
+  ScriptedSender sender;
+  const auto reception = Receiving(sender, "file", "a part");
+  Following receiving(*stub_, RequestFor(reception.name()));
+  EXPECT_TRUE(says(receiving, 6));
+  ASSERT_TRUE(sender.Send(", more"));
+  EXPECT_TRUE(says(receiving, 12));
 }
 
 TEST_F(FollowCallTest, TicketBringsTheContentFromTheOffset) {

@@ -91,20 +91,23 @@ inline ScriptedNode::Script Refuse(grpc::StatusCode code) {
   };
 }
 
-// A ticket, then nothing but signs of life.
+// A ticket, `more`, and then nothing but signs of life.
 inline ScriptedNode::Script Serve(const ScriptedSender& data,
-                                  const FollowResponse& more = {}) {
-  return
-      [&data, more](const FollowRequest& request, grpc::ServerContext& context,
-                    grpc::ServerWriter<FollowResponse>& writer) {
-        writer.Write(request.has_offset() ? TicketFor(data) : FollowResponse());
-        writer.Write(more);
-        while (!context.IsCancelled()) {
-          writer.Write(FollowResponse());
-          absl::SleepFor(absl::Milliseconds(50));
-        }
-        return grpc::Status::CANCELLED;
-      };
+                                  const FollowResponse& more = {},
+                                  const FollowResponse& sign_of_life = {}) {
+  return [&data, more, sign_of_life](
+             const FollowRequest& request, grpc::ServerContext& context,
+             grpc::ServerWriter<FollowResponse>& writer) {
+    FollowResponse first = sign_of_life;
+    if (request.has_offset()) first.MergeFrom(TicketFor(data));
+    writer.Write(first);
+    writer.Write(more);
+    while (!context.IsCancelled()) {
+      writer.Write(sign_of_life);
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    return grpc::Status::CANCELLED;
+  };
 }
 
 }  // namespace tcptool::server

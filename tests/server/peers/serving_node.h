@@ -70,6 +70,16 @@ class ServingNode : public ManagedReceptions {
     EXPECT_TRUE(session.ok()) << session.status();
     return session.ok() ? session->name() : "";
   }
+  // Once a recipient is READY.
+  void StartSession(const std::string& session) {
+    EXPECT_TRUE(WaitUntil([&] {
+      v1::StartSessionRequest request;
+      request.set_name(session);
+      return Wait<absl::StatusOr<v1::Session>>(
+                 [&](auto done) { sessions_->Start(request, done); })
+          .ok();
+    }));
+  }
   void CancelSession(const std::string& session) {
     v1::CancelSessionRequest request;
     request.set_name(session);

@@ -1,0 +1,162 @@
+// Whom of its nodes a reception follows, and when it asks others.
+#ifndef TCPTOOL_SERVER_PEERS_PARENT_CHOICE_H_
+#define TCPTOOL_SERVER_PEERS_PARENT_CHOICE_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+namespace tcptool::server {
+
+// Follows one node at a time. After whatever goes wrong the next one is asked,
+// at once the first time around and with growing pauses after that, until one
+// serves, or none has for `wait`. Who has said of the content what cannot be,
+// or has sent bad blocks, is asked no more. While the node that is followed has
+// nobody to receive from itself, or sends nothing of what it has, others are
+// asked beside it. Has no clock, no timers and no calls: it is told of what
+// happens, and says what to do. Nodes are numbers, the preferred one is 0.
+class ParentChoice {
+ public:
+  using Clock = std::chrono::steady_clock;
+  using Time = Clock::time_point;
+  using Duration = Clock::duration;
+
+  struct Timing {
+    Duration first_pause = std::chrono::milliseconds(100);
+    Duration longest_pause = std::chrono::seconds(2);
+    // How long a node may have nobody to receive from before others are asked.
+    Duration stranded = std::chrono::seconds(1);
+    // How long a node may send nothing of what it could send.
+    Duration no_bytes = std::chrono::seconds(10);
+  };
+  // What a node's message says of the node.
+  struct Said {
+    std::optional<bool> is_stranded;
+    std::optional<uint64_t> watermark;  // Bytes.
+  };
+  // How the connection before was given up.
+  enum class Loss : uint8_t {
+    kNone,  // There was none.
+    kLost,
+    kSilent,         // Nothing came on it.
+    kBadBlock,       // The block at the offset was not what it should be.
+    kContradiction,  // What was said of the content cannot be.
+  };
+  enum class Step : uint8_t {
+    kFollow,       // The current node, after `pause`; it may be another one.
+    kFollowAgain,  // The same one as before, at once.
+    kGiveUp,
+  };
+  struct Next {
+    Step step;
+    Duration pause{};
+  };
+  // A node that is to be asked beside the current one.
+  struct Probe {
+    size_t node;
+    Duration pause;  // Before that.
+  };
+
+  // How many bad blocks a node may send; anew for what is kForgiven bytes
+  // behind the last of them, as a line that breaks a bit now and then is no
+  // reason to give up.
+  static constexpr int kMostBadBlocks = 3;
+  static constexpr uint64_t kForgiven = uint64_t{64} << 20;
+
+  // `nodes`: at least one. `wait`: see NodePlan.
+  ParentChoice(size_t nodes, Duration wait, const Timing& timing);
+
+  // Whom to follow.
+  size_t current() const { return current_; }
+  // Whom the last connection is, or was, to.
+  size_t sender() const { return sender_; }
+  // Whether it is asked no more.
+  bool has_lied(size_t node) const { return nodes_[node].has_lied; }
+  // Nobody sends, as far as is known, and nobody has been found who would.
+  // Whoever follows is told so.
+  bool is_stranded() const { return is_stranded_; }
+
+  // A connection is wanted, on which the content comes from `offset` on.
+  // `is_its_own`: what was wrong was said, and sent, by the current node alone.
+  // If not, that one says all anew.
+  Next Connect(uint64_t offset, Loss loss, bool is_its_own, Time now);
+  // The current node is called.
+  void Called(Time now);
+  // It has given a connection.
+  void Connected(Time now);
+  // It does not serve. `is_refusal`: trying again does not mend that.
+  // `position`: up to which the content has come.
+  Next Failed(bool is_refusal, uint64_t position, Time now);
+  // It has said this; `silent_since`: see dataplane::ContentClaims.
+  void Heard(const Said& said, uint64_t position, Time silent_since, Time now);
+
+  // Whether the current node is to be asked for a connection: the one that
+  // there is is another node's, and nothing comes on it any more.
+  bool wants_connection() const { return wants_connection_; }
+
+  // Whether others are to be asked beside the current node.
+  bool wants_other() const { return wants_other_; }
+  // Whether that is as it sends nothing of what it has.
+  bool is_behind() const { return !stranded_since_; }
+  // Whom, then; again after each that does not suit. None: there is nobody.
+  std::optional<Probe> NextProbe();
+  // Whether a node that says this would be better than the current one.
+  bool Suits(const Said& said, uint64_t position) const;
+  // It is the current one from now on; the connection to the one before is
+  // given up later.
+  void MoveTo(size_t node);
+  // Digests are asked for by a call of their own: the node may end the
+  // connection that came with the call before, and is none to be left for that.
+  void CalledAgain() { keeps_node_ = true; }
+
+ private:
+  struct Node {
+    // It has said, since the trouble began, that it cannot give the content.
+    bool has_refused = false;
+    bool has_lied = false;
+    int bad_blocks = 0;
+    uint64_t bad_at = 0;  // The highest offset of one.
+  };
+
+  // Whether the connection was worth having.
+  bool WasGood(uint64_t position, bool counts_time, Time now) const;
+  void BeginTrouble(Time now);
+  bool IsOver(Time now) const;
+  // Goes on with the next node, or gives up.
+  Next GoOn(bool is_refusal, Time now);
+  void EndSearch();
+
+  const Duration wait_;
+  const Timing timing_;
+  std::vector<Node> nodes_;
+  size_t current_ = 0;
+  size_t sender_ = 0;
+  bool is_connected_ = false;
+  bool keeps_node_ = false;  // Whatever becomes of the connection.
+  uint64_t offset_ = 0;      // Where the connection begins.
+  Time connected_at_;
+  Time called_at_;
+  // Since when nobody has served. None: somebody does.
+  std::optional<Time> trouble_since_;
+  size_t tries_ = 0;  // Since then.
+
+  uint64_t furthest_ = 0;  // Up to which content has come.
+  size_t calls_ = 0;       // Since some has.
+  bool is_stranded_ = false;
+
+  // Of the current node, since it was called.
+  std::optional<Time> stranded_since_;
+  std::optional<Time> behind_since_;  // It could send more than has come.
+  bool wants_other_ = false;
+  bool wants_connection_ = false;
+  // Of the search for another:
+  size_t probed_ = 0;  // Nodes behind the current one, in this round.
+  size_t rounds_ = 0;  // Before it.
+  bool found_nobody_ = false;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_PARENT_CHOICE_H_

@@ -1,0 +1,64 @@
+// What the nodes that a reception follows have said of its content.
+#ifndef TCPTOOL_SERVER_PEERS_TOLD_CONTENT_H_
+#define TCPTOOL_SERVER_PEERS_TOLD_CONTENT_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "dataplane/receiving/upstream.h"
+#include "tcptool/peer/v1/peer_service.pb.h"
+
+namespace tcptool::server {
+
+// Passes it on to the reception: digests at once, the end when there is a
+// connection for the proof of delivery. Lives on the reception's lane.
+class ToldContent {
+ public:
+  // Of a content; 16 TiB. Each digest is kept in memory.
+  static constexpr uint64_t kMostBlocks = uint64_t{1} << 24;
+  // Digests are taken for so many blocks more than have come, 256 GiB, so that
+  // a node that lies cannot fill our memory. The others are asked for again
+  // once half of these blocks have come.
+  static constexpr uint64_t kMostBlocksAhead = uint64_t{1} << 18;
+
+  // Before anything else.
+  void Open(dataplane::ContentClaims& claims) { claims_ = &claims; }
+
+  // The first block whose digest is to be asked for.
+  uint64_t next_block() const { return blocks_; }
+  // Whether all that is known of the content from this block on was said by the
+  // node that is followed now.
+  bool IsFromOne(uint64_t block) const { return block >= first_own_; }
+
+  // A call begins, which asks for the digests from next_block() on.
+  void BeginCall() { misses_digests_ = false; }
+  // What is said from now on may be another node's than what was said before.
+  void ChangeNode();
+  // Tells what a message says. INVALID_ARGUMENT, OUT_OF_RANGE: it cannot be.
+  absl::Status Take(const peer::v1::FollowResponse& response,
+                    bool is_connected);
+  // There is a connection now.
+  void Connected();
+  // Some digests were not taken, and it is time to ask for them.
+  bool IsToAskAgain() const;
+  // They are to be told again, as is the end.
+  void ForgetFrom(uint64_t block);
+  void ForgetAll();
+
+ private:
+  absl::Status TakeEnd(const peer::v1::ContentEnd& end);
+  absl::Status TakeDigests(const std::string& digests);
+  bool IsAhead(uint64_t blocks) const;
+
+  dataplane::ContentClaims* claims_ = nullptr;
+  uint64_t blocks_ = 0;          // Whose digests the reception has.
+  bool misses_digests_ = false;  // The node has told more of them.
+  std::optional<dataplane::ContentEnd> end_;
+  uint64_t first_own_ = 0;  // What is known from here on is from one node.
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_TOLD_CONTENT_H_

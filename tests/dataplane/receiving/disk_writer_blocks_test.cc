@@ -1,0 +1,232 @@
+// Which blocks a reception's writer takes for those of the content, and which
+// come again.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cerrno>
+
+#include "absl/synchronization/notification.h"
+#include "tests/dataplane/receiving/disk_writers.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using Call = FaultyFiles::Call;
+
+TEST_F(DiskWriterTest, BlockThatIsNotTheExpectedOneIsBad) {
+  const std::string content = Content(4 * kManifestBlock + 9);
+  const std::vector<Digest> digests = DigestsOf(content);
+  // The digests are known before the blocks, or come behind them.
+  for (const bool before : {true, false}) {
+    Make({.expects_digests = true});
+    EXPECT_TRUE(!before || writer_->Expect(0, digests).ok());
+    std::string wrong = content;
+    wrong[2 * kManifestBlock + 5] ^= 1;
+    for (uint64_t i = 0; i < digests.size(); ++i) Give(i, BlockOf(wrong, i));
+    EXPECT_TRUE(before || writer_->Expect(0, digests).ok());
+    ASSERT_TRUE(WaitFor([](const DiskWriter::State& state) {
+      return state.idle && state.bad_block && state.marks.verified > 0;
+    }));
+    EXPECT_EQ(writer_->state().bad_block, 2u);
+    ASSERT_TRUE(WaitFor([](const DiskWriter::State& state) {
+      return state.marks.verified == 2 * kManifestBlock;
+    }));
+    // Another source has the right one.
+    absl::Notification rewound;
+    writer_->Rewind(2, false, [&rewound](const absl::Status& status) {
+      EXPECT_TRUE(status.ok());
+      rewound.Notify();
+    });
+    rewound.WaitForNotification();
+    ASSERT_TRUE(WaitUntilIdle());
+    EXPECT_EQ(writer_->state().marks.written, 2 * kManifestBlock);
+    ASSERT_TRUE(writer_->Expect(2, std::span(digests).subspan(2)).ok());
+    GiveAll(content, 2);
+    ASSERT_TRUE(WaitUntilComplete());
+    EXPECT_TRUE(writer_->state().complete);
+    EXPECT_EQ(writer_->manifest().blocks, digests);
+    writer_->file()->Abandon();
+    End();
+  }
+}
+
+TEST_F(DiskWriterTest, DigestsMustNotChangeNorHaveGaps) {
+  Make({.expects_digests = true});
+  const std::vector<Digest> digests = DigestsOf(Content(3 * kManifestBlock));
+  EXPECT_TRUE(absl::IsOutOfRange(writer_->Expect(1, digests)));
+  EXPECT_TRUE(writer_->Expect(0, digests).ok());
+  EXPECT_TRUE(writer_->Expect(1, std::span(digests).last(2)).ok());
+  EXPECT_TRUE(absl::IsFailedPrecondition(writer_->Expect(1, digests)));
+}
+
+TEST_F(DiskWriterTest, GoesOnWithWhatAnEarlierOneHasKept) {
+  const std::string content = Content(5 * kManifestBlock + 9);
+  const std::vector<Digest> digests = DigestsOf(content);
+  Make();
+  for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(content, i));
+  ASSERT_TRUE(WaitUntilIdle());
+  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
+  End();
+  Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
+  EXPECT_EQ(writer_->state().marks.durable, 3 * kManifestBlock);
+  EXPECT_EQ(writer_->state().marks.verified, 0u);
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  EXPECT_EQ(writer_->state().marks.verified, 3 * kManifestBlock);
+  GiveAll(content, 3);
+  ASSERT_TRUE(WaitUntilComplete());
+  EXPECT_TRUE(writer_->state().complete) << writer_->state().error;
+  EXPECT_EQ(writer_->sha256(), Sha256Of(content));
+}
+
+TEST_F(DiskWriterTest, WhatWasKeptOfAnotherContentIsDropped) {
+  const std::string old = Content(3 * kManifestBlock);
+  Make();
+  for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(old, i));
+  ASSERT_TRUE(WaitUntilIdle());
+  ASSERT_TRUE(writer_->file()->Checkpoint(DigestsOf(old)).ok());
+  End();
+  Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
+  std::string content = old;
+  content[kManifestBlock] ^= 1;
+  ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
+  EXPECT_EQ(writer_->state().bad_block, 1u);
+  absl::Notification rewound;
+  writer_->Rewind(1, false,
+                  [&rewound](const absl::Status&) { rewound.Notify(); });
+  rewound.WaitForNotification();
+  ASSERT_TRUE(WaitUntilIdle());
+  EXPECT_EQ(writer_->state().marks.written, 0u);
+  EXPECT_EQ(writer_->state().marks.durable, 0u);
+  // The first block was verified, and may have been sent on.
+  std::string other = content;
+  other[0] ^= 1;
+  EXPECT_TRUE(absl::IsFailedPrecondition(writer_->Expect(0, DigestsOf(other))));
+  ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
+  GiveAll(content);
+  ASSERT_TRUE(WaitUntilComplete());
+  EXPECT_TRUE(writer_->state().complete);
+  EXPECT_EQ(writer_->sha256(), Sha256Of(content));
+}
+
+TEST_F(DiskWriterTest, HashOfWhatWasDroppedIsForgotten) {
+  const std::string content = Content(3 * kManifestBlock);
+  std::string wrong = content;
+  wrong.back() ^= 1;
+  Make({.sha256 = true, .expects_digests = true});
+  GiveAll(wrong);
+  ASSERT_TRUE(WaitFor([this](const DiskWriter::State&) {
+    return writer_->sha256().has_value();
+  }));
+  ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
+  EXPECT_EQ(writer_->state().bad_block, 2u);
+  ASSERT_TRUE(WaitUntilIdle());
+  absl::Notification rewound;
+  writer_->Rewind(2, false,
+                  [&rewound](const absl::Status&) { rewound.Notify(); });
+  rewound.WaitForNotification();
+  ASSERT_TRUE(WaitUntilIdle());
+  ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
+  GiveAll(content, 2);
+  ASSERT_TRUE(WaitUntilComplete());
+  EXPECT_EQ(writer_->sha256(), Sha256Of(content));
+}
+
+TEST_F(DiskWriterTest, KeptBlockThatHasChangedInTheFileIsBad) {
+  const std::string content = Content(4 * kManifestBlock);
+  const std::vector<Digest> digests = DigestsOf(content);
+  Make();
+  for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(content, i));
+  ASSERT_TRUE(WaitUntilIdle());
+  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
+  End();
+  folder_.Spoil(".tcptool-part.r1", kManifestBlock + 100);
+  Make({.expects_digests = true}, FileApi::Real(), true);
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  GiveAll(content, 3);
+  ASSERT_TRUE(WaitFor([](const DiskWriter::State& state) {
+    return state.idle && state.bad_block;
+  }));
+  EXPECT_EQ(writer_->state().bad_block, 1u);
+  EXPECT_FALSE(writer_->state().complete);
+}
+
+TEST_F(DiskWriterTest, KeptBlockThatTheDiskHasLostIsBad) {
+  const std::string content = Content(4 * kManifestBlock);
+  const std::vector<Digest> digests = DigestsOf(content);
+  Make();
+  for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(content, i));
+  ASSERT_TRUE(WaitUntilIdle());
+  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
+  End();
+  std::atomic<bool> is_lost{false};
+  FaultyFiles files([&is_lost](Call call) {
+    return call == Call::kRead && is_lost ? -EIO : 0;
+  });
+  Make({.expects_digests = true}, files, true);
+  is_lost = true;  // The range map was read before.
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  ASSERT_TRUE(WaitFor([](const DiskWriter::State& state) {
+    return state.idle && state.bad_block;
+  }));
+  EXPECT_TRUE(writer_->state().error.ok()) << writer_->state().error;
+  is_lost = false;
+  absl::Notification rewound;
+  writer_->Rewind(0, false, [&rewound](const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    rewound.Notify();
+  });
+  rewound.WaitForNotification();
+  ASSERT_TRUE(WaitUntilIdle());
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  GiveAll(content);
+  ASSERT_TRUE(WaitUntilComplete());
+  EXPECT_TRUE(writer_->state().complete) << writer_->state().error;
+  End();  // It uses the files.
+}
+
+// What was verified by what a source has said that was wrong.
+TEST_F(DiskWriterTest, WhatIsDoubtedIsVerifiedAnew) {
+  const std::string content = Content(3 * kManifestBlock);
+  const std::vector<Digest> digests = DigestsOf(content);
+  Make({.sha256 = true, .expects_digests = true});
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  GiveAll(content);
+  ASSERT_TRUE(WaitUntilComplete());
+  absl::Notification rewound;
+  writer_->Rewind(3, true, [&rewound](const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    rewound.Notify();
+  });
+  rewound.WaitForNotification();
+  ASSERT_TRUE(WaitUntilIdle());
+  EXPECT_EQ(writer_->state().marks.written, content.size());
+  EXPECT_EQ(writer_->state().marks.verified, 0u);
+  EXPECT_FALSE(writer_->state().complete);
+  // None comes again.
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  writer_->Complete(content.size());
+  ASSERT_TRUE(WaitUntilComplete());
+  EXPECT_TRUE(writer_->state().complete) << writer_->state().error;
+  EXPECT_EQ(writer_->sha256(), Sha256Of(content));
+}
+
+TEST_F(DiskWriterTest, FileThatChangedBeforeItIsHashedAgainIsAnError) {
+  const std::string content = Content(3 * kManifestBlock);
+  Make();
+  for (uint64_t i = 0; i < 2; ++i) Give(i, BlockOf(content, i));
+  ASSERT_TRUE(WaitUntilIdle());
+  const std::vector<Digest> digests = DigestsOf(content);
+  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(2)).ok());
+  End();
+  Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  ASSERT_TRUE(WaitUntilIdle());  // The kept blocks were still what they were.
+  folder_.Spoil(".tcptool-part.r1", 100);
+  GiveAll(content, 2);
+  ASSERT_TRUE(WaitUntilComplete());
+  EXPECT_FALSE(writer_->state().complete);
+  EXPECT_TRUE(absl::IsDataLoss(writer_->state().error));
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
