@@ -282,9 +282,12 @@ absl::Status Daemon::Restore() {
           .max_running = options_.control.max_running_receptions,
           .new_node_upstream =
               [this](NodePlan plan) {
+                auto upstream = std::make_unique<PeerUpstream>(
+                    std::move(plan), *follow_clients_);
+                auto set_nodes = upstream->node_setter();
                 return LiveReceptions::NodeUpstream{
-                    .upstream = std::make_unique<PeerUpstream>(
-                        std::move(plan), *follow_clients_)};
+                    .upstream = std::move(upstream),
+                    .set_nodes = std::move(set_nodes)};
               }},
       engine_, writable_roots_, *reception_table_, hub_, *store_);
   receptions_->Restore(*contents);

@@ -34,6 +34,24 @@ bool ParentChoice::WasGood(uint64_t position, bool counts_time,
          (counts_time && now - connected_at_ >= kGood);
 }
 
+void ParentChoice::Replace(const std::vector<std::optional<size_t>>& before,
+                           bool prefers_other) {
+  std::vector<Node> nodes(before.size());
+  size_t current = 0;
+  size_t sender = 0;
+  for (size_t i = 0; i < nodes.size(); ++i) {
+    if (!before[i]) continue;
+    nodes[i] = nodes_[*before[i]];
+    if (*before[i] == current_) current = i;
+    if (*before[i] == sender_) sender = i;
+  }
+  nodes_ = std::move(nodes);
+  current_ = current;
+  sender_ = sender;
+  prefers_other_ = prefers_other;
+  probed_ = rounds_ = 0;
+}
+
 ParentChoice::Next ParentChoice::Connect(uint64_t offset, Loss loss,
                                          bool is_its_own, Time now) {
   // One on which nothing came was none, however long it was waited for.
@@ -109,6 +127,7 @@ bool ParentChoice::IsOver(Time now) const {
 
 ParentChoice::Next ParentChoice::GoOn(bool is_refusal, Time now) {
   EndSearch();
+  prefers_other_ = false;  // Others are asked anyway.
   BeginTrouble(now);
   nodes_[current_].has_refused = is_refusal;
   const bool all_refuse = std::ranges::all_of(nodes_, [](const Node& node) {
@@ -137,10 +156,10 @@ void ParentChoice::Heard(const Said& said, uint64_t position, Time silent_since,
   const Duration silence =
       behind_since_ ? now - std::max(*behind_since_, silent_since) : Duration();
   wants_connection_ = current_ != sender_ && silence >= kOnItsWay;
-  wants_other_ =
+  has_fault_ =
       (stranded_since_ && now - *stranded_since_ >= timing_.stranded) ||
       (behind_since_ && silence >= timing_.no_bytes);
-  if (!wants_other_) EndSearch();
+  if (!wants_other()) EndSearch();
 
   const bool brings = position > furthest_;
   if (brings) {
@@ -165,7 +184,7 @@ std::optional<ParentChoice::Probe> ParentChoice::NextProbe() {
   const auto lied = std::ranges::count_if(
       nodes_, [](const Node& node) { return node.has_lied; });
   if (lied + 1 == std::ssize(nodes_)) {
-    found_nobody_ = is_stranded_ = true;
+    FoundNobody();
     return std::nullopt;
   }
   Duration pause{};
@@ -175,7 +194,7 @@ std::optional<ParentChoice::Probe> ParentChoice::NextProbe() {
   do {
     if (++probed_ == nodes_.size()) {
       probed_ = 1;
-      found_nobody_ = is_stranded_ = true;
+      FoundNobody();
       pause = PauseAfter(++rounds_, timing_);
     }
     node = (current_ + probed_) % nodes_.size();
@@ -190,11 +209,18 @@ bool ParentChoice::Suits(const Said& said, uint64_t position) const {
 
 void ParentChoice::MoveTo(size_t node) {
   current_ = node;
+  prefers_other_ = false;
   keeps_node_ = is_connected_;
 }
 
+void ParentChoice::FoundNobody() {
+  // One that serves is no worse for that another was preferred.
+  if (prefers_other_ && !has_fault_) return;
+  found_nobody_ = is_stranded_ = true;
+}
+
 void ParentChoice::EndSearch() {
-  wants_other_ = false;
+  has_fault_ = false;
   probed_ = rounds_ = 0;
   found_nobody_ = false;
 }

@@ -78,6 +78,12 @@ class ParentChoice {
   // Whoever follows is told so.
   bool is_stranded() const { return is_stranded_; }
 
+  // The nodes are these from now on: each is one of those before, or a new one.
+  // The current node and the sender are among them. `prefers_other`: the
+  // current one is to be left for one that suits, whatever it does.
+  void Replace(const std::vector<std::optional<size_t>>& before,
+               bool prefers_other);
+
   // A connection is wanted, on which the content comes from `offset` on.
   // `is_its_own`: what was wrong was said, and sent, by the current node alone.
   // If not, that one says all anew.
@@ -97,8 +103,10 @@ class ParentChoice {
   bool wants_connection() const { return wants_connection_; }
 
   // Whether others are to be asked beside the current node.
-  bool wants_other() const { return wants_other_; }
-  // Whether that is as it sends nothing of what it has.
+  bool wants_other() const { return has_fault_ || prefers_other_; }
+  // Whether that is for what it does, and if so, whether that is that it sends
+  // nothing of what it has.
+  bool has_fault() const { return has_fault_; }
   bool is_behind() const { return !stranded_since_; }
   // Whom, then; again after each that does not suit. None: there is nobody.
   std::optional<Probe> NextProbe();
@@ -127,6 +135,7 @@ class ParentChoice {
   // Goes on with the next node, or gives up.
   Next GoOn(bool is_refusal, Time now);
   void EndSearch();
+  void FoundNobody();
 
   const Duration wait_;
   const Timing timing_;
@@ -149,7 +158,8 @@ class ParentChoice {
   // Of the current node, since it was called.
   std::optional<Time> stranded_since_;
   std::optional<Time> behind_since_;  // It could send more than has come.
-  bool wants_other_ = false;
+  bool has_fault_ = false;            // Which others might not have.
+  bool prefers_other_ = false;
   bool wants_connection_ = false;
   // Of the search for another:
   size_t probed_ = 0;  // Nodes behind the current one, in this round.

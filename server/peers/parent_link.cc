@@ -83,10 +83,15 @@ void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
                          const absl::Status& lost, Done done) {
   if (lane_ == nullptr) {
     lane_ = &lane;
+    {
+      absl::MutexLock lock(&mutex_);
+      shared_lane_ = &lane;
+    }
     silence_timer_.emplace(lane.io());
     connect_timer_.emplace(lane.io());
     pause_timer_.emplace(lane.io());
   }
+  TakeNodes();
   offset_ = offset;
   done_ = std::move(done);
   const ParentChoice::Loss loss = LossOf(lost);
@@ -246,7 +251,9 @@ void ParentLink::Search() {
 void ParentLink::MoveTo(size_t node) {
   const absl::Status reason = Note(
       choice_.current(),
-      choice_.is_behind()
+      !choice_.has_fault()
+          ? absl::UnavailableError("another node is to send the content")
+      : choice_.is_behind()
           ? absl::DeadlineExceededError("the node sends nothing of what it has")
           : absl::UnavailableError(
                 "the node has nobody to receive the content from"));
@@ -356,6 +363,10 @@ void ParentLink::Forget() {
 void ParentLink::Cancel() {
   if (lane_ == nullptr) return;
   Forget();
+  {
+    absl::MutexLock lock(&mutex_);
+    shared_lane_ = nullptr;
+  }
   // They belong to the lane.
   silence_timer_.reset();
   connect_timer_.reset();

@@ -55,11 +55,19 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
                Done done);
   void Cancel();
 
+  // Receives from these from now on, the preferred one first; at least one. The
+  // connection that there is is kept until the preferred one, or else one of
+  // the others, has shown that it has more. Any thread; no effect once it is
+  // over.
+  void SetNodes(std::vector<NodePlan::Node> nodes);
+
  private:
   const NodePlan::Node& parent() const {
     return plan_.nodes[choice_.current()];
   }
   std::string NameAsParent(size_t node) const;
+  // Takes what SetNodes() was given. On the lane.
+  void TakeNodes();
 
   // Does what is to be done next; `reason`: what is wrong with the node that
   // was followed.
@@ -90,7 +98,7 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   void WaitFor(asio::steady_timer& timer, Clock::duration time,
                const std::string& what);
 
-  const NodePlan plan_;
+  NodePlan plan_;  // Of which the nodes may change.
   FollowClients& clients_;
   const Timing timing_;
   dataplane::ContentClaims* claims_ = nullptr;
@@ -114,6 +122,10 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   mutable absl::Mutex mutex_;
   std::vector<std::string> parents_path_ ABSL_GUARDED_BY(mutex_);
   bool is_stranded_ ABSL_GUARDED_BY(mutex_) = false;
+  // From Connect() to Cancel(), for other threads.
+  dataplane::Lane* shared_lane_ ABSL_GUARDED_BY(mutex_) = nullptr;
+  // Not taken yet; empty: there are none.
+  std::vector<NodePlan::Node> new_nodes_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tcptool::server

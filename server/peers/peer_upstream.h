@@ -2,7 +2,10 @@
 #ifndef TCPTOOL_SERVER_PEERS_PEER_UPSTREAM_H_
 #define TCPTOOL_SERVER_PEERS_PEER_UPSTREAM_H_
 
+#include <functional>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "dataplane/receiving/upstream.h"
 #include "server/api/reception_spec.h"
@@ -28,6 +31,13 @@ class PeerUpstream : public dataplane::Upstream {
   }
   dataplane::Route route() const override { return link_->route(); }
   void Cancel() override { link_->Cancel(); }
+
+  // What calls ParentLink::SetNodes(), for as long as this is there.
+  std::function<void(std::vector<NodePlan::Node>)> node_setter() const {
+    return [weak = std::weak_ptr(link_)](std::vector<NodePlan::Node> nodes) {
+      if (const auto link = weak.lock()) link->SetNodes(std::move(nodes));
+    };
+  }
 
  private:
   const std::shared_ptr<ParentLink> link_;

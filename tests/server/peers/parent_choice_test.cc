@@ -288,5 +288,38 @@ TEST_F(ParentChoiceTest, ThoseWhoSendNothingAreGivenUpAfterTheWait) {
   EXPECT_LT(now_ - begun, seconds(90));
 }
 
+TEST_F(ParentChoiceTest, OtherNodesKeepWhatIsKnownOfThem) {
+  Open(2);
+  Serve();
+  EXPECT_EQ(Lose(0, Loss::kContradiction), Step::kFollow);
+  EXPECT_EQ(choice_->current(), 1u);
+  choice_->Replace({std::nullopt, 0, 1}, false);
+  EXPECT_EQ(choice_->current(), 2u);
+  EXPECT_TRUE(choice_->has_lied(1));
+  EXPECT_FALSE(choice_->has_lied(0));
+  EXPECT_FALSE(choice_->has_lied(2));
+}
+
+TEST_F(ParentChoiceTest, PreferredNodeIsAskedBesideOneThatServes) {
+  Open(1);
+  Serve();
+  choice_->Replace({std::nullopt, 0}, true);
+  EXPECT_EQ(choice_->current(), 1u);
+  EXPECT_TRUE(choice_->wants_other());
+  const auto probe = choice_->NextProbe();
+  ASSERT_TRUE(probe.has_value());
+  EXPECT_EQ(probe->node, 0u);
+  Hear({.is_stranded = false, .watermark = 9}, 7);
+  EXPECT_TRUE(choice_->wants_other()) << "Whatever the current one does.";
+  EXPECT_FALSE(choice_->Suits({.is_stranded = true, .watermark = 9}, 7));
+  EXPECT_FALSE(choice_->Suits({.is_stranded = false, .watermark = 7}, 7));
+  EXPECT_TRUE(choice_->Suits({.is_stranded = false, .watermark = 8}, 7));
+  // All of them were asked, and this is none that nobody serves.
+  EXPECT_GT(choice_->NextProbe()->pause, ParentChoice::Duration());
+  EXPECT_FALSE(choice_->is_stranded());
+  choice_->MoveTo(0);
+  EXPECT_FALSE(choice_->wants_other());
+}
+
 }  // namespace
 }  // namespace tcptool::server

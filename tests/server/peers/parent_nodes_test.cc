@@ -1,0 +1,110 @@
+// What becomes of a reception's link when it is given other nodes.
+#include <gtest/gtest.h>
+
+#include <asio/post.hpp>
+#include <chrono>
+#include <cstdint>
+
+#include "absl/synchronization/notification.h"
+#include "tests/server/peers/parent_links.h"
+
+namespace tcptool::server {
+namespace {
+
+class ParentNodesTest : public ParentLinkTest {
+ protected:
+  // Until it is wanted that the connection is given up.
+  absl::Status WaitUntilLeft() {
+    absl::Status left;
+    EXPECT_TRUE(Happens([&] {
+      absl::MutexLock lock(&mutex_);
+      left = left_;
+      return !left.ok();
+    }));
+    return left;
+  }
+  bool is_left() {
+    absl::MutexLock lock(&mutex_);
+    return !left_.ok();
+  }
+  static FollowResponse Having(int64_t watermark) {
+    FollowResponse response;
+    response.set_watermark(watermark);
+    return response;
+  }
+
+  ScriptedSender first_data_;
+  const ScriptedNode first_{Serve(first_data_)};
+};
+
+TEST_F(ParentNodesTest, MovesToThePreferredOneOnceThatHasMore) {
+  const ScriptedNode other(Serve(data_, Having(9), Having(9)));
+  position_ = 7;
+  Open({first_.node()}, absl::Hours(1));
+  ASSERT_TRUE(Connect(0).ok());
+  link_->SetNodes({other.node()});
+  const absl::Status left = WaitUntilLeft();
+  EXPECT_TRUE(absl::IsUnavailable(left)) << left;
+  ASSERT_TRUE(Connect(7, left).ok());
+  EXPECT_EQ(data_.AcceptAndReadByte(), 't');
+  EXPECT_EQ(other.requests().back().offset(), 7);
+  EXPECT_EQ(first_.requests().size(), 1u);
+}
+
+TEST_F(ParentNodesTest, StaysWhereThePreferredOneHasNoMore) {
+  const ScriptedNode other(Serve(data_, Having(7), Having(7)));
+  position_ = 7;
+  Open({first_.node()}, absl::Hours(1),
+       {.choice = {.first_pause = std::chrono::milliseconds(10)}});
+  ASSERT_TRUE(Connect(0).ok());
+  link_->SetNodes({other.node()});
+  ASSERT_TRUE(Happens([&] { return other.requests().size() >= 3; }));
+  EXPECT_FALSE(is_left());
+  EXPECT_FALSE(link_->route().is_stranded);
+  EXPECT_EQ(first_.requests().size(), 1u);
+}
+
+TEST_F(ParentNodesTest, KeepsAllWhereThePreferredOneIsTheSame) {
+  const ScriptedNode other(Serve(data_));
+  Open({first_.node()}, absl::Hours(1));
+  ASSERT_TRUE(Connect(0).ok());
+  link_->SetNodes({first_.node(), other.node()});
+  Run([this] { looks_at_position_ = 0; });
+  ASSERT_TRUE(Happens([this] { return looks_at_position_ >= 5; }));
+  EXPECT_FALSE(is_left());
+  EXPECT_EQ(other.requests().size(), 0u);
+  // The other one is its fallback from now on.
+  ASSERT_TRUE(Connect(0, absl::UnavailableError("reset")).ok());
+  EXPECT_EQ(data_.AcceptAndReadByte(), 't');
+}
+
+TEST_F(ParentNodesTest, GoesOverAtOnceWhereNobodyServes) {
+  const ScriptedNode silent(
+      [](const FollowRequest&, grpc::ServerContext& context,
+         grpc::ServerWriter<FollowResponse>&) { return Hold(context); });
+  const ScriptedNode other(Serve(data_));
+  Open({silent.node()}, absl::Hours(1));
+  absl::Notification connected;
+  asio::post(lane_.io(), [&] {
+    link_->Connect(lane_, 0, {}, [&](const absl::StatusOr<UniqueFd>& socket) {
+      EXPECT_TRUE(socket.ok()) << socket.status();
+      connected.Notify();
+    });
+  });
+  ASSERT_TRUE(Happens([&] { return silent.requests().size() == 1; }));
+  link_->SetNodes({other.node(), silent.node()});
+  EXPECT_TRUE(connected.WaitForNotificationWithTimeout(kDeadline));
+  EXPECT_EQ(other.requests().size(), 1u);
+}
+
+TEST_F(ParentNodesTest, BeginsWithThoseThatItWasGivenBefore) {
+  const ScriptedNode other(Serve(data_));
+  Open({first_.node()}, absl::Hours(1));
+  link_->SetNodes({other.node()});
+  ASSERT_TRUE(Connect(0).ok());
+  EXPECT_EQ(other.requests().size(), 1u);
+  EXPECT_EQ(first_.requests().size(), 0u);
+}
+
+}  // namespace
+}  // namespace tcptool::server
