@@ -17,6 +17,7 @@
 #include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/receiving/file_api.h"
+#include "dataplane/receiving/file_mark.h"
 #include "dataplane/receiving/range_map.h"
 
 namespace tcptool::dataplane {
@@ -87,6 +88,8 @@ class PartialFile {
   absl::Status Checkpoint(std::span<const Digest> blocks);
   // Empties it, and keeps nothing but the room that was set aside.
   absl::Status Restart();
+  // See MarkOf().
+  absl::StatusOr<std::string> Mark() const { return MarkOf(file_.get()); }
   // Puts the content, which is whole, under its name: on the disk when it
   // returns OK. ALREADY_EXISTS: somebody was faster. ABORTED:
   // somebody has replaced the partial file. An error after the rename,

@@ -68,6 +68,16 @@ class ReceptionObserver {
   // Changes of state at once, progress at most four times a second. The last
   // update is the one whose state is final.
   virtual void OnUpdate(const ReceptionStatus& status) = 0;
+
+  // The content is whole, verified and on the disk, `status` has all that is
+  // known of it, and its file gets its name once `go_on` is called, on any
+  // thread. Only `mark` (see MarkOf()) tells after a crash whether it has got
+  // it.
+  virtual void BeforeNaming(const ReceptionStatus& /*status*/,
+                            const std::string& /*mark*/,
+                            const std::function<void()>& go_on) {
+    go_on();
+  }
 };
 
 // Any thread may call the public methods; they post to the reception's lane.
@@ -162,7 +172,12 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void CheckLength();
   void Complete();
   void OnContentWritten();
-  void OnSynced(const absl::Status& status, const Digest& root);
+  struct Synced {
+    Digest root;
+    std::string mark;
+  };
+  void OnSynced(const absl::StatusOr<Synced>& synced);
+  void Commit();
   void OnCommitted(const absl::Status& status, absl::Time change_time);
   void OnSenderTold(const absl::Status& status);
 

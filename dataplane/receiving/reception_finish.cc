@@ -43,17 +43,23 @@ void Reception::OnContentWritten() {
   status_.sha256 = writer_->sha256();
   // Apart from the commit, so that a reset meanwhile is still in time.
   OnDisk(
-      [](DiskWriter& writer) {
-        return std::pair(writer.file()->Checkpoint({}),
-                         Root(writer.manifest()));
+      [](DiskWriter& writer) -> absl::StatusOr<Synced> {
+        if (absl::Status status = writer.file()->Checkpoint({}); !status.ok()) {
+          return status;
+        }
+        auto mark = writer.file()->Mark();
+        if (!mark.ok()) return mark.status();
+        return Synced{.root = Root(writer.manifest()),
+                      .mark = *std::move(mark)};
       },
-      [](Reception& self, const std::pair<absl::Status, Digest>& result) {
-        self.OnSynced(result.first, result.second);
+      [](Reception& self, const absl::StatusOr<Synced>& synced) {
+        self.OnSynced(synced);
       });
 }
 
-void Reception::OnSynced(const absl::Status& status, const Digest& root) {
-  if (!status.ok()) return FailFile(status);
+void Reception::OnSynced(const absl::StatusOr<Synced>& synced) {
+  if (!synced.ok()) return FailFile(synced.status());
+  const Digest& root = synced->root;
   const auto end_root = end_ ? std::optional(end_->root) : std::nullopt;
   for (const auto& expected : {options_.expected_root, end_root}) {
     if (!expected || *expected == root) continue;
@@ -73,14 +79,20 @@ void Reception::OnSynced(const absl::Status& status, const Digest& root) {
         absl::StrCat("the content has the SHA-256 ", ToHex(*status_.sha256),
                      "; ", ToHex(*options_.expected_sha256), " was expected"));
   }
+  status_.root = root;
+  observer_->BeforeNaming(status_, synced->mark, [self = shared_from_this()] {
+    self->OnLane([](Reception& reception) { reception.Commit(); });
+  });
+}
+
+void Reception::Commit() {
   // Where nothing else says that the content is complete, the sender's end
   // does, unless a reset follows it.
   if (!upstream_->resumable()) {
     const absl::Status connection = receiver_->Check();
     if (!connection.ok()) return Lost(connection);
   }
-  status_.root = root;
-  spool_->Complete({.length = *status_.content_length, .root = root},
+  spool_->Complete({.length = *status_.content_length, .root = *status_.root},
                    status_.sha256);
   is_committing_ = true;
   OnDisk(

@@ -33,8 +33,14 @@ void LiveReceptions::Begin(const v1::Reception& message, ReceptionPlan plan) {
   live.reception = engine_.CreateReception(
       std::move(plan.options), std::move(upstream),
       std::make_shared<ReceptionMailbox>(
-          executor_, [this, name](const dataplane::ReceptionStatus& status) {
+          executor_,
+          [this, name](const dataplane::ReceptionStatus& status) {
             OnUpdate(name, status);
+          },
+          [this, name](const dataplane::ReceptionStatus& status,
+                       const std::string& mark,
+                       const std::function<void()>& go_on) {
+            BeforeNaming(name, status, mark, go_on);
           }));
   Count();
 }
@@ -133,6 +139,19 @@ void LiveReceptions::OnUpdate(const std::string& name,
   const auto updates = live.updates;
   updates->Add({.reception = live.message, .is_over = is_over},
                is_new_state ? ShowWhen::kDurable : ShowWhen::kNow);
+}
+
+void LiveReceptions::BeforeNaming(const std::string& name,
+                                  const dataplane::ReceptionStatus& status,
+                                  const std::string& mark,
+                                  const std::function<void()>& go_on) {
+  const auto found = live_.find(name);
+  if (found == live_.end()) return;  // It was cancelled meanwhile.
+  v1::Reception message = found->second.message;
+  CopyStatus(status, message);
+  store_.PutReception(message, {.mark = mark});
+  // A disk that takes no state keeps no content from its name.
+  store_.WhenDurable([go_on](const absl::Status&) { go_on(); });
 }
 
 void LiveReceptions::Show(const Update& update) {

@@ -122,6 +122,12 @@ class LiveReceptions {
   absl::Status CommitHangs(const std::string& name) const;
   void OnUpdate(const std::string& name,
                 const dataplane::ReceptionStatus& status);
+  // Stores what the next run of the service needs to find out whether the
+  // content has got its name, if this one ends in that moment.
+  void BeforeNaming(const std::string& name,
+                    const dataplane::ReceptionStatus& status,
+                    const std::string& mark,
+                    const std::function<void()>& go_on);
   void Show(const Update& update);
   void End(const std::string& name);
   void Count();

@@ -14,6 +14,14 @@ void ReceptionMailbox::OnUpdate(const dataplane::ReceptionStatus& status) {
   asio::post(executor_, [self = shared_from_this()] { self->Deliver(); });
 }
 
+void ReceptionMailbox::BeforeNaming(const dataplane::ReceptionStatus& status,
+                                    const std::string& mark,
+                                    const std::function<void()>& go_on) {
+  asio::post(executor_, [self = shared_from_this(), status, mark, go_on] {
+    self->before_name_(status, mark, go_on);
+  });
+}
+
 void ReceptionMailbox::Deliver() {
   dataplane::ReceptionStatus status;
   {

@@ -6,11 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "messages/states.h"
 #include "messages/time.h"
 #include "server/api/etag.h"
-#include "server/api/reception_translate.h"
 #include "server/base/log.h"
 #include "server/receptions/received_file.h"
 
@@ -23,13 +21,6 @@ constexpr auto kTick = std::chrono::seconds(1);
 // The interval at which progress is shown to watchers; the API promises at most
 // four times a second.
 constexpr auto kProgress = std::chrono::milliseconds(250);
-
-void SetInterrupted(v1::Reception& reception, const std::string& detail) {
-  reception.set_state(v1::RECEPTION_STATE_INTERRUPTED);
-  reception.set_detail(detail);
-  *reception.mutable_end_time() = ToTimestamp(absl::Now());
-  reception.set_etag(NewEtag(reception));
-}
 
 // One that is neither live nor final.
 absl::Status GoesOnLater(const v1::Reception& reception) {
@@ -60,6 +51,18 @@ ReceptionManager::ReceptionManager(Options options, dataplane::Engine& engine,
             }),
       creation_(control_.get_executor(), options_.max_running, roots, table,
                 hub, store, live_, held_, request_ids_),
+      sweeper_(control_.get_executor(), roots),
+      restoration_(
+          control_.get_executor(),
+          {.roots = roots,
+           .table = table,
+           .hub = hub,
+           .store = store,
+           .live = live_,
+           .held = held_,
+           .sweeper = sweeper_},
+          [this](const v1::Reception& reception) { AddFinished(reception); },
+          [this](const v1::Reception& reception) { OnEnd(reception); }),
       tick_(control_.get_executor(), kTick, [this] { OnTick(); }),
       progress_(control_.get_executor(), kProgress, [this] { OnProgress(); }) {
   control_.Post([this] {
@@ -90,18 +93,7 @@ void ReceptionManager::Restore(const Store::Contents& contents) {
     for (const StoredRequest& request : contents.requests) {
       request_ids_.Restore(request);
     }
-    Partials partials;
-    for (const StoredReception& stored : contents.receptions) {
-      Restore(stored, partials);
-    }
-    // All of them everywhere: a directory may have several paths.
-    for (const auto& [where, ids] : partials) {
-      going_on_.insert(ids.going_on->begin(), ids.going_on->end());
-    }
-    for (auto& [where, ids] : partials) {
-      ids.going_on = going_on_;
-      RemovePartials(where.first, where.second, std::move(ids));
-    }
+    restoration_.Restore(contents.receptions);
     held_.PurgeSurplus();
     // As of sessions.
     held_.PurgeExpired(dataplane::Clock::now());
@@ -118,123 +110,10 @@ void ReceptionManager::Find(
 
 void ReceptionManager::SetNodes(std::string name,
                                 std::vector<NodePlan::Node> nodes) {
-  control_.Post(
-      [this, name = std::move(name), nodes = std::move(nodes)]() mutable {
-        live_.SetNodes(name, std::move(nodes));
-      });
-}
-
-void ReceptionManager::Restore(StoredReception stored, Partials& partials) {
-  v1::Reception& reception = stored.reception;
-  v1::ReceptionSpec spec = reception.spec();
-  auto plan = ToReceptionPlan(spec);
-  const bool goes_on =
-      !IsFinal(reception.state()) && reception.spec().has_node() && plan.ok();
-  // Also of a final one: its disk may have failed when the file was to be
-  // removed.
-  if (plan.ok() && reception.state() != v1::RECEPTION_STATE_SUCCEEDED) {
-    PartialIds& ids =
-        partials[{reception.spec().destination().root(), plan->directory}];
-    if (!ids.going_on) ids.going_on.emplace();
-    (goes_on ? *ids.going_on : ids.gone).insert(stored.extra.partial_id);
-  }
-  if (goes_on) {
-    WillGoOn(reception);
-    reception.set_etag(NewEtag(reception));
-  } else if (!IsFinal(reception.state())) {
-    SetInterrupted(reception,
-                   absl::StrCat("the service was stopped",
-                                plan.ok() ? "" : ", and it could not go on: ",
-                                plan.status().message()));
-    store_.PutReception(reception, stored.extra);
-  }
-  table_.Insert(reception, stored.extra.number);
-  held_.Add();
-  if (goes_on) {
-    return Resume(reception, *std::move(plan), stored.extra);
-  }
-  AddFinished(reception);
-}
-
-void ReceptionManager::Resume(const v1::Reception& reception,
-                              ReceptionPlan plan, const ReceptionExtra& extra) {
-  using Opened = std::shared_ptr<dataplane::Destination>;
-  auto resumed = std::make_shared<ReceptionPlan>(std::move(plan));
-  auto destination = std::make_shared<dataplane::Destination>(
-      std::exchange(resumed->options.destination, {}));
-  destination->id = extra.partial_id;
-  resumed->options.resume = true;
-  roots_.Run<Opened>(
-      reception.spec().destination().root(),
-      [destination, path = resumed->directory](
-          const ContentRoot& root) -> absl::StatusOr<Opened> {
-        // What it needs of the disk, it has in part: its own file says whether
-        // there is room.
-        const absl::Status status =
-            OpenDestination(root, path, 0, *destination);
-        if (!status.ok()) return status;
-        return destination;
-      },
-      [this, resumed, reception, extra](const absl::StatusOr<Opened>& opened) {
-        control_.Post([this, resumed, reception, extra, opened] {
-          if (!table_.contains(reception.name())) return;  // Deleted since.
-          if (!opened.ok()) {
-            return Interrupt(reception, resumed->directory, extra,
-                             opened.status());
-          }
-          resumed->options.destination = std::move(**opened);
-          live_.Begin(reception, std::move(*resumed));
-        });
-      });
-}
-
-void ReceptionManager::Interrupt(v1::Reception reception,
-                                 const std::string& directory,
-                                 const ReceptionExtra& extra,
-                                 const absl::Status& reason) {
-  SetInterrupted(reception,
-                 absl::StrCat("the service was stopped, and it could not go "
-                              "on: ",
-                              reason.message()));
-  store_.PutReception(reception, extra);
-  RemovePartials(reception.spec().destination().root(), directory,
-                 {.gone = {extra.partial_id}});
-  table_.Update(reception);
-  hub_.WakeAll();
-  OnEnd(reception);
-}
-
-void ReceptionManager::RemovePartials(const std::string& root,
-                                      const std::string& directory,
-                                      PartialIds ids, Removed done) {
-  roots_.TidyUp<size_t>(
-      root,
-      [directory, ids = std::move(ids)](const ContentRoot& content_root) {
-        return RemovePartialFiles(content_root, directory, ids);
-      },
-      [root, directory,
-       done = std::move(done)](const absl::StatusOr<size_t>& removed) {
-        done(removed);
-        // Where the root or the directory is gone, nothing is left of it.
-        if (removed.ok() || absl::IsNotFound(removed.status())) return;
-        LogWarning("partial_files_stay",
-                   {{"root", root},
-                    {"directory", directory},
-                    {"error", std::string(removed.status().message())}});
-      });
-}
-
-void ReceptionManager::SweepFor(const v1::Reception& reception) {
-  v1::ReceptionSpec spec = reception.spec();
-  const auto plan = ToReceptionPlan(spec);
-  const std::string& root = spec.destination().root();
-  if (!plan.ok() || !swept_roots_.insert(root).second) return;
-  RemovePartials(root, plan->directory, {.going_on = going_on_},
-                 [this, root](const absl::StatusOr<size_t>& removed) {
-                   // It hangs, or did: see ContentRoots.
-                   if (absl::IsUnavailable(removed.status())) return;
-                   control_.Post([this, root] { swept_roots_.erase(root); });
-                 });
+  control_.Post([this, name = std::move(name), nodes = std::move(nodes)] {
+    restoration_.WhenSettled(
+        name, [this, name, nodes] { live_.SetNodes(name, nodes); });
+  });
 }
 
 void ReceptionManager::Drain() {
@@ -255,7 +134,7 @@ void ReceptionManager::Create(v1::CreateReceptionRequest request,
                    [this, done = std::move(done)](
                        const absl::StatusOr<v1::Reception>& reception) {
                      done(reception);
-                     if (reception.ok()) SweepFor(*reception);
+                     if (reception.ok()) sweeper_.SweepFor(*reception);
                    });
 }
 
@@ -319,7 +198,9 @@ void ReceptionManager::DeleteNow(const v1::DeleteReceptionRequest& request,
 void ReceptionManager::Open(const std::string& reception, bool with_sha256,
                             Opened done) {
   control_.Post([this, reception, with_sha256, done = std::move(done)] {
-    OpenNow(reception, with_sha256, done);
+    restoration_.WhenSettled(reception, [this, reception, with_sha256, done] {
+      OpenNow(reception, with_sha256, done);
+    });
   });
 }
 
@@ -338,6 +219,7 @@ void ReceptionManager::OpenNow(const std::string& name, bool with_sha256,
     }
     return done(live_.OpenSource(name));
   }
+  if (!IsFinal(reception->state())) return done(GoesOnLater(*reception));
   if (reception->state() != v1::RECEPTION_STATE_SUCCEEDED) {
     return done(absl::FailedPreconditionError(
         absl::StrCat(name, " is ", StateName(reception->state()),
@@ -354,7 +236,7 @@ void ReceptionManager::OpenNow(const std::string& name, bool with_sha256,
 
 void ReceptionManager::AnswerPending() {
   // Behind those that were asked for before.
-  control_.PostAndWait([] {});
+  control_.PostAndWait([this] { restoration_.AnswerPending(); });
   roots_.AnswerPending();
 }
 

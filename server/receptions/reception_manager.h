@@ -5,11 +5,8 @@
 
 #include <cstddef>
 #include <functional>
-#include <map>
 #include <memory>
-#include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -19,9 +16,10 @@
 #include "server/api/reception_spec.h"
 #include "server/base/control_thread.h"
 #include "server/base/repeating_timer.h"
-#include "server/receptions/destination.h"
 #include "server/receptions/live_receptions.h"
+#include "server/receptions/partial_sweeper.h"
 #include "server/receptions/reception_creation.h"
+#include "server/receptions/reception_restoration.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/held_resources.h"
 #include "server/sessions/received_content.h"
@@ -56,10 +54,8 @@ class ReceptionManager : public ReceivedContent {
 
   const Options& options() const { return options_; }
 
-  // Restores the receptions of the previous run. Of those that were not
-  // finished, those from other nodes go on; the others are INTERRUPTED, as a
-  // sender of 2008 has its content once, and their partial files are removed.
-  // Waits for neither. Call it once, before anything else.
+  // Restores the receptions of the previous run: see ReceptionRestoration. Call
+  // it once, before anything else.
   void Restore(const Store::Contents& contents);
 
   // See the methods of ReceptionService. Requests must have passed
@@ -93,23 +89,6 @@ class ReceptionManager : public ReceivedContent {
   void Stop();
 
  private:
-  // Of each root and directory below it.
-  using Partials = std::map<std::pair<std::string, std::string>, PartialIds>;
-
-  void Restore(StoredReception stored, Partials& partials);
-  // Goes on with a reception of the previous run, which is in the table.
-  void Resume(const v1::Reception& reception, ReceptionPlan plan,
-              const ReceptionExtra& extra);
-  // It cannot go on.
-  void Interrupt(v1::Reception reception, const std::string& directory,
-                 const ReceptionExtra& extra, const absl::Status& reason);
-  using Removed = std::function<void(const absl::StatusOr<size_t>&)>;
-  void RemovePartials(
-      const std::string& root, const std::string& directory, PartialIds ids,
-      Removed done = [](const auto&) {});
-  // Of the directory that a new reception goes into: what a database that was
-  // lost has left there.
-  void SweepFor(const v1::Reception& reception);
   // The reception that a command is for. NOT_FOUND; ABORTED: `etag`, if given,
   // does not match.
   absl::StatusOr<v1::Reception> GetForCommand(const std::string& name,
@@ -134,10 +113,8 @@ class ReceptionManager : public ReceivedContent {
   RequestIds request_ids_;
   HeldResources held_;
   ReceptionCreation creation_;
-  // Of receptions of the previous run that go on: the ids of their files.
-  std::set<std::string> going_on_;
-  // Roots in which SweepFor() is under way, or hangs: once at a time in each.
-  std::set<std::string> swept_roots_;
+  PartialSweeper sweeper_;
+  ReceptionRestoration restoration_;
   RepeatingTimer tick_;
   RepeatingTimer progress_;
 };

@@ -66,7 +66,8 @@ class Store {
   void DeleteRecipientsAbove(const std::string& session_name, uint64_t number);
   // Deletes a session and its recipients.
   void DeleteSession(const std::string& name);
-  // As PutSession(); `extra` is written with the spec.
+  // As PutSession(); `extra` is written with the spec, its mark whenever there
+  // is one.
   void PutReception(const v1::Reception& reception,
                     const ReceptionExtra& extra);
   void DeleteReception(const std::string& name);

@@ -87,6 +87,8 @@ void StoreChanges::Merge(ReceptionChange& older, ReceptionChange&& newer) {
   if (newer.spec) {
     older.spec = std::move(newer.spec);
     older.extra = std::move(newer.extra);
+  } else if (!newer.extra.mark.empty()) {
+    older.extra.mark = std::move(newer.extra.mark);
   }
   older.status = std::move(newer.status);
 }

@@ -34,7 +34,7 @@ class StoreChanges {
   struct ReceptionChange {
     // The existing row is deleted before the other is written.
     bool deleted = false;
-    // Of a new row.
+    // Of a new row; the mark of an old one too, if there is one.
     std::optional<std::string> spec;
     ReceptionExtra extra;
     // None: there is no row to be written.

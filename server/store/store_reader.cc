@@ -66,7 +66,7 @@ absl::Status ReadRecipients(SqliteDatabase& database,
 absl::Status ReadReceptions(SqliteDatabase& database,
                             StoredContents& contents) {
   auto rows = database.Prepare(
-      "SELECT name, spec, status, partial_id, number FROM receptions"
+      "SELECT name, spec, status, partial_id, number, mark FROM receptions"
       " ORDER BY number");
   if (!rows.ok()) return rows.status();
   absl::StatusOr<bool> row = rows->Step();
@@ -79,7 +79,8 @@ absl::Status ReadReceptions(SqliteDatabase& database,
       return absl::DataLossError("a reception has another's name");
     }
     stored.extra = {.number = static_cast<uint64_t>(rows->Integer(4)),
-                    .partial_id = rows->Bytes(3)};
+                    .partial_id = rows->Bytes(3),
+                    .mark = rows->Bytes(5)};
   }
   return row.status();
 }

@@ -74,6 +74,8 @@ constexpr const char* kMigrations[] = {
     "  port INTEGER PRIMARY KEY,"
     "  time INTEGER NOT NULL"
     ") STRICT;",
+    // 5: ReceptionExtra::mark.
+    "ALTER TABLE receptions ADD COLUMN mark TEXT NOT NULL DEFAULT '';",
 };
 constexpr int64_t kVersion = std::size(kMigrations);
 

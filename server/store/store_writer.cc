@@ -73,15 +73,17 @@ absl::Status WriteReception(SqliteDatabase& database, const std::string& name,
   }
   if (!change.status) return absl::OkStatus();
   if (!change.spec) {
-    return database.Run("UPDATE receptions SET status = ? WHERE name = ?",
-                        SqliteBlob{*change.status}, name);
+    return database.Run(
+        "UPDATE receptions SET status = ?,"
+        " mark = coalesce(nullif(?, ''), mark) WHERE name = ?",
+        SqliteBlob{*change.status}, change.extra.mark, name);
   }
   return database.Run(
-      "INSERT INTO receptions (number, name, spec, status, partial_id)"
-      " VALUES (?, ?, ?, ?, ?)"
+      "INSERT INTO receptions (number, name, spec, status, partial_id, mark)"
+      " VALUES (?, ?, ?, ?, ?, ?)"
       " ON CONFLICT (name) DO UPDATE SET status = excluded.status",
       static_cast<int64_t>(change.extra.number), name, SqliteBlob{*change.spec},
-      SqliteBlob{*change.status}, change.extra.partial_id);
+      SqliteBlob{*change.status}, change.extra.partial_id, change.extra.mark);
 }
 
 absl::Status WriteAll(SqliteDatabase& database, const StoreChanges& changes) {

@@ -53,6 +53,9 @@ struct ReceptionExtra {
   uint64_t number = 0;
   // The id of its partial file; see dataplane::Destination.
   std::string partial_id;
+  // Of its whole file, which is about to get its name, or has it: see
+  // dataplane::MarkOf(). Empty: it is not yet there.
+  std::string mark;
 };
 
 struct StoredReception {

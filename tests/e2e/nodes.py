@@ -17,18 +17,19 @@ from tcptool_process import free_ports
 class Node(harness.Service):
     """A service that serves other nodes, and has a writable root, "disk"."""
 
-    def __init__(self, flags=()):
+    def __init__(self, flags=(), prefix=()):
         self.disk = pathlib.Path(os.environ["TEST_TMPDIR"]) / f"node.{random.randrange(1 << 60):x}"
         self.disk.mkdir()
         # Below those that the sessions of other nodes may take while this one is down.
         self.port, self.data_port = free_ports(2, 5_000, 9_999)
         super().__init__(
+            prefix=prefix,
             flags=(
                 f"--receive=disk={self.disk}",
                 f"--peer-address=127.0.0.1:{self.port}",
                 f"--peer-data-port={self.data_port}",
                 *flags,
-            )
+            ),
         )
 
     def source(self, name, host="127.0.0.1", port=None, fallbacks=(), **fields):
@@ -43,14 +44,16 @@ class Node(harness.Service):
             **fields,
         )
 
-    def receive(self, source, path="file", **spec):
+    def receive(self, source, path="file", overwrite=False, **spec):
         names = stubs.reception
         return self.receptions.CreateReception(
             stubs.reception_service.CreateReceptionRequest(
                 reception=names.Reception(
                     spec=names.ReceptionSpec(
                         node=source,
-                        destination=names.FileDestination(root="disk", path=path),
+                        destination=names.FileDestination(
+                            root="disk", path=path, overwrite=overwrite
+                        ),
                         **spec,
                     )
                 )
@@ -99,8 +102,8 @@ class NodesCase(unittest.TestCase):
         self.a, self.b, self.c = self.start(), self.start(), self.start()
         self.a.write_file("content", self.content)
 
-    def start(self, *flags):
-        node = Node(flags)
+    def start(self, *flags, prefix=()):
+        node = Node(flags, prefix)
         self.addCleanup(node.close)
         return node
 

@@ -1,25 +1,43 @@
-"""kill -9 of a sender, of a relay and of a receiver, at any moment: what is under a name is
-the old file or the whole new one, and nobody says that it is whole who has not all of it."""
+"""kill -9 of a sender, of a relay and of a receiver, at random moments: what is under a name
+is the old file or the whole new one, which of them is what the reception's state says, and
+nobody counts as one who has the content who has not all of it."""
 
+import collections
+import itertools
 import os
 import pathlib
-import random
 import subprocess
 import tempfile
-import time
 import unittest
 
 import harness
 from harness import port_of, stubs
+from moments import PATIENCE_S, Moments
 from receptions import FINAL, MIB, state_of
 
-MOMENTS = 50
-# Fewer on a machine that is too busy.
-LIMIT_S = 45
-CONTENT_BYTES = 8 * MIB + 4321
-# So that the transfer takes a third of a second.
-BYTES_PER_SECOND = 25_000_000
+# Of each of the three.
+MOMENTS = 17
+CONTENT_BYTES = 4 * MIB + 4321
+# So that the transfer takes a fifth of a second.
+BYTES_PER_SECOND = 20_000_000
 OLD = b"what was there before"
+
+# What each state says of the name: whether it has the content. If not, it has what it had.
+HAS_CONTENT = {"SUCCEEDED": True, "FAILED": False, "INTERRUPTED": False}
+
+# By who is killed: what may become of the relay's reception, of the receiver's, and of a
+# tcptool that receives from the relay too, and has the content or not.
+RIGHT = {
+    # What the relay has not got in one piece, nobody gets.
+    "sender": {("SUCCEEDED", "SUCCEEDED", True), ("FAILED", "FAILED", False)},
+    # Each by itself: what a relay has verified and brought to the disk may be whole with
+    # others just before it has its name at the relay; and some may lack a part of what has.
+    "relay": set(
+        itertools.product(("SUCCEEDED", "INTERRUPTED"), ("SUCCEEDED", "FAILED"), (True, False))
+    ),
+    # It holds nobody up.
+    "receiver": {("SUCCEEDED", "SUCCEEDED", True), ("SUCCEEDED", "INTERRUPTED", True)},
+}
 
 
 class Receiver:
@@ -68,7 +86,7 @@ class Receiver:
             )
             return state if state in FINAL else None
 
-        return harness.wait_until(final, f"{reception} is final")
+        return harness.wait_until(final, f"{reception} is final", PATIENCE_S)
 
 
 class KilledTest(unittest.TestCase):
@@ -77,19 +95,15 @@ class KilledTest(unittest.TestCase):
         self.addCleanup(self.sender.close)
         self.relay = Receiver(self)
         self.last = Receiver(self)
-        seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
-        print(f"SEED={seed}")
-        self.random = random.Random(seed)
+        self.moments = Moments(CONTENT_BYTES)
 
-    def check(self, receiver, reception, content):
-        """The file and the state, of which it returns the latter."""
+    def assert_right(self, receiver, reception, content):
+        """The name has what the state says. Returns that."""
         state = receiver.wait_final(reception)
+        self.assertIn(state, HAS_CONTENT)
+        expected = content if HAS_CONTENT[state] else OLD
         has = receiver.file.read_bytes()
-        self.assertIn(has, (content, OLD), f"{state}, {len(has)} bytes")
-        if state == "SUCCEEDED":
-            self.assertEqual(has, content)
-        if state in ("FAILED", "CANCELLED"):
-            self.assertEqual(has, OLD, state)
+        self.assertTrue(has == expected, f"{state}, and the name has {len(has)} bytes")
         harness.wait_until(
             lambda: {path.name for path in receiver.disk.iterdir()} == {"file"},
             "no partial file is left",
@@ -104,8 +118,9 @@ class KilledTest(unittest.TestCase):
             for one in service.recipients(session.name)
         )
 
-    def one_moment(self, victim, delay_s):
-        content = self.random.randbytes(64) + os.urandom(CONTENT_BYTES - 64)
+    def kill(self, role, moment):
+        """What becomes of the three."""
+        content = self.moments.random.randbytes(CONTENT_BYTES)
         self.sender.write_file("content", content)
         for receiver in (self.relay, self.last):
             receiver.file.write_bytes(OLD)
@@ -122,41 +137,44 @@ class KilledTest(unittest.TestCase):
             stderr=subprocess.DEVNULL,
         )
         self.addCleanup(process.kill)
-        time.sleep(delay_s)  # The moment, which is random, and means nothing.
-        victim.restart()
-        states = [
-            self.check(self.relay, relayed, content),
-            self.check(self.last, received, content),
-        ]
-        has_all = [self.relay.file.read_bytes() == content]
-        has_all.append(self.last.file.read_bytes() == content)
-        if process.wait(harness.DEADLINE_S) == 0:
-            self.assertEqual(output.read_bytes(), content)
-            states.append("tcptool has it")
-            has_all.append(True)
+        watched = self.moments.random.choice([self.relay, self.last])
+        moment.wait(watched.disk, lambda: watched.file.stat().st_size != len(OLD))
+        victims = {
+            "sender": self.sender, "relay": self.relay.service, "receiver": self.last.service
+        }  # fmt: skip
+        victims[role].restart()
+        outcome = (
+            self.assert_right(self.relay, relayed, content),
+            self.assert_right(self.last, received, content),
+            process.wait(PATIENCE_S) == 0,
+        )
+        self.assertIn(outcome, RIGHT[role])
+        if outcome[2]:
+            self.assertTrue(output.read_bytes() == content)
         # Nobody counts as DELIVERED who has not the whole.
+        has_all = [HAS_CONTENT[outcome[0]], HAS_CONTENT[outcome[1]] + outcome[2]]
         self.assertLessEqual(self.delivered(self.sender, served), has_all[0])
-        self.assertLessEqual(self.delivered(self.relay.service, sent_on), sum(has_all[1:]))
+        self.assertLessEqual(self.delivered(self.relay.service, sent_on), has_all[1])
         for sender, session in ((self.sender, served), (self.relay.service, sent_on)):
             sender.sessions.DeleteSession(
                 stubs.session_service.DeleteSessionRequest(name=session.name, force=True)
             )
-        return states
+        return outcome
 
-    def test_at_random_moments(self):
-        victims = {
-            "sender": self.sender, "relay": self.relay.service, "receiver": self.last.service
-        }  # fmt: skip
-        end = time.monotonic() + LIMIT_S
-        outcomes = {}
-        moments = 0
-        while moments < MOMENTS and time.monotonic() < end:
-            moments += 1
-            name = self.random.choice(sorted(victims))
-            delay_s = self.random.uniform(0, 0.5)
-            with self.subTest(moment=moments, victim=name, delay_s=delay_s):
-                outcome = (name, *self.one_moment(victims[name], delay_s))
-                outcomes[outcome] = outcomes.get(outcome, 0) + 1
+    def kill_often(self, role):
+        outcomes = collections.Counter()
+        for number in range(MOMENTS):
+            moment = self.moments.next()
+            with self.subTest(seed=self.moments.seed, number=number, moment=str(moment)):
+                outcomes[self.kill(role, moment)] += 1
         for outcome, count in sorted(outcomes.items()):
             print(count, *outcome)
-        self.assertGreater(moments, 0)
+
+    def test_sender(self):
+        self.kill_often("sender")
+
+    def test_relay(self):
+        self.kill_often("relay")
+
+    def test_receiver(self):
+        self.kill_often("receiver")

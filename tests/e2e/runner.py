@@ -58,6 +58,24 @@ class Result(unittest.TextTestResult):
         self._add(test, "skipped", reason)
 
 
+def cases_of(suite):
+    """All cases, in order."""
+    for part in suite:
+        if isinstance(part, unittest.TestSuite):
+            yield from cases_of(part)
+        else:
+            yield part
+
+
+def of_this_shard(suite):
+    """Those cases that this process is to run, where Bazel has divided the test."""
+    if "TEST_TOTAL_SHARDS" not in os.environ:
+        return suite
+    pathlib.Path(os.environ["TEST_SHARD_STATUS_FILE"]).touch()
+    total, index = int(os.environ["TEST_TOTAL_SHARDS"]), int(os.environ["TEST_SHARD_INDEX"])
+    return unittest.TestSuite(list(cases_of(suite))[index::total])
+
+
 def write_junit(result, suite_name, path):
     """Writes the XML that Bazel looks for."""
     suite = ElementTree.Element("testsuite", name=suite_name, tests=str(len(result.cases)))
@@ -86,6 +104,7 @@ def main():
         if args.cases
         else loader.loadTestsFromModule(module)
     )
+    suite = of_this_shard(suite)
     result = unittest.TextTestRunner(resultclass=Result, verbosity=2).run(suite)
     if "XML_OUTPUT_FILE" in os.environ:
         write_junit(result, args.test_file.stem, os.environ["XML_OUTPUT_FILE"])

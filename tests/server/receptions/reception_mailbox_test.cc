@@ -17,7 +17,8 @@ TEST(ReceptionMailboxTest, OnlyTheNewestIsDelivered) {
       control.get_executor(),
       [&received](const dataplane::ReceptionStatus& status) {
         received.push_back(status.bytes_received);
-      });
+      },
+      [](const auto&, const auto&, const auto& go_on) { go_on(); });
   for (uint64_t bytes = 1; bytes <= 1'000; ++bytes) {
     mailbox->OnUpdate({.bytes_received = bytes});
   }

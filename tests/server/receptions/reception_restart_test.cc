@@ -1,7 +1,11 @@
 // What a restart of the service makes of receptions.
+#include <fcntl.h>
+
+#include <memory>
 #include <string>
 
 #include "absl/time/clock.h"
+#include "dataplane/receiving/file_mark.h"
 #include "messages/states.h"
 #include "messages/time.h"
 #include "tests/server/receptions/managed_receptions.h"
@@ -15,7 +19,11 @@ class ReceptionRestartTest : public ManagedReceptions {
   // file. The manager is stopped.
   v1::Reception LeaveBehind(v1::ReceptionState state) {
     ScriptedSender sender;
-    v1::CreateReceptionRequest request = RequestOf(sender, "file");
+    return LeaveBehind(state, RequestOf(sender, "file"), "");
+  }
+  v1::Reception LeaveBehind(v1::ReceptionState state,
+                            v1::CreateReceptionRequest request,
+                            const std::string& mark) {
     request.set_reception_id("mine");
     request.set_request_id("request");
     v1::Reception reception;
@@ -23,15 +31,112 @@ class ReceptionRestartTest : public ManagedReceptions {
     *reception.mutable_spec() = request.reception().spec();
     reception.mutable_spec()->mutable_retention()->set_seconds(3600);
     reception.set_state(state);
+    if (!mark.empty()) {
+      reception.set_content_length(kWhole.size());
+      reception.set_content_root(std::string(64, 'a'));
+    }
     if (IsFinal(state))
       *reception.mutable_end_time() = ToTimestamp(absl::Now());
     manager_.reset();
-    store_->PutReception(reception, {.number = 5, .partial_id = "rpartial"});
+    store_->PutReception(reception,
+                         {.number = 5, .partial_id = "rpartial", .mark = mark});
     store_.reset();
     folder_.Put(".tcptool-part.rpartial", "some");
     return reception;
   }
+  // The same of one that was about to get its name, and has it.
+  void LeaveBehindNamed(const v1::CreateReceptionRequest& request) {
+    folder_.Put("file", kWhole);
+    LeaveBehind(v1::RECEPTION_STATE_VERIFYING, request, MarkOf("file"));
+  }
+  std::string MarkOf(const std::string& name) const {
+    const dataplane::UniqueFd file(
+        open(folder_.path(name).c_str(), O_RDONLY | O_CLOEXEC));
+    return *dataplane::MarkOf(file.get());
+  }
+  static v1::CreateReceptionRequest RequestOfNode() {
+    v1::CreateReceptionRequest request;
+    v1::ReceptionSpec& spec = *request.mutable_reception()->mutable_spec();
+    spec.mutable_node()->set_address("127.0.0.1:1");
+    spec.mutable_node()->set_name("sessions/one");
+    spec.mutable_destination()->set_root("disk");
+    spec.mutable_destination()->set_path("file");
+    return request;
+  }
+  // What comes from other nodes waits until it is stopped.
+  static ReceptionManager::Options WithNodes() {
+    return {.new_node_upstream = [](const NodePlan&) {
+      return LiveReceptions::NodeUpstream{
+          .upstream = std::make_unique<SilentUpstream>()};
+    }};
+  }
+
+  const std::string kWhole = "the whole content";
+
+ private:
+  class SilentUpstream : public dataplane::Upstream {
+   public:
+    bool resumable() const override { return true; }
+    void Connect(dataplane::Lane&, uint64_t, const absl::Status&,
+                 Done) override {}
+    void Cancel() override {}
+  };
 };
+
+TEST_F(ReceptionRestartTest, OneThatHasItsNameHasSucceeded) {
+  ScriptedSender sender;
+  for (const auto& request : {RequestOf(sender, "file"), RequestOfNode()}) {
+    LeaveBehindNamed(request);
+    Start(WithNodes());
+    const v1::Reception reception = WaitForEnd("receptions/mine");
+    EXPECT_EQ(reception.state(), v1::RECEPTION_STATE_SUCCEEDED);
+    // A sender of 2008 was reset.
+    EXPECT_EQ(reception.detail().empty(), reception.spec().has_node());
+    EXPECT_EQ(reception.bytes_durable(), static_cast<int64_t>(kWhole.size()));
+    EXPECT_EQ(reception.content_root(), std::string(64, 'a'));
+    EXPECT_TRUE(reception.has_end_time());
+    EXPECT_TRUE(reception.has_file_change_time());
+    WaitForNames({"file"});
+    EXPECT_EQ(folder_.Get("file"), kWhole);
+    // And stays so.
+    Start(WithNodes());
+    EXPECT_EQ(table_->Get("receptions/mine")->state(),
+              v1::RECEPTION_STATE_SUCCEEDED);
+    EXPECT_TRUE(Delete("receptions/mine").ok());
+  }
+}
+
+TEST_F(ReceptionRestartTest, AnotherFileUnderTheNameIsNobodysSuccess) {
+  ScriptedSender sender;
+  LeaveBehindNamed(RequestOf(sender, "file"));
+  std::filesystem::remove(folder_.path("file"));
+  folder_.Put("file", "of another process");
+  Start();
+  const v1::Reception reception = WaitForEnd("receptions/mine");
+  EXPECT_EQ(reception.state(), v1::RECEPTION_STATE_INTERRUPTED);
+  WaitForNames({"file"});
+  EXPECT_EQ(folder_.Get("file"), "of another process");
+}
+
+TEST_F(ReceptionRestartTest, OneFromANodeWithoutItsNameGoesOn) {
+  LeaveBehindNamed(RequestOfNode());
+  std::filesystem::remove(folder_.path("file"));
+  Start(WithNodes());
+  const v1::Reception reception = WaitFor(
+      "receptions/mine",
+      [](const v1::Reception& now) { return now.content_root().empty(); });
+  EXPECT_EQ(reception.state(), v1::RECEPTION_STATE_CONNECTING);
+}
+
+TEST_F(ReceptionRestartTest, SessionsWaitUntilItIsKnownWhatGoesOn) {
+  LeaveBehind(v1::RECEPTION_STATE_RECEIVING, RequestOfNode(), "");
+  Start(WithNodes());
+  const auto opened =
+      Wait<absl::StatusOr<std::shared_ptr<dataplane::Source>>>([&](auto done) {
+        manager_->Open("receptions/mine", /*with_sha256=*/false, done);
+      });
+  EXPECT_TRUE(opened.ok()) << opened.status();
+}
 
 TEST_F(ReceptionRestartTest, ThoseThatRanAreInterruptedAndLeaveNothing) {
   for (const v1::ReceptionState state :

@@ -203,6 +203,8 @@ TEST_F(StoreTest, KeepsReceptions) {
   store->PutReception(other, {.number = 5, .partial_id = "other"});
   EXPECT_TRUE(store->WaitUntilDurable().ok());
   reception.clear_spec();
+  reception.set_state(v1::RECEPTION_STATE_VERIFYING);
+  store->PutReception(reception, {.mark = "inode 1"});
   reception.set_state(v1::RECEPTION_STATE_RECEIVING);
   store->PutReception(reception, {});
   Store::Contents contents = Reopen(store);
@@ -213,6 +215,16 @@ TEST_F(StoreTest, KeepsReceptions) {
             "file");
   EXPECT_EQ(contents.receptions[0].extra.number, 3u);
   EXPECT_EQ(contents.receptions[0].extra.partial_id, "part");
+  EXPECT_EQ(contents.receptions[0].extra.mark, "inode 1");
+  EXPECT_EQ(contents.receptions[1].extra.mark, "");
+  // It stays, until there is another one.
+  store->PutReception(reception, {});
+  contents = Reopen(store);
+  EXPECT_EQ(contents.receptions[0].extra.mark, "inode 1");
+  store->PutReception(reception, {.mark = "inode 2"});
+  store->PutReception(reception, {});
+  contents = Reopen(store);
+  EXPECT_EQ(contents.receptions[0].extra.mark, "inode 2");
   // Deleted, and made again under the same name, in one transaction.
   store->DeleteReception("receptions/a");
   store->DeleteReception("receptions/b");

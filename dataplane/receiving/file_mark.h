@@ -1,0 +1,30 @@
+// Tells afterwards whether a file has got its name, when the process that was
+// giving it to it has ended in that moment.
+#ifndef TCPTOOL_DATAPLANE_RECEIVING_FILE_MARK_H_
+#define TCPTOOL_DATAPLANE_RECEIVING_FILE_MARK_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "dataplane/receiving/file_api.h"
+
+namespace tcptool::dataplane {
+
+// What tells an open file, which is not written to any more, from what else may
+// be under a name: its inode, its size, and when it was last written to. A
+// rename changes none of these; the change time, and after a mount the number
+// of the device, may become another one. Never empty.
+absl::StatusOr<std::string> MarkOf(int file);
+
+// Brings to the disk that the file with this mark has the name in the
+// directory, and returns its change time. NOT_FOUND: it has not. May wait for
+// the disk.
+absl::StatusOr<absl::Time> ConfirmName(FileApi& files, int directory,
+                                       const std::string& name,
+                                       const std::string& mark);
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_RECEIVING_FILE_MARK_H_

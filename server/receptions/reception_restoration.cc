@@ -1,0 +1,203 @@
+#include "server/receptions/reception_restoration.h"
+
+#include <asio/post.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "dataplane/receiving/file_mark.h"
+#include "messages/states.h"
+#include "messages/time.h"
+#include "server/api/etag.h"
+#include "server/api/reception_translate.h"
+#include "server/receptions/destination.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr char kStopped[] = "the service was stopped";
+
+void SetEnd(v1::ReceptionState state, const std::string& detail,
+            v1::Reception& reception) {
+  reception.set_state(state);
+  reception.set_detail(detail);
+  *reception.mutable_end_time() = ToTimestamp(absl::Now());
+  reception.set_etag(NewEtag(reception));
+}
+
+std::string CannotGoOn(const absl::Status& reason) {
+  return absl::StrCat(kStopped, ", and it could not go on: ", reason.message());
+}
+
+}  // namespace
+
+void ReceptionRestoration::Restore(
+    const std::vector<StoredReception>& receptions) {
+  PartialSweeper::Everywhere partials;
+  for (const StoredReception& stored : receptions) Restore(stored, partials);
+  service_.sweeper.SweepAll(partials);
+}
+
+void ReceptionRestoration::Restore(StoredReception stored,
+                                   PartialSweeper::Everywhere& partials) {
+  v1::Reception& reception = stored.reception;
+  v1::ReceptionSpec spec = reception.spec();
+  auto plan = ToReceptionPlan(spec);
+  const bool was_final = IsFinal(reception.state());
+  const bool may_go_on = !was_final && plan.ok() && plan->nodes;
+  const bool may_have_name =
+      !was_final && plan.ok() && !stored.extra.mark.empty();
+  // Also of a final one: its disk may have failed when the file was to be
+  // removed.
+  if (plan.ok() && reception.state() != v1::RECEPTION_STATE_SUCCEEDED) {
+    PartialIds& ids =
+        partials[{reception.spec().destination().root(), plan->directory}];
+    if (!ids.going_on) ids.going_on.emplace();
+    (may_go_on ? *ids.going_on : ids.gone).insert(stored.extra.partial_id);
+  }
+  if (may_go_on) {
+    WillGoOn(reception);
+    reception.set_etag(NewEtag(reception));
+  } else if (!was_final && !may_have_name) {
+    SetEnd(v1::RECEPTION_STATE_INTERRUPTED,
+           plan.ok() ? kStopped : CannotGoOn(plan.status()), reception);
+    service_.store.PutReception(reception, stored.extra);
+  }
+  service_.table.Insert(reception, stored.extra.number);
+  service_.held.Add();
+  if (!may_go_on && !may_have_name) return on_restored_(reception);
+  unsettled_[reception.name()];
+  const auto unfinished = std::make_shared<Unfinished>(
+      Unfinished{.reception = std::move(reception),
+                 .plan = *std::move(plan),
+                 .extra = std::move(stored.extra)});
+  if (may_have_name) return LookForName(unfinished);
+  Resume(unfinished);
+}
+
+void ReceptionRestoration::LookForName(
+    const std::shared_ptr<Unfinished>& unfinished) {
+  service_.roots.Run<absl::Time>(
+      unfinished->reception.spec().destination().root(),
+      [path = unfinished->plan.directory,
+       name = unfinished->plan.options.destination.name,
+       mark = unfinished->extra.mark](
+          const ContentRoot& root) -> absl::StatusOr<absl::Time> {
+        const auto directory = root.OpenDirectory(path);
+        if (!directory.ok()) return directory.status();
+        return dataplane::ConfirmName(dataplane::FileApi::Real(),
+                                      directory->get(), name, mark);
+      },
+      [this, unfinished](const absl::StatusOr<absl::Time>& change_time) {
+        asio::post(executor_, [this, unfinished, change_time] {
+          OnLooked(unfinished, change_time);
+        });
+      });
+}
+
+void ReceptionRestoration::OnLooked(
+    const std::shared_ptr<Unfinished>& unfinished,
+    const absl::StatusOr<absl::Time>& change_time) {
+  if (change_time.ok()) return Succeed(*unfinished, *change_time);
+  if (unfinished->plan.nodes) {
+    // All of it comes again, or is looked at again.
+    unfinished->reception.clear_content_root();
+    unfinished->reception.clear_content_sha256();
+    service_.table.Update(unfinished->reception);
+    return Resume(unfinished);
+  }
+  Interrupt(*unfinished,
+            absl::IsNotFound(change_time.status())
+                ? kStopped
+                : absl::StrCat(kStopped,
+                               ", and whether the content has its name could "
+                               "not be found out: ",
+                               change_time.status().message()));
+}
+
+void ReceptionRestoration::Succeed(Unfinished& unfinished,
+                                   absl::Time change_time) {
+  v1::Reception& reception = unfinished.reception;
+  const int64_t length = reception.content_length();
+  reception.set_bytes_received(length);
+  reception.set_bytes_verified(length);
+  reception.set_bytes_durable(length);
+  *reception.mutable_file_change_time() = ToTimestamp(change_time);
+  SetEnd(v1::RECEPTION_STATE_SUCCEEDED,
+         unfinished.plan.nodes
+             ? ""
+             : "the sender does not know of it, as the service was stopped "
+               "before it could be told",
+         reception);
+  End(unfinished);
+}
+
+void ReceptionRestoration::Resume(
+    const std::shared_ptr<Unfinished>& unfinished) {
+  using Opened = std::shared_ptr<dataplane::Destination>;
+  // The work's own, as it may go on after the deadline.
+  auto destination = std::make_shared<dataplane::Destination>(
+      std::exchange(unfinished->plan.options.destination, {}));
+  destination->id = unfinished->extra.partial_id;
+  unfinished->plan.options.resume = true;
+  service_.roots.Run<Opened>(
+      unfinished->reception.spec().destination().root(),
+      [destination, path = unfinished->plan.directory](
+          const ContentRoot& root) -> absl::StatusOr<Opened> {
+        // What it needs of the disk, it has in part: its own file says whether
+        // there is room.
+        const absl::Status status =
+            OpenDestination(root, path, 0, *destination);
+        if (!status.ok()) return status;
+        return destination;
+      },
+      [this, unfinished](const absl::StatusOr<Opened>& opened) {
+        asio::post(executor_, [this, unfinished, opened] {
+          if (!opened.ok()) {
+            return Interrupt(*unfinished, CannotGoOn(opened.status()));
+          }
+          unfinished->plan.options.destination = std::move(**opened);
+          service_.live.Begin(unfinished->reception,
+                              std::move(unfinished->plan));
+          Settle(unfinished->reception.name());
+        });
+      });
+}
+
+void ReceptionRestoration::Interrupt(Unfinished& unfinished,
+                                     const std::string& detail) {
+  SetEnd(v1::RECEPTION_STATE_INTERRUPTED, detail, unfinished.reception);
+  End(unfinished);
+}
+
+void ReceptionRestoration::End(const Unfinished& unfinished) {
+  const v1::Reception& reception = unfinished.reception;
+  service_.store.PutReception(reception, unfinished.extra);
+  service_.sweeper.Remove(reception.spec().destination().root(),
+                          unfinished.plan.directory,
+                          unfinished.extra.partial_id);
+  service_.table.Update(reception);
+  service_.hub.WakeAll();
+  on_end_(reception);
+  Settle(reception.name());
+}
+
+void ReceptionRestoration::WhenSettled(const std::string& name,
+                                       std::function<void()> then) {
+  const auto unsettled = unsettled_.find(name);
+  if (unsettled == unsettled_.end()) return then();
+  unsettled->second.push_back(std::move(then));
+}
+
+void ReceptionRestoration::Settle(const std::string& name) {
+  const auto settled = unsettled_.extract(name);
+  if (settled.empty()) return;  // Those who waited were answered before.
+  for (const auto& then : settled.mapped()) then();
+}
+
+void ReceptionRestoration::AnswerPending() {
+  for (const auto& [name, waiting] : std::exchange(unsettled_, {})) {
+    for (const auto& then : waiting) then();
+  }
+}
+
+}  // namespace tcptool::server

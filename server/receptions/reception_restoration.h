@@ -1,0 +1,100 @@
+// Takes up the receptions of the previous run.
+#ifndef TCPTOOL_SERVER_RECEPTIONS_RECEPTION_RESTORATION_H_
+#define TCPTOOL_SERVER_RECEPTIONS_RECEPTION_RESTORATION_H_
+
+#include <asio/any_io_executor.hpp>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/api/reception_spec.h"
+#include "server/receptions/live_receptions.h"
+#include "server/receptions/partial_sweeper.h"
+#include "server/sessions/content_roots.h"
+#include "server/sessions/held_resources.h"
+#include "server/store/store.h"
+#include "server/watch/reception_table.h"
+#include "server/watch/watch_hub.h"
+#include "tcptool/v1/reception.pb.h"
+
+namespace tcptool::server {
+
+// What becomes of one that was not finished:
+//
+//   it was about to get its name,    its file is looked for under the name: if
+//   and may have it                  it is there, it has SUCCEEDED
+//   it comes from another node       it goes on, if its destination can be had
+//   otherwise                        INTERRUPTED, as a sender of 2008 has its
+//                                    content once; its partial file is removed
+//
+// The first two are settled when the disk has answered.
+//
+// Used on the one thread of its executor.
+class ReceptionRestoration {
+ public:
+  struct Service {
+    const ContentRoots& roots;
+    ReceptionTable& table;
+    WatchHub& hub;
+    Store& store;
+    LiveReceptions& live;
+    HeldResources& held;
+    PartialSweeper& sweeper;
+  };
+  // `on_restored`: of those that are final when they are restored; `on_end`: of
+  // others, later. What `service` refers to outlives it.
+  ReceptionRestoration(asio::any_io_executor executor, const Service& service,
+                       LiveReceptions::OnEnd on_restored,
+                       LiveReceptions::OnEnd on_end)
+      : executor_(std::move(executor)),
+        service_(service),
+        on_restored_(std::move(on_restored)),
+        on_end_(std::move(on_end)) {}
+
+  // Waits for no disk.
+  void Restore(const std::vector<StoredReception>& receptions);
+
+  // Calls `then` when it is known what has become of a reception: it runs, or
+  // is final. At once for those that are not of the previous run.
+  void WhenSettled(const std::string& name, std::function<void()> then);
+  // Calls what waits for that, as if it were known.
+  void AnswerPending();
+
+ private:
+  // One that is not settled.
+  struct Unfinished {
+    v1::Reception reception;  // As the table has it.
+    ReceptionPlan plan;
+    ReceptionExtra extra;
+  };
+
+  void Restore(StoredReception stored, PartialSweeper::Everywhere& partials);
+  // Whether it has its name.
+  void LookForName(const std::shared_ptr<Unfinished>& unfinished);
+  // `change_time`: of the file, which has the name; or why not.
+  void OnLooked(const std::shared_ptr<Unfinished>& unfinished,
+                const absl::StatusOr<absl::Time>& change_time);
+  void Succeed(Unfinished& unfinished, absl::Time change_time);
+  void Resume(const std::shared_ptr<Unfinished>& unfinished);
+  void Interrupt(Unfinished& unfinished, const std::string& detail);
+  // It is final.
+  void End(const Unfinished& unfinished);
+  void Settle(const std::string& name);
+
+  const asio::any_io_executor executor_;
+  const Service service_;
+  const LiveReceptions::OnEnd on_restored_;
+  const LiveReceptions::OnEnd on_end_;
+  // And what waits for them.
+  std::map<std::string, std::vector<std::function<void()>>> unsettled_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_RECEPTIONS_RECEPTION_RESTORATION_H_
