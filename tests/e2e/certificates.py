@@ -22,10 +22,11 @@ class Authority:
             "-subj", f"/CN={directory.name}", "-days", 2,
         )
 
-    def issue(self, name, days=2, alternative=None):
+    def issue(self, name, days=2, alternative=None, usages=None):
         """The paths of a certificate and its key; it has expired if `days` is negative.
 
-        `alternative`: its subjectAltName as openssl has it, or else NAME.example.
+        `alternative`: its subjectAltName as openssl has it, or else NAME.example. `usages`:
+        its extendedKeyUsage, or else any.
         """
         alternative = alternative or f"DNS:{name}.example,IP:127.0.0.1"
         certificate = self._directory / f"{name}.pem"
@@ -34,6 +35,7 @@ class Authority:
         _openssl(
             "req", "-new", *_NEW_KEY, "-keyout", key, "-out", request, "-subj", f"/CN={name}",
             "-addext", f"subjectAltName={alternative}",
+            *(("-addext", f"extendedKeyUsage={usages}") if usages else ()),
         )
         _openssl(
             "x509", "-req", "-in", request, "-CA", self.path, "-CAkey", self._key,

@@ -6,9 +6,12 @@ There is no cluster here: what a kubelet makes of them is not tried.
 import copy
 import os
 import re
+import shutil
+import textwrap
 
 import yaml
 
+import harness
 import shipping
 from manifests import ALL, BASES, KUBERNETES, SENDERS, ManifestsCase, Sender, by_kind, unordered
 
@@ -47,13 +50,22 @@ class KubernetesTest(ManifestsCase):
             for pod in pod_specs(self.rendered[name]):
                 for container in containers(pod):
                     program = container.get("command", ["/usr/bin/tcptoold"])[0].rpartition("/")[2]
-                    usage = shipping.run(shipping.harness.program(program), "--help")
+                    if program == "sh":
+                        continue
+                    path = shutil.which("etcd") if program == "etcd" else harness.program(program)
+                    usage = shipping.run(path, "--help")
+                    if program == "tcptoolctl":
+                        usage += shipping.run(path, container["args"][0], "--help")
                     for argument in container["args"]:
                         if argument.startswith("-"):
                             with self.subTest(f"{name}: {program} {argument}"):
                                 flag = re.escape(argument.partition("=")[0])
                                 self.assertRegex(usage, rf"(?m)(^|[\s,]){flag}\b")
                     for variable in container.get("env", []):
+                        # Others are for the arguments and variables that name them.
+                        if not variable["name"].startswith("TCPTOOL"):
+                            self.assertIn(f"$({variable['name']})", str(container))
+                            continue
                         with self.subTest(f"{name}: {program} {variable['name']}"):
                             self.assertRegex(usage, rf"\bEnv:{variable['name']}\b")
 
@@ -63,6 +75,8 @@ class KubernetesTest(ManifestsCase):
             self.assertEqual(named["control"], sender.port("--control-address"))
             self.assertEqual(named["http"], sender.port("--http-address"))
             for service in (o for o in objects if o["kind"] == "Service"):
+                if service["metadata"]["name"] == "tcptoold-etcd":
+                    continue
                 ports = [
                     named.get(p.get("targetPort"), p.get("targetPort", p["port"]))
                     for p in service["spec"]["ports"]
@@ -104,10 +118,9 @@ class KubernetesTest(ManifestsCase):
             with self.subTest(name):
                 flags = Sender(self.rendered[name]).flags
                 beyond = not flags["--control-address"].startswith("127.")
-                self.assertEqual("mtls" in name, "--tls-cert" in flags)
-                self.assertEqual(
-                    beyond and "mtls" not in name, "--insecure-control" in flags
-                )
+                asks = "mtls" in name or "fleet" in name
+                self.assertEqual(asks, "--tls-cert" in flags)
+                self.assertEqual(beyond and not asks, "--insecure-control" in flags)
 
     def test_components_do_the_same_in_any_order(self):
         for base in BASES:
@@ -125,19 +138,31 @@ class KubernetesTest(ManifestsCase):
                 + 40  # 10,000 recipients.
                 + 100  # The process and its API.
             )
-            limit = sender.container["resources"]["limits"]["memory"]
+            limit = int(sender.container["resources"]["limits"]["memory"].removesuffix("Mi"))
+            if "--receive" in sender.flags:
+                mebibytes += 16 * int(sender.flags["--max-running-receptions"])
+            else:
+                text = (KUBERNETES / "base/statefulset.yaml").read_text()
+                self.assertIn(f": {mebibytes}. The other {limit - mebibytes} ",
+                              re.sub(r"\s+#?\s*", " ", text))
             # As much again for what the kernel holds for connections.
-            self.assertGreaterEqual(int(limit.removesuffix("Mi")), 2 * mebibytes)
-            text = (KUBERNETES / "base/statefulset.yaml").read_text()
-            self.assertIn(f": {mebibytes}. The other {int(limit[:-2]) - mebibytes} ",
-                          re.sub(r"\s+#?\s*", " ", text))
+            self.assertGreaterEqual(limit, 2 * mebibytes)
 
-    def test_selectors_find_the_sender_and_nobody_else(self):
+    def test_selectors_find_one_workload_and_nobody_else(self):
         for objects, sender in self.each_sender():
-            labels = sender.workload["spec"]["template"]["metadata"]["labels"]
-            self.assertTrue(labels)
+            # By what its objects' names begin with.
+            labels_of = {
+                o["metadata"]["name"]: o["spec"]["template"]["metadata"]["labels"]
+                for o in objects
+                if "template" in o.get("spec", {})
+            }
+            names = {labels["app.kubernetes.io/name"] for labels in labels_of.values()}
+            self.assertEqual(len(names), len(labels_of))
             for other in objects:
                 spec = other.get("spec", {})
+                is_etcd = other["metadata"]["name"] == "tcptoold-etcd"
+                labels = labels_of["tcptoold-etcd" if is_etcd else "tcptoold"]
+                self.assertTrue(labels)
                 if other["kind"] == "Service":
                     selector = spec["selector"]
                 elif other["kind"] == "NetworkPolicy":
@@ -169,8 +194,12 @@ class KubernetesTest(ManifestsCase):
     def test_paths_are_on_volumes_and_the_rest_is_read_only(self):
         for objects, sender in self.each_sender():
             mounts = {m["mountPath"]: m for m in sender.container["volumeMounts"]}
-            root = sender.flags["--root"].partition("=")[2]
-            self.assertTrue(mounts[root]["readOnly"])
+            written = sender.directories("--receive")
+            for directory in written:
+                self.assertNotIn("readOnly", mounts[directory])
+            for root in sender.directories("--root"):
+                if root not in written:
+                    self.assertTrue(mounts[root]["readOnly"])
             state = os.path.dirname(sender.flags["--state"])
             self.assertNotIn("readOnly", mounts[state])
             volumes = {v["name"] for v in sender.pod.get("volumes", [])} | {
@@ -178,8 +207,8 @@ class KubernetesTest(ManifestsCase):
                 for claim in sender.workload["spec"].get("volumeClaimTemplates", [])
             }
             self.assertEqual({m["name"] for m in mounts.values()}, volumes)
-            for flag, value in sender.flags.items():
-                if flag.startswith("--tls"):
+            for value in sender.flags.values():
+                if value.startswith("/etc/"):
                     self.assertIn(os.path.dirname(value), mounts)
 
     def test_nothing_runs_with_more_rights_than_it_needs(self):
@@ -209,6 +238,22 @@ class KubernetesTest(ManifestsCase):
             self.assertGreaterEqual(
                 sender.pod["terminationGracePeriodSeconds"], pause + drain + 10
             )
+
+    def test_a_rack_has_a_daemonset_of_its_own_as_the_documentation_has_it(self):
+        text = (shipping.PROJECT / "docs/operations.md").read_text()
+        (example,) = re.findall(r"(?m)^ {6}resources: \[tcptool/deploy.*fleet/nodes\]\n(?:.+\n)*", text)
+        example = textwrap.dedent(example).replace("tcptool/deploy/kubernetes", "../kubernetes")
+        directory = self.work / "rack"
+        directory.mkdir()
+        (directory / "kustomization.yaml").write_text(example)
+        workload = Sender(self.render(directory)).workload
+        self.assertEqual(workload["metadata"]["name"], "tcptoold-r1")
+        labels = workload["spec"]["template"]["metadata"]["labels"]
+        self.assertEqual(labels["topology.kubernetes.io/zone"], "r1")
+        # One that others lack, as two of them would fight for each other's pods.
+        self.assertEqual(workload["spec"]["selector"]["matchLabels"]["tcptool/rack"], "r1")
+        self.assertEqual(labels["tcptool/rack"], "r1")
+        self.assertEqual(workload["spec"]["template"]["spec"]["nodeSelector"], {"rack": "r1"})
 
     def test_the_alerts_are_those_of_monitoring(self):
         made = shipping.run(KUBERNETES / "components/monitoring/make_rule")

