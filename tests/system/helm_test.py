@@ -2,74 +2,19 @@
 error for what cannot be."""
 
 import re
-import subprocess
-
-import yaml
 
 import shipping
-from manifests import ManifestsCase, Sender, by_kind, unordered
+from charts import ChartCase, without_release
+from manifests import Sender, by_kind, unordered
 
 
-class HelmTest(ManifestsCase):
-    def helm(self, *arguments, release="test"):
-        return subprocess.run(
-            [
-                self.work / "helm/helm",
-                "template",
-                release,
-                shipping.PROJECT / "deploy/helm/tcptool",
-                *arguments,
-            ],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-
-    def chart(self, *arguments, release="test", **values):
-        """What the chart makes with these values, by kind and name."""
-        made = self.helm(
-            *arguments,
-            *(f"--set={key.replace('_', '.')}={value}" for key, value in values.items()),
-            release=release,
-        )
-        self.assertEqual(made.returncode, 0, made.stderr)
-        return {
-            (o["kind"], o["metadata"]["name"]): o for o in yaml.safe_load_all(made.stdout) if o
-        }
-
-    def assert_refused(self, message, *arguments):
-        made = self.helm(*arguments)
-        self.assertNotEqual(made.returncode, 0, made.stdout)
-        self.assertIn(message, made.stderr)
-
-    def values_file(self, values):
-        path = self.work / "values.yaml"
-        path.write_text(yaml.safe_dump(values))
-        return f"--values={path}"
-
+class HelmTest(ChartCase):
     def test_the_chart_makes_the_same_as_the_base_and_its_components(self):
-        def without_release(value):
-            """As it is without the label that tells releases apart."""
-            if isinstance(value, dict):
-                return {
-                    key: without_release(item)
-                    for key, item in value.items()
-                    if key != "app.kubernetes.io/instance"
-                }
-            if isinstance(value, list):
-                return [without_release(item) for item in value]
-            return value
-
         def chart(**values):
             return without_release(self.chart(fullnameOverride="tcptoold", **values))
 
         self.assertEqual(chart(), self.overlay("base"))
-        monitored = {
-            # So that `commonLabels` are of everything.
-            key: o | {"metadata": {"labels": {"app.kubernetes.io/name": "tcptool"}, **o["metadata"]}}
-            for key, o in self.overlay("overlays/monitoring").items()
-        }
+        monitored = self.with_labels("overlays/monitoring")
         self.assertEqual(
             unordered(chart(monitoring_enabled="true")), unordered(monitored)
         )
@@ -200,17 +145,12 @@ class HelmTest(ManifestsCase):
             self.assertTrue(link.startswith("https://wiki.example.com/tcptool/operations.md#"), link)
 
     def test_notes_tell_of_the_release(self):
-        # Not of those that `helm template` prints.
         for values, said in (
             ((), "tcptool-control=allowed"),
             (("--set=networkPolicy.enabled=false",), "WARNING"),
             (("--set=tls.secretName=x",), "--tls-ca"),
         ):
-            made = shipping.run(
-                self.work / "helm/helm", "install", "test",
-                shipping.PROJECT / "deploy/helm/tcptool", "--dry-run=client", *values,
-            )  # fmt: skip
-            notes = made[made.index("NOTES:") :]
+            notes = self.notes(*values)
             self.assertIn("test-tcptoold-data", notes)
             self.assertIn(said, notes)
 

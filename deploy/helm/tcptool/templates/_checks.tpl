@@ -8,13 +8,23 @@
 {{- if ge (sub $last $first) 100 }}
 {{- fail (printf "dataPorts: %d to %d are more than 100 ports; each is a port of a Service" $first $last) }}
 {{- end }}
-{{- range $port, $name := dict "9874" "HTTP" "9875" "the control API" }}
+{{- $fixed := dict "9874" "HTTP" "9875" "the control API" }}
+{{- if .Values.fleet.enabled }}{{ $fixed = merge $fixed (dict "9872" "other nodes" "9873" "other nodes' content") }}{{ end }}
+{{- range $port, $name := $fixed }}
 {{- if and (le $first (int $port)) (ge $last (int $port)) }}
 {{- fail (printf "dataPorts: %d to %d include %s, the port of %s" $first $last $port $name) }}
 {{- end }}
 {{- end }}
-{{- if and .Values.tokens.secretName (not .Values.tls.secretName) }}
+{{- if and .Values.tokens.secretName (not (include "tcptool.tlsSecret" .)) }}
 {{- fail "tokens.secretName: tokens would be sent in clear text; set tls.secretName too" }}
+{{- end }}
+{{- if .Values.fleet.enabled }}
+{{- if not .Values.fleet.addresses }}
+{{- fail "fleet.addresses: name the addresses of all nodes, which their certificate is to be good for" }}
+{{- end }}
+{{- if ne (empty .Values.fleet.etcd.endpoints) (empty .Values.fleet.etcd.secretName) }}
+{{- fail "fleet.etcd: endpoints and secretName go together" }}
+{{- end }}
 {{- end }}
 {{- /* With which value to set what the chart sets. */}}
 {{- $owned := dict
@@ -32,6 +42,20 @@
       "--tls-client-ca" "use tls.secretName"
       "--cert-role" "use tls.certRoles"
       "--token-file" "use tokens.secretName" }}
+{{- if .Values.fleet.enabled }}
+{{- $owned = merge $owned (dict
+      "--fleet" "use fleet.name"
+      "--node" "it is that of the Kubernetes node"
+      "--rack" "use fleet.racks"
+      "--etcd" "use fleet.etcd.endpoints"
+      "--etcd-tls-ca" "use fleet.etcd.secretName"
+      "--etcd-tls-cert" "use fleet.etcd.secretName"
+      "--etcd-tls-key" "use fleet.etcd.secretName"
+      "--peer-address" "it is the node's, port 9872"
+      "--peer-data-port" "it is always 9873"
+      "--peer-ca" "use fleet.issuerName"
+      "--max-running-receptions" "it is always 8") }}
+{{- end }}
 {{- range .Values.extraArgs }}
 {{- $option := regexFind "^[^=]*" . }}
 {{- with get $owned $option }}

@@ -3,13 +3,23 @@
 {{- .Values.fullnameOverride | default (printf "%s-tcptoold" (.Release.Name | trunc 40 | trimSuffix "-")) }}
 {{- end }}
 
-{{- /* Gives an object of the base, `.object`, the names and the labels of this release. */ -}}
+{{- /* The secret with the certificate of the control API; empty: it has none. */ -}}
+{{- define "tcptool.tlsSecret" -}}
+{{- if .Values.tls.secretName }}
+{{- .Values.tls.secretName }}
+{{- else if .Values.fleet.enabled }}
+{{- include "tcptool.fullname" . }}-tls
+{{- end }}
+{{- end }}
+
+{{- /* Gives an object of the base, `.object`, the names and the labels of this release.
+       `.named`: it has the names already. */ -}}
 {{- define "tcptool.adopt" }}
 {{- $object := .object }}
 {{- $fullname := include "tcptool.fullname" .root }}
 {{- $instance := dict "app.kubernetes.io/instance" .root.Release.Name }}
 {{- $metadata := $object.metadata }}
-{{- $_ := set $metadata "name" (printf "%s%s" $fullname (trimPrefix "tcptoold" $metadata.name)) }}
+{{- if not .named }}{{ $_ := set $metadata "name" (printf "%s%s" $fullname (trimPrefix "tcptoold" $metadata.name)) }}{{ end }}
 {{- $_ := set $metadata "labels" (merge (dict) $instance ($metadata.labels | default dict) (dict "app.kubernetes.io/name" "tcptool") (.root.Values.commonLabels | default dict)) }}
 {{- if eq $object.kind "Service" }}
 {{- $_ := set $object.spec "selector" (merge $object.spec.selector $instance) }}

@@ -36,7 +36,7 @@
 {{- $env := $container.env }}
 {{- $volumes := list }}
 
-{{- with $values.tls.secretName }}
+{{- with include "tcptool.tlsSecret" .root }}
 {{- $directory := "/etc/tcptool/tls" }}
 {{- $tls := list }}
 {{- range $env }}

@@ -1,0 +1,103 @@
+{{- /* The files of the fleet's objects, as JSON. */ -}}
+{{- define "tcptool.fleetFiles" }}
+{{- $files := list "base/serviceaccount" "fleet/certificates/certificate" "fleet/certificates/service-control" }}
+{{- if not .Values.fleet.etcd.endpoints }}
+{{- $files = concat $files (list "fleet/etcd/statefulset" "fleet/etcd/service" "fleet/etcd/certificates") }}
+{{- if .Values.networkPolicy.enabled }}{{ $files = append $files "fleet/etcd/networkpolicy" }}{{ end }}
+{{- if .Values.podDisruptionBudget.enabled }}{{ $files = append $files "fleet/etcd/poddisruptionbudget" }}{{ end }}
+{{- end }}
+{{- toJson $files }}
+{{- end }}
+
+{{- /* Makes the fleet's DaemonSet of the base's StatefulSet, `.object`, which has the values
+       already: as overlays/hostnetwork and fleet/nodes change it, by their own files. `.rack`:
+       one of fleet.racks, or null. */ -}}
+{{- define "tcptool.daemonset" }}
+{{- $root := .root }}
+{{- $fleet := $root.Values.fleet }}
+{{- $fullname := include "tcptool.fullname" $root }}
+{{- $object := .object }}
+{{- $host := dict }}
+{{- range $root.Files.Get "files/hostnetwork/daemonset.yaml" | fromYamlArray }}{{ $_ := set $host .path .value }}{{ end }}
+{{- $_ := set $object "kind" "DaemonSet" }}
+{{- range $key := list "replicas" "serviceName" "volumeClaimTemplates" }}{{ $_ := unset $object.spec $key }}{{ end }}
+{{- $_ := set $object.spec "updateStrategy" (get $host "/spec/updateStrategy") }}
+
+{{- $patch := (include "tcptool.fleetFile" (dict "root" $root "name" "fleet/nodes/fleet") | fromYaml).spec.template.spec }}
+{{- $change := first $patch.containers }}
+{{- $pod := $object.spec.template.spec }}
+{{- $container := first $pod.containers }}
+{{- $_ := set $pod "hostNetwork" true }}
+{{- $_ := set $pod "dnsPolicy" $patch.dnsPolicy }}
+{{- $_ := set $container "ports" (concat $container.ports $change.ports) }}
+{{- if not $root.Values.resources }}{{ $_ := set $container "resources" (merge (dict) $change.resources $container.resources) }}{{ end }}
+{{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
+{{- $_ := set (get $container $probe).httpGet "host" (get $host (printf "/spec/template/spec/containers/0/%s/httpGet/host" $probe)) }}
+{{- end }}
+
+{{- $args := $container.args }}
+{{- range $root.Files.Get "files/fleet/nodes/arguments.yaml" | fromYamlArray }}
+{{- /* Operators are in tls.certRoles. */}}
+{{- if ne .value "--cert-role=cn:operator=operator" }}{{ $args = append $args .value }}{{ end }}
+{{- end }}
+{{- $_ := set $container "args" $args }}
+
+{{- $env := list }}
+{{- $closed := list }}
+{{- if not $root.Values.monitoring.enabled }}{{ $closed = list "TCPTOOLD_HTTP_ADDRESS" }}{{ end }}
+{{- range $container.env }}{{ if not (has .name $closed) }}{{ $env = append $env . }}{{ end }}{{ end }}
+{{- range get $host "/spec/template/spec/containers/0/env" }}{{ if has .name $closed }}{{ $env = append $env . }}{{ end }}{{ end }}
+{{- range $change.env }}
+{{- if eq .name "TCPTOOLD_FLEET" }}{{ $_ := set . "value" $fleet.name }}{{ end }}
+{{- if and (eq .name "TCPTOOLD_ETCD") $fleet.etcd.endpoints }}{{ $_ := set . "value" (join "," $fleet.etcd.endpoints) }}{{ end }}
+{{- /* tokens.secretName has made an argument of it. */}}
+{{- if not (or (hasKey . "$patch") (eq .name "TCPTOOLD_TOKEN_FILE")) }}{{ $env = append $env . }}{{ end }}
+{{- end }}
+{{- $_ := set $container "env" $env }}
+
+{{- $mounts := $container.volumeMounts }}
+{{- range $change.volumeMounts }}{{ if ne .name "tokens" }}{{ $mounts = append $mounts . }}{{ end }}{{ end }}
+{{- $_ := set $container "volumeMounts" $mounts }}
+{{- $volumes := concat $pod.volumes (get $host "/spec/template/spec/volumes") }}
+{{- range $patch.volumes }}
+{{- if and (eq .name "etcd-tls") $fleet.etcd.secretName }}{{ $_ := set .secret "secretName" $fleet.etcd.secretName }}{{ end }}
+{{- if ne .name "tokens" }}{{ $volumes = append $volumes . }}{{ end }}
+{{- end }}
+{{- $_ := set $pod "volumes" $volumes }}
+
+{{- with .rack }}
+{{- $labels := dict "tcptool/rack" .name }}
+{{- $_ := set $object.metadata "name" (printf "%s-%s" $fullname .name) }}
+{{- $_ := set $object.spec.selector "matchLabels" (merge $labels $object.spec.selector.matchLabels) }}
+{{- $metadata := $object.spec.template.metadata }}
+{{- $_ := set $metadata "labels" (merge (dict "topology.kubernetes.io/zone" .name) $labels $metadata.labels) }}
+{{- $_ := set $pod "nodeSelector" (merge (dict) .nodeSelector ($root.Values.nodeSelector | default dict)) }}
+{{- end }}
+{{- end }}
+
+{{- /* The text of one of the fleet's files, with the release's name for etcd. */ -}}
+{{- define "tcptool.fleetFile" }}
+{{- .root.Files.Get (printf "files/%s.yaml" .name) | replace "tcptoold-etcd" (printf "%s-etcd" (include "tcptool.fullname" .root)) }}
+{{- end }}
+
+{{- /* Puts the values into the other objects of the fleet, `.object`. */ -}}
+{{- define "tcptool.fleetObject" }}
+{{- $values := .root.Values }}
+{{- $fullname := include "tcptool.fullname" .root }}
+{{- $object := .object }}
+{{- if and (eq $object.kind "Certificate") (eq $object.metadata.name $fullname) }}
+{{- $_ := set $object.spec "secretName" (include "tcptool.tlsSecret" .root) }}
+{{- $_ := set $object.spec.issuerRef "name" $values.fleet.issuerName }}
+{{- $_ := set $object.spec "dnsNames" (list $fullname) }}
+{{- $_ := set $object.spec "ipAddresses" $values.fleet.addresses }}
+{{- else if eq $object.kind "StatefulSet" }}
+{{- $instance := dict "app.kubernetes.io/instance" .root.Release.Name }}
+{{- $metadata := $object.spec.template.metadata }}
+{{- $_ := set $metadata "labels" (merge (dict) $metadata.labels $instance) }}
+{{- with $values.imagePullSecrets }}{{ $_ := set $object.spec.template.spec "imagePullSecrets" . }}{{ end }}
+{{- $_ := set (first $object.spec.template.spec.containers) "image" $values.fleet.etcd.image }}
+{{- $claim := (first $object.spec.volumeClaimTemplates).spec }}
+{{- $_ := set $claim.resources.requests "storage" $values.fleet.etcd.size }}
+{{- with $values.fleet.etcd.storageClassName }}{{ $_ := set $claim "storageClassName" . }}{{ end }}
+{{- end }}
+{{- end }}

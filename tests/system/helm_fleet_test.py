@@ -1,0 +1,141 @@
+"""The chart's fleet, as helm renders it: the same as overlays/fleet, and what can be set."""
+
+from charts import ChartCase, without_release
+from manifests import Sender, by_kind, unordered
+
+ADDRESSES = "{192.0.2.11,192.0.2.12,192.0.2.13}"
+
+
+class HelmFleetTest(ChartCase):
+    def fleet(self, *arguments, release="test", **values):
+        return self.chart(
+            "--set=fleet.enabled=true",
+            f"--set=fleet.addresses={ADDRESSES}",
+            *arguments,
+            release=release,
+            **values,
+        )
+
+    def workloads(self, objects):
+        return [o for o in objects.values() if "template" in o.get("spec", {})]
+
+    def test_the_chart_makes_the_same_as_the_overlay(self):
+        made = self.fleet(fullnameOverride="tcptoold", tokens_secretName="tcptool-tokens")
+        self.assertEqual(self.complaints(list(made.values())), [])
+        expected = self.with_labels("overlays/fleet")
+        nodes = "DaemonSet", "tcptoold"
+        self.assertEqual(
+            unordered(without_release({k: o for k, o in made.items() if k != nodes})),
+            unordered({k: o for k, o in expected.items() if k != nodes}),
+        )
+        made, expected = Sender(list(made.values())), Sender(list(expected.values()))
+        self.assertEqual(made.flags, expected.flags)
+        self.assertEqual(made.fields, expected.fields)
+        for flag in ("--root", "--receive", "--cert-role"):
+            self.assertCountEqual(
+                [a for a in made.container["args"] if a.startswith(flag)],
+                [a for a in expected.container["args"] if a.startswith(flag)],
+            )
+        # How an option is given aside.
+        for container in (made.container, expected.container):
+            del container["args"], container["env"]
+        self.assertEqual(
+            unordered(without_release(made.workload)), unordered(expected.workload)
+        )
+
+    def test_what_a_variable_names_comes_before_it(self):
+        names = [v["name"] for v in Sender(list(self.fleet().values())).container["env"]]
+        self.assertLess(names.index("HOST_IP"), names.index("TCPTOOLD_PEER_ADDRESS"))
+
+    def test_releases_of_a_namespace_share_nothing(self):
+        one, two = self.fleet(release="one"), self.fleet(release="two")
+        self.assertEqual(set(one) & set(two), set())
+        secrets = []
+        for objects in (one, two):
+            self.assertEqual(self.complaints(list(objects.values())), [])
+            made = {o["spec"]["secretName"] for o in objects.values() if o["kind"] == "Certificate"}
+            used = {
+                volume["secret"]["secretName"]
+                for workload in self.workloads(objects)
+                for volume in workload["spec"]["template"]["spec"].get("volumes", [])
+                if "secret" in volume
+            }
+            self.assertLessEqual(used, made)
+            secrets.append(made)
+            etcd = by_kind(list(objects.values()), "StatefulSet")
+            self.assertIn(("Service", etcd["spec"]["serviceName"]), objects)
+            names = by_kind(list(objects.values()), "Certificate", etcd["metadata"]["name"])
+            members = [
+                f"{etcd['metadata']['name']}-{n}.{etcd['spec']['serviceName']}" for n in range(3)
+            ]
+            self.assertEqual(names["spec"]["dnsNames"], members)
+            self.assertEqual(
+                Sender(list(objects.values())).flags["--etcd"],
+                ",".join(f"{member}:2379" for member in members),
+            )
+            issuers = {o["metadata"]["name"] for o in objects.values() if o["kind"] == "Issuer"}
+            asked = {o["spec"]["issuerRef"]["name"] for o in objects.values()
+                     if o["kind"] == "Certificate"}
+            self.assertEqual(asked - issuers, {"tcptool"})
+        self.assertEqual(secrets[0] & secrets[1], set())
+
+    def test_a_rack_has_a_daemonset_of_its_own(self):
+        objects = self.fleet(
+            "--set=fleet.racks[0].name=r1", "--set=fleet.racks[0].nodeSelector.rack=r1",
+            "--set=fleet.racks[1].name=r2", "--set=fleet.racks[1].nodeSelector.rack=r2",
+        )  # fmt: skip
+        self.assertEqual(self.complaints(list(objects.values())), [])
+        sets = [o for o in objects.values() if o["kind"] == "DaemonSet"]
+        self.assertEqual(len(sets), 2)
+        service = by_kind(list(objects.values()), "Service", "test-tcptoold")
+        for rack, workload in zip(("r1", "r2"), sets):
+            template = workload["spec"]["template"]
+            labels = template["metadata"]["labels"]
+            self.assertEqual(workload["metadata"]["name"], f"test-tcptoold-{rack}")
+            self.assertEqual(template["spec"]["nodeSelector"], {"rack": rack})
+            self.assertEqual(labels["topology.kubernetes.io/zone"], rack)
+            # Two of one selector would fight for each other's pods.
+            self.assertEqual(workload["spec"]["selector"]["matchLabels"]["tcptool/rack"], rack)
+            self.assertLessEqual(
+                workload["spec"]["selector"]["matchLabels"].items(), labels.items()
+            )
+            self.assertLessEqual(service["spec"]["selector"].items(), labels.items())
+
+    def test_an_etcd_that_there_is_can_be_used(self):
+        objects = self.fleet(
+            "--set=fleet.etcd.endpoints={etcd1.example:2379,etcd2.example:2379}",
+            "--set=fleet.etcd.secretName=etcd",
+        )
+        self.assertEqual(self.complaints(list(objects.values())), [])
+        self.assertEqual([kind for kind, _ in objects if kind in ("StatefulSet", "Issuer")], [])
+        sender = Sender(list(objects.values()))
+        self.assertEqual(sender.flags["--etcd"], "etcd1.example:2379,etcd2.example:2379")
+        secrets = {v["name"]: v.get("secret", {}).get("secretName") for v in sender.pod["volumes"]}
+        self.assertEqual(secrets["etcd-tls"], "etcd")
+
+    def test_monitoring_reaches_the_nodes(self):
+        objects = self.fleet(monitoring_enabled="true")
+        self.assertEqual(self.complaints(list(objects.values())), [])
+        self.assertEqual(
+            Sender(list(objects.values())).flags["--http-address"], "[::]:9874"
+        )
+        policies = [name for kind, name in objects if kind == "NetworkPolicy"]
+        self.assertEqual(policies, ["test-tcptoold-etcd"])
+
+    def test_the_chart_refuses_what_cannot_be(self):
+        fleet = ("--set=fleet.enabled=true", f"--set=fleet.addresses={ADDRESSES}")
+        self.assert_refused("fleet.addresses: name", "--set=fleet.enabled=true")
+        self.assert_refused(
+            "endpoints and secretName go together", *fleet, "--set=fleet.etcd.endpoints={a:1}"
+        )
+        self.assert_refused(
+            "the port of other nodes", *fleet,
+            "--set=dataPorts.first=9870", "--set=dataPorts.last=9872",
+        )  # fmt: skip
+        self.assert_refused("use fleet.racks", *fleet, "--set=extraArgs={--rack=r1}")
+        self.assert_refused("at '/fleet/name'", *fleet, "--set=fleet.name=a/b")
+
+    def test_notes_tell_of_the_fleet(self):
+        made = self.notes("--set=fleet.enabled=true", f"--set=fleet.addresses={ADDRESSES}")
+        self.assertIn("as the fleet cluster", made)
+        self.assertIn("test-tcptoold.default:9875", made)
