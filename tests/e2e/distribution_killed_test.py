@@ -72,3 +72,13 @@ class DistributionKilledTest(DistributionCase):
             wait_until(lambda node=node: node.files() == {"file"}, "it has it without etcd", 60)
         self.etcd.start()
         self.assert_delivered(name, self.b, self.c)
+
+    def test_a_node_that_has_it_serves_it_after_a_restart_without_the_source(self):
+        self.gate.open()
+        name = self.a.distribute("a", nodes=["b", "d"])
+        wait_until(lambda: self.a.deliveries(name)["b"] == "DELIVERED", "b has it", 60)
+        self.a.stop()
+        self.b.restart()
+        self.b.wait_event("fleet_registered", 2)
+        late = self.join("d")
+        self.assert_delivered(name, self.b, late, asked=late)

@@ -78,6 +78,7 @@ void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
         {.target = {.host = address->host, .port = absl::StrCat(address->port)},
          .name = name});
   }
+  if (nodes.empty()) return;
   if (is_there_) service_.receptions.SetNodes(name_, nodes_);
   tcptool::v1::NodeSource& source =
       *request_.mutable_reception()->mutable_spec()->mutable_node();
@@ -95,7 +96,12 @@ void ReceivedContent::Look() {
   if (is_asking_ || is_over_ || Clock::now() < next_try_) return;
   const auto reception = service_.table.Get(name_);
   if (reception.ok()) return LookAt(*reception);
-  if (!is_there_) return Create();
+  if (!is_there_) {
+    if (request_.reception().spec().node().address().empty()) {
+      return Tell({.state = v1::DELIVERY_STATE_WAITING});
+    }
+    return Create();
+  }
   Tell({.state = v1::DELIVERY_STATE_CANCELLED,
         .detail = absl::StrCat(name_, " was deleted on the node itself")});
 }
@@ -106,7 +112,7 @@ void ReceivedContent::LookAt(const Reception& reception) {
       reception.state() == tcptool::v1::RECEPTION_STATE_SUCCEEDED;
   if (!is_good && !is_there_) return Delete();
   // One of an earlier run has the nodes that it had then.
-  if (!std::exchange(is_there_, true)) {
+  if (!std::exchange(is_there_, true) && !nodes_.empty()) {
     service_.receptions.SetNodes(name_, nodes_);
   }
   // The service is stopping, and the next run of it receives what is missing.

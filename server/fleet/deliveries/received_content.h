@@ -38,7 +38,8 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   // Looks how far it is, and tells. To be called again and again.
   void Look();
 
-  // From whom it is received from now on; at least one.
+  // From whom it is received from now on. None at the beginning alone: what is
+  // there of it is shown, and nothing is made until there are some.
   void SetNodes(std::vector<SendingNode> nodes);
 
   // Nothing is told any more. `done`, once no reception will be made any more.

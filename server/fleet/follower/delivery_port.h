@@ -51,15 +51,16 @@ class DeliveryPort {
   // cancelled, and what has come of it is removed. Once, before the others.
   virtual void KeepOnly(const std::set<DeliveryId>& ids) = 0;
 
-  // Receives the content from the first of `nodes`, of which there is one at
-  // least, and from the others while that does not answer. What is there
-  // already, of an earlier call or run of the process, is gone on with.
-  // `was_delivered`: the node has had all of it under its name; if nothing is
-  // known of that any more, it is received in that one's place.
+  // Receives the content from the first of `nodes`, and from the others while
+  // that does not answer. What is there already, of an earlier call or run of
+  // the process, is gone on with. `was_delivered`: the node has had all of it
+  // under its name; if nothing is known of that any more, it is received in
+  // that one's place. Only then may there be no nodes: what is missing waits
+  // for Reparent().
   virtual void Receive(const DeliveryId& id, const v1::DistributionSpec& spec,
                        std::vector<SendingNode> nodes, bool was_delivered,
                        OnProgress progress) = 0;
-  // Of one that is being received: from these from now on.
+  // Of one that is being received: from these from now on, one at least.
   virtual void Reparent(const DeliveryId& id,
                         std::vector<SendingNode> nodes) = 0;
 

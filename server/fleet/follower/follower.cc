@@ -139,22 +139,24 @@ void Follower::Stop(const DeliveryId& id, const Distribution& distribution,
 void Follower::Receive(const DeliveryId& id, const Distribution& distribution,
                        Delivery& delivery) {
   const v1::Edge* const edge = EdgeInForce(distribution, options_.node);
-  // A list that comes late has an old one.
-  if (edge == nullptr || edge->epoch() < delivery.epoch) return;
-  delivery.epoch = edge->epoch();
-  std::vector<SendingNode> nodes = NodesOf(*edge);
-  if (nodes.empty()) return;
+  const bool is_delivered =
+      delivery.record->state() == v1::DELIVERY_STATE_DELIVERED;
+  std::vector<SendingNode> nodes;
+  if (edge != nullptr) {
+    // A list that comes late has an old one.
+    if (edge->epoch() < delivery.epoch) return;
+    delivery.epoch = edge->epoch();
+    nodes = NodesOf(*edge);
+  }
   if (!delivery.is_begun) {
+    // Who has all of it serves others, although nobody is there any more whom
+    // it has it from.
+    if (nodes.empty() && !is_delivered) return;
     delivery.nodes = nodes;
-    return port_->Receive(
-        id, distribution.spec->value, std::move(nodes),
-        delivery.record->state() == v1::DELIVERY_STATE_DELIVERED,
-        Begin(id, delivery));
+    return port_->Receive(id, distribution.spec->value, std::move(nodes),
+                          is_delivered, Begin(id, delivery));
   }
-  if (delivery.nodes == nodes ||
-      delivery.record->state() == v1::DELIVERY_STATE_DELIVERED) {
-    return;
-  }
+  if (nodes.empty() || delivery.nodes == nodes || is_delivered) return;
   delivery.nodes = nodes;
   port_->Reparent(id, std::move(nodes));
 }

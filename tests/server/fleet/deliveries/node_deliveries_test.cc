@@ -213,6 +213,35 @@ TEST_F(NodeDeliveriesTest, TakesUpWhatIsThere) {
   RunUntilState(v1::DELIVERY_STATE_DELIVERED);
 }
 
+TEST_F(NodeDeliveriesTest, GivesToOthersWhatItHasWithoutAnybodyToHaveItFrom) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
+  Send(sender, TheContent());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  deliveries_.reset();
+  states_.clear();
+  Begin();
+  deliveries_->Receive(id_, Spec(), {}, true, Remember());
+  RunUntil([&] { return !states_.empty(); });
+  EXPECT_THAT(states_, ElementsAre(v1::DELIVERY_STATE_DELIVERED));
+  const auto content = Wait<PeerContents::Found>(
+      [&](auto done) { contents_->Find("distributions/images-v2", done); });
+  EXPECT_TRUE(content.ok()) << content.status();
+}
+
+TEST_F(NodeDeliveriesTest, WaitsForSomebodyToHaveItFrom) {
+  ScriptedSender sender;
+  deliveries_->Receive(id_, Spec(), {}, true, Remember());
+  RunUntilState(v1::DELIVERY_STATE_WAITING);
+  EXPECT_FALSE(table_->contains(name()));
+  deliveries_->Reparent(id_,
+                        {{"n1", absl::StrCat("127.0.0.1:", sender.port())}});
+  RunUntil([&] { return table_->contains(name()); });
+  Send(sender, TheContent());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+}
+
 TEST_F(NodeDeliveriesTest, KeepsOnlyWhatItIsTold) {
   ScriptedSender sender;
   Receive(sender);

@@ -340,6 +340,36 @@ TEST_F(FollowerTest, GoesOnAfterARestartAndTellsAnewWhatItHas) {
       << "It has it since then.";
 }
 
+TEST_F(FollowerTest, GivesToOthersWhatItHasAlsoIfNobodyElseIsThere) {
+  Distribute();
+  Start();
+  Progress(v1::DELIVERY_STATE_DELIVERED);
+  process_.reset();
+  port_.contents.clear();
+  fleet_.KillNode("source");
+  fleet_.KillNode("n1");
+  Start();
+  ASSERT_THAT(port_.contents, SizeIs(1));
+  EXPECT_THAT(Parents(), IsEmpty());
+  EXPECT_TRUE(port_.contents.at("d").was_delivered);
+  // It turns out that it has lost it.
+  Progress(v1::DELIVERY_STATE_WAITING);
+  fleet_.AddNode("n1");
+  Settle();
+  EXPECT_THAT(Parents(), ElementsAre("n1"));
+}
+
+TEST_F(FollowerTest, WaitsForSomebodyToHaveItFrom) {
+  Distribute();
+  fleet_.KillNode("source");
+  fleet_.KillNode("n1");
+  Start();
+  EXPECT_THAT(port_.contents, IsEmpty());
+  fleet_.AddNode("n1");
+  Settle();
+  EXPECT_THAT(Parents(), ElementsAre("n1"));
+}
+
 TEST_F(FollowerTest, KeepsNothingOfDistributionsThatAreOver) {
   Distribute();
   SetHead(1, v1::DISTRIBUTION_STATE_FAILED);
