@@ -33,13 +33,17 @@ class DistributedContents {
     absl::MutexLock lock(&mutex_);
     places_[distribution] = std::move(place);
   }
-  // No effect if the place is another one's.
-  void Remove(const std::string& distribution, int64_t revision) {
+  // Returns it. No effect if the place is another one's.
+  std::optional<Place> Remove(const std::string& distribution,
+                              int64_t revision) {
     absl::MutexLock lock(&mutex_);
     const auto found = places_.find(distribution);
-    if (found != places_.end() && found->second.revision == revision) {
-      places_.erase(found);
+    if (found == places_.end() || found->second.revision != revision) {
+      return std::nullopt;
     }
+    std::optional<Place> removed = std::move(found->second);
+    places_.erase(found);
+    return removed;
   }
   std::optional<Place> Find(const std::string& distribution) const {
     absl::MutexLock lock(&mutex_);

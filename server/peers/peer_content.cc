@@ -2,7 +2,9 @@
 
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 
 namespace tcptool::server {
 namespace {
@@ -24,10 +26,23 @@ using dataplane::Spool;
 // when it closes the connection.
 constexpr absl::Duration kConfirmAfterCall = absl::Seconds(5);
 
-// Nobody looks at the sessions that send to nodes alone.
-class NoObserver : public dataplane::SessionObserver {
+// Nobody looks at the sessions that send to nodes alone, but for why there is
+// no more of what they send.
+class NodesSessionError : public dataplane::SessionObserver {
  public:
-  void OnUpdate(const Update&) override {}
+  void OnUpdate(const Update& update) override {
+    if (update.session.error.empty()) return;
+    absl::MutexLock lock(&mutex_);
+    error_ = absl::DataLossError(update.session.error);
+  }
+  absl::Status Get() const {
+    absl::MutexLock lock(&mutex_);
+    return error_;
+  }
+
+ private:
+  mutable absl::Mutex mutex_;
+  absl::Status error_ ABSL_GUARDED_BY(mutex_);
 };
 
 // A session that has no port, takes any node, and ends when its last node has,
@@ -36,25 +51,31 @@ class NodesSession {
  public:
   static absl::StatusOr<std::unique_ptr<NodesSession>> Create(
       Engine& engine, std::shared_ptr<Source> source) {
+    auto error = std::make_shared<NodesSessionError>();
     auto session = engine.CreateSession(
         {.listens = false,
          .start = {.immediate = true, .ignore_start_byte = true}},
-        std::move(source), std::make_shared<NoObserver>());
+        std::move(source), error);
     if (!session.ok()) return session.status();
-    return std::make_unique<NodesSession>(*std::move(session));
+    return std::make_unique<NodesSession>(*std::move(session),
+                                          std::move(error));
   }
 
-  explicit NodesSession(std::shared_ptr<Session> session)
-      : session_(std::move(session)) {}
+  NodesSession(std::shared_ptr<Session> session,
+               std::shared_ptr<const NodesSessionError> error)
+      : session_(std::move(session)), error_(std::move(error)) {}
   ~NodesSession() { session_->Drain(); }
 
   NodesSession(const NodesSession&) = delete;
   NodesSession& operator=(const NodesSession&) = delete;
 
   Session& session() { return *session_; }
+  // Why it has failed; OK if it has not.
+  absl::Status error() const { return error_->Get(); }
 
  private:
   const std::shared_ptr<Session> session_;
+  const std::shared_ptr<const NodesSessionError> error_;
 };
 
 // A content that such a session sends.
@@ -76,6 +97,9 @@ class NodesContent : public PeerContent {
     session_->session().ResetNode(connection, std::move(detail),
                                   kConfirmAfterCall);
   }
+
+ protected:
+  absl::Status session_error() const { return session_->error(); }
 
  private:
   const std::unique_ptr<NodesSession> session_;
@@ -167,7 +191,11 @@ class SourceContent : public NodesContent {
   }
   uint64_t available() const override { return source_->available(); }
   Route route() const override { return source_->route(); }
-  absl::Status error() const override { return HasFailed(digests_->error()); }
+  // A file may be changed when its digests are known. What ends before is told
+  // by these.
+  absl::Status error() const override {
+    return digests_->end() ? session_error() : HasFailed(digests_->error());
+  }
 
  private:
   const std::shared_ptr<const Source> source_;

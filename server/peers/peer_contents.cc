@@ -27,6 +27,16 @@ absl::Status NothingYet(const std::string& name, absl::string_view why) {
       absl::StrCat("the node has nothing of ", name, " at the moment: ", why));
 }
 
+// What the content of a distribution is kept under. One that is made under a
+// name that another has had may have another file.
+std::string KeyOf(const std::string& distribution,
+                  const DistributedContents::Place& place) {
+  if (const auto* reception = std::get_if<std::string>(&place.where)) {
+    return *reception;
+  }
+  return absl::StrCat("distributions/", distribution, "@", place.revision);
+}
+
 }  // namespace
 
 void PeerContents::Find(const std::string& name, const Done& done) {
@@ -78,12 +88,16 @@ void PeerContents::FindDistribution(const std::string& name, const Done& done) {
       done(std::move(found));
     });
   }
-  // Another distribution of that name may have another file.
-  const std::string key = absl::StrCat(name, "@", place->revision);
+  const std::string key = KeyOf(id, *place);
   std::shared_ptr<PeerContent> kept;
   {
     absl::MutexLock lock(&mutex_);
     kept = FindKept(key);
+    if (const auto changed = contents_.find(key);
+        kept == nullptr && changed != contents_.end()) {
+      // Whoever offers it has to find out first, as the root would be another.
+      return done(changed->second.content->error());
+    }
   }
   if (kept != nullptr) return done(std::move(kept));
   const auto& file = std::get<DistributedContents::File>(place->where);
@@ -198,6 +212,16 @@ void PeerContents::DropSurplus(Gone& gone) {
     gone.push_back(std::move(kept->second.content));
     contents_.erase(kept);
   }
+}
+
+void PeerContents::Forget(const std::string& distribution,
+                          const DistributedContents::Place& place) {
+  std::shared_ptr<PeerContent> gone;  // Destroyed without the lock.
+  absl::MutexLock lock(&mutex_);
+  const auto found = contents_.find(KeyOf(distribution, place));
+  if (found == contents_.end()) return;
+  gone = std::move(found->second.content);
+  contents_.erase(found);
 }
 
 void PeerContents::Stop() {

@@ -63,6 +63,12 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
   // not block. Errors as those of PeerService.Follow.
   void Find(const std::string& name, const Done& done);
 
+  // Lets go of what was in this place, which is none of the distribution's any
+  // more: neither is its file kept open for those who may come again, nor found
+  // in another one's place. Those who follow it go on.
+  void Forget(const std::string& distribution,
+              const DistributedContents::Place& place);
+
   // Lets go of all, and finds none from now on. Before the engine stops, which
   // would wait for what is begun after that.
   void Stop();

@@ -80,6 +80,25 @@ class DistributionTest(DistributionCase):
         distribution = self.b.wait_distribution(self.b.distribute("a"), "FAILED")
         self.assertIn("content", distribution.detail)
 
+    def test_a_file_that_is_rewritten_midway_fails_it_until_it_is_tried_again(self):
+        gate = self.hold(self.a, MIB)
+        name = self.b.distribute("a")
+        wait_until(lambda: self.b.reception_of(name), "b receives it")
+        wait_until(lambda: self.c.reception_of(name), "c receives it")
+        wait_until(lambda: self.a.distribution(name).HasField("content_length"), "a has read it")
+        self.content = bytes(reversed(self.content))
+        with open(self.a.root / "content", "r+b") as file:
+            file.write(self.content)
+        gate.open()
+        distribution = self.b.wait_distribution(name, "FAILED")
+        self.assertIn("changed", distribution.detail)
+        for node in (self.b, self.c):
+            wait_until(lambda node=node: not node.files(), "what has come is removed")
+        self.b.distributions.RetryDistribution(
+            stubs.distribution_service.RetryDistributionRequest(name=name)
+        )
+        self.assert_delivered(name, self.b, self.c, asked=self.b)
+
     def test_cancelled_and_forgotten(self):
         gate = self.hold(self.a, MIB)
         name = self.b.distribute("a")

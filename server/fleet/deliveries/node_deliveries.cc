@@ -111,7 +111,9 @@ void NodeDeliveries::Offer(const DeliveryId& id, const v1::FileSource& file,
 }
 
 void NodeDeliveries::Release(const DeliveryId& id) {
-  service_.places.Remove(id.distribution, id.revision);
+  if (const auto place = service_.places.Remove(id.distribution, id.revision)) {
+    service_.contents->Forget(id.distribution, *place);
+  }
   offered_.erase(id);
   const auto received = received_.find(id);
   if (received == received_.end()) return;

@@ -48,6 +48,8 @@ class DeliveryRecord : public std::enable_shared_from_this<DeliveryRecord> {
 
   // What it is to be; the incarnation is filled in.
   void Set(v1::Delivery wanted);
+  // It is not to be anything any more: nothing is written until the next Set().
+  void Unset() { wanted_.reset(); }
   // Of nodes/NODE; 0: nothing can be written at the moment.
   void SetIncarnation(int64_t incarnation);
   // What etcd has, as far as a watch knows that has told everything up to

@@ -124,9 +124,11 @@ Follower::Delivery& Follower::Get(const DeliveryId& id) {
 void Follower::Stop(const DeliveryId& id, const Distribution& distribution,
                     Delivery& delivery) {
   Release(id, delivery);
+  // Who tries it again may delete the record, as the file may be another one
+  // then: what it was is not told again.
+  if (IsSource(distribution.spec->value)) return delivery.record->Unset();
   const v1::DeliveryState state = delivery.record->state();
-  if (IsSource(distribution.spec->value) ||
-      state == v1::DELIVERY_STATE_UNSPECIFIED ||
+  if (state == v1::DELIVERY_STATE_UNSPECIFIED ||
       state >= v1::DELIVERY_STATE_DELIVERED) {
     return;
   }

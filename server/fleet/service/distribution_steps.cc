@@ -39,25 +39,35 @@ bool IsFinalNow(const Distribution& distribution) {
   return ::tcptool::IsFinal(StateOf(distribution));
 }
 
-// The nodes, the source included, that have failed to get the content.
-std::vector<std::string> FailedNodes(const Distribution& distribution) {
-  std::vector<std::string> failed;
-  const v1::Content* const content = ContentOf(distribution);
-  for (const auto& [node, delivery] : distribution.deliveries) {
-    if (ProgressOf(distribution, node, content) == Progress::kFailed) {
-      failed.push_back(node);
-    }
-  }
-  return failed;
+bool IsFileSource(const Distribution& distribution, const std::string& node) {
+  const v1::DistributionSpec& spec = distribution.spec->value;
+  return spec.has_file() && spec.source_node() == node;
 }
 
+// A target, that is: the source's file may be another one by now.
 bool SomebodyHasIt(const Distribution& distribution) {
   const v1::Content* const content = ContentOf(distribution);
   return std::any_of(distribution.deliveries.begin(),
                      distribution.deliveries.end(), [&](const auto& delivery) {
-                       return ProgressOf(distribution, delivery.first,
+                       return !IsFileSource(distribution, delivery.first) &&
+                              ProgressOf(distribution, delivery.first,
                                          content) == Progress::kDelivered;
                      });
+}
+
+// The nodes, the source included, that have failed to get the content; and the
+// source if it has to read its file anew, as nobody else has what it was.
+std::vector<std::string> NodesToTryAgain(const Distribution& distribution) {
+  std::vector<std::string> nodes;
+  const v1::Content* const content = ContentOf(distribution);
+  const bool somebody_has_it = SomebodyHasIt(distribution);
+  for (const auto& [node, delivery] : distribution.deliveries) {
+    if (ProgressOf(distribution, node, content) == Progress::kFailed ||
+        (!somebody_has_it && IsFileSource(distribution, node))) {
+      nodes.push_back(node);
+    }
+  }
+  return nodes;
 }
 
 // Of a final one, as it goes on.
@@ -67,7 +77,6 @@ v1::Head HeadToGoOn(const Distribution& distribution) {
                                   : v1::DISTRIBUTION_STATE_PLANNING);
   head.clear_detail();
   head.clear_end_time();
-  // The source's file may be another one by now.
   if (!SomebodyHasIt(distribution)) head.clear_content();
   return head;
 }
@@ -117,10 +126,10 @@ std::optional<DistributionStep> RetryStep(const FleetKeys& keys,
   }
   DistributionStep step = {.request = BeginStep(keys, id, distribution)};
   GuardHead(step.request, keys, id, distribution);
-  std::vector<std::string> failed = FailedNodes(distribution);
-  step.has_next = failed.size() > kDeliveriesInStep;
-  failed.resize(std::min(failed.size(), kDeliveriesInStep));
-  for (const std::string& node : failed) {
+  std::vector<std::string> nodes = NodesToTryAgain(distribution);
+  step.has_next = nodes.size() > kDeliveriesInStep;
+  nodes.resize(std::min(nodes.size(), kDeliveriesInStep));
+  for (const std::string& node : nodes) {
     GuardValue(step.request, keys.Delivery(id, node),
                distribution.deliveries.at(node).mod_revision);
     Delete(step.request, keys.Delivery(id, node));

@@ -33,8 +33,9 @@ absl::StatusOr<std::optional<DistributionStep>> DeleteStep(
     const FleetKeys& keys, const std::string& id,
     const Distribution& distribution, bool force);
 
-// Deletes the records of deliveries that have failed, so many at a time as fit
-// into a transaction; the last step makes the head go on. Whoever is stopped in
+// Deletes the records of deliveries that have failed, and that of the source of
+// a file that no target has, so many at a time as fit into a transaction; the
+// last step makes the head go on. Whoever is stopped in
 // between leaves a final distribution that can be tried again. The coordinator
 // writes no final head, so that nobody else writes this one.
 std::optional<DistributionStep> RetryStep(const FleetKeys& keys,

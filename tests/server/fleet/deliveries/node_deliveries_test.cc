@@ -279,8 +279,13 @@ TEST_F(NodeDeliveriesTest, OffersAFile) {
   deliveries_->Offer(id_, file, Remember());
   RunUntilState(v1::DELIVERY_STATE_DELIVERED);
   EXPECT_EQ(last_.content.length(), TheContent().size());
+  const std::weak_ptr<server::PeerContent> content = *Wait<PeerContents::Found>(
+      [&](auto done) { contents_->Find("distributions/images-v2", done); });
+  EXPECT_FALSE(content.expired());
   deliveries_->Release(id_);
   EXPECT_FALSE(places_.Find("images-v2").has_value());
+  EXPECT_TRUE(server::WaitUntil([&] { return content.expired(); }))
+      << "Its file is not kept open.";
 }
 
 TEST_F(NodeDeliveriesTest, TellsThatThereIsNoSuchFile) {

@@ -232,6 +232,21 @@ TEST_F(FollowerTest, OffersTheFileOfItsOwn) {
   EXPECT_THAT(port_.contents, SizeIs(1)) << "It has to be there for others.";
 }
 
+TEST_F(FollowerTest, OffersTheFileAnewWhenTheDistributionGoesOn) {
+  fleet_.AddDistribution("d");
+  process_ = std::make_unique<Process>(thread_, fleet_, port_, "source");
+  Settle();
+  Progress(v1::DELIVERY_STATE_DELIVERED);
+  SetHead(1, v1::DISTRIBUTION_STATE_EXPIRED);
+  EXPECT_THAT(port_.contents, IsEmpty());
+  // As a retry does.
+  fleet_.etcd().Delete(fleet_.keys().Delivery("d", "source"));
+  SetHead(1);
+  EXPECT_EQ(port_.begun, 2);
+  EXPECT_EQ(Record("source").state(), v1::DELIVERY_STATE_UNSPECIFIED)
+      << "It is not told what it was.";
+}
+
 TEST_F(FollowerTest, LetsGoOfWhatIsDeleted) {
   Distribute();
   Start();

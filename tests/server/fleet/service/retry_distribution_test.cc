@@ -117,6 +117,21 @@ TEST_F(RetryDistributionTest, ASourceThatHasFailedReadsItsFileAgain) {
   EXPECT_EQ(fleet_.Head("image").content().root(), std::string(32, 'x'));
 }
 
+TEST_F(RetryDistributionTest, AFileThatNobodyElseHasMayBeAnotherOneByNow) {
+  Begin(1);
+  fleet_.PutDelivery("image", "source", v1::DELIVERY_STATE_DELIVERED);
+  fleet_.PutDelivery("image", "n1", v1::DELIVERY_STATE_FAILED);
+  fleet_.Coordinate();
+  RunUntilState(api::DISTRIBUTION_STATE_FAILED);
+  ASSERT_TRUE(node_.Retry(kName).ok());
+  fleet_.Coordinate();
+  EXPECT_FALSE(fleet_.Head("image").has_content());
+  fleet_.PutDelivery("image", "source", v1::DELIVERY_STATE_DELIVERED, 'x');
+  fleet_.Coordinate();
+  EXPECT_EQ(fleet_.Head("image").state(), v1::DISTRIBUTION_STATE_RUNNING);
+  EXPECT_EQ(fleet_.Head("image").content().root(), std::string(32, 'x'));
+}
+
 // More records than fit into a transaction of etcd's.
 TEST_F(RetryDistributionTest, AllOfManyAreTriedAgain) {
   Begin(250);
