@@ -178,7 +178,7 @@ class HelmTest(ChartCase):
             [{"protocol": "TCP", "port": 20000, "endPort": 20002}],
         )
         self.assertEqual(sender.flags["--drain-timeout"], "300s")
-        self.assertEqual(sender.pod["terminationGracePeriodSeconds"], 315)
+        self.assertEqual(sender.pod["terminationGracePeriodSeconds"], 330)
         self.assertEqual(sender.container["image"], "registry.invalid/tcptool:x")
         (claim,) = (
             c

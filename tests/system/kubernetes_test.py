@@ -15,6 +15,10 @@ import harness
 import shipping
 from manifests import ALL, BASES, KUBERNETES, SENDERS, ManifestsCase, Sender, by_kind, unordered
 
+# Between the drain and that: for transfers to be reset and stored, a root whose file system
+# does not answer included.
+STORING_S = 10
+
 
 def pod_specs(objects):
     return [o["spec"]["template"]["spec"] for o in objects if "template" in o.get("spec", {})]
@@ -26,6 +30,12 @@ def containers(pod):
 
 def seconds(text):
     return int(re.fullmatch(r"(\d+)s", text)[1])
+
+
+def seconds_of_the_end():
+    """What the service takes at most for calls to end, once the drain is over."""
+    text = (shipping.PROJECT / "server/daemon/tcptoold.cc").read_text()
+    return int(re.search(r"kEndLimit = std::chrono::seconds\((\d+)\)", text)[1])
 
 
 class KubernetesTest(ManifestsCase):
@@ -236,7 +246,8 @@ class KubernetesTest(ManifestsCase):
             pause = sender.container["lifecycle"]["preStop"]["sleep"]["seconds"]
             drain = seconds(sender.flags["--drain-timeout"])
             self.assertGreaterEqual(
-                sender.pod["terminationGracePeriodSeconds"], pause + drain + 10
+                sender.pod["terminationGracePeriodSeconds"],
+                pause + drain + STORING_S + seconds_of_the_end(),
             )
 
     def test_a_rack_has_a_daemonset_of_its_own_as_the_documentation_has_it(self):
