@@ -146,7 +146,8 @@ void LiveReceptions::BeforeNaming(const std::string& name,
                                   const std::string& mark,
                                   const std::function<void()>& go_on) {
   const auto found = live_.find(name);
-  if (found == live_.end()) return;  // It was cancelled meanwhile.
+  // It may have been cancelled meanwhile, and that be recorded.
+  if (found == live_.end() || IsFinal(found->second.message.state())) return;
   v1::Reception message = found->second.message;
   CopyStatus(status, message);
   store_.PutReception(message, {.mark = mark});

@@ -25,7 +25,10 @@ constexpr auto kProgress = std::chrono::milliseconds(250);
 // One that is neither live nor final.
 absl::Status GoesOnLater(const v1::Reception& reception) {
   return absl::UnavailableError(absl::StrCat(
-      reception.name(), " goes on when the service is back: try again then"));
+      reception.name(),
+      " is gone on with when the service has started, and the file system of "
+      "root \"",
+      reception.spec().destination().root(), "\" answers: try again then"));
 }
 
 }  // namespace
@@ -111,14 +114,16 @@ void ReceptionManager::Find(
 void ReceptionManager::SetNodes(std::string name,
                                 std::vector<NodePlan::Node> nodes) {
   control_.Post([this, name = std::move(name), nodes = std::move(nodes)] {
-    restoration_.WhenSettled(
-        name, [this, name, nodes] { live_.SetNodes(name, nodes); });
+    if (!restoration_.SetNodes(name, nodes)) live_.SetNodes(name, nodes);
   });
 }
 
 void ReceptionManager::Drain() {
   creation_.StopAccepting();
-  control_.PostAndWait([this] { live_.Drain(); });
+  control_.PostAndWait([this] {
+    restoration_.Stop();
+    live_.Drain();
+  });
 }
 
 void ReceptionManager::Stop() {
@@ -236,7 +241,7 @@ void ReceptionManager::OpenNow(const std::string& name, bool with_sha256,
 
 void ReceptionManager::AnswerPending() {
   // Behind those that were asked for before.
-  control_.PostAndWait([this] { restoration_.AnswerPending(); });
+  control_.PostAndWait([this] { restoration_.Stop(); });
   roots_.AnswerPending();
 }
 

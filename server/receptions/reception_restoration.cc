@@ -1,6 +1,7 @@
 #include "server/receptions/reception_restoration.h"
 
 #include <asio/post.hpp>
+#include <chrono>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -13,6 +14,9 @@
 
 namespace tcptool::server {
 namespace {
+
+// Before a disk that has not answered is asked again.
+constexpr auto kPause = std::chrono::seconds(1);
 
 constexpr char kStopped[] = "the service was stopped";
 
@@ -65,13 +69,30 @@ void ReceptionRestoration::Restore(StoredReception stored,
   service_.table.Insert(reception, stored.extra.number);
   service_.held.Add();
   if (!may_go_on && !may_have_name) return on_restored_(reception);
-  unsettled_[reception.name()];
   const auto unfinished = std::make_shared<Unfinished>(
       Unfinished{.reception = std::move(reception),
                  .plan = *std::move(plan),
-                 .extra = std::move(stored.extra)});
+                 .extra = std::move(stored.extra),
+                 .pause = asio::steady_timer(executor_)});
+  unsettled_[unfinished->reception.name()] = unfinished;
   if (may_have_name) return LookForName(unfinished);
   Resume(unfinished);
+}
+
+bool ReceptionRestoration::AsksAgain(
+    const std::shared_ptr<Unfinished>& unfinished, const absl::Status& status,
+    std::function<void()> ask) {
+  // The latter: there was no thread to ask it on.
+  if (!absl::IsUnavailable(status) && !absl::IsResourceExhausted(status)) {
+    return false;
+  }
+  unfinished->Answer();
+  unfinished->pause.expires_after(kPause);
+  unfinished->pause.async_wait(
+      [this, ask = std::move(ask)](asio::error_code error) {
+        if (!error && !is_stopped_) ask();
+      });
+  return true;
 }
 
 void ReceptionRestoration::LookForName(
@@ -97,7 +118,12 @@ void ReceptionRestoration::LookForName(
 void ReceptionRestoration::OnLooked(
     const std::shared_ptr<Unfinished>& unfinished,
     const absl::StatusOr<absl::Time>& change_time) {
+  if (is_stopped_) return;
   if (change_time.ok()) return Succeed(*unfinished, *change_time);
+  if (AsksAgain(unfinished, change_time.status(),
+                [this, unfinished] { LookForName(unfinished); })) {
+    return;
+  }
   if (unfinished->plan.nodes) {
     // All of it comes again, or is looked at again.
     unfinished->reception.clear_content_root();
@@ -134,15 +160,20 @@ void ReceptionRestoration::Succeed(Unfinished& unfinished,
 void ReceptionRestoration::Resume(
     const std::shared_ptr<Unfinished>& unfinished) {
   using Opened = std::shared_ptr<dataplane::Destination>;
-  // The work's own, as it may go on after the deadline.
-  auto destination = std::make_shared<dataplane::Destination>(
-      std::exchange(unfinished->plan.options.destination, {}));
-  destination->id = unfinished->extra.partial_id;
+  const dataplane::Destination& planned = unfinished->plan.options.destination;
   unfinished->plan.options.resume = true;
   service_.roots.Run<Opened>(
       unfinished->reception.spec().destination().root(),
-      [destination, path = unfinished->plan.directory](
+      [path = unfinished->plan.directory, name = planned.name,
+       id = unfinished->extra.partial_id, overwrite = planned.overwrite,
+       resumable = planned.resumable](
           const ContentRoot& root) -> absl::StatusOr<Opened> {
+        // The work's own, as it may go on after the deadline.
+        auto destination = std::make_shared<dataplane::Destination>(
+            dataplane::Destination{.name = name,
+                                   .id = id,
+                                   .overwrite = overwrite,
+                                   .resumable = resumable});
         // What it needs of the disk, it has in part: its own file says whether
         // there is room.
         const absl::Status status =
@@ -152,15 +183,25 @@ void ReceptionRestoration::Resume(
       },
       [this, unfinished](const absl::StatusOr<Opened>& opened) {
         asio::post(executor_, [this, unfinished, opened] {
-          if (!opened.ok()) {
-            return Interrupt(*unfinished, CannotGoOn(opened.status()));
-          }
-          unfinished->plan.options.destination = std::move(**opened);
-          service_.live.Begin(unfinished->reception,
-                              std::move(unfinished->plan));
-          Settle(unfinished->reception.name());
+          OnOpened(unfinished, opened);
         });
       });
+}
+
+void ReceptionRestoration::OnOpened(
+    const std::shared_ptr<Unfinished>& unfinished,
+    const absl::StatusOr<std::shared_ptr<dataplane::Destination>>& opened) {
+  if (is_stopped_) return;
+  if (opened.ok()) {
+    unfinished->plan.options.destination = std::move(**opened);
+    service_.live.Begin(unfinished->reception, std::move(unfinished->plan));
+    return Settle(unfinished->reception.name());
+  }
+  if (AsksAgain(unfinished, opened.status(),
+                [this, unfinished] { Resume(unfinished); })) {
+    return;
+  }
+  Interrupt(*unfinished, CannotGoOn(opened.status()));
 }
 
 void ReceptionRestoration::Interrupt(Unfinished& unfinished,
@@ -185,19 +226,33 @@ void ReceptionRestoration::WhenSettled(const std::string& name,
                                        std::function<void()> then) {
   const auto unsettled = unsettled_.find(name);
   if (unsettled == unsettled_.end()) return then();
-  unsettled->second.push_back(std::move(then));
+  unsettled->second->waiting.push_back(std::move(then));
+}
+
+bool ReceptionRestoration::SetNodes(const std::string& name,
+                                    const std::vector<NodePlan::Node>& nodes) {
+  const auto unsettled = unsettled_.find(name);
+  if (unsettled == unsettled_.end()) return false;
+  if (unsettled->second->plan.nodes) {
+    unsettled->second->plan.nodes->nodes = nodes;
+  }
+  return true;
 }
 
 void ReceptionRestoration::Settle(const std::string& name) {
-  const auto settled = unsettled_.extract(name);
-  if (settled.empty()) return;  // Those who waited were answered before.
-  for (const auto& then : settled.mapped()) then();
+  unsettled_.extract(name).mapped()->Answer();
 }
 
-void ReceptionRestoration::AnswerPending() {
-  for (const auto& [name, waiting] : std::exchange(unsettled_, {})) {
-    for (const auto& then : waiting) then();
+void ReceptionRestoration::Stop() {
+  is_stopped_ = true;
+  for (const auto& [name, unfinished] : std::exchange(unsettled_, {})) {
+    unfinished->pause.cancel();
+    unfinished->Answer();
   }
+}
+
+void ReceptionRestoration::Unfinished::Answer() {
+  for (const auto& then : std::exchange(waiting, {})) then();
 }
 
 }  // namespace tcptool::server

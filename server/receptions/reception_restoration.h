@@ -3,6 +3,7 @@
 #define TCPTOOL_SERVER_RECEPTIONS_RECEPTION_RESTORATION_H_
 
 #include <asio/any_io_executor.hpp>
+#include <asio/steady_timer.hpp>
 #include <functional>
 #include <map>
 #include <memory>
@@ -33,7 +34,9 @@ namespace tcptool::server {
 //   otherwise                        INTERRUPTED, as a sender of 2008 has its
 //                                    content once; its partial file is removed
 //
-// The first two are settled when the disk has answered.
+// The first two are settled when the disk has answered, which is asked again
+// until it does. What is not settled when the service stops is left to the next
+// run as it is.
 //
 // Used on the one thread of its executor.
 class ReceptionRestoration {
@@ -61,10 +64,15 @@ class ReceptionRestoration {
   void Restore(const std::vector<StoredReception>& receptions);
 
   // Calls `then` when it is known what has become of a reception: it runs, or
-  // is final. At once for those that are not of the previous run.
+  // is final. At once for those that are not of the previous run, and as soon
+  // as the disk has not answered in time.
   void WhenSettled(const std::string& name, std::function<void()> then);
-  // Calls what waits for that, as if it were known.
-  void AnswerPending();
+  // If it is not settled, it is to come from these nodes when it goes on.
+  // Returns whether that is so.
+  bool SetNodes(const std::string& name,
+                const std::vector<NodePlan::Node>& nodes);
+  // Settles nothing any more, and calls what waits for that.
+  void Stop();
 
  private:
   // One that is not settled.
@@ -72,9 +80,17 @@ class ReceptionRestoration {
     v1::Reception reception;  // As the table has it.
     ReceptionPlan plan;
     ReceptionExtra extra;
+    asio::steady_timer pause;  // Before the disk is asked again.
+    std::vector<std::function<void()>> waiting;
+
+    // What waits is called, and waits no more.
+    void Answer();
   };
 
   void Restore(StoredReception stored, PartialSweeper::Everywhere& partials);
+  // Whether the disk has not answered: then `ask` is called, later.
+  bool AsksAgain(const std::shared_ptr<Unfinished>& unfinished,
+                 const absl::Status& status, std::function<void()> ask);
   // Whether it has its name.
   void LookForName(const std::shared_ptr<Unfinished>& unfinished);
   // `change_time`: of the file, which has the name; or why not.
@@ -82,6 +98,9 @@ class ReceptionRestoration {
                 const absl::StatusOr<absl::Time>& change_time);
   void Succeed(Unfinished& unfinished, absl::Time change_time);
   void Resume(const std::shared_ptr<Unfinished>& unfinished);
+  void OnOpened(
+      const std::shared_ptr<Unfinished>& unfinished,
+      const absl::StatusOr<std::shared_ptr<dataplane::Destination>>& opened);
   void Interrupt(Unfinished& unfinished, const std::string& detail);
   // It is final.
   void End(const Unfinished& unfinished);
@@ -91,8 +110,8 @@ class ReceptionRestoration {
   const Service service_;
   const LiveReceptions::OnEnd on_restored_;
   const LiveReceptions::OnEnd on_end_;
-  // And what waits for them.
-  std::map<std::string, std::vector<std::function<void()>>> unsettled_;
+  std::map<std::string, std::shared_ptr<Unfinished>> unsettled_;
+  bool is_stopped_ = false;
 };
 
 }  // namespace tcptool::server

@@ -27,7 +27,9 @@ using dataplane::ScriptedSender;
 // The root "disk" is an empty folder.
 class ManagedReceptions : public testing::Test {
  protected:
-  ManagedReceptions() {
+  // `deadline`: see ContentRoots.
+  explicit ManagedReceptions(absl::Duration deadline = ContentRoots::kDeadline)
+      : roots_(deadline, ChooseBeneathMethod(), "--receive") {
     EXPECT_TRUE(
         roots_.Add(absl::StrCat("disk=", folder_.path("").string())).ok());
     Start();
@@ -144,8 +146,7 @@ class ManagedReceptions : public testing::Test {
 
   const Folder folder_;  // The root.
   const Folder state_;
-  ContentRoots roots_{ContentRoots::kDeadline, ChooseBeneathMethod(),
-                      "--receive"};
+  ContentRoots roots_;
   WatchHub hub_{10};
   std::unique_ptr<Store> store_;
   std::optional<dataplane::Engine> engine_;

@@ -1,7 +1,10 @@
 // Receptions from their creation to their end.
 #include "server/receptions/reception_manager.h"
 
+#include <atomic>
 #include <cerrno>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/synchronization/notification.h"
@@ -149,6 +152,51 @@ TEST_F(ReceptionManagerTest, RenameThatHangsIsToldToWhoCancelsOrDeletes) {
             v1::RECEPTION_STATE_SUCCEEDED);
   EXPECT_TRUE(Delete(reception.name()).ok());
   Stop();  // Before `files` goes.
+}
+
+// The control thread is busy while the content becomes whole, and the reception
+// is cancelled before it gets its name: the last thing that is recorded is
+// that.
+TEST_F(ReceptionManagerTest, CancelledBeforeItsNameStaysCancelled) {
+  std::atomic<bool> is_whole = false;
+  absl::Notification synced;
+  dataplane::FaultyFiles files([&](dataplane::FaultyFiles::Call call) {
+    if (call == dataplane::FaultyFiles::Call::kSyncData &&
+        is_whole.exchange(false)) {
+      synced.Notify();
+    }
+    return 0;
+  });
+  Start({}, files);
+  ScriptedSender sender;
+  const std::string name = Receiving(sender, "file", "some").name();
+  std::shared_ptr<dataplane::Reception> reception;
+  absl::Notification held;
+  absl::Notification released;
+  manager_->Find(name, [&](const auto& found) {
+    reception = found;
+    held.Notify();
+    released.WaitForNotification();
+  });
+  held.WaitForNotification();
+  is_whole = true;
+  sender.End();
+  synced.WaitForNotification();
+  const auto cancel = [&](std::optional<dataplane::ReceptionState> expected) {
+    return Wait<absl::Status>(
+        [&](auto done) { reception->Cancel(expected, done); });
+  };
+  // Its lane gets to what follows.
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_TRUE(
+        absl::IsAborted(cancel(dataplane::ReceptionState::kConnecting)));
+  }
+  EXPECT_TRUE(cancel(std::nullopt).ok());
+  released.Notify();
+  EXPECT_EQ(WaitForEnd(name).state(), v1::RECEPTION_STATE_CANCELLED);
+  reception = nullptr;
+  Start();
+  EXPECT_EQ(table_->Get(name)->state(), v1::RECEPTION_STATE_CANCELLED);
 }
 
 TEST_F(ReceptionManagerTest, OldEtagCancelsAndDeletesNothing) {

@@ -1,13 +1,17 @@
 // What a restart of the service makes of receptions.
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "dataplane/receiving/file_mark.h"
 #include "messages/states.h"
 #include "messages/time.h"
+#include "server/sessions/disk_worker.h"
 #include "tests/server/receptions/managed_receptions.h"
 
 namespace tcptool::server {
@@ -15,6 +19,8 @@ namespace {
 
 class ReceptionRestartTest : public ManagedReceptions {
  protected:
+  using ManagedReceptions::ManagedReceptions;
+
   // The reception as a service that was killed has left it, with its partial
   // file. The manager is stopped.
   v1::Reception LeaveBehind(v1::ReceptionState state) {
@@ -128,6 +134,17 @@ TEST_F(ReceptionRestartTest, OneFromANodeWithoutItsNameGoesOn) {
   EXPECT_EQ(reception.state(), v1::RECEPTION_STATE_CONNECTING);
 }
 
+TEST_F(ReceptionRestartTest, AFileOfAnotherTimeIsNobodysSuccess) {
+  ScriptedSender sender;
+  LeaveBehindNamed(RequestOf(sender, "file"));
+  // Written to by another process, with the same length.
+  const timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = 1}};
+  ASSERT_EQ(utimensat(AT_FDCWD, folder_.path("file").c_str(), times, 0), 0);
+  Start();
+  EXPECT_EQ(WaitForEnd("receptions/mine").state(),
+            v1::RECEPTION_STATE_INTERRUPTED);
+}
+
 TEST_F(ReceptionRestartTest, SessionsWaitUntilItIsKnownWhatGoesOn) {
   LeaveBehind(v1::RECEPTION_STATE_RECEIVING, RequestOfNode(), "");
   Start(WithNodes());
@@ -213,6 +230,86 @@ TEST_F(ReceptionRestartTest, RootThatIsGoneHoldsNothingUp) {
             v1::RECEPTION_STATE_INTERRUPTED);
   ScriptedSender sender;
   EXPECT_TRUE(absl::IsNotFound(Create(RequestOf(sender, "file")).status()));
+}
+
+// The root's file system does not answer while Hang() and Answer() say so.
+class HangingRootRestartTest : public ReceptionRestartTest {
+ protected:
+  HangingRootRestartTest() : ReceptionRestartTest(absl::Milliseconds(50)) {}
+  ~HangingRootRestartTest() override { Answer(); }
+
+  void Hang() {
+    for (size_t i = 0; i < DiskWorker::kMaxThreads; ++i) {
+      const auto hangs = std::make_shared<absl::Notification>();
+      roots_.Run<bool>(
+          "disk",
+          [hangs,
+           answers = answers_](const ContentRoot&) -> absl::StatusOr<bool> {
+            hangs->Notify();
+            answers->WaitForNotification();
+            return true;
+          },
+          [](const auto&) {});
+      hangs->WaitForNotification();
+    }
+  }
+  void Answer() {
+    if (!answers_->HasBeenNotified()) answers_->Notify();
+  }
+  // Returns when the disk has been asked, and has not answered.
+  void WaitUntilMissed() {
+    const auto opened =
+        Wait<absl::StatusOr<std::shared_ptr<dataplane::Source>>>(
+            [&](auto done) {
+              manager_->Open("receptions/mine", /*with_sha256=*/false, done);
+            });
+    EXPECT_TRUE(absl::IsUnavailable(opened.status())) << opened.status();
+    EXPECT_TRUE(absl::IsUnavailable(Cancel("receptions/mine").status()));
+  }
+
+ private:
+  const std::shared_ptr<absl::Notification> answers_ =
+      std::make_shared<absl::Notification>();
+};
+
+TEST_F(HangingRootRestartTest, ItIsAskedAgainWhetherAContentHasItsName) {
+  ScriptedSender sender;
+  LeaveBehindNamed(RequestOf(sender, "file"));
+  Hang();
+  Start();
+  WaitUntilMissed();
+  Answer();
+  EXPECT_EQ(WaitForEnd("receptions/mine").state(),
+            v1::RECEPTION_STATE_SUCCEEDED);
+}
+
+TEST_F(HangingRootRestartTest, OneFromANodeGoesOnWhenItAnswers) {
+  LeaveBehind(v1::RECEPTION_STATE_RECEIVING, RequestOfNode(), "");
+  Hang();
+  Start(WithNodes());
+  WaitUntilMissed();
+  Answer();
+  const auto opens = [this] {
+    return Wait<absl::StatusOr<std::shared_ptr<dataplane::Source>>>(
+               [&](auto done) {
+                 manager_->Open("receptions/mine", /*with_sha256=*/false, done);
+               })
+        .ok();
+  };
+  WaitFor("receptions/mine", [&](const v1::Reception&) { return opens(); });
+}
+
+TEST_F(HangingRootRestartTest, AStopLeavesItToTheNextRun) {
+  ScriptedSender sender;
+  LeaveBehindNamed(RequestOf(sender, "file"));
+  Hang();
+  Start();
+  WaitUntilMissed();
+  Stop();
+  Answer();
+  Start();
+  EXPECT_EQ(WaitForEnd("receptions/mine").state(),
+            v1::RECEPTION_STATE_SUCCEEDED);
 }
 
 }  // namespace
