@@ -237,7 +237,8 @@ bool DiskWriter::Contradicts(const ContentEnd& end) const {
   Manifest manifest = {.length = end.length};
   {
     absl::MutexLock lock(&mutex_);
-    if (expected_.size() != CountBlocks(end.length)) return false;
+    const uint64_t blocks = CountBlocks(end.length);
+    if (expected_.size() != blocks) return expected_.size() > blocks;
     manifest.blocks = expected_;
   }
   return Root(manifest) != end.root;

@@ -238,7 +238,9 @@ void Reception::OnWriterChanged() {
   const DiskWriter::State state = writer_->state();
   if (!state.error.ok()) return FailFile(state.error);
   status_.bytes_durable = state.marks.durable;
-  if (upstream_->resumable()) status_.bytes_verified = state.marks.verified;
+  if (upstream_->resumable() && !forgets_all_) {
+    status_.bytes_verified = state.marks.verified;
+  }
   if (is_finishing_) return;
   Publish();
   // An earlier one may turn out to be bad, too, until nothing is being done.
@@ -255,60 +257,6 @@ void Reception::OnWriterChanged() {
   } else if (const auto receiver = receiver_) {
     receiver->Resume();
   }
-}
-
-void Reception::StartRewind(uint64_t bad_block, const absl::Status& reason) {
-  ForgetConnection();
-  awaits_end_ = false;
-  rewind_to_ = bad_block;
-  if (!forgets_all_ || rewind_reason_.ok()) rewind_reason_ = reason;
-  // What was told of the end may be as wrong as the digests.
-  end_.reset();
-  claimed_end_.reset();
-  status_.content_length.reset();
-  // What an earlier attempt has kept is dropped as a whole: see DiskWriter.
-  const bool is_kept = bad_block * kManifestBlock < status_.bytes_durable;
-  status_.bytes_received = is_kept ? 0 : bad_block * kManifestBlock;
-  status_.bytes_verified =
-      forgets_all_ ? 0
-                   : std::min(status_.bytes_verified, status_.bytes_received);
-  if (is_kept) status_.bytes_resumed = 0;
-  // Blocks in the place of verified ones have to be the same, unless what those
-  // were verified against was doubted.
-  const uint64_t same =
-      std::max(status_.bytes_received,
-               forgets_all_ ? 0 : writer_->state().marks.verified);
-  if (same < vouched_) {
-    spool_->Replace();
-    vouched_ = status_.bytes_verified;
-  }
-  Publish();
-  if (status_.state == ReceptionState::kVerifying) {
-    SetState(ReceptionState::kReceiving);
-  }
-}
-
-void Reception::RewindIfIdle(bool is_idle) {
-  if (!is_idle || std::exchange(is_rewinding_, true)) return;
-  // An error is in the writer's state too, which OnWriterChanged() looks at.
-  writer_->Rewind(
-      *rewind_to_, forgets_all_,
-      [weak = weak_from_this()](const absl::Status&) {
-        const auto self = weak.lock();
-        if (self == nullptr) return;
-        self->OnLane([](Reception& reception) { reception.OnRewound(); });
-      });
-}
-
-void Reception::OnRewound() {
-  rewind_to_.reset();
-  is_rewinding_ = false;
-  forgets_all_ = false;
-  const DiskWriter::State state = writer_->state();
-  if (!state.error.ok()) return FailFile(state.error);
-  status_.bytes_received = state.marks.written;
-  status_.bytes_durable = state.marks.durable;
-  Connect(std::exchange(rewind_reason_, absl::OkStatus()));
 }
 
 void Reception::SetState(ReceptionState state) {

@@ -27,7 +27,13 @@ void Reception::Expect(uint64_t first, std::vector<Digest> digests) {
     }
     // Of a source that was left since: all from the bad block on is told anew.
     if (self.rewind_to_) return;
-    const absl::Status status = self.writer_->Expect(first, digests);
+    absl::Status status = self.writer_->Expect(first, digests);
+    if (status.ok() && self.end_ &&
+        first + digests.size() > CountBlocks(self.end_->length)) {
+      status = absl::FailedPreconditionError(absl::StrCat(
+          "the digests of ", first + digests.size(),
+          " blocks were told, of a content of ", self.end_->length, " bytes"));
+    }
     if (absl::IsFailedPrecondition(status)) self.Doubt(status);
   });
 }
@@ -59,11 +65,13 @@ void Reception::CheckClaimedEnd() {
 void Reception::OnEndChecked(const ContentEnd& end, bool contradicts) {
   if (claimed_end_ != end) return;  // Another one was told since.
   claimed_end_.reset();
+  // All has come, up to the end that was told before.
+  if (status_.state == ReceptionState::kVerifying) return;
   absl::Status wrong = CheckExpected(end);
   if (wrong.ok() && contradicts) {
-    wrong = absl::FailedPreconditionError(
-        absl::StrCat("the root ", ToHex(end.root),
-                     " is not that of the digests that were told with it"));
+    wrong = absl::FailedPreconditionError(absl::StrCat(
+        "a content of ", end.length, " bytes with the root ", ToHex(end.root),
+        " is not that of the digests that were told with it"));
   }
   if (!wrong.ok()) {
     // Where there is no connection, another one is being asked for already.
@@ -93,25 +101,6 @@ absl::Status Reception::CheckExpected(const ContentEnd& end) const {
                      ToHex(*options_.expected_root), " was expected"));
   }
   return absl::OkStatus();
-}
-
-void Reception::Doubt(const absl::Status& reason) {
-  if (rewind_to_) return;
-  forgets_all_ = true;
-  StartRewind(status_.bytes_received / kManifestBlock, reason);
-  RewindIfIdle(writer_->state().idle);
-}
-
-void Reception::DoubtLength(uint64_t most) {
-  const std::string reason =
-      absl::StrCat("the content is longer than ", most,
-                   " bytes, which was the most that was expected");
-  if (!upstream_->resumable()) {
-    return Fail(ReceptionReason::kLengthMismatch, reason);
-  }
-  // No block behind this can be one of it.
-  status_.bytes_received = std::min(status_.bytes_received, most);
-  Doubt(absl::OutOfRangeError(reason));
 }
 
 std::chrono::steady_clock::time_point Reception::silent_since() const {

@@ -192,6 +192,38 @@ TEST_F(ContentClaimsTest, DigestsThatContradictEachOther) {
   ExpectWhole();
 }
 
+// One of them, or the end, is another source's.
+TEST_F(ContentClaimsTest, DigestsOfMoreBlocksThanTheContentHasAreToldAnew) {
+  Begin();
+  Accept();
+  const Manifest manifest = ManifestOf(LongContent());
+  std::vector<Digest> digests = manifest.blocks;
+  digests.push_back(Sha256Of("another"));
+  one_->reception().Expect(0, digests);
+  one_->reception().ExpectEnd(
+      {.length = manifest.length, .root = Root(manifest)});
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsFailedPrecondition(asked.lost)) << asked.lost;
+  GoOnFrom(asked);
+  ExpectWhole();
+}
+
+TEST_F(ContentClaimsTest, DigestsBehindTheEndAreToldAnew) {
+  Begin();
+  Accept();
+  Announce(LongContent());
+  ASSERT_TRUE(sender_.Send(LongContent().substr(0, kManifestBlock)));
+  ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
+    return status.content_length.has_value();
+  }));
+  one_->reception().Expect(ManifestOf(LongContent()).blocks.size(),
+                           {Sha256Of("another")});
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsFailedPrecondition(asked.lost)) << asked.lost;
+  GoOnFrom(asked);
+  ExpectWhole();
+}
+
 // It tells one content from its first block to its end.
 TEST_F(ContentClaimsTest, ContentThatIsNotTheExpectedOneIsReplaced) {
   ReceptionOptions options;

@@ -10,7 +10,7 @@
 
 #include "dataplane/receiving/file_mark.h"
 #include "dataplane/receiving/reception.h"
-#include "tests/dataplane/receiving/receptions.h"
+#include "tests/dataplane/receiving/resumable_receptions.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -103,6 +103,32 @@ TEST_F(ReceptionNamingTest, OneThatIsCancelledUntilThenHasNoName) {
   reception_ = nullptr;
   engine_.reset();
   EXPECT_EQ(folder_.Names(), Names());
+}
+
+TEST(ReceptionOfANodeTest, WhatIsSaidWhileTheContentGetsItsNameIsTooLate) {
+  const Folder folder;
+  ScriptedSender sender;
+  const auto holder = std::make_shared<Holder>();
+  Engine engine((EngineOptions()));
+  const auto reception = engine.CreateReception(
+      {.destination = folder.To("file")},
+      std::make_unique<ScriptedUpstream>(
+          sender, std::make_shared<ScriptedUpstream::Script>()),
+      holder);
+  sender.Accept();
+  const Manifest manifest = ManifestOf(LongContent());
+  reception->Expect(0, manifest.blocks);
+  reception->ExpectEnd({.length = manifest.length, .root = Root(manifest)});
+  ASSERT_TRUE(sender.Send(LongContent()));
+  holder->Wait();
+  // Another digest than before, of a block that was verified.
+  reception->Expect(2, {Sha256Of("another")});
+  holder->GoOn();
+  const ReceptionStatus end = holder->WaitForEnd();
+  EXPECT_EQ(end.state, ReceptionState::kSucceeded) << end.detail;
+  EXPECT_EQ(end.root, Root(manifest));
+  EXPECT_EQ(end.content_length, kLongSize);
+  EXPECT_TRUE(folder.Get("file") == LongContent());
 }
 
 TEST_F(ReceptionNamingTest, AnotherFileUnderTheNameIsNotIt) {
