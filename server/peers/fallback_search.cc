@@ -67,8 +67,10 @@ void FallbackSearch::Ask(size_t node) {
 
 void FallbackSearch::OnAnswer(size_t node,
                               const peer::v1::FollowResponse& response) {
+  ParentChoice::Said said = SaidIn(response);
+  said.tells_more = handlers_.tells_more(response);
   if (!CheckPath(response.path(), plan_.id).ok() ||
-      !choice_.Suits(SaidIn(response), handlers_.position())) {
+      !choice_.Suits(said, handlers_.position())) {
     return OnRefusal();
   }
   const auto self = shared_from_this();

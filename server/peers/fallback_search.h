@@ -28,6 +28,8 @@ class FallbackSearch : public std::enable_shared_from_this<FallbackSearch> {
     std::function<peer::v1::FollowRequest(const NodePlan::Node&)> request;
     // As ContentClaims::position().
     std::function<uint64_t()> position;
+    // As ToldContent::Lacks().
+    std::function<bool(const peer::v1::FollowResponse&)> tells_more;
     // The search is over.
     std::function<void(size_t node)> on_found;
     // Another one is to be asked, or none is left.

@@ -17,10 +17,9 @@ constexpr uint64_t kBlock = uint64_t{1} << 20;
 constexpr size_t kMostLasting = 32;
 
 // Before all nodes are asked once more, after so many rounds, one at least.
-ParentChoice::Duration PauseAfter(size_t rounds,
-                                  const ParentChoice::Timing& timing) {
-  return std::min(timing.longest_pause,
-                  timing.first_pause * (1 << std::min<size_t>(rounds - 1, 10)));
+ParentChoice::Duration PauseAfter(size_t rounds, ParentChoice::Duration first,
+                                  ParentChoice::Duration longest) {
+  return std::min(longest, first * (1 << std::min<size_t>(rounds - 1, 10)));
 }
 
 }  // namespace
@@ -34,22 +33,54 @@ bool ParentChoice::WasGood(uint64_t position, bool counts_time,
          (counts_time && now - connected_at_ >= kGood);
 }
 
-void ParentChoice::Replace(const std::vector<std::optional<size_t>>& before,
-                           bool prefers_other) {
-  std::vector<Node> nodes(before.size());
-  size_t current = 0;
-  size_t sender = 0;
+std::vector<ParentChoice::Place> ParentChoice::Replace(
+    const std::vector<std::optional<size_t>>& plan) {
+  std::vector<Place> places;
+  for (size_t i = 0; i < plan.size(); ++i) {
+    places.push_back({.before = plan[i], .in_plan = i});
+  }
+  const auto find = [&places](size_t node) {
+    return std::ranges::find(places, std::optional(node), &Place::before);
+  };
+  prefers_other_ = false;
+  if (has_begun_) {
+    // Their account goes on for as long as they serve. The one behind the
+    // current node, in the round, is the preferred one.
+    if (find(sender_) == places.end()) places.push_back({.before = sender_});
+    const auto preferred =
+        std::ranges::find_if(places, [this](const Place& place) {
+          return !place.before || !nodes_[*place.before].has_lied;
+        });
+    prefers_other_ = preferred != places.end() && preferred->in_plan &&
+                     preferred->before != current_;
+    if (const auto at = find(current_); at == places.end()) {
+      places.push_back({.before = current_});
+    } else if (prefers_other_) {
+      std::rotate(at, at + 1, places.end());
+    }
+  }
+  std::vector<Node> nodes(places.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
-    if (!before[i]) continue;
-    nodes[i] = nodes_[*before[i]];
-    if (*before[i] == current_) current = i;
-    if (*before[i] == sender_) sender = i;
+    if (places[i].before) nodes[i] = nodes_[*places[i].before];
+  }
+  if (has_begun_) {
+    sender_ = find(sender_) - places.begin();
+    current_ = find(current_) - places.begin();
   }
   nodes_ = std::move(nodes);
-  current_ = current;
-  sender_ = sender;
-  prefers_other_ = prefers_other;
-  probed_ = rounds_ = 0;
+  BeginSearch();
+  return places;
+}
+
+size_t ParentChoice::preferred() const {
+  return std::ranges::find(nodes_, false, &Node::has_lied) - nodes_.begin();
+}
+
+bool ParentChoice::HasOther() const {
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (i != current_ && !nodes_[i].has_lied) return true;
+  }
+  return false;
 }
 
 ParentChoice::Next ParentChoice::Connect(uint64_t offset, Loss loss,
@@ -61,35 +92,39 @@ ParentChoice::Next ParentChoice::Connect(uint64_t offset, Loss loss,
   is_connected_ = false;
   offset_ = offset;
   const bool keeps_node = std::exchange(keeps_node_, false);
+  // Another one than the sender may be about to be called.
+  const Next again = {Step::kFollowAgain,
+                      std::max(call_not_before_ - now, Duration())};
   Node& node = nodes_[current_];
   switch (loss) {
     case Loss::kNone:
       return {Step::kFollowAgain};
     case Loss::kContradiction:
-      if (!is_its_own) return {Step::kFollowAgain};
+      if (!is_its_own) return again;
       node.has_lied = true;
       return GoOn(true, now);
     case Loss::kBadBlock:
-      if (!is_its_own) return {Step::kFollowAgain};
+      if (!is_its_own) return again;
       if (offset >= node.bad_at + kForgiven) node.bad_blocks = 0;
       node.bad_at = std::max(node.bad_at, offset);
-      node.has_lied = ++node.bad_blocks == kMostBadBlocks;
+      if (++node.bad_blocks >= kMostBadBlocks) node.has_lied = true;
       return GoOn(node.has_lied, now);
     case Loss::kLost:
       // It follows another one already, which may have the connection too.
-      if (keeps_node || current_ != sender_) return {Step::kFollowAgain};
+      if (keeps_node || current_ != sender_) return again;
       return GoOn(false, now);
     case Loss::kSilent:
       if (!keeps_node && current_ == sender_) return GoOn(false, now);
       BeginTrouble(now);
       if (IsOver(now)) return {Step::kGiveUp};
       ++tries_;
-      return {Step::kFollowAgain};
+      return again;
   }
   return {Step::kGiveUp};
 }
 
 void ParentChoice::Called(Time now) {
+  has_begun_ = true;
   called_at_ = now;
   // Nobody knows whether this one will do what the one before has not done.
   if (++calls_ > 1) is_stranded_ = true;
@@ -111,6 +146,11 @@ ParentChoice::Next ParentChoice::Failed(bool is_refusal, uint64_t position,
     trouble_since_.reset();
   }
   return GoOn(is_refusal, now);
+}
+
+ParentChoice::Next ParentChoice::Lied(uint64_t position, Time now) {
+  nodes_[current_].has_lied = true;
+  return Failed(true, position, now);
 }
 
 void ParentChoice::BeginTrouble(Time now) {
@@ -139,8 +179,24 @@ ParentChoice::Next ParentChoice::GoOn(bool is_refusal, Time now) {
     ++tries_;
   } while (nodes_[current_].has_lied);
   const size_t rounds = tries_ / nodes_.size();
-  return {Step::kFollow,
-          rounds == 0 ? Duration() : PauseAfter(rounds, timing_)};
+  const Duration pause = rounds == 0 ? Duration()
+                                     : PauseAfter(rounds, timing_.first_pause,
+                                                  timing_.longest_pause);
+  call_not_before_ = now + pause;
+  return {Step::kFollow, pause};
+}
+
+ParentChoice::Fault ParentChoice::FaultAt(Time silent_since, Time now) const {
+  if (stranded_since_ && now - *stranded_since_ >= timing_.stranded) {
+    return Fault::kStranded;
+  }
+  if (behind_since_ &&
+      now - std::max(*behind_since_, silent_since) >= timing_.no_bytes) {
+    return Fault::kBehind;
+  }
+  const bool is_idle =
+      is_connected_ && now - std::max(called_at_, silent_since) >= timing_.idle;
+  return is_idle ? Fault::kIdle : Fault::kNone;
 }
 
 void ParentChoice::Heard(const Said& said, uint64_t position, Time silent_since,
@@ -156,10 +212,13 @@ void ParentChoice::Heard(const Said& said, uint64_t position, Time silent_since,
   const Duration silence =
       behind_since_ ? now - std::max(*behind_since_, silent_since) : Duration();
   wants_connection_ = current_ != sender_ && silence >= kOnItsWay;
-  has_fault_ =
-      (stranded_since_ && now - *stranded_since_ >= timing_.stranded) ||
-      (behind_since_ && silence >= timing_.no_bytes);
-  if (!wants_other()) EndSearch();
+  const bool was_grave = IsGrave();
+  fault_ = FaultAt(silent_since, now);
+  if (!wants_other()) {
+    EndSearch();
+  } else if (IsGrave() && !was_grave) {
+    BeginSearch();
+  }
 
   const bool brings = position > furthest_;
   if (brings) {
@@ -181,21 +240,24 @@ void ParentChoice::Heard(const Said& said, uint64_t position, Time silent_since,
 }
 
 std::optional<ParentChoice::Probe> ParentChoice::NextProbe() {
-  const auto lied = std::ranges::count_if(
-      nodes_, [](const Node& node) { return node.has_lied; });
-  if (lied + 1 == std::ssize(nodes_)) {
+  if (!HasOther()) {
     FoundNobody();
     return std::nullopt;
   }
+  const Duration longest = fault_ == Fault::kIdle && !prefers_other_
+                               ? timing_.idle
+                               : timing_.longest_pause;
   Duration pause{};
   // Those that were found before were no better.
-  if (probed_ == 0 && calls_ > 1) pause = PauseAfter(calls_ - 1, timing_);
+  if (probed_ == 0 && calls_ > 1) {
+    pause = PauseAfter(calls_ - 1, timing_.first_pause, longest);
+  }
   size_t node = current_;
   do {
     if (++probed_ == nodes_.size()) {
       probed_ = 1;
       FoundNobody();
-      pause = PauseAfter(++rounds_, timing_);
+      pause = PauseAfter(++rounds_, timing_.first_pause, longest);
     }
     node = (current_ + probed_) % nodes_.size();
   } while (nodes_[node].has_lied);
@@ -204,6 +266,10 @@ std::optional<ParentChoice::Probe> ParentChoice::NextProbe() {
 
 bool ParentChoice::Suits(const Said& said, uint64_t position) const {
   if (said.is_stranded.value_or(false)) return false;
+  if (fault_ == Fault::kIdle) {
+    return said.watermark && (*said.watermark > position ||
+                              (*said.watermark == position && said.tells_more));
+  }
   return stranded_since_ || said.watermark.value_or(~uint64_t{0}) > position;
 }
 
@@ -214,15 +280,21 @@ void ParentChoice::MoveTo(size_t node) {
 }
 
 void ParentChoice::FoundNobody() {
-  // One that serves is no worse for that another was preferred.
-  if (prefers_other_ && !has_fault_) return;
+  // One that serves is no worse for that another was preferred; nor is one that
+  // may have nothing to send.
+  if (fault_ == Fault::kIdle || (prefers_other_ && !IsGrave())) return;
   found_nobody_ = is_stranded_ = true;
 }
 
-void ParentChoice::EndSearch() {
-  has_fault_ = false;
+void ParentChoice::BeginSearch() {
+  ++search_;
   probed_ = rounds_ = 0;
   found_nobody_ = false;
+}
+
+void ParentChoice::EndSearch() {
+  fault_ = Fault::kNone;
+  BeginSearch();
 }
 
 }  // namespace tcptool::server

@@ -14,9 +14,10 @@ namespace tcptool::server {
 // at once the first time around and with growing pauses after that, until one
 // serves, or none has for `wait`. Who has said of the content what cannot be,
 // or has sent bad blocks, is asked no more. While the node that is followed has
-// nobody to receive from itself, or sends nothing of what it has, others are
-// asked beside it. Has no clock, no timers and no calls: it is told of what
-// happens, and says what to do. Nodes are numbers, the preferred one is 0.
+// nobody to receive from itself, sends nothing of what it has, or nothing for
+// long, others are asked beside it. Has no clock, no timers and no calls: it is
+// told of what happens, and says what to do. Nodes are numbers, the preferred
+// one is 0.
 class ParentChoice {
  public:
   using Clock = std::chrono::steady_clock;
@@ -30,11 +31,17 @@ class ParentChoice {
     Duration stranded = std::chrono::seconds(1);
     // How long a node may send nothing of what it could send.
     Duration no_bytes = std::chrono::seconds(10);
+    // How long nothing may come, whatever the node says that it could send: its
+    // disk may hang. Also the longest pause between rounds of a search for that
+    // alone, as the content may come from somebody who takes that long.
+    Duration idle = std::chrono::seconds(30);
   };
   // What a node's message says of the node.
   struct Said {
     std::optional<bool> is_stranded;
     std::optional<uint64_t> watermark;  // Bytes.
+    // Of the content, what the current node has not said.
+    bool tells_more = false;
   };
   // How the connection before was given up.
   enum class Loss : uint8_t {
@@ -44,9 +51,16 @@ class ParentChoice {
     kBadBlock,       // The block at the offset was not what it should be.
     kContradiction,  // What was said of the content cannot be.
   };
+  // What is wrong with the current node, which another one might not have.
+  enum class Fault : uint8_t {
+    kNone,
+    kIdle,      // Nothing comes from it, and it says nothing that explains it.
+    kBehind,    // It sends nothing of what it has.
+    kStranded,  // It has nobody to receive from.
+  };
   enum class Step : uint8_t {
     kFollow,       // The current node, after `pause`; it may be another one.
-    kFollowAgain,  // The same one as before, at once.
+    kFollowAgain,  // The same one as before, after `pause`.
     kGiveUp,
   };
   struct Next {
@@ -57,6 +71,12 @@ class ParentChoice {
   struct Probe {
     size_t node;
     Duration pause;  // Before that.
+  };
+
+  // A node, from now on. At least one of the two.
+  struct Place {
+    std::optional<size_t> before;   // Which one it was.
+    std::optional<size_t> in_plan;  // Which one of the new plan it is.
   };
 
   // How many bad blocks a node may send; anew for what is kForgiven bytes
@@ -78,11 +98,16 @@ class ParentChoice {
   // Whoever follows is told so.
   bool is_stranded() const { return is_stranded_; }
 
-  // The nodes are these from now on: each is one of those before, or a new one.
-  // The current node and the sender are among them. `prefers_other`: the
-  // current one is to be left for one that suits, whatever it does.
-  void Replace(const std::vector<std::optional<size_t>>& before,
-               bool prefers_other);
+  // The nodes are those of `plan` from now on, the preferred one first; each is
+  // one of those before, or a new one. Returns them in their order: once one
+  // was called, the current one and the sender stay among them, and the current
+  // one is behind all others if another one is preferred: then it is left for
+  // one that suits, whatever it does. Who has lied is not preferred. What is
+  // known of those that are not among them any more is forgotten.
+  std::vector<Place> Replace(const std::vector<std::optional<size_t>>& plan);
+  bool prefers_other() const { return prefers_other_; }
+  // The first one that has not lied.
+  size_t preferred() const;
 
   // A connection is wanted, on which the content comes from `offset` on.
   // `is_its_own`: what was wrong was said, and sent, by the current node alone.
@@ -95,6 +120,8 @@ class ParentChoice {
   // It does not serve. `is_refusal`: trying again does not mend that.
   // `position`: up to which the content has come.
   Next Failed(bool is_refusal, uint64_t position, Time now);
+  // It has said what cannot be, by itself.
+  Next Lied(uint64_t position, Time now);
   // It has said this; `silent_since`: see dataplane::ContentClaims.
   void Heard(const Said& said, uint64_t position, Time silent_since, Time now);
 
@@ -103,11 +130,10 @@ class ParentChoice {
   bool wants_connection() const { return wants_connection_; }
 
   // Whether others are to be asked beside the current node.
-  bool wants_other() const { return has_fault_ || prefers_other_; }
-  // Whether that is for what it does, and if so, whether that is that it sends
-  // nothing of what it has.
-  bool has_fault() const { return has_fault_; }
-  bool is_behind() const { return !stranded_since_; }
+  bool wants_other() const { return fault_ != Fault::kNone || prefers_other_; }
+  Fault fault() const { return fault_; }
+  // Number of the search for one: with another number it begins anew, at once.
+  uint64_t search() const { return search_; }
   // Whom, then; again after each that does not suit. None: there is nobody.
   std::optional<Probe> NextProbe();
   // Whether a node that says this would be better than the current one.
@@ -134,6 +160,12 @@ class ParentChoice {
   bool IsOver(Time now) const;
   // Goes on with the next node, or gives up.
   Next GoOn(bool is_refusal, Time now);
+  Fault FaultAt(Time silent_since, Time now) const;
+  bool IsGrave() const { return fault_ > Fault::kIdle; }
+  // Whether a node is left that could be asked beside the current one.
+  bool HasOther() const;
+  // What is asked next is asked at once.
+  void BeginSearch();
   void EndSearch();
   void FoundNobody();
 
@@ -147,21 +179,24 @@ class ParentChoice {
   uint64_t offset_ = 0;      // Where the connection begins.
   Time connected_at_;
   Time called_at_;
+  Time call_not_before_;  // The pause before the next call ends.
   // Since when nobody has served. None: somebody does.
   std::optional<Time> trouble_since_;
   size_t tries_ = 0;  // Since then.
 
-  uint64_t furthest_ = 0;  // Up to which content has come.
-  size_t calls_ = 0;       // Since some has.
+  uint64_t furthest_ = 0;   // Up to which content has come.
+  size_t calls_ = 0;        // Since some has.
+  bool has_begun_ = false;  // One was called.
   bool is_stranded_ = false;
 
   // Of the current node, since it was called.
   std::optional<Time> stranded_since_;
   std::optional<Time> behind_since_;  // It could send more than has come.
-  bool has_fault_ = false;            // Which others might not have.
+  Fault fault_ = Fault::kNone;
   bool prefers_other_ = false;
   bool wants_connection_ = false;
   // Of the search for another:
+  uint64_t search_ = 0;
   size_t probed_ = 0;  // Nodes behind the current one, in this round.
   size_t rounds_ = 0;  // Before it.
   bool found_nobody_ = false;

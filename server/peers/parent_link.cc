@@ -128,15 +128,8 @@ void ParentLink::GoOn(const ParentChoice::Next& next,
                       const absl::Status& reason) {
   Forget();
   PublishStranded();
-  switch (next.step) {
-    case ParentChoice::Step::kGiveUp:
-      return GiveUp(Summary(reason));
-    case ParentChoice::Step::kFollowAgain:
-      return Follow();
-    case ParentChoice::Step::kFollow:
-      break;
-  }
-  told_.ChangeNode();
+  if (next.step == ParentChoice::Step::kGiveUp) return GiveUp(Summary(reason));
+  if (next.step == ParentChoice::Step::kFollow) told_.ChangeNode();
   if (next.pause == Clock::duration()) return Follow();
   pause_timer_->expires_after(next.pause);
   pause_timer_->async_wait(
@@ -186,8 +179,10 @@ void ParentLink::Follow() {
 void ParentLink::OnMessage(const peer::v1::FollowResponse& response) {
   WaitFor(*silence_timer_, timing_.silence,
           "the node says nothing any more of the content");
-  const absl::Status status = Take(response);
+  absl::Status status = TakeWay(response);
   if (!status.ok()) return TryNext(status);
+  status = told_.Take(response, done_ == nullptr);
+  if (!status.ok()) return LeaveLiar(status);
   choice_.Heard(SaidIn(response), claims_->position(), claims_->silent_since(),
                 Clock::now());
   PublishStranded();
@@ -205,7 +200,7 @@ void ParentLink::OnMessage(const peer::v1::FollowResponse& response) {
   node_call_->Next();
 }
 
-absl::Status ParentLink::Take(const peer::v1::FollowResponse& response) {
+absl::Status ParentLink::TakeWay(const peer::v1::FollowResponse& response) {
   if (done_ != nullptr && !has_ticket_) {
     has_ticket_ = true;
     if (response.ticket().secret().size() != sizeof(Digest) ||
@@ -214,9 +209,7 @@ absl::Status ParentLink::Take(const peer::v1::FollowResponse& response) {
     }
     Dial(response.ticket());
   }
-  absl::Status status =
-      response.has_path() ? TakePath(response.path()) : absl::OkStatus();
-  return status.ok() ? told_.Take(response, done_ == nullptr) : status;
+  return response.has_path() ? TakePath(response.path()) : absl::OkStatus();
 }
 
 absl::Status ParentLink::TakePath(const peer::v1::Path& path) {
@@ -225,42 +218,6 @@ absl::Status ParentLink::TakePath(const peer::v1::Path& path) {
   absl::MutexLock lock(&mutex_);
   parents_path_.assign(path.nodes().begin(), path.nodes().end());
   return status;
-}
-
-void ParentLink::Search() {
-  if (choice_.wants_other() && search_ == nullptr) {
-    search_ = std::make_shared<FallbackSearch>(
-        lane_->io(), clients_, plan_, choice_, timing_.first_message,
-        FallbackSearch::Handlers{
-            .request =
-                [this](const NodePlan::Node& node) {
-                  peer::v1::FollowRequest request = RequestTo(node);
-                  request.set_offset(static_cast<int64_t>(
-                      claims_->position() / kManifestBlock * kManifestBlock));
-                  return request;
-                },
-            .position = [this] { return claims_->position(); },
-            .on_found = [this](size_t node) { MoveTo(node); },
-            .on_refusal = [this] { PublishStranded(); }});
-    search_->Start();
-  } else if (!choice_.wants_other() && search_ != nullptr) {
-    std::exchange(search_, nullptr)->Stop();
-  }
-}
-
-void ParentLink::MoveTo(size_t node) {
-  const absl::Status reason = Note(
-      choice_.current(),
-      !choice_.has_fault()
-          ? absl::UnavailableError("another node is to send the content")
-      : choice_.is_behind()
-          ? absl::DeadlineExceededError("the node sends nothing of what it has")
-          : absl::UnavailableError(
-                "the node has nobody to receive the content from"));
-  choice_.MoveTo(node);
-  told_.ChangeNode();
-  Follow();
-  if (done_ == nullptr) claims_->Leave(reason);
 }
 
 void ParentLink::PublishStranded() {
@@ -318,9 +275,23 @@ void ParentLink::TryNext(const absl::Status& reason) {
   // A connection to it may last, although nothing comes any more.
   if (done_ == nullptr && next.step != ParentChoice::Step::kGiveUp &&
       absl::IsDeadlineExceeded(reason)) {
-    claims_->FallenSilent(noted);
+    claims_->FallenSilent(reason);
   }
   GoOn(next, noted);
+}
+
+void ParentLink::LeaveLiar(const absl::Status& reason) {
+  const absl::Status noted = Note(choice_.current(), reason);
+  const bool has_its_connection =
+      done_ == nullptr && choice_.current() == choice_.sender();
+  const ParentChoice::Next next =
+      choice_.Lied(claims_->position(), Clock::now());
+  if (!has_its_connection || next.step == ParentChoice::Step::kGiveUp) {
+    return GoOn(next, noted);
+  }
+  PublishStranded();
+  told_.ChangeNode();
+  LeaveConnection(absl::UnavailableError(reason.message()));
 }
 
 absl::Status ParentLink::Note(size_t node, const absl::Status& reason) {

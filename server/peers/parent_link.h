@@ -77,15 +77,22 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   // Calls the current node; asks for a ticket if a connection is wanted.
   void Follow();
   void OnMessage(const peer::v1::FollowResponse& response);
-  absl::Status Take(const peer::v1::FollowResponse& response);
+  // The ticket, if one is due, and whom the content comes through.
+  absl::Status TakeWay(const peer::v1::FollowResponse& response);
   absl::Status TakePath(const peer::v1::Path& path);
   void Search();
   void MoveTo(size_t node);
+  // The connection that there is, for one to the current node.
+  void LeaveConnection(const absl::Status& reason);
+  // What is wrong with the current node when another one was searched for.
+  absl::Status WhyMove() const;
   void Dial(const peer::v1::Ticket& ticket);
   void OnDialed(const std::string& secret,
                 absl::StatusOr<dataplane::UniqueFd> socket);
   // It does not serve: tries the next one, or gives up.
   void TryNext(const absl::Status& reason);
+  // The same, of one that has said what cannot be: leaves its connection too.
+  void LeaveLiar(const absl::Status& reason);
   void GiveUp(const absl::Status& reason);
   // The same, with what was wrong with each node.
   absl::Status Summary(const absl::Status& reason) const;
@@ -113,6 +120,7 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   std::shared_ptr<NodeCall> node_call_;
   uint64_t call_ = 0;  // Number of `node_call_`.
   std::shared_ptr<FallbackSearch> search_;
+  uint64_t search_number_ = 0;  // ParentChoice::search() when it began.
   bool has_ticket_ = false;
   std::shared_ptr<dataplane::Dialer> dialer_;
   std::optional<asio::steady_timer> silence_timer_;

@@ -45,7 +45,9 @@ absl::Status ToldContent::TakeEnd(const peer::v1::ContentEnd& end) {
     return absl::InvalidArgumentError("the node has told no proper end");
   }
   const auto length = static_cast<uint64_t>(end.length());
-  if (blocks_ != dataplane::CountBlocks(length)) {
+  // Too many may be another's: the reception finds that (see ExpectEnd()), and
+  // all of them are told anew.
+  if (blocks_ < dataplane::CountBlocks(length)) {
     return absl::InvalidArgumentError(
         absl::StrCat("the node has told the digests of ", blocks_,
                      " blocks, of a content of ", length, " bytes"));
@@ -62,6 +64,10 @@ absl::Status ToldContent::TakeDigests(const std::string& digests) {
   const size_t count = digests.size() / sizeof(Digest);
   if (digests.size() % sizeof(Digest) != 0) {
     return absl::InvalidArgumentError("the node has told a part of a digest");
+  }
+  if (count > 0 && end_) {
+    return absl::InvalidArgumentError(
+        "the node has told digests behind the end of the content");
   }
   if (blocks_ + count > kMostBlocks) {
     return absl::OutOfRangeError(

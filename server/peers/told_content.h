@@ -36,11 +36,17 @@ class ToldContent {
   void BeginCall() { misses_digests_ = false; }
   // What is said from now on may be another node's than what was said before.
   void ChangeNode();
-  // Tells what a message says. INVALID_ARGUMENT, OUT_OF_RANGE: it cannot be.
+  // Tells what a message says. INVALID_ARGUMENT, OUT_OF_RANGE: it cannot be,
+  // whatever others have said.
   absl::Status Take(const peer::v1::FollowResponse& response,
                     bool is_connected);
   // There is a connection now.
   void Connected();
+  // Whether another node's message, to a call that asks for the digests from
+  // next_block() on, tells what the reception does not know.
+  bool Lacks(const peer::v1::FollowResponse& response) const {
+    return !response.digests().empty() || (response.has_end() && !end_);
+  }
   // Some digests were not taken, and it is time to ask for them.
   bool IsToAskAgain() const;
   // They are to be told again, as is the end.

@@ -259,7 +259,8 @@ class PeersBadInputTest(NodesCase):
             self.assert_fails(source, "UNREACHABLE", "not answered")
 
     def lie(self, digests=None, end=None, ends_early=False):
-        """A node that says this of what it sends: the source of a reception."""
+        """A node that says this of what it sends, and without an end goes away: the source of a
+        reception."""
         data = socket.create_server(("127.0.0.1", 0))
         data.settimeout(harness.DEADLINE_S)
         self.addCleanup(data.close)
@@ -279,7 +280,7 @@ class PeersBadInputTest(NodesCase):
                         test.send_content(data, request.offset, ends_early)
                     except OSError:  # It does not believe it, or the test has ended.
                         return
-                while context.is_active():
+                while end and context.is_active():
                     yield stubs.peer.FollowResponse()
                     harness.time.sleep(0.2)
 
@@ -323,11 +324,11 @@ class PeersBadInputTest(NodesCase):
             "the root": ("DIGEST_MISMATCH", "root", digests, end(length=self.size, root=bytes(32))),
             "too short": ("LENGTH_MISMATCH", "longer", digests, short),
             "too long": ("CONNECTION_LOST", "before the content was complete", digests, long),
-            "too few": ("UNREACHABLE", "2 blocks", digests[:64], truth),
-            "too many": ("UNREACHABLE", "4 blocks", digests + bytes(32), truth),
-            "half a digest": ("UNREACHABLE", "part of a digest", digests + b"x", truth),
-            "negative": ("UNREACHABLE", "proper end", digests, end(length=-1, root=root)),
-            "no root": ("UNREACHABLE", "proper end", digests, end(length=self.size)),
+            "too few": ("DIGEST_MISMATCH", "2 blocks", digests[:64], truth),
+            "too many": ("DIGEST_MISMATCH", "digests that were told", digests + bytes(32), truth),
+            "half a digest": ("DIGEST_MISMATCH", "part of a digest", digests + b"x", truth),
+            "negative": ("DIGEST_MISMATCH", "proper end", digests, end(length=-1, root=root)),
+            "no root": ("DIGEST_MISMATCH", "proper end", digests, end(length=self.size)),
         }
         for what, (reason, words, told, told_end) in lies.items():
             with self.subTest(what):
@@ -335,9 +336,10 @@ class PeersBadInputTest(NodesCase):
                 if what == "a digest":  # It takes several tries.
                     source.wait.seconds = 60
                 self.assert_fails(source, reason, words)
-        for what in ("the root", "too short", "a digest"):
+        lies["too many, and goes"] = ("", "", digests + bytes(99 * 32), None)
+        for what, (_, _, told, told_end) in lies.items():
             with self.subTest(f"{what}, and another node tells it"):
-                source = self.lie(*lies[what][2:])
+                source = self.lie(told, told_end, ends_early=what == "too long")
                 source.wait.seconds = 60
                 honest = self.a.source(self.serve())
                 source.fallbacks.add(address=honest.address, name=honest.name)

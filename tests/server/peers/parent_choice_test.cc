@@ -1,53 +1,10 @@
-// Whom of its nodes a reception follows, and when it asks others, by a clock of
-// the test's own.
-#include "server/peers/parent_choice.h"
-
-#include <gtest/gtest.h>
-
-#include <chrono>
-#include <cstdint>
-#include <optional>
+// Whom of its nodes a reception follows, and when it asks others.
 #include <vector>
+
+#include "tests/server/peers/parent_choices.h"
 
 namespace tcptool::server {
 namespace {
-
-using std::chrono::hours;
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using Loss = ParentChoice::Loss;
-using Step = ParentChoice::Step;
-
-constexpr uint64_t kBlock = uint64_t{1} << 20;
-
-class ParentChoiceTest : public testing::Test {
- protected:
-  void Open(size_t nodes, ParentChoice::Duration wait = hours(1)) {
-    choice_.emplace(nodes, wait, ParentChoice::Timing());
-    choice_->Connect(0, Loss::kNone, false, now_);
-    choice_->Called(now_);
-  }
-  // What was followed has failed.
-  Step Fail(bool is_refusal = false, uint64_t position = 0) {
-    return Do(choice_->Failed(is_refusal, position, now_));
-  }
-  Step Lose(uint64_t offset, Loss loss, bool is_its_own = true) {
-    return Do(choice_->Connect(offset, loss, is_its_own, now_));
-  }
-  Step Do(const ParentChoice::Next& next) {
-    now_ += next.pause;
-    choice_->Called(now_);
-    return next.step;
-  }
-  void Serve() { choice_->Connected(now_); }
-  void Hear(const ParentChoice::Said& said, uint64_t position = 0) {
-    choice_->Heard(said, position, silent_since_, now_);
-  }
-
-  ParentChoice::Time now_{hours(1)};
-  ParentChoice::Time silent_since_{};
-  std::optional<ParentChoice> choice_;
-};
 
 TEST_F(ParentChoiceTest, EachIsAskedOnceHoweverShortTheWaitIs) {
   Open(3, seconds(0));
@@ -113,6 +70,27 @@ TEST_F(ParentChoiceTest, CallsThatEndAtOnceAreMadeWithPauses) {
   EXPECT_GE(now_ - later, seconds(15));
 }
 
+// As by nodes that give a connection, end the call, and then take it back.
+TEST_F(ParentChoiceTest, ConnectionThatIsLostInThePauseDoesNotEndIt) {
+  Open(2);
+  Serve();
+  EXPECT_EQ(Fail(), Step::kFollow);
+  const auto next = choice_->Failed(false, 0, now_);
+  EXPECT_EQ(next.step, Step::kFollow);
+  EXPECT_EQ(choice_->current(), 0u);
+  EXPECT_GT(next.pause, milliseconds(50));
+  // That of the one that is followed no more.
+  choice_->Called(now_);
+  EXPECT_EQ(Fail(), Step::kFollow);
+  EXPECT_EQ(choice_->current(), 1u);
+  choice_->Failed(false, 0, now_);
+  choice_->Failed(false, 0, now_);
+  const auto again =
+      choice_->Connect(0, Loss::kLost, true, now_ + milliseconds(9));
+  EXPECT_EQ(again.step, Step::kFollowAgain);
+  EXPECT_GT(again.pause, milliseconds(50));
+}
+
 TEST_F(ParentChoiceTest, BadBlocksAreCountedWhereverTheyAre) {
   Open(1);
   Serve();
@@ -121,6 +99,8 @@ TEST_F(ParentChoiceTest, BadBlocksAreCountedWhereverTheyAre) {
   EXPECT_FALSE(choice_->has_lied(0));
   EXPECT_EQ(Lose(3 * kBlock, Loss::kBadBlock), Step::kGiveUp);
   EXPECT_TRUE(choice_->has_lied(0));
+  EXPECT_EQ(Lose(5 * kBlock, Loss::kBadBlock), Step::kGiveUp);
+  EXPECT_TRUE(choice_->has_lied(0)) << "It is asked no more, ever.";
 }
 
 // As by a line that breaks a bit now and then.
@@ -203,16 +183,54 @@ TEST_F(ParentChoiceTest,
   EXPECT_FALSE(choice_->wants_connection());
 }
 
-TEST_F(ParentChoiceTest, WhoHasNothingOrSaysNothingOfItMayTakeItsTime) {
-  Open(2);
-  Serve();
+// Its disk may hang, or there may be nothing to send.
+TEST_F(ParentChoiceTest, WhoSendsNothingForLongIsLeftForWhoHasMore) {
   for (const ParentChoice::Said& said :
-       {ParentChoice::Said{.watermark = 0}, ParentChoice::Said{}}) {
-    Hear(said);
-    now_ += hours(1);
-    Hear(said);
+       {ParentChoice::Said{.watermark = 5}, ParentChoice::Said{}}) {
+    Open(2);
+    Serve();
+    silent_since_ = now_;
+    Hear(said, 5);
+    now_ += seconds(29);
+    Hear(said, 5);
     EXPECT_FALSE(choice_->wants_other());
+    now_ += seconds(1);
+    Hear(said, 5);
+    EXPECT_TRUE(choice_->wants_other());
+    EXPECT_FALSE(choice_->Suits({.watermark = 5}, 5));
+    EXPECT_FALSE(choice_->Suits({}, 5));
+    EXPECT_FALSE(choice_->Suits({.is_stranded = true, .watermark = 6}, 5));
+    EXPECT_TRUE(choice_->Suits({.watermark = 6}, 5));
+    // It has verified what the other one has only sent.
+    EXPECT_TRUE(choice_->Suits({.watermark = 5, .tells_more = true}, 5));
+    EXPECT_FALSE(choice_->Suits({.watermark = 4, .tells_more = true}, 5));
   }
+}
+
+TEST_F(ParentChoiceTest, WhoWaitsWithAllOthersIsNotStrandedAndAsksLessOften) {
+  Open(4);
+  Serve();
+  const ParentChoice::Time begun = silent_since_ = now_;
+  int asked = 0;
+  ParentChoice::Time next = now_;
+  while (now_ < begun + hours(1)) {
+    now_ += milliseconds(250);
+    Hear({.watermark = 5}, 5);
+    for (; choice_->wants_other() && next <= now_; ++asked) {
+      next = now_ + choice_->NextProbe()->pause;
+    }
+    EXPECT_FALSE(choice_->is_stranded());
+  }
+  EXPECT_GT(asked, 3 * 100);
+  EXPECT_LT(asked, 3 * 140);
+  // One that has nobody any more is left at once, if anybody is better.
+  Hear({.is_stranded = true, .watermark = 5}, 5);
+  const uint64_t search = choice_->search();
+  now_ += seconds(1);
+  Hear({.watermark = 5}, 5);
+  EXPECT_EQ(choice_->fault(), ParentChoice::Fault::kStranded);
+  EXPECT_NE(choice_->search(), search);
+  EXPECT_EQ(choice_->NextProbe()->pause, ParentChoice::Duration());
 }
 
 TEST_F(ParentChoiceTest, OthersAreAskedInTurnFromTheNextOneOn) {
@@ -286,39 +304,6 @@ TEST_F(ParentChoiceTest, ThoseWhoSendNothingAreGivenUpAfterTheWait) {
   EXPECT_EQ(step, Step::kGiveUp);
   EXPECT_GE(now_ - begun, seconds(60));
   EXPECT_LT(now_ - begun, seconds(90));
-}
-
-TEST_F(ParentChoiceTest, OtherNodesKeepWhatIsKnownOfThem) {
-  Open(2);
-  Serve();
-  EXPECT_EQ(Lose(0, Loss::kContradiction), Step::kFollow);
-  EXPECT_EQ(choice_->current(), 1u);
-  choice_->Replace({std::nullopt, 0, 1}, false);
-  EXPECT_EQ(choice_->current(), 2u);
-  EXPECT_TRUE(choice_->has_lied(1));
-  EXPECT_FALSE(choice_->has_lied(0));
-  EXPECT_FALSE(choice_->has_lied(2));
-}
-
-TEST_F(ParentChoiceTest, PreferredNodeIsAskedBesideOneThatServes) {
-  Open(1);
-  Serve();
-  choice_->Replace({std::nullopt, 0}, true);
-  EXPECT_EQ(choice_->current(), 1u);
-  EXPECT_TRUE(choice_->wants_other());
-  const auto probe = choice_->NextProbe();
-  ASSERT_TRUE(probe.has_value());
-  EXPECT_EQ(probe->node, 0u);
-  Hear({.is_stranded = false, .watermark = 9}, 7);
-  EXPECT_TRUE(choice_->wants_other()) << "Whatever the current one does.";
-  EXPECT_FALSE(choice_->Suits({.is_stranded = true, .watermark = 9}, 7));
-  EXPECT_FALSE(choice_->Suits({.is_stranded = false, .watermark = 7}, 7));
-  EXPECT_TRUE(choice_->Suits({.is_stranded = false, .watermark = 8}, 7));
-  // All of them were asked, and this is none that nobody serves.
-  EXPECT_GT(choice_->NextProbe()->pause, ParentChoice::Duration());
-  EXPECT_FALSE(choice_->is_stranded());
-  choice_->MoveTo(0);
-  EXPECT_FALSE(choice_->wants_other());
 }
 
 }  // namespace

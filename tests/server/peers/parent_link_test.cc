@@ -152,6 +152,107 @@ TEST_F(ParentLinkTest, WhoseBlockIsNotWhatAnotherSaidIsAskedForItsDigest) {
   EXPECT_EQ(one.requests().size(), 2u);
 }
 
+// Or else one node could turn all others into ones that refuse.
+TEST_F(ParentLinkTest, DigestsThatAnotherHasToldTooManyAreNoFaultOfTheNext) {
+  FollowResponse many;
+  many.set_digests(std::string(96, 'd'));
+  const ScriptedNode one(Serve(data_, many));
+  const ScriptedNode other([this](const FollowRequest& request,
+                                  grpc::ServerContext& context,
+                                  grpc::ServerWriter<FollowResponse>& writer) {
+    FollowResponse all = TicketFor(data_);
+    if (request.first_block() == 0) all.set_digests(std::string(64, 'd'));
+    all.mutable_end()->set_length(kManifestBlock + 1);
+    all.mutable_end()->set_root(std::string(32, 'r'));
+    writer.Write(all);
+    while (!context.IsCancelled()) {
+      writer.Write(FollowResponse());
+      absl::SleepFor(absl::Milliseconds(50));
+    }
+    return grpc::Status::CANCELLED;
+  });
+  Open({one.node(), other.node()}, absl::Hours(1));
+  ASSERT_TRUE(Connect(0).ok());
+  ASSERT_TRUE(Happens([this] {
+    absl::MutexLock lock(&mutex_);
+    return told_ == 3;
+  }));
+  ASSERT_TRUE(Connect(0, absl::UnavailableError("reset")).ok());
+  // The reception finds what is wrong; then it is told anew.
+  ASSERT_TRUE(Happens([this] {
+    absl::MutexLock lock(&mutex_);
+    return end_.has_value();
+  }));
+  ASSERT_TRUE(Connect(0, absl::FailedPreconditionError("too many")).ok());
+  EXPECT_EQ(one.requests().size(), 1u);
+  EXPECT_EQ(other.requests().size(), 2u);
+  EXPECT_EQ(other.requests().back().first_block(), 0);
+}
+
+TEST_F(ParentLinkTest, WhoSaysWhatNobodyCouldSayIsAskedNoMore) {
+  FollowResponse half;
+  half.set_digests(std::string(33, 'd'));
+  FollowResponse negative;
+  negative.mutable_end()->set_length(-1);
+  negative.mutable_end()->set_root(std::string(32, 'r'));
+  FollowResponse no_root;
+  no_root.mutable_end()->set_length(0);
+  FollowResponse too_few;
+  too_few.mutable_end()->set_length(1);
+  too_few.mutable_end()->set_root(std::string(32, 'r'));
+  for (const FollowResponse& lie : {half, negative, no_root, too_few}) {
+    SCOPED_TRACE(lie.DebugString());
+    FollowResponse first = TicketFor(data_);
+    first.MergeFrom(lie);
+    const ScriptedNode liar([&first](const FollowRequest&,
+                                     grpc::ServerContext& context,
+                                     grpc::ServerWriter<FollowResponse>& to) {
+      to.Write(first);
+      return Hold(context);
+    });
+    const ScriptedNode other(Serve(data_));
+    Open({liar.node(), other.node()}, absl::Hours(1),
+         {.choice = {.first_pause = std::chrono::milliseconds(1)}});
+    ASSERT_TRUE(Connect(0).ok());
+    ASSERT_TRUE(Connect(0, absl::UnavailableError("reset")).ok());
+    ASSERT_TRUE(Connect(0, absl::UnavailableError("reset")).ok());
+    EXPECT_EQ(liar.requests().size(), 1u);
+    Open({liar.node()}, absl::Hours(1));
+    const absl::Status status = Connect(0).status();
+    EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+    Cancel();
+  }
+}
+
+TEST_F(ParentLinkTest, WhoTellsDigestsBehindTheEndIsLeft) {
+  const ScriptedNode liar([this](const FollowRequest& request,
+                                 grpc::ServerContext& context,
+                                 grpc::ServerWriter<FollowResponse>& writer) {
+    if (request.has_offset()) writer.Write(TicketFor(data_));
+    FollowResponse digests;
+    digests.set_digests(std::string(64, 'd'));
+    FollowResponse all = digests;
+    all.mutable_end()->set_length(2 * kManifestBlock);
+    all.mutable_end()->set_root(std::string(32, 'r'));
+    writer.Write(all);
+    writer.Write(digests);
+    return Hold(context);
+  });
+  const ScriptedNode other(Serve(data_));
+  Open({liar.node(), other.node()}, absl::Hours(1));
+  on_leave_ = [this](const absl::Status& reason) {
+    EXPECT_TRUE(absl::IsUnavailable(reason)) << reason;
+    link_->Connect(lane_, 7, reason, [](const auto&) {});
+  };
+  // It may be left before there is a connection, too.
+  ASSERT_TRUE(Connect(0).ok());
+  ASSERT_TRUE(Happens([&] { return other.requests().size() == 1; }));
+  EXPECT_EQ(liar.requests().size(), 1u);
+  EXPECT_EQ(other.requests().front().first_block(), 2);
+  absl::MutexLock lock(&mutex_);
+  EXPECT_EQ(told_, 2u);
+}
+
 TEST_F(ParentLinkTest, EachIsAskedOnceWithoutAnyWait) {
   const ScriptedNode busy(Refuse(grpc::StatusCode::RESOURCE_EXHAUSTED));
   const ScriptedNode too(Refuse(grpc::StatusCode::RESOURCE_EXHAUSTED));

@@ -95,6 +95,8 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
     fallen_silent_ = reason;
   }
   void Leave(const absl::Status& reason) override {
+    if (on_leave_)
+      asio::post(lane_.io(), [this, reason] { on_leave_(reason); });
     absl::MutexLock lock(&mutex_);
     left_ = reason;
   }
@@ -119,6 +121,8 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
   std::atomic<uint64_t> position_{0};
   std::atomic<bool> is_silent_{false};
   mutable std::atomic<uint64_t> looks_at_position_{0};
+  // What becomes of a connection that is to be left; on the lane.
+  std::function<void(const absl::Status&)> on_leave_;
   absl::Mutex mutex_;
   uint64_t first_ ABSL_GUARDED_BY(mutex_) = 99;
   uint64_t told_ ABSL_GUARDED_BY(mutex_) = 0;

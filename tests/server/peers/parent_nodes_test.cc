@@ -97,6 +97,66 @@ TEST_F(ParentNodesTest, GoesOverAtOnceWhereNobodyServes) {
   EXPECT_EQ(other.requests().size(), 1u);
 }
 
+// As a reception asks for another connection, at once.
+TEST_F(ParentNodesTest, MoveIsOneCallAndNoSignOfTrouble) {
+  const ScriptedNode other(Serve(data_, Having(9), Having(9)));
+  position_ = 7;
+  absl::Notification connected;
+  on_leave_ = [&](const absl::Status& reason) {
+    link_->Connect(lane_, 7, reason,
+                   [&](const absl::StatusOr<UniqueFd>& socket) {
+                     EXPECT_TRUE(socket.ok()) << socket.status();
+                     connected.Notify();
+                   });
+  };
+  Open({first_.node()}, absl::Hours(1));
+  ASSERT_TRUE(Connect(0).ok());
+  link_->SetNodes({other.node()});
+  ASSERT_TRUE(connected.WaitForNotificationWithTimeout(kDeadline));
+  EXPECT_EQ(other.requests().size(), 2u) << "Whether it has more, and then it.";
+  EXPECT_FALSE(link_->route().is_stranded);
+}
+
+TEST_F(ParentNodesTest, WhoHasLiedIsNotFollowedAgainWhereNobodyServes) {
+  const ScriptedNode silent(
+      [](const FollowRequest&, grpc::ServerContext& context,
+         grpc::ServerWriter<FollowResponse>&) { return Hold(context); });
+  const ScriptedNode other(Serve(data_));
+  Open({first_.node(), silent.node()}, absl::Hours(1));
+  ASSERT_TRUE(Connect(0).ok());
+  absl::Notification connected;
+  asio::post(lane_.io(), [&] {
+    link_->Connect(lane_, 0, absl::FailedPreconditionError("a lie"),
+                   [&](const absl::StatusOr<UniqueFd>& socket) {
+                     EXPECT_TRUE(socket.ok()) << socket.status();
+                     connected.Notify();
+                   });
+  });
+  ASSERT_TRUE(Happens([&] { return silent.requests().size() == 1; }));
+  link_->SetNodes({first_.node()});
+  Run([] {});  // It has taken them.
+  link_->SetNodes({first_.node(), other.node()});
+  ASSERT_TRUE(connected.WaitForNotificationWithTimeout(kDeadline));
+  EXPECT_EQ(first_.requests().size(), 1u);
+  EXPECT_EQ(other.requests().size(), 1u);
+}
+
+TEST_F(ParentNodesTest, WhoHasLiedIsNotFollowedAgainWhereNobodyElseIs) {
+  FollowResponse alone;
+  alone.set_stranded(true);
+  const ScriptedNode other(Serve(data_, alone, alone));
+  Open({first_.node(), other.node()}, absl::Hours(1),
+       {.choice = {.stranded = std::chrono::milliseconds(10)}});
+  ASSERT_TRUE(Connect(0).ok());
+  ASSERT_TRUE(Connect(0, absl::FailedPreconditionError("a lie")).ok());
+  link_->SetNodes({first_.node()});
+  Run([this] { looks_at_position_ = 0; });
+  ASSERT_TRUE(Happens([this] { return looks_at_position_ >= 9; }));
+  EXPECT_TRUE(link_->route().is_stranded);
+  EXPECT_EQ(first_.requests().size(), 1u);
+  EXPECT_EQ(other.requests().size(), 1u);
+}
+
 TEST_F(ParentNodesTest, BeginsWithThoseThatItWasGivenBefore) {
   const ScriptedNode other(Serve(data_));
   Open({first_.node()}, absl::Hours(1));

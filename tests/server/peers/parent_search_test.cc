@@ -102,6 +102,66 @@ TEST_F(ParentLinkTest, WhoSendsNothingOfWhatItHasIsLeftForWhoHasIt) {
   EXPECT_EQ(behind.requests().size(), 1u);
 }
 
+// As a relay whose disk hangs does, until its children have what it has.
+TEST_F(ParentLinkTest, WhoSendsNothingForLongIsLeftForWhoHasMore) {
+  FollowResponse some;
+  some.set_watermark(1);
+  FollowResponse more;
+  more.set_watermark(100);
+  ScriptedSender nothing;
+  const ScriptedNode hangs(Serve(nothing, some, some));
+  const ScriptedNode too(Serve(nothing, some, some));
+  const ScriptedNode says_nothing(Serve(nothing));
+  const ScriptedNode serves(Serve(data_, more, more));
+  Open({hangs.node(), too.node(), says_nothing.node(), serves.node()},
+       absl::Hours(1), {.choice = {.idle = std::chrono::milliseconds(10)}});
+  position_ = 1;
+  ASSERT_TRUE(Connect(0).ok());
+  ASSERT_TRUE(Happens([this] { return looks_at_position_ >= 20; }));
+  EXPECT_EQ(too.requests().size(), 0u) << "Something comes.";
+  is_silent_ = true;
+  absl::Status left;
+  ASSERT_TRUE(Happens([&] {
+    absl::MutexLock lock(&mutex_);
+    left = left_;
+    return !left.ok();
+  }));
+  is_silent_ = false;
+  EXPECT_TRUE(absl::IsDeadlineExceeded(left)) << left;
+  EXPECT_FALSE(link_->route().is_stranded);
+  ASSERT_TRUE(Connect(1, left).ok());
+  EXPECT_EQ(data_.AcceptAndReadByte(), 't');
+  EXPECT_EQ(hangs.requests().size(), 1u);
+}
+
+// All has come, but not all that it is to be compared with.
+TEST_F(ParentLinkTest, WhoSaysNoMoreForLongIsLeftForWhoDoes) {
+  FollowResponse all;
+  all.set_watermark(1);
+  FollowResponse end = all;
+  end.set_digests(std::string(32, 'd'));
+  end.mutable_end()->set_length(1);
+  end.mutable_end()->set_root(std::string(32, 'r'));
+  const ScriptedNode hangs(Serve(data_, all, all));
+  const ScriptedNode tells([&](const FollowRequest&,
+                               grpc::ServerContext& context,
+                               grpc::ServerWriter<FollowResponse>& writer) {
+    writer.Write(end);
+    return Hold(context);
+  });
+  Open({hangs.node(), tells.node()}, absl::Hours(1),
+       {.choice = {.idle = std::chrono::milliseconds(10)}});
+  position_ = 1;
+  is_silent_ = true;
+  ASSERT_TRUE(Connect(0).ok());
+  // Nobody leaves the connection, as nothing more is to come on it.
+  ASSERT_TRUE(Happens([this] {
+    absl::MutexLock lock(&mutex_);
+    return end_.has_value();
+  }));
+  EXPECT_FALSE(tells.requests().back().has_offset());
+}
+
 TEST_F(ParentLinkTest, WhoHasNobodyToReceiveFromStaysWhereNobodyElseIs) {
   FollowResponse alone;
   alone.set_stranded(true);

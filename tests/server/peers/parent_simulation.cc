@@ -7,6 +7,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using Fault = ParentChoice::Fault;
 using Loss = ParentChoice::Loss;
 using Step = ParentChoice::Step;
 
@@ -41,6 +42,28 @@ void ParentSimulation::Follow(size_t node, std::vector<size_t> parents,
 void ParentSimulation::Die(size_t node, bool with_host) {
   nodes_[node].is_alive = false;
   nodes_[node].has_host = !with_host;
+}
+
+void ParentSimulation::Replan(size_t node, const std::vector<size_t>& parents) {
+  Node& self = nodes_[node];
+  if (!self.choice || !IsAtWork(node)) return;
+  std::vector<std::optional<size_t>> plan;
+  for (const size_t parent : parents) {
+    const auto found = std::ranges::find(self.parents, parent);
+    plan.push_back(found == self.parents.end()
+                       ? std::nullopt
+                       : std::optional<size_t>(found - self.parents.begin()));
+  }
+  StopSearch(node);
+  const std::vector<size_t> before = std::exchange(self.parents, {});
+  for (const ParentChoice::Place& place : self.choice->Replace(plan)) {
+    self.parents.push_back(place.in_plan ? parents[*place.in_plan]
+                                         : before[*place.before]);
+  }
+  if (!self.choice->prefers_other()) return;
+  if (self.sender) return Search(node);
+  self.choice->MoveTo(self.choice->preferred());
+  Call(node);
 }
 
 void ParentSimulation::After(Duration time, std::function<void()> what) {
@@ -167,11 +190,7 @@ void ParentSimulation::OnMessage(size_t node, const Answer& answer) {
     if (kind == Kind::kBadBlocks) return Lose(node, Loss::kBadBlock);
     if (kind == Kind::kContradicts) return Lose(node, Loss::kContradiction);
   }
-  if (!self.choice->wants_other()) {
-    StopSearch(node);
-  } else if (!std::exchange(self.is_searching, true)) {
-    AskAnother(node);
-  }
+  Search(node);
   WithCall(node, kMessage, [this, node, parent] {
     const std::optional<Answer> next = Look(node, parent);
     if (next) return OnMessage(node, *next);
@@ -183,6 +202,10 @@ void ParentSimulation::OnMessage(size_t node, const Answer& answer) {
 void ParentSimulation::TakePiece(size_t node) {
   Node& self = nodes_[node];
   const Node& sender = nodes_[*self.sender];
+  if (self.hangs) {
+    self.silent_since = now_;
+    return;
+  }
   if (sender.kind != Kind::kSource && sender.kind != Kind::kReception) return;
   const uint64_t position = std::min(self.position + kPiece,
                                      std::max(self.position, sender.position));
@@ -225,9 +248,18 @@ void ParentSimulation::GoOn(size_t node, const ParentChoice::Next& next) {
   }
 }
 
+void ParentSimulation::Search(size_t node) {
+  Node& self = nodes_[node];
+  if (!self.choice->wants_other()) return StopSearch(node);
+  if (self.searched == self.choice->search()) return;
+  StopSearch(node);
+  self.searched = self.choice->search();
+  AskAnother(node);
+}
+
 void ParentSimulation::StopSearch(size_t node) {
   ++nodes_[node].search;
-  nodes_[node].is_searching = false;
+  nodes_[node].searched.reset();
 }
 
 void ParentSimulation::AskAnother(size_t node) {
@@ -245,10 +277,11 @@ void ParentSimulation::AskAnother(size_t node) {
     if (!answer || !self.choice->Suits(answer->said, self.position)) {
       return AskAnother(node);
     }
-    const Loss loss = self.choice->is_behind() ? Loss::kSilent : Loss::kLost;
+    const Fault fault = self.choice->fault();
     self.choice->MoveTo(asked);
-    Call(node);
-    if (self.sender) LoseSoon(node, loss);
+    if (!self.sender) return Call(node);
+    Lose(node, fault == Fault::kBehind || fault == Fault::kIdle ? Loss::kSilent
+                                                                : Loss::kLost);
   });
 }
 

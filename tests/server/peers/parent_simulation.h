@@ -46,12 +46,18 @@ class ParentSimulation {
   void Follow(size_t node, std::vector<size_t> parents, Duration wait);
   // It is gone, for good; its host too, which then answers nothing at all.
   void Die(size_t node, bool with_host);
+  // It takes nothing any more, as if its disk did not, and says that it is
+  // there.
+  void Hang(size_t node) { nodes_[node].hangs = true; }
+  // A plan with other parents.
+  void Replan(size_t node, const std::vector<size_t>& parents);
   void After(Duration time, std::function<void()> what);
   void RunFor(Duration time);
 
   size_t size() const { return nodes_.size(); }
   Kind kind(size_t node) const { return nodes_[node].kind; }
   bool is_alive(size_t node) const { return nodes_[node].is_alive; }
+  bool hangs(size_t node) const { return nodes_[node].hangs; }
   bool is_whole(size_t node) const { return nodes_[node].position == kSize; }
   bool has_given_up(size_t node) const { return nodes_[node].has_given_up; }
   const std::vector<size_t>& parents(size_t node) const {
@@ -71,16 +77,17 @@ class ParentSimulation {
     Kind kind = Kind::kSource;
     bool is_alive = true;
     bool has_host = true;
+    bool hangs = false;
     uint64_t position = kSize;
     // Of a reception:
     std::vector<size_t> parents;
     std::optional<ParentChoice> choice;
     bool has_given_up = false;
-    uint64_t call = 0;    // Number of the call.
-    uint64_t search = 0;  // Number of the search.
-    bool is_searching = false;
-    std::optional<size_t> sender;  // The connection's other end.
-    uint64_t connection = 0;       // Number of the connection.
+    uint64_t call = 0;                 // Number of the call.
+    uint64_t search = 0;               // Number of the search.
+    std::optional<uint64_t> searched;  // ParentChoice::search() of it.
+    std::optional<size_t> sender;      // The connection's other end.
+    uint64_t connection = 0;           // Number of the connection.
     std::vector<size_t> told_path;
     Time silent_since;
     std::map<int64_t, int> calls;  // In each second.
@@ -115,6 +122,7 @@ class ParentSimulation {
   void Lose(size_t node, ParentChoice::Loss loss);
   void LoseSoon(size_t node, ParentChoice::Loss loss);
   void GoOn(size_t node, const ParentChoice::Next& next);
+  void Search(size_t node);
   void StopSearch(size_t node);
   void AskAnother(size_t node);
   // Runs `then` unless the call is another one by then.
