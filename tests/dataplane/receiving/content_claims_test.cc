@@ -2,6 +2,7 @@
 // any time; what contradicts itself is found out, and never taken.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
 #include "tests/dataplane/receiving/resumable_receptions.h"
 
@@ -222,6 +224,43 @@ TEST_F(ContentClaimsTest, DigestsBehindTheEndAreToldAnew) {
   EXPECT_TRUE(absl::IsFailedPrecondition(asked.lost)) << asked.lost;
   GoOnFrom(asked);
   ExpectWhole();
+}
+
+// Who comes while what was doubted is dropped may be told its digests, and
+// would take another source's for a contradiction.
+TEST_F(ContentClaimsTest, DigestsThatWereDoubtedAreHeldAgainstNobody) {
+  std::atomic<bool> holds = false;
+  absl::Notification held;
+  absl::Notification released;
+  FaultyFiles files([&](FaultyFiles::Call call) {
+    if (call == FaultyFiles::Call::kTruncate && holds.exchange(false)) {
+      held.Notify();
+      released.WaitForNotification();
+    }
+    return 0;
+  });
+  Begin({}, {.files = &files});
+  Accept();
+  Manifest wrong = ManifestOf(LongContent().substr(0, 2 * kManifestBlock));
+  one_->reception().Expect(0, wrong.blocks);
+  ASSERT_TRUE(sender_.Send(LongContent().substr(0, 2 * kManifestBlock)));
+  ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
+    return status.bytes_durable == 2 * kManifestBlock;
+  }));
+  holds = true;
+  wrong.length -= kManifestBlock / 2;  // More has come.
+  one_->reception().ExpectEnd({.length = wrong.length, .root = Root(wrong)});
+  held.WaitForNotification();
+  const auto source = one_->reception().OpenSource(Spool::Level::kVerified);
+  EXPECT_EQ(source->block_digests()->Digests(0, 9).size(), 2u);
+  released.Notify();
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsOutOfRange(asked.lost)) << asked.lost;
+  EXPECT_EQ(asked.offset, 0u);
+  EXPECT_TRUE(absl::IsUnavailable(source->block_digests()->error()));
+  GoOnFrom(asked);
+  ExpectWhole();
+  one_->Finish();  // It refers to `files`.
 }
 
 // It tells one content from its first block to its end.
