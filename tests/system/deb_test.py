@@ -53,7 +53,7 @@ class DebTest(unittest.TestCase):
 
         inside("apt-get", "remove", "--yes", "tcptool", "tcptoold")
         self.assertFalse((root / "usr/bin/tcptoold").exists())
-        for name in ("default/tcptoold", "tcptool/tcptoold.toml"):
+        for name in ("default/tcptoold", "tcptool/tcptoold.toml", "tcptool/fleet.toml"):
             self.assertTrue((root / "etc" / name).exists(), "configuration outlives removal")
         inside("apt-get", "purge", "--yes", "tcptool", "tcptoold")
         left = [

@@ -10,7 +10,6 @@ import hashlib
 import ipaddress
 import json
 import os
-import pathlib
 import re
 import shutil
 import subprocess
@@ -19,40 +18,12 @@ import shipping
 from certificates import Authority
 from harness import wait_until
 from manifests import ManifestsCase, by_kind
+from private_network import PrivateNetwork
 
 NODES = {"node1": "r1", "node2": "r1", "node3": "r2"}  # With their zones.
 MEMBERS = {f"tcptoold-etcd-{number}": f"10.0.0.{number + 1}" for number in range(3)}
 USER = 65532
 TOKEN = "of-an-operator"
-
-
-class Network:
-    """A network namespace that has all addresses, with names of its own in /etc/hosts."""
-
-    def __init__(self, test, home, addresses, hosts):
-        (home / "hosts").write_text("".join(f"{host}\n" for host in hosts))
-        link = "".join(f"ip address add {address}/32 dev lo && " for address in addresses)
-        self._keeper = subprocess.Popen(
-            [
-                "unshare", "--net", "--mount", "setpriv", "--pdeathsig=KILL", "sh", "-c",
-                f"ip link set lo up && {link} mount --bind {home}/hosts /etc/hosts && "
-                "echo up && exec sleep infinity",
-            ],
-            stdout=subprocess.PIPE,
-            text=True,
-        )  # fmt: skip
-        test.addCleanup(self._keeper.stdout.close)
-        test.addCleanup(self._keeper.wait)
-        test.addCleanup(self._keeper.kill)
-        test.assertEqual(self._keeper.stdout.readline(), "up\n")
-
-    def inside(self):
-        """What runs a command there, as the pods' user."""
-        return [
-            "nsenter", f"--target={self._keeper.pid}", "--net", "--mount",
-            "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
-            "--pdeathsig=KILL",
-        ]  # fmt: skip
 
 
 class Pod:
@@ -96,7 +67,7 @@ class FleetPodsTest(ManifestsCase):
         )
         etcd = by_kind(self.objects, "StatefulSet", "tcptoold-etcd")
         self.assertEqual(etcd["spec"]["replicas"], len(MEMBERS))
-        self.network = Network(
+        network = PrivateNetwork(
             self,
             self.home,
             [*self.addresses.values(), *MEMBERS.values()],
@@ -106,6 +77,11 @@ class FleetPodsTest(ManifestsCase):
                   for name, address in MEMBERS.items()),
             ],
         )
+        # As the pods' user.
+        self.inside = [
+            *network.prefix, "setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups",
+            "--pdeathsig=KILL",
+        ]  # fmt: skip
         self.secrets = self.make_secrets()
 
     def directory(self, name):
@@ -176,7 +152,7 @@ class FleetPodsTest(ManifestsCase):
             pod.command[0] = shutil.which("etcd")
         with open(self.home / log, "wb") as output:
             process = subprocess.Popen(
-                [*self.network.inside(), *pod.command],
+                [*self.inside, *pod.command],
                 env={"PATH": os.environ["PATH"], **pod.environment},
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -216,7 +192,7 @@ class FleetPodsTest(ManifestsCase):
         """What tcptoolctl prints, as the Job is told to call it, or None."""
         pod = self.job_pod()
         done = subprocess.run(
-            [*self.network.inside(), self.programs / "tcptoolctl", "--output=json", *words],
+            [*self.inside, self.programs / "tcptoolctl", "--output=json", *words],
             env=pod.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

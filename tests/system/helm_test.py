@@ -3,7 +3,6 @@ error for what cannot be."""
 
 import re
 
-import shipping
 from charts import ChartCase, without_release
 from manifests import Sender, by_kind, unordered
 

@@ -1,0 +1,51 @@
+"""docs/fleet.md, from nothing to a distribution on one machine: its commands, as they are."""
+
+import os
+import re
+import subprocess
+import unittest
+
+import shipping
+from private_network import PrivateNetwork
+
+DOCS = shipping.PROJECT / "docs/fleet.md"
+
+
+def commands(heading):
+    """The blocks of shell commands below a heading of the page."""
+    text = re.search(rf"(?ms)^## {heading}$(.*?)(?=^## )", DOCS.read_text(encoding="utf-8"))[1]
+    return re.findall(r"(?ms)^```bash\n(.*?)^```$", text)
+
+
+class FleetDocsTest(unittest.TestCase):
+    def test_from_nothing_to_a_distribution(self):
+        place = shipping.Workplace()
+        self.addCleanup(place.close)
+        home = place.path / "fleet"
+        start, use = (
+            block.replace("/tmp/fleet", str(home)) for block in commands("Try it on one machine")
+        )
+        # A person looks whether all are there before going on.
+        wait = (
+            f"until [ $(tcptoolctl --server=unix:{home}/3/control nodes | grep -c ^node) = 3 ]\n"
+            "do sleep 0.2; done 2>/dev/null\n"
+        )
+        network = PrivateNetwork(self, place.path)
+        # What it starts ends with it: it is the first process of a namespace of its own.
+        done = subprocess.run(
+            [
+                *network.prefix, "unshare", "--pid", "--fork", "--kill-child",
+                "timeout", "120", "bash", "-eu", "-c", start + wait + use,
+            ],
+            env={**os.environ, "PATH": f"{place.programs}:{os.environ['PATH']}"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )  # fmt: skip
+        self.assertEqual(done.returncode, 0, done.stdout)
+        self.assertIn("distributions/first: SUCCEEDED, 2 of 2 delivered", done.stdout)
+        self.assertRegex(done.stdout, r"(?m)^node3 +DELIVERED +node2 +node1 ")
+        sums = re.findall(r"(?m)^([0-9a-f]{64})  ", done.stdout)
+        self.assertEqual(len(sums), 3, done.stdout)
+        self.assertEqual(len(set(sums)), 1)

@@ -1,0 +1,97 @@
+"""docs/fleet.md on machines with the package, under a systemd that is booted: its commands, as
+they are. One machine is booted, with etcd; another node is a process beside its service."""
+
+import os
+import subprocess
+import unittest
+
+import machine
+import shipping
+from fleet_docs_test import commands
+from harness import wait_until
+
+CONTENT = os.urandom(5 << 20)
+UNIT = "tcptoold.service"
+# Of the second node, where the first one's in fleet.toml would not do.
+SECOND = {
+    "TCPTOOLD_NODE": "lab2",
+    "TCPTOOLD_PEER_ADDRESS": "192.0.2.12:9872",
+    "TCPTOOLD_CONTROL_ADDRESS": "192.0.2.12:9876",
+    "TCPTOOLD_HTTP_ADDRESS": "127.0.0.1:0",
+    "TCPTOOLD_STATE": ":memory:",
+    "TCPTOOLD_ROOT": "images=/srv/second",
+    "TCPTOOLD_RECEIVE": "received=/srv/second",
+    "TCPTOOLD_TLS_CERT": "/root/lab2.pem",
+    "TCPTOOLD_TLS_KEY": "/root/lab2.key",
+    "TCPTOOLD_ETCD_TLS_CERT": "/root/lab2.pem",
+    "TCPTOOLD_ETCD_TLS_KEY": "/root/lab2.key",
+}
+
+
+class SystemdFleetTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.place = shipping.Workplace()
+        cls.addClassCleanup(cls.place.close)
+        debs = cls.place.path / "debs"
+        debs.mkdir()
+        shipping.run(shipping.PROJECT / "deploy/debian/build", cls.place.programs, debs)
+        root = cls.place.path / "machine"
+        machine.make_debian(
+            root, debs, "systemd", "systemd-sysv", "util-linux", "iproute2", "openssl",
+            "etcd-server", "etcd-client",
+        )  # fmt: skip
+        shipping.run(
+            "chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install",
+            "--yes", "--no-install-recommends",
+            *(f"/debs/{deb.name}" for deb in sorted(debs.glob("*.deb"))),
+        )  # fmt: skip
+        with open(root / "etc/hosts", "a", encoding="utf-8") as hosts:
+            hosts.write("127.0.0.1 localhost\n192.0.2.11 lab1\n192.0.2.12 lab2\n")
+        cls.machine = machine.Machine(root)
+        cls.addClassCleanup(cls.machine.close)
+
+    def in_root(self, text):
+        """Commands as root in its home directory."""
+        return self.machine.run("bash", "-euc", f"cd /root\n{text}")
+
+    def sees_both(self, look):
+        listed = self.machine.attempt("bash", "-euc", f"cd /root\n{look}\ntcptoolctl nodes")
+        return listed.returncode == 0 and "lab1" in listed.stdout and "lab2" in listed.stdout
+
+    def test_machines_with_the_package_become_a_fleet(self):
+        for address in ("192.0.2.11", "192.0.2.12"):
+            self.machine.run("ip", "address", "add", f"{address}/32", "dev", "lo")
+        authority, node, etcd, begin, use = commands("Three machines, or ten")
+        self.in_root(authority)
+        self.in_root(node)
+        self.in_root(etcd)
+        self.in_root(begin)
+        self.assertEqual(self.machine.property(UNIT, "ActiveState"), "active")
+        wait_until(
+            lambda: "fleet_registered" in self.machine.journal(UNIT), "the node is registered"
+        )
+
+        (self.machine.root / "srv/second").mkdir()
+        second = self.machine.start(
+            "env", *(f"{name}={value}" for name, value in SECOND.items()),
+            "tcptoold", "--config=/etc/tcptool/fleet.toml",
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.addCleanup(second.wait)
+        self.addCleanup(second.kill)
+        (self.machine.root / "srv/images/disk.img").write_bytes(CONTENT)
+        credentials = "\n".join(use.splitlines()[:2])
+        wait_until(lambda: self.sees_both(credentials), "both nodes are there", 60)
+        self.assertIn("SUCCEEDED, 1 of 1 delivered", self.in_root(use))
+        self.assertEqual((self.machine.root / "srv/second/disk.img").read_bytes(), CONTENT)
+
+        # And into the directory that the unit may write, where others may read it.
+        back = (
+            "tcptoolctl distribute --file lab2:images/disk.img --to lab1 --as received/back.img "
+            "--watch"
+        )
+        self.assertIn("SUCCEEDED", self.in_root(f"{credentials}\n{back}"))
+        received = self.machine.root / "srv/received/back.img"
+        self.assertEqual(received.read_bytes(), CONTENT)
+        self.assertEqual(received.stat().st_mode & 0o777, 0o644)
