@@ -1,0 +1,219 @@
+#!/usr/bin/env python3
+"""Has nodes of a fleet get a file of one of them, and acts on those that do not.
+
+usage: distribute.py --server HOST:PORT[,...] --file NODE:ROOT/PATH --as ROOT/PATH
+                     [--to NODE,...] [--expire-after SECONDS] [--retries N]
+                     [--on-failure COMMAND]
+
+Any node of the fleet answers for all: of several servers, the next is asked when one is
+away. Without --to, all nodes get the file. When the distribution has ended, COMMAND is run
+for each node that does not have the file, with the node's name, the state of its delivery
+and what was wrong as arguments; then it is tried again for these. Prints an object a line,
+in JSON; exits with 0 when all nodes have the file.
+
+Needs grpcio, and the stubs that protoc makes of proto/tcptool/v1 (docs/api.md).
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+import uuid
+
+import grpc
+from google.protobuf import duration_pb2
+from tcptool.v1 import (
+    distribution_pb2,
+    distribution_service_pb2,
+    distribution_service_pb2_grpc,
+)
+
+CALL_TIMEOUT_S = 30
+PAUSE_S = 1
+# How often each server is asked before it is given up.
+ATTEMPTS = 10
+
+# Each call here is safe to try again: to create is by the request id.
+TRY_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+GOES_ON = (
+    distribution_pb2.DISTRIBUTION_STATE_PLANNING,
+    distribution_pb2.DISTRIBUTION_STATE_RUNNING,
+)
+
+
+def say(**what):
+    print(json.dumps(what), flush=True)
+
+
+def state_name(distribution):
+    return distribution_pb2.DistributionState.Name(distribution.state)
+
+
+class Fleet:
+    """The API of whichever server answers."""
+
+    def __init__(self, servers):
+        self.servers = servers
+        self.channel = None
+        self.turn()
+
+    def turn(self):
+        """To the first server, or the next."""
+        if self.channel is not None:
+            self.channel.close()
+            self.servers = self.servers[1:] + self.servers[:1]
+        say(event="server", server=self.servers[0])
+        self.channel = grpc.insecure_channel(self.servers[0])
+        self.api = distribution_service_pb2_grpc.DistributionServiceStub(self.channel)
+
+    def call(self, method, request):
+        for attempt in range(ATTEMPTS * len(self.servers), 0, -1):
+            try:
+                return getattr(self.api, method)(request, timeout=CALL_TIMEOUT_S)
+            except grpc.RpcError as error:
+                if error.code() not in TRY_AGAIN or attempt == 1:
+                    raise
+            time.sleep(PAUSE_S)
+            self.turn()
+
+
+def create(fleet, args):
+    node, _, file = args.file.partition(":")
+    names = distribution_pb2
+    spec = names.DistributionSpec(
+        file=names.FleetFileSource(
+            node=node, root=file.partition("/")[0], path=file.partition("/")[2]
+        ),
+        targets=names.DistributionTargets(
+            all=not args.to, nodes=args.to.split(",") if args.to else []
+        ),
+        destination=names.DistributionDestination(
+            root=args.destination.partition("/")[0], path=args.destination.partition("/")[2]
+        ),
+        # Nodes that are not there are waited for so long.
+        expire_after=duration_pb2.Duration(seconds=args.expire_after),
+    )
+    return fleet.call(
+        "CreateDistribution",
+        distribution_service_pb2.CreateDistributionRequest(
+            distribution=names.Distribution(spec=spec), request_id=str(uuid.uuid4())
+        ),
+    )
+
+
+def watch(fleet, name):
+    """The distribution as it changes, or None once it is deleted.
+
+    Goes on with another server when one is away.
+    """
+    request = distribution_service_pb2.WatchDistributionsRequest(names=[name])
+    unknown = 0
+    while True:
+        try:
+            for message in fleet.api.WatchDistributions(request):
+                for change in message.changes:
+                    if change.deleted_name:
+                        yield None
+                        return
+                    yield change.distribution
+        except grpc.RpcError as error:
+            if error.code() == grpc.StatusCode.NOT_FOUND:
+                # What one node was asked for, another may know a moment later.
+                unknown += 1
+                if unknown == ATTEMPTS:
+                    yield None
+                    return
+            elif error.code() not in TRY_AGAIN:
+                raise
+            else:
+                fleet.turn()
+        time.sleep(PAUSE_S)
+
+
+def follow(fleet, name, ended_before):
+    """Until it has ended, once more than `ended_before`; None if it was deleted."""
+    told = None
+    for distribution in watch(fleet, name):
+        if distribution is None:
+            return None
+        if distribution.state not in GOES_ON and distribution.end_time == ended_before:
+            continue  # This node has not heard yet that it goes on.
+        counts = distribution.counts
+        now = {"state": state_name(distribution), "delivered": counts.delivered}
+        if now != told:
+            say(event="progress", detail=distribution.detail, **now)
+            told = now
+        if distribution.state not in GOES_ON:
+            return distribution
+
+
+def deliveries(fleet, name):
+    request = distribution_service_pb2.ListDeliveriesRequest(parent=name)
+    while True:
+        answer = fleet.call("ListDeliveries", request)
+        yield from answer.deliveries
+        if not answer.next_page_token:
+            return
+        request.page_token = answer.next_page_token
+
+
+def act_on(delivery, command):
+    state = distribution_pb2.DeliveryState.Name(delivery.state)
+    say(event="node", node=delivery.node, state=state, detail=delivery.detail)
+    if command:
+        # What it prints is not one of the lines of this program.
+        subprocess.run(
+            [command, delivery.node, state, delivery.detail], stdout=sys.stderr, check=False
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--server", default="127.0.0.1:9875", metavar="HOST:PORT,...")
+    parser.add_argument("--file", required=True, metavar="NODE:ROOT/PATH")
+    parser.add_argument("--as", required=True, metavar="ROOT/PATH", dest="destination")
+    parser.add_argument("--to", default="", metavar="NODE,...")
+    parser.add_argument("--expire-after", type=int, default=3600, metavar="SECONDS")
+    parser.add_argument("--retries", type=int, default=2, metavar="N")
+    parser.add_argument("--on-failure", default="", metavar="COMMAND")
+    args = parser.parse_args()
+
+    fleet = Fleet(args.server.split(","))
+    distribution = create(fleet, args)
+    name = distribution.name
+    say(event="distribution", name=name)
+    missing = []
+    for retries_left in range(args.retries, -1, -1):
+        ended = follow(fleet, name, distribution.end_time)
+        if ended is None:
+            say(event="end", state="DELETED", missing=[])
+            return 1
+        distribution = ended
+        missing = [
+            delivery
+            for delivery in deliveries(fleet, name)
+            if delivery.state != distribution_pb2.DELIVERY_STATE_DELIVERED
+        ]
+        for delivery in missing:
+            act_on(delivery, args.on_failure)
+        is_over = distribution.state in (
+            distribution_pb2.DISTRIBUTION_STATE_SUCCEEDED,
+            distribution_pb2.DISTRIBUTION_STATE_CANCELLED,  # Somebody has meant that.
+        )
+        if is_over or retries_left == 0:
+            break
+        fleet.call(
+            "RetryDistribution", distribution_service_pb2.RetryDistributionRequest(name=name)
+        )
+    say(
+        event="end",
+        state=state_name(distribution),
+        missing=sorted(delivery.node for delivery in missing),
+    )
+    return 0 if distribution.state == distribution_pb2.DISTRIBUTION_STATE_SUCCEEDED else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""The examples in client/examples that have a fleet distribute a file, in Python and in
+Node.js: against three nodes, of which one has no place for it, and one is killed."""
+
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import harness
+import npm
+from fleets import DistributionCase
+from receptions import MIB
+
+EXAMPLES = pathlib.Path("client/examples").resolve()
+PROTOS = pathlib.Path("proto").resolve()
+
+
+class DistributeExampleTest(DistributionCase):
+    def setUp(self):
+        super().setUp()
+        self.events = []
+
+    def python(self):
+        # Debian's grpcio, and the stubs that the harness has made.
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        return [sys.executable, str(EXAMPLES / "python" / "distribute.py")], environment
+
+    def node(self):
+        manifest = json.loads((EXAMPLES / "node" / "package.json").read_text(encoding="utf-8"))
+        packages = [f"{name}@{version}" for name, version in manifest["dependencies"].items()]
+        # Node looks for packages beside the program.
+        home = self.a.home / "example"
+        home.mkdir()
+        shutil.copy(EXAMPLES / "node" / "distribute.mjs", home)
+        (home / "node_modules").symlink_to(npm.node_modules(*packages))
+        return ["node", str(home / "distribute.mjs"), "--proto", str(PROTOS)], None
+
+    def run_example(self, program, servers, *arguments, on_event=lambda event: None):
+        """Its exit status; self.events is what it printed."""
+        command, environment = program()
+        process = subprocess.Popen(
+            [
+                *command, "--server", ",".join(one.control_address for one in servers),
+                "--file", "a:files/content", "--as", "disk/file", *arguments,
+            ],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )  # fmt: skip
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.kill)
+        for line in process.stdout:
+            event = json.loads(line)
+            self.events.append(event)
+            on_event(event)
+        return process.wait(timeout=harness.DEADLINE_S)
+
+    def said(self, name):
+        return [event for event in self.events if event["event"] == name]
+
+    def assert_mends_a_node_that_has_no_place(self, program):
+        (self.b.disk / "file").write_bytes(b"of somebody")
+        mend = self.a.home / "mend"
+        mend.write_text(f'#!/bin/sh\n[ "$1" = b ] && rm "{self.b.disk}/file"\necho "$2 $3"\n')
+        mend.chmod(0o755)
+        status = self.run_example(program, [self.c, self.b], "--on-failure", str(mend))
+        self.assertEqual(status, 0, self.events)
+        (failed,) = self.said("node")
+        self.assertEqual((failed["node"], failed["state"]), ("b", "DELIVERY_STATE_FAILED"))
+        self.assertNotEqual(failed["detail"], "")
+        self.assertEqual(
+            self.said("end"),
+            [{"event": "end", "state": "DISTRIBUTION_STATE_SUCCEEDED", "missing": []}],
+        )
+        for node in (self.b, self.c):
+            self.assertEqual(node.received_content(), self.content)
+
+    def assert_goes_on_with_another_server(self, program):
+        gate = self.hold(self.a, MIB)
+
+        def kill_whom_it_asks(event):
+            if event["event"] == "progress" and event["state"].endswith("RUNNING"):
+                self.b.kill()
+                gate.open()
+
+        status = self.run_example(
+            program, [self.b, self.c], "--to", "c", on_event=kill_whom_it_asks
+        )
+        self.assertEqual(status, 0, self.events)
+        servers = [event["server"] for event in self.said("server")]
+        self.assertEqual(servers[:2], [self.b.control_address, self.c.control_address])
+        self.assertEqual(self.c.received_content(), self.content)
+
+    def assert_gives_up(self, program):
+        (self.b.disk / "file").write_bytes(b"of somebody")
+        status = self.run_example(program, [self.a], "--retries", "1")
+        self.assertEqual(status, 1, self.events)
+        self.assertEqual(len(self.said("node")), 2)
+        self.assertEqual(
+            self.said("end"),
+            [
+                {
+                    "event": "end",
+                    "state": "DISTRIBUTION_STATE_PARTIALLY_SUCCEEDED",
+                    "missing": ["b"],
+                }
+            ],
+        )
+        self.assertEqual(self.b.received_content(), b"of somebody")
+
+    def test_python_mends_a_node_that_has_no_place(self):
+        self.assert_mends_a_node_that_has_no_place(self.python)
+
+    def test_node_mends_a_node_that_has_no_place(self):
+        self.assert_mends_a_node_that_has_no_place(self.node)
+
+    def test_python_goes_on_with_another_server(self):
+        self.assert_goes_on_with_another_server(self.python)
+
+    def test_node_goes_on_with_another_server(self):
+        self.assert_goes_on_with_another_server(self.node)
+
+    def test_python_gives_up(self):
+        self.assert_gives_up(self.python)
+
+    def test_node_gives_up(self):
+        self.assert_gives_up(self.node)
