@@ -66,21 +66,19 @@ class Spool::SpoolFeed : public Feed {
         level_(level),
         blocks_(lane.blocks()),
         wake_(std::make_shared<BlockCache::Wake>(std::move(wake))),
-        waiter_(std::make_shared<Waiter>()) {
-    waiter_->io = &lane.io();
-    waiter_->wake = wake_;
-    spool_->Register(waiter_);
+        waker_(std::make_shared<FeedWaker>(lane.io(), wake_)) {
+    spool_->Register(waker_);
   }
   ~SpoolFeed() override { ForgetFile(); }
 
   Piece At(uint64_t position, SendMethod) override {
     Piece piece = Look(position);
     if (piece.kind != Piece::Kind::kWait || is_reading_) return piece;
-    waiter_->waits = true;
-    // Publish() wakes only feeds whose `waits` is set: what it has published
-    // between the first look and that is found now.
+    waker_->Wait();
+    // Publish() wakes only feeds that wait: what it has published between the
+    // first look and that is found now.
     piece = Look(position);
-    if (piece.kind != Piece::Kind::kWait) waiter_->waits = false;
+    if (piece.kind != Piece::Kind::kWait) waker_->StopWaiting();
     return piece;
   }
 
@@ -174,7 +172,7 @@ class Spool::SpoolFeed : public Feed {
   const Level level_;
   BlockCache& blocks_;
   const std::shared_ptr<BlockCache::Wake> wake_;
-  const std::shared_ptr<Waiter> waiter_;
+  const std::shared_ptr<FeedWaker> waker_;
   std::shared_ptr<DiskWriter> writer_;  // Once anything has come.
   // The block that was sent last, if it is in memory.
   DiskWriter::Block block_;
@@ -331,22 +329,16 @@ absl::Status Spool::ErrorOf(uint64_t edition) const {
   return error_.ok() && edition != edition_ ? Replaced() : error_;
 }
 
-void Spool::Register(const std::shared_ptr<Waiter>& waiter) {
-  asio::post(home_.io(), [self = shared_from_this(), waiter] {
-    self->waiters_.push_back(waiter);
+void Spool::Register(const std::shared_ptr<FeedWaker>& waker) {
+  asio::post(home_.io(), [self = shared_from_this(), waker] {
+    self->wakers_.push_back(waker);
     self->Wake();
   });
 }
 
 void Spool::Wake() {
-  std::erase_if(waiters_,
-                [](const auto& waiter) { return waiter->wake.expired(); });
-  for (const auto& waiter : waiters_) {
-    if (!waiter->waits.exchange(false)) continue;
-    asio::post(*waiter->io, [waiter] {
-      if (const auto wake = waiter->wake.lock()) (*wake)();
-    });
-  }
+  std::erase_if(wakers_, [](const auto& waker) { return waker->expired(); });
+  for (const auto& waker : wakers_) waker->Wake();
 }
 
 }  // namespace tcptool::dataplane

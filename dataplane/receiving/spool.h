@@ -19,6 +19,7 @@
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/lane.h"
 #include "dataplane/receiving/disk_writer.h"
+#include "dataplane/receiving/feed_waker.h"
 
 namespace tcptool::dataplane {
 
@@ -75,13 +76,6 @@ class Spool : public std::enable_shared_from_this<Spool> {
 
   static constexpr uint64_t kUnknown = std::numeric_limits<uint64_t>::max();
 
-  // A feed that may be waiting.
-  struct Waiter {
-    std::atomic<bool> waits{false};
-    asio::io_context* io;
-    std::weak_ptr<std::function<void()>> wake;
-  };
-
   std::shared_ptr<DiskWriter> writer() const {
     absl::MutexLock lock(&mutex_);
     return writer_;
@@ -98,9 +92,8 @@ class Spool : public std::enable_shared_from_this<Spool> {
   std::vector<Source::OnFailure> TakeOnFailures()
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void WhenFailed(SpoolSource& source, const Source::OnFailure& failed);
-  void Register(const std::shared_ptr<Waiter>& waiter);
-  // Wakes the feeds that wait. Those that have been woken are not woken again
-  // until they have looked.
+  void Register(const std::shared_ptr<FeedWaker>& waker);
+  // Wakes the feeds that wait.
   void Wake();
 
   Lane& home_;
@@ -112,8 +105,8 @@ class Spool : public std::enable_shared_from_this<Spool> {
   std::atomic<uint64_t> length_{kUnknown};
   std::atomic<uint64_t> announced_{kUnknown};
   std::atomic<bool> failed_{false};
-  std::atomic<uint64_t> edition_{0};              // How often it was replaced.
-  std::vector<std::shared_ptr<Waiter>> waiters_;  // On the home lane.
+  std::atomic<uint64_t> edition_{0};  // How often it was replaced.
+  std::vector<std::shared_ptr<FeedWaker>> wakers_;  // On the home lane.
   mutable absl::Mutex mutex_;
   std::shared_ptr<DiskWriter> writer_ ABSL_GUARDED_BY(mutex_);
   absl::Status error_ ABSL_GUARDED_BY(mutex_);

@@ -159,7 +159,8 @@ void Fanout::Requeue(List& list) {
 
 void Fanout::PostTurn() {
   if (std::exchange(turn_posted_, true)) return;
-  asio::post(lane_.io(), [self = shared_from_this()] { self->RunTurn(); });
+  turn_memory_.Post(lane_.io(),
+                    [self = shared_from_this()] { self->RunTurn(); });
 }
 
 void Fanout::RunTurn() {

@@ -17,6 +17,7 @@
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/lane.h"
+#include "dataplane/lanes/task_memory.h"
 #include "dataplane/sending/lag_tracker.h"
 #include "dataplane/sending/limits.h"
 #include "dataplane/sending/recipient.h"
@@ -113,6 +114,7 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   List waiting_for_content_;
   List waiting_for_memory_;
   bool turn_posted_ = false;
+  TaskMemory turn_memory_;
   std::optional<LagTracker> lag_;  // Streams: those that are sent to.
   TokenBucket budget_;
   asio::steady_timer budget_timer_;
