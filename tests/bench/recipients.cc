@@ -51,9 +51,10 @@ struct Options {
   // begins by itself.
   std::string protocol = "tcptool";
   std::string path;
-  // "good", or how a bad one does: "slow" reads 1 MB/s, "idle" reads nothing,
-  // "reset" resets once something has come.
+  // "good", or how a bad one does: "slow" reads `slow_rate`, "idle" reads
+  // nothing, "reset" resets once something has come.
   std::string behaviour = "good";
+  size_t slow_rate = 1'000'000;  // Bytes per second.
   int sample_ms = 0;
 };
 
@@ -208,14 +209,15 @@ std::vector<Sample> ReadAll(const Options& options,
 }
 
 // Goes on until it is killed, or the sender has had enough.
-void Misbehave(const std::string& behaviour, Recipient& recipient) {
-  constexpr size_t kSlowRead = 10'000;
+void Misbehave(const Options& options, Recipient& recipient) {
+  constexpr size_t kReadsPerSecond = 100;
   constexpr auto kSlowPause = std::chrono::milliseconds(10);
   const int socket = recipient.socket.get();
-  if (behaviour == "idle") {
+  if (options.behaviour == "idle") {
     pause();
-  } else if (behaviour == "slow") {
-    while (recv(socket, nullptr, kSlowRead, MSG_TRUNC) > 0) {
+  } else if (options.behaviour == "slow") {
+    const size_t each = options.slow_rate / kReadsPerSecond;
+    while (recv(socket, nullptr, each, MSG_TRUNC) > 0) {
       std::this_thread::sleep_for(kSlowPause);
     }
   } else {
@@ -265,7 +267,7 @@ int Run(const Options& options) {
   const double start = Now();
   Start(options, recipients);
   if (options.behaviour != "good") {
-    Misbehave(options.behaviour, recipients.front());
+    Misbehave(options, recipients.front());
     return 0;
   }
   const std::vector<Sample> samples = ReadAll(options, recipients);
@@ -286,6 +288,9 @@ int main(int argc, char** argv) {
   app.add_option("--path", options.path, "What to ask for by HTTP");
   app.add_option("--behave", options.behaviour)
       ->check(CLI::IsMember({"good", "slow", "idle", "reset"}));
+  app.add_option("--slow-rate", options.slow_rate,
+                 "Of a slow one, in bytes per second")
+      ->check(CLI::Range(size_t{100}, size_t{10'000'000'000}));
   app.add_option("--sample-ms", options.sample_ms,
                  "Say how many bytes there were, so often");
   CLI11_PARSE(app, argc, argv);

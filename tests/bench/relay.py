@@ -175,29 +175,30 @@ def by_two_programs(content):
 
 
 def slow_child(report, content, args):
-    report.say("## A relay's fast recipient, beside one that reads 1 MB/s")
+    report.say("## A relay's fast recipient, beside one that reads a tenth as fast")
     report.say()
     rates = {"alone": [], "beside a slow one": []}
     with closing(Node()) as node:
+        slow = int(fast_rate(node, content) * 1e9 / 10)
         for _ in range(args.rounds + 2):
             for what, made in rates.items():
-                made.append(fast_rate(node, content, what != "alone"))
+                made.append(fast_rate(node, content, slow if what != "alone" else None))
     ratio = statistics.median(rates["beside a slow one"]) / statistics.median(rates["alone"])
     report.table(["recipient", "GB/s"], [[what, spread(made)] for what, made in rates.items()])
     report.keep("relay/slow child", rates)
     report.bar("relay: fast recipient's rate beside a slow one / alone", ratio, least=0.95)
 
 
-def fast_rate(node, content, with_slow):
+def fast_rate(node, content, slow=None):
+    """GB/s of a recipient, beside one that reads so many bytes a second, if any."""
     port = free_port()
     reception = node.receive(f"{LOOPBACK.sender_address}:{port}", "--start")
     session = node.send_on(reception, "--immediate")
     with ExitStack() as stack:
         every = [Recipients(LOOPBACK, 1, port=session)]
-        if with_slow:
-            every.append(
-                Recipients(LOOPBACK, 1, port=session, speak="wait", extra=["--behave=slow"])
-            )
+        if slow is not None:
+            behaviour = ["--behave=slow", f"--slow-rate={slow}"]
+            every.append(Recipients(LOOPBACK, 1, port=session, speak="wait", extra=behaviour))
         for recipients in every:
             stack.enter_context(recipients)
             recipients.wait_connected()
