@@ -1,8 +1,6 @@
 #include "server/front/connection.h"
 
-#include <linux/sockios.h>
 #include <poll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <asio/error_code.hpp>
@@ -13,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/front/reset_on_close.h"
 #include "server/front/stranger_buffers.h"
+#include "server/front/unacknowledged.h"
 #include "server/front/unix_send_buffer.h"
 
 namespace tcptool::server {
@@ -71,7 +70,6 @@ Connection::Connection(asio::io_context& io, dataplane::UniqueFd client,
   client_.assign(client.get(), error);
   if (!error) {
     SetUnixSendBuffer(client.get(), kUnixSendBytes);
-    HoldBuffers(client.get());
     client.release();
   }
   grpc_.assign(grpc.get(), error);
@@ -126,8 +124,7 @@ void Connection::Tick(Clock::time_point now) {
 }
 
 bool Connection::HasTaken() {
-  int unread = 0;
-  ioctl(client_.native_handle(), SIOCOUTQ, &unread);
+  const int unread = Unacknowledged(client_.native_handle());
   return unread < std::exchange(unread_, unread);
 }
 
@@ -263,7 +260,10 @@ void Connection::OnClientBlocked(ClientStream::Result result) {
       EndGrpcInput();
       return;
     case ClientStream::Result::kLost:
-      if (stream_.ready()) return CloseClient();
+      if (stream_.ready()) {
+        ResetOnClose(client_.native_handle());
+        return CloseClient();
+      }
       events_.on_refused(absl::StrCat("TLS: ", stream_.error()));
       // It gets the end when gRPC, which has seen nothing of it, has closed its
       // connection: who looks whether the port works finds gRPC too.
@@ -299,11 +299,17 @@ void Connection::CloseClient() {
 void Connection::Finish() {
   ended_ = true;
   calls_.Clear();
-  if (!client_closed_) stream_.SayEnd();
+  dataplane::UniqueFd unacknowledged;
+  if (!client_closed_) {
+    stream_.SayEnd();
+    if (!trusted_ && !HasAll(client_.native_handle())) {
+      unacknowledged = dataplane::UniqueFd(client_.release());
+    }
+  }
   asio::error_code ignored;
   client_.close(ignored);
   grpc_.close(ignored);
-  events_.on_end();
+  events_.on_end(std::move(unacknowledged));
 }
 
 void Connection::WaitForWants() {

@@ -37,8 +37,9 @@ class Connection final : public std::enable_shared_from_this<Connection> {
     std::function<void(const X509*)> on_ready;
     // The client is sent away.
     std::function<void(absl::string_view why)> on_refused;
-    // The last call: both connections are closed.
-    std::function<void()> on_end;
+    // The last call: both connections are closed, but for that of a stranger
+    // which has not acknowledged all that it was sent; it gets nothing more.
+    std::function<void(dataplane::UniqueFd unacknowledged)> on_end;
   };
 
   // Answers of gRPC that a stranger has not read.

@@ -19,6 +19,7 @@
 #include "server/base/thread_priority.h"
 #include "server/front/grpc_pair.h"
 #include "server/front/reset_on_close.h"
+#include "server/front/stranger_buffers.h"
 #include "server/security/certificate_names.h"
 
 namespace tcptool::server {
@@ -88,6 +89,7 @@ Front::~Front() {
 }
 
 void Front::Take(UniqueFd client) {
+  HoldBuffers(client.get());
   {
     const auto few = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
       return arriving_ < kMaxArriving;
@@ -130,6 +132,7 @@ void Front::TurnOut(Places::Id place) {
   if (auto waiting = waiting_.extract(place); !waiting.empty()) {
     return ResetConnection(std::move(waiting.mapped()));
   }
+  if (leaving_.Reset(place)) return;
   std::shared_ptr<Connection> connection;
   {
     absl::MutexLock lock(&mutex_);
@@ -182,7 +185,10 @@ void Front::Begin(Places::Id place, UniqueFd client) {
               },
           .on_refused = [this,
                          name](absl::string_view why) { OnRefused(name, why); },
-          .on_end = [this, name] { OnEnd(name); }});
+          .on_end =
+              [this, name](UniqueFd unacknowledged) {
+                OnEnd(name, std::move(unacknowledged));
+              }});
   {
     absl::MutexLock lock(&mutex_);
     clients_[name] = {
@@ -208,10 +214,15 @@ void Front::OnRefused(const std::string& name, absl::string_view why) {
              {{"peer", AddressIn(name)}, {"reason", why}});
 }
 
-void Front::OnEnd(const std::string& name) {
+void Front::OnEnd(const std::string& name, UniqueFd unacknowledged) {
   absl::MutexLock lock(&mutex_);
   Client& client = clients_.at(name);
-  places_.Leave(client.place);
+  if (unacknowledged.valid()) {
+    leaving_.Add(client.place, std::move(unacknowledged),
+                 dataplane::Clock::now());
+  } else {
+    places_.Leave(client.place);
+  }
   // Who calls this is a method of the connection's.
   asio::post(io_,
              [this, last = std::move(client.connection)] { BeginWaiting(); });
@@ -282,6 +293,7 @@ void Front::Tick() {
   }
   const auto now = dataplane::Clock::now();
   for (const auto& connection : connections) connection->Tick(now);
+  for (const Places::Id place : leaving_.Tick(now)) places_.Leave(place);
   if (const uint64_t untold = refusals_.TakeUntold(); untold > 0) {
     LogWarning("connections_refused", {{"count", untold}});
   }

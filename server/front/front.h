@@ -21,6 +21,7 @@
 #include "server/base/event_limit.h"
 #include "server/base/steady_cond_var.h"
 #include "server/front/connection.h"
+#include "server/front/leaving_clients.h"
 #include "server/front/places.h"
 #include "server/front/stranger_slots.h"
 #include "server/security/peer.h"
@@ -103,7 +104,7 @@ class Front {
   void Begin(Places::Id place, dataplane::UniqueFd client);
   void OnReady(const std::string& name, const X509* certificate);
   void OnRefused(const std::string& name, absl::string_view why);
-  void OnEnd(const std::string& name);
+  void OnEnd(const std::string& name, dataplane::UniqueFd unacknowledged);
   void Tick();
 
   const std::string address_;
@@ -118,10 +119,11 @@ class Front {
   asio::steady_timer timer_;
   EventLimit refusals_;
   EventLimit full_;
-  // Only the front's thread uses these two.
+  // Only the front's thread uses these three.
   Places places_{max_connections_};
   // They have a place, which somebody is about to leave.
   std::map<Places::Id, dataplane::UniqueFd> waiting_;
+  LeavingClients leaving_;
   mutable absl::Mutex mutex_;
   // By gRPC's name of the connection.
   absl::flat_hash_map<std::string, Client> clients_ ABSL_GUARDED_BY(mutex_);

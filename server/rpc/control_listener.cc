@@ -49,6 +49,12 @@ constexpr auto kTellEvery = std::chrono::seconds(10);
 // what was sent before.
 constexpr int kTakesNothingMs = 30'000;
 
+// Connections of TCP that wait to be accepted, which is done at once: nobody
+// has counted them, and each holds what the kernel receives by itself, 64 KiB
+// and their overhead. Who comes to a full queue tries again by itself, after a
+// second.
+constexpr int kBacklog = 128;
+
 // For the disk of a Unix socket to remove it.
 constexpr absl::Duration kUnlinkLimit = absl::Seconds(2);
 
@@ -66,12 +72,16 @@ UniqueFd ListenOn(const sockaddr* address, socklen_t size) {
                      SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   const int on = 1;
   const int off = 0;
+  // A client of a Unix socket does not wait for a place in the queue: its
+  // connect(2) fails.
+  int backlog = SOMAXCONN;
   if (address->sa_family != AF_UNIX) {
     setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
     // Connections inherit these two.
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kTakesNothingMs,
                sizeof(kTakesNothingMs));
+    backlog = kBacklog;
   }
   if (address->sa_family == AF_INET6) {
     const auto* v6 = reinterpret_cast<const sockaddr_in6*>(address);
@@ -80,7 +90,7 @@ UniqueFd ListenOn(const sockaddr* address, socklen_t size) {
                sizeof(on));
   }
   if (!fd.valid() || bind(fd.get(), address, size) != 0 ||
-      listen(fd.get(), SOMAXCONN) != 0) {
+      listen(fd.get(), backlog) != 0) {
     const int error = errno;
     fd = UniqueFd();
     errno = error;

@@ -78,6 +78,27 @@ class StrangerBuffersTest(SecurityTest):
         )
         self.assertEqual([one["reason"] for one in refused], ["it leaves its answers unread"])
 
+    def test_a_stranger_that_leaves_and_has_read_nothing(self):
+        connection = self.connect()
+        # More than its own kernel takes, and less than is too much.
+        for _ in range((OWN + HELD // 2) // len(PING) // 100):
+            connection.send(PING * 100)
+        connection.socket.shutdown(socket.SHUT_WR)
+        # Of an orphan, the kernel would hold on for 30 s what it was sent.
+        poll = select.poll()
+        poll.register(connection.socket, select.POLLERR)
+        self.assertTrue(poll.poll(1000 * harness.DEADLINE_S), "it is not reset")
+
+    def test_a_stranger_that_leaves_and_reads_late(self):
+        connection = self.connect()
+        count = (OWN + HELD // 2) // len(PING) // 100 * 100
+        connection.send(PING * count)
+        connection.socket.shutdown(socket.SHUT_WR)
+        read = bytearray()
+        while part := connection.socket.recv(64 * KIB):
+            read += part
+        self.assertEqual(read.count(http2.frame(http2.PING, http2.ACK, 0, b"12345678")), count)
+
     def test_a_stranger_whose_call_goes_on(self):
         connection = self.connect()
         # The kernel makes room for whoever sends much that is read.

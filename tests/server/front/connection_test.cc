@@ -85,7 +85,7 @@ class ConnectionTest : public testing::Test {
           .on_ready = [](const X509*) {},
           .on_refused =
               [this](absl::string_view why) { refused = std::string(why); },
-          .on_end = [this] { ended = true; }});
+          .on_end = [this](UniqueFd) { ended = true; }});
 };
 
 TEST_F(ConnectionTest, EndsAClientThatTakesNothing) {

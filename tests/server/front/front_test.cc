@@ -225,6 +225,23 @@ TEST_F(TwoPlacesTest, HasStrangersMakeRoomOnceGrpcHasLetGo) {
   EXPECT_EQ(Receive(others_grpc, kPreface.size()), kPreface);
 }
 
+TEST_F(TwoPlacesTest, KeepsThePlaceOfWhoHasNotTakenWhatItWasSent) {
+  Tcp tcp = NewTcp(2, true);
+  front.Take(std::move(tcp.server));
+  UniqueFd grpc = Grpc();
+  Send(grpc, std::string(16 << 10, 'a'));
+  grpc = UniqueFd();
+  front.WaitUntilNone(absl::ToChronoNanoseconds(dataplane::kDeadline));
+  // It makes room. Were it read, it would have all.
+  const UniqueFd other = Connect(2);
+  pollfd reset = {.fd = tcp.client.get(), .events = 0, .revents = 0};
+  EXPECT_EQ(poll(&reset, 1, 30'000), 1);
+  EXPECT_NE(reset.revents & POLLERR, 0);
+  const UniqueFd others_grpc = Grpc();
+  Send(other, kPreface);
+  EXPECT_EQ(Receive(others_grpc, kPreface.size()), kPreface);
+}
+
 TEST_F(TwoPlacesTest, KeepsWhoIsTrusted) {
   const UniqueFd client = Connect(2);
   const UniqueFd grpc = Grpc();

@@ -60,8 +60,9 @@ struct Tcp {
   dataplane::UniqueFd server;
 };
 
-// From 127.0.0.`host`.
-inline Tcp NewTcp(uint8_t host = 1) {
+// From 127.0.0.`host`. The client's kernel takes as little as it can, if
+// `takes_little`.
+inline Tcp NewTcp(uint8_t host = 1, bool takes_little = false) {
   const dataplane::UniqueFd listener(
       socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in address{};
@@ -74,6 +75,11 @@ inline Tcp NewTcp(uint8_t host = 1) {
   getsockname(listener.get(), any, &size);
   Tcp tcp = {.client = dataplane::UniqueFd(
                  socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))};
+  if (takes_little) {
+    // Before there is a connection: no window is offered that is larger.
+    const int least = 1;
+    setsockopt(tcp.client.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof(least));
+  }
   sockaddr_in from{};
   from.sin_family = AF_INET;
   from.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xffU) | host);

@@ -1,5 +1,6 @@
 #include "server/rpc/control_listener.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -8,6 +9,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <optional>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -34,16 +38,19 @@ void BindTo(const UniqueFd& fd, uint32_t host) {
             0);
 }
 
-// At the loopback address, whatever the host is.
-void Connect(const UniqueFd& fd, const std::string& address) {
+// At the loopback address, whatever the host is. What connect(2) returns.
+int TryToConnect(const UniqueFd& fd, const std::string& address) {
   int port = 0;
   EXPECT_TRUE(absl::SimpleAtoi(address.substr(address.rfind(':') + 1), &port));
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   to.sin_port = htons(static_cast<uint16_t>(port));
-  EXPECT_EQ(connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to)), 0)
-      << address;
+  return connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof(to));
+}
+
+void Connect(const UniqueFd& fd, const std::string& address) {
+  EXPECT_EQ(TryToConnect(fd, address), 0) << address;
 }
 
 UniqueFd ConnectTo(const std::string& address, uint32_t from = 1) {
@@ -148,6 +155,22 @@ TEST_F(ControlListenerTest, LetsConnectionsWaitWhileThereAreNoDescriptors) {
   const std::vector<std::string> told = absl::StrSplit(
       testing::internal::GetCapturedStderr(), "\"control_starved\"");
   EXPECT_EQ(told.size(), 2u) << "it is told once, not at each try";
+}
+
+TEST_F(ControlListenerTest, HasFewWaitToBeAccepted) {
+  auto listener = *ControlListener::Listen("127.0.0.1:0", std::nullopt);
+  std::vector<UniqueFd> clients;
+  std::vector<pollfd> polled;
+  for (int i = 0; i < 300; ++i) {
+    clients.push_back(NewSocket());
+    fcntl(clients.back().get(), F_SETFL, O_NONBLOCK);
+    TryToConnect(clients.back(), listener->address());
+    polled.push_back({clients.back().get(), POLLOUT, 0});
+  }
+  // The kernel takes one more than it is told; the others try again and again.
+  constexpr int kMost = 129;
+  EXPECT_TRUE(WaitUntil(
+      [&] { return poll(polled.data(), polled.size(), 0) == kMost; }));
 }
 
 TEST_F(ControlListenerTest, RefusesAPortThatSomebodyHas) {
