@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "server/front/unix_send_buffer.h"
 
 namespace tcptool::server {
 namespace {
@@ -33,6 +34,9 @@ GrpcPair NewGrpcPair(absl::string_view address) {
     return {};
   }
   GrpcPair pair = {.ours = UniqueFd(ends[0]), .grpcs = UniqueFd(ends[1])};
+  // What gRPC has sent is in front of its keepalive pings: a slow client is to
+  // have these in time.
+  SetUnixSendBuffer(pair.grpcs.get(), kUnixSendBytes);
   // In the abstract namespace (unix(7)). A name that the kernel chooses may
   // come again while gRPC still has calls of the connection that had it before;
   // the next visitor would then answer for these. And nobody can take one

@@ -55,6 +55,12 @@ constexpr int kTakesNothingMs = 30'000;
 // second.
 constexpr int kBacklog = 128;
 
+// What the kernel takes for a connection beyond what is on its way. gRPC asks a
+// client that reads an answer whether it is there, and closes the connection if
+// that is not answered in time: the question is behind all that the kernel has,
+// by default some MiB (tcp_wmem), which a slow link does not carry by then.
+constexpr int kUnsentBytes = 64 << 10;
+
 // For the disk of a Unix socket to remove it.
 constexpr absl::Duration kUnlinkLimit = absl::Seconds(2);
 
@@ -77,10 +83,12 @@ UniqueFd ListenOn(const sockaddr* address, socklen_t size) {
   int backlog = SOMAXCONN;
   if (address->sa_family != AF_UNIX) {
     setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    // Connections inherit these two.
+    // Connections inherit these three.
     setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     setsockopt(fd.get(), IPPROTO_TCP, TCP_USER_TIMEOUT, &kTakesNothingMs,
                sizeof(kTakesNothingMs));
+    setsockopt(fd.get(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytes,
+               sizeof(kUnsentBytes));
     backlog = kBacklog;
   }
   if (address->sa_family == AF_INET6) {

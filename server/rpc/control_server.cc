@@ -34,10 +34,12 @@ constexpr int kMaxFrameBytes = 1 << 20;
 // 80 MB/s.
 constexpr int kLookaheadBytes = 4 << 20;
 
-// A client that is gone without a word is found within 30 s: what it held, such
-// as a place among the watchers, is free again.
+// A client that is gone without a word is found within 50 s: what it held, such
+// as a place among the watchers, is free again. One that reads an answer has
+// the question in front of it once it has read what the kernels have, and the
+// front, which is 256 KiB: 10 KB/s are enough.
 constexpr int kKeepaliveTimeMs = 20'000;
-constexpr int kKeepaliveTimeoutMs = 10'000;
+constexpr int kKeepaliveTimeoutMs = 30'000;
 // TLS, the preface and the first settings.
 constexpr int kHandshakeTimeoutMs = 10'000;
 // Of all headers of a call; gRPC's default, said here as it is a bound.
