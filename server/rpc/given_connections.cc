@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -18,15 +19,21 @@ namespace tcptool::server {
 namespace {
 
 // Of the socket behind a descriptor; nullopt: there is none. The descriptor may
-// be a file's by now, whose server is gone: fstat(2) would wait for that.
+// be a file's by now, whose server is gone: fstat(2) would wait for that. It is
+// called where a seccomp filter refuses statx(2) alone.
 std::optional<uint64_t> InodeOf(int fd) {
   struct statx status {};
   if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO,
-            &status) != 0 ||
-      !S_ISSOCK(status.stx_mode)) {
+            &status) == 0) {
+    if (!S_ISSOCK(status.stx_mode)) return std::nullopt;
+    return status.stx_ino;
+  }
+  struct stat plain {};
+  const bool is_refused = errno == ENOSYS || errno == EPERM;
+  if (!is_refused || fstat(fd, &plain) != 0 || !S_ISSOCK(plain.st_mode)) {
     return std::nullopt;
   }
-  return status.stx_ino;
+  return plain.st_ino;
 }
 
 }  // namespace

@@ -1,12 +1,19 @@
 #include "server/rpc/given_connections.h"
 
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
+#include <cstddef>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "dataplane/base/unique_fd.h"
@@ -70,6 +77,34 @@ class GivenConnectionsTest : public testing::Test {
   GivenConnections given{2};
   Clock::time_point now = Clock::now();
 };
+
+// As seccomp filters do that are older than statx(2).
+void RefuseStatxOnThisThread() {
+  std::array<sock_filter, 4> steps = {{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_statx, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  const sock_fprog filter = {.len = steps.size(), .filter = steps.data()};
+  ASSERT_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  ASSERT_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+TEST_F(GivenConnectionsTest, DoesWithoutStatx) {
+  // A filter stays for as long as its thread.
+  std::thread([this] {
+    RefuseStatxOnThisThread();
+    Pair first;
+    const Pair second;
+    const Pair third;
+    EXPECT_TRUE(given.Add(first.service.get(), ""));
+    EXPECT_TRUE(given.Add(second.service.get(), ""));
+    EXPECT_FALSE(given.Add(third.service.get(), ""));
+    first.service = UniqueFd();
+    EXPECT_TRUE(given.Add(third.service.get(), ""));
+  }).join();
+}
 
 TEST_F(GivenConnectionsTest, HasSoManyPlacesAndFreesThoseOfWhoIsGone) {
   Pair first;
