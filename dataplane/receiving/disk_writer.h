@@ -93,8 +93,9 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // missing.
   absl::Status Expect(uint64_t first, std::span<const Digest> digests);
 
-  // Whether the expected digests are those of all blocks of such a content, and
-  // its root is not theirs. Takes a while for a long one.
+  // Whether the expected digests are those of more blocks than such a content
+  // has, or of all of them, and its root is not theirs. Takes a while for a
+  // long one.
   bool Contradicts(const ContentEnd& end) const;
 
   // Forgets this block and those behind it, none of which was given to Write():

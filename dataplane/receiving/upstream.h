@@ -25,10 +25,11 @@ class ContentClaims {
   // before. Other ones than were said before are a FAILED_PRECONDITION (see
   // Upstream::Connect()).
   virtual void Expect(uint64_t first, std::vector<Digest> digests) = 0;
-  // The content's length and root. A root that contradicts the digests, if all
-  // of them were told, or that is not the expected one, is a
-  // FAILED_PRECONDITION, a length that cannot be is OUT_OF_RANGE; other ones
-  // than before take the place of those.
+  // The content's length and root. Digests of more blocks than it has, told
+  // before or later, are a FAILED_PRECONDITION, as is a root that contradicts
+  // the digests, if all of them were told, or that is not the expected one. A
+  // length that cannot be is OUT_OF_RANGE; other ones than before take the
+  // place of those.
   virtual void ExpectEnd(const ContentEnd& end) = 0;
   // The source says nothing of the content any more: its process or its host
   // may have stopped. A connection on which nothing comes either is given up as
@@ -81,8 +82,7 @@ class Upstream {
   // for has been said; or with the reason why there will be none, which fails
   // the reception: UNAVAILABLE, nobody answers; NOT_FOUND, there is no such
   // sender; DATA_LOSS or OUT_OF_RANGE, nobody has the content as it should be;
-  // and so on. How
-  // often is tried, and with whom, is the upstream's matter.
+  // and so on. How often is tried, and with whom, is the upstream's matter.
   virtual void Connect(Lane& lane, uint64_t offset, const absl::Status& lost,
                        Done done) = 0;
 
