@@ -137,6 +137,23 @@ bool FollowCall::Fill(peer::v1::FollowResponse& response) {
     Append(digest, *response.mutable_digests());
   }
   next_block_ += digests.size();
+  // A path may be long.
+  const Clock::time_point now = Clock::now();
+  if (now - route_looked_at_ >= kHeartbeat) {
+    route_looked_at_ = now;
+    FillRoute(response);
+  }
+  response.set_watermark(static_cast<int64_t>(content_->available()));
+  if (end && !end_sent_ && next_block_ >= dataplane::CountBlocks(end->length)) {
+    end_sent_ = true;
+    response.mutable_end()->set_length(static_cast<int64_t>(end->length));
+    Append(end->root, *response.mutable_end()->mutable_root());
+  }
+  return !digests.empty() || response.has_path() || response.has_stranded() ||
+         response.has_end();
+}
+
+void FollowCall::FillRoute(peer::v1::FollowResponse& response) {
   dataplane::Route route = content_->route();
   if (route.path != route_sent_.path) {
     *response.mutable_path()->mutable_nodes() = {route.path.begin(),
@@ -146,14 +163,6 @@ bool FollowCall::Fill(peer::v1::FollowResponse& response) {
     response.set_stranded(route.is_stranded);
   }
   route_sent_ = std::move(route);
-  response.set_watermark(static_cast<int64_t>(content_->available()));
-  if (end && !end_sent_ && next_block_ >= dataplane::CountBlocks(end->length)) {
-    end_sent_ = true;
-    response.mutable_end()->set_length(static_cast<int64_t>(end->length));
-    Append(end->root, *response.mutable_end()->mutable_root());
-  }
-  return !digests.empty() || response.has_path() || response.has_stranded() ||
-         response.has_end();
 }
 
 void FollowCall::Send(const peer::v1::FollowResponse& response) {

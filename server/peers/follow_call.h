@@ -60,6 +60,8 @@ class FollowCall : public Call {
   // Whether there is anything in it that is not in each message.
   bool Fill(peer::v1::FollowResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void FillRoute(peer::v1::FollowResponse& response)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Send(const peer::v1::FollowResponse& response)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // And resets the connection: a call is the right to have one.
@@ -78,6 +80,7 @@ class FollowCall : public Call {
   uint64_t connection_ ABSL_GUARDED_BY(mutex_) = 0;  // 0: there is none yet.
   uint64_t next_block_ ABSL_GUARDED_BY(mutex_) = 0;
   dataplane::Route route_sent_ ABSL_GUARDED_BY(mutex_);
+  Clock::time_point route_looked_at_ ABSL_GUARDED_BY(mutex_);
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   Clock::time_point last_sent_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -12,7 +12,7 @@ namespace tcptool::server {
 
 // Nodes that a content comes through, one behind the other, this one included,
 // which tells those that follow it; and their names.
-inline constexpr int kLongestPath = 64;
+inline constexpr int kLongestPath = 1'024;
 inline constexpr size_t kLongestName = 64;
 
 // Whether the reception that is known by `id` (see NodePlan) may receive from

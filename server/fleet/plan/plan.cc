@@ -20,11 +20,11 @@ constexpr size_t kFallbacks = 3;
 absl::Status Check(const std::vector<PlanNode>& nodes,
                    const PlanPolicy& policy) {
   if (policy.target_rate < 1 || policy.max_children < 1 ||
-      policy.racks_fed_by_rack < 1 || policy.hop_delay.count() < 0) {
+      policy.racks_fed_by_rack < 1 || policy.max_hops < 1 ||
+      policy.hop_delay.count() < 0) {
     return absl::InvalidArgumentError(
-        "a plan's target rate and its numbers of children and racks are at "
-        "least "
-        "1, and its delay is not negative");
+        "a plan's target rate and its numbers of children, racks and hops are "
+        "at least 1, and its delay is not negative");
   }
   absl::flat_hash_set<absl::string_view> names;
   names.reserve(nodes.size());
@@ -39,14 +39,6 @@ absl::Status Check(const std::vector<PlanNode>& nodes,
   if (has_source) return absl::OkStatus();
   return absl::FailedPreconditionError(
       "no node has the whole content, so that there is none to send it");
-}
-
-BuiltTree Build(const FleetView& view) {
-  return TreeBuilder(view, KeptParents(view)).Build();
-}
-
-int DepthOf(const BuiltTree& tree) {
-  return *std::max_element(tree.depths.begin(), tree.depths.end());
 }
 
 int LeastFanOut(const std::vector<PlanNode>& nodes, const PlanPolicy& policy) {
@@ -135,24 +127,38 @@ std::vector<PlanEdge> EdgesOf(const FleetView& view, const BuiltTree& tree) {
   return edges;
 }
 
+// Plans with the plan's branching; returns the depth of the tree.
+int PlanEdges(const std::vector<PlanNode>& nodes, const PlanPolicy& policy,
+              const Tree& current, Tree& plan) {
+  const FleetView view(nodes, policy, current, plan.branching);
+  const BuiltTree tree = TreeBuilder(view, KeptParents(view)).Build();
+  plan.edges = EdgesOf(view, tree);
+  return *std::max_element(tree.depths.begin(), tree.depths.end());
+}
+
 }  // namespace
 
 absl::StatusOr<Tree> PlanTree(const std::vector<PlanNode>& nodes,
                               const PlanPolicy& policy, const Tree& current) {
   if (absl::Status status = Check(nodes, policy); !status.ok()) return status;
+  const bool is_first = current.edges.empty();
   Tree plan;
-  if (!current.edges.empty()) {
+  if (!is_first) {
     plan.branching = std::clamp(current.branching, 1, policy.max_children);
   }
-  const FleetView view(nodes, policy, current, plan.branching);
-  const BuiltTree tree = Build(view);
-  plan.edges = EdgesOf(view, tree);
-  if (const int depth = DepthOf(tree);
-      current.edges.empty() && depth > LongestGoodChain(policy)) {
-    plan.branching =
-        BestBranching(policy, view.size(), LeastFanOut(nodes, policy), depth);
-    const FleetView branched(nodes, policy, current, plan.branching);
-    plan.edges = EdgesOf(branched, Build(branched));
+  int depth = PlanEdges(nodes, policy, current, plan);
+  if (is_first && depth > LongestGoodChain(policy)) {
+    plan.branching = BestBranching(policy, static_cast<int>(nodes.size()),
+                                   LeastFanOut(nodes, policy), depth);
+    depth = PlanEdges(nodes, policy, current, plan);
+  }
+  // Who is too far from a source gets nothing: better is another tree.
+  if (!is_first && depth > policy.max_hops) {
+    depth = PlanEdges(nodes, policy, Tree(), plan);
+  }
+  while (depth > policy.max_hops && plan.branching < policy.max_children) {
+    plan.branching = std::min(2 * plan.branching, policy.max_children);
+    depth = PlanEdges(nodes, policy, Tree(), plan);
   }
   if (plan.edges.empty()) plan.branching = 1;
   return plan;

@@ -48,6 +48,11 @@ struct PlanPolicy {
   // How many other racks are fed from one, as its uplink carries a copy for
   // each. At least 1.
   int racks_fed_by_rack = 1;
+  // How many nodes a content goes through on its way to any other, where
+  // `max_children` allows that: a node does not take it through more than 1,024
+  // (docs/wire-protocol.md, "Between nodes"), and some room is left for a tree
+  // of which only a part has changed. At least 1.
+  int max_hops = 1'000;
 };
 
 // How a node gets the content.
@@ -65,8 +70,9 @@ struct PlanEdge {
 
 struct Tree {
   // To how many others a node sends although its link has room for fewer. More
-  // than 1 where a chain through so many nodes would take longer. It stays
-  // while there are edges, as another number would move most nodes.
+  // than 1 where a chain through so many nodes would take longer, or be longer
+  // than it may be. It stays while there are edges and none is too far from a
+  // source, as another number would move most nodes.
   int branching = 1;
   // One for each node that has not the whole; by the names of the nodes.
   std::vector<PlanEdge> edges;

@@ -14,7 +14,8 @@ using Step = ParentChoice::Step;
 // ParentLink's.
 constexpr seconds kFirstMessage{10};
 constexpr seconds kSilence{5};
-constexpr size_t kLongestPath = 64;
+// Less than CheckPath()'s, so that there are some that are too long.
+constexpr size_t kLongestPath = 48;
 // Each message of a call.
 constexpr milliseconds kMessage{250};
 // That comes with each of them.

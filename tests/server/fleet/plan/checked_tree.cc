@@ -64,6 +64,15 @@ class Ancestry {
     return spans_.at(above).first < spans_.at(node).first &&
            spans_.at(above).second > spans_.at(node).second;
   }
+  // How many there are above a node.
+  int DepthOf(const std::string& node) const {
+    int depth = 0;
+    for (auto edge = edges_.find(node); edge != edges_.end();
+         edge = edges_.find(edge->second.parent)) {
+      ++depth;
+    }
+    return depth;
+  }
   // Of those above a node, up to four, its parent first.
   std::vector<std::string> NearestAbove(const std::string& node) const {
     std::vector<std::string> above;
@@ -163,6 +172,11 @@ void ExpectKeepsPromises(const std::vector<PlanNode>& nodes,
     ASSERT_TRUE(ancestry.IsBelowASource(name)) << name << " is below no source";
   }
   for (const auto& [name, edge] : edges) ExpectFallbacks(named, ancestry, edge);
+  for (const auto& [name, edge] : edges) {
+    EXPECT_TRUE(policy.max_children == 1 ||
+                ancestry.DepthOf(name) <= policy.max_hops)
+        << name << " is too far from a source";
+  }
   ExpectRacks(named, edges);
   ExpectRoom(named, policy, tree);
 }

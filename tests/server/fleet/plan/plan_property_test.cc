@@ -36,6 +36,9 @@ class RandomFleet {
   std::vector<PlanNode>& nodes() { return nodes_; }
   const PlanPolicy& policy() const { return policy_; }
 
+  // A tree that has become too deep is planned anew, so that many move.
+  void LimitHops() { policy_.max_hops = Between(40, 200); }
+
   int Below(int limit) {
     return std::uniform_int_distribution<int>(0, limit - 1)(random_);
   }
@@ -132,18 +135,21 @@ void ForManyFleets(int fleets, Function function) {
 
 TEST(PlanOfRandomFleets, KeepsItsPromises) {
   ForManyFleets(250, [](RandomFleet& fleet) {
+    fleet.LimitHops();
     CheckedPlan(fleet.nodes(), fleet.policy());
   });
 }
 
 TEST(PlanOfRandomFleets, KeepsItsPromisesWhateverTreeIsThere) {
   ForManyFleets(250, [](RandomFleet& fleet) {
+    fleet.LimitHops();
     CheckedPlan(fleet.nodes(), fleet.policy(), fleet.Nonsense());
   });
 }
 
 TEST(PlanOfRandomFleets, KeepsItsPromisesWhateverHappens) {
   ForManyFleets(250, [](RandomFleet& fleet) {
+    fleet.LimitHops();
     Tree tree = CheckedPlan(fleet.nodes(), fleet.policy());
     for (int i = 0; i < 8 && !::testing::Test::HasFailure(); ++i) {
       switch (fleet.Below(4)) {

@@ -225,6 +225,27 @@ TEST(PlanTree, BranchesWhereAChainWouldTakeLonger) {
   EXPECT_LE(deepest, 12U);
 }
 
+// However large the content is: a node takes it through so many others only.
+TEST(PlanTree, BranchesWhereAChainWouldBeLongerThanItMayBe) {
+  const PlanPolicy policy = {.max_hops = 20};
+  std::vector<PlanNode> nodes = {kSource};
+  for (int i = 0; i < 20; ++i) {
+    nodes.push_back({.name = absl::StrCat("n", i), .rack = "a"});
+  }
+  const Tree chain = CheckedPlan(nodes, policy);
+  EXPECT_EQ(chain.branching, 1);
+  // One more than there may be.
+  nodes.push_back({.name = "x", .rack = "a"});
+  EXPECT_EQ(CheckedPlan(nodes, policy, chain).branching, 2);
+  // Racks are a chain of their own.
+  for (int i = 0; i < 50; ++i) {
+    nodes.push_back(
+        {.name = absl::StrCat("r", i), .rack = absl::StrCat("rack", i)});
+  }
+  CheckedPlan(nodes, policy);
+  CheckedPlan(nodes, policy, chain);
+}
+
 TEST(PlanTree, StaysInItsShapeWhileThatIsGoodEnough) {
   std::vector<PlanNode> nodes = {kSource};
   for (int i = 0; i < 200; ++i) {
@@ -267,7 +288,7 @@ TEST(PlanTree, RefusesAFleetWithoutASource) {
 TEST(PlanTree, RefusesNumbersThatAreOutOfRange) {
   for (const PlanPolicy& policy :
        {PlanPolicy{.target_rate = 0}, PlanPolicy{.max_children = 0},
-        PlanPolicy{.racks_fed_by_rack = 0},
+        PlanPolicy{.racks_fed_by_rack = 0}, PlanPolicy{.max_hops = 0},
         PlanPolicy{.hop_delay = std::chrono::nanoseconds(-1)}}) {
     EXPECT_EQ(PlanTree({kSource}, policy, {}).status().code(),
               absl::StatusCode::kInvalidArgument);
