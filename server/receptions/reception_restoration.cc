@@ -72,8 +72,7 @@ void ReceptionRestoration::Restore(StoredReception stored,
   const auto unfinished = std::make_shared<Unfinished>(
       Unfinished{.reception = std::move(reception),
                  .plan = *std::move(plan),
-                 .extra = std::move(stored.extra),
-                 .pause = asio::steady_timer(executor_)});
+                 .extra = std::move(stored.extra)});
   unsettled_[unfinished->reception.name()] = unfinished;
   if (may_have_name) return LookForName(unfinished);
   Resume(unfinished);
@@ -87,8 +86,8 @@ bool ReceptionRestoration::AsksAgain(
     return false;
   }
   unfinished->Answer();
-  unfinished->pause.expires_after(kPause);
-  unfinished->pause.async_wait(
+  unfinished->pause.emplace(executor_, kPause);
+  unfinished->pause->async_wait(
       [this, ask = std::move(ask)](asio::error_code error) {
         if (!error && !is_stopped_) ask();
       });
@@ -240,13 +239,15 @@ bool ReceptionRestoration::SetNodes(const std::string& name,
 }
 
 void ReceptionRestoration::Settle(const std::string& name) {
-  unsettled_.extract(name).mapped()->Answer();
+  const auto settled = unsettled_.extract(name).mapped();
+  settled->pause.reset();
+  settled->Answer();
 }
 
 void ReceptionRestoration::Stop() {
   is_stopped_ = true;
   for (const auto& [name, unfinished] : std::exchange(unsettled_, {})) {
-    unfinished->pause.cancel();
+    unfinished->pause.reset();
     unfinished->Answer();
   }
 }

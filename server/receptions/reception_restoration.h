@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -80,7 +81,9 @@ class ReceptionRestoration {
     v1::Reception reception;  // As the table has it.
     ReceptionPlan plan;
     ReceptionExtra extra;
-    asio::steady_timer pause;  // Before the disk is asked again.
+    // Before the disk is asked again. Not set once it is settled: a job that
+    // hangs on a disk may keep this for longer than there is an executor.
+    std::optional<asio::steady_timer> pause;
     std::vector<std::function<void()>> waiting;
 
     // What waits is called, and waits no more.

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import subprocess
+import threading
 import sys
 
 import harness
@@ -51,6 +52,9 @@ class DistributeExampleTest(DistributionCase):
         )  # fmt: skip
         self.addCleanup(process.stdout.close)
         self.addCleanup(process.kill)
+        watchdog = threading.Timer(10 * harness.DEADLINE_S, process.kill)
+        self.addCleanup(watchdog.cancel)
+        watchdog.start()
         for line in process.stdout:
             event = json.loads(line)
             self.events.append(event)

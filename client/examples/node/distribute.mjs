@@ -57,7 +57,11 @@ class Fleet {
       this.servers = [...this.servers.slice(1), this.servers[0]];
     }
     say({ event: 'server', server: this.servers[0] });
-    this.api = new this.Api(this.servers[0], grpc.credentials.createInsecure());
+    // A watch of a host that is gone would wait for ever.
+    this.api = new this.Api(this.servers[0], grpc.credentials.createInsecure(), {
+      'grpc.keepalive_time_ms': 10_000,
+      'grpc.keepalive_timeout_ms': 10_000,
+    });
   }
 
   async call(method, request) {

@@ -65,7 +65,11 @@ class Fleet:
             self.channel.close()
             self.servers = self.servers[1:] + self.servers[:1]
         say(event="server", server=self.servers[0])
-        self.channel = grpc.insecure_channel(self.servers[0])
+        # A watch of a host that is gone would wait for ever.
+        self.channel = grpc.insecure_channel(
+            self.servers[0],
+            options=[("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 10_000)],
+        )
         self.api = distribution_service_pb2_grpc.DistributionServiceStub(self.channel)
 
     def call(self, method, request):

@@ -167,10 +167,12 @@ TEST_F(ControlListenerTest, HasFewWaitToBeAccepted) {
     TryToConnect(clients.back(), listener->address());
     polled.push_back({clients.back().get(), POLLOUT, 0});
   }
-  // The kernel takes one more than it is told; the others try again and again.
+  // The kernel takes one more than it is told. Others may think that they are
+  // connected too; most try again and again.
   constexpr int kMost = 129;
   EXPECT_TRUE(WaitUntil(
-      [&] { return poll(polled.data(), polled.size(), 0) == kMost; }));
+      [&] { return poll(polled.data(), polled.size(), 0) >= kMost; }));
+  EXPECT_LT(poll(polled.data(), polled.size(), 0), 300);
 }
 
 TEST_F(ControlListenerTest, RefusesAPortThatSomebodyHas) {
