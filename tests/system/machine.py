@@ -37,6 +37,21 @@ def make_debian(root, debs, *packages):
     )
 
 
+def make_packaged(place, *packages):
+    """A root with systemd, the packages of this project, and Debian's `packages`."""
+    debs = place.path / "debs"
+    debs.mkdir()
+    shipping.run(shipping.PROJECT / "deploy/debian/build", place.programs, debs)
+    root = place.path / "machine"
+    make_debian(root, debs, "systemd", "systemd-sysv", "util-linux", *packages)
+    shipping.run(
+        "chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install",
+        "--yes", "--no-install-recommends",
+        *(f"/debs/{deb.name}" for deb in sorted(debs.glob("*.deb"))),
+    )  # fmt: skip
+    return root
+
+
 class Machine:
     """Boots what is installed in `root`, in namespaces of its own: with its own loopback."""
 

@@ -33,19 +33,9 @@ class SystemdFleetTest(unittest.TestCase):
     def setUpClass(cls):
         cls.place = shipping.Workplace()
         cls.addClassCleanup(cls.place.close)
-        debs = cls.place.path / "debs"
-        debs.mkdir()
-        shipping.run(shipping.PROJECT / "deploy/debian/build", cls.place.programs, debs)
-        root = cls.place.path / "machine"
-        machine.make_debian(
-            root, debs, "systemd", "systemd-sysv", "util-linux", "iproute2", "openssl",
-            "etcd-server", "etcd-client",
-        )  # fmt: skip
-        shipping.run(
-            "chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install",
-            "--yes", "--no-install-recommends",
-            *(f"/debs/{deb.name}" for deb in sorted(debs.glob("*.deb"))),
-        )  # fmt: skip
+        root = machine.make_packaged(
+            cls.place, "iproute2", "openssl", "etcd-server", "etcd-client"
+        )
         with open(root / "etc/hosts", "a", encoding="utf-8") as hosts:
             hosts.write("127.0.0.1 localhost\n192.0.2.11 lab1\n192.0.2.12 lab2\n")
         cls.machine = machine.Machine(root)

@@ -23,16 +23,7 @@ class SystemdTest(unittest.TestCase):
     def setUpClass(cls):
         cls.place = shipping.Workplace()
         cls.addClassCleanup(cls.place.close)
-        debs = cls.place.path / "debs"
-        debs.mkdir()
-        shipping.run(shipping.PROJECT / "deploy/debian/build", cls.place.programs, debs)
-        root = cls.place.path / "machine"
-        machine.make_debian(root, debs, "systemd", "systemd-sysv", "util-linux")
-        shipping.run(
-            "chroot", root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install",
-            "--yes", "--no-install-recommends",
-            *(f"/debs/{deb.name}" for deb in sorted(debs.glob("*.deb"))),
-        )  # fmt: skip
+        root = machine.make_packaged(cls.place)
         content = root / "srv/tcptool"
         content.mkdir(parents=True)
         (content / "disk.img").write_bytes(CONTENT)

@@ -62,11 +62,7 @@ TEST_F(DiskWriterTest, DigestsMustNotChangeNorHaveGaps) {
 TEST_F(DiskWriterTest, GoesOnWithWhatAnEarlierOneHasKept) {
   const std::string content = Content(5 * kManifestBlock + 9);
   const std::vector<Digest> digests = DigestsOf(content);
-  Make();
-  for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(content, i));
-  ASSERT_TRUE(WaitUntilIdle());
-  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
-  End();
+  Keep(content, 3);
   Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
   EXPECT_EQ(writer_->state().marks.durable, 3 * kManifestBlock);
   EXPECT_EQ(writer_->state().marks.verified, 0u);
@@ -80,11 +76,7 @@ TEST_F(DiskWriterTest, GoesOnWithWhatAnEarlierOneHasKept) {
 
 TEST_F(DiskWriterTest, WhatWasKeptOfAnotherContentIsDropped) {
   const std::string old = Content(3 * kManifestBlock);
-  Make();
-  for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(old, i));
-  ASSERT_TRUE(WaitUntilIdle());
-  ASSERT_TRUE(writer_->file()->Checkpoint(DigestsOf(old)).ok());
-  End();
+  Keep(old, 3);
   Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
   std::string content = old;
   content[kManifestBlock] ^= 1;
@@ -134,11 +126,7 @@ TEST_F(DiskWriterTest, HashOfWhatWasDroppedIsForgotten) {
 TEST_F(DiskWriterTest, KeptBlockThatHasChangedInTheFileIsBad) {
   const std::string content = Content(4 * kManifestBlock);
   const std::vector<Digest> digests = DigestsOf(content);
-  Make();
-  for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(content, i));
-  ASSERT_TRUE(WaitUntilIdle());
-  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
-  End();
+  Keep(content, 3);
   folder_.Spoil(".tcptool-part.r1", kManifestBlock + 100);
   Make({.expects_digests = true}, FileApi::Real(), true);
   ASSERT_TRUE(writer_->Expect(0, digests).ok());
@@ -153,11 +141,7 @@ TEST_F(DiskWriterTest, KeptBlockThatHasChangedInTheFileIsBad) {
 TEST_F(DiskWriterTest, KeptBlockThatTheDiskHasLostIsBad) {
   const std::string content = Content(4 * kManifestBlock);
   const std::vector<Digest> digests = DigestsOf(content);
-  Make();
-  for (uint64_t i = 0; i < 3; ++i) Give(i, BlockOf(content, i));
-  ASSERT_TRUE(WaitUntilIdle());
-  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(3)).ok());
-  End();
+  Keep(content, 3);
   std::atomic<bool> is_lost{false};
   FaultyFiles files([&is_lost](Call call) {
     return call == Call::kRead && is_lost ? -EIO : 0;
@@ -212,12 +196,8 @@ TEST_F(DiskWriterTest, WhatIsDoubtedIsVerifiedAnew) {
 
 TEST_F(DiskWriterTest, FileThatChangedBeforeItIsHashedAgainIsAnError) {
   const std::string content = Content(3 * kManifestBlock);
-  Make();
-  for (uint64_t i = 0; i < 2; ++i) Give(i, BlockOf(content, i));
-  ASSERT_TRUE(WaitUntilIdle());
+  Keep(content, 2);
   const std::vector<Digest> digests = DigestsOf(content);
-  ASSERT_TRUE(writer_->file()->Checkpoint(std::span(digests).first(2)).ok());
-  End();
   Make({.sha256 = true, .expects_digests = true}, FileApi::Real(), true);
   ASSERT_TRUE(writer_->Expect(0, digests).ok());
   ASSERT_TRUE(WaitUntilIdle());  // The kept blocks were still what they were.

@@ -112,6 +112,17 @@ class DiskWriterTest : public testing::Test {
     writer_->Complete(content.size());
   }
 
+  // An earlier writer has kept the first `blocks` of the content; it has ended.
+  void Keep(const std::string& content, uint64_t blocks) {
+    Make();
+    for (uint64_t i = 0; i < blocks; ++i) Give(i, BlockOf(content, i));
+    ASSERT_TRUE(WaitUntilIdle());
+    const std::vector<Digest> digests = DigestsOf(content);
+    ASSERT_TRUE(
+        writer_->file()->Checkpoint(std::span(digests).first(blocks)).ok());
+    End();
+  }
+
   const Folder folder_;
   DiskThreads disk_;
   absl::Mutex mutex_;

@@ -80,6 +80,17 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
     return what();
   }
 
+  // Until it is wanted that the connection is given up.
+  absl::Status WaitUntilLeft() {
+    absl::Status left;
+    EXPECT_TRUE(Happens([&] {
+      absl::MutexLock lock(&mutex_);
+      left = left_;
+      return !left.ok();
+    }));
+    return left;
+  }
+
   void Expect(uint64_t first, std::vector<Digest> digests) override {
     absl::MutexLock lock(&mutex_);
     first_ = first;

@@ -13,16 +13,6 @@ namespace {
 
 class ParentNodesTest : public ParentLinkTest {
  protected:
-  // Until it is wanted that the connection is given up.
-  absl::Status WaitUntilLeft() {
-    absl::Status left;
-    EXPECT_TRUE(Happens([&] {
-      absl::MutexLock lock(&mutex_);
-      left = left_;
-      return !left.ok();
-    }));
-    return left;
-  }
   bool is_left() {
     absl::MutexLock lock(&mutex_);
     return !left_.ok();

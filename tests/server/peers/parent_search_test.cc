@@ -56,12 +56,7 @@ TEST_F(ParentLinkTest, WhoHasNobodyToReceiveFromIsLeftForWhoHas) {
   Open({stranded.node(), circle.node(), too.node(), serves.node()},
        absl::Hours(1), {.choice = {.stranded = std::chrono::milliseconds(10)}});
   ASSERT_TRUE(Connect(0).ok());
-  absl::Status left;
-  ASSERT_TRUE(Happens([&] {
-    absl::MutexLock lock(&mutex_);
-    left = left_;
-    return !left.ok();
-  }));
+  const absl::Status left = WaitUntilLeft();
   EXPECT_TRUE(absl::IsUnavailable(left)) << left;
   ASSERT_TRUE(Connect(7, left).ok());
   EXPECT_EQ(data_.AcceptAndReadByte(), 't');
@@ -88,12 +83,7 @@ TEST_F(ParentLinkTest, WhoSendsNothingOfWhatItHasIsLeftForWhoHasIt) {
   ASSERT_TRUE(Happens([this] { return looks_at_position_ >= 20; }));
   EXPECT_EQ(behind.requests().size(), 0u);
   is_silent_ = true;
-  absl::Status left;
-  ASSERT_TRUE(Happens([&] {
-    absl::MutexLock lock(&mutex_);
-    left = left_;
-    return !left.ok();
-  }));
+  const absl::Status left = WaitUntilLeft();
   is_silent_ = false;
   EXPECT_TRUE(absl::IsDeadlineExceeded(left)) << left;
   ASSERT_TRUE(Connect(0, left).ok());
@@ -120,12 +110,7 @@ TEST_F(ParentLinkTest, WhoSendsNothingForLongIsLeftForWhoHasMore) {
   ASSERT_TRUE(Happens([this] { return looks_at_position_ >= 20; }));
   EXPECT_EQ(too.requests().size(), 0u) << "Something comes.";
   is_silent_ = true;
-  absl::Status left;
-  ASSERT_TRUE(Happens([&] {
-    absl::MutexLock lock(&mutex_);
-    left = left_;
-    return !left.ok();
-  }));
+  const absl::Status left = WaitUntilLeft();
   is_silent_ = false;
   EXPECT_TRUE(absl::IsDeadlineExceeded(left)) << left;
   EXPECT_FALSE(link_->route().is_stranded);
