@@ -31,7 +31,8 @@ using dataplane::UniqueFd;
 
 class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
  protected:
-  ~ParentLinkTest() override { Cancel(); }
+  // Before the destructors, as the lane calls this object's virtual functions.
+  void TearDown() override { Cancel(); }
 
   void Cancel() {
     Run([this] {
