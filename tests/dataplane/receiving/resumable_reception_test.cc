@@ -6,8 +6,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -25,10 +27,10 @@ namespace {
 
 using Names = std::set<std::string>;
 
-// A disk that holds one write until it is released.
-class HeldWrite {
+// A disk that holds the write of one block until it is released.
+class HeldWrite : public FileApi {
  public:
-  FileApi& files() { return files_; }
+  // Of a block, as the range map is written to whenever a second is over.
   void HoldNext() { is_next_ = true; }
   void WaitUntilHeld() { held_.WaitForNotification(); }
   void Release() {
@@ -36,16 +38,18 @@ class HeldWrite {
   }
 
  private:
-  absl::Notification held_;
-  absl::Notification released_;
-  std::atomic<bool> is_next_{false};
-  FaultyFiles files_{[this](FaultyFiles::Call call) {
-    if (call == FaultyFiles::Call::kWrite && is_next_.exchange(false)) {
+  int WriteAt(int file, uint64_t offset,
+              std::span<const std::byte> data) override {
+    if (data.size() == kManifestBlock && is_next_.exchange(false)) {
       held_.Notify();
       released_.WaitForNotification();
     }
-    return 0;
-  }};
+    return FileApi::WriteAt(file, offset, data);
+  }
+
+  absl::Notification held_;
+  absl::Notification released_;
+  std::atomic<bool> is_next_{false};
 };
 
 TEST_F(ResumableReceptionTest, EndsWhenAllHasComeWithoutTheSendersEnd) {
@@ -140,7 +144,7 @@ TEST_F(ResumableReceptionTest, WrongDigestsAreForgottenWithTheirSource) {
 TEST_F(ResumableReceptionTest,
        EarlierBlockThatIsFoundBadLaterIsTheOneToComeAgain) {
   HeldWrite write;
-  Begin({}, {.files = &write.files()});
+  Begin({}, {.files = &write});
   const auto end = absl::MakeCleanup([&] {
     write.Release();
     one_ = nullptr;  // It uses the files.
@@ -174,7 +178,7 @@ TEST_F(ResumableReceptionTest,
 // Its bytes are those from another offset.
 TEST_F(ResumableReceptionTest, ConnectionFromBeforeARewindIsNotUsed) {
   HeldWrite write;
-  Begin({}, {.files = &write.files()});
+  Begin({}, {.files = &write});
   const auto end = absl::MakeCleanup([&] {
     write.Release();
     one_ = nullptr;  // It uses the files.
