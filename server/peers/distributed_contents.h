@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 
 namespace tcptool::server {
@@ -27,6 +28,9 @@ class DistributedContents {
     int64_t revision = 0;
     // "receptions/{reception}", or a file that it has itself.
     std::variant<std::string, File> where;
+    // Why the file of a reception that has succeeded could not be given to
+    // another node; OK while that has not happened.
+    absl::Status lost;
   };
 
   void Set(const std::string& distribution, Place place) {
@@ -44,6 +48,14 @@ class DistributedContents {
     std::optional<Place> removed = std::move(found->second);
     places_.erase(found);
     return removed;
+  }
+  // Sets Place::lost. No effect if the reception is none of a distribution.
+  void NoteLost(const std::string& reception, const absl::Status& why) {
+    absl::MutexLock lock(&mutex_);
+    for (auto& [distribution, place] : places_) {
+      const auto* const where = std::get_if<std::string>(&place.where);
+      if (where != nullptr && *where == reception) place.lost = why;
+    }
   }
   std::optional<Place> Find(const std::string& distribution) const {
     absl::MutexLock lock(&mutex_);

@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "server/api/names.h"
 #include "server/base/log.h"
 #include "server/front/places.h"
 #include "server/rpc/peer_address.h"
@@ -39,6 +40,15 @@ absl::Status Check(const peer::v1::FollowRequest& request) {
     return absl::InvalidArgumentError("first_block: it is negative");
   }
   return absl::OkStatus();
+}
+
+// Of a distribution, that it cannot be had from here is no reason for a caller
+// to give up: only the coordinator knows who else there is.
+absl::Status EndOf(const std::string& name, const absl::Status& status) {
+  const bool is_of_this_node = absl::IsDataLoss(status) ||
+                               absl::IsFailedPrecondition(status);
+  if (!is_of_this_node || !IsDistributionName(name)) return status;
+  return absl::UnavailableError(status.message());
 }
 
 void Append(std::span<const std::byte> bytes, std::string& text) {
@@ -247,7 +257,7 @@ void FollowCall::EndOnce(const absl::Status& status) {
     content_->ResetNode(connection_, kCallIsOver);
   }
   content_ = nullptr;
-  End(followers_.EndOf(status));
+  End(followers_.EndOf(EndOf(request_.name(), status)));
 }
 
 }  // namespace tcptool::server

@@ -165,9 +165,20 @@ void PeerContents::OpenFile(const v1::Reception& reception, const Done& done) {
       },
       [self = shared_from_this(), name = reception.name(),
        done](const absl::StatusOr<Opened>& opened) {
-        if (!opened.ok()) return done(opened.status());
+        if (!opened.ok()) {
+          self->NoteLost(name, opened.status());
+          return done(opened.status());
+        }
         done(self->Keep(name, ContentOf(self->service_.engine, *opened)));
       });
+}
+
+void PeerContents::NoteLost(const std::string& name, const absl::Status& why) {
+  // Its disk does not answer, or no descriptor was left: it is asked again.
+  if (absl::IsUnavailable(why) || absl::IsResourceExhausted(why)) return;
+  if (service_.distributions != nullptr) {
+    service_.distributions->NoteLost(name, why);
+  }
 }
 
 PeerContents::Found PeerContents::Keep(const std::string& name, Found content) {
@@ -186,7 +197,9 @@ PeerContents::Found PeerContents::Keep(const std::string& name, Found content) {
 
 std::shared_ptr<PeerContent> PeerContents::FindKept(const std::string& name) {
   const auto found = contents_.find(name);
-  if (found == contents_.end() || !found->second.content->error().ok()) {
+  if (found == contents_.end()) return nullptr;
+  if (const absl::Status error = found->second.content->error(); !error.ok()) {
+    NoteLost(name, error);
     return nullptr;
   }
   Clock::time_point& last_use = found->second.last_use;
@@ -237,10 +250,12 @@ void PeerContents::Purge(Clock::time_point now) {
   for (auto kept = contents_.begin(); kept != contents_.end();) {
     Kept& one = kept->second;
     if (one.is_used()) one.last_use = now;
-    if (now - one.last_use < kKept && one.content->error().ok()) {
+    const absl::Status error = one.content->error();
+    if (now - one.last_use < kKept && error.ok()) {
       ++kept;
       continue;
     }
+    if (!error.ok()) NoteLost(kept->first, error);
     gone.push_back(std::move(one.content));
     kept = contents_.erase(kept);
   }

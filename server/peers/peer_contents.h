@@ -51,7 +51,7 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
     const ReceptionTable& reception_table;
     const ContentRoots& writable_roots;
     const ContentRoots& roots;  // Of files that distributions are made from.
-    const DistributedContents* distributions = nullptr;  // Null: in no fleet.
+    DistributedContents* distributions = nullptr;  // Null: in no fleet.
   };
   explicit PeerContents(
       const Service& service, size_t most_unused = MostUnused(),
@@ -99,6 +99,8 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
   Found Keep(const std::string& name, Found content);
   std::shared_ptr<PeerContent> FindKept(const std::string& name)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The content under this name cannot be given to others.
+  void NoteLost(const std::string& name, const absl::Status& why);
 
   // Moves those that nobody follows, and that are too many, to `gone`, which is
   // to be destroyed without the lock.

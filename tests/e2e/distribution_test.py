@@ -3,7 +3,7 @@
 import grpc
 
 import harness
-from fleets import DistributionCase, state_of
+from fleets import DistributionCase, delivery_state_of, state_of
 from harness import ServiceTest, stubs, until_bookmark, wait_until
 from receptions import MIB
 
@@ -61,6 +61,31 @@ class DistributionTest(DistributionCase):
         self.assertEqual(self.a.deliveries(name)["d"], "EXPECTED")
         late = self.join("d")
         self.assert_delivered(name, self.b, late)
+
+    def test_who_cannot_give_any_more_what_it_has_is_planned_around(self):
+        name = self.a.distribute("a", nodes=["b", "d"])
+        wait_until(lambda: self.b.deliveries(name)["b"] == "DELIVERED", "b has it", 60)
+        self.a.stop()
+        (self.b.disk / "file").write_bytes(b"of somebody")
+        late = self.join("d")
+
+        def b_says_so():
+            listed = self.b.distributions.ListDeliveries(
+                stubs.distribution_service.ListDeliveriesRequest(parent=name)
+            ).deliveries
+            delivery = next(one for one in listed if one.node == "b")
+            return delivery_state_of(delivery) == "DELIVERED" and delivery.detail
+
+        wait_until(b_says_so, "b says that it cannot give it", 60)
+        wait_until(
+            lambda: "no node that could give" in self.b.distribution(name).detail,
+            "it waits for one that can",
+            60,
+        )
+        self.a.start()
+        late.wait_distribution(name, "SUCCEEDED")
+        self.assertEqual(late.received_content(), self.content)
+        self.assertEqual(self.b.received_content(), b"of somebody")
 
     def test_what_cannot_be_written_is_tried_again_when_it_can(self):
         (self.b.disk / "file").write_bytes(b"of somebody")

@@ -92,7 +92,8 @@ std::string WhatItWaitsFor(const Distribution& distribution,
                            const NewPlan& plan, const Tally& tally) {
   if (plan.lacks_source) {
     return absl::StrCat(
-        "no node that has the whole content is there; the source is node '",
+        "no node that could give the whole content is there; the source is "
+        "node '",
         distribution.spec->value.source_node(), "'");
   }
   if (tally.targets == 0) return "no node is a target";

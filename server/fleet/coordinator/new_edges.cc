@@ -114,7 +114,13 @@ class Planner {
     const v1::DistributionSpec& spec = distribution_.spec->value;
     const Progress progress = ProgressOf(distribution_, name, content_);
     if (name == spec.source_node() || progress == Progress::kFailed) return;
-    Add(name, spec.node_bytes_per_second(), progress == Progress::kDelivered);
+    const bool has_all = progress == Progress::kDelivered;
+    // It needs nothing, and gives nothing.
+    if (has_all &&
+        !distribution_.deliveries.at(name).value.not_given().empty()) {
+      return;
+    }
+    Add(name, spec.node_bytes_per_second(), has_all);
   }
 
   void Add(const std::string& name, int64_t limit, bool has_all) {

@@ -80,10 +80,13 @@ void NodeDeliveries::Receive(const DeliveryId& id,
   file.set_path(spec.destination_path());
   file.set_overwrite(spec.overwrite() || was_delivered);
   (*reception.mutable_labels())[kLabel] = id.distribution;
+  // Others have the content from it for as long.
+  *reception.mutable_retention() = ToProtoDuration(kLongest);
   received_[id] = std::make_shared<ReceivedContent>(
       ReceivedContent::Service{.io = service_.io,
                                .receptions = service_.receptions,
-                               .table = service_.table},
+                               .table = service_.table,
+                               .places = service_.places},
       std::move(request), id.distribution, std::move(nodes),
       std::move(progress));
   service_.places.Set(id.distribution,

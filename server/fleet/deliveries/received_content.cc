@@ -16,6 +16,9 @@ using tcptool::v1::Reception;
 // As many receptions run as the service allows, or a disk does not answer.
 constexpr std::chrono::seconds kPause(1);
 
+// Between looks at what is delivered.
+constexpr std::chrono::seconds kLookAfter(1);
+
 // What trying again may mend.
 bool MayPass(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
@@ -94,6 +97,7 @@ void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
 
 void ReceivedContent::Look() {
   if (is_asking_ || is_over_ || Clock::now() < next_try_) return;
+  if (told_.state == v1::DELIVERY_STATE_DELIVERED) return LookAfter();
   const auto reception = service_.table.Get(name_);
   if (reception.ok()) return LookAt(*reception);
   if (!is_there_) {
@@ -118,6 +122,18 @@ void ReceivedContent::LookAt(const Reception& reception) {
   // The service is stopping, and the next run of it receives what is missing.
   if (reception.state() == tcptool::v1::RECEPTION_STATE_INTERRUPTED) return;
   Tell(ProgressOf(reception));
+}
+
+void ReceivedContent::LookAfter() {
+  next_try_ = Clock::now() + kLookAfter;
+  DeliveryProgress progress = told_;
+  if (!service_.table.contains(name_)) {
+    progress.not_given =
+        absl::StrCat(name_, " was deleted on the node itself");
+  } else if (const auto place = service_.places.Find(distribution_)) {
+    progress.not_given = std::string(place->lost.message());
+  }
+  Tell(progress);
 }
 
 void ReceivedContent::Create() {
@@ -165,10 +181,12 @@ void ReceivedContent::Leave(std::function<void()> done) {
 }
 
 void ReceivedContent::Tell(const DeliveryProgress& progress) {
-  if (is_over_ || std::exchange(told_, progress.state) == progress.state) {
+  if (is_over_ || (told_.state == progress.state &&
+                   told_.not_given == progress.not_given)) {
     return;
   }
-  if (progress.state >= v1::DELIVERY_STATE_DELIVERED) is_over_ = true;
+  told_ = progress;
+  if (progress.state > v1::DELIVERY_STATE_DELIVERED) is_over_ = true;
   // It may let go of this.
   const auto self = shared_from_this();
   progress_(progress);

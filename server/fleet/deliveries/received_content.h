@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "server/api/reception_spec.h"
 #include "server/fleet/follower/delivery_port.h"
+#include "server/peers/distributed_contents.h"
 #include "server/receptions/reception_manager.h"
 #include "server/watch/reception_table.h"
 #include "tcptool/fleet/v1/fleet.pb.h"
@@ -28,6 +29,7 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
     std::shared_ptr<asio::io_context> io;
     server::ReceptionManager& receptions;
     const server::ReceptionTable& table;
+    const server::DistributedContents& places;
   };
 
   // `request` has the reception's id, and all of its spec but the nodes.
@@ -49,6 +51,8 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   using Clock = std::chrono::steady_clock;
 
   void LookAt(const tcptool::v1::Reception& reception);
+  // It is DELIVERED: whether it is still given to others.
+  void LookAfter();
   void Create();
   // One of an earlier try.
   void Delete();
@@ -67,7 +71,7 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   bool is_over_ = false;
   std::function<void()> on_answer_;  // After Leave().
   Clock::time_point next_try_;
-  v1::DeliveryState told_ = v1::DELIVERY_STATE_UNSPECIFIED;
+  DeliveryProgress told_{.state = v1::DELIVERY_STATE_UNSPECIFIED};
 };
 
 }  // namespace tcptool::fleet

@@ -35,6 +35,9 @@ struct DeliveryProgress {
   v1::DeliveryState state = v1::DELIVERY_STATE_WAITING;
   v1::Content content;  // If it is DELIVERED.
   std::string detail;   // Why it is FAILED or CANCELLED.
+  // Why others cannot have the content from here, if it is DELIVERED all the
+  // same; empty: they can.
+  std::string not_given;
 };
 
 // All is on the thread of the follower, callbacks included. They come later
@@ -42,7 +45,7 @@ struct DeliveryProgress {
 class DeliveryPort {
  public:
   // Each state that it comes to. After FAILED or CANCELLED nothing comes; after
-  // DELIVERED, only what takes that back.
+  // DELIVERED, only what takes that back, or that it is not given any more.
   using OnProgress = std::function<void(const DeliveryProgress&)>;
 
   virtual ~DeliveryPort() = default;

@@ -200,6 +200,7 @@ void Follower::Write(const DeliveryProgress& progress,
   }
   if (progress.state == v1::DELIVERY_STATE_DELIVERED) {
     *value.mutable_content() = progress.content;
+    value.set_not_given(progress.not_given);
   }
   delivery.record->Set(std::move(value));
 }

@@ -135,6 +135,7 @@ api::Delivery ToDelivery(const std::string& id,
   if (delivery.state() != v1::DELIVERY_STATE_DELIVERED) return message;
   if (message.state() == api::DELIVERY_STATE_DELIVERED) {
     SetContent(delivery.content(), message);
+    message.set_detail(delivery.not_given());
   } else {
     message.set_detail(
         absl::StrCat("it has another content, whose root is ",

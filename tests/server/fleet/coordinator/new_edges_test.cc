@@ -9,6 +9,7 @@
 namespace tcptool::fleet {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
@@ -83,6 +84,20 @@ TEST_F(NewEdgesTest, ANodeThatHasFailedSendsToNobody) {
   fleet_.PutDelivery("d", "n1", v1::DELIVERY_STATE_FAILED);
   fleet_.Coordinate();
   EXPECT_EQ(fleet_.Parents("d").at("n2"), "source");
+}
+
+TEST_F(NewEdgesTest, ANodeThatHasAllAndCannotGiveItSendsToNobody) {
+  fleet_.Coordinate();
+  v1::Delivery delivery;
+  delivery.set_state(v1::DELIVERY_STATE_DELIVERED);
+  *delivery.mutable_content() = ContentWithRoot('r');
+  delivery.set_not_given("the file was changed");
+  fleet_.etcd().Put(fleet_.keys().Delivery("d", "n1"),
+                    delivery.SerializeAsString());
+  fleet_.Coordinate();
+  EXPECT_THAT(fleet_.Parents("d"), Contains(Pair("n2", "source")));
+  fleet_.KillNode("source");
+  EXPECT_TRUE(Plan().lacks_source);
 }
 
 TEST_F(NewEdgesTest, AFallbackThatDiesIsReplaced) {

@@ -230,6 +230,39 @@ TEST_F(NodeDeliveriesTest, GivesToOthersWhatItHasWithoutAnybodyToHaveItFrom) {
   EXPECT_TRUE(content.ok()) << content.status();
 }
 
+TEST_F(NodeDeliveriesTest, TellsThatAFileThatWasChangedIsNotGiven) {
+  ScriptedSender sender;
+  Receive(sender);
+  Send(sender, TheContent());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(last_.not_given, "");
+  folder_.Put("copy", "of somebody");
+  const auto content = Wait<PeerContents::Found>(
+      [&](auto done) { contents_->Find("distributions/images-v2", done); });
+  if (content.ok()) {
+    ASSERT_TRUE(
+        server::WaitUntil([&] { return !(*content)->error().ok(); }));
+    contents_->Purge(PeerContents::Clock::now());
+  }
+  RunUntil([&] { return !last_.not_given.empty(); });
+  EXPECT_EQ(last_.state, v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(last_.content.length(), TheContent().size());
+}
+
+TEST_F(NodeDeliveriesTest, TellsThatWhatWasDeletedIsNotGiven) {
+  ScriptedSender sender;
+  Receive(sender);
+  Send(sender, TheContent());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  tcptool::v1::DeleteReceptionRequest request;
+  request.set_name(name());
+  EXPECT_TRUE(Wait<absl::Status>([&](auto done) {
+                manager_->Delete(request, done);
+              }).ok());
+  RunUntil([&] { return !last_.not_given.empty(); });
+  EXPECT_THAT(last_.not_given, HasSubstr("deleted"));
+}
+
 TEST_F(NodeDeliveriesTest, WaitsForSomebodyToHaveItFrom) {
   ScriptedSender sender;
   deliveries_->Receive(id_, Spec(), {}, true, Remember());

@@ -42,6 +42,21 @@ TEST_F(FollowerTest, TellsEachStateUnderTheIncarnationOfTheNode) {
       fleet_.etcd().keys().at(fleet_.keys().Node("n2")).create_revision());
 }
 
+TEST_F(FollowerTest, TellsThatItCannotGiveWhatItHas) {
+  Distribute();
+  Start();
+  Progress(v1::DELIVERY_STATE_DELIVERED);
+  process_->now += absl::Hours(1);
+  port_.contents.at("d").progress({.state = v1::DELIVERY_STATE_DELIVERED,
+                                   .content = ContentWithRoot('r'),
+                                   .not_given = "its file was changed"});
+  Settle();
+  EXPECT_EQ(Record().state(), v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(Record().not_given(), "its file was changed");
+  EXPECT_EQ(Record().end_time().seconds(), 1'000'000)
+      << "It has it since then.";
+}
+
 TEST_F(FollowerTest, DoesNothingForAnEdgeThatIsNotInForce) {
   fleet_.AddDistribution("d");
   SetEdge("n1", 1);
