@@ -13,6 +13,11 @@ namespace tcptool::server {
 // an error of their own.
 grpc::Status ToGrpc(const absl::Status& status);
 
+// The same UNAVAILABLE, of what has been tried for long already: clients that
+// try again by themselves do not, and tell their user.
+absl::Status TriedForLong(absl::Status status);
+bool IsTriedForLong(const absl::Status& status);
+
 }  // namespace tcptool::server
 
 #endif  // TCPTOOL_SERVER_API_GRPC_STATUS_H_

@@ -81,6 +81,10 @@ void Call::OnWriteDone(bool ok) {
 void Call::End(const absl::Status& status) {
   Log(status);
   ended_since_ = Clock::now().time_since_epoch().count();
+  // gRPC's clients try again at once otherwise.
+  if (IsTriedForLong(status)) {
+    headers_.context->AddTrailingMetadata("grpc-retry-pushback-ms", "-1");
+  }
   Finish(ToGrpc(status));
 }
 

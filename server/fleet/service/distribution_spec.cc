@@ -1,10 +1,13 @@
 #include "server/fleet/service/distribution_spec.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "server/api/spec_checker.h"
@@ -26,6 +29,34 @@ void CheckNode(SpecChecker& check, absl::string_view field,
               absl::StrCat("\"", node,
                            "\" is no node's name: 1 to 64 letters, digits, "
                            "'.', '-' and '_', the first a letter or a digit"));
+}
+
+// What every node would refuse, or take for another file.
+void CheckPath(SpecChecker& check, absl::string_view field,
+               const std::string& path) {
+  if (absl::StartsWith(path, "/")) {
+    check.Wrong(field, absl::StrCat("\"", path, "\" begins with '/'"));
+  }
+  for (const absl::string_view part : absl::StrSplit(path, '/')) {
+    if (part == "..") {
+      check.Wrong(field, absl::StrCat("\"", path, "\" leads up, by \"..\""));
+    }
+  }
+  if (absl::EndsWith(path, "/") || path == "." || absl::EndsWith(path, "/.")) {
+    check.Wrong(field, absl::StrCat("\"", path,
+                                    "\" is a directory's; add the file's "
+                                    "name"));
+  }
+}
+
+bool IsSourceAlone(const api::DistributionSpec& spec) {
+  const api::DistributionTargets& targets = spec.targets();
+  return !targets.all() && targets.racks().empty() &&
+         targets.labels().empty() &&
+         std::all_of(targets.nodes().begin(), targets.nodes().end(),
+                     [&spec](const std::string& node) {
+                       return node == spec.file().node();
+                     });
 }
 
 void CheckTargets(SpecChecker& check, const api::DistributionTargets& targets) {
@@ -59,13 +90,19 @@ absl::Status Check(const api::DistributionSpec& spec) {
   }
   CheckNode(check, "file.node", spec.file().node());
   check.Path("file", spec.file().root(), spec.file().path());
+  CheckPath(check, "file.path", spec.file().path());
   CheckTargets(check, spec.targets());
+  if (IsSourceAlone(spec)) {
+    check.Wrong("targets",
+                "it names nobody but the source, which is no target itself");
+  }
   if (!check.status().ok()) return check.status();
   SpecChecker labels("distribution.spec.targets.");
   labels.Labels(spec.targets().labels());
   if (!labels.status().ok()) return labels.status();
   check.Path("destination", spec.destination().root(),
              spec.destination().path());
+  CheckPath(check, "destination.path", spec.destination().path());
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   check.InRange("limits.node_bytes_per_second",
                 spec.limits().node_bytes_per_second(), int64_t{0}, kMost);

@@ -73,6 +73,13 @@ class TcptoolctlDistributionTest(DistributionCase):
         output = self.ctl(self.a, *self.FLAGS, "--overwrite", "--to", "b,c", "--to", "d", "--watch")
         self.assertIn("3 of 3 delivered", output)
 
+    def test_whoever_distributes_while_etcd_is_away_is_told_so(self):
+        self.etcd.kill()
+        done = self.run_ctl(self.b, *self.FLAGS, "--to", "all")
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+        self.assertIn("UNAVAILABLE", done.stderr)
+        self.assertIn("etcd", done.stderr)
+
     def test_nodes_are_listed(self):
         rows = [row.split() for row in self.ctl(self.b, "nodes").splitlines()]
         self.assertEqual([row[0] for row in rows], ["NODE", "a", "b", "c"])

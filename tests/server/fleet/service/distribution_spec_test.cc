@@ -47,7 +47,17 @@ TEST(DistributionSpec, WrongFieldsAreNamed) {
   expect(spec + "file.root", [](Spec& s) { s.mutable_file()->clear_root(); });
   expect(spec + "file.path",
          [](Spec& s) { s.mutable_file()->set_path(std::string(5000, 'x')); });
+  for (const std::string path : {"/x", "..", "../x", "x/../y", "x/", "."}) {
+    expect(spec + "file.path",
+           [&](Spec& s) { s.mutable_file()->set_path(path); });
+    expect(spec + "destination.path",
+           [&](Spec& s) { s.mutable_destination()->set_path(path); });
+  }
   expect(spec + "targets", [](Spec& s) { s.clear_targets(); });
+  expect(spec + "targets", [](Spec& s) {
+    s.clear_targets();
+    s.mutable_targets()->add_nodes(s.file().node());
+  });
   expect(spec + "targets.nodes[1]", [](Spec& s) {
     s.mutable_targets()->add_nodes("n1");
     s.mutable_targets()->add_nodes("");
