@@ -86,6 +86,16 @@ std::string TargetsText(const v1::DistributionTargets& targets) {
   return absl::StrJoin(parts, ", ");
 }
 
+// Why it has failed or, if there is no such thing, its last move.
+std::string DeliveryDetail(const v1::Delivery& delivery) {
+  if (!delivery.detail().empty() || delivery.moves().empty()) {
+    return delivery.detail();
+  }
+  const v1::ParentMove& move = delivery.moves(delivery.moves_size() - 1);
+  return absl::StrCat("from ", move.from_node(), " to ", move.to_node(), " at ",
+                      HumanBytes(move.offset()), ": ", move.reason());
+}
+
 std::string Standing(v1::DeliveryStanding standing) {
   return standing == v1::DELIVERY_STANDING_UNSPECIFIED ? ""
                                                        : StandingName(standing);
@@ -153,7 +163,7 @@ std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries) {
                     OrNothing(delivery.parent()),
                     OrNothing(absl::StrJoin(delivery.fallbacks(), ",")),
                     OrNothing(Standing(delivery.standing())),
-                    OrNothing(delivery.detail())});
+                    OrNothing(DeliveryDetail(delivery))});
   }
   return Table(rows);
 }

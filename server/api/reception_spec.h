@@ -28,12 +28,13 @@ struct NodePlan {
   absl::Duration dead_timeout;
   // What tells this reception from all others.
   std::string id;
+  std::string reception;  // "receptions/{reception}".
 };
 
 struct ReceptionPlan {
   // All but the destination's directory and id.
   dataplane::ReceptionOptions options;
-  // One of the two is used: `nodes` if it is set, but for its id.
+  // One of the two is used: `nodes` if it is set, but for its id and its name.
   dataplane::SenderOptions sender;
   std::optional<NodePlan> nodes;
   // Of the destination, relative to its root: where the directory is. "." is

@@ -240,7 +240,8 @@ void Daemon::JoinFleet() {
   fleet_->Join(peer_server_->address(), {.receptions = *receptions_,
                                          .table = *reception_table_,
                                          .contents = peer_service_->contents(),
-                                         .places = distributed_contents_});
+                                         .places = distributed_contents_,
+                                         .moves = parent_moves_});
 }
 
 absl::Status Daemon::StartHttp() {
@@ -283,7 +284,7 @@ absl::Status Daemon::Restore() {
           .new_node_upstream =
               [this](NodePlan plan) {
                 auto upstream = std::make_unique<PeerUpstream>(
-                    std::move(plan), *follow_clients_);
+                    std::move(plan), *follow_clients_, parent_moves_);
                 auto set_nodes = upstream->node_setter();
                 return LiveReceptions::NodeUpstream{
                     .upstream = std::move(upstream),

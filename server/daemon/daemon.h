@@ -15,6 +15,7 @@
 #include "server/metrics/metrics.h"
 #include "server/peers/distributed_contents.h"
 #include "server/peers/follow_clients.h"
+#include "server/peers/parent_moves.h"
 #include "server/peers/peer_service.h"
 #include "server/receptions/reception_manager.h"
 #include "server/rpc/control_server.h"
@@ -89,6 +90,7 @@ class Daemon {
   const SessionManager::Options manager_options_;
   std::unique_ptr<Store> store_;
   std::optional<FollowClients> follow_clients_;
+  ParentMoves parent_moves_;
   std::optional<ReceptionManager> receptions_;
   std::optional<SessionManager> manager_;
   DistributedContents distributed_contents_;

@@ -45,8 +45,8 @@ absl::Status Check(const peer::v1::FollowRequest& request) {
 // Of a distribution, that it cannot be had from here is no reason for a caller
 // to give up: only the coordinator knows who else there is.
 absl::Status EndOf(const std::string& name, const absl::Status& status) {
-  const bool is_of_this_node = absl::IsDataLoss(status) ||
-                               absl::IsFailedPrecondition(status);
+  const bool is_of_this_node =
+      absl::IsDataLoss(status) || absl::IsFailedPrecondition(status);
   if (!is_of_this_node || !IsDistributionName(name)) return status;
   return absl::UnavailableError(status.message());
 }

@@ -52,9 +52,10 @@ bool IsRefusal(const absl::Status& status) {
 }  // namespace
 
 ParentLink::ParentLink(NodePlan plan, FollowClients& clients,
-                       const Timing& timing)
+                       ParentMoves& moves, const Timing& timing)
     : plan_(std::move(plan)),
       clients_(clients),
+      moves_(moves),
       timing_(timing),
       choice_(plan_.nodes.size(), absl::ToChronoNanoseconds(plan_.wait),
               timing.choice),
@@ -261,6 +262,7 @@ void ParentLink::OnDialed(const std::string& secret,
     return TryNext(absl::UnavailableError(
         "the node's data port has closed the connection at once"));
   }
+  TellMove();
   choice_.Connected(Clock::now());
   PublishStranded();
   std::exchange(done_, nullptr)(*std::move(socket));

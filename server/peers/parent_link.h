@@ -23,6 +23,7 @@
 #include "server/peers/follow_clients.h"
 #include "server/peers/node_call.h"
 #include "server/peers/parent_choice.h"
+#include "server/peers/parent_moves.h"
 #include "server/peers/told_content.h"
 #include "tcptool/peer/v1/peer_service.pb.h"
 
@@ -45,8 +46,9 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
     ParentChoice::Timing choice;
   };
 
-  // `clients` outlives it.
-  ParentLink(NodePlan plan, FollowClients& clients, const Timing& timing);
+  // `clients` and `moves` outlive it.
+  ParentLink(NodePlan plan, FollowClients& clients, ParentMoves& moves,
+             const Timing& timing);
 
   // As those of dataplane::Upstream.
   dataplane::Route route() const;
@@ -98,6 +100,9 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   absl::Status Summary(const absl::Status& reason) const;
   // Keeps what was wrong with a node. The same, with its name.
   absl::Status Note(size_t node, const absl::Status& reason);
+  // There is a connection to the current node: if the one before was to
+  // another, or to none although another was preferred, that is told.
+  void TellMove();
   // What others are told of this node.
   void PublishStranded();
   void Forget();
@@ -107,13 +112,16 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
 
   NodePlan plan_;  // Of which the nodes may change.
   FollowClients& clients_;
+  ParentMoves& moves_;
   const Timing timing_;
   dataplane::ContentClaims* claims_ = nullptr;
   dataplane::Lane* lane_ = nullptr;  // From Connect() to Cancel().
   ParentChoice choice_;
   std::vector<absl::Status> troubles_;  // What was wrong with each node.
 
-  Done done_;  // Null: there is a connection.
+  bool has_been_connected_ = false;
+  bool leaves_for_fault_ = true;  // ParentMove::is_fault of the next move.
+  Done done_;                     // Null: there is a connection.
   uint64_t offset_ = 0;
   ToldContent told_;
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -98,6 +99,8 @@ void ParentLink::Search() {
 void ParentLink::MoveTo(size_t node) {
   const absl::Status reason = WhyMove();
   Note(choice_.current(), reason).IgnoreError();
+  leaves_for_fault_ = choice_.fault() != ParentChoice::Fault::kNone &&
+                      choice_.fault() != ParentChoice::Fault::kStranded;
   choice_.MoveTo(node);
   told_.ChangeNode();
   if (done_ != nullptr) return Follow();

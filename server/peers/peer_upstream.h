@@ -11,6 +11,7 @@
 #include "server/api/reception_spec.h"
 #include "server/peers/follow_clients.h"
 #include "server/peers/parent_link.h"
+#include "server/peers/parent_moves.h"
 
 namespace tcptool::server {
 
@@ -18,10 +19,11 @@ namespace tcptool::server {
 // where it was lost, from the node or from another one that has the content.
 class PeerUpstream : public dataplane::Upstream {
  public:
-  // `clients` outlives it.
-  PeerUpstream(NodePlan plan, FollowClients& clients,
+  // `clients` and `moves` outlive it.
+  PeerUpstream(NodePlan plan, FollowClients& clients, ParentMoves& moves,
                const ParentLink::Timing& timing = ParentLink::Timing())
-      : link_(std::make_shared<ParentLink>(std::move(plan), clients, timing)) {}
+      : link_(std::make_shared<ParentLink>(std::move(plan), clients, moves,
+                                           timing)) {}
 
   bool resumable() const override { return true; }
   void Open(dataplane::ContentClaims& claims) override { link_->Open(claims); }

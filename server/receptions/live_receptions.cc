@@ -23,6 +23,7 @@ void LiveReceptions::Begin(const v1::Reception& message, ReceptionPlan plan) {
   std::unique_ptr<dataplane::Upstream> upstream;
   if (plan.nodes) {
     plan.nodes->id = plan.options.destination.id;
+    plan.nodes->reception = name;
     NodeUpstream nodes = new_node_upstream_(*std::move(plan.nodes));
     upstream = std::move(nodes.upstream);
     live.set_nodes = std::move(nodes.set_nodes);

@@ -52,6 +52,32 @@ class DistributionKilledTest(DistributionCase):
         relay.start()
         self.assert_delivered(name, self.b, self.c)
 
+    def test_a_relay_that_sends_nothing_more_is_planned_around(self):
+        # Whichever of them receives from the other gets no more than so much.
+        for node in (self.b, self.c):
+            self.hold(node, 2 * MIB)
+        name = self.a.distribute("a")
+
+        def moved():
+            listed = self.a.distributions.ListDeliveries(
+                stubs.distribution_service.ListDeliveriesRequest(parent=name)
+            ).deliveries
+            return next((delivery for delivery in listed if delivery.moves), None)
+
+        wait_until(moved, "one has left the other", 60)
+        move = moved().moves[0]
+        child = next(node for node in self.nodes_ if node.name == moved().node)
+        self.assertEqual({child.name, move.from_node, move.to_node}, {"a", "b", "c"})
+        self.assertEqual(move.to_node, "a")
+        self.assertGreater(move.offset, 0)
+        self.assertIn("sends nothing", move.reason)
+        self.assertTrue(move.HasField("move_time"))
+        self.assertEqual(child.wait_event("parent_left")["offset"], move.offset)
+        wait_until(lambda: moved().parent == "a", "the plan says so too", 60)
+        self.assertGreater(moved().epoch, 1)
+        self.gate.open()
+        self.assert_delivered(name, self.b, self.c)
+
     def test_a_coordinator_that_is_killed_is_missed_by_nobody(self):
         name = self.a.distribute("a")
         for node in (self.b, self.c):

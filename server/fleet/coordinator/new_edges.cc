@@ -54,7 +54,7 @@ class Planner {
   NewPlan Plan() {
     NewPlan plan = {.epoch = head_epoch_, .branching = Branching()};
     if (!NeedsPlan()) return plan;
-    const auto tree = PlanTree(plan_nodes_, Policy(), TreeInForce());
+    auto tree = PlanTree(plan_nodes_, Policy(), TreeInForce());
     if (!tree.ok()) {
       plan.lacks_source = true;
       return plan;
@@ -62,8 +62,9 @@ class Planner {
     const int64_t epoch = NewestEpoch() + 1;
     bool is_new = false;
     std::set<std::string> wanted;
-    for (const PlanEdge& planned : tree->edges) {
+    for (PlanEdge& planned : tree->edges) {
       wanted.insert(planned.node);
+      GoAroundThoseLeft(planned);
       v1::Edge edge = ToEdge(planned);
       const auto record = distribution_.edges.find(planned.node);
       const bool is_there = record != distribution_.edges.end() &&
@@ -147,6 +148,47 @@ class Planner {
     return head_epoch_ == 0 ? Standing::kRegular : Standing::kLate;
   }
 
+  // The members that a node has left for a fault of theirs, and has not come
+  // back to since; but for those that were registered anew after it told so.
+  std::set<std::string> LeftBy(const std::string& node) const {
+    std::set<std::string> left;
+    const auto delivery = distribution_.deliveries.find(node);
+    if (delivery == distribution_.deliveries.end()) return left;
+    for (const v1::ParentMove& move : delivery->second.value.moves()) {
+      if (move.is_fault() && members_.contains(move.from()) &&
+          nodes_.at(move.from()).create_revision <
+              delivery->second.mod_revision) {
+        left.insert(move.from());
+      }
+      left.erase(move.to());
+    }
+    return left;
+  }
+
+  // The first fallback that the node has not left is its parent in place of one
+  // that it has, which is its last fallback then: each is above the node, or
+  // has all, so that it is a tree as before. Nothing is changed if it has left
+  // them all.
+  void GoAroundThoseLeft(PlanEdge& planned) const {
+    const std::set<std::string> left = LeftBy(planned.node);
+    if (!left.contains(planned.parent)) return;
+    const auto other = std::ranges::find_if(
+        planned.fallbacks,
+        [&left](const std::string& name) { return !left.contains(name); });
+    if (other == planned.fallbacks.end()) return;
+    const std::string parent = std::exchange(planned.parent, *other);
+    planned.fallbacks.erase(other);
+    planned.fallbacks.push_back(parent);
+  }
+  bool IsToGoAround(const std::string& node, const v1::Edge& edge) const {
+    const std::set<std::string> left = LeftBy(node);
+    return left.contains(edge.parent()) &&
+           std::any_of(edge.fallbacks().begin(), edge.fallbacks().end(),
+                       [&left](const std::string& name) {
+                         return !left.contains(name);
+                       });
+  }
+
   bool NeedsPlan() const {
     std::set<std::string> reached;
     for (const PlanNode& node : plan_nodes_) {
@@ -162,6 +204,7 @@ class Planner {
   bool HasFitEdge(const PlanNode& node) const {
     const v1::Edge* const edge = InForce(node.name);
     return edge != nullptr && members_.contains(edge->parent()) &&
+           !IsToGoAround(node.name, *edge) &&
            ToStanding(edge->standing()) == node.standing &&
            std::all_of(edge->fallbacks().begin(), edge->fallbacks().end(),
                        [this](const std::string& fallback) {

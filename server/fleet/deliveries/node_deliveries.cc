@@ -82,11 +82,13 @@ void NodeDeliveries::Receive(const DeliveryId& id,
   (*reception.mutable_labels())[kLabel] = id.distribution;
   // Others have the content from it for as long.
   *reception.mutable_retention() = ToProtoDuration(kLongest);
+  service_.moves.Expect(NameOf(id));
   received_[id] = std::make_shared<ReceivedContent>(
       ReceivedContent::Service{.io = service_.io,
                                .receptions = service_.receptions,
                                .table = service_.table,
-                               .places = service_.places},
+                               .places = service_.places,
+                               .moves = service_.moves},
       std::move(request), id.distribution, std::move(nodes),
       std::move(progress));
   service_.places.Set(id.distribution,
@@ -121,6 +123,7 @@ void NodeDeliveries::Release(const DeliveryId& id) {
   const auto received = received_.find(id);
   if (received == received_.end()) return;
   const std::string name = NameOf(id);
+  service_.moves.Forget(name);
   // Nothing else is done about it until then.
   cancelled_[name] = true;
   received->second->Leave([this, name, alive = std::weak_ptr(alive_)] {

@@ -14,6 +14,7 @@
 #include "server/fleet/deliveries/received_content.h"
 #include "server/fleet/follower/delivery_port.h"
 #include "server/peers/distributed_contents.h"
+#include "server/peers/parent_moves.h"
 #include "server/peers/peer_contents.h"
 #include "server/receptions/reception_manager.h"
 #include "server/watch/reception_table.h"
@@ -40,6 +41,8 @@ class NodeDeliveries final : public DeliveryPort {
     std::shared_ptr<server::PeerContents> contents;
     // Which `contents` looks into.
     server::DistributedContents& places;
+    // Which those that receive for `receptions` add to.
+    server::ParentMoves& moves;
   };
 
   NodeDeliveries(Service service, std::string fleet);

@@ -6,6 +6,8 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "messages/states.h"
+#include "messages/time.h"
+#include "text/characters.h"
 #include "text/host_port.h"
 
 namespace tcptool::fleet {
@@ -18,6 +20,8 @@ constexpr std::chrono::seconds kPause(1);
 
 // Between looks at what is delivered.
 constexpr std::chrono::seconds kLookAfter(1);
+
+constexpr size_t kLongestReason = 500;  // Of a move, in characters.
 
 // What trying again may mend.
 bool MayPass(const absl::Status& status) {
@@ -80,6 +84,7 @@ void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
     nodes_.push_back(
         {.target = {.host = address->host, .port = absl::StrCat(address->port)},
          .name = name});
+    names_[NameOf(nodes_.back().target)] = node.name;
   }
   if (nodes.empty()) return;
   if (is_there_) service_.receptions.SetNodes(name_, nodes_);
@@ -98,6 +103,7 @@ void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
 void ReceivedContent::Look() {
   if (is_asking_ || is_over_ || Clock::now() < next_try_) return;
   if (told_.state == v1::DELIVERY_STATE_DELIVERED) return LookAfter();
+  TakeMoves();
   const auto reception = service_.table.Get(name_);
   if (reception.ok()) return LookAt(*reception);
   if (!is_there_) {
@@ -124,12 +130,31 @@ void ReceivedContent::LookAt(const Reception& reception) {
   Tell(ProgressOf(reception));
 }
 
+void ReceivedContent::TakeMoves() {
+  const auto name_of = [this](const std::string& address) {
+    const auto name = names_.find(address);
+    return name == names_.end() ? address : name->second;
+  };
+  for (const server::ParentMove& taken : service_.moves.Take(name_)) {
+    if (moves_.size() == server::ParentMoves::kMost) moves_.pop_front();
+    v1::ParentMove& move = moves_.emplace_back();
+    move.set_from(name_of(taken.from));
+    move.set_to(name_of(taken.to));
+    // Part of it is what the other node has said.
+    move.set_reason(
+        std::string(Truncate(Printable(taken.reason), kLongestReason)));
+    move.set_is_fault(taken.is_fault);
+    move.set_offset(static_cast<int64_t>(taken.offset));
+    *move.mutable_time() = ToTimestamp(taken.time);
+    has_moved_ = true;
+  }
+}
+
 void ReceivedContent::LookAfter() {
   next_try_ = Clock::now() + kLookAfter;
   DeliveryProgress progress = told_;
   if (!service_.table.contains(name_)) {
-    progress.not_given =
-        absl::StrCat(name_, " was deleted on the node itself");
+    progress.not_given = absl::StrCat(name_, " was deleted on the node itself");
   } else if (const auto place = service_.places.Find(distribution_)) {
     progress.not_given = std::string(place->lost.message());
   }
@@ -180,11 +205,13 @@ void ReceivedContent::Leave(std::function<void()> done) {
   on_answer_ = std::move(done);
 }
 
-void ReceivedContent::Tell(const DeliveryProgress& progress) {
+void ReceivedContent::Tell(DeliveryProgress progress) {
   if (is_over_ || (told_.state == progress.state &&
-                   told_.not_given == progress.not_given)) {
+                   told_.not_given == progress.not_given && !has_moved_)) {
     return;
   }
+  has_moved_ = false;
+  progress.moves.assign(moves_.begin(), moves_.end());
   told_ = progress;
   if (progress.state > v1::DELIVERY_STATE_DELIVERED) is_over_ = true;
   // It may let go of this.

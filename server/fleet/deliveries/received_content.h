@@ -4,7 +4,9 @@
 
 #include <asio/io_context.hpp>
 #include <chrono>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "server/api/reception_spec.h"
 #include "server/fleet/follower/delivery_port.h"
 #include "server/peers/distributed_contents.h"
+#include "server/peers/parent_moves.h"
 #include "server/receptions/reception_manager.h"
 #include "server/watch/reception_table.h"
 #include "tcptool/fleet/v1/fleet.pb.h"
@@ -30,6 +33,7 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
     server::ReceptionManager& receptions;
     const server::ReceptionTable& table;
     const server::DistributedContents& places;
+    server::ParentMoves& moves;
   };
 
   // `request` has the reception's id, and all of its spec but the nodes.
@@ -51,6 +55,8 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   using Clock = std::chrono::steady_clock;
 
   void LookAt(const tcptool::v1::Reception& reception);
+  // Those that came since the last look.
+  void TakeMoves();
   // It is DELIVERED: whether it is still given to others.
   void LookAfter();
   void Create();
@@ -58,13 +64,17 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   void Delete();
   // What was asked for is answered.
   void Answered(const absl::Status& status);
-  void Tell(const DeliveryProgress& progress);
+  void Tell(DeliveryProgress progress);
 
   const Service service_;
   tcptool::v1::CreateReceptionRequest request_;
   const std::string name_;
   const std::string distribution_;
   std::vector<server::NodePlan::Node> nodes_;
+  // The names of those that it was to be received from, by their addresses.
+  std::map<std::string, std::string> names_;
+  std::deque<v1::ParentMove> moves_;  // The last ones.
+  bool has_moved_ = false;            // Which was not told yet.
   const DeliveryPort::OnProgress progress_;
   bool is_there_ = false;   // It was made, or found, and has begun.
   bool is_asking_ = false;  // For one to be made, or to be deleted.

@@ -38,14 +38,17 @@ struct DeliveryProgress {
   // Why others cannot have the content from here, if it is DELIVERED all the
   // same; empty: they can.
   std::string not_given;
+  // As Delivery.moves.
+  std::vector<v1::ParentMove> moves;
 };
 
 // All is on the thread of the follower, callbacks included. They come later
 // than the call that they belong to.
 class DeliveryPort {
  public:
-  // Each state that it comes to. After FAILED or CANCELLED nothing comes; after
-  // DELIVERED, only what takes that back, or that it is not given any more.
+  // Each state that it comes to, and each move. After FAILED or CANCELLED
+  // nothing comes; after DELIVERED, only what takes that back, or that it is
+  // not given any more.
   using OnProgress = std::function<void(const DeliveryProgress&)>;
 
   virtual ~DeliveryPort() = default;

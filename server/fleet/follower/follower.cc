@@ -193,6 +193,7 @@ void Follower::Write(const DeliveryProgress& progress,
   v1::Delivery value;
   value.set_state(progress.state);
   value.set_detail(progress.detail);
+  *value.mutable_moves() = {progress.moves.begin(), progress.moves.end()};
   if (progress.state >= v1::DELIVERY_STATE_DELIVERED) {
     *value.mutable_end_time() =
         google::protobuf::util::TimeUtil::NanosecondsToTimestamp(

@@ -66,7 +66,8 @@ void FleetNode::Join(const std::string& peer_address, const Service& service) {
                                 .receptions = service.receptions,
                                 .table = service.table,
                                 .contents = service.contents,
-                                .places = service.places},
+                                .places = service.places,
+                                .moves = service.moves},
         options_.fleet);
     member_->Join(node, &*deliveries_);
   });

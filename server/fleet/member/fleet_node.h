@@ -19,6 +19,7 @@
 #include "server/fleet/member/fleet_member.h"
 #include "server/fleet/member/fleet_options.h"
 #include "server/peers/distributed_contents.h"
+#include "server/peers/parent_moves.h"
 #include "server/peers/peer_contents.h"
 #include "server/receptions/reception_manager.h"
 #include "server/watch/reception_table.h"
@@ -37,6 +38,8 @@ class FleetNode {
     std::shared_ptr<server::PeerContents> contents;
     // Which `contents` looks into.
     server::DistributedContents& places;
+    // Which those that receive for `receptions` add to.
+    server::ParentMoves& moves;
   };
 
   // Begins to read what the fleet has. `etcd`: of LoadEtcdOptions(); `hub`

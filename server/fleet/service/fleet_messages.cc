@@ -129,6 +129,14 @@ api::Delivery ToDelivery(const std::string& id,
   if (found == distribution.deliveries.end()) return message;
   const v1::Delivery& delivery = found->second.value;
   message.set_detail(delivery.detail());
+  for (const v1::ParentMove& move : delivery.moves()) {
+    api::ParentMove& shown = *message.add_moves();
+    shown.set_from_node(move.from());
+    shown.set_to_node(move.to());
+    shown.set_reason(move.reason());
+    shown.set_offset(move.offset());
+    *shown.mutable_move_time() = move.time();
+  }
   if (delivery.has_end_time()) {
     *message.mutable_end_time() = delivery.end_time();
   }

@@ -47,8 +47,10 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
         std::make_shared<ParentLink>(NodePlan{.nodes = std::move(nodes),
                                               .wait = wait,
                                               .dead_timeout = absl::Seconds(60),
-                                              .id = "child"},
-                                     clients_, timing);
+                                              .id = "child",
+                                              .reception = "receptions/r"},
+                                     clients_, moves_, timing);
+    moves_.Expect("receptions/r");
     link_->Open(*this);
   }
   absl::StatusOr<UniqueFd> Connect(uint64_t offset,
@@ -128,6 +130,7 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
   dataplane::DiskThreads disk_;
   dataplane::Lane lane_{dataplane::SocketApi::Real(), disk_};
   FollowClients clients_{*NodeCredentials::Load({}, {})};
+  ParentMoves moves_;
   ScriptedSender data_;
   std::shared_ptr<ParentLink> link_;
   std::atomic<uint64_t> position_{0};

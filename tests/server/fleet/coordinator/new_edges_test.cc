@@ -1,6 +1,8 @@
 #include "server/fleet/coordinator/new_edges.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -34,6 +36,21 @@ class NewEdgesTest : public ::testing::Test {
   v1::NodeStanding StandingOf(const std::string& node) {
     const FleetState state = fleet_.State();
     return EdgeInForce(state.distributions().at("d"), node)->standing();
+  }
+
+  void PutMoves(const std::string& node,
+                const std::vector<std::pair<std::string, std::string>>& moves,
+                bool is_fault) {
+    v1::Delivery delivery;
+    delivery.set_state(v1::DELIVERY_STATE_RECEIVING);
+    for (const auto& [from, to] : moves) {
+      v1::ParentMove& move = *delivery.add_moves();
+      move.set_from(from);
+      move.set_to(to);
+      move.set_is_fault(is_fault);
+    }
+    fleet_.etcd().Put(fleet_.keys().Delivery("d", node),
+                      delivery.SerializeAsString());
   }
 
   TestFleet fleet_;
@@ -98,6 +115,43 @@ TEST_F(NewEdgesTest, ANodeThatHasAllAndCannotGiveItSendsToNobody) {
   EXPECT_THAT(fleet_.Parents("d"), Contains(Pair("n2", "source")));
   fleet_.KillNode("source");
   EXPECT_TRUE(Plan().lacks_source);
+}
+
+TEST_F(NewEdgesTest, ANodeThatHasLeftItsParentGetsAnotherOne) {
+  fleet_.Coordinate();
+  PutMoves("n3", {{"n2", "n1"}}, false);
+  EXPECT_THAT(Plan().edges, IsEmpty()) << "It was not n2's fault.";
+  PutMoves("n3", {{"n2", "n1"}}, true);
+  fleet_.Coordinate();
+  EXPECT_THAT(
+      fleet_.Parents("d"),
+      ElementsAre(Pair("n1", "source"), Pair("n2", "n1"), Pair("n3", "n1")));
+  const int64_t epoch = fleet_.Head("d").epoch();
+  EXPECT_EQ(fleet_.Coordinate(), 0);
+  // It has left that one too.
+  PutMoves("n3", {{"n2", "n1"}, {"n1", "source"}}, true);
+  fleet_.Coordinate();
+  EXPECT_EQ(fleet_.Parents("d").at("n3"), "source");
+  EXPECT_GT(fleet_.Head("d").epoch(), epoch);
+}
+
+TEST_F(NewEdgesTest, ANodeThatHasStartedAnewMayBeAParentAgain) {
+  fleet_.Coordinate();
+  PutMoves("n3", {{"n2", "n1"}}, true);
+  fleet_.KillNode("n2");
+  fleet_.AddNode("n2");
+  EXPECT_EQ(fleet_.Coordinate(), 0);
+  EXPECT_EQ(fleet_.Parents("d").at("n3"), "n2");
+}
+
+TEST_F(NewEdgesTest, ANodeThatHasLeftAllKeepsItsParent) {
+  fleet_.Coordinate();
+  PutMoves("n3", {{"source", "n1"}, {"n1", "n2"}, {"n2", "n9"}}, true);
+  EXPECT_EQ(fleet_.Coordinate(), 0);
+  // One that it has come back to.
+  PutMoves("n3", {{"n1", "n2"}, {"n2", "n1"}}, true);
+  fleet_.Coordinate();
+  EXPECT_EQ(fleet_.Parents("d").at("n3"), "n1");
 }
 
 TEST_F(NewEdgesTest, AFallbackThatDiesIsReplaced) {

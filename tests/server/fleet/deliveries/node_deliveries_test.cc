@@ -53,7 +53,8 @@ class NodeDeliveriesTest : public server::ServingNode {
                                                 .receptions = *manager_,
                                                 .table = *table_,
                                                 .contents = contents_,
-                                                .places = places_},
+                                                .places = places_,
+                                                .moves = moves_},
                         "lab");
   }
 
@@ -104,6 +105,7 @@ class NodeDeliveriesTest : public server::ServingNode {
 
   const DeliveryId id_ = {.distribution = "images-v2", .revision = 7};
   server::DistributedContents places_;
+  server::ParentMoves moves_;
   const std::shared_ptr<asio::io_context> io_ =
       std::make_shared<asio::io_context>();
   std::shared_ptr<PeerContents> contents_;
@@ -233,6 +235,7 @@ TEST_F(NodeDeliveriesTest, GivesToOthersWhatItHasWithoutAnybodyToHaveItFrom) {
 TEST_F(NodeDeliveriesTest, TellsThatAFileThatWasChangedIsNotGiven) {
   ScriptedSender sender;
   Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
   Send(sender, TheContent());
   RunUntilState(v1::DELIVERY_STATE_DELIVERED);
   EXPECT_EQ(last_.not_given, "");
@@ -240,8 +243,7 @@ TEST_F(NodeDeliveriesTest, TellsThatAFileThatWasChangedIsNotGiven) {
   const auto content = Wait<PeerContents::Found>(
       [&](auto done) { contents_->Find("distributions/images-v2", done); });
   if (content.ok()) {
-    ASSERT_TRUE(
-        server::WaitUntil([&] { return !(*content)->error().ok(); }));
+    ASSERT_TRUE(server::WaitUntil([&] { return !(*content)->error().ok(); }));
     contents_->Purge(PeerContents::Clock::now());
   }
   RunUntil([&] { return !last_.not_given.empty(); });
@@ -252,6 +254,7 @@ TEST_F(NodeDeliveriesTest, TellsThatAFileThatWasChangedIsNotGiven) {
 TEST_F(NodeDeliveriesTest, TellsThatWhatWasDeletedIsNotGiven) {
   ScriptedSender sender;
   Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
   Send(sender, TheContent());
   RunUntilState(v1::DELIVERY_STATE_DELIVERED);
   tcptool::v1::DeleteReceptionRequest request;
@@ -273,6 +276,27 @@ TEST_F(NodeDeliveriesTest, WaitsForSomebodyToHaveItFrom) {
   RunUntil([&] { return table_->contains(name()); });
   Send(sender, TheContent());
   RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+}
+
+TEST_F(NodeDeliveriesTest, TellsWhomItHasLeft) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
+  moves_.Add(name(), {.from = absl::StrCat("127.0.0.1:", sender.port()),
+                      .to = "192.0.2.1:7",
+                      .reason = "it was \xff reset",
+                      .offset = 5});
+  RunUntil([&] { return !last_.moves.empty(); });
+  EXPECT_EQ(last_.moves[0].from(), "n1");
+  EXPECT_EQ(last_.moves[0].to(), "192.0.2.1:7") << "Nobody knows its name.";
+  EXPECT_EQ(last_.moves[0].reason(), "it was ? reset");
+  EXPECT_EQ(last_.moves[0].offset(), 5);
+  EXPECT_TRUE(last_.moves[0].is_fault());
+  // What has happened stays.
+  for (int i = 0; i < 10; ++i) moves_.Add(name(), {.offset = 6});
+  Send(sender, TheContent());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(last_.moves.size(), server::ParentMoves::kMost);
 }
 
 TEST_F(NodeDeliveriesTest, KeepsOnlyWhatItIsTold) {

@@ -57,6 +57,23 @@ TEST_F(FollowerTest, TellsThatItCannotGiveWhatItHas) {
       << "It has it since then.";
 }
 
+TEST_F(FollowerTest, TellsEachMove) {
+  Distribute();
+  Start();
+  Progress(v1::DELIVERY_STATE_RECEIVING);
+  v1::ParentMove move;
+  move.set_from("n1");
+  move.set_to("source");
+  const auto progress = port_.contents.at("d").progress;
+  progress({.state = v1::DELIVERY_STATE_RECEIVING, .moves = {move}});
+  Settle();
+  ASSERT_THAT(Record().moves(), SizeIs(1));
+  EXPECT_EQ(Record().moves(0).from(), "n1");
+  progress({.state = v1::DELIVERY_STATE_RECEIVING, .moves = {move, move}});
+  Settle();
+  EXPECT_THAT(Record().moves(), SizeIs(2));
+}
+
 TEST_F(FollowerTest, DoesNothingForAnEdgeThatIsNotInForce) {
   fleet_.AddDistribution("d");
   SetEdge("n1", 1);

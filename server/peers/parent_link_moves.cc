@@ -1,0 +1,36 @@
+// What a link tells of the nodes that it leaves.
+#include <cstddef>
+#include <string>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "server/base/log.h"
+#include "server/peers/parent_link.h"
+
+namespace tcptool::server {
+
+void ParentLink::TellMove() {
+  const size_t to = choice_.current();
+  const bool is_first = !std::exchange(has_been_connected_, true);
+  const bool is_fault = std::exchange(leaves_for_fault_, true);
+  const size_t before = is_first ? 0 : choice_.sender();
+  if (to == before) return;
+  // Who receives from another than the preferred one has tried that first.
+  const size_t from = to != 0 && !troubles_[0].ok() ? 0 : before;
+  const std::string from_address = NameOf(plan_.nodes[from].target);
+  const std::string to_address = NameOf(plan_.nodes[to].target);
+  const std::string reason(troubles_[from].message());
+  LogInfo("parent_left", {{"reception", plan_.reception},
+                          {"from", from_address},
+                          {"to", to_address},
+                          {"offset", offset_},
+                          {"reason", reason}});
+  moves_.Add(plan_.reception, {.from = from_address,
+                               .to = to_address,
+                               .reason = reason,
+                               .is_fault = is_fault,
+                               .offset = offset_,
+                               .time = absl::Now()});
+}
+
+}  // namespace tcptool::server
