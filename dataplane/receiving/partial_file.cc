@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -47,6 +48,24 @@ absl::Status CheckNames(const Destination& destination) {
         absl::StrCat("'", destination.id, "' is not an id"));
   }
   return absl::OkStatus();
+}
+
+// What whoever is not root may have; none where the file system does not say.
+std::optional<uint64_t> BytesLeft(int directory) {
+  struct statvfs system;
+  if (fstatvfs(directory, &system) != 0 || system.f_blocks == 0) {
+    return std::nullopt;
+  }
+  return uint64_t{system.f_bavail} * system.f_frsize;
+}
+
+// Those of a content of this length that the file has no room for yet.
+std::optional<uint64_t> BytesNeeded(int file, uint64_t length) {
+  constexpr uint64_t kUnit = 512;  // stat(2).
+  struct stat status;
+  if (fstat(file, &status) != 0) return std::nullopt;
+  const uint64_t taken = static_cast<uint64_t>(status.st_blocks) * kUnit;
+  return length - std::min(length, taken);
 }
 
 }  // namespace
@@ -196,9 +215,17 @@ absl::Status PartialFile::LoadMap() {
 }
 
 absl::Status PartialFile::Allocate(uint64_t length) {
-  allocated_ = length;
+  length_ = length;
   if (length == 0) return absl::OkStatus();
-  const int error = files_.Allocate(file_.get(), length);
+  uint64_t most = allocated_;
+  while (most < length && !allocated_.compare_exchange_weak(most, length)) {
+  }
+  const auto needed = BytesNeeded(file_.get(), length);
+  const auto left = BytesLeft(destination_.directory.get());
+  // Some file systems (ext4) would fill themselves up before they say so.
+  const int error = needed && left && *needed > *left
+                        ? -ENOSPC
+                        : files_.Allocate(file_.get(), length);
   if (error == -EOPNOTSUPP || error == -ENOSYS || error == -EINVAL) {
     return absl::OkStatus();
   }
@@ -241,6 +268,7 @@ absl::Status PartialFile::Checkpoint(std::span<const Digest> blocks) {
 
 absl::Status PartialFile::Commit() {
   const int directory = destination_.directory.get();
+  if (absl::Status status = GiveBackRoom(); !status.ok()) return status;
   if (const int error = files_.Sync(file_.get())) {
     return Result(error, "bringing the content to the disk");
   }
@@ -281,7 +309,19 @@ absl::Status PartialFile::Restart() {
   if (const int error = files_.Truncate(file_.get(), 0)) {
     return Result(error, "emptying the partial file");
   }
-  return Allocate(allocated_);
+  allocated_ = 0;
+  return Allocate(length_);
+}
+
+absl::Status PartialFile::GiveBackRoom() {
+  struct stat file;
+  if (fstat(file_.get(), &file) != 0) {
+    return Result(-errno, "asking for the size of the partial file");
+  }
+  const auto size = static_cast<uint64_t>(file.st_size);
+  if (size >= allocated_) return absl::OkStatus();
+  return Result(files_.Truncate(file_.get(), size),
+                "giving back the room that was set aside");
 }
 
 // A rename goes by the name: what another process has put there meanwhile
@@ -327,17 +367,31 @@ void PartialFile::Abandon() {
 
 absl::Status PartialFile::Result(int error, const std::string& doing) const {
   if (error == 0) return absl::OkStatus();
-  std::string room;
-  struct statvfs system;
-  if ((error == -ENOSPC || error == -EDQUOT) &&
-      fstatvfs(destination_.directory.get(), &system) == 0) {
-    room = absl::StrCat("; the file system has ",
-                        uint64_t{system.f_bavail} * system.f_frsize,
-                        " bytes left");
-  }
   const absl::Status status = absl::ErrnoToStatus(
       -error, absl::StrCat(doing, " for '", destination_.name, "'"));
-  return {status.code(), absl::StrCat(status.message(), room)};
+  const bool has_no_room = error == -ENOSPC || error == -EDQUOT;
+  return {status.code(),
+          absl::StrCat(status.message(),
+                       has_no_room ? Room(error == -EDQUOT) : "")};
+}
+
+std::string PartialFile::Room(bool is_quota) const {
+  const uint64_t length = length_;
+  const auto left =
+      is_quota ? std::nullopt : BytesLeft(destination_.directory.get());
+  const auto needed =
+      length == 0 ? std::nullopt : BytesNeeded(file_.get(), length);
+  std::string room;
+  if (needed && *needed > 0) {
+    absl::StrAppend(&room, "; the content needs ", *needed, " bytes more");
+  }
+  if (left) {
+    absl::StrAppend(&room, "; the file system has ", *left, " bytes left");
+  }
+  if (needed && left && *needed > *left) {
+    absl::StrAppend(&room, ", so that ", *needed - *left, " are missing");
+  }
+  return room;
 }
 
 }  // namespace tcptool::dataplane

@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -48,9 +49,10 @@ absl::Status CheckDestination(const Destination& destination);
 // The file ".tcptool-part.ID" in the directory of the content's name, and its
 // range map ".tcptool-part.ID.map". Whoever has one open holds flock(2) on it.
 //
-// All methods may wait for the disk. Write() and Read() may be called by
-// several threads at a time, the others by one. Errors name what failed, with
-// the system's reason: RESOURCE_EXHAUSTED means that there is no room.
+// All methods may wait for the disk. Write(), Read() and Allocate() may be
+// called by several threads at a time, the others by one. Errors name what
+// failed, with the system's reason: RESOURCE_EXHAUSTED means that there is no
+// room, and says how much is missing, as far as that is known.
 class PartialFile {
  public:
   // What an earlier attempt of this id has left is emptied. ABORTED: somebody
@@ -72,8 +74,8 @@ class PartialFile {
   // those that Resume() found, and those of each Checkpoint().
   const std::vector<Digest>& kept() const { return map_.blocks(); }
 
-  // Has the file system set `length` bytes aside, if it can, so that a lack of
-  // room is known at the start.
+  // The content has `length` bytes, as far as is known: the file system sets
+  // them aside, if it can, so that a lack of room is known before they come.
   absl::Status Allocate(uint64_t length);
   absl::Status Write(uint64_t offset, std::span<const std::byte> data);
   // Fills `buffer` with what was written at `offset` before.
@@ -112,8 +114,12 @@ class PartialFile {
   absl::Status LoadMap();
   absl::Status CheckName() const;
   absl::Status RenameWithoutReplacing();
+  // What was set aside for a content that has turned out to be shorter.
+  absl::Status GiveBackRoom();
   // What the system's `error` means; OK for 0.
   absl::Status Result(int error, const std::string& doing) const;
+  // What the content lacks on a file system that has no room for it.
+  std::string Room(bool is_quota) const;
 
   FileApi& files_;
   const Destination destination_;
@@ -122,7 +128,8 @@ class PartialFile {
   UniqueFd file_;
   UniqueFd map_file_;  // Not valid: not resumable.
   RangeMap map_;
-  uint64_t allocated_ = 0;
+  std::atomic<uint64_t> length_ = 0;     // 0: not known.
+  std::atomic<uint64_t> allocated_ = 0;  // The most that was set aside.
   bool committed_ = false;
 };
 

@@ -42,8 +42,8 @@ Reception::Reception(Environment environment, ReceptionOptions options,
       spool_(std::make_shared<Spool>(environment_.lane)) {
   upstream_->Open(*this);
   status_.create_time = absl::Now();
-  status_.content_length = options_.expected_length;
-  if (options_.expected_length) spool_->Announce(*options_.expected_length);
+  status_.content_length = set_aside_ = options_.expected_length;
+  spool_->Announce(options_.expected_length);
   options_.destination.resumable = upstream_->resumable();
   client_ = {.disk = DiskOf(options_.destination.directory.get()),
              .file = this};
@@ -150,6 +150,7 @@ void Reception::Connect(const absl::Status& lost) {
 
 void Reception::OnConnected(absl::StatusOr<UniqueFd> socket) {
   if (!socket.ok()) return FailUpstream(socket.status());
+  no_room_ = absl::OkStatus();
   ForgetConnection();
   Receiver::Owner& owner = *this;
   const auto receiver =

@@ -116,6 +116,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
 
   // ContentClaims, of a resumable upstream:
   void Expect(uint64_t first, std::vector<Digest> digests) override;
+  void ExpectLength(uint64_t length) override;
   void ExpectEnd(const ContentEnd& end) override;
   void FallenSilent(const absl::Status& reason) override;
   void Leave(const absl::Status& reason) override;
@@ -162,6 +163,11 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void DoubtLength(uint64_t most);
   // Whether the end is the one that the owner expects.
   absl::Status CheckExpected(const ContentEnd& end) const;
+  absl::Status CheckExpectedLength(uint64_t length) const;
+  // Has the file system set aside what the upstream says that comes. Where it
+  // cannot, that is doubted, as it may be wrong.
+  void SetAside(uint64_t length);
+  void OnSetAside(uint64_t length, const absl::Status& status);
   void RewindIfIdle(bool is_idle);
   void OnRewound();
   // Takes `claimed_end_` as the end, unless it contradicts the digests.
@@ -223,6 +229,10 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // with the digests.
   std::optional<ContentEnd> end_;
   std::optional<ContentEnd> claimed_end_;
+  // So many bytes are set aside, or are being so.
+  std::optional<uint64_t> set_aside_;
+  // Why the last source's content is none for this disk; OK while one sends.
+  absl::Status no_room_;
   // The connection has ended, and the upstream has not said whether all of the
   // content had come by then.
   bool awaits_end_ = false;

@@ -38,6 +38,42 @@ void Reception::Expect(uint64_t first, std::vector<Digest> digests) {
   });
 }
 
+void Reception::ExpectLength(uint64_t length) {
+  OnLane([length](Reception& self) {
+    if (self.rewind_to_ || self.end_ || self.receiver_ == nullptr ||
+        self.status_.state == ReceptionState::kVerifying) {
+      return;
+    }
+    const absl::Status wrong = self.CheckExpectedLength(length);
+    if (!wrong.ok()) return self.Doubt(wrong);
+    self.spool_->Announce(length);
+    self.SetAside(length);
+  });
+}
+
+void Reception::SetAside(uint64_t length) {
+  if (set_aside_ == length) return;
+  set_aside_ = length;
+  OnDisk(
+      [length](DiskWriter& writer) { return writer.file()->Allocate(length); },
+      [length](Reception& self, const absl::Status& status) {
+        self.OnSetAside(length, status);
+      });
+}
+
+void Reception::OnSetAside(uint64_t length, const absl::Status& status) {
+  // Another one was told since.
+  if (status.ok() || set_aside_ != length) return;
+  set_aside_.reset();
+  // It is told again with the next connection; or all has found room.
+  if (rewind_to_ || receiver_ == nullptr ||
+      status_.state == ReceptionState::kVerifying) {
+    return;
+  }
+  no_room_ = status;
+  Doubt(absl::FailedPreconditionError(status.message()));
+}
+
 void Reception::ExpectEnd(const ContentEnd& end) {
   OnLane([end](Reception& self) {
     // Of a source that was left since; or all has come, and has the root that
@@ -81,20 +117,27 @@ void Reception::OnEndChecked(const ContentEnd& end, bool contradicts) {
   end_ = end;
   status_.content_length = end.length;
   spool_->Announce(end.length);
+  SetAside(end.length);
   CheckLength();
 }
 
-absl::Status Reception::CheckExpected(const ContentEnd& end) const {
-  if (options_.expected_length && *options_.expected_length != end.length) {
+absl::Status Reception::CheckExpectedLength(uint64_t length) const {
+  if (options_.expected_length && *options_.expected_length != length) {
     return absl::OutOfRangeError(
-        absl::StrCat("the content has ", end.length, " bytes; ",
+        absl::StrCat("the content has ", length, " bytes; ",
                      *options_.expected_length, " were expected"));
   }
-  if (end.length > options_.max_length) {
-    return absl::OutOfRangeError(absl::StrCat("the content has ", end.length,
+  if (length > options_.max_length) {
+    return absl::OutOfRangeError(absl::StrCat("the content has ", length,
                                               " bytes; ", options_.max_length,
                                               " are the most that may come"));
   }
+  return absl::OkStatus();
+}
+
+absl::Status Reception::CheckExpected(const ContentEnd& end) const {
+  absl::Status status = CheckExpectedLength(end.length);
+  if (!status.ok()) return status;
   if (options_.expected_root && *options_.expected_root != end.root) {
     return absl::FailedPreconditionError(
         absl::StrCat("the content has the root ", ToHex(end.root), "; ",

@@ -145,6 +145,7 @@ void Reception::FailFile(const absl::Status& error) {
 }
 
 void Reception::FailUpstream(const absl::Status& error) {
+  if (!no_room_.ok()) return FailFile(no_room_);
   ReceptionReason reason = ReceptionReason::kConnectionLost;
   if (absl::IsDataLoss(error)) {
     reason = ReceptionReason::kDigestMismatch;

@@ -37,6 +37,7 @@ void Reception::StartRewind(uint64_t bad_block, const absl::Status& reason) {
   end_.reset();
   claimed_end_.reset();
   status_.content_length.reset();
+  if (forgets_all_) spool_->Announce(options_.expected_length);
   // What an earlier attempt has kept is dropped as a whole: see DiskWriter.
   const bool is_kept = bad_block * kManifestBlock < status_.bytes_durable;
   status_.bytes_received = is_kept ? 0 : bad_block * kManifestBlock;

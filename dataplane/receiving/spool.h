@@ -48,7 +48,9 @@ class Spool : public std::enable_shared_from_this<Spool> {
   // drops what was received behind them, and comes again.
   void Publish(uint64_t received, uint64_t verified);
   // How long the content will be, as far as that is known before its end.
-  void Announce(uint64_t length) { announced_ = length; }
+  void Announce(std::optional<uint64_t> length) {
+    announced_ = length.value_or(kUnknown);
+  }
   // The content is complete and verified: the feeds end there. `sha256`: where
   // it is known.
   void Complete(const ContentEnd& end, const std::optional<Digest>& sha256);

@@ -25,6 +25,10 @@ class ContentClaims {
   // before. Other ones than were said before are a FAILED_PRECONDITION (see
   // Upstream::Connect()).
   virtual void Expect(uint64_t first, std::vector<Digest> digests) = 0;
+  // How long the content will be, before its end is known; where there is a
+  // connection. So much is set aside in the file system: what does not fit is a
+  // FAILED_PRECONDITION, and a length that cannot be OUT_OF_RANGE.
+  virtual void ExpectLength(uint64_t length) = 0;
   // The content's length and root. Digests of more blocks than it has, told
   // before or later, are a FAILED_PRECONDITION, as is a root that contradicts
   // the digests, if all of them were told, or that is not the expected one. A

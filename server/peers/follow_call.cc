@@ -153,6 +153,11 @@ bool FollowCall::Fill(peer::v1::FollowResponse& response) {
     route_looked_at_ = now;
     FillRoute(response);
   }
+  if (const auto length = content_->length();
+      length && length != length_sent_) {
+    length_sent_ = length;
+    response.set_length(static_cast<int64_t>(*length));
+  }
   response.set_watermark(static_cast<int64_t>(content_->available()));
   if (end && !end_sent_ && next_block_ >= dataplane::CountBlocks(end->length)) {
     end_sent_ = true;
@@ -160,7 +165,7 @@ bool FollowCall::Fill(peer::v1::FollowResponse& response) {
     Append(end->root, *response.mutable_end()->mutable_root());
   }
   return !digests.empty() || response.has_path() || response.has_stranded() ||
-         response.has_end();
+         response.has_length() || response.has_end();
 }
 
 void FollowCall::FillRoute(peer::v1::FollowResponse& response) {

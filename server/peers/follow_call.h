@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -81,6 +82,7 @@ class FollowCall : public Call {
   uint64_t next_block_ ABSL_GUARDED_BY(mutex_) = 0;
   dataplane::Route route_sent_ ABSL_GUARDED_BY(mutex_);
   Clock::time_point route_looked_at_ ABSL_GUARDED_BY(mutex_);
+  std::optional<uint64_t> length_sent_ ABSL_GUARDED_BY(mutex_);
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   Clock::time_point last_sent_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

@@ -26,18 +26,35 @@ Digest DigestAt(const std::string& bytes, size_t index) {
 
 void ToldContent::ChangeNode() {
   first_own_ = blocks_;
-  // It is told again.
+  // They are told again.
+  length_.reset();
   end_.reset();
 }
 
 absl::Status ToldContent::Take(const peer::v1::FollowResponse& response,
                                bool is_connected) {
   absl::Status status = TakeDigests(response.digests());
+  if (status.ok() && response.has_length()) {
+    status = TakeLength(response.length());
+    if (status.ok() && is_connected) claims_->ExpectLength(*length_);
+  }
   if (status.ok() && response.has_end() && !misses_digests_) {
     status = TakeEnd(response.end());
-    if (status.ok() && is_connected) Connected();
+    if (status.ok() && is_connected) claims_->ExpectEnd(*end_);
   }
   return status;
+}
+
+absl::Status ToldContent::TakeLength(int64_t length) {
+  if (length < 0) {
+    return absl::InvalidArgumentError("the node has told no proper length");
+  }
+  length_ = static_cast<uint64_t>(length);
+  if (dataplane::CountBlocks(*length_) > kMostBlocks) {
+    return absl::OutOfRangeError(
+        absl::StrCat("the content has more than ", kMostBlocks, " MiB"));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status ToldContent::TakeEnd(const peer::v1::ContentEnd& end) {
@@ -57,6 +74,7 @@ absl::Status ToldContent::TakeEnd(const peer::v1::ContentEnd& end) {
 }
 
 void ToldContent::Connected() {
+  if (length_) claims_->ExpectLength(*length_);
   if (end_) claims_->ExpectEnd(*end_);
 }
 
@@ -95,6 +113,7 @@ bool ToldContent::IsAhead(uint64_t blocks) const {
 void ToldContent::ForgetFrom(uint64_t block) {
   blocks_ = std::min(blocks_, block);
   first_own_ = std::min(first_own_, blocks_);
+  length_.reset();
   end_.reset();
 }
 

@@ -12,8 +12,9 @@
 
 namespace tcptool::server {
 
-// Passes it on to the reception: digests at once, the end when there is a
-// connection for the proof of delivery. Lives on the reception's lane.
+// Passes it on to the reception: digests at once, the length and the end when
+// there is a connection, for the proof of delivery. Lives on the reception's
+// lane.
 class ToldContent {
  public:
   // Of a content; 16 TiB. Each digest is kept in memory.
@@ -54,6 +55,7 @@ class ToldContent {
   void ForgetAll();
 
  private:
+  absl::Status TakeLength(int64_t length);
   absl::Status TakeEnd(const peer::v1::ContentEnd& end);
   absl::Status TakeDigests(const std::string& digests);
   bool IsAhead(uint64_t blocks) const;
@@ -61,6 +63,7 @@ class ToldContent {
   dataplane::ContentClaims* claims_ = nullptr;
   uint64_t blocks_ = 0;          // Whose digests the reception has.
   bool misses_digests_ = false;  // The node has told more of them.
+  std::optional<uint64_t> length_;
   std::optional<dataplane::ContentEnd> end_;
   uint64_t first_own_ = 0;  // What is known from here on is from one node.
 };

@@ -39,7 +39,8 @@ absl::Status CheckSpace(int directory, uint64_t length,
   if (status.f_blocks == 0 || free >= length) return absl::OkStatus();
   return absl::ResourceExhaustedError(
       absl::StrCat("the file system of ", where, " has ", free,
-                   " bytes free, and the content has ", length));
+                   " bytes free, and the content has ", length, ", so that ",
+                   length - free, " are missing"));
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ class Node(harness.Service):
             **fields,
         )
 
-    def receive(self, source, path="file", overwrite=False, **spec):
+    def receive(self, source, path="file", overwrite=False, root="disk", **spec):
         names = stubs.reception
         return self.receptions.CreateReception(
             stubs.reception_service.CreateReceptionRequest(
@@ -52,7 +52,7 @@ class Node(harness.Service):
                     spec=names.ReceptionSpec(
                         node=source,
                         destination=names.FileDestination(
-                            root="disk", path=path, overwrite=overwrite
+                            root=root, path=path, overwrite=overwrite
                         ),
                         **spec,
                     )

@@ -7,7 +7,17 @@ import tempfile
 
 import grpc
 
+from nodes import NodesCase
 from receptions import MIB, ReceptionCase, Sender, is_refused, reason_of, state_of
+
+
+def small_file_system(test, home):
+    """A new directory with room for 8 MiB."""
+    directory = home / "small"
+    directory.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", directory], check=True)
+    test.addCleanup(subprocess.run, ["umount", "--lazy", directory], check=True)
+    return directory
 
 
 class DestinationTest(ReceptionCase):
@@ -21,14 +31,9 @@ class DestinationTest(ReceptionCase):
     def more_roots(self):
         home = tempfile.TemporaryDirectory(prefix="roots.")
         self.addCleanup(home.cleanup)
-        self.small = pathlib.Path(home.name) / "small"
+        self.small = small_file_system(self, pathlib.Path(home.name))
         self.foreign = pathlib.Path(home.name) / "foreign"
-        for directory in (self.small, self.foreign):
-            directory.mkdir()
-        subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", self.small], check=True
-        )
-        self.addCleanup(subprocess.run, ["umount", "--lazy", self.small], check=True)
+        self.foreign.mkdir()
         os.chown(self.foreign, 65534, 65534)
         self.foreign.chmod(0o755)
         return {"small": self.small, "foreign": self.foreign}
@@ -53,6 +58,7 @@ class DestinationTest(ReceptionCase):
         code, words = self.refused("small", expected_length=9 * MIB)
         self.assertEqual(code, grpc.StatusCode.RESOURCE_EXHAUSTED)
         self.assertIn(f"the content has {9 * MIB}", words)
+        self.assertIn("are missing", words)
 
     def test_file_system_that_gets_full(self):
         (self.small / "file").write_bytes(b"before")
@@ -64,3 +70,22 @@ class DestinationTest(ReceptionCase):
         self.assertEqual((state_of(ended), reason_of(ended)), ("FAILED", "NO_SPACE"))
         self.assertIn("bytes left", ended.detail)
         self.assertEqual((self.small / "file").read_bytes(), b"before")
+
+
+class NodesDestinationTest(NodesCase):
+    size = 9 * MIB
+
+    def test_file_system_without_room_for_what_a_node_is_to_send(self):
+        home = tempfile.TemporaryDirectory(prefix="roots.")
+        self.addCleanup(home.cleanup)
+        small = small_file_system(self, pathlib.Path(home.name))
+        child = self.start(f"--receive=small={small}")
+        # It has begun to send nothing yet.
+        session = self.a.create().name
+        name = child.receive(self.a.source(session), root="small")
+        ended = child.wait_reception(name)
+        self.assertEqual((state_of(ended), reason_of(ended)), ("FAILED", "NO_SPACE"))
+        self.assertIn(f"the content needs {self.size} bytes more", ended.detail)
+        self.assertIn(f"{MIB} are missing", ended.detail)
+        self.assertEqual(ended.bytes_received, 0)
+        self.assertEqual(list(small.iterdir()), [])

@@ -143,6 +143,19 @@ TEST_F(FollowCallTest, SaysTheDigestsThatAreAskedForAndThenTheEnd) {
   EXPECT_EQ(following.Cancel().error_code(), grpc::StatusCode::CANCELLED);
 }
 
+TEST_F(FollowCallTest, SaysFirstHowLongTheContentWillBe) {
+  Following following(*stub_, RequestFor(Serve()));
+  ASSERT_TRUE(following.Read());
+  EXPECT_EQ(following.message().length(),
+            static_cast<int64_t>(TheContent().size()));
+
+  ScriptedSender sender;
+  const auto reception = Receiving(sender, "file", "a part");
+  Following receiving(*stub_, RequestFor(reception.name()));
+  ASSERT_TRUE(receiving.Read());
+  EXPECT_FALSE(receiving.message().has_length());
+}
+
 TEST_F(FollowCallTest, EachMessageSaysHowMuchCouldBeSent) {
   const auto says = [](Following& following, uint64_t bytes) {
     do {

@@ -15,6 +15,7 @@ namespace {
 TEST_F(ParentLinkTest, ConnectsWithTheTicketAndTellsWhatIsSaid) {
   FollowResponse more;
   more.set_digests(std::string(64, 'd'));
+  more.set_length(kManifestBlock + 9);
   more.mutable_end()->set_length(kManifestBlock + 1);
   more.mutable_end()->set_root(std::string(32, 'r'));
   const ScriptedNode node(Serve(data_, more));
@@ -28,6 +29,7 @@ TEST_F(ParentLinkTest, ConnectsWithTheTicketAndTellsWhatIsSaid) {
   ASSERT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&is_told), kDeadline));
   EXPECT_EQ(first_, 0u);
   EXPECT_EQ(digests_.size(), 2u);
+  EXPECT_EQ(length_, kManifestBlock + 9);  // As far as it was known before.
   EXPECT_EQ(end_->length, kManifestBlock + 1);
   const FollowRequest request = node.requests().front();
   EXPECT_EQ(request.name(), "sessions/s");
@@ -42,6 +44,30 @@ TEST_F(ParentLinkTest, WhoRefusesIsAskedOnceAndTheFallbackServes) {
   Open({refuses.node(), serves.node()}, absl::Seconds(60));
   EXPECT_TRUE(Connect(0).ok());
   EXPECT_EQ(refuses.requests().size(), 1u);
+}
+
+TEST_F(ParentLinkTest, LengthThatCannotBeIsARefusal) {
+  for (const int64_t length :
+       {int64_t{-1},
+        static_cast<int64_t>(ToldContent::kMostBlocks * kManifestBlock + 1)}) {
+    FollowResponse wrong;
+    wrong.set_length(length);
+    const ScriptedNode lies(
+        [&wrong](const FollowRequest&, grpc::ServerContext& context,
+                 grpc::ServerWriter<FollowResponse>& writer) {
+          FollowResponse first = wrong;
+          // Of a port that nobody listens on.
+          first.mutable_ticket()->set_secret(std::string(32, 't'));
+          first.mutable_ticket()->set_port(1);
+          writer.Write(first);
+          return Hold(context);
+        });
+    const ScriptedNode serves(Serve(data_));
+    Open({lies.node(), serves.node()}, absl::Seconds(60));
+    EXPECT_TRUE(Connect(0).ok());
+    EXPECT_EQ(lies.requests().size(), 1u);
+    EXPECT_EQ(serves.requests().size(), 1u);
+  }
 }
 
 TEST_F(ParentLinkTest, GivesUpAtOnceWhenAllRefuse) {

@@ -100,6 +100,10 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
     told_ = first + digests.size();
     digests_ = std::move(digests);
   }
+  void ExpectLength(uint64_t length) override {
+    absl::MutexLock lock(&mutex_);
+    length_ = length;
+  }
   void ExpectEnd(const ContentEnd& end) override {
     absl::MutexLock lock(&mutex_);
     end_ = end;
@@ -142,6 +146,7 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
   uint64_t first_ ABSL_GUARDED_BY(mutex_) = 99;
   uint64_t told_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<Digest> digests_ ABSL_GUARDED_BY(mutex_);
+  std::optional<uint64_t> length_ ABSL_GUARDED_BY(mutex_);
   std::optional<ContentEnd> end_ ABSL_GUARDED_BY(mutex_);
   absl::Status fallen_silent_ ABSL_GUARDED_BY(mutex_);
   absl::Status left_ ABSL_GUARDED_BY(mutex_);
