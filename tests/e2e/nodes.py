@@ -5,6 +5,7 @@ import pathlib
 import random
 import socket
 import struct
+import tempfile
 import threading
 import unittest
 
@@ -18,8 +19,11 @@ class Node(harness.Service):
     """A service that serves other nodes, and has a writable root, "disk"."""
 
     def __init__(self, flags=(), prefix=()):
-        self.disk = pathlib.Path(os.environ["TEST_TMPDIR"]) / f"node.{random.randrange(1 << 60):x}"
-        self.disk.mkdir()
+        # Removed when nothing refers to the node any more.
+        self._disk_directory = tempfile.TemporaryDirectory(
+            prefix="node.", dir=os.environ.get("TEST_TMPDIR")
+        )
+        self.disk = pathlib.Path(self._disk_directory.name)
         # Below those that the sessions of other nodes may take while this one is down.
         self.port, self.data_port = free_ports(2, 5_000, 9_999)
         super().__init__(
