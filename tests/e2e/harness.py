@@ -1,11 +1,13 @@
 """A running tcptoold with a root of its own, sockets that are its recipients, and the
 API's Python stubs."""
 
+import atexit
 import importlib
 import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import socket
 import struct
@@ -56,6 +58,7 @@ class Stubs:
 def generate_python(proto_root, protos):
     """Runs protoc and puts what it makes on the import path."""
     out = tempfile.mkdtemp(prefix="stubs.", dir=os.environ.get("TEST_TMPDIR"))
+    atexit.register(shutil.rmtree, out, ignore_errors=True)
     subprocess.run(
         [
             "protoc",
