@@ -376,20 +376,21 @@ absl::Status PartialFile::Result(int error, const std::string& doing) const {
 }
 
 std::string PartialFile::Room(bool is_quota) const {
-  const uint64_t length = length_;
-  const auto left =
-      is_quota ? std::nullopt : BytesLeft(destination_.directory.get());
-  const auto needed =
-      length == 0 ? std::nullopt : BytesNeeded(file_.get(), length);
+  uint64_t needed = 0;
+  if (const uint64_t length = length_; length > 0) {
+    needed = BytesNeeded(file_.get(), length).value_or(0);
+  }
   std::string room;
-  if (needed && *needed > 0) {
-    absl::StrAppend(&room, "; the content needs ", *needed, " bytes more");
+  if (needed > 0) {
+    absl::StrAppend(&room, "; the content needs ", needed, " bytes more");
   }
-  if (left) {
-    absl::StrAppend(&room, "; the file system has ", *left, " bytes left");
-  }
-  if (needed && left && *needed > *left) {
-    absl::StrAppend(&room, ", so that ", *needed - *left, " are missing");
+  // What a quota leaves is not known.
+  if (is_quota) return room;
+  const auto left = BytesLeft(destination_.directory.get());
+  if (!left) return room;
+  absl::StrAppend(&room, "; the file system has ", *left, " bytes left");
+  if (needed > *left) {
+    absl::StrAppend(&room, ", so that ", needed - *left, " are missing");
   }
   return room;
 }
