@@ -94,6 +94,13 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
     return left;
   }
 
+  // So many bytes of the content.
+  static FollowResponse Having(int64_t watermark) {
+    FollowResponse response;
+    response.set_watermark(watermark);
+    return response;
+  }
+
   void Expect(uint64_t first, std::vector<Digest> digests) override {
     absl::MutexLock lock(&mutex_);
     first_ = first;

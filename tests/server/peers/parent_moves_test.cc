@@ -10,23 +10,6 @@ namespace {
 
 class ParentMovesTest : public ParentLinkTest {
  protected:
-  // Until it is wanted that the connection is given up.
-  absl::Status WaitUntilLeft() {
-    absl::Status left;
-    EXPECT_TRUE(Happens([&] {
-      absl::MutexLock lock(&mutex_);
-      left = left_;
-      return !left.ok();
-    }));
-    return left;
-  }
-  // So many bytes of the content.
-  static FollowResponse Having(int64_t watermark) {
-    FollowResponse response;
-    response.set_watermark(watermark);
-    return response;
-  }
-
   ScriptedSender first_data_;
   const ScriptedNode first_{Serve(first_data_)};
 };

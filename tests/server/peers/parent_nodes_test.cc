@@ -17,11 +17,6 @@ class ParentNodesTest : public ParentLinkTest {
     absl::MutexLock lock(&mutex_);
     return !left_.ok();
   }
-  static FollowResponse Having(int64_t watermark) {
-    FollowResponse response;
-    response.set_watermark(watermark);
-    return response;
-  }
 
   ScriptedSender first_data_;
   const ScriptedNode first_{Serve(first_data_)};
