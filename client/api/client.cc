@@ -189,10 +189,10 @@ absl::Status Client::DeleteReception(const std::string& name, bool force) {
       .status();
 }
 
-absl::StatusOr<std::vector<v1::Reception>> Client::ListReceptions() {
+absl::StatusOr<std::vector<v1::Reception>> Client::ListReceptions(
+    const v1::ListReceptionsRequest& request) {
   return List(*receptions_, &v1::ReceptionService::Stub::ListReceptions,
-              &v1::ListReceptionsResponse::mutable_receptions,
-              v1::ListReceptionsRequest());
+              &v1::ListReceptionsResponse::mutable_receptions, request);
 }
 
 absl::StatusOr<v1::Distribution> Client::CreateDistribution(

@@ -60,7 +60,9 @@ class Client {
   absl::StatusOr<v1::Reception> GetReception(const std::string& name);
   absl::StatusOr<v1::Reception> CancelReception(const std::string& name);
   absl::Status DeleteReception(const std::string& name, bool force);
-  absl::StatusOr<std::vector<v1::Reception>> ListReceptions();
+  // Of all pages, those that `request` chooses.
+  absl::StatusOr<std::vector<v1::Reception>> ListReceptions(
+      const v1::ListReceptionsRequest& request = {});
 
   // The same. Distributions are named "distributions/{distribution}".
   absl::StatusOr<v1::Distribution> CreateDistribution(

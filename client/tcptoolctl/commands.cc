@@ -1,6 +1,5 @@
 #include "client/tcptoolctl/commands.h"
 
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <iostream>
@@ -14,8 +13,10 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "client/tcptoolctl/distribution_commands.h"
+#include "client/tcptoolctl/distribution_watch.h"
 #include "client/tcptoolctl/reception_commands.h"
 #include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/screen.h"
 #include "client/tcptoolctl/upload_stdin.h"
 #include "client/tcptoolctl/watch_view.h"
 #include "messages/states.h"
@@ -47,22 +48,14 @@ absl::Status PrintSession(const absl::StatusOr<v1::Session>& session,
   return absl::OkStatus();
 }
 
-WatchView::Size TerminalSize() {
-  winsize size{};
-  if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 ||
-      size.ws_col == 0) {
-    return {.rows = 24, .columns = 80};
-  }
-  return {.rows = size.ws_row, .columns = size.ws_col};
-}
-
 // Until the session is final; an error unless it has SUCCEEDED.
 absl::Status WatchToEnd(Client& client, const std::string& name,
                         const Options& options) {
   v1::WatchSessionsRequest request;
   request.add_names(name);
   request.set_include_recipients(true);
-  WatchView view(StyleOf(options), std::cout, TerminalSize);
+  WatchView view(StyleOf(options), std::cout,
+                 [] { return SizeOfTerminal(STDOUT_FILENO); });
   const absl::Status status = client.WatchSessions(
       request, [&view](const v1::WatchSessionsResponse& response) {
         return view.Update(response, WatchView::Clock::now());

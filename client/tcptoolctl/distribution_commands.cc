@@ -6,10 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "client/tcptoolctl/distribution_text.h"
-#include "client/tcptoolctl/distribution_view.h"
+#include "client/tcptoolctl/distribution_watch.h"
 #include "client/tcptoolctl/render.h"
-#include "messages/distribution_states.h"
-#include "text/characters.h"
 
 namespace tcptool {
 namespace {
@@ -31,27 +29,6 @@ absl::Status PrintDistribution(
   std::cout << (IsJson(options) ? Json(*distribution) + "\n"
                                 : DistributionDetails(*distribution));
   return absl::OkStatus();
-}
-
-absl::Status WatchDistribution(Client& client, const std::string& name,
-                               const Options& options) {
-  v1::WatchDistributionsRequest request;
-  request.add_names(name);
-  DistributionView view(StyleOf(options), std::cout);
-  const absl::Status status = client.WatchDistributions(
-      request, [&view](const v1::WatchDistributionsResponse& response) {
-        return view.Update(response);
-      });
-  if (!status.ok()) return status;
-  const absl::StatusOr<v1::Distribution> distribution = view.Result();
-  if (!distribution.ok()) return distribution.status();
-  if (distribution->state() == v1::DISTRIBUTION_STATE_SUCCEEDED) {
-    return absl::OkStatus();
-  }
-  return absl::AbortedError(
-      absl::StrCat(name, " ended as ", StateName(distribution->state()),
-                   distribution->detail().empty() ? "" : ": ",
-                   Printable(distribution->detail())));
 }
 
 absl::Status Distribute(Client& client, const Options& options) {

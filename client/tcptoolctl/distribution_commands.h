@@ -6,7 +6,6 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "client/api/client.h"
 #include "client/tcptoolctl/commands.h"
 #include "tcptool/v1/distribution.pb.h"
 
@@ -18,10 +17,6 @@ bool IsDistribution(const std::string& name);
 absl::Status PrintDistribution(
     const absl::StatusOr<v1::Distribution>& distribution,
     const Options& options);
-
-// Until the distribution is final; ABORTED unless it has SUCCEEDED.
-absl::Status WatchDistribution(Client& client, const std::string& name,
-                               const Options& options);
 
 }  // namespace tcptool
 

@@ -86,16 +86,6 @@ std::string TargetsText(const v1::DistributionTargets& targets) {
   return absl::StrJoin(parts, ", ");
 }
 
-// Why it has failed or, if there is no such thing, its last move.
-std::string DeliveryDetail(const v1::Delivery& delivery) {
-  if (!delivery.detail().empty() || delivery.moves().empty()) {
-    return delivery.detail();
-  }
-  const v1::ParentMove& move = delivery.moves(delivery.moves_size() - 1);
-  return absl::StrCat("from ", move.from_node(), " to ", move.to_node(), " at ",
-                      HumanBytes(move.offset()), ": ", move.reason());
-}
-
 std::string Standing(v1::DeliveryStanding standing) {
   return standing == v1::DELIVERY_STANDING_UNSPECIFIED ? ""
                                                        : StandingName(standing);
@@ -110,6 +100,18 @@ std::string DistributionProgress(const v1::Distribution& distribution) {
     absl::StrAppend(&text, ": ", Printable(distribution.detail()));
   }
   return text;
+}
+
+std::string DeliveryDetail(const v1::Delivery& delivery) {
+  if (!delivery.detail().empty() || delivery.moves().empty()) {
+    return delivery.detail();
+  }
+  return MoveText(*delivery.moves().rbegin());
+}
+
+std::string MoveText(const v1::ParentMove& move) {
+  return absl::StrCat("from ", move.from_node(), " to ", move.to_node(), " at ",
+                      HumanBytes(move.offset()), ": ", move.reason());
 }
 
 std::string DistributionTable(const std::vector<v1::Distribution>& all,

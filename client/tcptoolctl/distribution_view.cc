@@ -7,39 +7,112 @@
 #include "client/tcptoolctl/distribution_text.h"
 #include "client/tcptoolctl/render.h"
 #include "messages/distribution_states.h"
+#include "messages/time.h"
 #include "text/characters.h"
 
 namespace tcptool {
 
 bool DistributionView::Update(const v1::WatchDistributionsResponse& response) {
+  const std::lock_guard lock(mutex_);
   for (const v1::DistributionChange& change : response.changes()) {
     if (change.has_deleted_name()) deleted_ = true;
     if (!change.has_distribution()) continue;
-    distribution_ = change.distribution();
+    picture_.distribution = change.distribution();
+    if (change.distribution().has_spec()) {
+      picture_.source = change.distribution().spec().file().node();
+    }
     Show();
   }
   out_.flush();
-  return !deleted_ && !IsFinal(distribution_.state());
+  return !deleted_ && !IsFinal(picture_.distribution.state());
+}
+
+void DistributionView::Take(Look look) {
+  const std::lock_guard lock(mutex_);
+  picture_.deliveries = std::move(look.deliveries);
+  picture_.reception = std::move(look.reception);
+  // Who has gone keeps its place.
+  for (const v1::FleetNode& node : look.nodes) {
+    picture_.racks[node.node()] = node.rack();
+  }
+  if (style_ == Style::kScreen) DrawLocked();
+  if (style_ != Style::kLines) return;
+  for (const v1::Delivery& delivery : picture_.deliveries) {
+    ShowDelivery(delivery);
+  }
+  if (picture_.reception) out_ << ReceptionHere(*picture_.reception) << '\n';
+  out_.flush();
+}
+
+void DistributionView::Draw() {
+  const std::lock_guard lock(mutex_);
+  DrawLocked();
+}
+
+void DistributionView::End() {
+  const std::lock_guard lock(mutex_);
+  if (style_ == Style::kLines && IsFinal(picture_.distribution.state())) {
+    ShowLine();
+    out_.flush();
+  }
 }
 
 absl::StatusOr<v1::Distribution> DistributionView::Result() const {
-  if (IsFinal(distribution_.state())) return distribution_;
+  const std::lock_guard lock(mutex_);
+  const v1::Distribution& distribution = picture_.distribution;
+  if (IsFinal(distribution.state())) return distribution;
   return absl::NotFoundError(absl::StrCat(
-      distribution_.name(), " was deleted before its end was seen"));
+      distribution.name(), " was deleted before its end was seen"));
 }
 
 void DistributionView::Show() {
-  if (style_ == Style::kJson) {
-    out_ << Json(distribution_) << '\n';
-    return;
+  switch (style_) {
+    case Style::kJson:
+      out_ << Json(picture_.distribution) << '\n';
+      return;
+    case Style::kScreen:
+      return DrawLocked();
+    case Style::kLines:
+      // What its deliveries have come to reads better before its end.
+      if (!IsFinal(picture_.distribution.state())) ShowLine();
   }
-  const std::string line = absl::StrCat(Printable(distribution_.name()), ": ",
-                                        DistributionProgress(distribution_));
-  const std::string before = std::exchange(line_, line);
-  if (line == before) return;
-  // The line before is drawn over.
-  if (style_ == Style::kScreen && !before.empty()) out_ << "\x1b[A\r\x1b[J";
-  out_ << line << '\n';
+}
+
+void DistributionView::ShowLine() {
+  const std::string line =
+      absl::StrCat(Printable(picture_.distribution.name()), ": ",
+                   DistributionProgress(picture_.distribution));
+  if (std::exchange(line_, line) != line) out_ << line << '\n';
+}
+
+void DistributionView::ShowDelivery(const v1::Delivery& delivery) {
+  const auto [shown, is_new] = shown_.try_emplace(delivery.node(), delivery);
+  const v1::Delivery before = std::exchange(shown->second, delivery);
+  const std::string node = Printable(delivery.node());
+  for (const v1::ParentMove& move : delivery.moves()) {
+    const bool is_known = !before.moves().empty() &&
+                          ToTime(move.move_time()) <=
+                              ToTime(before.moves().rbegin()->move_time());
+    if (is_known) continue;
+    out_ << node << ": " << Printable(MoveText(move)) << '\n';
+  }
+  // That nothing has happened yet is no news.
+  const bool has_changed = is_new
+                               ? delivery.state() != v1::DELIVERY_STATE_EXPECTED
+                               : delivery.state() != before.state();
+  if (!has_changed) return;
+  out_ << node << ": " << StateName(delivery.state());
+  if (!IsFinal(delivery.state()) && !delivery.parent().empty()) {
+    out_ << " from " << Printable(delivery.parent());
+  }
+  if (!delivery.detail().empty()) out_ << ": " << Printable(delivery.detail());
+  out_ << '\n';
+}
+
+void DistributionView::DrawLocked() {
+  // Nothing is known of it yet.
+  if (picture_.distribution.name().empty()) return;
+  screen_->Draw(DistributionTree(picture_, screen_->size()));
 }
 
 }  // namespace tcptool

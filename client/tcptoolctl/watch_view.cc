@@ -47,7 +47,8 @@ std::string Summary(const v1::Session& session, int64_t bytes_per_second) {
 
 }  // namespace
 
-WatchView::WatchView(Style style, std::ostream& out, std::function<Size()> size)
+WatchView::WatchView(Style style, std::ostream& out,
+                     std::function<TerminalSize()> size)
     : style_(style), out_(out), size_(std::move(size)) {}
 
 bool WatchView::Update(const v1::WatchSessionsResponse& response,
@@ -128,7 +129,7 @@ void WatchView::ShowProgress() {
 }
 
 void WatchView::Draw() {
-  const Size size = size_();
+  const TerminalSize size = size_();
   std::optional<int64_t> length;
   if (session_.has_content_length()) length = session_.content_length();
   const std::string text = absl::StrCat(Printable(session_.name()), " on ",

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "client/tcptoolctl/screen.h"
 #include "tcptool/v1/recipient.pb.h"
 #include "tcptool/v1/session.pb.h"
 #include "tcptool/v1/session_service.pb.h"
@@ -29,15 +30,10 @@ class WatchView {
     kLines,  // A line for each change of a state; progress each second at most.
     kJson,   // Each session and recipient as it comes, an object a line.
   };
-  // The terminal's, in characters.
-  struct Size {
-    size_t rows;
-    size_t columns;
-  };
 
   // Writes to `out`, which must outlive it. `size` is asked before the screen
   // is drawn, with style kScreen only.
-  WatchView(Style style, std::ostream& out, std::function<Size()> size);
+  WatchView(Style style, std::ostream& out, std::function<TerminalSize()> size);
 
   // Takes in a message, and shows it, or waits until some have come together.
   // Returns whether there is more to come: not once the session is final, or
@@ -59,7 +55,7 @@ class WatchView {
 
   const Style style_;
   std::ostream& out_;
-  const std::function<Size()> size_;
+  const std::function<TerminalSize()> size_;
   v1::Session session_;
   std::map<std::string, v1::Recipient> recipients_;  // By name.
   bool deleted_ = false;

@@ -32,6 +32,9 @@ class TcptoolctlDistributionTest(DistributionCase):
         label, _, name = lines[0].partition(": ")
         self.assertEqual(label, "distribution")
         self.assertEqual(lines[-1], f"{name}: SUCCEEDED, 2 of 2 delivered")
+        # Each delivery's end is told before that of all.
+        for node in ("b", "c"):
+            self.assertIn(f"{node}: DELIVERED", lines[1:-1])
         self.assert_delivered(name, self.b, self.c)
         wait_until(lambda: self.c.knows(name), "c knows of it")
         self.ctl(self.c, "watch", name)
@@ -56,6 +59,37 @@ class TcptoolctlDistributionTest(DistributionCase):
                              [["b", "DELIVERED"], ["c", "DELIVERED"]])
         self.ctl(self.a, "delete", name)
         self.assertEqual(len(self.ctl(self.a, "distributions").splitlines()), 1)
+
+    def test_watch_tells_who_has_moved_and_why(self):
+        """A line for each change, where there is no terminal."""
+        gate = self.hold(self.a, 1 << 20)
+        name = self.a.distribute("a")
+        wait_until(lambda: self.a.deliveries(name) == {"b": "RECEIVING", "c": "RECEIVING"},
+                   "both receive")
+        with subprocess.Popen(
+            [harness.program("tcptoolctl"), "--server", self.a.control_address, "watch", name],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as watch:
+            self.addCleanup(watch.kill)
+            lines = []
+            while not any("RECEIVING from b" in line for line in lines):
+                lines.append(watch.stdout.readline())
+                self.assertTrue(lines[-1], lines)
+            self.b.kill()
+            while not lines[-1].startswith("c: from b to a at "):
+                lines.append(watch.stdout.readline())
+                self.assertTrue(lines[-1], lines)
+            gate.open()
+            self.b.start()
+            rest = watch.stdout.read().splitlines()
+        self.assertEqual(rest[-1], f"{name}: SUCCEEDED, 2 of 2 delivered")
+        self.assertNotIn("\x1b", "".join(lines + rest))
+
+    def test_json_has_the_distribution_alone(self):
+        lines = self.ctl(self.b, "--output=json", *self.FLAGS, "--to=all", "--watch").splitlines()
+        name = json.loads(lines[0])["name"]
+        self.assertEqual({json.loads(line)["name"] for line in lines}, {name})
 
     def test_each_way_to_name_targets(self):
         rack = self.join("d", "--rack=far", "--label=kind=new", "--label=zone=x")
