@@ -2,17 +2,15 @@
 was killed."""
 
 import os
-import pathlib
 import statistics
-import subprocess
 import tempfile
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
-from certificates import Authority
+from hosts import Credentials, shaped_hosts
 from node import OUTPUT, Node, seconds_between
-from paths import LOOPBACK, ip
+from paths import LOOPBACK
 from programs import wait_until
 from report import number, spread
 
@@ -34,65 +32,6 @@ def run(report, inputs, args):
 # --- Chains ---
 
 
-@contextmanager
-def spaces(count):
-    """Network namespaces on one bridge, each of which sends no faster than LINK."""
-    bridge = f"bench-bridge-{os.getpid()}"
-    made = []
-    try:
-        ip("netns", "add", bridge)
-        made.append(bridge)
-        ip("-n", bridge, "link", "add", "switch", "type", "bridge")
-        ip("-n", bridge, "link", "set", "switch", "up")
-        paths = []
-        for index in range(count):
-            name = f"bench-chain-{index}-{os.getpid()}"
-            ip("netns", "add", name)
-            made.append(name)
-            ip("link", "add", "eth0", "netns", name, "type", "veth",
-               "peer", "name", f"port{index}", "netns", bridge)  # fmt: skip
-            ip("-n", bridge, "link", "set", f"port{index}", "master", "switch", "up")
-            ip("-n", name, "address", "add", f"{address(index)}/24", "dev", "eth0")
-            ip("-n", name, "link", "set", "eth0", "up")
-            ip("-n", name, "link", "set", "lo", "up")
-            prefix = ("ip", "netns", "exec", name)
-            subprocess.run(
-                [*prefix, "tc", "qdisc", "add", "dev", "eth0", "root",
-                 "tbf", "rate", LINK, "burst", "256kb", "latency", "50ms"],
-                check=True,
-            )  # fmt: skip
-            paths.append(replace(LOOPBACK, sender_prefix=prefix, sender_address=address(index)))
-        yield paths
-    finally:
-        for name in made:
-            ip("netns", "delete", name)  # Its interfaces go with it.
-
-
-def address(index):
-    return f"10.1.0.{index + 1}"
-
-
-class Credentials:
-    """One certificate for all nodes, with which they and tcptoolctl may do all."""
-
-    def __init__(self, home, count):
-        authority = Authority(pathlib.Path(home) / "authority")
-        names = ",".join(f"IP:{name}" for name in ("127.0.0.1", *map(address, range(count))))
-        certificate, key = authority.issue("node", alternative=names)
-        self.options = [
-            f"--tls-cert={certificate}",
-            f"--tls-key={key}",
-            f"--tls-client-ca={authority.path}",
-            f"--peer-ca={authority.path}",
-            "--cert-role=cn:node=operator",
-        ]
-        self.environment = {
-            "TCPTOOL_TLS_CA": str(authority.path),
-            "TCPTOOL_TLS_CERT": str(certificate),
-            "TCPTOOL_TLS_KEY": str(key),
-        }
-
-
 def chains(report, content, args):
     report.say(f"## A chain of nodes, each of whose links has {LINK}")
     report.say()
@@ -101,19 +40,22 @@ def chains(report, content, args):
     delays = []
     with ExitStack() as stack:
         home = stack.enter_context(tempfile.TemporaryDirectory())
-        credentials = Credentials(home, count)
+        hosts = stack.enter_context(shaped_hosts(count, LINK))
+        credentials = Credentials(home, hosts)
         nodes = [
             stack.enter_context(
                 closing(
                     Node(
-                        path,
+                        replace(
+                            LOOPBACK, sender_prefix=host.prefix, sender_address=host.address
+                        ),
                         os.path.dirname(content),
                         extra=credentials.options,
                         client_environment=credentials.environment,
                     )
                 )
             )
-            for path in stack.enter_context(spaces(count))
+            for host in hosts
         ]
         for _ in range(args.rounds):
             for length, made in times.items():

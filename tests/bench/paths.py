@@ -1,9 +1,10 @@
 """The ways between a sender and its recipients: loopback, and a veth pair."""
 
 import os
-import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from hosts import ip
 
 LOOPBACK_ADDRESS = "127.0.0.1"
 
@@ -20,10 +21,6 @@ class Path:
 
 
 LOOPBACK = Path("loopback")
-
-
-def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True)
 
 
 @contextmanager

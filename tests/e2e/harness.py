@@ -14,13 +14,11 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 import grpc
 
-# For what should take no time at all; long enough for a busy machine.
-DEADLINE_S = 30
+from waiting import DEADLINE_S, wait_until
 
 _programs = {}
 stubs = None  # Filled in by configure().
@@ -109,18 +107,6 @@ def until_bookmark(watch):
         if message.bookmark:
             return changes, message.revision
     raise AssertionError("the watch ended")
-
-
-def wait_until(condition, what, deadline_s=DEADLINE_S):
-    """Polls until `condition` returns something true, and returns that."""
-    end = time.monotonic() + deadline_s
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise AssertionError(f"after {deadline_s} s still not: {what}")
-        time.sleep(0.01)
 
 
 def stop_still(process):
