@@ -194,17 +194,27 @@ class Planner {
     for (const PlanNode& node : plan_nodes_) {
       if (node.has_all) reached.insert(node.name);
     }
+    const bool has_better_source = HasBetterSource();
     return std::any_of(
         plan_nodes_.begin(), plan_nodes_.end(), [&](const PlanNode& node) {
-          return !node.has_all &&
-                 (!HasFitEdge(node) || !IsReached(node.name, reached));
+          return !node.has_all && (!HasFitEdge(node, has_better_source) ||
+                                   !IsReached(node.name, reached));
         });
   }
 
-  bool HasFitEdge(const PlanNode& node) const {
+  // One that is slow and has all serves others as long as it is the only one.
+  bool HasBetterSource() const {
+    return std::ranges::any_of(plan_nodes_, [](const PlanNode& node) {
+      return node.has_all && node.standing != Standing::kSlow;
+    });
+  }
+
+  bool HasFitEdge(const PlanNode& node, bool has_better_source) const {
     const v1::Edge* const edge = InForce(node.name);
     return edge != nullptr && members_.contains(edge->parent()) &&
            !IsToGoAround(node.name, *edge) &&
+           (node.standing == Standing::kSlow || !has_better_source ||
+            StandingOf(edge->parent()) != Standing::kSlow) &&
            ToStanding(edge->standing()) == node.standing &&
            std::all_of(edge->fallbacks().begin(), edge->fallbacks().end(),
                        [this](const std::string& fallback) {

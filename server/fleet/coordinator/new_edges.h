@@ -31,7 +31,8 @@ struct NewPlan {
 
 // Plans anew if a node that needs the content has no edge in force, or one that
 // names a node that is not there or has failed, or from one that it has left
-// while it has another fallback; else the plan in force stays.
+// while it has another fallback, or from a slow one while another has all; else
+// the plan in force stays.
 // So nobody is moved when a node only comes to have all.
 //
 // An edge that was written, but is not in force, is one of a coordinator that

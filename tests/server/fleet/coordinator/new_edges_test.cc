@@ -191,6 +191,21 @@ TEST_F(NewEdgesTest, ASlowNodeGoesToTheEndAndIsKnownToBeSlow) {
   EXPECT_THAT(Plan().edges, IsEmpty());
 }
 
+// Its uplink is what is slow.
+TEST_F(NewEdgesTest, ASlowNodeThatHasAllSendsToOthersOnlyWhileNobodyElseDoes) {
+  fleet_.Coordinate();
+  fleet_.PutDelivery("d", "n1", v1::DELIVERY_STATE_DELIVERED);
+  fleet_.Coordinate();
+  ASSERT_EQ(fleet_.Parents("d").at("n2"), "n1");
+  fleet_.Coordinate({{"d", {"n1"}}});
+  EXPECT_EQ(fleet_.Parents("d").at("n2"), "source");
+  EXPECT_THAT(Plan({"n1"}).edges, IsEmpty());
+  fleet_.KillNode("source");
+  fleet_.Coordinate({{"d", {"n1"}}});
+  EXPECT_EQ(fleet_.Parents("d").at("n2"), "n1");
+  EXPECT_THAT(Plan({"n1"}).edges, IsEmpty());
+}
+
 TEST_F(NewEdgesTest, WithoutASourceThePlanStays) {
   fleet_.Coordinate();
   fleet_.KillNode("source");
