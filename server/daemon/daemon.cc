@@ -208,6 +208,11 @@ absl::Status Daemon::StartPeers() {
        options_.peers.data_port});
   if (!service.ok()) return service.status();
   peer_service_ = *std::move(service);
+  if (fleet_ != nullptr) {
+    peer_service_->set_on_rates([this](const auto& request, auto done) {
+      fleet_->TakeRates(request, std::move(done));
+    });
+  }
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());
   auto server = ControlServer::Start(
@@ -241,7 +246,8 @@ void Daemon::JoinFleet() {
                                          .table = *reception_table_,
                                          .contents = peer_service_->contents(),
                                          .places = distributed_contents_,
-                                         .moves = parent_moves_});
+                                         .moves = parent_moves_,
+                                         .clients = *follow_clients_});
 }
 
 absl::Status Daemon::StartHttp() {

@@ -1,4 +1,4 @@
-// The calls of other nodes' PeerService.Follow.
+// The calls of other nodes' PeerService.
 #ifndef TCPTOOL_SERVER_PEERS_FOLLOW_CLIENTS_H_
 #define TCPTOOL_SERVER_PEERS_FOLLOW_CLIENTS_H_
 
@@ -19,13 +19,17 @@ namespace tcptool::server {
 class FollowClients {
  public:
   explicit FollowClients(std::unique_ptr<NodeCredentials> credentials);
-  // All calls have ended or been cancelled; waits until gRPC is done with them.
+  // All calls of Follow have ended or been cancelled. Cancels the others, and
+  // waits until gRPC is done with all of them.
   ~FollowClients();
 
   // `address`: "HOST:PORT".
   std::shared_ptr<FollowClient> Start(const std::string& address,
                                       peer::v1::FollowRequest request,
                                       FollowClient::Handlers handlers);
+
+  // Tells a coordinator. What becomes of it is not told; it is over in 5 s.
+  void Report(const std::string& address, peer::v1::ReportRatesRequest request);
 
  private:
   struct State;

@@ -95,6 +95,7 @@ void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
   TakeNodes();
   offset_ = offset;
   done_ = std::move(done);
+  meter_.Stop();
   const ParentChoice::Loss loss = LossOf(lost);
   bool is_its_own = choice_.current() == choice_.sender();
   if (loss == ParentChoice::Loss::kBadBlock) {
@@ -184,8 +185,10 @@ void ParentLink::OnMessage(const peer::v1::FollowResponse& response) {
   if (!status.ok()) return TryNext(status);
   status = told_.Take(response, done_ == nullptr);
   if (!status.ok()) return LeaveLiar(status);
-  choice_.Heard(SaidIn(response), claims_->position(), claims_->silent_since(),
+  const ParentChoice::Said said = SaidIn(response);
+  choice_.Heard(said, claims_->position(), claims_->silent_since(),
                 Clock::now());
+  Measure(said);
   PublishStranded();
   if (done_ == nullptr && told_.IsToAskAgain()) {
     choice_.CalledAgain();

@@ -24,6 +24,7 @@
 #include "server/peers/node_call.h"
 #include "server/peers/parent_choice.h"
 #include "server/peers/parent_moves.h"
+#include "server/peers/rate_meter.h"
 #include "server/peers/told_content.h"
 #include "tcptool/peer/v1/peer_service.pb.h"
 
@@ -103,6 +104,8 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   // There is a connection to the current node: if the one before was to
   // another, or to none although another was preferred, that is told.
   void TellMove();
+  // How fast it comes from the node that has said this.
+  void Measure(const ParentChoice::Said& said);
   // What others are told of this node.
   void PublishStranded();
   void Forget();
@@ -124,6 +127,7 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   Done done_;                     // Null: there is a connection.
   uint64_t offset_ = 0;
   ToldContent told_;
+  RateMeter meter_;  // Of the connection to the current node.
 
   std::shared_ptr<NodeCall> node_call_;
   uint64_t call_ = 0;  // Number of `node_call_`.

@@ -1,4 +1,4 @@
-// What a link tells of the nodes that it leaves.
+// What a link tells of the nodes that it receives from.
 #include <cstddef>
 #include <string>
 #include <utility>
@@ -31,6 +31,17 @@ void ParentLink::TellMove() {
                                .is_fault = is_fault,
                                .offset = offset_,
                                .time = absl::Now()});
+}
+
+void ParentLink::Measure(const ParentChoice::Said& said) {
+  if (done_ != nullptr || choice_.current() != choice_.sender() ||
+      !said.watermark) {
+    return meter_.Stop();
+  }
+  const auto rate =
+      meter_.Heard(*said.watermark, claims_->position(), Clock::now());
+  if (!rate) return;
+  moves_.AddRate(plan_.reception, NameOf(parent().target), *rate);
 }
 
 }  // namespace tcptool::server

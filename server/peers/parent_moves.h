@@ -1,4 +1,4 @@
-// Which nodes receptions have left for others.
+// What receptions tell of the nodes that they receive from.
 #ifndef TCPTOOL_SERVER_PEERS_PARENT_MOVES_H_
 #define TCPTOOL_SERVER_PEERS_PARENT_MOVES_H_
 
@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "server/peers/rate_meter.h"
 
 namespace tcptool::server {
 
@@ -27,8 +29,14 @@ struct ParentMove {
   absl::Time time;
 };
 
-// Holds them until whoever has asked for those of a reception takes them. Any
-// thread may call any method.
+// How fast a reception receives.
+struct ParentRate {
+  std::string parent;    // HOST:PORT of its peer address.
+  RateMeter::Rate rate;  // In all, since it was taken last.
+};
+
+// Holds moves and rates until whoever has asked for those of a reception takes
+// them. Any thread may call any method.
 class ParentMoves {
  public:
   static constexpr size_t kMost = 8;  // Of a reception; the last ones.
@@ -37,32 +45,56 @@ class ParentMoves {
   // From now on, of "receptions/{reception}".
   void Expect(const std::string& reception) {
     absl::MutexLock lock(&mutex_);
-    moves_.try_emplace(reception);
+    told_.try_emplace(reception);
   }
   // No more, and what was not taken is gone.
   void Forget(const std::string& reception) {
     absl::MutexLock lock(&mutex_);
-    moves_.erase(reception);
+    told_.erase(reception);
   }
   // No effect if nobody expects it.
   void Add(const std::string& reception, ParentMove move) {
     absl::MutexLock lock(&mutex_);
-    const auto found = moves_.find(reception);
-    if (found == moves_.end()) return;
-    if (found->second.size() == kMost) found->second.pop_front();
-    found->second.push_back(std::move(move));
+    const auto found = told_.find(reception);
+    if (found == told_.end()) return;
+    Moves& moves = found->second.moves;
+    if (moves.size() == kMost) moves.pop_front();
+    moves.push_back(std::move(move));
+  }
+  // The same. What was measured of another parent is gone.
+  void AddRate(const std::string& reception, const std::string& parent,
+               const RateMeter::Rate& rate) {
+    absl::MutexLock lock(&mutex_);
+    const auto found = told_.find(reception);
+    if (found == told_.end()) return;
+    std::optional<ParentRate>& sum = found->second.rate;
+    if (!sum || sum->parent != parent) sum.emplace().parent = parent;
+    sum->rate.busy += rate.busy;
+    sum->rate.bytes += rate.bytes;
   }
   // The oldest first; those that were not taken before.
   Moves Take(const std::string& reception) {
     absl::MutexLock lock(&mutex_);
-    const auto found = moves_.find(reception);
-    if (found == moves_.end()) return {};
-    return std::exchange(found->second, {});
+    const auto found = told_.find(reception);
+    if (found == told_.end()) return {};
+    return std::exchange(found->second.moves, {});
+  }
+  // None: the parent had nothing to give since it was taken last.
+  std::optional<ParentRate> TakeRate(const std::string& reception) {
+    absl::MutexLock lock(&mutex_);
+    const auto found = told_.find(reception);
+    if (found == told_.end()) return std::nullopt;
+    return std::exchange(found->second.rate, std::nullopt);
   }
 
  private:
+  struct Told {
+    Moves moves;
+    std::optional<ParentRate> rate;
+  };
+
   absl::Mutex mutex_;
-  std::map<std::string, Moves> moves_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Told> told_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tcptool::server

@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/str_cat.h"
 #include "server/base/log.h"
 #include "server/peers/follow_call.h"
-#include "tcptool/peer/v1/peer_service.pb.h"
 
 namespace tcptool::server {
 namespace {
@@ -15,8 +15,33 @@ namespace {
 // the bytes are sent on.
 constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kPurge = std::chrono::seconds(1);
+// Of a ReportRatesRequest.
+constexpr int kMostEdges = 100;
+
+absl::Status Check(const peer::v1::ReportRatesRequest& request) {
+  if (request.node().empty()) {
+    return absl::InvalidArgumentError("node: it is empty");
+  }
+  if (request.edges_size() > kMostEdges) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("edges: there are more than ", kMostEdges));
+  }
+  for (int i = 0; i < request.edges_size(); ++i) {
+    const peer::v1::EdgeRate& edge = request.edges(i);
+    if (edge.busy_milliseconds() < 0 || edge.bytes() < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("edges[", i, "]: a number is negative"));
+    }
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
+
+PeerService::PeerService()
+    : take_rates_(
+          [this](const peer::v1::ReportRatesRequest& request,
+                 const RatesCall::Done& done) { TakeRates(request, done); }) {}
 
 absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
     const PeerContents::Service& service,
@@ -58,12 +83,31 @@ PeerService::~PeerService() {
 }
 
 void PeerService::AddTo(MethodTable& table) {
-  const auto& method = *peer::v1::FollowRequest::descriptor()
-                            ->file()
-                            ->FindServiceByName("PeerService")
-                            ->FindMethodByName("Follow");
-  table.Add(method, Role::kPeer, [this](Call::Headers headers) {
-    return std::make_shared<FollowCall>(std::move(headers), *followers_);
+  const auto& service =
+      *peer::v1::FollowRequest::descriptor()->file()->FindServiceByName(
+          "PeerService");
+  table.Add(*service.FindMethodByName("Follow"), Role::kPeer,
+            [this](Call::Headers headers) {
+              return std::make_shared<FollowCall>(std::move(headers),
+                                                  *followers_);
+            });
+  table.Add(*service.FindMethodByName("ReportRates"), Role::kPeer,
+            [this](Call::Headers headers) {
+              return std::make_shared<RatesCall>(std::move(headers),
+                                                 take_rates_);
+            });
+}
+
+void PeerService::TakeRates(const peer::v1::ReportRatesRequest& request,
+                            const RatesCall::Done& done) const {
+  if (absl::Status status = Check(request); !status.ok()) return done(status);
+  if (on_rates_ == nullptr) {
+    return done(
+        absl::FailedPreconditionError("this node is in no fleet (--fleet)"));
+  }
+  on_rates_(request, [done](const absl::Status& status) {
+    if (!status.ok()) return done(status);
+    done(peer::v1::ReportRatesResponse());
   });
 }
 

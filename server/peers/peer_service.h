@@ -6,23 +6,34 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/base/repeating_timer.h"
 #include "server/peers/followers.h"
 #include "server/peers/peer_contents.h"
 #include "server/peers/peer_port.h"
 #include "server/rpc/method_table.h"
+#include "server/rpc/unary_call.h"
+#include "tcptool/peer/v1/peer_service.pb.h"
 
 namespace tcptool::server {
 
 // Has a thread of its own, which waits for tickets and tells followers the
-// news. peer_service.proto describes the method.
+// news. peer_service.proto describes the methods.
 class PeerService : public RpcService {
  public:
+  // Takes what a node tells of its rates, and calls `done` once with OK or with
+  // why it is no use; any thread may call it.
+  using OnRates =
+      std::function<void(const peer::v1::ReportRatesRequest&,
+                         std::function<void(const absl::Status&)> done)>;
+
   // Listens for data connections. Errors as those of PeerPort::Listen().
   static absl::StatusOr<std::unique_ptr<PeerService>> Start(
       const PeerContents::Service& service,
@@ -30,6 +41,10 @@ class PeerService : public RpcService {
       const PeerPort::Limits& limits = PeerPort::Limits());
   // The server of its calls has stopped.
   ~PeerService() override;
+
+  // Before its calls are served. Without it they say that the node is in no
+  // fleet.
+  void set_on_rates(OnRates on_rates) { on_rates_ = std::move(on_rates); }
 
   void AddTo(MethodTable& table) override;
 
@@ -47,7 +62,13 @@ class PeerService : public RpcService {
   }
 
  private:
-  PeerService() = default;
+  using RatesCall =
+      UnaryCall<peer::v1::ReportRatesRequest, peer::v1::ReportRatesResponse>;
+
+  PeerService();
+
+  void TakeRates(const peer::v1::ReportRatesRequest& request,
+                 const RatesCall::Done& done) const;
 
   void OnTicket(const TicketBook::Secret& secret, dataplane::UniqueFd socket,
                 const asio::ip::tcp::endpoint& peer);
@@ -58,6 +79,8 @@ class PeerService : public RpcService {
   std::unique_ptr<PeerPort> port_;
   std::shared_ptr<PeerContents> contents_;
   std::optional<Followers> followers_;
+  OnRates on_rates_;
+  const RatesCall::Function take_rates_;
   std::optional<RepeatingTimer> tick_;
   std::optional<RepeatingTimer> purge_;
   std::thread thread_;

@@ -14,9 +14,10 @@ from receptions import MIB
 class FleetNode(Node):
     """A node of the fleet "lab"."""
 
-    def __init__(self, etcd, name, flags=()):
+    def __init__(self, etcd, name, flags=(), prefix=()):
         self.name = name
         super().__init__(
+            prefix=prefix,
             flags=(
                 "--fleet=lab",
                 f"--etcd={etcd.endpoint}",
@@ -132,14 +133,14 @@ class FleetCase(unittest.TestCase):
         self.etcd = Etcd()
         self.addCleanup(self.etcd.close)
 
-    def start_node(self, name, *flags):
-        node = FleetNode(self.etcd, name, flags)
+    def start_node(self, name, *flags, prefix=()):
+        node = FleetNode(self.etcd, name, flags, prefix)
         self.addCleanup(node.close)
         return node
 
-    def join(self, name, *flags):
+    def join(self, name, *flags, prefix=()):
         """A node that is registered."""
-        node = self.start_node(name, *flags)
+        node = self.start_node(name, *flags, prefix=prefix)
         node.wait_event("fleet_registered")
         return node
 
@@ -151,13 +152,18 @@ class FleetCase(unittest.TestCase):
         """Has others get from `node`, which was just registered, no more than so many bytes
         in one stream, until the gate is opened."""
         gate = Gate(self, position)
+        self.put_behind(node, gate)
+        return gate
+
+    def put_behind(self, node, change):
+        """Has others get from `node`, which was just registered, what `change` makes of it:
+        see Proxy."""
         Proxy(self, node.port)
-        Proxy(self, node.data_port, gate)
+        Proxy(self, node.data_port, change)
         self.etcd.change(
             f"/tcptool/v1/lab/nodes/{node.name}",
             lambda value: value.replace(b"127.0.0.1:", b"127.0.0.2:"),
         )
-        return gate
 
 
 class DistributionCase(FleetCase):

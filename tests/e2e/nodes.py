@@ -7,6 +7,7 @@ import socket
 import struct
 import tempfile
 import threading
+import time
 import unittest
 
 import harness
@@ -223,6 +224,17 @@ class Gate:
     def __call__(self, data, start):
         if start + len(data) > self._position:
             self._open.wait()
+        return data
+
+
+class Throttle:
+    """A link on which so many bytes a second of each stream get through."""
+
+    def __init__(self, bytes_per_second):
+        self._rate = bytes_per_second
+
+    def __call__(self, data, position):
+        time.sleep(len(data) / self._rate)
         return data
 
 

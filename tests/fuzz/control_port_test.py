@@ -45,6 +45,7 @@ PATHS = (
     b"/tcptool.v1.DistributionService/WatchDistributions",
     GET_NODE,
     FOLLOW,
+    b"/tcptool.peer.v1.PeerService/ReportRates",
     b"/grpc.health.v1.Health/Check",
     b"/grpc.health.v1.Health/Watch",
     b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",

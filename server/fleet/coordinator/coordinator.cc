@@ -1,5 +1,6 @@
 #include "server/fleet/coordinator/coordinator.h"
 
+#include <optional>
 #include <utility>
 
 #include "tcptool/fleet/v1/fleet.pb.h"
@@ -34,9 +35,15 @@ Coordinator::Coordinator(const asio::any_io_executor& executor, EtcdCalls* etcd,
 
 Coordinator::~Coordinator() = default;
 
-void Coordinator::ReportSlow(const std::string& distribution,
-                             const std::string& node) {
-  if (writer_ != nullptr) writer_->ReportSlow(distribution, node);
+void Coordinator::ReportRates(const EdgeRates& rates, SlowEdges::Time now) {
+  if (writer_ == nullptr) return;
+  for (const EdgeRate& rate : rates) {
+    const std::optional<SlowNode> slow =
+        slow_edges_.Report(writer_->state(), rate, now);
+    if (!slow) continue;
+    writer_->ReportSlow(slow->distribution, slow->node);
+    events_.slow(*slow);
+  }
 }
 
 void Coordinator::Resign(std::function<void(const absl::Status&)> done) {
@@ -56,6 +63,7 @@ void Coordinator::Begin(int64_t create_revision) {
           .refused = [this] { key_.Check(); },
           .trouble =
               [this](const absl::Status& status) { events_.trouble(status); }});
+  slow_edges_ = {};
   last_term_ = create_revision;
   events_.changed(true);
 }

@@ -12,8 +12,10 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/fleet/coordinator/plan_writer.h"
+#include "server/fleet/coordinator/slow_edges.h"
 #include "server/fleet/etcd/etcd_calls.h"
 #include "server/fleet/membership/leased_key.h"
+#include "server/fleet/state/edge_rate.h"
 #include "server/fleet/state/fleet_keys.h"
 
 namespace tcptool::fleet {
@@ -37,6 +39,8 @@ class Coordinator {
   struct Events {
     // Whether this node is the coordinator has changed.
     std::function<void(bool is_coordinator)> changed;
+    // A node was found to be slow, and will be planned to the end.
+    std::function<void(const SlowNode&)> slow;
     // A call of etcd's has failed, and will be tried again.
     std::function<void(const absl::Status&)> trouble;
   };
@@ -51,9 +55,9 @@ class Coordinator {
 
   bool is_coordinator() const { return writer_ != nullptr; }
 
-  // A target was found to take a distribution's content too slowly. Whoever is
-  // no coordinator ignores it.
-  void ReportSlow(const std::string& distribution, const std::string& node);
+  // What a node tells of its edges. Those that are not in force are ignored;
+  // whoever is no coordinator ignores all. `now`: see SlowEdges.
+  void ReportRates(const EdgeRates& rates, SlowEdges::Time now);
 
   // Lets another be the coordinator at once. `done` is called in any case; no
   // event comes any more.
@@ -69,6 +73,7 @@ class Coordinator {
   const Events events_;
   int64_t last_term_ = 0;  // The create revision that the key had when it led.
   std::unique_ptr<PlanWriter> writer_;  // While it is the coordinator.
+  SlowEdges slow_edges_;                // What was told since it is.
   LeasedKey key_;
 };
 

@@ -55,6 +55,8 @@ class PlanWriter::Writer final : public std::enable_shared_from_this<Writer> {
             .trouble = [this](const absl::Status& status) { Tell(status); }});
   }
 
+  const FleetState& state() const { return *state_; }
+
   void ReportSlow(const std::string& distribution, const std::string& node) {
     const auto found = state_->distributions().find(distribution);
     if (found == state_->distributions().end() ||
@@ -225,6 +227,8 @@ PlanWriter::PlanWriter(const asio::any_io_executor& executor, EtcdCalls* etcd,
 }
 
 PlanWriter::~PlanWriter() { writer_->End(); }
+
+const FleetState& PlanWriter::state() const { return writer_->state(); }
 
 void PlanWriter::ReportSlow(const std::string& distribution,
                             const std::string& node) {

@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "server/fleet/etcd/etcd_calls.h"
 #include "server/fleet/state/fleet_keys.h"
+#include "server/fleet/state/fleet_state.h"
 
 namespace tcptool::fleet {
 
@@ -51,6 +52,9 @@ class PlanWriter {
   ~PlanWriter();
   PlanWriter(const PlanWriter&) = delete;
   PlanWriter& operator=(const PlanWriter&) = delete;
+
+  // What it has seen of the fleet so far; nothing while it lists.
+  const FleetState& state() const;
 
   // A node was found to take a distribution's content too slowly. Ignored if it
   // has no edge there, as far as is known at the moment.

@@ -103,6 +103,12 @@ void NodeDeliveries::Reparent(const DeliveryId& id,
   received->second->SetNodes(std::move(nodes));
 }
 
+std::optional<ReceivedRate> NodeDeliveries::TakeRate(const DeliveryId& id) {
+  const auto received = received_.find(id);
+  if (received == received_.end()) return std::nullopt;
+  return received->second->TakeRate();
+}
+
 void NodeDeliveries::Offer(const DeliveryId& id, const v1::FileSource& file,
                            OnProgress progress) {
   service_.places.Set(id.distribution,

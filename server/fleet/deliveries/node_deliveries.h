@@ -6,6 +6,7 @@
 #include <asio/steady_timer.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -56,6 +57,7 @@ class NodeDeliveries final : public DeliveryPort {
                std::vector<SendingNode> nodes, bool was_delivered,
                OnProgress progress) override;
   void Reparent(const DeliveryId& id, std::vector<SendingNode> nodes) override;
+  std::optional<ReceivedRate> TakeRate(const DeliveryId& id) override;
   void Offer(const DeliveryId& id, const v1::FileSource& file,
              OnProgress progress) override;
   void Release(const DeliveryId& id) override;

@@ -130,16 +130,27 @@ void ReceivedContent::LookAt(const Reception& reception) {
   Tell(ProgressOf(reception));
 }
 
+std::string ReceivedContent::NameOfNode(const std::string& address) const {
+  const auto name = names_.find(address);
+  return name == names_.end() ? address : name->second;
+}
+
+std::optional<ReceivedRate> ReceivedContent::TakeRate() {
+  const auto taken = service_.moves.TakeRate(name_);
+  if (!taken) return std::nullopt;
+  return ReceivedRate{
+      .parent = NameOfNode(taken->parent),
+      .busy = std::chrono::duration_cast<std::chrono::milliseconds>(
+          taken->rate.busy),
+      .bytes = taken->rate.bytes};
+}
+
 void ReceivedContent::TakeMoves() {
-  const auto name_of = [this](const std::string& address) {
-    const auto name = names_.find(address);
-    return name == names_.end() ? address : name->second;
-  };
   for (const server::ParentMove& taken : service_.moves.Take(name_)) {
     if (moves_.size() == server::ParentMoves::kMost) moves_.pop_front();
     v1::ParentMove& move = moves_.emplace_back();
-    move.set_from(name_of(taken.from));
-    move.set_to(name_of(taken.to));
+    move.set_from(NameOfNode(taken.from));
+    move.set_to(NameOfNode(taken.to));
     // Part of it is what the other node has said.
     move.set_reason(
         std::string(Truncate(Printable(taken.reason), kLongestReason)));

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,9 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   // there of it is shown, and nothing is made until there are some.
   void SetNodes(std::vector<SendingNode> nodes);
 
+  // As DeliveryPort::TakeRate().
+  std::optional<ReceivedRate> TakeRate();
+
   // Nothing is told any more. `done`, once no reception will be made any more.
   void Leave(std::function<void()> done);
 
@@ -55,6 +59,8 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   using Clock = std::chrono::steady_clock;
 
   void LookAt(const tcptool::v1::Reception& reception);
+  // The address, of one whose name is not known.
+  std::string NameOfNode(const std::string& address) const;
   // Those that came since the last look.
   void TakeMoves();
   // It is DELIVERED: whether it is still given to others.

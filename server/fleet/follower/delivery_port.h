@@ -3,9 +3,11 @@
 #ifndef TCPTOOL_SERVER_FLEET_FOLLOWER_DELIVERY_PORT_H_
 #define TCPTOOL_SERVER_FLEET_FOLLOWER_DELIVERY_PORT_H_
 
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -42,6 +44,14 @@ struct DeliveryProgress {
   std::vector<v1::ParentMove> moves;
 };
 
+// How fast the content comes from a node.
+struct ReceivedRate {
+  std::string parent;  // Its name.
+  // For how long it had something to give, and what has come then, in bytes.
+  std::chrono::milliseconds busy{};
+  uint64_t bytes = 0;
+};
+
 // All is on the thread of the follower, callbacks included. They come later
 // than the call that they belong to.
 class DeliveryPort {
@@ -69,6 +79,9 @@ class DeliveryPort {
   // Of one that is being received: from these from now on, one at least.
   virtual void Reparent(const DeliveryId& id,
                         std::vector<SendingNode> nodes) = 0;
+  // Of one that was begun to be received: what was measured since it was taken
+  // last. None: nothing.
+  virtual std::optional<ReceivedRate> TakeRate(const DeliveryId& id) = 0;
 
   // Lets other nodes have a file of this one. DELIVERED: it was read to its
   // end, and is `content`.

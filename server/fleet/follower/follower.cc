@@ -1,6 +1,7 @@
 #include "server/fleet/follower/follower.h"
 
 #include <asio/post.hpp>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -204,6 +205,23 @@ void Follower::Write(const DeliveryProgress& progress,
     value.set_not_given(progress.not_given);
   }
   delivery.record->Set(std::move(value));
+}
+
+EdgeRates Follower::TakeRates() {
+  EdgeRates rates;
+  for (const auto& [id, delivery] : deliveries_) {
+    if (rates.size() == kMostEdgeRates) break;
+    if (!delivery.is_begun) continue;
+    const std::optional<ReceivedRate> rate = port_->TakeRate(id);
+    if (!rate) continue;
+    rates.push_back({.distribution = id.distribution,
+                     .node = options_.node,
+                     .parent = rate->parent,
+                     .epoch = delivery.epoch,
+                     .busy = rate->busy,
+                     .bytes = rate->bytes});
+  }
+  return rates;
 }
 
 std::vector<SendingNode> Follower::NodesOf(const v1::Edge& edge) const {

@@ -16,6 +16,7 @@
 #include "server/fleet/etcd/etcd_calls.h"
 #include "server/fleet/follower/delivery_port.h"
 #include "server/fleet/follower/delivery_record.h"
+#include "server/fleet/state/edge_rate.h"
 #include "server/fleet/state/fleet_state.h"
 #include "tcptool/fleet/v1/fleet.pb.h"
 
@@ -59,6 +60,10 @@ class Follower {
 
   // `state` has changed, and has everything up to `revision`.
   void Update(int64_t revision);
+
+  // How fast distributions have come since they were taken last; those that it
+  // does not return are returned the next time.
+  EdgeRates TakeRates();
 
  private:
   struct Delivery {

@@ -1,6 +1,8 @@
 #include "server/fleet/member/fleet_member.h"
 
+#include <chrono>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace tcptool::fleet {
@@ -18,7 +20,8 @@ FleetMember::FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
           executor, etcd, {.prefix = options_.keys.prefix()},
           {.changed = [this](const PrefixMirror::Changes& changes,
                              int64_t revision) { Changed(changes, revision); },
-           .trouble = events_.trouble}) {}
+           .trouble = events_.trouble}),
+      report_timer_(executor) {}
 
 FleetMember::~FleetMember() { StopAnswering(); }
 
@@ -42,6 +45,7 @@ void FleetMember::Join(const v1::Node& node, DeliveryPort* port) {
                 events_.refused(status);
               },
           .trouble = events_.trouble});
+  ReportLater();
 }
 
 void FleetMember::Registered(int64_t incarnation) {
@@ -56,7 +60,40 @@ void FleetMember::Registered(int64_t incarnation) {
       CoordinatorOptions{
           .keys = options_.keys, .node = options_.node, .now = options_.now},
       Coordinator::Events{.changed = events_.coordinating,
+                          .slow = events_.slow,
                           .trouble = events_.trouble});
+}
+
+void FleetMember::ReportLater() {
+  report_timer_.expires_after(options_.report_interval);
+  report_timer_.async_wait(
+      [this, alive = std::weak_ptr(alive_)](std::error_code error) {
+        if (error || alive.expired() || !follower_) return;
+        Report();
+        ReportLater();
+      });
+}
+
+void FleetMember::Report() {
+  const EdgeRates rates = follower_->TakeRates();
+  if (rates.empty() || !state_.coordinator()) return;
+  const std::string& coordinator = state_.coordinator()->value.node();
+  if (coordinator == options_.node) {
+    // Unless it is not that any more.
+    return TakeReport(rates).IgnoreError();
+  }
+  const auto node = state_.nodes().find(coordinator);
+  if (node == state_.nodes().end()) return;
+  events_.report(node->second.value.peer_address(), rates);
+}
+
+absl::Status FleetMember::TakeReport(const EdgeRates& rates) {
+  if (coordinator_ && coordinator_->is_coordinator()) {
+    coordinator_->ReportRates(rates, std::chrono::steady_clock::now());
+    return absl::OkStatus();
+  }
+  return absl::FailedPreconditionError(
+      "this node does not coordinate the fleet");
 }
 
 void FleetMember::Changed(const PrefixMirror::Changes& changes,
@@ -73,6 +110,7 @@ void FleetMember::Follow() {
 
 void FleetMember::Leave(std::function<void()> done) {
   follower_.reset();
+  report_timer_.cancel();
   const auto both = std::make_shared<int>(coordinator_ ? 2 : 1);
   const auto one = [both, done = std::move(done)](const absl::Status&) {
     if (--*both == 0) done();

@@ -3,8 +3,11 @@
 #define TCPTOOL_SERVER_FLEET_MEMBER_FLEET_MEMBER_H_
 
 #include <asio/any_io_executor.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -20,6 +23,7 @@
 #include "server/fleet/membership/registration.h"
 #include "server/fleet/service/distributions.h"
 #include "server/fleet/service/fleet_distributions.h"
+#include "server/fleet/state/edge_rate.h"
 #include "server/fleet/state/fleet_keys.h"
 #include "server/fleet/state/fleet_state.h"
 #include "server/watch/watch_hub.h"
@@ -31,6 +35,8 @@ struct FleetMemberOptions {
   FleetKeys keys;
   std::string node;  // The name of this one.
   std::function<absl::Time()> now = absl::Now;
+  // How often the coordinator is told how fast distributions come.
+  std::chrono::milliseconds report_interval = std::chrono::seconds(10);
 };
 
 // Reads from etcd what the fleet has, answers clients by that and, from Join()
@@ -51,6 +57,10 @@ class FleetMember {
     std::function<void(const absl::Status&)> refused;
     // Whether this node is the coordinator has changed.
     std::function<void(bool is_coordinator)> coordinating;
+    // As Coordinator::Events::slow.
+    std::function<void(const SlowNode&)> slow;
+    // Another node, whose PeerService is there, is to be told this.
+    std::function<void(const std::string& address, const EdgeRates&)> report;
     // A call of etcd's has failed, and will be tried again.
     std::function<void(const absl::Status&)> trouble;
   };
@@ -71,6 +81,10 @@ class FleetMember {
   // Once. `node`: what it is registered with; `port` must outlive this.
   void Join(const v1::Node& node, DeliveryPort* port);
 
+  // What another node tells, or this one: see Coordinator::ReportRates().
+  // FAILED_PRECONDITION: this node is not the coordinator.
+  absl::Status TakeReport(const EdgeRates& rates);
+
   // The node is gone at once, for all others; another may coordinate. What it
   // receives goes on, and is told of no more. `done` is called in any case; no
   // event but `trouble` comes any more. After Join().
@@ -81,6 +95,10 @@ class FleetMember {
   void Registered(int64_t incarnation);
   // Does what etcd says, as far as the node may.
   void Follow();
+  void ReportLater();
+  // Whoever coordinates is told how fast distributions come here. Nobody: it is
+  // dropped.
+  void Report();
 
   const asio::any_io_executor executor_;
   EtcdCalls* const etcd_;
@@ -95,6 +113,9 @@ class FleetMember {
   std::optional<Follower> follower_;
   std::optional<Registration> registration_;
   std::optional<Coordinator> coordinator_;
+  asio::steady_timer report_timer_;
+  // Gone with this: for what the timer calls later.
+  const std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace tcptool::fleet

@@ -14,6 +14,39 @@ using server::LogError;
 using server::LogInfo;
 using server::LogWarning;
 
+namespace {
+
+peer::v1::ReportRatesRequest ToRequest(const std::string& node,
+                                       const EdgeRates& rates) {
+  peer::v1::ReportRatesRequest request;
+  request.set_node(node);
+  for (const EdgeRate& rate : rates) {
+    peer::v1::EdgeRate& edge = *request.add_edges();
+    edge.set_distribution(rate.distribution);
+    edge.set_parent(rate.parent);
+    edge.set_epoch(rate.epoch);
+    edge.set_busy_milliseconds(rate.busy.count());
+    edge.set_bytes(static_cast<int64_t>(rate.bytes));
+  }
+  return request;
+}
+
+EdgeRates ToRates(const peer::v1::ReportRatesRequest& request) {
+  EdgeRates rates;
+  for (const peer::v1::EdgeRate& edge : request.edges()) {
+    rates.push_back(
+        {.distribution = edge.distribution(),
+         .node = request.node(),
+         .parent = edge.parent(),
+         .epoch = edge.epoch(),
+         .busy = std::chrono::milliseconds(edge.busy_milliseconds()),
+         .bytes = static_cast<uint64_t>(edge.bytes())});
+  }
+  return rates;
+}
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<FleetNode>> FleetNode::Start(
     const FleetOptions& options, const EtcdOptions& etcd,
     server::WatchHub& hub) {
@@ -69,12 +102,20 @@ void FleetNode::Join(const std::string& peer_address, const Service& service) {
                                 .places = service.places,
                                 .moves = service.moves},
         options_.fleet);
+    clients_ = &service.clients;
     member_->Join(node, &*deliveries_);
   });
 }
 
 void FleetNode::StopAnswering() {
   asio::post(*io_, [this] { member_->StopAnswering(); });
+}
+
+void FleetNode::TakeRates(const peer::v1::ReportRatesRequest& request,
+                          std::function<void(const absl::Status&)> done) {
+  asio::post(*io_, [this, rates = ToRates(request), done = std::move(done)] {
+    done(member_->TakeReport(rates));
+  });
 }
 
 void FleetNode::Leave() {
@@ -119,6 +160,17 @@ FleetMember::Events FleetNode::Events() {
             } else {
               LogInfo("coordinating_ended", {{"fleet", options_.fleet}});
             }
+          },
+      .slow =
+          [](const SlowNode& slow) {
+            LogWarning("slow_node", {{"distribution", slow.distribution},
+                                     {"node", slow.node},
+                                     {"bytes_per_second", slow.rate},
+                                     {"usual_bytes_per_second", slow.usual}});
+          },
+      .report =
+          [this](const std::string& address, const EdgeRates& rates) {
+            clients_->Report(address, ToRequest(options_.node, rates));
           },
       .trouble =
           [this](const absl::Status& status) {

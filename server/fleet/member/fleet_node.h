@@ -4,12 +4,14 @@
 
 #include <asio/io_context.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/base/event_limit.h"
@@ -19,11 +21,13 @@
 #include "server/fleet/member/fleet_member.h"
 #include "server/fleet/member/fleet_options.h"
 #include "server/peers/distributed_contents.h"
+#include "server/peers/follow_clients.h"
 #include "server/peers/parent_moves.h"
 #include "server/peers/peer_contents.h"
 #include "server/receptions/reception_manager.h"
 #include "server/watch/reception_table.h"
 #include "server/watch/watch_hub.h"
+#include "tcptool/peer/v1/peer_service.pb.h"
 
 namespace tcptool::fleet {
 
@@ -40,6 +44,8 @@ class FleetNode {
     server::DistributedContents& places;
     // Which those that receive for `receptions` add to.
     server::ParentMoves& moves;
+    // By which the coordinator is told how fast that is.
+    server::FollowClients& clients;
   };
 
   // Begins to read what the fleet has. `etcd`: of LoadEtcdOptions(); `hub`
@@ -61,6 +67,10 @@ class FleetNode {
   Distributions& distributions() { return member_->distributions(); }
   // They are answered UNAVAILABLE from here on.
   void StopAnswering();
+
+  // PeerService::OnRates; any thread may call it, until this is destroyed.
+  void TakeRates(const peer::v1::ReportRatesRequest& request,
+                 std::function<void(const absl::Status&)> done);
 
   // Begins to leave the fleet: see FleetMember::Leave(). After Join(); once.
   void Leave();
@@ -85,6 +95,7 @@ class FleetNode {
   server::EventLimit trouble_;
   std::unique_ptr<EtcdClient> etcd_;
   std::optional<NodeDeliveries> deliveries_;
+  server::FollowClients* clients_ = nullptr;  // From Join() on.
   std::optional<FleetMember> member_;
   std::thread thread_;
 };

@@ -1,6 +1,9 @@
-// What a link tells of the nodes that it leaves.
+// What a link tells of the nodes that it receives from.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "tests/server/peers/parent_links.h"
@@ -55,6 +58,46 @@ TEST_F(ParentMovesTest, ANodeThatIsLeftForThePlanIsNotAtFault) {
   ASSERT_EQ(moves.size(), 1u);
   EXPECT_EQ(moves[0].from, NameOf(first_.node().target));
   EXPECT_FALSE(moves[0].is_fault);
+}
+
+TEST_F(ParentMovesTest, TellsHowFastItReceivesFromANodeThatHasMore) {
+  const ScriptedNode node(Serve(data_, Having(9), Having(9)));
+  Open({node.node()}, absl::Hours(1));
+  ASSERT_TRUE(Connect(0).ok());
+  std::optional<ParentRate> rate;
+  ASSERT_TRUE(Happens(
+      [&] { return (rate = moves_.TakeRate("receptions/r")).has_value(); }));
+  EXPECT_EQ(rate->parent, NameOf(node.node().target));
+  EXPECT_GE(rate->rate.busy, std::chrono::milliseconds(200));
+  EXPECT_EQ(rate->rate.bytes, 0u);
+  // It has no more than has come: nothing is measured any more.
+  position_ = 9;
+  ASSERT_TRUE(Happens([&] {
+    moves_.TakeRate("receptions/r");
+    const uint64_t looked = looks_at_position_;
+    const bool has_heard =
+        Happens([&] { return looks_at_position_ >= looked + 50; });
+    return has_heard && !moves_.TakeRate("receptions/r");
+  }));
+}
+
+TEST(ParentMovesOfReceptionsTest, RatesOfOneParentAreAddedUp) {
+  ParentMoves moves;
+  const RateMeter::Rate rate = {.busy = std::chrono::seconds(1), .bytes = 5};
+  moves.AddRate("receptions/r", "a:1", rate);
+  EXPECT_FALSE(moves.TakeRate("receptions/r")) << "Nobody expects it.";
+  moves.Expect("receptions/r");
+  moves.AddRate("receptions/r", "a:1", rate);
+  moves.AddRate("receptions/r", "a:1", rate);
+  const auto taken = moves.TakeRate("receptions/r");
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->parent, "a:1");
+  EXPECT_EQ(taken->rate.busy, std::chrono::seconds(2));
+  EXPECT_EQ(taken->rate.bytes, 10u);
+  EXPECT_FALSE(moves.TakeRate("receptions/r"));
+  moves.AddRate("receptions/r", "a:1", rate);
+  moves.AddRate("receptions/r", "b:1", rate);
+  EXPECT_EQ(moves.TakeRate("receptions/r")->rate.bytes, 5u);
 }
 
 }  // namespace

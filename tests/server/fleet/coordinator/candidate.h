@@ -32,6 +32,7 @@ class Candidate {
                    if (!is_coordinator) return;
                    lease_ = fleet_.etcd().LeaseOf(fleet_.keys().Coordinator());
                  },
+             .slow = [this](const SlowNode& one) { slow.push_back(one); },
              .trouble =
                  [this](const absl::Status& status) {
                    troubles.push_back(status);
@@ -48,6 +49,7 @@ class Candidate {
 
   absl::Time now = absl::FromUnixSeconds(1'000'000);
   std::vector<bool> changes;
+  std::vector<SlowNode> slow;
   std::vector<absl::Status> troubles;
 
  private:

@@ -33,6 +33,11 @@ class CoordinatorTest : public ::testing::Test {
              found->second.head->value.state() == state;
     });
   }
+  // That n1 receives fast, and n2 does not.
+  void TellRates(Candidate& candidate) {
+    candidate.coordinator().ReportRates(
+        {fleet_.Rate("d", "n1", 1000), fleet_.Rate("d", "n2", 100)}, {});
+  }
   std::string CoordinatorNow() {
     const FleetState state = fleet_.State();
     return state.coordinator() ? state.coordinator()->value.node() : "";
@@ -115,7 +120,7 @@ TEST_F(CoordinatorTest, OneThatOnlyBelievesToBeItWritesNothing) {
   a.connection().DropEvents();
   ASSERT_TRUE(a.coordinator().is_coordinator());
   fleet_.KillNode("n2");
-  a.coordinator().ReportSlow("d", "n1");
+  TellRates(a);
   const v1::Head before = fleet_.Head("d");
   RunUntil([&] { return !a.coordinator().is_coordinator(); });
   EXPECT_TRUE(has_written);
@@ -125,11 +130,23 @@ TEST_F(CoordinatorTest, OneThatOnlyBelievesToBeItWritesNothing) {
 
 TEST_F(CoordinatorTest, MovesASlowNodeToTheEnd) {
   Candidate a(thread_, fleet_, "a");
-  a.coordinator().ReportSlow("d", "n1");
   RunUntilState(v1::DISTRIBUTION_STATE_RUNNING);
-  EXPECT_EQ(fleet_.Parents("d").at("n2"), "n1") << "it was no coordinator yet";
-  a.coordinator().ReportSlow("d", "n2");
+  ASSERT_EQ(fleet_.Parents("d").at("n3"), "n2");
+  // It has heard of its own writes.
+  thread_.poll();
+  TellRates(a);
+  ASSERT_EQ(a.slow.size(), 1U);
+  EXPECT_EQ(a.slow[0].node, "n2");
   RunUntil([&] { return fleet_.Parents("d").at("n2") == "n3"; });
+  EXPECT_EQ(fleet_.Parents("d").at("n3"), "n1");
+}
+
+TEST_F(CoordinatorTest, OneThatIsItNoMoreIsToldNothing) {
+  Candidate a(thread_, fleet_, "a");
+  RunUntilState(v1::DISTRIBUTION_STATE_RUNNING);
+  a.coordinator().Resign([](const absl::Status&) {});
+  TellRates(a);
+  EXPECT_TRUE(a.slow.empty());
 }
 
 TEST_F(CoordinatorTest, EndsADistributionThatExpires) {

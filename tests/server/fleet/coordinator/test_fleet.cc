@@ -89,6 +89,24 @@ std::map<std::string, std::string> TestFleet::Parents(
   return parents;
 }
 
+EdgeRate TestFleet::Rate(const std::string& distribution,
+                         const std::string& node,
+                         uint64_t bytes_per_second) const {
+  const FleetState state = State();
+  const v1::Edge* const edge =
+      EdgeInForce(state.distributions().at(distribution), node);
+  if (edge == nullptr) {
+    ADD_FAILURE() << node << " has no edge";
+    return {};
+  }
+  return {.distribution = distribution,
+          .node = node,
+          .parent = edge->parent(),
+          .epoch = edge->epoch(),
+          .busy = std::chrono::seconds(10),
+          .bytes = 10 * bytes_per_second};
+}
+
 int TestFleet::Coordinate(const SlowNodes& slow, absl::Time now, int most) {
   // Its key is there while it writes.
   etcd_.Delete(keys_.Coordinator());

@@ -2,12 +2,14 @@
 #ifndef TCPTOOL_TESTS_SERVER_FLEET_COORDINATOR_TEST_FLEET_H_
 #define TCPTOOL_TESTS_SERVER_FLEET_COORDINATOR_TEST_FLEET_H_
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
 #include "absl/time/time.h"
 #include "server/fleet/coordinator/decision.h"
+#include "server/fleet/state/edge_rate.h"
 #include "server/fleet/state/fleet_state.h"
 #include "tests/server/fleet/memory_etcd/memory_etcd.h"
 
@@ -47,6 +49,11 @@ class TestFleet {
   // From whom each node gets it, by the edges that are in force.
   std::map<std::string, std::string> Parents(
       const std::string& distribution) const;
+
+  // What a node tells of its edge in force, which it has to have: for 10 s its
+  // parent had something to give.
+  EdgeRate Rate(const std::string& distribution, const std::string& node,
+                uint64_t bytes_per_second) const;
 
   // Decides and writes, as a coordinator does, until nothing is left to write;
   // or until `most` transactions were written. Returns how many were.

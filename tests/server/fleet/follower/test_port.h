@@ -3,6 +3,7 @@
 #define TCPTOOL_TESTS_SERVER_FLEET_FOLLOWER_TEST_PORT_H_
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -35,6 +36,11 @@ class TestPort : public DeliveryPort {
     ++reparented;
     contents.at(id.distribution).nodes = std::move(nodes);
   }
+  std::optional<ReceivedRate> TakeRate(const DeliveryId& id) override {
+    const auto found = rates.find(id.distribution);
+    if (found == rates.end()) return std::nullopt;
+    return std::exchange(found->second, std::nullopt);
+  }
   void Offer(const DeliveryId& id, const v1::FileSource& file,
              OnProgress progress) override {
     ++begun;
@@ -47,6 +53,8 @@ class TestPort : public DeliveryPort {
 
   // As they are now, by distribution.
   std::map<std::string, Content> contents;
+  // What is taken next, by distribution.
+  std::map<std::string, std::optional<ReceivedRate>> rates;
   std::vector<std::set<DeliveryId>> kept;
   v1::FileSource offered;  // The last.
   int begun = 0;

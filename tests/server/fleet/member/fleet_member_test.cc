@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <asio/io_context.hpp>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -27,13 +29,22 @@ class Process {
       : connection_(thread.get_executor(), &fleet.etcd()),
         member_(std::make_unique<FleetMember>(
             thread.get_executor(), &connection_,
-            FleetMemberOptions{.keys = fleet.keys(), .node = node}, hub_,
+            FleetMemberOptions{
+                .keys = fleet.keys(),
+                .node = node,
+                .report_interval = std::chrono::milliseconds(20)},
+            hub_,
             FleetMember::Events{
                 .registered = [this](int64_t i) { incarnations.push_back(i); },
                 .lost = [this](const absl::Status& s) { lost.push_back(s); },
                 .refused =
                     [this](const absl::Status& s) { refused.push_back(s); },
                 .coordinating = [this](bool is) { coordinates = is; },
+                .slow = [this](const SlowNode& one) { slow.push_back(one); },
+                .report =
+                    [this](const std::string& address, const EdgeRates& rates) {
+                      reports.emplace_back(address, rates);
+                    },
                 .trouble = [](const absl::Status&) {}})) {
     v1::Node value;
     value.set_peer_address("192.0.2.1:9877");
@@ -49,6 +60,8 @@ class Process {
   std::vector<absl::Status> lost;
   std::vector<absl::Status> refused;
   bool coordinates = false;
+  std::vector<SlowNode> slow;
+  std::vector<std::pair<std::string, EdgeRates>> reports;
   TestPort port;
 
  private:
@@ -163,6 +176,53 @@ TEST_F(FleetMemberTest, NodeIsRegisteredAnewAfterALoss) {
   RunUntil([&] { return node->incarnations.size() == 2; });
   EXPECT_THAT(node->lost, SizeIs(1));
   EXPECT_GT(node->incarnations[1], node->incarnations[0]);
+}
+
+TEST_F(FleetMemberTest, NodesTellTheCoordinatorHowFastTheyReceive) {
+  const auto one = Join("n1");
+  RunUntil([&] { return one->coordinates; });
+  const auto source = Join("source");
+  const auto two = Join("n2");
+  fleet_.AddDistribution("d");
+  RunUntil([&] { return one->Has("d") && two->Has("d"); });
+  Settle();
+  ASSERT_EQ(fleet_.Parents("d").at("n2"), "n1");
+
+  auto& own = one->port.rates["d"];
+  own = {.parent = "source", .busy = std::chrono::seconds(10), .bytes = 1000};
+  RunUntil([&] { return !own; });
+  EXPECT_THAT(one->reports, IsEmpty()) << "It tells itself.";
+  two->port.rates["d"] = {
+      .parent = "n1", .busy = std::chrono::seconds(10), .bytes = 100};
+  RunUntil([&] { return !two->reports.empty(); });
+  const auto& [address, rates] = two->reports[0];
+  EXPECT_EQ(address, "192.0.2.1:9877");
+  ASSERT_THAT(rates, SizeIs(1));
+  EXPECT_EQ(rates[0].distribution, "d");
+  EXPECT_EQ(rates[0].node, "n2");
+  EXPECT_EQ(rates[0].parent, "n1");
+  EXPECT_EQ(rates[0].epoch, fleet_.Head("d").epoch());
+
+  EXPECT_TRUE(absl::IsFailedPrecondition(source->member().TakeReport(rates)));
+  EXPECT_EQ(one->member().TakeReport(rates), absl::OkStatus());
+  ASSERT_THAT(one->slow, SizeIs(1));
+  EXPECT_EQ(one->slow[0].node, "n2");
+}
+
+TEST_F(FleetMemberTest, RatesThatNobodyCoordinatesAreDropped) {
+  const auto one = Join("n1");
+  RunUntil([&] { return one->coordinates; });
+  const auto source = Join("source");
+  const auto two = Join("n2");
+  fleet_.AddDistribution("d");
+  RunUntil([&] { return two->Has("d"); });
+  Settle();
+  fleet_.KillNode("n1");
+  Settle();
+  auto& rate = two->port.rates["d"];
+  rate = {.parent = "n1", .busy = std::chrono::seconds(10), .bytes = 100};
+  RunUntil([&] { return !rate; });
+  EXPECT_THAT(two->reports, IsEmpty());
 }
 
 }  // namespace

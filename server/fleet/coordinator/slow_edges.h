@@ -1,0 +1,99 @@
+// Which node of a distribution takes its content too slowly.
+#ifndef TCPTOOL_SERVER_FLEET_COORDINATOR_SLOW_EDGES_H_
+#define TCPTOOL_SERVER_FLEET_COORDINATOR_SLOW_EDGES_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "server/fleet/state/edge_rate.h"
+#include "server/fleet/state/fleet_state.h"
+
+namespace tcptool::fleet {
+
+struct SlowNode {
+  std::string distribution;
+  std::string node;
+  // Bytes a second: at which it was seen to receive, or its child from it; and
+  // what is usual in the distribution.
+  uint64_t rate = 0;
+  uint64_t usual = 0;
+};
+
+// Told of the rates of edges, it compares each with the others of the
+// distribution; those of nodes that have all by now count too. Where 8 are
+// known, an edge is slow below a third of the median, if it is below it by more
+// than three deviations (1.4826 MAD) too, for 6 s. Where fewer are known, it is
+// slow below half of what it may have (Edge.cap_bytes_per_second) or, if that
+// has no limit, below half of the median of the others, for 10 s. Only time in
+// which the parent had something to give counts (EdgeRate.busy). Where nothing
+// can be compared with, nothing is found.
+//
+// The node below a slow edge is the slow one; but if another child of its
+// parent was that before, and is not slow below another node, it is the parent.
+// A third of a distribution's nodes is found to be slow at most, one at least,
+// each once, and after each all edges have to be seen anew: so plans are few,
+// whatever nodes tell.
+//
+// Has no clock; no more than what is in force is remembered. Not thread-safe.
+class SlowEdges {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  // Whom to plan to the end now, if anybody. Ignored is what is not of an edge
+  // that is in force, or comes within 5 s of what was told of it before.
+  std::optional<SlowNode> Report(const FleetState& state, const EdgeRate& rate,
+                                 Time now);
+
+ private:
+  using Duration = std::chrono::milliseconds;
+
+  struct Edge {
+    std::string parent;
+    int64_t epoch = 0;
+    double rate = 0;  // The last, in bytes a second.
+    Duration slow_for{};
+    std::optional<Time> told;
+  };
+  // Of the edges of nodes that were not found.
+  struct Spread {
+    size_t known = 0;
+    double median = 0;
+    double mad = 0;  // How far from it they are, in the median.
+  };
+  struct Rates {
+    std::map<std::string, Edge> edges;  // By node.
+    std::set<std::string> found;
+    // By parent: the first child that was found to be slow below it.
+    std::map<std::string, std::string> found_below;
+    Spread spread;  // At `looked_at`.
+    std::optional<Time> looked_at;
+  };
+  struct Measure {
+    double usual;     // Bytes a second.
+    double least;     // What is below it is slow.
+    Duration enough;  // For so long.
+  };
+
+  // Forgets distributions that are over.
+  void Sweep(const FleetState& state, Time now);
+  // Forgets edges that are not in force, and looks how fast the others are.
+  static void Look(const Distribution& distribution, Rates& rates, Time now);
+  static std::optional<Measure> MeasureFor(const Distribution& distribution,
+                                           const Rates& rates,
+                                           const std::string& node);
+  static std::string Culprit(const Distribution& distribution,
+                             const Rates& rates, const std::string& node,
+                             double least);
+
+  std::map<std::string, Rates> distributions_;
+  std::optional<Time> swept_at_;
+};
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_COORDINATOR_SLOW_EDGES_H_

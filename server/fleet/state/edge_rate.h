@@ -1,0 +1,30 @@
+// How fast a node receives a distribution.
+#ifndef TCPTOOL_SERVER_FLEET_STATE_EDGE_RATE_H_
+#define TCPTOOL_SERVER_FLEET_STATE_EDGE_RATE_H_
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace tcptool::fleet {
+
+// What a node tells the coordinator of an edge, as etcd has no progress.
+struct EdgeRate {
+  std::string distribution;
+  std::string node;
+  std::string parent;  // Who has sent the content.
+  int64_t epoch = 0;   // Of the edge that the node obeys.
+  // For how long the parent had something to give, and what has come then, in
+  // bytes.
+  std::chrono::milliseconds busy{};
+  uint64_t bytes = 0;
+};
+
+using EdgeRates = std::vector<EdgeRate>;  // kMostEdgeRates at most.
+inline constexpr size_t kMostEdgeRates = 100;
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_STATE_EDGE_RATE_H_

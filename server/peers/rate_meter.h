@@ -1,0 +1,46 @@
+// How fast a content comes from a node.
+#ifndef TCPTOOL_SERVER_PEERS_RATE_METER_H_
+#define TCPTOOL_SERVER_PEERS_RATE_METER_H_
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+
+namespace tcptool::server {
+
+// Counts only the time in which the node had something to give: who waits for a
+// node that waits itself is not slow, and nor is that node's link to it. Has no
+// clock, and is told of each message of the node.
+class RateMeter {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Rate {
+    Clock::duration busy{};  // How long it had something to give.
+    uint64_t bytes = 0;      // What has come in that time.
+  };
+
+  // The node could send `watermark` bytes from the content's start on, and
+  // `position` have come. Returns what was measured since the call that has
+  // returned something before, 200 ms ago or more: if by now not even that has
+  // come which the node had then, it had something to give all the time. What
+  // is on its way so counts as nothing that the node holds back.
+  std::optional<Rate> Heard(uint64_t watermark, uint64_t position,
+                            Clock::time_point now);
+
+  // The node sends nothing from here on, until it is heard of again.
+  void Stop() { start_.reset(); }
+
+ private:
+  struct Start {
+    uint64_t watermark;
+    uint64_t position;
+    Clock::time_point time;
+  };
+
+  std::optional<Start> start_;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_PEERS_RATE_METER_H_
