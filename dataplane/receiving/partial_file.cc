@@ -268,7 +268,6 @@ absl::Status PartialFile::Checkpoint(std::span<const Digest> blocks) {
 
 absl::Status PartialFile::Commit() {
   const int directory = destination_.directory.get();
-  if (absl::Status status = GiveBackRoom(); !status.ok()) return status;
   if (const int error = files_.Sync(file_.get())) {
     return Result(error, "bringing the content to the disk");
   }
@@ -313,15 +312,17 @@ absl::Status PartialFile::Restart() {
   return Allocate(length_);
 }
 
-absl::Status PartialFile::GiveBackRoom() {
+absl::Status PartialFile::EndAt(uint64_t length) {
   struct stat file;
   if (fstat(file_.get(), &file) != 0) {
     return Result(-errno, "asking for the size of the partial file");
   }
-  const auto size = static_cast<uint64_t>(file.st_size);
-  if (size >= allocated_) return absl::OkStatus();
-  return Result(files_.Truncate(file_.get(), size),
-                "giving back the room that was set aside");
+  if (static_cast<uint64_t>(file.st_size) <= length && allocated_ <= length) {
+    return absl::OkStatus();
+  }
+  allocated_ = std::min<uint64_t>(allocated_, length);
+  return Result(files_.Truncate(file_.get(), length),
+                "cutting off what is behind the end of the content");
 }
 
 // A rename goes by the name: what another process has put there meanwhile

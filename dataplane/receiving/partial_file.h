@@ -90,6 +90,10 @@ class PartialFile {
   absl::Status Checkpoint(std::span<const Digest> blocks);
   // Empties it, and keeps nothing but the room that was set aside.
   absl::Status Restart();
+  // The content, all of which is written, has `length` bytes: what lies behind
+  // them, of another one that was dropped, goes, and the room that was set
+  // aside for that. Before Mark(), as it is a write.
+  absl::Status EndAt(uint64_t length);
   // See MarkOf().
   absl::StatusOr<std::string> Mark() const { return MarkOf(file_.get()); }
   // Puts the content, which is whole, under its name: on the disk when it
@@ -114,8 +118,6 @@ class PartialFile {
   absl::Status LoadMap();
   absl::Status CheckName() const;
   absl::Status RenameWithoutReplacing();
-  // What was set aside for a content that has turned out to be shorter.
-  absl::Status GiveBackRoom();
   // What the system's `error` means; OK for 0.
   absl::Status Result(int error, const std::string& doing) const;
   // What the content lacks on a file system that has no room for it.

@@ -43,10 +43,11 @@ void Reception::OnContentWritten() {
   status_.sha256 = writer_->sha256();
   // Apart from the commit, so that a reset meanwhile is still in time.
   OnDisk(
-      [](DiskWriter& writer) -> absl::StatusOr<Synced> {
-        if (absl::Status status = writer.file()->Checkpoint({}); !status.ok()) {
-          return status;
-        }
+      [length = *status_.content_length](
+          DiskWriter& writer) -> absl::StatusOr<Synced> {
+        absl::Status status = writer.file()->EndAt(length);
+        if (status.ok()) status = writer.file()->Checkpoint({});
+        if (!status.ok()) return status;
         auto mark = writer.file()->Mark();
         if (!mark.ok()) return mark.status();
         return Synced{.root = Root(writer.manifest()),

@@ -69,6 +69,7 @@ absl::Status Receive(FileApi& files, Destination destination) {
     status = (*partial)->Write(2 * kManifestBlock,
                                content.subspan(2 * kManifestBlock));
   }
+  if (status.ok()) status = (*partial)->EndAt(content.size());
   if (status.ok()) status = (*partial)->Commit();
   if (!status.ok()) (*partial)->Abandon();
   return status;
@@ -207,11 +208,23 @@ TEST(PartialFileTest, RoomThatTheContentDoesNotNeedIsGivenBack) {
   ASSERT_TRUE((*partial)->Allocate(9 * kManifestBlock).ok());
   ASSERT_TRUE((*partial)->Allocate(kManifestBlock).ok());
   ASSERT_TRUE((*partial)->Write(0, Bytes(Content(kManifestBlock))).ok());
+  ASSERT_TRUE((*partial)->EndAt(kManifestBlock).ok());
   ASSERT_TRUE((*partial)->Commit().ok());
   struct stat status;
   ASSERT_EQ(stat(folder.path("content").c_str(), &status), 0);
   EXPECT_EQ(status.st_size, static_cast<off_t>(kManifestBlock));
   EXPECT_LT(status.st_blocks * 512, off_t{2 * kManifestBlock});
+}
+
+// Of a longer content, which was not the right one.
+TEST(PartialFileTest, WhatIsBehindTheEndIsCutOff) {
+  const Folder folder;
+  auto partial = PartialFile::Create(FileApi::Real(), folder.To("content"));
+  ASSERT_TRUE(partial.ok());
+  ASSERT_TRUE((*partial)->Write(0, Bytes("the content, and more")).ok());
+  ASSERT_TRUE((*partial)->EndAt(11).ok());
+  ASSERT_TRUE((*partial)->Commit().ok());
+  EXPECT_EQ(folder.Get("content"), "the content");
 }
 
 TEST(PartialFileTest, LackOfRoomIsSaidInBytes) {

@@ -111,6 +111,21 @@ TEST_F(ToldLengthTest, LengthThatIsNotTheExpectedOneIsTheSourcesFault) {
   ExpectAllocations(1);
 }
 
+// As of a source that has begun a longer content, and was left.
+TEST_F(ToldLengthTest, BlocksBehindTheEndAreNotInTheFile) {
+  Begin();
+  Accept();
+  ASSERT_TRUE(sender_.Send(LongContent() + Content(3 * kManifestBlock)));
+  ASSERT_TRUE(WaitForBytes(kLongSize + 3 * kManifestBlock));
+  Announce(LongContent());
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsOutOfRange(asked.lost)) << asked.lost;
+  EXPECT_EQ(asked.offset, 6 * kManifestBlock);
+  Announce(LongContent());
+  ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
+  ExpectWhole();
+}
+
 // So that those that receive it from here may set room aside too.
 TEST_F(ToldLengthTest, IsThatOfTheSessionsToo) {
   BeginOnDisk(1);
