@@ -120,6 +120,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void ExpectEnd(const ContentEnd& end) override;
   void FallenSilent(const absl::Status& reason) override;
   void Leave(const absl::Status& reason) override;
+  void StartAnew(const absl::Status& reason) override;
   void GiveUp(const absl::Status& reason) override;
   uint64_t position() const override { return status_.bytes_received; }
   std::chrono::steady_clock::time_point silent_since() const override;

@@ -174,6 +174,14 @@ void Reception::Leave(const absl::Status& reason) {
   });
 }
 
+void Reception::StartAnew(const absl::Status& reason) {
+  OnLane([reason](Reception& self) {
+    if (self.receiver_ != nullptr || self.rewind_to_) return;
+    self.status_.bytes_received = 0;
+    self.Doubt(absl::OutOfRangeError(reason.message()));
+  });
+}
+
 void Reception::GiveUp(const absl::Status& reason) {
   OnLane([reason](Reception& self) {
     // All is there: nobody is needed, unless a kept block has changed, and then

@@ -42,6 +42,10 @@ class ContentClaims {
   // Another source is the better one: the connection is given up as one that is
   // lost, although something may still come on it.
   virtual void Leave(const absl::Status& reason) = 0;
+  // The content of the source that a connection is wanted to ends before
+  // position(), so what has come is another's: all of it comes anew, behind an
+  // OUT_OF_RANGE (see Upstream::Connect()). Where there is no connection.
+  virtual void StartAnew(const absl::Status& reason) = 0;
   // Nobody is left who could say what is missing: fails the reception, as an
   // error of Connect() does.
   virtual void GiveUp(const absl::Status& reason) = 0;

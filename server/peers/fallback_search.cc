@@ -59,8 +59,8 @@ void FallbackSearch::Ask(size_t node) {
              if (const auto self = weak.lock()) self->OnAnswer(node, response);
            },
        .on_end =
-           [weak = weak_from_this()](const absl::Status&) {
-             if (const auto self = weak.lock()) self->OnRefusal();
+           [weak = weak_from_this(), node](const absl::Status& status) {
+             if (const auto self = weak.lock()) self->OnEnd(node, status);
            }});
   Wait(first_message_, [this] { OnRefusal(); });
 }
@@ -69,10 +69,18 @@ void FallbackSearch::OnAnswer(size_t node,
                               const peer::v1::FollowResponse& response) {
   ParentChoice::Said said = SaidIn(response);
   said.tells_more = handlers_.tells_more(response);
-  if (!CheckPath(response.path(), plan_.id).ok() ||
-      !choice_.Suits(said, handlers_.position())) {
-    return OnRefusal();
-  }
+  if (!CheckPath(response.path(), plan_.id).ok()) return OnRefusal();
+  Choose(node, said);
+}
+
+void FallbackSearch::OnEnd(size_t node, const absl::Status& status) {
+  // It was asked for what is behind its end.
+  if (absl::IsOutOfRange(status)) return Choose(node, {.is_shorter = true});
+  OnRefusal();
+}
+
+void FallbackSearch::Choose(size_t node, const ParentChoice::Said& said) {
+  if (!choice_.Suits(said, handlers_.position())) return OnRefusal();
   const auto self = shared_from_this();
   Stop();
   handlers_.on_found(node);

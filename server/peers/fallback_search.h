@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "server/api/reception_spec.h"
 #include "server/peers/follow_clients.h"
 #include "server/peers/node_call.h"
@@ -49,6 +50,8 @@ class FallbackSearch : public std::enable_shared_from_this<FallbackSearch> {
   void AskNext();
   void Ask(size_t node);
   void OnAnswer(size_t node, const peer::v1::FollowResponse& response);
+  void OnEnd(size_t node, const absl::Status& status);
+  void Choose(size_t node, const ParentChoice::Said& said);
   void OnRefusal();
   // Calls `then` unless the search is over, or waits for something else then.
   void Wait(ParentChoice::Duration time, std::function<void()> then);

@@ -84,7 +84,7 @@ bool ParentChoice::HasOther() const {
 }
 
 ParentChoice::Next ParentChoice::Connect(uint64_t offset, Loss loss,
-                                         bool is_its_own, Time now) {
+                                         bool is_its_word, Time now) {
   // One on which nothing came was none, however long it was waited for.
   if (loss == Loss::kNone || WasGood(offset, loss != Loss::kSilent, now)) {
     trouble_since_.reset();
@@ -95,6 +95,8 @@ ParentChoice::Next ParentChoice::Connect(uint64_t offset, Loss loss,
   // Another one than the sender may be about to be called.
   const Next again = {Step::kFollowAgain,
                       std::max(call_not_before_ - now, Duration())};
+  const bool is_its_own =
+      is_its_word && current_ == sender_ && offset >= sent_from_;
   Node& node = nodes_[current_];
   switch (loss) {
     case Loss::kNone:
@@ -136,6 +138,7 @@ void ParentChoice::Called(Time now) {
 void ParentChoice::Connected(Time now) {
   is_connected_ = true;
   connected_at_ = now;
+  sent_from_ = current_ == sender_ ? std::min(sent_from_, offset_) : offset_;
   sender_ = current_;
 }
 
@@ -266,6 +269,7 @@ std::optional<ParentChoice::Probe> ParentChoice::NextProbe() {
 
 bool ParentChoice::Suits(const Said& said, uint64_t position) const {
   if (said.is_stranded.value_or(false)) return false;
+  if (said.is_shorter) return fault_ != Fault::kNone;
   if (fault_ == Fault::kIdle) {
     return said.watermark && (*said.watermark > position ||
                               (*said.watermark == position && said.tells_more));

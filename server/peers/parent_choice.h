@@ -42,6 +42,8 @@ class ParentChoice {
     std::optional<uint64_t> watermark;  // Bytes.
     // Of the content, what the current node has not said.
     bool tells_more = false;
+    // Its content ends before what has come: one of the two is another one.
+    bool is_shorter = false;
   };
   // How the connection before was given up.
   enum class Loss : uint8_t {
@@ -110,9 +112,10 @@ class ParentChoice {
   size_t preferred() const;
 
   // A connection is wanted, on which the content comes from `offset` on.
-  // `is_its_own`: what was wrong was said, and sent, by the current node alone.
-  // If not, that one says all anew.
-  Next Connect(uint64_t offset, Loss loss, bool is_its_own, Time now);
+  // `is_its_word`: what was wrong was said by the current node alone. It is its
+  // own fault if it has sent all that has come from `offset` on, too; if not,
+  // that one says, and sends, all anew.
+  Next Connect(uint64_t offset, Loss loss, bool is_its_word, Time now);
   // The current node is called.
   void Called(Time now);
   // It has given a connection.
@@ -177,6 +180,8 @@ class ParentChoice {
   bool is_connected_ = false;
   bool keeps_node_ = false;  // Whatever becomes of the connection.
   uint64_t offset_ = 0;      // Where the connection begins.
+  // All that has come from here on was sent by the sender. At first nothing.
+  uint64_t sent_from_ = ~uint64_t{0};
   Time connected_at_;
   Time called_at_;
   Time call_not_before_;  // The pause before the next call ends.

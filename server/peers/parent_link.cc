@@ -97,12 +97,12 @@ void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
   done_ = std::move(done);
   meter_.Stop();
   const ParentChoice::Loss loss = LossOf(lost);
-  bool is_its_own = choice_.current() == choice_.sender();
+  bool is_its_word = true;
   if (loss == ParentChoice::Loss::kBadBlock) {
-    is_its_own = is_its_own && told_.IsFromOne(offset / kManifestBlock);
+    is_its_word = told_.IsFromOne(offset / kManifestBlock);
     told_.ForgetFrom(offset / kManifestBlock);
   } else if (loss == ParentChoice::Loss::kContradiction) {
-    is_its_own = is_its_own && told_.IsFromOne(0);
+    is_its_word = told_.IsAllFromOne();
     told_.ForgetAll();
   }
   absl::Status reason = lost;
@@ -111,7 +111,7 @@ void ParentLink::Connect(dataplane::Lane& lane, uint64_t offset,
     reason = Note(was_said ? choice_.current() : choice_.sender(), lost);
   }
   const ParentChoice::Next next =
-      choice_.Connect(offset, loss, is_its_own, Clock::now());
+      choice_.Connect(offset, loss, is_its_word, Clock::now());
   if (absl::IsDataLoss(lost)) {
     const size_t sender = choice_.sender();
     if (choice_.has_lied(sender)) {
@@ -174,8 +174,18 @@ void ParentLink::Follow() {
            },
        .on_end =
            [weak = weak_from_this()](const absl::Status& status) {
-             if (const auto self = weak.lock()) self->TryNext(status);
+             if (const auto self = weak.lock()) self->OnEnd(status);
            }});
+}
+
+void ParentLink::OnEnd(const absl::Status& status) {
+  if (done_ == nullptr || offset_ == 0 || !absl::IsOutOfRange(status)) {
+    return TryNext(status);
+  }
+  // It has none of what is wanted, as its content is another one than what has
+  // come. Nobody knows whose is right before one of them has proven it whole.
+  Forget();
+  claims_->StartAnew(status);
 }
 
 void ParentLink::OnMessage(const peer::v1::FollowResponse& response) {

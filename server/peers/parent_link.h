@@ -80,6 +80,8 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   // Calls the current node; asks for a ticket if a connection is wanted.
   void Follow();
   void OnMessage(const peer::v1::FollowResponse& response);
+  // Of the call to the current node.
+  void OnEnd(const absl::Status& status);
   // The ticket, if one is due, and whom the content comes through.
   absl::Status TakeWay(const peer::v1::FollowResponse& response);
   absl::Status TakePath(const peer::v1::Path& path);

@@ -26,6 +26,7 @@ Digest DigestAt(const std::string& bytes, size_t index) {
 
 void ToldContent::ChangeNode() {
   first_own_ = blocks_;
+  others_ = most_;
   // They are told again.
   length_.reset();
   end_.reset();
@@ -99,6 +100,7 @@ absl::Status ToldContent::TakeDigests(const std::string& digests) {
   std::vector<Digest> told(count);
   for (size_t i = 0; i < count; ++i) told[i] = DigestAt(digests, i);
   claims_->Expect(std::exchange(blocks_, blocks_ + count), std::move(told));
+  most_ = std::max(most_, blocks_);
   return absl::OkStatus();
 }
 
@@ -117,6 +119,9 @@ void ToldContent::ForgetFrom(uint64_t block) {
   end_.reset();
 }
 
-void ToldContent::ForgetAll() { ForgetFrom(0); }
+void ToldContent::ForgetAll() {
+  ForgetFrom(0);
+  most_ = others_ = 0;
+}
 
 }  // namespace tcptool::server

@@ -29,9 +29,12 @@ class ToldContent {
 
   // The first block whose digest is to be asked for.
   uint64_t next_block() const { return blocks_; }
-  // Whether all that is known of the content from this block on was said by the
+  // Whether all that is known of the blocks from this one on was said by the
   // node that is followed now.
   bool IsFromOne(uint64_t block) const { return block >= first_own_; }
+  // Whether all that the reception may remember was, also of what is told
+  // again: it keeps digests that blocks were verified by.
+  bool IsAllFromOne() const { return others_ == 0; }
 
   // A call begins, which asks for the digests from next_block() on.
   void BeginCall() { misses_digests_ = false; }
@@ -66,6 +69,10 @@ class ToldContent {
   std::optional<uint64_t> length_;
   std::optional<dataplane::ContentEnd> end_;
   uint64_t first_own_ = 0;  // What is known from here on is from one node.
+  // Since all was forgotten: the most blocks of which digests were told, and so
+  // by others than the node that is followed.
+  uint64_t most_ = 0;
+  uint64_t others_ = 0;
 };
 
 }  // namespace tcptool::server

@@ -322,6 +322,39 @@ TEST_F(ContentClaimsTest, Sha256ThatIsNotTheExpectedOneIsFinal) {
   EXPECT_TRUE(WaitForAsked(0));
 }
 
+TEST_F(ContentClaimsTest, ContentOfASourceThatEndsBeforeItIsDropped) {
+  Begin();
+  Accept();
+  const std::string wrong = Content(kLongSize + 3 * kManifestBlock);
+  const auto source = one_->reception().OpenSource(Spool::Level::kVerified);
+  one_->reception().Expect(0, ManifestOf(wrong).blocks);
+  ASSERT_TRUE(sender_.Send(wrong));
+  ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
+    return status.bytes_verified > kLongSize;
+  }));
+  // It is for those alone that a connection is wanted to.
+  one_->reception().StartAnew(absl::OutOfRangeError("it has a connection"));
+  {
+    absl::MutexLock lock(&script_->mutex);
+    script_->holds = true;
+  }
+  sender_.Reset();
+  ASSERT_TRUE(WaitForAsked(1));
+  {
+    absl::MutexLock lock(&script_->mutex);
+    EXPECT_TRUE(absl::IsUnavailable(script_->asked.front().lost));
+    script_->asked.clear();
+    script_->holds = false;
+  }
+  one_->reception().StartAnew(absl::OutOfRangeError("it ends before"));
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsOutOfRange(asked.lost)) << asked.lost;
+  EXPECT_EQ(asked.offset, 0u);
+  GoOnFrom(asked);
+  ExpectWhole();
+  EXPECT_TRUE(absl::IsUnavailable(source->block_digests()->error()));
+}
+
 TEST_F(ContentClaimsTest, MoreThanWasAnnounced) {
   Begin();
   Accept();

@@ -123,7 +123,43 @@ TEST_F(ParentChoiceTest, WhatWasNotOneNodesAloneIsSaidAnew) {
   EXPECT_EQ(Lose(0, Loss::kContradiction), Step::kFollow);
   EXPECT_TRUE(choice_->has_lied(0));
   EXPECT_EQ(choice_->current(), 1u);
+  Serve();
   EXPECT_EQ(Lose(0, Loss::kContradiction), Step::kGiveUp);
+}
+
+// Of a block that one has sent, the next one says that it is another.
+TEST_F(ParentChoiceTest, BlocksThatOthersHaveSentAreNoFaultOfItsOwn) {
+  for (const Loss loss : {Loss::kBadBlock, Loss::kContradiction}) {
+    Open(2);
+    Serve();
+    EXPECT_EQ(Lose(5 * kBlock, Loss::kLost), Step::kFollow);
+    for (const uint64_t block : {4, 3, 0}) {
+      EXPECT_EQ(choice_->current(), 1u);
+      EXPECT_EQ(Lose(block * kBlock, loss), Step::kFollowAgain);
+      Serve();
+    }
+    // Now it has sent all.
+    EXPECT_EQ(Lose(4 * kBlock, loss), Step::kFollow);
+    EXPECT_EQ(choice_->has_lied(1), loss == Loss::kContradiction);
+  }
+}
+
+TEST_F(ParentChoiceTest, WhoSendsOnWhatItHasSentAnswersForAllOfIt) {
+  Open(1);
+  Serve();
+  EXPECT_EQ(Lose(5 * kBlock, Loss::kLost), Step::kFollow);
+  Serve();
+  EXPECT_EQ(Lose(1 * kBlock, Loss::kContradiction), Step::kGiveUp);
+}
+
+TEST_F(ParentChoiceTest, WhatAnEarlierAttemptHasKeptIsNobodysFault) {
+  choice_.emplace(1, hours(1), ParentChoice::Timing());
+  choice_->Connect(5 * kBlock, Loss::kNone, false, now_);
+  choice_->Called(now_);
+  EXPECT_EQ(Lose(0, Loss::kBadBlock), Step::kFollowAgain) << "Nothing came.";
+  choice_->Connect(5 * kBlock, Loss::kNone, false, now_);
+  Serve();
+  EXPECT_EQ(Lose(0, Loss::kBadBlock), Step::kFollowAgain);
 }
 
 TEST_F(ParentChoiceTest, WhoHasNobodyToReceiveFromForASecondIsNotEnough) {
@@ -156,6 +192,9 @@ TEST_F(ParentChoiceTest, WhoSendsNothingOfWhatItHasIsNotEnough) {
   EXPECT_TRUE(choice_->Suits({.watermark = kBlock}, kBlock - 1));
   EXPECT_FALSE(
       choice_->Suits({.is_stranded = true, .watermark = kBlock}, kBlock - 1));
+  EXPECT_TRUE(choice_->Suits({.is_shorter = true}, kBlock - 1));
+  EXPECT_FALSE(
+      choice_->Suits({.is_stranded = true, .is_shorter = true}, kBlock - 1));
   // One of an earlier release.
   EXPECT_TRUE(choice_->Suits({}, kBlock - 1));
   Hear({.watermark = kBlock}, kBlock);

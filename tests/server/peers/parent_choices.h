@@ -32,8 +32,8 @@ class ParentChoiceTest : public testing::Test {
   Step Fail(bool is_refusal = false, uint64_t position = 0) {
     return Do(choice_->Failed(is_refusal, position, now_));
   }
-  Step Lose(uint64_t offset, Loss loss, bool is_its_own = true) {
-    return Do(choice_->Connect(offset, loss, is_its_own, now_));
+  Step Lose(uint64_t offset, Loss loss, bool is_its_word = true) {
+    return Do(choice_->Connect(offset, loss, is_its_word, now_));
   }
   Step Do(const ParentChoice::Next& next) {
     now_ += next.pause;

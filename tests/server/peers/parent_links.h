@@ -125,6 +125,9 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
     absl::MutexLock lock(&mutex_);
     left_ = reason;
   }
+  void StartAnew(const absl::Status& reason) override {
+    asio::post(lane_.io(), [this, reason] { on_start_anew_(reason); });
+  }
   void GiveUp(const absl::Status& reason) override {
     absl::MutexLock lock(&mutex_);
     given_up_ = reason;
@@ -149,6 +152,8 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
   mutable std::atomic<uint64_t> looks_at_position_{0};
   // What becomes of a connection that is to be left; on the lane.
   std::function<void(const absl::Status&)> on_leave_;
+  // What becomes of what has come, if it is not the source's; the same.
+  std::function<void(const absl::Status&)> on_start_anew_;
   absl::Mutex mutex_;
   uint64_t first_ ABSL_GUARDED_BY(mutex_) = 99;
   uint64_t told_ ABSL_GUARDED_BY(mutex_) = 0;

@@ -86,6 +86,7 @@ TEST_F(ParentChoiceTest, PreferredNodeIsAskedBesideOneThatServes) {
   EXPECT_FALSE(choice_->Suits({.is_stranded = true, .watermark = 9}, 7));
   EXPECT_FALSE(choice_->Suits({.is_stranded = false, .watermark = 7}, 7));
   EXPECT_TRUE(choice_->Suits({.is_stranded = false, .watermark = 8}, 7));
+  EXPECT_FALSE(choice_->Suits({.is_shorter = true}, 7)) << "One serves.";
   // All of them were asked, and this is none that nobody serves.
   EXPECT_GT(choice_->NextProbe()->pause, ParentChoice::Duration());
   EXPECT_FALSE(choice_->is_stranded());

@@ -24,6 +24,17 @@ ScriptedNode::Script Through(const ScriptedSender& data,
   };
 }
 
+// A node whose content has so many bytes.
+ScriptedNode::Script EndsAt(const ScriptedSender& data, int64_t length) {
+  return
+      [serve = Serve(data), length](const FollowRequest& request,
+                                    grpc::ServerContext& context,
+                                    grpc::ServerWriter<FollowResponse>& writer) {
+        if (request.offset() <= length) return serve(request, context, writer);
+        return grpc::Status(grpc::StatusCode::OUT_OF_RANGE, "it ends before");
+      };
+}
+
 TEST_F(ParentLinkTest, NobodyFollowsItself) {
   const ScriptedNode itself(Through(data_, {"child", "other"}));
   const ScriptedNode serves(Serve(data_));
@@ -145,6 +156,36 @@ TEST_F(ParentLinkTest, WhoSaysNoMoreForLongIsLeftForWhoDoes) {
     return end_.has_value();
   }));
   EXPECT_FALSE(tells.requests().back().has_offset());
+}
+
+// As one that has sent more than the content, which is another, and no end.
+TEST_F(ParentLinkTest, WhoSendsNothingIsLeftForOneWhoseContentIsShorter) {
+  FollowResponse more;
+  more.set_watermark(100 * kManifestBlock);
+  const ScriptedNode longer(Serve(data_, more, more));
+  const ScriptedNode shorter(EndsAt(data_, kManifestBlock));
+  Open({longer.node(), shorter.node()}, absl::Hours(1),
+       {.choice = {.no_bytes = std::chrono::milliseconds(10)}});
+  ASSERT_TRUE(Connect(0).ok());
+  position_ = 7 * kManifestBlock;
+  is_silent_ = true;
+  const absl::Status left = WaitUntilLeft();
+  is_silent_ = false;
+  absl::Notification connected;
+  on_start_anew_ = [&](const absl::Status& reason) {
+    position_ = 0;
+    link_->Connect(lane_, 0, reason, [&](const auto& socket) {
+      EXPECT_TRUE(socket.ok()) << socket.status();
+      connected.Notify();
+    });
+  };
+  Run([&] {
+    link_->Connect(lane_, 7 * kManifestBlock, left,
+                   [](const auto&) { ADD_FAILURE() << "It has none of it."; });
+  });
+  ASSERT_TRUE(connected.WaitForNotificationWithTimeout(kDeadline));
+  EXPECT_EQ(shorter.requests().back().offset(), 0);
+  EXPECT_EQ(longer.requests().size(), 1u);
 }
 
 TEST_F(ParentLinkTest, WhoHasNobodyToReceiveFromStaysWhereNobodyElseIs) {

@@ -234,8 +234,7 @@ void ParentSimulation::Lose(size_t node, Loss loss) {
   Node& self = nodes_[node];
   self.sender.reset();
   self.position -= self.position % (uint64_t{1} << 20);
-  const bool is_its_own = self.choice->current() == self.choice->sender();
-  GoOn(node, self.choice->Connect(self.position, loss, is_its_own, now_));
+  GoOn(node, self.choice->Connect(self.position, loss, true, now_));
 }
 
 void ParentSimulation::GoOn(size_t node, const ParentChoice::Next& next) {
