@@ -184,6 +184,8 @@ class Reception final : public std::enable_shared_from_this<Reception>,
     std::string mark;
   };
   void OnSynced(const absl::StatusOr<Synced>& synced);
+  // What is whole is not the expected content. Another source may have that.
+  void FailOrDoubt(const std::string& wrong);
   void Commit();
   void OnCommitted(const absl::Status& status, absl::Time change_time);
   void OnSenderTold(const absl::Status& status);

@@ -64,26 +64,28 @@ void Reception::OnSynced(const absl::StatusOr<Synced>& synced) {
   const auto end_root = end_ ? std::optional(end_->root) : std::nullopt;
   for (const auto& expected : {options_.expected_root, end_root}) {
     if (!expected || *expected == root) continue;
-    const std::string wrong =
-        absl::StrCat("the content has the root ", ToHex(root), "; ",
-                     ToHex(*expected), " was expected");
-    if (!upstream_->resumable()) {
-      return Fail(ReceptionReason::kDigestMismatch, wrong);
-    }
-    is_finishing_ = false;
-    return Doubt(absl::FailedPreconditionError(wrong));
+    return FailOrDoubt(absl::StrCat("the content has the root ", ToHex(root),
+                                    "; ", ToHex(*expected), " was expected"));
   }
-  // It is the content that its sources have: no other one will be another.
   if (options_.expected_sha256 && status_.sha256 != options_.expected_sha256) {
-    return Fail(
-        ReceptionReason::kDigestMismatch,
-        absl::StrCat("the content has the SHA-256 ", ToHex(*status_.sha256),
-                     "; ", ToHex(*options_.expected_sha256), " was expected"));
+    return FailOrDoubt(absl::StrCat("the content has the SHA-256 ",
+                                    ToHex(*status_.sha256), "; ",
+                                    ToHex(*options_.expected_sha256),
+                                    " was expected"));
   }
   status_.root = root;
   observer_->BeforeNaming(status_, synced->mark, [self = shared_from_this()] {
     self->OnLane([](Reception& reception) { reception.Commit(); });
   });
+}
+
+void Reception::FailOrDoubt(const std::string& wrong) {
+  if (!upstream_->resumable()) {
+    return Fail(ReceptionReason::kDigestMismatch, wrong);
+  }
+  is_finishing_ = false;
+  status_.sha256.reset();
+  Doubt(absl::FailedPreconditionError(wrong));
 }
 
 void Reception::Commit() {

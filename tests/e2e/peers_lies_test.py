@@ -140,3 +140,26 @@ class PeersLiesTest(NodesCase):
         ):
             with self.subTest(what):
                 self.assert_honest_wins(self.lie(told, content=sent))
+
+    def test_sha256_that_another_node_has(self):
+        sha256 = hashlib.sha256(self.content).hexdigest()
+        another = random.Random(1).randbytes(self.size)
+        other_tail = self.content[:MIB] + another[MIB:]
+        for what, content in (
+            ("another", another),
+            ("of whole blocks", another[: 2 * MIB]),
+            ("with another tail", other_tail),
+        ):
+            digests, root = truth_of(content)
+            end = stubs.peer.ContentEnd(length=len(content), root=root)
+            with self.subTest(what):
+                self.assert_honest_wins(
+                    self.lie(digests, end, content), expected_sha256=sha256
+                )
+            with self.subTest(f"{what}, and nobody has it"):
+                source = self.lie(digests, end, content)
+                second = self.lie(digests, end, content)
+                source.fallbacks.add(address=second.address, name=second.name)
+                self.assert_fails(
+                    source, "DIGEST_MISMATCH", "SHA-256", expected_sha256=sha256
+                )

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -309,17 +310,28 @@ TEST_F(ContentClaimsTest, LengthThatIsNotTheExpectedOneIsTheSourcesFault) {
   ExpectWhole();
 }
 
-// Another source would have the same.
-TEST_F(ContentClaimsTest, Sha256ThatIsNotTheExpectedOneIsFinal) {
-  ReceptionOptions options;
-  options.expected_sha256 = Sha256Of("another");
-  Begin(std::move(options));
-  Accept();
-  Announce(LongContent());
-  ASSERT_TRUE(sender_.Send(LongContent()));
-  EXPECT_EQ(one_->recorder->WaitForEnd().reason,
-            ReceptionReason::kDigestMismatch);
-  EXPECT_TRUE(WaitForAsked(0));
+// What the two contents have in common does not come again.
+TEST_F(ContentClaimsTest, Sha256ThatIsNotTheExpectedOneIsAskedForElsewhere) {
+  for (const size_t size : {kLongSize, size_t{5 * kManifestBlock}}) {
+    ReceptionOptions options;
+    options.expected_sha256 = Sha256Of(LongContent());
+    Begin(std::move(options));
+    Accept();
+    std::string wrong = LongContent().substr(0, size);
+    wrong[4 * kManifestBlock] ^= 1;
+    Announce(wrong);
+    ASSERT_TRUE(sender_.Send(wrong));
+    ScriptedUpstream::Asked asked = Accept();
+    EXPECT_TRUE(absl::IsFailedPrecondition(asked.lost)) << asked.lost;
+    EXPECT_EQ(asked.offset, size / kManifestBlock * kManifestBlock);
+    one_->reception().Expect(0, ManifestOf(LongContent()).blocks);
+    asked = Accept();
+    EXPECT_TRUE(absl::IsDataLoss(asked.lost)) << asked.lost;
+    GoOnFrom(asked);
+    ExpectWhole();
+    EXPECT_EQ(one_->recorder->status().sha256, Sha256Of(LongContent()));
+    std::filesystem::remove(folder_.path("content"));
+  }
 }
 
 TEST_F(ContentClaimsTest, ContentOfASourceThatEndsBeforeItIsDropped) {
