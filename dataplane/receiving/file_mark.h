@@ -15,7 +15,9 @@ namespace tcptool::dataplane {
 // What tells an open file, which is not written to any more, from what else may
 // be under a name: its inode, its size, and when it was last written to. A
 // rename changes none of these; the change time, and after a mount the number
-// of the device, may become another one. Never empty.
+// of the device, may become another one. Who writes to it can set back the
+// time of that, so whether it is still the same content is to be looked at.
+// Never empty.
 absl::StatusOr<std::string> MarkOf(int file);
 
 // Brings to the disk that the file with this mark has the name in the

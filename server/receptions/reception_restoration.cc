@@ -11,12 +11,15 @@
 #include "server/api/etag.h"
 #include "server/api/reception_translate.h"
 #include "server/receptions/destination.h"
+#include "server/receptions/received_file.h"
 
 namespace tcptool::server {
 namespace {
 
 // Before a disk that has not answered is asked again.
 constexpr auto kPause = std::chrono::seconds(1);
+// Before it is looked again whether a file has been read.
+constexpr auto kLookInterval = std::chrono::milliseconds(20);
 
 constexpr char kStopped[] = "the service was stopped";
 
@@ -96,30 +99,66 @@ bool ReceptionRestoration::AsksAgain(
 
 void ReceptionRestoration::LookForName(
     const std::shared_ptr<Unfinished>& unfinished) {
-  service_.roots.Run<absl::Time>(
+  service_.roots.Run<Named>(
       unfinished->reception.spec().destination().root(),
-      [path = unfinished->plan.directory,
+      [&engine = service_.engine, reception = unfinished->reception,
+       path = unfinished->plan.directory,
        name = unfinished->plan.options.destination.name,
        mark = unfinished->extra.mark](
-          const ContentRoot& root) -> absl::StatusOr<absl::Time> {
+          const ContentRoot& root) mutable -> absl::StatusOr<Named> {
         const auto directory = root.OpenDirectory(path);
         if (!directory.ok()) return directory.status();
-        return dataplane::ConfirmName(dataplane::FileApi::Real(),
-                                      directory->get(), name, mark);
+        const auto change_time = dataplane::ConfirmName(
+            dataplane::FileApi::Real(), directory->get(), name, mark);
+        if (!change_time.ok()) return change_time.status();
+        *reception.mutable_file_change_time() = ToTimestamp(*change_time);
+        auto file = OpenReceivedFile(engine, root, reception);
+        if (!file.ok()) return file.status();
+        return Named{.file = *std::move(file), .change_time = *change_time};
       },
-      [this, unfinished](const absl::StatusOr<absl::Time>& change_time) {
-        asio::post(executor_, [this, unfinished, change_time] {
-          OnLooked(unfinished, change_time);
+      [this, unfinished](const absl::StatusOr<Named>& named) {
+        asio::post(executor_, [this, unfinished, named] {
+          OnLooked(unfinished, named);
         });
       });
 }
 
 void ReceptionRestoration::OnLooked(
     const std::shared_ptr<Unfinished>& unfinished,
-    const absl::StatusOr<absl::Time>& change_time) {
+    const absl::StatusOr<Named>& named) {
   if (is_stopped_) return;
-  if (change_time.ok()) return Succeed(*unfinished, *change_time);
-  if (AsksAgain(unfinished, change_time.status(),
+  if (!named.ok()) return HasNoName(unfinished, named.status());
+  // The mark is that of a file to which nobody has written, or whose time of
+  // that was set back. The change time, which nobody can set, is another one
+  // since the rename.
+  Check(unfinished, named->file->block_digests(), named->change_time,
+        std::chrono::steady_clock::now());
+}
+
+void ReceptionRestoration::Check(
+    const std::shared_ptr<Unfinished>& unfinished,
+    const std::shared_ptr<const dataplane::BlockDigests>& content,
+    absl::Time change_time, std::chrono::steady_clock::time_point began) {
+  if (content->end()) return Succeed(*unfinished, change_time);
+  if (const absl::Status error = content->error(); !error.ok()) {
+    return HasNoName(unfinished, error);
+  }
+  // Nobody waits longer for a long file than for a disk.
+  if (absl::FromChrono(std::chrono::steady_clock::now() - began) >=
+      ContentRoots::kDeadline) {
+    unfinished->Answer();
+  }
+  unfinished->pause.emplace(executor_, kLookInterval);
+  unfinished->pause->async_wait(
+      [this, unfinished, content, change_time, began](asio::error_code error) {
+        if (error || is_stopped_) return;
+        Check(unfinished, content, change_time, began);
+      });
+}
+
+void ReceptionRestoration::HasNoName(
+    const std::shared_ptr<Unfinished>& unfinished, const absl::Status& reason) {
+  if (AsksAgain(unfinished, reason,
                 [this, unfinished] { LookForName(unfinished); })) {
     return;
   }
@@ -131,12 +170,12 @@ void ReceptionRestoration::OnLooked(
     return Resume(unfinished);
   }
   Interrupt(*unfinished,
-            absl::IsNotFound(change_time.status())
+            absl::IsNotFound(reason)
                 ? kStopped
                 : absl::StrCat(kStopped,
-                               ", and whether the content has its name could "
-                               "not be found out: ",
-                               change_time.status().message()));
+                               ", and what is under the name is not known to "
+                               "be the content: ",
+                               reason.message()));
 }
 
 void ReceptionRestoration::Succeed(Unfinished& unfinished,

@@ -4,6 +4,7 @@
 
 #include <asio/any_io_executor.hpp>
 #include <asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,6 +16,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "dataplane/content/block_digests.h"
+#include "dataplane/content/source.h"
+#include "dataplane/engine/engine.h"
 #include "server/api/reception_spec.h"
 #include "server/receptions/live_receptions.h"
 #include "server/receptions/partial_sweeper.h"
@@ -29,8 +33,8 @@ namespace tcptool::server {
 
 // What becomes of one that was not finished:
 //
-//   it was about to get its name,    its file is looked for under the name: if
-//   and may have it                  it is there, it has SUCCEEDED
+//   it was about to get its name,    its file is looked for under the name, and
+//   and may have it                  read: if it is there, it has SUCCEEDED
 //   it comes from another node       it goes on, if its destination can be had
 //   otherwise                        INTERRUPTED, as a sender of 2008 has its
 //                                    content once; its partial file is removed
@@ -43,6 +47,7 @@ namespace tcptool::server {
 class ReceptionRestoration {
  public:
   struct Service {
+    dataplane::Engine& engine;
     const ContentRoots& roots;
     ReceptionTable& table;
     WatchHub& hub;
@@ -81,7 +86,7 @@ class ReceptionRestoration {
     v1::Reception reception;  // As the table has it.
     ReceptionPlan plan;
     ReceptionExtra extra;
-    // Before the disk is asked again. Not set once it is settled: a job that
+    // Before the disk is asked again, or it is looked again how far it is. Not set once it is settled: a job that
     // hangs on a disk may keep this for longer than there is an executor.
     std::optional<asio::steady_timer> pause;
     std::vector<std::function<void()>> waiting;
@@ -94,11 +99,22 @@ class ReceptionRestoration {
   // Whether the disk has not answered: then `ask` is called, later.
   bool AsksAgain(const std::shared_ptr<Unfinished>& unfinished,
                  const absl::Status& status, std::function<void()> ask);
+  // What has the name, and when it was changed.
+  struct Named {
+    std::shared_ptr<dataplane::Source> file;
+    absl::Time change_time;
+  };
   // Whether it has its name.
   void LookForName(const std::shared_ptr<Unfinished>& unfinished);
-  // `change_time`: of the file, which has the name; or why not.
   void OnLooked(const std::shared_ptr<Unfinished>& unfinished,
-                const absl::StatusOr<absl::Time>& change_time);
+                const absl::StatusOr<Named>& named);
+  // Whether what has the name is still what was received.
+  void Check(const std::shared_ptr<Unfinished>& unfinished,
+             const std::shared_ptr<const dataplane::BlockDigests>& content,
+             absl::Time change_time, std::chrono::steady_clock::time_point began);
+  // It has its name, or not: why not.
+  void HasNoName(const std::shared_ptr<Unfinished>& unfinished,
+                 const absl::Status& reason);
   void Succeed(Unfinished& unfinished, absl::Time change_time);
   void Resume(const std::shared_ptr<Unfinished>& unfinished);
   void OnOpened(

@@ -89,6 +89,23 @@ class SenderTest(ReceptionCase):
         file.unlink(missing_ok=True)
 
     def test_name_that_somebody_else_has_taken_since(self):
+        def replace(file):
+            file.with_name("other").write_bytes(self.content)
+            file.with_name("other").rename(file)
+
+        self.check_changed(replace)
+
+    def test_file_that_somebody_has_written_to_since(self):
+        def rewrite(file):
+            before = file.stat()
+            with file.open("r+b") as opened:
+                opened.write(bytes([self.content[0] ^ 1]))
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+        self.check_changed(rewrite)
+
+    def check_changed(self, change):
+        """What had the name is another one when the service is back."""
         sender = Sender(self)
         name = self.create(sender.address, overwrite=True).name
         peer, _ = sender.accept()
@@ -96,8 +113,7 @@ class SenderTest(ReceptionCase):
         peer.sendall(self.content)
         peer.shutdown(socket.SHUT_WR)
         self.service.process.wait(harness.DEADLINE_S)
-        (self.disk / "other").write_bytes(self.content)
-        (self.disk / "other").rename(self.disk / "file")
+        change(self.disk / "file")
         self.killed.wait_and_restart(self.service)
         self.assertEqual(state_of(self.wait_final(name)), "INTERRUPTED")
 

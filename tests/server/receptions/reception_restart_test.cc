@@ -3,12 +3,15 @@
 #include <sys/stat.h>
 
 #include <cstddef>
+#include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "dataplane/receiving/file_mark.h"
+#include "dataplane/receiving/manifest.h"
 #include "messages/states.h"
 #include "messages/time.h"
 #include "server/sessions/disk_worker.h"
@@ -39,7 +42,7 @@ class ReceptionRestartTest : public ManagedReceptions {
     reception.set_state(state);
     if (!mark.empty()) {
       reception.set_content_length(kWhole.size());
-      reception.set_content_root(std::string(64, 'a'));
+      reception.set_content_root(RootOf(kWhole));
     }
     if (IsFinal(state))
       *reception.mutable_end_time() = ToTimestamp(absl::Now());
@@ -59,6 +62,9 @@ class ReceptionRestartTest : public ManagedReceptions {
     const dataplane::UniqueFd file(
         open(folder_.path(name).c_str(), O_RDONLY | O_CLOEXEC));
     return *dataplane::MarkOf(file.get());
+  }
+  static std::string RootOf(const std::string& content) {
+    return dataplane::ToHex(dataplane::Root(dataplane::ManifestOf(content)));
   }
   static v1::CreateReceptionRequest RequestOfNode() {
     v1::CreateReceptionRequest request;
@@ -99,7 +105,7 @@ TEST_F(ReceptionRestartTest, OneThatHasItsNameHasSucceeded) {
     // A sender of 2008 was reset.
     EXPECT_EQ(reception.detail().empty(), reception.spec().has_node());
     EXPECT_EQ(reception.bytes_durable(), static_cast<int64_t>(kWhole.size()));
-    EXPECT_EQ(reception.content_root(), std::string(64, 'a'));
+    EXPECT_EQ(reception.content_root(), RootOf(kWhole));
     EXPECT_TRUE(reception.has_end_time());
     EXPECT_TRUE(reception.has_file_change_time());
     WaitForNames({"file"});
@@ -143,6 +149,40 @@ TEST_F(ReceptionRestartTest, AFileOfAnotherTimeIsNobodysSuccess) {
   Start();
   EXPECT_EQ(WaitForEnd("receptions/mine").state(),
             v1::RECEPTION_STATE_INTERRUPTED);
+}
+
+TEST_F(ReceptionRestartTest, AFileThatIsNotTheContentIsNobodysSuccess) {
+  ScriptedSender sender;
+  v1::CreateReceptionRequest overwrites = RequestOfNode();
+  overwrites.mutable_reception()
+      ->mutable_spec()
+      ->mutable_destination()
+      ->set_overwrite(true);
+  for (const auto& request : {RequestOf(sender, "file"), overwrites}) {
+    LeaveBehindNamed(request);
+    // Written to by another process, which has set back the time of that.
+    const std::string before = MarkOf("file");
+    struct stat status;
+    ASSERT_EQ(stat(folder_.path("file").c_str(), &status), 0);
+    std::fstream(folder_.path("file"), std::ios::in | std::ios::out).put('T');
+    const timespec times[] = {status.st_atim, status.st_mtim};
+    ASSERT_EQ(utimensat(AT_FDCWD, folder_.path("file").c_str(), times, 0), 0);
+    ASSERT_EQ(MarkOf("file"), before);
+    Start(WithNodes());
+    if (request.reception().spec().has_node()) {
+      const v1::Reception reception = WaitFor(
+          "receptions/mine",
+          [](const v1::Reception& now) { return now.content_root().empty(); });
+      EXPECT_EQ(reception.state(), v1::RECEPTION_STATE_CONNECTING);
+    } else {
+      const v1::Reception reception = WaitForEnd("receptions/mine");
+      EXPECT_EQ(reception.state(), v1::RECEPTION_STATE_INTERRUPTED);
+      EXPECT_NE(reception.detail().find("not what was received"),
+                std::string::npos)
+          << reception.detail();
+      EXPECT_TRUE(Delete("receptions/mine").ok());
+    }
+  }
 }
 
 TEST_F(ReceptionRestartTest, SessionsWaitUntilItIsKnownWhatGoesOn) {
