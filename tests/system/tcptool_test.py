@@ -9,32 +9,17 @@ import tempfile
 
 import harness
 import tcptool_process
+from devices import loop_device, mount_device, run
 from tcptool_process import TcptoolTest
 
 MEBIBYTE = 1 << 20
 
 
-def run(*command):
-    return subprocess.run(
-        list(map(str, command)), check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
 class DevicesTest(TcptoolTest):
-    def loop_device(self, file):
-        """A block device whose content is the file's."""
-        try:
-            device = run("losetup", "--find", "--show", file)
-        except subprocess.CalledProcessError as error:
-            # A container may have none.
-            self.skipTest(f"no loop device can be had: {error.stderr.strip()}")
-        self.addCleanup(run, "losetup", "--detach", device)
-        return device
-
     def test_from_one_block_device_to_another(self):
         content = os.urandom(8 * MEBIBYTE)
-        source = self.loop_device(self.write("source", content))
-        target = self.loop_device(self.write("target", bytes(len(content))))
+        source = loop_device(self, self.write("source", content))
+        target = loop_device(self, self.write("target", bytes(len(content))))
         sender = self.start_sender(source)
         status, _, errors = self.run_tcptool("-r", self.sender_endpoint, "--sync", target)
         self.assertEqual((status, errors), (0, ""))
@@ -43,7 +28,7 @@ class DevicesTest(TcptoolTest):
         self.assertEqual((self.home / "target").read_bytes(), content)
 
     def test_block_device_without_content(self):
-        device = self.loop_device(self.write("nothing", b""))
+        device = loop_device(self, self.write("nothing", b""))
         status, _, errors = self.run_tcptool("-s", self.port, device)
         self.assertEqual(
             (status, errors),
@@ -54,7 +39,7 @@ class DevicesTest(TcptoolTest):
 
     def test_block_device_that_is_too_small(self):
         sender = self.start_sender(self.write("content", os.urandom(2 * MEBIBYTE)))
-        target = self.loop_device(self.write("target", bytes(MEBIBYTE)))
+        target = loop_device(self, self.write("target", bytes(MEBIBYTE)))
         status, _, errors = self.run_tcptool("-r", self.sender_endpoint, target)
         self.assertEqual(status, 1)
         self.assertIn("tcptool: Problem while writing to output file!\n", errors)
@@ -67,11 +52,8 @@ class DevicesTest(TcptoolTest):
 
     def mounted_device(self):
         """A block device with a file system that is mounted."""
-        device = self.loop_device(self.write("disk", bytes(8 * MEBIBYTE)))
-        run("mkfs.ext4", "-q", device)
-        mount = tempfile.mkdtemp(dir=self.home)
-        run("mount", device, mount)
-        self.addCleanup(run, "umount", mount)
+        device = loop_device(self, self.write("disk", bytes(8 * MEBIBYTE)))
+        mount_device(self, device, self.home)
         return device
 
     def test_block_device_that_is_mounted(self):
@@ -92,7 +74,7 @@ class DevicesTest(TcptoolTest):
         size = 16 * MEBIBYTE
         content = os.urandom(MEBIBYTE) + bytes(size - 2 * MEBIBYTE) + os.urandom(MEBIBYTE)
         disk = self.write("disk", os.urandom(size))
-        device = self.loop_device(disk)
+        device = loop_device(self, disk)
         sender = self.start_sender(self.write("content", content))
         status, _, errors = self.run_tcptool(
             "-r", self.sender_endpoint, "--sync", "--discard", device

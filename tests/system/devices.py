@@ -1,0 +1,29 @@
+"""Block devices whose content is a file's, and file systems on them."""
+
+import subprocess
+import tempfile
+
+
+def run(*command):
+    return subprocess.run(
+        list(map(str, command)), check=True, capture_output=True, text=True
+    ).stdout.strip()
+
+
+def loop_device(test, file):
+    try:
+        device = run("losetup", "--find", "--show", file)
+    except subprocess.CalledProcessError as error:
+        # A container may have none.
+        test.skipTest(f"no loop device can be had: {error.stderr.strip()}")
+    test.addCleanup(run, "losetup", "--detach", device)
+    return device
+
+
+def mount_device(test, device, home):
+    """A new file system on the device, in a new directory below `home`."""
+    run("mkfs.ext4", "-q", device)
+    mount = tempfile.mkdtemp(dir=home)
+    run("mount", device, mount)
+    test.addCleanup(run, "umount", mount)
+    return mount
