@@ -20,6 +20,15 @@ import grpc
 
 from waiting import DEADLINE_S, wait_until
 
+# What a sanitizer writes into the log of a service that it is built into.
+SANITIZER_REPORTS = (
+    "ERROR: AddressSanitizer",
+    "ERROR: LeakSanitizer",
+    "ERROR: ThreadSanitizer",
+    "WARNING: ThreadSanitizer",
+    "runtime error:",
+)
+
 _programs = {}
 stubs = None  # Filled in by configure().
 
@@ -247,8 +256,12 @@ class Service:
 
     def close(self):
         self.kill()
+        log = self.log()
         self._log.close()
         self._directory.cleanup()
+        # One that a sanitizer ended when the test had all its answers would go unnoticed.
+        if any(report in log for report in SANITIZER_REPORTS):
+            raise AssertionError(f"a sanitizer found a fault:\n{log}")
 
 
 def port_of_address(address):
