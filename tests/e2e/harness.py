@@ -19,6 +19,9 @@ import unittest
 import grpc
 
 from waiting import DEADLINE_S, wait_until
+# A service's start: with a sanitizer it is a second of a processor's work, and others
+# may want that processor.
+START_DEADLINE_S = 120
 
 # What a sanitizer writes into the log of a service that it is built into.
 SANITIZER_REPORTS = (
@@ -163,7 +166,13 @@ class Service:
         self.process = subprocess.Popen(
             self._command, stdout=self._log, stderr=subprocess.STDOUT
         )
-        wait_until(self._is_ready, "tcptoold has written its ready file")
+        try:
+            wait_until(self._is_ready, "tcptoold has written its ready file", START_DEADLINE_S)
+        except AssertionError:
+            # Nobody has it yet who would close it.
+            self.process.kill()
+            self.process.wait()
+            raise
         ready = json.loads(self._ready_file.read_text(encoding="utf-8"))
         self.control_address = ready["control_address"]
         self.http_address = ready["http_address"]

@@ -108,7 +108,7 @@ def listener_of(pid, port):
 class HealthTest(ServiceTest):
     def test_service_is_serving(self):
         checker = health_grpc.HealthStub(self.service.channel)
-        answer = checker.Check(health.HealthCheckRequest(), timeout=10)
+        answer = checker.Check(health.HealthCheckRequest(), timeout=harness.DEADLINE_S)
         self.assertEqual(answer.status, health.HealthCheckResponse.SERVING)
 
     def test_strangers_calls_keep_no_probe_out(self):
@@ -247,7 +247,7 @@ class ReflectionTest(ServiceTest):
     def ask(self, **request):
         stub = reflection_grpc.ServerReflectionStub(self.service.channel)
         requests = iter([reflection.ServerReflectionRequest(**request)])
-        return next(stub.ServerReflectionInfo(requests, timeout=10))
+        return next(stub.ServerReflectionInfo(requests, timeout=harness.DEADLINE_S))
 
     def test_lists_the_services(self):
         answer = self.ask(list_services="*")

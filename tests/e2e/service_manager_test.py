@@ -27,10 +27,15 @@ class ServiceManagerTest(unittest.TestCase):
         self.assertEqual(manager.recv(100), b"READY=1")
         return service, manager
 
+    @staticmethod
+    def assert_answers(service):
+        request = harness.stubs.node_service.GetNodeRequest()
+        service.node.GetNode(request, timeout=harness.DEADLINE_S)
+
     def assert_tells_its_life(self, service, manager):
         self.assertEqual(manager.recv(100), b"READY=1")
         # Whoever is told so may connect.
-        service.node.GetNode(harness.stubs.node_service.GetNodeRequest(), timeout=10)
+        self.assert_answers(service)
         service.process.send_signal(signal.SIGTERM)
         self.assertEqual(manager.recv(100), b"STOPPING=1")
         self.assertEqual(service.process.wait(harness.DEADLINE_S), 0)
@@ -49,7 +54,7 @@ class ServiceManagerTest(unittest.TestCase):
             with self.subTest(variable):
                 service = Service(["env", f"NOTIFY_SOCKET={variable}"])
                 self.addCleanup(service.close)
-                service.node.GetNode(harness.stubs.node_service.GetNodeRequest(), timeout=10)
+                self.assert_answers(service)
 
     def test_watchdog_hears_of_a_service_that_works_and_of_no_other(self):
         # A wrapper's number is no concern of the service, its own is.
