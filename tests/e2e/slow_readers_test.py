@@ -1,26 +1,35 @@
-"""What clients that do not read their answers can make the service hold."""
+"""What those who read late, or not at all, can make the service hold: clients of their
+answers, watchers, and recipients of an upload."""
 
+import selectors
+import socket
+import threading
 import time
 
 import harness
 import http2
-from harness import ServiceTest
+import recipients
+from harness import ServiceTest, stubs
 
+MIB = 1 << 20
+# More than what the service, gRPC and the kernel hold of an upload together.
+LARGE = 256 * MIB
+CROWD = 1000
 CHECK = b"/grpc.health.v1.Health/Check"
 GET_SESSION = b"/tcptool.v1.SessionService/GetSession"
 
 
-class SlowReadersTest(ServiceTest):
+class SlowClientsTest(ServiceTest):
     def setUp(self):
         super().setUp()
         self.service.write_file("content", b"x")
-        session = harness.stubs.session
+        session = stubs.session
         expected = (
             session.ExpectedRecipient(address=f"10.0.{i >> 8}.{i & 255}", label=f"{i:063}")
             for i in range(10_000)
         )
         self.session = self.service.create(expected=expected)
-        self.request = harness.stubs.session_service.GetSessionRequest(
+        self.request = stubs.session_service.GetSessionRequest(
             name=self.session.name
         ).SerializeToString()
 
@@ -54,7 +63,7 @@ class SlowReadersTest(ServiceTest):
             if kind == http2.DATA and stream == 1:
                 answer += payload
             self.assertNotEqual(kind, http2.RST_STREAM)
-        read = harness.stubs.session.Session.FromString(answer[len(http2.message(b"")) :])
+        read = stubs.session.Session.FromString(answer[len(http2.message(b"")) :])
         self.assertEqual(len(read.spec.expected), 10_000)
 
     def test_the_oldest_of_too_many_answers_makes_room(self):
@@ -65,7 +74,7 @@ class SlowReadersTest(ServiceTest):
         for i in range(count):
             client.call(1 + 2 * i, GET_SESSION, self.request)
             # So that they are answered in this order.
-            self.service.node.GetNode(harness.stubs.node_service.GetNodeRequest())
+            self.service.node.GetNode(stubs.node_service.GetNodeRequest())
         self.wait_for_end(client, 1)
         self.assertLess(self.service.peak_memory() - before, 2 * bound)
         # The newest is there still.
@@ -75,3 +84,89 @@ class SlowReadersTest(ServiceTest):
         while (frame := client.read_frame())[0] != http2.DATA:
             self.assertNotEqual((frame[0], frame[2]), (http2.RST_STREAM, newest))
         self.assertEqual(frame[2], newest)
+
+
+class SlowWatcherTest(ServiceTest):
+    def test_one_that_does_not_read_costs_little_and_slows_nobody(self):
+        self.service.write_file("content", b"x" * MIB)
+        session = self.service.create(
+            start=stubs.session.StartPolicy(ignore_start_byte=True)
+        )
+        idle = self.service.sessions.WatchSessions(
+            stubs.session_service.WatchSessionsRequest(include_recipients=True)
+        )
+        self.addCleanup(idle.cancel)
+        next(idle)
+        peers = [self.connect(session, recipients.WAIT) for _ in range(CROWD)]
+        self.service.wait_ready(session.name, CROWD)
+        before = self.service.peak_memory()
+        reader = threading.Thread(target=self.read_all, args=(peers,))
+        reader.start()
+        self.addCleanup(reader.join)
+        self.service.sessions.StartSession(
+            stubs.session_service.StartSessionRequest(name=session.name)
+        )
+        self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
+        reader.join()
+        self.assertLess(self.service.peak_memory() - before, 64 * MIB)
+        # When it reads at last it gets the newest state of each.
+        newest = {}
+        for message in idle:
+            for change in message.changes:
+                if change.HasField("recipient"):
+                    newest[change.recipient.name] = change.recipient
+            if message.bookmark and len(newest) == CROWD:
+                states = {one.state for one in newest.values()}
+                if states == {stubs.recipient.RECIPIENT_STATE_DELIVERED}:
+                    break
+
+    def read_all(self, peers):
+        with selectors.DefaultSelector() as selector:
+            for peer in peers:
+                peer.setblocking(False)
+                selector.register(peer, selectors.EVENT_READ)
+            left = len(peers)
+            while left:
+                for key, _ in selector.select(harness.DEADLINE_S):
+                    if not key.fileobj.recv(MIB):
+                        selector.unregister(key.fileobj)
+                        key.fileobj.close()
+                        left -= 1
+
+
+class SlowRecipientTest(ServiceTest):
+    def test_holds_the_uploader_back(self):
+        session = self.service.sessions.CreateSession(
+            stubs.session_service.CreateSessionRequest(
+                session=stubs.session.Session(
+                    spec=stubs.session.SessionSpec(upload=stubs.session.UploadSource())
+                )
+            )
+        )
+        sent = 0
+
+        def messages():
+            nonlocal sent
+            for offset in range(0, LARGE, MIB):
+                sent = offset
+                yield stubs.session_service.UploadContentRequest(
+                    name=session.name,
+                    offset=offset,
+                    data=bytes(MIB),
+                    complete=offset + MIB >= LARGE,
+                )
+
+        call = self.service.sessions.UploadContent.future(messages())
+        window = self.service.node.GetNode(
+            stubs.node_service.GetNodeRequest()
+        ).limits.stream_window_bytes
+        harness.wait_until(lambda: sent >= window, "the window is full", 4 * harness.DEADLINE_S)
+        peer = self.connect(session, recipients.START)
+        received = len(peer.recv(MIB, socket.MSG_WAITALL))
+        while received < LARGE:
+            # Beside the window: what gRPC and the kernel hold on either side.
+            self.assertLess(sent - received, window + 64 * MIB)
+            received += len(peer.recv(MIB))
+        peer.close()
+        self.assertEqual(call.result(harness.DEADLINE_S).session.content_length, LARGE)
+        self.assertLess(self.service.peak_memory(), window + 160 * MIB)
