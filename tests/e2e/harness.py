@@ -19,6 +19,7 @@ import unittest
 import grpc
 
 from waiting import DEADLINE_S, wait_until
+
 # A service's start: with a sanitizer it is a second of a processor's work, and others
 # may want that processor.
 START_DEADLINE_S = 120
