@@ -6,11 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <set>
+#include <span>
 #include <sstream>
 #include <string>
 
@@ -19,6 +21,10 @@
 #include "dataplane/receiving/partial_file.h"
 
 namespace tcptool::dataplane {
+
+inline std::span<const std::byte> Bytes(const std::string& content) {
+  return std::as_bytes(std::span(content));
+}
 
 // A new directory, which goes with the object.
 class Folder {

@@ -1,14 +1,12 @@
 // Under a content's name is the old file or the whole new one, whatever fails.
 #include "dataplane/receiving/partial_file.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "dataplane/receiving/manifest.h"
@@ -18,10 +16,6 @@
 namespace tcptool::dataplane {
 namespace {
 
-using testing::AllOf;
-using testing::EndsWith;
-using testing::HasSubstr;
-using testing::Not;
 using Call = FaultyFiles::Call;
 
 constexpr size_t kBlocks = 3;
@@ -30,10 +24,6 @@ constexpr size_t kSize = kBlocks * kManifestBlock + 12'345;
 const std::string& TheContent() {
   static const std::string content = Content(kSize);
   return content;
-}
-
-std::span<const std::byte> Bytes(const std::string& content) {
-  return std::as_bytes(std::span(content));
 }
 
 // Of the content's whole blocks.
@@ -184,92 +174,6 @@ TEST(PartialFileTest, NamesThatAreNoneAreRefused) {
     EXPECT_TRUE(absl::IsInvalidArgument(CheckDestination(destination))) << id;
   }
   EXPECT_TRUE(folder.Names().empty());
-}
-
-TEST(PartialFileTest, RoomStaysSetAsideWhenItIsEmptied) {
-  const Folder folder;
-  int allocations = 0;
-  FaultyFiles files([&](Call call) {
-    if (call == Call::kAllocate) ++allocations;
-    return 0;
-  });
-  auto partial = PartialFile::Create(files, folder.To("content"));
-  ASSERT_TRUE(partial.ok());
-  ASSERT_TRUE((*partial)->Allocate(kManifestBlock).ok());
-  ASSERT_TRUE((*partial)->Restart().ok());
-  EXPECT_EQ(allocations, 2);  // Truncation gives the room back.
-}
-
-TEST(PartialFileTest, RoomThatTheContentDoesNotNeedIsGivenBack) {
-  const Folder folder;
-  auto partial = PartialFile::Create(FileApi::Real(), folder.To("content"));
-  ASSERT_TRUE(partial.ok());
-  // It was told wrong at first.
-  ASSERT_TRUE((*partial)->Allocate(9 * kManifestBlock).ok());
-  ASSERT_TRUE((*partial)->Allocate(kManifestBlock).ok());
-  ASSERT_TRUE((*partial)->Write(0, Bytes(Content(kManifestBlock))).ok());
-  ASSERT_TRUE((*partial)->EndAt(kManifestBlock).ok());
-  ASSERT_TRUE((*partial)->Commit().ok());
-  struct stat status;
-  ASSERT_EQ(stat(folder.path("content").c_str(), &status), 0);
-  EXPECT_EQ(status.st_size, static_cast<off_t>(kManifestBlock));
-  EXPECT_LT(status.st_blocks * 512, off_t{2 * kManifestBlock});
-}
-
-// Of a longer content, which was not the right one.
-TEST(PartialFileTest, WhatIsBehindTheEndIsCutOff) {
-  const Folder folder;
-  auto partial = PartialFile::Create(FileApi::Real(), folder.To("content"));
-  ASSERT_TRUE(partial.ok());
-  ASSERT_TRUE((*partial)->Write(0, Bytes("the content, and more")).ok());
-  ASSERT_TRUE((*partial)->EndAt(11).ok());
-  ASSERT_TRUE((*partial)->Commit().ok());
-  EXPECT_EQ(folder.Get("content"), "the content");
-}
-
-TEST(PartialFileTest, LackOfRoomIsSaidInBytes) {
-  constexpr uint64_t kMore = uint64_t{1} << 26;
-  constexpr uint64_t kMost = uint64_t{1} << 60;
-  const Folder folder;
-  int error = -ENOSPC;
-  FaultyFiles files([&](Call call) {
-    return call == Call::kAllocate || call == Call::kWrite ? error : 0;
-  });
-  auto partial = PartialFile::Create(files, folder.To("content"));
-  ASSERT_TRUE(partial.ok());
-  const std::string block = Content(kManifestBlock);
-  const std::string needs =
-      absl::StrCat("the content needs ", kMore, " bytes more");
-  error = -EDQUOT;  // What a quota has left nobody says.
-  EXPECT_THAT((*partial)->Allocate(kMore).ToString(), EndsWith(needs));
-  error = -ENOSPC;
-  EXPECT_THAT((*partial)->Allocate(kMore).ToString(),
-              HasSubstr(needs + "; the file system has "));
-  error = 0;  // The system's call is not even made.
-  EXPECT_THAT(
-      (*partial)->Allocate(kMost).ToString(),
-      AllOf(HasSubstr(absl::StrCat("the content needs ", kMost, " bytes more")),
-            EndsWith(" are missing")));
-  // What it has got already is not missing.
-  error = -EOPNOTSUPP;
-  ASSERT_TRUE((*partial)->Allocate(kMore).ok());
-  error = 0;
-  ASSERT_TRUE((*partial)->Write(0, Bytes(block)).ok());
-  error = -ENOSPC;
-  EXPECT_THAT((*partial)->Write(kManifestBlock, Bytes(block)).ToString(),
-              AllOf(HasSubstr("the content needs "), Not(HasSubstr(needs))));
-}
-
-TEST(PartialFileTest, WhatAContentOfUnknownLengthNeedsIsNotSaid) {
-  const Folder folder;
-  FaultyFiles files(
-      [](Call call) { return call == Call::kWrite ? -ENOSPC : 0; });
-  auto partial = PartialFile::Create(files, folder.To("content"));
-  ASSERT_TRUE(partial.ok());
-  const absl::Status status = (*partial)->Write(0, Bytes(TheContent()));
-  EXPECT_TRUE(absl::IsResourceExhausted(status)) << status;
-  EXPECT_THAT(status.ToString(), AllOf(HasSubstr("the file system has "),
-                                       Not(HasSubstr("needs"))));
 }
 
 // Each call of each kind fails in turn.
