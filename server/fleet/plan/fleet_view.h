@@ -24,7 +24,10 @@ class FleetView {
     const PlanNode* given;
     int rack;
     uint64_t throughput;  // Bytes a second that it can pass on to each child.
-    int slots;            // How many children it may have.
+    // Bytes a second that it sends in all; where its link is the limit, as much
+    // as one node is to get.
+    uint64_t egress;
+    int slots;  // How many children it may have.
     Standing standing;
     int was_below;  // Its parent in the current tree, or kNone.
   };

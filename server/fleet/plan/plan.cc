@@ -15,8 +15,6 @@
 namespace tcptool::fleet {
 namespace {
 
-constexpr size_t kFallbacks = 3;
-
 absl::Status Check(const std::vector<PlanNode>& nodes,
                    const PlanPolicy& policy) {
   if (policy.target_rate < 1 || policy.max_children < 1 ||
@@ -76,17 +74,17 @@ class Fallbacks {
       const bool is_new =
           other != node && other != parent &&
           std::find(chosen.begin(), chosen.end(), other) == chosen.end();
-      if (is_new && chosen.size() < kFallbacks) chosen.push_back(other);
+      if (is_new && chosen.size() < kMostFallbacks) chosen.push_back(other);
     };
     const int above = tree_.parents[parent];
     if (above != kNone) choose(above);
     choose(first_in_rack_[node]);
     choose(source_of_[node]);
     // A list of sources may be as long as that of nodes.
-    for (size_t i = 0; i < std::min(sources_.size(), kFallbacks + 1); ++i) {
+    for (size_t i = 0; i < std::min(sources_.size(), kMostFallbacks + 1); ++i) {
       choose(sources_[i]);
     }
-    for (int i = above; i != kNone && chosen.size() < kFallbacks;
+    for (int i = above; i != kNone && chosen.size() < kMostFallbacks;
          i = tree_.parents[i]) {
       choose(i);
     }

@@ -9,6 +9,7 @@
 #define TCPTOOL_SERVER_FLEET_PLAN_PLAN_H_
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -55,13 +56,17 @@ struct PlanPolicy {
   int max_hops = 1'000;
 };
 
+// Of a node. One that has fewer has as one of them each source that is not
+// slow, its parent aside.
+inline constexpr size_t kMostFallbacks = 3;
+
 // How a node gets the content.
 struct PlanEdge {
   std::string node;
   std::string parent;
-  // At most three, the best first: the parent's parent, the first node of the
-  // rack, the source. Each is above the node or has all, so that no two nodes
-  // fall back on each other.
+  // At most kMostFallbacks, the best first: the parent's parent, the first node
+  // of the rack, the source. Each is above the node or has all, so that no two
+  // nodes fall back on each other.
   std::vector<std::string> fallbacks;
   // Bytes a second that the parent sends to it at most; 0: no limit. Those of a
   // parent's children together are at most its egress.
@@ -90,6 +95,9 @@ struct Tree {
 //   kept; a node whose parent is gone goes to the nearest one above that has
 //   room. A late node takes nobody's place, and nor does a regular one while
 //   there is room.
+// - Late nodes, and slow ones, go to those with most egress left for a child
+//   more, so that they do not share one's while another has nobody to send to;
+//   where that is equal, to one that has all.
 //
 // INVALID_ARGUMENT: a name twice, or a number that is out of range.
 // FAILED_PRECONDITION: no node has all.

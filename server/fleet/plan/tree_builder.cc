@@ -211,7 +211,7 @@ int TreeBuilder::ParentFor(int node) {
   const int parent =
       near != kNone && published_[RackOf(near)] && HasRoomFor(near, node)
           ? near
-          : std::get<2>(*outlets_.begin());
+          : outlets_.begin()->node;
   if (standing_ == Standing::kRegular &&
       ++racks_fed_[RackOf(parent)] == view_.racks_fed_by_rack()) {
     published_[RackOf(parent)] = false;
@@ -224,7 +224,7 @@ int TreeBuilder::ParentFor(int node) {
 // hangs on it: racks then form a chain of their first nodes.
 int TreeBuilder::PlaceInRack(Group& group, int rack) {
   auto place = open_[rack].begin();
-  const int first = std::get<2>(*place);
+  const int first = place->node;
   if (group.reserved == kNone && standing_ == Standing::kRegular &&
       !entryless_.empty() && MayFeedRacks(rack) &&
       view_.node(first).slots > 1) {
@@ -234,7 +234,7 @@ int TreeBuilder::PlaceInRack(Group& group, int rack) {
       std::next(place) != open_[rack].end()) {
     ++place;
   }
-  return std::get<2>(*place);
+  return place->node;
 }
 
 // Without taking a place from another node than the one that has come between
@@ -296,7 +296,18 @@ void TreeBuilder::Hang(int node) {
 }
 
 TreeBuilder::Place TreeBuilder::PlaceOf(int node) const {
-  return {Free(node) <= lower_children_[node], tree_.depths[node], node};
+  const FleetView::Node& parent = view_.node(node);
+  Place place = {.is_in_use = Free(node) <= lower_children_[node],
+                 .taken = 0,
+                 .lacks_some = false,
+                 .depth = tree_.depths[node],
+                 .node = node};
+  if (standing_ != Standing::kRegular) {
+    const int children = used_[node] + lower_children_[node];
+    place.taken = ~(parent.egress / (children + 1));
+    place.lacks_some = !view_.is_source(node);
+  }
+  return place;
 }
 
 void TreeBuilder::Close(int node) {

@@ -2,8 +2,10 @@
 #ifndef TCPTOOL_SERVER_FLEET_PLAN_TREE_BUILDER_H_
 #define TCPTOOL_SERVER_FLEET_PLAN_TREE_BUILDER_H_
 
+#include <compare>
+#include <cstddef>
+#include <cstdint>
 #include <set>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -25,7 +27,8 @@ struct BuiltTree {
 // - Nodes whose parent was kept come with it, and so does all below them in the
 //   rack.
 // - Others go to the nearest node that was above them, or to the node of the
-//   rack that has room and is nearest to the source.
+//   rack that has room and is nearest to the source; late and slow ones to the
+//   one that has most egress left.
 // - Where the rack has no room, the first of the group goes to another rack. It
 //   brings room for the next. If a node of another rack has taken that, this
 //   node goes; it will find another place, in any rack.
@@ -48,9 +51,20 @@ class TreeBuilder {
     int reserved = kNone;    // A node whose last slot is for another rack.
     std::vector<int> loose;  // Those without a parent.
   };
-  // Slots that nobody uses come before those of children of a lower standing,
-  // and those near the source before others.
-  using Place = std::tuple<bool, int, int>;  // In use, depth, node.
+  // Where a child may be hung, the best place first: slots that nobody uses
+  // come before those of children of a lower standing, and those near the
+  // source before others. Late and slow nodes begin when their parents have
+  // much already, so that what these can send is the limit: they go to whoever
+  // has most of it left, and of those to one that has the whole.
+  struct Place {
+    bool is_in_use;
+    uint64_t taken;  // The share of a child more is so much below all of it.
+    bool lacks_some;
+    int depth;
+    int node;
+
+    auto operator<=>(const Place&) const = default;
+  };
 
   Standing StandingOf(int node) const { return view_.node(node).standing; }
   int RackOf(int node) const { return view_.node(node).rack; }

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "server/fleet/plan/branching.h"
 #include "server/fleet/plan/plan.h"
 #include "tests/server/fleet/first_seed.h"
 #include "tests/server/fleet/plan/checked_tree.h"
@@ -215,6 +216,40 @@ TEST(PlanOfRandomFleets, LateNodesMoveNoRegularOne) {
     for (int i = fleet.Between(1, 5); i > 0; --i) fleet.Add(Standing::kLate);
     const Tree after = CheckedPlan(fleet.nodes(), fleet.policy(), before);
     EXPECT_EQ(MovesBetween(before, after, fleet.nodes()).regular, 0);
+  });
+}
+
+// What a node can send to each of so many children.
+uint64_t ShareOf(const PlanNode& node, int children) {
+  return (node.egress == 0 ? kRate : node.egress) / children;
+}
+
+// None has less from its parent than a regular node of that one's rack, which
+// has room, would have given it.
+TEST(PlanOfRandomFleets, LateNodesGoWhereMostEgressIsLeft) {
+  ForManyFleets(250, [](RandomFleet& fleet) {
+    for (PlanNode& node : fleet.nodes()) node.standing = Standing::kRegular;
+    const Tree before = CheckedPlan(fleet.nodes(), fleet.policy());
+    for (int i = fleet.Between(1, 20); i > 0; --i) fleet.Add(Standing::kLate);
+    const Tree after = CheckedPlan(fleet.nodes(), fleet.policy(), before);
+    std::map<std::string, PlanNode> named;
+    for (const PlanNode& node : fleet.nodes()) named.emplace(node.name, node);
+    std::map<std::string, int> children;
+    for (const PlanEdge& edge : after.edges) ++children[edge.parent];
+    for (const PlanEdge& edge : after.edges) {
+      if (named.at(edge.node).standing != Standing::kLate) continue;
+      const PlanNode& parent = named.at(edge.parent);
+      for (const auto& [name, other] : named) {
+        const int slots =
+            std::max(FanOut(other, fleet.policy()), after.branching);
+        if (other.standing == Standing::kRegular && other.rack == parent.rack &&
+            children[name] < slots) {
+          EXPECT_GE(ShareOf(parent, children[parent.name]),
+                    ShareOf(other, children[name] + 1))
+              << edge.node << " is below " << parent.name << ", not " << name;
+        }
+      }
+    }
   });
 }
 

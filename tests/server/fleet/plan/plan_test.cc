@@ -15,6 +15,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::UnorderedElementsAre;
 
 constexpr uint64_t kRate = 1'000'000'000;
 const PlanPolicy kPolicy = {.target_rate = kRate};
@@ -168,6 +169,75 @@ TEST(PlanTree, ALateNodeHangsOnATailAndMovesNobody) {
   EXPECT_EQ(ParentOf(after, "b0"), "b2");
   // Its own rack has no room without harm to others.
   EXPECT_EQ(ParentOf(after, "a0"), "b0");
+}
+
+// The source, and four that send to nobody, each with room for four.
+const std::vector<PlanNode> kStar = {
+    {.name = "source", .rack = "a", .egress = 4 * kRate, .has_all = true},
+    {.name = "a1", .rack = "a", .egress = 4 * kRate},
+    {.name = "a2", .rack = "a", .egress = 4 * kRate},
+    {.name = "a3", .rack = "a", .egress = 4 * kRate},
+    {.name = "a4", .rack = "a", .egress = 4 * kRate}};
+
+std::vector<PlanNode> WithLate(std::vector<PlanNode> nodes, int number,
+                               const std::string& rack = "a") {
+  for (int i = 1; i <= number; ++i) {
+    nodes.push_back({.name = absl::StrCat("late", i),
+                     .rack = rack,
+                     .egress = kRate,
+                     .standing = Standing::kLate});
+  }
+  return nodes;
+}
+
+std::vector<std::string> ParentsOfLate(const Tree& tree) {
+  std::vector<std::string> parents;
+  for (const PlanEdge& edge : tree.edges) {
+    if (edge.node.starts_with("late")) parents.push_back(edge.parent);
+  }
+  return parents;
+}
+
+TEST(PlanTree, SpreadsLateNodesOverThoseThatSendToNobody) {
+  const Tree before = CheckedPlan(kStar, kPolicy);
+  ASSERT_EQ(ParentOf(before, "a4"), "source");
+  const Tree after = CheckedPlan(WithLate(kStar, 4), kPolicy, before);
+  EXPECT_THAT(ParentsOfLate(after),
+              UnorderedElementsAre("a1", "a2", "a3", "a4"));
+  EXPECT_THAT(Moved(before, after), ElementsAre());
+}
+
+TEST(PlanTree, SpreadsLateNodesByTheEgressThatIsLeft) {
+  std::vector<PlanNode> nodes = kStar;
+  Named(nodes, "a2").egress = 2 * kRate;
+  Named(nodes, "a3").egress = 8 * kRate;
+  const Tree before = CheckedPlan(nodes, kPolicy);
+  const Tree after = CheckedPlan(WithLate(nodes, 4), kPolicy, before);
+  EXPECT_THAT(ParentsOfLate(after),
+              UnorderedElementsAre("a3", "a3", "a1", "a4"));
+}
+
+TEST(PlanTree, HangsLateNodesFirstOnThoseThatHaveTheWhole) {
+  std::vector<PlanNode> nodes = kStar;
+  const Tree before = CheckedPlan(nodes, kPolicy);
+  Named(nodes, "a3").has_all = true;
+  EXPECT_THAT(ParentsOfLate(CheckedPlan(WithLate(nodes, 1), kPolicy, before)),
+              ElementsAre("a3"));
+  // From another rack too.
+  EXPECT_THAT(
+      ParentsOfLate(CheckedPlan(WithLate(nodes, 1, "b"), kPolicy, before)),
+      ElementsAre("a3"));
+}
+
+TEST(PlanTree, HangsNoLateNodeOnASlowOneWhileAnotherIsThere) {
+  std::vector<PlanNode> nodes = kStar;
+  const Tree before = CheckedPlan(nodes, kPolicy);
+  for (const char* slow : {"a1", "a2", "a3"}) {
+    Named(nodes, slow).standing = Standing::kSlow;
+    Named(nodes, slow).has_all = true;
+  }
+  EXPECT_THAT(ParentsOfLate(CheckedPlan(WithLate(nodes, 3), kPolicy, before)),
+              UnorderedElementsAre("a4", "a4", "source"));
 }
 
 TEST(PlanTree, ARegularNodeThatComesBeforeTheStartIsPutIntoItsRack) {
