@@ -87,6 +87,17 @@ class DistributionTest(DistributionCase):
         self.assertEqual(late.received_content(), self.content)
         self.assertEqual(self.b.received_content(), b"of somebody")
 
+    def test_a_source_that_comes_back_is_asked_where_the_only_other_gives_nothing(self):
+        name = self.a.distribute("a", nodes=["b", "d"])
+        wait_until(lambda: self.b.deliveries(name)["b"] == "DELIVERED", "b has it", 60)
+        self.a.stop()
+        self.hold(self.b, MIB)
+        late = self.join("d")
+        wait_until(lambda: late.reception_of(name), "it is to receive it from b", 60)
+        self.a.start()
+        late.wait_distribution(name, "SUCCEEDED")
+        self.assertEqual(late.received_content(), self.content)
+
     def test_what_cannot_be_written_is_tried_again_when_it_can(self):
         (self.b.disk / "file").write_bytes(b"of somebody")
         name = self.a.distribute("a")

@@ -87,6 +87,13 @@ class Planner {
   }
 
  private:
+  struct Holder {
+    std::string name;
+    // Revisions.
+    int64_t has_all_since;
+    int64_t registered;
+  };
+
   const v1::Edge* InForce(const std::string& node) const {
     return EdgeInForce(distribution_, node);
   }
@@ -135,6 +142,17 @@ class Planner {
              LeastLimit(node->second.value.egress_bytes_per_second(), limit),
          .standing = StandingOf(name),
          .has_all = has_all});
+    if (has_all && plan_nodes_.back().standing != Standing::kSlow) {
+      holders_.push_back({.name = name,
+                          .has_all_since = HasAllSince(name),
+                          .registered = node->second.create_revision});
+    }
+  }
+
+  // The revision; 0: of the source.
+  int64_t HasAllSince(const std::string& name) const {
+    if (name == distribution_.spec->value.source_node()) return 0;
+    return distribution_.deliveries.at(name).mod_revision;
   }
 
   Standing StandingOf(const std::string& name) const {
@@ -212,7 +230,7 @@ class Planner {
   bool HasFitEdge(const PlanNode& node, bool has_better_source) const {
     const v1::Edge* const edge = InForce(node.name);
     return edge != nullptr && members_.contains(edge->parent()) &&
-           !IsToGoAround(node.name, *edge) &&
+           !IsToGoAround(node.name, *edge) && !LacksSource(node.name, *edge) &&
            (node.standing == Standing::kSlow || !has_better_source ||
             StandingOf(edge->parent()) != Standing::kSlow) &&
            ToStanding(edge->standing()) == node.standing &&
@@ -220,6 +238,22 @@ class Planner {
                        [this](const std::string& fallback) {
                          return members_.contains(fallback);
                        });
+  }
+
+  // Whether the edge has room for a member that has all, and would name it had
+  // it been there when it was written: it may be the only one that can give the
+  // content. One that only came to have all is no reason for a plan.
+  bool LacksSource(const std::string& name, const v1::Edge& edge) const {
+    if (static_cast<size_t>(edge.fallbacks_size()) >= kMostFallbacks) {
+      return false;
+    }
+    const int64_t written = distribution_.edges.at(name).mod_revision;
+    return std::ranges::any_of(holders_, [&](const Holder& holder) {
+      return (holder.has_all_since < written || holder.registered > written) &&
+             holder.name != edge.parent() &&
+             std::find(edge.fallbacks().begin(), edge.fallbacks().end(),
+                       holder.name) == edge.fallbacks().end();
+    });
   }
 
   // Whether a walk up from the node comes to one of `reached`, to which all on
@@ -300,6 +334,7 @@ class Planner {
   const std::set<std::string>& slow_;
   const int64_t head_epoch_;
   std::vector<PlanNode> plan_nodes_;
+  std::vector<Holder> holders_;  // Those of them that have all, but slow ones.
   std::set<std::string> members_;  // Their names.
 };
 

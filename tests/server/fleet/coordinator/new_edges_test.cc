@@ -38,6 +38,13 @@ class NewEdgesTest : public ::testing::Test {
     return EdgeInForce(state.distributions().at("d"), node)->standing();
   }
 
+  std::vector<std::string> FallbacksOf(const std::string& node) {
+    const FleetState state = fleet_.State();
+    const auto& fallbacks =
+        EdgeInForce(state.distributions().at("d"), node)->fallbacks();
+    return {fallbacks.begin(), fallbacks.end()};
+  }
+
   void PutMoves(const std::string& node,
                 const std::vector<std::pair<std::string, std::string>>& moves,
                 bool is_fault) {
@@ -222,6 +229,37 @@ TEST_F(NewEdgesTest, WhoHasAllIsTheSourceWhenThatIsGone) {
   fleet_.Coordinate();
   EXPECT_EQ(fleet_.Parents("d").at("n3"), "n2");
   EXPECT_EQ(fleet_.Parents("d").at("n1"), "n3");
+}
+
+// Who has all of it may not be able to give it, and not know that yet.
+TEST_F(NewEdgesTest, ASourceThatComesBackIsAFallbackOfWhoHasNoOther) {
+  fleet_.Coordinate();
+  fleet_.PutDelivery("d", "n1", v1::DELIVERY_STATE_DELIVERED);
+  fleet_.KillNode("source");
+  fleet_.KillNode("n3");
+  fleet_.Coordinate();
+  ASSERT_EQ(fleet_.Parents("d").at("n2"), "n1");
+  ASSERT_THAT(FallbacksOf("n2"), IsEmpty());
+  fleet_.AddNode("source");
+  fleet_.Coordinate();
+  EXPECT_EQ(fleet_.Parents("d").at("n2"), "n1");
+  EXPECT_THAT(FallbacksOf("n2"), ElementsAre("source"));
+  EXPECT_EQ(fleet_.Coordinate(), 0);
+}
+
+TEST_F(NewEdgesTest, ANodeThatComesBackWithTheWholeIsAFallbackOfWhoHasNoOther) {
+  fleet_.Coordinate();
+  fleet_.PutDelivery("d", "n1", v1::DELIVERY_STATE_DELIVERED);
+  fleet_.PutDelivery("d", "n3", v1::DELIVERY_STATE_DELIVERED);
+  fleet_.KillNode("source");
+  fleet_.KillNode("n3");
+  fleet_.Coordinate();
+  ASSERT_THAT(FallbacksOf("n2"), IsEmpty());
+  fleet_.AddNode("n3");
+  fleet_.Coordinate();
+  EXPECT_EQ(fleet_.Parents("d").at("n2"), "n1");
+  EXPECT_THAT(FallbacksOf("n2"), ElementsAre("n3"));
+  EXPECT_EQ(fleet_.Coordinate(), 0);
 }
 
 TEST_F(NewEdgesTest, ASourceWhoseFileIsAnotherNowSendsToNobody) {
