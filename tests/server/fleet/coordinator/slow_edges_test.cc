@@ -171,9 +171,10 @@ TEST_F(SlowEdgesTest, OfManyOneBelowAThirdOfTheMedianIsFoundIn6Seconds) {
   for (int i = 1; i <= 8; ++i) {
     EXPECT_FALSE(Tell(absl::StrCat("n", i), kFast + i));
   }
-  EdgeRate rate = fleet_.Rate("d", "n9", kFast * 2 / 5);
+  EdgeRate rate = fleet_.Rate("d", "n9", 0);
   rate.busy = seconds(6);
-  EXPECT_TRUE(Tell(rate)) << "24 MB/s";
+  rate.bytes = 6 * kFast * 3 / 10;
+  EXPECT_TRUE(Tell(rate)) << "30 MB/s";
   edges_ = {};
   for (int i = 1; i <= 8; ++i) {
     EXPECT_FALSE(Tell(absl::StrCat("n", i), kFast + i));
