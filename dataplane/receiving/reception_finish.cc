@@ -68,10 +68,9 @@ void Reception::OnSynced(const absl::StatusOr<Synced>& synced) {
                                     "; ", ToHex(*expected), " was expected"));
   }
   if (options_.expected_sha256 && status_.sha256 != options_.expected_sha256) {
-    return FailOrDoubt(absl::StrCat("the content has the SHA-256 ",
-                                    ToHex(*status_.sha256), "; ",
-                                    ToHex(*options_.expected_sha256),
-                                    " was expected"));
+    return FailOrDoubt(
+        absl::StrCat("the content has the SHA-256 ", ToHex(*status_.sha256),
+                     "; ", ToHex(*options_.expected_sha256), " was expected"));
   }
   status_.root = root;
   observer_->BeforeNaming(status_, synced->mark, [self = shared_from_this()] {

@@ -117,9 +117,8 @@ void ReceptionRestoration::LookForName(
         return Named{.file = *std::move(file), .change_time = *change_time};
       },
       [this, unfinished](const absl::StatusOr<Named>& named) {
-        asio::post(executor_, [this, unfinished, named] {
-          OnLooked(unfinished, named);
-        });
+        asio::post(executor_,
+                   [this, unfinished, named] { OnLooked(unfinished, named); });
       });
 }
 

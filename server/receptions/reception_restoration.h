@@ -86,8 +86,9 @@ class ReceptionRestoration {
     v1::Reception reception;  // As the table has it.
     ReceptionPlan plan;
     ReceptionExtra extra;
-    // Before the disk is asked again, or it is looked again how far it is. Not set once it is settled: a job that
-    // hangs on a disk may keep this for longer than there is an executor.
+    // Before the disk is asked again, or it is looked again how far it is. Not
+    // set once it is settled: a job that hangs on a disk may keep this for
+    // longer than there is an executor.
     std::optional<asio::steady_timer> pause;
     std::vector<std::function<void()>> waiting;
 
@@ -111,7 +112,8 @@ class ReceptionRestoration {
   // Whether what has the name is still what was received.
   void Check(const std::shared_ptr<Unfinished>& unfinished,
              const std::shared_ptr<const dataplane::BlockDigests>& content,
-             absl::Time change_time, std::chrono::steady_clock::time_point began);
+             absl::Time change_time,
+             std::chrono::steady_clock::time_point began);
   // It has its name, or not: why not.
   void HasNoName(const std::shared_ptr<Unfinished>& unfinished,
                  const absl::Status& reason);

@@ -31,10 +31,10 @@ struct NewPlan {
 
 // Plans anew if a node that needs the content has no edge in force, or one that
 // names a node that is not there or has failed, or from one that it has left
-// while it has another fallback, or from a slow one while another has all, or one
-// that has room for a fallback and does not name a node that has come, or come
-// back, with the whole; else the plan in force stays. So nobody is moved when a
-// node only comes to have all.
+// while it has another fallback, or from a slow one while another has all, or
+// one that has room for a fallback and does not name a node that has come, or
+// come back, with the whole; else the plan in force stays. So nobody is moved
+// when a node only comes to have all.
 //
 // An edge that was written, but is not in force, is one of a coordinator that
 // has died since. It would be in force with the new epoch, and so is written

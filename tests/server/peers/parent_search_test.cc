@@ -26,13 +26,12 @@ ScriptedNode::Script Through(const ScriptedSender& data,
 
 // A node whose content has so many bytes.
 ScriptedNode::Script EndsAt(const ScriptedSender& data, int64_t length) {
-  return
-      [serve = Serve(data), length](const FollowRequest& request,
-                                    grpc::ServerContext& context,
-                                    grpc::ServerWriter<FollowResponse>& writer) {
-        if (request.offset() <= length) return serve(request, context, writer);
-        return grpc::Status(grpc::StatusCode::OUT_OF_RANGE, "it ends before");
-      };
+  return [serve = Serve(data), length](
+             const FollowRequest& request, grpc::ServerContext& context,
+             grpc::ServerWriter<FollowResponse>& writer) {
+    if (request.offset() <= length) return serve(request, context, writer);
+    return grpc::Status(grpc::StatusCode::OUT_OF_RANGE, "it ends before");
+  };
 }
 
 TEST_F(ParentLinkTest, NobodyFollowsItself) {
