@@ -3,13 +3,11 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <optional>
 #include <thread>
 #include <utility>
 
@@ -48,24 +46,6 @@ absl::Status CheckNames(const Destination& destination) {
         absl::StrCat("'", destination.id, "' is not an id"));
   }
   return absl::OkStatus();
-}
-
-// What whoever is not root may have; none where the file system does not say.
-std::optional<uint64_t> BytesLeft(int directory) {
-  struct statvfs system;
-  if (fstatvfs(directory, &system) != 0 || system.f_blocks == 0) {
-    return std::nullopt;
-  }
-  return uint64_t{system.f_bavail} * system.f_frsize;
-}
-
-// Those of a content of this length that the file has no room for yet.
-std::optional<uint64_t> BytesNeeded(int file, uint64_t length) {
-  constexpr uint64_t kUnit = 512;  // stat(2).
-  struct stat status;
-  if (fstat(file, &status) != 0) return std::nullopt;
-  const uint64_t taken = static_cast<uint64_t>(status.st_blocks) * kUnit;
-  return length - std::min(length, taken);
 }
 
 }  // namespace
@@ -214,25 +194,6 @@ absl::Status PartialFile::LoadMap() {
       "cutting the partial file");
 }
 
-absl::Status PartialFile::Allocate(uint64_t length) {
-  length_ = length;
-  if (length == 0) return absl::OkStatus();
-  uint64_t most = allocated_;
-  while (most < length && !allocated_.compare_exchange_weak(most, length)) {
-  }
-  const auto needed = BytesNeeded(file_.get(), length);
-  const auto left = BytesLeft(destination_.directory.get());
-  // Some file systems (ext4) would fill themselves up before they say so.
-  const int error = needed && left && *needed > *left
-                        ? -ENOSPC
-                        : files_.Allocate(file_.get(), length);
-  if (error == -EOPNOTSUPP || error == -ENOSYS || error == -EINVAL) {
-    return absl::OkStatus();
-  }
-  return Result(error,
-                absl::StrCat("setting aside the content's ", length, " bytes"));
-}
-
 absl::Status PartialFile::Write(uint64_t offset,
                                 std::span<const std::byte> data) {
   const int error = files_.WriteAt(file_.get(), offset, data);
@@ -308,21 +269,15 @@ absl::Status PartialFile::Restart() {
   if (const int error = files_.Truncate(file_.get(), 0)) {
     return Result(error, "emptying the partial file");
   }
-  allocated_ = 0;
-  return Allocate(length_);
-}
-
-absl::Status PartialFile::EndAt(uint64_t length) {
-  struct stat file;
-  if (fstat(file_.get(), &file) != 0) {
-    return Result(-errno, "asking for the size of the partial file");
+  {
+    const absl::MutexLock lock(&room_mutex_);
+    allocated_ = 0;
+    has_end_ = false;
   }
-  if (static_cast<uint64_t>(file.st_size) <= length && allocated_ <= length) {
-    return absl::OkStatus();
-  }
-  allocated_ = std::min<uint64_t>(allocated_, length);
-  return Result(files_.Truncate(file_.get(), length),
-                "cutting off what is behind the end of the content");
+  // The length may be a lie, which is dropped with the rest. Where what really
+  // comes has no room, a write says so.
+  Allocate(length_).IgnoreError();
+  return absl::OkStatus();
 }
 
 // A rename goes by the name: what another process has put there meanwhile
@@ -374,26 +329,6 @@ absl::Status PartialFile::Result(int error, const std::string& doing) const {
   return {status.code(),
           absl::StrCat(status.message(),
                        has_no_room ? Room(error == -EDQUOT) : "")};
-}
-
-std::string PartialFile::Room(bool is_quota) const {
-  uint64_t needed = 0;
-  if (const uint64_t length = length_; length > 0) {
-    needed = BytesNeeded(file_.get(), length).value_or(0);
-  }
-  std::string room;
-  if (needed > 0) {
-    absl::StrAppend(&room, "; the content needs ", needed, " bytes more");
-  }
-  // What a quota leaves is not known.
-  if (is_quota) return room;
-  const auto left = BytesLeft(destination_.directory.get());
-  if (!left) return room;
-  absl::StrAppend(&room, "; the file system has ", *left, " bytes left");
-  if (needed > *left) {
-    absl::StrAppend(&room, ", so that ", needed - *left, " are missing");
-  }
-  return room;
 }
 
 }  // namespace tcptool::dataplane

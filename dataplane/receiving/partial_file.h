@@ -13,8 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/receiving/file_api.h"
@@ -75,7 +77,8 @@ class PartialFile {
   const std::vector<Digest>& kept() const { return map_.blocks(); }
 
   // The content has `length` bytes, as far as is known: the file system sets
-  // them aside, if it can, so that a lack of room is known before they come.
+  // them aside, if it can, so that a lack of room is known before they come. No
+  // effect after EndAt().
   absl::Status Allocate(uint64_t length);
   absl::Status Write(uint64_t offset, std::span<const std::byte> data);
   // Fills `buffer` with what was written at `offset` before.
@@ -88,7 +91,8 @@ class PartialFile {
   // `blocks`, which that includes, go into the range map, if there is one, and
   // so are kept() after a crash. None: the map stays as it is.
   absl::Status Checkpoint(std::span<const Digest> blocks);
-  // Empties it, and keeps nothing but the room that was set aside.
+  // Empties it, and keeps nothing but the room that was set aside, if there is
+  // that.
   absl::Status Restart();
   // The content, all of which is written, has `length` bytes: what lies behind
   // them, of another one that was dropped, goes, and the room that was set
@@ -130,8 +134,12 @@ class PartialFile {
   UniqueFd file_;
   UniqueFd map_file_;  // Not valid: not resumable.
   RangeMap map_;
-  std::atomic<uint64_t> length_ = 0;     // 0: not known.
-  std::atomic<uint64_t> allocated_ = 0;  // The most that was set aside.
+  std::atomic<uint64_t> length_ = 0;  // 0: not known.
+  // Held while room is set aside or given back, by whichever thread.
+  absl::Mutex room_mutex_;
+  // The most that was set aside.
+  uint64_t allocated_ ABSL_GUARDED_BY(room_mutex_) = 0;
+  bool has_end_ ABSL_GUARDED_BY(room_mutex_) = false;  // Since EndAt().
   bool committed_ = false;
 };
 

@@ -232,8 +232,9 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // with the digests.
   std::optional<ContentEnd> end_;
   std::optional<ContentEnd> claimed_end_;
-  // So many bytes are set aside, or are being so.
+  // So many bytes are set aside, or are to be so.
   std::optional<uint64_t> set_aside_;
+  bool is_setting_aside_ = false;
   // Why the last source's content is none for this disk; OK while one sends.
   absl::Status no_room_;
   // The connection has ended, and the upstream has not said whether all of the

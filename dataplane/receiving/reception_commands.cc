@@ -44,7 +44,12 @@ void Reception::ExpectLength(uint64_t length) {
         self.status_.state == ReceptionState::kVerifying) {
       return;
     }
-    const absl::Status wrong = self.CheckExpectedLength(length);
+    absl::Status wrong = self.CheckExpectedLength(length);
+    if (wrong.ok() && length < self.status_.bytes_received) {
+      wrong = absl::OutOfRangeError(
+          absl::StrCat("a content of ", length, " bytes was told, of which ",
+                       self.status_.bytes_received, " have come"));
+    }
     if (!wrong.ok()) return self.Doubt(wrong);
     self.spool_->Announce(length);
     self.SetAside(length);
@@ -54,6 +59,8 @@ void Reception::ExpectLength(uint64_t length) {
 void Reception::SetAside(uint64_t length) {
   if (set_aside_ == length) return;
   set_aside_ = length;
+  // One at a time, whatever is told: see OnSetAside().
+  if (std::exchange(is_setting_aside_, true)) return;
   OnDisk(
       [length](DiskWriter& writer) { return writer.file()->Allocate(length); },
       [length](Reception& self, const absl::Status& status) {
@@ -62,8 +69,11 @@ void Reception::SetAside(uint64_t length) {
 }
 
 void Reception::OnSetAside(uint64_t length, const absl::Status& status) {
-  // Another one was told since.
-  if (status.ok() || set_aside_ != length) return;
+  is_setting_aside_ = false;
+  if (set_aside_ && set_aside_ != length) {  // Another one was told since.
+    return SetAside(*std::exchange(set_aside_, std::nullopt));
+  }
+  if (status.ok()) return;
   set_aside_.reset();
   // It is told again with the next connection; or all has found room.
   if (rewind_to_ || receiver_ == nullptr ||
@@ -117,7 +127,7 @@ void Reception::OnEndChecked(const ContentEnd& end, bool contradicts) {
   end_ = end;
   status_.content_length = end.length;
   spool_->Announce(end.length);
-  SetAside(end.length);
+  if (status_.bytes_received < end.length) SetAside(end.length);
   CheckLength();
 }
 
@@ -176,7 +186,9 @@ void Reception::Leave(const absl::Status& reason) {
 
 void Reception::StartAnew(const absl::Status& reason) {
   OnLane([reason](Reception& self) {
-    if (self.receiver_ != nullptr || self.rewind_to_) return;
+    if (self.receiver_ != nullptr || self.rewind_to_ || self.is_finishing_) {
+      return;
+    }
     self.status_.bytes_received = 0;
     self.Doubt(absl::OutOfRangeError(reason.message()));
   });

@@ -75,7 +75,9 @@ void FallbackSearch::OnAnswer(size_t node,
 
 void FallbackSearch::OnEnd(size_t node, const absl::Status& status) {
   // It was asked for what is behind its end.
-  if (absl::IsOutOfRange(status)) return Choose(node, {.is_shorter = true});
+  if (absl::IsOutOfRange(status) && choice_.may_start_anew(node)) {
+    return Choose(node, {.is_shorter = true});
+  }
   OnRefusal();
 }
 

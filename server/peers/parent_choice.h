@@ -116,6 +116,13 @@ class ParentChoice {
   // own fault if it has sent all that has come from `offset` on, too; if not,
   // that one says, and sends, all anew.
   Next Connect(uint64_t offset, Loss loss, bool is_its_word, Time now);
+  // Whether all may come anew because the node's content ends before what has
+  // come: once for each node, as who says so may only want that dropped.
+  bool may_start_anew(size_t node) const {
+    return !nodes_[node].has_started_anew;
+  }
+  // It does so, from the current node.
+  void StartsAnew() { nodes_[current_].has_started_anew = true; }
   // The current node is called.
   void Called(Time now);
   // It has given a connection.
@@ -153,6 +160,7 @@ class ParentChoice {
     // It has said, since the trouble began, that it cannot give the content.
     bool has_refused = false;
     bool has_lied = false;
+    bool has_started_anew = false;
     int bad_blocks = 0;
     uint64_t bad_at = 0;  // The highest offset of one.
   };

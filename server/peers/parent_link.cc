@@ -179,11 +179,13 @@ void ParentLink::Follow() {
 }
 
 void ParentLink::OnEnd(const absl::Status& status) {
-  if (done_ == nullptr || offset_ == 0 || !absl::IsOutOfRange(status)) {
+  if (done_ == nullptr || offset_ == 0 || !absl::IsOutOfRange(status) ||
+      !choice_.may_start_anew(choice_.current())) {
     return TryNext(status);
   }
   // It has none of what is wanted, as its content is another one than what has
   // come. Nobody knows whose is right before one of them has proven it whole.
+  choice_.StartsAnew();
   Forget();
   claims_->StartAnew(status);
 }

@@ -20,7 +20,7 @@ class SlowNodeTest(FleetCase):
         # whichever of them it is from.
         self.put_behind(self.a, Throttle(8 * MIB))
         for node in (self.b, self.d):
-            Proxy(self, node.data_port, Throttle(MIB // 4))
+            Proxy(self, node.data_port, Throttle(MIB // 8))
         self.c = self.join(
             "c",
             prefix=(

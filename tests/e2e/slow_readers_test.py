@@ -127,7 +127,9 @@ class SlowWatcherTest(ServiceTest):
                 selector.register(peer, selectors.EVENT_READ)
             left = len(peers)
             while left:
-                for key, _ in selector.select(harness.DEADLINE_S):
+                ready = selector.select(harness.DEADLINE_S)
+                self.assertTrue(ready, "something comes")
+                for key, _ in ready:
                     if not key.fileobj.recv(MIB):
                         selector.unregister(key.fileobj)
                         key.fileobj.close()

@@ -197,6 +197,8 @@ class Planner {
     const std::string parent = std::exchange(planned.parent, *other);
     planned.fallbacks.erase(other);
     planned.fallbacks.push_back(parent);
+    // It was the share of another node's egress.
+    planned.cap = 0;
   }
   bool IsToGoAround(const std::string& node, const v1::Edge& edge) const {
     const std::set<std::string> left = LeftBy(node);

@@ -62,6 +62,34 @@ TEST(PartialFileRoomTest, WhatIsBehindTheEndIsCutOff) {
   EXPECT_EQ(folder.Get("content"), "the content");
 }
 
+TEST(PartialFileRoomTest, WhatIsToldBehindTheEndChangesNothing) {
+  const Folder folder;
+  int allocations = 0;
+  FaultyFiles files([&](Call call) {
+    if (call == Call::kAllocate) ++allocations;
+    return 0;
+  });
+  auto partial = PartialFile::Create(files, folder.To("content"));
+  ASSERT_TRUE(partial.ok());
+  ASSERT_TRUE((*partial)->Write(0, Bytes("whole")).ok());
+  ASSERT_TRUE((*partial)->EndAt(5).ok());
+  ASSERT_TRUE((*partial)->Allocate(kManifestBlock).ok());
+  EXPECT_EQ(allocations, 0);
+  // Of another content.
+  ASSERT_TRUE((*partial)->Restart().ok());
+  ASSERT_TRUE((*partial)->Allocate(2 * kManifestBlock).ok());
+  EXPECT_EQ(allocations, 2);
+}
+
+// It may have been a lie.
+TEST(PartialFileRoomTest, LengthWithoutRoomIsNoReasonNotToBeginAnew) {
+  const Folder folder;
+  auto partial = PartialFile::Create(FileApi::Real(), folder.To("content"));
+  ASSERT_TRUE(partial.ok());
+  ASSERT_FALSE((*partial)->Allocate(uint64_t{1} << 60).ok());
+  EXPECT_TRUE((*partial)->Restart().ok());
+}
+
 TEST(PartialFileRoomTest, LackOfRoomIsSaidInBytes) {
   constexpr uint64_t kMore = uint64_t{1} << 26;
   constexpr uint64_t kMost = uint64_t{1} << 60;

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdint>
+#include <functional>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -27,6 +28,14 @@ class ToldLengthTest : public ResumableReceptionTest {
     room_ = room;
     Begin(std::move(options), {.files = &files_});
   }
+  static bool WaitUntil(const std::function<bool()>& condition) {
+    const absl::Time limit = absl::Now() + kDeadline;
+    while (!condition()) {
+      if (absl::Now() > limit) return false;
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    return true;
+  }
   void ExpectAllocations(int count) {
     one_->Finish();
     EXPECT_EQ(allocations_, count);
@@ -44,11 +53,7 @@ TEST_F(ToldLengthTest, RoomIsSetAsideBeforeTheContentComes) {
   BeginOnDisk(1);
   Accept();
   one_->reception().ExpectLength(kLongSize);
-  const absl::Time limit = absl::Now() + kDeadline;
-  while (allocations_ == 0 && absl::Now() < limit) {
-    absl::SleepFor(absl::Milliseconds(1));
-  }
-  EXPECT_EQ(allocations_, 1);
+  EXPECT_TRUE(WaitUntil([&] { return allocations_ == 1; }));
   // And once only.
   Announce(LongContent());
   ASSERT_TRUE(sender_.Send(LongContent()));
@@ -60,6 +65,7 @@ TEST_F(ToldLengthTest, RoomIsSetAsideAtTheLatestForTheEndThatIsTold) {
   BeginOnDisk(1);
   Accept();
   Announce(LongContent());
+  EXPECT_TRUE(WaitUntil([&] { return allocations_ == 1; }));
   ASSERT_TRUE(sender_.Send(LongContent()));
   ExpectWhole();
   ExpectAllocations(1);
@@ -111,6 +117,16 @@ TEST_F(ToldLengthTest, LengthThatIsNotTheExpectedOneIsTheSourcesFault) {
   ExpectAllocations(1);
 }
 
+TEST_F(ToldLengthTest, LengthOfLessThanHasComeIsDoubted) {
+  Begin();
+  Accept();
+  ASSERT_TRUE(sender_.Send(Content(3 * kManifestBlock)));
+  ASSERT_TRUE(WaitForBytes(3 * kManifestBlock));
+  one_->reception().ExpectLength(1);
+  const ScriptedUpstream::Asked asked = Accept();
+  EXPECT_TRUE(absl::IsOutOfRange(asked.lost)) << asked.lost;
+}
+
 // As of a source that has begun a longer content, and was left.
 TEST_F(ToldLengthTest, BlocksBehindTheEndAreNotInTheFile) {
   Begin();
@@ -133,10 +149,10 @@ TEST_F(ToldLengthTest, IsThatOfTheSessionsToo) {
   const auto source = one_->reception().OpenSource(Spool::Level::kReceived);
   EXPECT_EQ(source->length(), std::nullopt);
   one_->reception().ExpectLength(kLongSize);
+  EXPECT_TRUE(WaitUntil([&] { return source->length() == kLongSize; }));
   Announce(LongContent());
   ASSERT_TRUE(sender_.Send(LongContent()));
   ExpectWhole();
-  EXPECT_EQ(source->length(), kLongSize);
 }
 
 }  // namespace

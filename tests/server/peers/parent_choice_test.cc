@@ -201,6 +201,18 @@ TEST_F(ParentChoiceTest, WhoSendsNothingOfWhatItHasIsNotEnough) {
   EXPECT_FALSE(choice_->wants_other());
 }
 
+TEST_F(ParentChoiceTest, AllComesAnewOnceForTheShorterContentOfANode) {
+  Open(2);
+  EXPECT_TRUE(choice_->may_start_anew(0));
+  choice_->StartsAnew();
+  EXPECT_FALSE(choice_->may_start_anew(0));
+  EXPECT_TRUE(choice_->may_start_anew(1));
+  Serve();
+  now_ += hours(1);
+  Lose(5 * kBlock, Loss::kLost);
+  EXPECT_FALSE(choice_->may_start_anew(0)) << "whatever has come since";
+}
+
 // A call may end without the connection that came with it.
 TEST_F(ParentChoiceTest,
        WhoIsFollowedIsAskedForAConnectionIfTheOldOneIsSilent) {
