@@ -156,14 +156,14 @@ class NodesCase(unittest.TestCase):
 
 
 class Proxy:
-    """Passes connections on, from 127.0.0.2 to 127.0.0.1 and the same port."""
+    """Passes connections on, from `host` to 127.0.0.1 and the same port."""
 
-    def __init__(self, test, port, change=lambda data, position: data):
+    def __init__(self, test, port, change=lambda data, position: data, host="127.0.0.2"):
         """`change`: what becomes of bytes from the server, the first at `position`."""
         self._port = port
         self._change = change
         self.connections = 0
-        self._listener = socket.create_server(("127.0.0.2", port))
+        self._listener = socket.create_server((host, port))
         test.addCleanup(self._listener.close)
         threading.Thread(target=self._accept, daemon=True).start()
 
