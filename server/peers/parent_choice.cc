@@ -151,6 +151,20 @@ ParentChoice::Next ParentChoice::Failed(bool is_refusal, uint64_t position,
   return GoOn(is_refusal, now);
 }
 
+ParentChoice::Next ParentChoice::NotBegun(uint64_t position, Time now) {
+  const bool was_connected = sent_from_ != ~uint64_t{0};
+  BeginTrouble(now);
+  if (was_connected ||
+      now - *trouble_since_ >= std::min(timing_.not_begun, wait_)) {
+    return Failed(false, position, now);
+  }
+  EndSearch();
+  // It has done nothing that another one could do better.
+  if (calls_ > 0) --calls_;
+  call_not_before_ = now + timing_.first_pause;
+  return {Step::kFollowAgain, timing_.first_pause};
+}
+
 ParentChoice::Next ParentChoice::Lied(uint64_t position, Time now) {
   nodes_[current_].has_lied = true;
   return Failed(true, position, now);

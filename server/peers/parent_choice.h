@@ -27,6 +27,9 @@ class ParentChoice {
   struct Timing {
     Duration first_pause = std::chrono::milliseconds(100);
     Duration longest_pause = std::chrono::seconds(2);
+    // How long a node that has not begun is asked again before others are, as
+    // long as there was no connection to anybody.
+    Duration not_begun = std::chrono::seconds(5);
     // How long a node may have nobody to receive from before others are asked.
     Duration stranded = std::chrono::seconds(1);
     // How long a node may send nothing of what it could send.
@@ -130,6 +133,10 @@ class ParentChoice {
   // It does not serve. `is_refusal`: trying again does not mend that.
   // `position`: up to which the content has come.
   Next Failed(bool is_refusal, uint64_t position, Time now);
+  // It knows nothing of the content yet. When a distribution starts, nodes hear
+  // of it one after the other: who hears of it before its parent waits for that
+  // one, as all would come to receive from the source if they left it.
+  Next NotBegun(uint64_t position, Time now);
   // It has said what cannot be, by itself.
   Next Lied(uint64_t position, Time now);
   // It has said this; `silent_since`: see dataplane::ContentClaims.

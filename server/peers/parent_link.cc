@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "dataplane/receiving/manifest.h"
 #include "dataplane/receiving/sender_socket.h"
+#include "server/api/names.h"
 #include "server/peers/follow_path.h"
 
 namespace tcptool::server {
@@ -287,8 +288,12 @@ void ParentLink::OnDialed(const std::string& secret,
 
 void ParentLink::TryNext(const absl::Status& reason) {
   const absl::Status noted = Note(choice_.current(), reason);
+  const bool has_not_begun =
+      absl::IsNotFound(reason) && IsDistributionName(parent().name);
+  const uint64_t position = claims_->position();
   const ParentChoice::Next next =
-      choice_.Failed(IsRefusal(reason), claims_->position(), Clock::now());
+      has_not_begun ? choice_.NotBegun(position, Clock::now())
+                    : choice_.Failed(IsRefusal(reason), position, Clock::now());
   // A connection to it may last, although nothing comes any more.
   if (done_ == nullptr && next.step != ParentChoice::Step::kGiveUp &&
       absl::IsDeadlineExceeded(reason)) {

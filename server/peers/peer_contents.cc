@@ -22,7 +22,12 @@ absl::Status IsOver(const std::string& name, absl::string_view state) {
       name, " is ", state, ": its content cannot be had from it any more"));
 }
 
-absl::Status NothingYet(const std::string& name, absl::string_view why) {
+absl::Status NotBegun(const std::string& name) {
+  return absl::NotFoundError(
+      absl::StrCat("the node has not begun to receive ", name));
+}
+
+absl::Status NothingNow(const std::string& name, absl::string_view why) {
   return absl::UnavailableError(
       absl::StrCat("the node has nothing of ", name, " at the moment: ", why));
 }
@@ -74,16 +79,18 @@ void PeerContents::FindDistribution(const std::string& name, const Done& done) {
   const std::string id(absl::StripPrefix(name, "distributions/"));
   const auto place = service_.distributions->Find(id);
   if (!place) {
-    // It may not have heard of it yet: its children may be earlier.
-    return done(NothingYet(name, "it has not heard of it"));
+    // Its children may have heard of it earlier.
+    return done(NotBegun(name));
   }
   if (const auto* reception = std::get_if<std::string>(&place->where)) {
     return Find(*reception, [name, done](Found found) {
       const absl::Status& status = found.status();
-      // It is yet to begin, or is tried again later: no reason for a child to
-      // give up, as only the distribution's coordinator knows.
-      if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status)) {
-        found = NothingYet(name, status.message());
+      if (absl::IsNotFound(status)) {
+        found = NotBegun(name);
+      } else if (absl::IsFailedPrecondition(status)) {
+        // It may be tried again: no reason for a child to give up, as only the
+        // distribution's coordinator knows.
+        found = NothingNow(name, status.message());
       }
       done(std::move(found));
     });

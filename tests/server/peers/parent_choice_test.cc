@@ -31,6 +31,35 @@ TEST_F(ParentChoiceTest, AtOnceInTheFirstRoundAndThenWithPausesUntilTheEnd) {
   EXPECT_LT(calls, 60);
 }
 
+TEST_F(ParentChoiceTest, WhoHasNotBegunIsAskedAgainBeforeOthersAre) {
+  Open(2);
+  const ParentChoice::Time begun = now_;
+  while (Do(choice_->NotBegun(0, now_)) == Step::kFollowAgain) {
+    EXPECT_EQ(choice_->current(), 0u);
+    EXPECT_FALSE(choice_->is_stranded()) << "Its own children wait too.";
+    ASSERT_LT(now_ - begun, seconds(10));
+  }
+  EXPECT_EQ(choice_->current(), 1u);
+  EXPECT_GE(now_ - begun, seconds(5));
+  // The others are not waited for as long: the first one may have begun.
+  EXPECT_EQ(Do(choice_->NotBegun(0, now_)), Step::kFollow);
+  EXPECT_EQ(choice_->current(), 0u);
+}
+
+TEST_F(ParentChoiceTest, WhoHasNotBegunIsLeftByWhoHasReceivedFromOthers) {
+  Open(2);
+  Serve();
+  EXPECT_EQ(Lose(5 * kBlock, Loss::kLost), Step::kFollow);
+  EXPECT_EQ(Do(choice_->NotBegun(5 * kBlock, now_)), Step::kFollow);
+  EXPECT_EQ(choice_->current(), 0u);
+}
+
+TEST_F(ParentChoiceTest, WhoMayNotWaitIsNotMadeToByWhoHasNotBegun) {
+  Open(2, seconds(0));
+  EXPECT_EQ(Do(choice_->NotBegun(0, now_)), Step::kFollow);
+  EXPECT_EQ(Do(choice_->NotBegun(0, now_)), Step::kGiveUp);
+}
+
 // What a node said long ago may be otherwise now.
 TEST_F(ParentChoiceTest, RefusalsOfAnEarlierTroubleAreForgotten) {
   Open(2);

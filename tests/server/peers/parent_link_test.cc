@@ -4,7 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <string>
+#include <vector>
 
 #include "server/peers/told_content.h"
 #include "tests/server/peers/parent_links.h"
@@ -44,6 +47,29 @@ TEST_F(ParentLinkTest, WhoRefusesIsAskedOnceAndTheFallbackServes) {
   Open({refuses.node(), serves.node()}, absl::Seconds(60));
   EXPECT_TRUE(Connect(0).ok());
   EXPECT_EQ(refuses.requests().size(), 1u);
+}
+
+// Its parent hears of the distribution later than it does.
+TEST_F(ParentLinkTest, ParentThatHasNotBegunIsWaitedFor) {
+  std::atomic<int> calls = 0;
+  const ScriptedNode::Script serve = Serve(data_);
+  const ScriptedNode later(
+      [&calls, &serve](const FollowRequest& request,
+                       grpc::ServerContext& context,
+                       grpc::ServerWriter<FollowResponse>& writer) {
+        if (++calls < 3) return grpc::Status(grpc::StatusCode::NOT_FOUND, "");
+        return serve(request, context, writer);
+      });
+  const ScriptedNode fallback(Serve(data_));
+  std::vector<NodePlan::Node> nodes = {later.node(), fallback.node()};
+  for (NodePlan::Node& node : nodes) node.name = "distributions/d";
+  ParentLink::Timing timing;
+  timing.choice.not_begun = std::chrono::hours(1);
+  Open(nodes, absl::Hours(1), timing);
+  EXPECT_TRUE(Connect(0).ok());
+  EXPECT_EQ(later.requests().size(), 3u);
+  EXPECT_EQ(fallback.requests().size(), 0u);
+  EXPECT_TRUE(moves_.Take("receptions/r").empty());
 }
 
 TEST_F(ParentLinkTest, LengthThatCannotBeIsARefusal) {

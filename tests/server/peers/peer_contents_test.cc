@@ -259,7 +259,7 @@ TEST_F(DistributedContentsTest, NodeInNoFleetHasNone) {
 
 // Those whose parent it is to be may have heard of that earlier.
 TEST_F(DistributedContentsTest, UnknownOneMayCome) {
-  EXPECT_TRUE(absl::IsUnavailable(FindDistribution("d").status()));
+  EXPECT_TRUE(absl::IsNotFound(FindDistribution("d").status()));
 }
 
 TEST_F(DistributedContentsTest, ReceptionOfIt) {
@@ -271,14 +271,14 @@ TEST_F(DistributedContentsTest, ReceptionOfIt) {
   places_.Remove("d", 2);
   EXPECT_TRUE(FindDistribution("d").ok()) << "That was another one.";
   places_.Remove("d", 1);
-  EXPECT_TRUE(absl::IsUnavailable(FindDistribution("d").status()));
+  EXPECT_TRUE(absl::IsNotFound(FindDistribution("d").status()));
 }
 
 // Receptions are made one after the other, and anew where they have failed:
 // children that gave up for that would be lost.
 TEST_F(DistributedContentsTest, ReceptionThatIsYetToBeginMayCome) {
   places_.Set("d", {.revision = 1, .where = std::string("receptions/later")});
-  EXPECT_TRUE(absl::IsUnavailable(FindDistribution("d").status()));
+  EXPECT_TRUE(absl::IsNotFound(FindDistribution("d").status()));
 
   ScriptedSender sender;
   const std::string reception =
