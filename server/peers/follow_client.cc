@@ -3,8 +3,15 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "text/characters.h"
 
 namespace tcptool::server {
+namespace {
+
+// Of what another node says of an error, in columns.
+constexpr size_t kLongestMessage = 500;
+
+}  // namespace
 
 std::shared_ptr<FollowClient> FollowClient::Start(
     const std::shared_ptr<grpc::Channel>& channel, const std::string& token,
@@ -59,9 +66,9 @@ void FollowClient::OnDone(const grpc::Status& status) {
     absl::MutexLock lock(&mutex_);
     on_message_ = nullptr;
     if (on_end_ != nullptr) {
-      std::exchange(on_end_, nullptr)(
-          absl::Status(static_cast<absl::StatusCode>(status.error_code()),
-                       status.error_message()));
+      std::exchange(on_end_, nullptr)(absl::Status(
+          static_cast<absl::StatusCode>(status.error_code()),
+          Truncate(Printable(status.error_message()), kLongestMessage)));
     }
   }
   on_done_(std::move(self));

@@ -151,9 +151,7 @@ void ReceivedContent::TakeMoves() {
     v1::ParentMove& move = moves_.emplace_back();
     move.set_from(NameOfNode(taken.from));
     move.set_to(NameOfNode(taken.to));
-    // Part of it is what the other node has said.
-    move.set_reason(
-        std::string(Truncate(Printable(taken.reason), kLongestReason)));
+    move.set_reason(std::string(Truncate(taken.reason, kLongestReason)));
     move.set_is_fault(taken.is_fault);
     move.set_offset(static_cast<int64_t>(taken.offset));
     *move.mutable_time() = ToTimestamp(taken.time);

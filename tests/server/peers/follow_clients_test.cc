@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
@@ -18,7 +19,7 @@ using peer::v1::FollowRequest;
 using peer::v1::FollowResponse;
 
 // Says one message after the other, until the caller has gone; to whom has no
-// name, nothing.
+// name, nothing, or why it refuses.
 class TalkingNode final : public peer::v1::PeerService::Service {
  public:
   TalkingNode()
@@ -27,6 +28,9 @@ class TalkingNode final : public peer::v1::PeerService::Service {
                                       grpc::InsecureServerCredentials(), &port_)
                     .RegisterService(this)
                     .BuildAndStart()) {}
+  explicit TalkingNode(grpc::Status refusal) : TalkingNode() {
+    refusal_ = std::move(refusal);
+  }
   ~TalkingNode() override {
     server_->Shutdown(std::chrono::system_clock::now());
   }
@@ -39,7 +43,7 @@ class TalkingNode final : public peer::v1::PeerService::Service {
   grpc::Status Follow(grpc::ServerContext* context,
                       const FollowRequest* request,
                       grpc::ServerWriter<FollowResponse>* writer) override {
-    if (request->node().empty()) return grpc::Status::OK;
+    if (request->node().empty()) return refusal_;
     FollowResponse response;
     response.set_digests(std::string(32, 'd'));
     while (writer->Write(response)) {
@@ -50,6 +54,7 @@ class TalkingNode final : public peer::v1::PeerService::Service {
 
  private:
   int port_ = 0;
+  grpc::Status refusal_;
   absl::Notification cancelled_;
   std::unique_ptr<grpc::Server> server_;
 };
@@ -118,6 +123,17 @@ TEST(FollowClientsTest, CallThatNobodyReadsIsCancelled) {
   EXPECT_TRUE(node.WaitUntilCancelled());
   absl::MutexLock lock(&told.mutex);
   EXPECT_EQ(told.messages, 1);
+}
+
+TEST(FollowClientsTest, WhatANodeSaysOfAnErrorIsShortAndPrintable) {
+  TalkingNode node(
+      {grpc::StatusCode::UNAVAILABLE, "\xff\x1b[2J" + std::string(4000, 'x')});
+  Told told;
+  FollowClients clients(*NodeCredentials::Load({}, {}));
+  clients.Start(node.address(), {}, told.Handlers());
+  ASSERT_TRUE(told.ended.WaitForNotificationWithTimeout(dataplane::kDeadline));
+  EXPECT_TRUE(absl::IsUnavailable(told.end)) << told.end;
+  EXPECT_EQ(told.end.message(), "??[2J" + std::string(495, 'x'));
 }
 
 // gRPC's threads end with the last channel of the process, and not on one of
