@@ -176,8 +176,8 @@ TEST_F(ParentLinkTest, WhoSendsBadBlocksIsAskedNoMore) {
        {.choice = {.first_pause = std::chrono::milliseconds(1)}});
   absl::Status status = Connect(0).status();
   for (int i = 0; i < 20 && status.ok(); ++i) {
-    // At one place and another, in turn.
-    status = Connect((1 + i / 2 % 2) * kManifestBlock, bad).status();
+    // Each block from both of them.
+    status = Connect((1 + i / 2) * kManifestBlock, bad).status();
   }
   EXPECT_TRUE(absl::IsDataLoss(status)) << status;
   EXPECT_EQ(one.requests().size(), 3u);
