@@ -77,7 +77,8 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
 
   static bool Happens(const std::function<bool()>& what) {
     const absl::Time limit = absl::Now() + kDeadline;
-    while (!what() && absl::Now() < limit) {
+    while (absl::Now() < limit) {
+      if (what()) return true;
       absl::SleepFor(absl::Milliseconds(5));
     }
     return what();
