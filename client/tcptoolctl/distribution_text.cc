@@ -2,48 +2,22 @@
 
 #include <google/protobuf/map.h>
 
-#include <array>
 #include <cstdint>
 #include <map>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/string_view.h"
 #include "client/tcptoolctl/labelled_lines.h"
 #include "client/tcptoolctl/render.h"
 #include "messages/distribution_states.h"
+#include "messages/distribution_texts.h"
 #include "messages/time.h"
 #include "text/amounts.h"
 #include "text/characters.h"
 
 namespace tcptool {
 namespace {
-
-int32_t Total(const v1::DeliveryCounts& counts) {
-  return counts.expected() + counts.waiting() + counts.receiving() +
-         counts.verifying() + counts.delivered() + counts.failed() +
-         counts.cancelled();
-}
-
-// "2 of 5 delivered, 3 receiving".
-std::string Counts(const v1::DeliveryCounts& counts) {
-  std::string text =
-      absl::StrCat(counts.delivered(), " of ", Total(counts), " delivered");
-  const std::array<std::pair<int32_t, absl::string_view>, 6> others = {{
-      {counts.expected(), "expected"},
-      {counts.waiting(), "waiting"},
-      {counts.receiving(), "receiving"},
-      {counts.verifying(), "verifying"},
-      {counts.failed(), "failed"},
-      {counts.cancelled(), "cancelled"},
-  }};
-  for (const auto& [count, name] : others) {
-    if (count != 0) absl::StrAppend(&text, ", ", count, " ", name);
-  }
-  return text;
-}
 
 std::string StateAndDetail(const v1::Distribution& distribution) {
   std::string text = StateName(distribution.state());
@@ -95,7 +69,7 @@ std::string Standing(v1::DeliveryStanding standing) {
 
 std::string DistributionProgress(const v1::Distribution& distribution) {
   std::string text = absl::StrCat(StateName(distribution.state()), ", ",
-                                  Counts(distribution.counts()));
+                                  CountsText(distribution.counts()));
   if (!distribution.detail().empty()) {
     absl::StrAppend(&text, ": ", Printable(distribution.detail()));
   }
@@ -109,11 +83,6 @@ std::string DeliveryDetail(const v1::Delivery& delivery) {
   return MoveText(*delivery.moves().rbegin());
 }
 
-std::string MoveText(const v1::ParentMove& move) {
-  return absl::StrCat("from ", move.from_node(), " to ", move.to_node(), " at ",
-                      HumanBytes(move.offset()), ": ", move.reason());
-}
-
 std::string DistributionTable(const std::vector<v1::Distribution>& all,
                               absl::Time now) {
   std::vector<std::vector<std::string>> rows = {
@@ -124,7 +93,7 @@ std::string DistributionTable(const std::vector<v1::Distribution>& all,
          Printable(Source(one.spec())), Printable(Destination(one.spec())),
          OrNothing(one.has_content_length() ? HumanBytes(one.content_length())
                                             : ""),
-         absl::StrCat(one.counts().delivered(), "/", Total(one.counts())),
+         absl::StrCat(one.counts().delivered(), "/", TargetCount(one.counts())),
          HumanDuration(now - ToTime(one.create_time()))});
   }
   return Table(rows);
@@ -145,7 +114,7 @@ std::string DistributionDetails(const v1::Distribution& distribution) {
   if (!distribution.content_root().empty()) {
     lines.Add("root", distribution.content_root());
   }
-  lines.Add("nodes", Counts(distribution.counts()));
+  lines.Add("nodes", CountsText(distribution.counts()));
   lines.Add("epoch", absl::StrCat(distribution.epoch()));
   lines.AddTime("created", distribution.create_time());
   if (distribution.has_expire_time()) {

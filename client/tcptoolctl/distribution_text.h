@@ -15,9 +15,6 @@ namespace tcptool {
 // targets there are, and the detail if there is one.
 std::string DistributionProgress(const v1::Distribution& distribution);
 
-// "from node1 to node3 at 12.0 MiB: nothing came". Not yet printable.
-std::string MoveText(const v1::ParentMove& move);
-
 // Why it has failed or, if there is no such thing, its last move; or nothing.
 // Not yet printable.
 std::string DeliveryDetail(const v1::Delivery& delivery);

@@ -7,6 +7,7 @@
 #include "client/tcptoolctl/distribution_text.h"
 #include "client/tcptoolctl/render.h"
 #include "messages/distribution_states.h"
+#include "messages/distribution_texts.h"
 #include "messages/time.h"
 #include "text/characters.h"
 

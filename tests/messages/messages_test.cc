@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "messages/counts.h"
+#include "messages/distribution_texts.h"
 #include "messages/states.h"
 #include "messages/time.h"
 
@@ -41,6 +42,21 @@ TEST(TakersTest, AreThoseWhoHaveTheContentOrWereToGetIt) {
   counts.set_handshaking(10'000'000);
   counts.set_rejected(100'000'000);
   EXPECT_EQ(Takers(counts), 1'111'111);
+}
+
+TEST(DistributionTextsTest, CountEachStateOnce) {
+  v1::DeliveryCounts counts;
+  EXPECT_EQ(CountsText(counts), "0 of 0 delivered");
+  for (int state = v1::DELIVERY_STATE_EXPECTED;
+       state <= v1::DELIVERY_STATE_CANCELLED; ++state) {
+    Count(static_cast<v1::DeliveryState>(state), counts);
+  }
+  Count(v1::DELIVERY_STATE_DELIVERED, counts);
+  Count(static_cast<v1::DeliveryState>(999), counts);
+  EXPECT_EQ(TargetCount(counts), 8);
+  EXPECT_EQ(CountsText(counts),
+            "2 of 8 delivered, 1 expected, 1 waiting, 1 receiving, "
+            "1 verifying, 1 failed, 1 cancelled");
 }
 
 TEST(TimeTest, GoesThroughMessagesUnchanged) {

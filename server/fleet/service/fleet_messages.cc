@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "messages/distribution_states.h"
+#include "messages/distribution_texts.h"
 #include "server/fleet/service/distribution_spec.h"
 
 namespace tcptool::fleet {
@@ -26,27 +27,6 @@ api::DeliveryState DeliveryStateOf(const Distribution& distribution,
   }
   // Those of the API have EXPECTED in front of them.
   return static_cast<api::DeliveryState>(state + 1);
-}
-
-void Count(api::DeliveryState state, api::DeliveryCounts& counts) {
-  switch (state) {
-    case api::DELIVERY_STATE_EXPECTED:
-      return counts.set_expected(counts.expected() + 1);
-    case api::DELIVERY_STATE_WAITING:
-      return counts.set_waiting(counts.waiting() + 1);
-    case api::DELIVERY_STATE_RECEIVING:
-      return counts.set_receiving(counts.receiving() + 1);
-    case api::DELIVERY_STATE_VERIFYING:
-      return counts.set_verifying(counts.verifying() + 1);
-    case api::DELIVERY_STATE_DELIVERED:
-      return counts.set_delivered(counts.delivered() + 1);
-    case api::DELIVERY_STATE_FAILED:
-      return counts.set_failed(counts.failed() + 1);
-    case api::DELIVERY_STATE_CANCELLED:
-      return counts.set_cancelled(counts.cancelled() + 1);
-    default:
-      return;  // Of a later version.
-  }
 }
 
 template <typename Message>
@@ -98,8 +78,8 @@ api::Distribution ToMessage(const std::string& id,
   }
   const v1::Content* const content = ContentOf(distribution);
   for (const std::string& node : ListedTargets(distribution, nodes)) {
-    Count(DeliveryStateOf(distribution, node, content),
-          *message.mutable_counts());
+    ::tcptool::Count(DeliveryStateOf(distribution, node, content),
+                     *message.mutable_counts());
   }
   if (content != nullptr) SetContent(*content, message);
   *message.mutable_create_time() = spec.create_time();
