@@ -1,12 +1,15 @@
-// What the control port asks of the fleet that the node is in.
+// What the control port and the status page ask of the fleet that the node is
+// in.
 #ifndef TCPTOOL_SERVER_FLEET_SERVICE_DISTRIBUTIONS_H_
 #define TCPTOOL_SERVER_FLEET_SERVICE_DISTRIBUTIONS_H_
 
 #include <functional>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/fleet/service/api.h"
+#include "server/fleet/service/distribution_overview.h"
 #include "server/fleet/service/distribution_table.h"
 #include "tcptool/v1/distribution_service.pb.h"
 
@@ -34,6 +37,12 @@ class Distributions {
                               Done<api::ListDeliveriesResponse> done) = 0;
   virtual void ListNodes(const api::ListNodesRequest& request,
                          Done<api::ListNodesResponse> done) = 0;
+
+  // Of "distributions/{distribution}". What it takes grows with the number of
+  // targets: whoever has it made for strangers asks for one at a time.
+  // NOT_FOUND: no such distribution. UNAVAILABLE: as of the other methods.
+  virtual void GetOverview(const std::string& name,
+                           Done<DistributionOverview> done) = 0;
 
   // For Get, List and Watch. Lives as long as this.
   virtual const DistributionTable& table() const = 0;

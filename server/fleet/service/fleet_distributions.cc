@@ -12,6 +12,7 @@
 #include "server/api/page_token.h"
 #include "server/fleet/service/distribution_commands.h"
 #include "server/fleet/service/distribution_creation.h"
+#include "server/fleet/service/distribution_overview.h"
 #include "server/fleet/service/fleet_messages.h"
 #include "server/fleet/service/open_answers.h"
 #include "server/fleet/service/seen_revisions.h"
@@ -187,6 +188,16 @@ class FleetDistributions::Service final
     return response;
   }
 
+  absl::StatusOr<DistributionOverview> GetOverview(
+      const std::string& name) const {
+    const std::string id = DistributionId(name);
+    const auto found = state_.distributions().find(id);
+    if (found == state_.distributions().end() || !found->second.spec) {
+      return NoSuchDistribution(name);
+    }
+    return OverviewOf(id, found->second, state_.nodes());
+  }
+
   const FleetState& state() const { return state_; }
   absl::Time now() const { return now_(); }
   const DistributionTable& table() const { return table_; }
@@ -306,6 +317,14 @@ void FleetDistributions::ListNodes(const api::ListNodesRequest& request,
   service_->Post<api::ListNodesResponse>(
       std::move(done), [request](const Service& self, const auto& answer) {
         answer(self.ListNodes(request));
+      });
+}
+
+void FleetDistributions::GetOverview(const std::string& name,
+                                     Done<DistributionOverview> done) {
+  service_->Post<DistributionOverview>(
+      std::move(done), [name](const Service& self, const auto& answer) {
+        answer(self.GetOverview(name));
       });
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
@@ -53,6 +54,8 @@ class FleetDistributions final : public Distributions {
                       Done<api::ListDeliveriesResponse> done) override;
   void ListNodes(const api::ListNodesRequest& request,
                  Done<api::ListNodesResponse> done) override;
+  void GetOverview(const std::string& name,
+                   Done<DistributionOverview> done) override;
   const DistributionTable& table() const override;
 
  private:

@@ -111,6 +111,31 @@ TEST_F(FleetDistributionsTest, ACreationWhoseOutcomeIsUnknownMakesOne) {
   }
 }
 
+TEST_F(FleetDistributionsTest, AnOverviewHasEachTargetAndWhereItIs) {
+  ASSERT_TRUE(node_.Create(RequestToAll("image")).ok());
+  fleet_.Coordinate({}, node_.now);
+  fleet_.KillNode("n2");
+  fleet_.PutDelivery("image", "n1", v1::DELIVERY_STATE_DELIVERED);
+  node_.RunUntil([&] {
+    return node_.table().Get("distributions/image")->counts().delivered() == 1;
+  });
+  const auto overview = node_.GetOverview("distributions/image");
+  ASSERT_TRUE(overview.ok()) << overview.status();
+  EXPECT_EQ(overview->distribution.counts().delivered(), 1);
+  EXPECT_EQ(overview->distribution.spec().file().node(), "source");
+  EXPECT_TRUE(overview->source.is_there);
+  EXPECT_EQ(overview->source.rack, "r");
+  ASSERT_EQ(overview->targets.size(), 3U);
+  EXPECT_EQ(overview->targets[0].delivery.node(), "n1");
+  EXPECT_EQ(overview->targets[0].delivery.state(),
+            api::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(overview->targets[0].place.rack, "r");
+  EXPECT_FALSE(overview->targets[1].place.is_there);
+  EXPECT_FALSE(overview->targets[1].delivery.parent().empty());
+  EXPECT_TRUE(
+      absl::IsNotFound(node_.GetOverview("distributions/none").status()));
+}
+
 TEST_F(FleetDistributionsTest, ThereIsABoundOfDistributions) {
   for (int i = 0; i < 1000; ++i) {
     fleet_.AddDistribution(absl::StrCat("d", i));

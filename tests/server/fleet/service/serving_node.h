@@ -109,6 +109,10 @@ class ServingNode {
     return Answer<api::ListNodesResponse>(
         [&](auto done) { service_.ListNodes(request, done); });
   }
+  absl::StatusOr<DistributionOverview> GetOverview(const std::string& name) {
+    return Answer<DistributionOverview>(
+        [&](auto done) { service_.GetOverview(name, done); });
+  }
 
   absl::Time now = absl::FromUnixSeconds(1'000'000);
 

@@ -1,0 +1,29 @@
+#include "server/fleet/service/distribution_overview.h"
+
+#include "server/fleet/service/fleet_messages.h"
+
+namespace tcptool::fleet {
+namespace {
+
+NodePlace PlaceOf(const std::string& node, const FleetNodes& nodes) {
+  const auto found = nodes.find(node);
+  if (found == nodes.end()) return {};
+  return {.is_there = true, .rack = found->second.value.rack()};
+}
+
+}  // namespace
+
+DistributionOverview OverviewOf(const std::string& id,
+                                const Distribution& distribution,
+                                const FleetNodes& nodes) {
+  DistributionOverview overview = {
+      .distribution = ToMessage(id, distribution, nodes),
+      .source = PlaceOf(distribution.spec->value.source_node(), nodes)};
+  for (const std::string& node : ListedTargets(distribution, nodes)) {
+    overview.targets.push_back({.delivery = ToDelivery(id, distribution, node),
+                                .place = PlaceOf(node, nodes)});
+  }
+  return overview;
+}
+
+}  // namespace tcptool::fleet
