@@ -251,16 +251,20 @@ void Daemon::JoinFleet() {
 }
 
 absl::Status Daemon::StartHttp() {
-  pages_.emplace(HttpPages::Options{
-                     .status_page = options_.http.status_page,
-                     .hosts = options_.http.hosts,
-                     .is_reachable = [this] { return IsReachable(); },
-                     .is_ready = [this] { return manager_->accepting(); },
-                     .is_storing = [this] { return store_->health().ok(); }},
-                 *metrics_, *table_, *reception_table_);
+  pages_.emplace(
+      HttpPages::Options{.status_page = options_.http.status_page,
+                         .hosts = options_.http.hosts,
+                         .is_reachable = [this] { return IsReachable(); },
+                         .is_ready = [this] { return manager_->accepting(); },
+                         .is_storing = [this] { return store_->health().ok(); },
+                         .fleet = options_.fleet.fleet},
+      *metrics_, *table_, *reception_table_,
+      fleet_ == nullptr ? nullptr : &fleet_->distributions());
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
       options_.http.address,
-      [this](const HttpRequest& request) { return pages_->Get(request); });
+      [this](const HttpRequest& request, const HttpRespond& respond) {
+        pages_->Get(request, respond);
+      });
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
   return absl::OkStatus();

@@ -277,7 +277,7 @@ void AddHttpFlags(CLI::App& app, HttpOptions& options) {
       ->allow_extra_args(false);
   app.add_flag(
       "--status-page", options.status_page,
-      "Show sessions, receptions and their peers' addresses there too,\n"
+      "Show sessions, receptions, the fleet and peers' addresses there too,\n"
       "at /, to everybody who reaches it");
 }
 

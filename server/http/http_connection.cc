@@ -62,6 +62,7 @@ void HttpConnection::ReadHead() {
           return self->Respond();
         }
         if (self->head_.size() > self->limits_.max_request_bytes) {
+          self->AbortAfter(self->limits_.response_time);
           return self->Send({.status = 431,
                              .body = absl::StrCat(
                                  "A request has at most ",
@@ -73,6 +74,7 @@ void HttpConnection::ReadHead() {
 }
 
 void HttpConnection::Respond() {
+  AbortAfter(limits_.response_time);
   const absl::StatusOr<HttpRequest> request = ParseHead(head_);
   if (!request.ok()) {
     return Send(
@@ -84,12 +86,17 @@ void HttpConnection::Respond() {
     return Send({.status = 405, .body = "This server answers GET and HEAD.\n"},
                 /*head_only=*/false);
   }
-  Send(handler_(*request), request->method == "HEAD");
+  handler_(*request,
+           [weak = weak_from_this(), head_only = request->method == "HEAD"](
+               const std::function<HttpResponse()>& make) {
+             const std::shared_ptr<HttpConnection> self = weak.lock();
+             if (self == nullptr || self->closed_) return;
+             self->Send(make(), head_only);
+           });
 }
 
 void HttpConnection::Send(const HttpResponse& response, bool head_only) {
   response_ = Serialize(response, head_only);
-  AbortAfter(limits_.response_time);
   asio::async_write(socket_, asio::buffer(response_),
                     [self = shared_from_this()](std::error_code error, size_t) {
                       if (self->closed_) return;

@@ -27,15 +27,16 @@ struct HttpLimits {
   std::chrono::milliseconds response_time = std::chrono::seconds(10);
 };
 
-// Answers GET and HEAD. Not called for malformed requests.
-using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;
+// Answers GET and HEAD, at once or later. Not called for malformed requests.
+using HttpHandler =
+    std::function<void(const HttpRequest&, HttpRespond respond)>;
 
 // Lives on its socket's executor, which has one thread. Keeps itself alive from
 // Start() until it has ended.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  // `limits` and `handler` outlive it. `ended` is called once, unless the
-  // executor goes away before.
+  // `limits` and `handler` outlive it; `handler` has its answers given on the
+  // executor. `ended` is called once, unless the executor goes away before.
   HttpConnection(asio::ip::tcp::socket socket, const HttpLimits& limits,
                  const HttpHandler& handler, std::function<void()> ended);
 

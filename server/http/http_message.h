@@ -3,6 +3,7 @@
 #ifndef TCPTOOL_SERVER_HTTP_HTTP_MESSAGE_H_
 #define TCPTOOL_SERVER_HTTP_HTTP_MESSAGE_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -28,6 +29,10 @@ struct HttpResponse {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
 };
+
+// Takes the answer to one request, once, on any thread: `make` is called on the
+// server's thread if somebody still waits for the answer, and dropped if not.
+using HttpRespond = std::function<void(std::function<HttpResponse()> make)>;
 
 // How many bytes at the start of `data` are a request's head, with the empty
 // line that ends it. None: it has not all come yet.

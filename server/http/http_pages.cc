@@ -3,20 +3,28 @@
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "server/http/status_page.h"
 
 namespace tcptool::server {
 
 HttpPages::HttpPages(Options options, const Metrics& metrics,
                      const SessionTable& sessions,
-                     const ReceptionTable& receptions)
+                     const ReceptionTable& receptions,
+                     fleet::Distributions* distributions)
     : options_(std::move(options)),
       hosts_(options_.hosts),
       metrics_(metrics),
-      sessions_(sessions),
-      receptions_(receptions) {}
+      status_pages_(sessions, receptions, distributions, options_.fleet) {}
 
-HttpResponse HttpPages::Get(const HttpRequest& request) const {
+void HttpPages::Get(const HttpRequest& request,
+                    const HttpRespond& respond) const {
+  if (options_.status_page && hosts_.Allows(request.host) &&
+      status_pages_.Has(request.path)) {
+    return status_pages_.Get(request, respond);
+  }
+  respond([response = Answer(request)] { return response; });
+}
+
+HttpResponse HttpPages::Answer(const HttpRequest& request) const {
   if (request.path == "/healthz") {
     if (options_.is_reachable()) return {.body = "ok\n"};
     return {.status = 503,
@@ -49,15 +57,12 @@ HttpResponse HttpPages::Get(const HttpRequest& request) const {
         .content_type = Metrics::kContentType,
         .body = metrics_.Render(options_.is_ready() && options_.is_storing())};
   }
-  if (IsStatusPage(request.path)) {
-    if (options_.status_page) {
-      return StatusPage(sessions_, receptions_, request);
-    }
+  if (status_pages_.Has(request.path)) {
     return {.status = 404,
             .body =
                 "The status page is off. Start tcptoold with "
-                "--status-page to show sessions, receptions, and their peers' "
-                "addresses to everybody who reaches this port.\n"};
+                "--status-page to show sessions, receptions, the fleet, and "
+                "their peers' addresses to everybody who reaches this port.\n"};
   }
   return {.status = 404,
           .body =

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "server/fleet/service/distributions.h"
 #include "server/http/allowed_hosts.h"
 #include "server/http/http_message.h"
+#include "server/http/status_page.h"
 #include "server/metrics/metrics.h"
 #include "server/watch/reception_table.h"
 #include "server/watch/session_table.h"
@@ -29,24 +31,30 @@ class HttpPages {
     std::function<bool()> is_ready;
     // Whether the state can be written, as new sessions want.
     std::function<bool()> is_storing;
+    // The name of the fleet that the node is in, if any.
+    std::string fleet;
   };
 
-  // All of them outlive the pages.
+  // All of them outlive the pages. `distributions`: null where the node is in
+  // no fleet.
   HttpPages(Options options, const Metrics& metrics,
-            const SessionTable& sessions, const ReceptionTable& receptions);
+            const SessionTable& sessions, const ReceptionTable& receptions,
+            fleet::Distributions* distributions);
 
-  // /metrics, /healthz, /readyz; and with the status page /, /sessions/ID,
-  // /receptions, /receptions/ID, /status.css and /status.js. 404 for other
-  // paths, and 421 if the request's Host may not see the page: health, which is
-  // no secret, is for all.
-  HttpResponse Get(const HttpRequest& request) const;
+  // /metrics, /healthz, /readyz; and with the status page what StatusPages has.
+  // 404 for other paths, and 421 if the request's Host may not see the page:
+  // health, which is no secret, is for all.
+  void Get(const HttpRequest& request, const HttpRespond& respond) const;
 
  private:
+  // For the paths that are not the status page's, and for those that may not
+  // see it.
+  HttpResponse Answer(const HttpRequest& request) const;
+
   const Options options_;
   const AllowedHosts hosts_;
   const Metrics& metrics_;
-  const SessionTable& sessions_;
-  const ReceptionTable& receptions_;
+  const StatusPages status_pages_;
 };
 
 }  // namespace tcptool::server

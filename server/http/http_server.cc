@@ -1,10 +1,12 @@
 #include "server/http/http_server.h"
 
 #include <algorithm>
+#include <asio/dispatch.hpp>
 #include <asio/error.hpp>
 #include <asio/ip/address.hpp>
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <system_error>
@@ -34,6 +36,24 @@ HttpLimits WithinReserve(HttpLimits limits) {
   return limits;
 }
 
+// Has what `handler` answers made and given on the thread of `context`, for as
+// long as that is there.
+HttpHandler AnsweredOn(const std::shared_ptr<asio::io_context>& context,
+                       HttpHandler handler) {
+  return [weak = std::weak_ptr<asio::io_context>(context),
+          handler = std::move(handler)](const HttpRequest& request,
+                                        HttpRespond respond) {
+    handler(request, [weak, respond = std::move(respond)](
+                         std::function<HttpResponse()> make) {
+      const std::shared_ptr<asio::io_context> there = weak.lock();
+      if (there == nullptr) return;
+      asio::dispatch(*there, [respond, make = std::move(make)]() mutable {
+        respond(std::move(make));
+      });
+    });
+  };
+}
+
 // Parses "127.0.0.1:9874" or "[::1]:9874".
 tcp::endpoint ParseEndpoint(const std::string& address,
                             std::error_code& error) {
@@ -56,12 +76,15 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
   }
   server->Accept();
   server->thread_ =
-      std::thread([&context = server->context_] { context.run(); });
+      std::thread([context = server->context_] { context->run(); });
   return server;
 }
 
+HttpServer::HttpServer(HttpHandler handler, HttpLimits limits)
+    : limits_(limits), handler_(AnsweredOn(context_, std::move(handler))) {}
+
 HttpServer::~HttpServer() {
-  context_.stop();
+  context_->stop();
   if (thread_.joinable()) thread_.join();
 }
 

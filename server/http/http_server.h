@@ -25,11 +25,12 @@ class HttpServer {
  public:
   // Listens on "127.0.0.1:9874" or "[::1]:9874"; port 0 picks a free one;
   // "[::]" takes IPv4 too. `handler` is called on the server's thread, and
-  // waits for nothing. UNAVAILABLE names the address and says why it cannot
+  // waits for nothing; its answers may come on any thread, also when the server
+  // is gone. UNAVAILABLE names the address and says why it cannot
   // listen.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
       const std::string& address, HttpHandler handler, HttpLimits limits = {});
-  // Ends all connections; waits for the handler.
+  // Ends all connections; waits for the handler, not for answers to come.
   ~HttpServer();
 
   HttpServer(const HttpServer&) = delete;
@@ -39,8 +40,7 @@ class HttpServer {
   const std::string& address() const { return address_; }
 
  private:
-  HttpServer(HttpHandler handler, HttpLimits limits)
-      : limits_(limits), handler_(std::move(handler)) {}
+  HttpServer(HttpHandler handler, HttpLimits limits);
 
   absl::Status Listen(const std::string& address);
   void Accept();
@@ -48,10 +48,12 @@ class HttpServer {
   void CloseOldest();
 
   const HttpLimits limits_;
+  // Whoever gives an answer at the moment of the end has it for so long.
+  const std::shared_ptr<asio::io_context> context_ =
+      std::make_shared<asio::io_context>(1);
   const HttpHandler handler_;
-  asio::io_context context_{1};
-  asio::ip::tcp::acceptor acceptor_{context_};
-  asio::steady_timer retry_{context_};
+  asio::ip::tcp::acceptor acceptor_{*context_};
+  asio::steady_timer retry_{*context_};
   std::list<std::shared_ptr<HttpConnection>> connections_;  // Oldest first.
   std::string address_;
   std::thread thread_;

@@ -34,17 +34,17 @@ std::string Facts(const v1::Reception& reception) {
 
 }  // namespace
 
-HttpResponse ReceptionPage(const ReceptionTable& table,
-                           const HttpRequest& request) {
+StatusContent ReceptionPage(const ReceptionTable& table,
+                            const HttpRequest& request) {
   const std::string name = request.path.substr(1);
   const auto reception = table.Get(name);
-  if (!reception.ok()) return ErrorDocument(reception.status());
+  if (!reception.ok()) return ErrorContent(reception.status());
   const std::string why = WhyOf(*reception);
-  return StatusDocument(200, name,
-                        absl::StrCat(StateBadge(StateName(reception->state())),
-                                     why.empty() ? "" : " ",
-                                     why.empty() ? "" : IsolatedText(why)),
-                        Facts(*reception));
+  return {.title = name,
+          .summary_html = absl::StrCat(
+              StateBadge(StateName(reception->state())), why.empty() ? "" : " ",
+              why.empty() ? "" : IsolatedText(why)),
+          .main_html = Facts(*reception)};
 }
 
 }  // namespace tcptool::server

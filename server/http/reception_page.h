@@ -3,13 +3,14 @@
 #define TCPTOOL_SERVER_HTTP_RECEPTION_PAGE_H_
 
 #include "server/http/http_message.h"
+#include "server/http/status_layout.h"
 #include "server/watch/reception_table.h"
 
 namespace tcptool::server {
 
 // The request's path is "/receptions/ID".
-HttpResponse ReceptionPage(const ReceptionTable& table,
-                           const HttpRequest& request);
+StatusContent ReceptionPage(const ReceptionTable& table,
+                            const HttpRequest& request);
 
 }  // namespace tcptool::server
 

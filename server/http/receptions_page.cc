@@ -43,24 +43,25 @@ std::string Summary(const ReceptionTable::Totals& totals) {
 
 }  // namespace
 
-HttpResponse ReceptionsPage(const ReceptionTable& table,
-                            const HttpRequest& request) {
+StatusContent ReceptionsPage(const ReceptionTable& table,
+                             const HttpRequest& request) {
   v1::ListReceptionsRequest list;
   list.set_page_size(kResourcesOnPage);
   list.set_page_token(PageToken(request));
   const auto receptions = table.List(list);
-  if (!receptions.ok()) return ErrorDocument(receptions.status());
+  if (!receptions.ok()) return ErrorContent(receptions.status());
   std::string rows;
   for (const v1::Reception& reception : receptions->receptions()) {
     rows += ReceptionRow(reception);
   }
-  return StatusDocument(
-      200, "Receptions", Summary(table.Count()),
-      absl::StrCat(HtmlTable("Receptions, the newest first",
-                             {"Reception", "State", "Progress", "Speed", "From",
-                              "To", "Created (UTC)"},
-                             rows, "There are no receptions."),
-                   PageLinks(request, receptions->next_page_token())));
+  return {.title = "Receptions",
+          .summary_html = Summary(table.Count()),
+          .main_html =
+              absl::StrCat(HtmlTable("Receptions, the newest first",
+                                     {"Reception", "State", "Progress", "Speed",
+                                      "From", "To", "Created (UTC)"},
+                                     rows, "There are no receptions."),
+                           PageLinks(request, receptions->next_page_token()))};
 }
 
 }  // namespace tcptool::server

@@ -69,32 +69,33 @@ std::string Facts(const v1::Session& session) {
 
 }  // namespace
 
-HttpResponse SessionPage(const SessionTable& table,
-                         const HttpRequest& request) {
+StatusContent SessionPage(const SessionTable& table,
+                          const HttpRequest& request) {
   const std::string name = request.path.substr(1);
   const auto session = table.Get(name);
-  if (!session.ok()) return ErrorDocument(session.status());
+  if (!session.ok()) return ErrorContent(session.status());
   v1::ListRecipientsRequest list;
   list.set_parent(name);
   list.set_page_size(kRecipientsOnPage);
   list.set_page_token(PageToken(request));
   const auto recipients = table.ListRecipients(list);
-  if (!recipients.ok()) return ErrorDocument(recipients.status());
+  if (!recipients.ok()) return ErrorContent(recipients.status());
   std::string rows;
   for (const v1::Recipient& recipient : recipients->recipients()) {
     rows += RecipientRow(*session, recipient);
   }
-  return StatusDocument(
-      200, name,
-      absl::StrCat(StateBadge(StateName(session->state())), " ",
-                   CountsOf(*session), session->error().empty() ? "" : ". ",
-                   IsolatedText(session->error())),
-      absl::StrCat(Facts(*session),
-                   HtmlTable("Recipients",
-                             {"Recipient", "Address and label", "State",
-                              "Progress", "Speed", "Connected (UTC)"},
-                             rows, "Nobody has connected yet."),
-                   PageLinks(request, recipients->next_page_token())));
+  return {.title = name,
+          .summary_html = absl::StrCat(StateBadge(StateName(session->state())),
+                                       " ", CountsOf(*session),
+                                       session->error().empty() ? "" : ". ",
+                                       IsolatedText(session->error())),
+          .main_html =
+              absl::StrCat(Facts(*session),
+                           HtmlTable("Recipients",
+                                     {"Recipient", "Address and label", "State",
+                                      "Progress", "Speed", "Connected (UTC)"},
+                                     rows, "Nobody has connected yet."),
+                           PageLinks(request, recipients->next_page_token()))};
 }
 
 }  // namespace tcptool::server

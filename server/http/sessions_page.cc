@@ -41,24 +41,25 @@ std::string Summary(const SessionTable::Totals& totals) {
 
 }  // namespace
 
-HttpResponse SessionsPage(const SessionTable& table,
-                          const HttpRequest& request) {
+StatusContent SessionsPage(const SessionTable& table,
+                           const HttpRequest& request) {
   v1::ListSessionsRequest list;
   list.set_page_size(kResourcesOnPage);
   list.set_page_token(PageToken(request));
   const auto sessions = table.List(list);
-  if (!sessions.ok()) return ErrorDocument(sessions.status());
+  if (!sessions.ok()) return ErrorContent(sessions.status());
   std::string rows;
   for (const v1::Session& session : sessions->sessions()) {
     rows += SessionRow(session);
   }
-  return StatusDocument(
-      200, "Sessions", Summary(table.Count()),
-      absl::StrCat(HtmlTable("Sessions, the newest first",
-                             {"Session", "State", "Progress", "Recipients",
-                              "Content", "Created (UTC)"},
-                             rows, "There are no sessions."),
-                   PageLinks(request, sessions->next_page_token())));
+  return {.title = "Sessions",
+          .summary_html = Summary(table.Count()),
+          .main_html =
+              absl::StrCat(HtmlTable("Sessions, the newest first",
+                                     {"Session", "State", "Progress",
+                                      "Recipients", "Content", "Created (UTC)"},
+                                     rows, "There are no sessions."),
+                           PageLinks(request, sessions->next_page_token()))};
 }
 
 }  // namespace tcptool::server

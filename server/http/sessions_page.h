@@ -3,13 +3,14 @@
 #define TCPTOOL_SERVER_HTTP_SESSIONS_PAGE_H_
 
 #include "server/http/http_message.h"
+#include "server/http/status_layout.h"
 #include "server/watch/session_table.h"
 
 namespace tcptool::server {
 
 // The newest first, and a link to the next ones where there are more than fit.
-HttpResponse SessionsPage(const SessionTable& table,
-                          const HttpRequest& request);
+StatusContent SessionsPage(const SessionTable& table,
+                           const HttpRequest& request);
 
 }  // namespace tcptool::server
 

@@ -15,6 +15,10 @@
 namespace tcptool::server {
 namespace {
 
+constexpr absl::string_view kFleetLinks =
+    " <a href=\"/distributions\">Distributions</a> "
+    "<a href=\"/nodes\">Nodes</a>";
+
 std::string FormatUtc(absl::Time time) {
   return absl::FormatTime("%Y-%m-%d %H:%M:%S", time, absl::UTCTimeZone());
 }
@@ -118,12 +122,20 @@ std::string PageLinks(const HttpRequest& request,
   return absl::StrCat(html, "</nav>\n");
 }
 
-HttpResponse StatusDocument(int status, absl::string_view title,
-                            absl::string_view summary_html,
-                            absl::string_view main_html) {
-  const std::string escaped_title = EscapeHtml(title);
+StatusContent ErrorContent(const absl::Status& error) {
+  StatusContent content = {.status = 400, .title = "Bad request"};
+  if (absl::IsNotFound(error)) content = {.status = 404, .title = "Not found"};
+  if (absl::IsUnavailable(error)) {
+    content = {.status = 503, .title = "Not available at the moment"};
+  }
+  content.summary_html = EscapeHtml(error.message());
+  return content;
+}
+
+HttpResponse StatusDocument(const StatusContent& content, bool has_fleet) {
+  const std::string title = EscapeHtml(content.title);
   return {
-      .status = status,
+      .status = content.status,
       .content_type = "text/html; charset=utf-8",
       .body = absl::StrCat(
           "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n"
@@ -131,7 +143,7 @@ HttpResponse StatusDocument(int status, absl::string_view title,
           "<meta name=\"viewport\" "
           "content=\"width=device-width, initial-scale=1\">\n"
           "<title>",
-          escaped_title,
+          title,
           " - tcptool</title>\n"
           "<link rel=\"icon\" href=\"data:,\">\n"
           "<link rel=\"stylesheet\" href=\"/status.css\">\n"
@@ -139,21 +151,16 @@ HttpResponse StatusDocument(int status, absl::string_view title,
           "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\n"
           "</head>\n<body>\n<header><nav aria-label=\"Lists\">"
           "<strong>tcptool</strong> <a href=\"/\">Sessions</a> "
-          "<a href=\"/receptions\">Receptions</a></nav> "
-          "<span id=\"connection\" role=\"status\"></span></header>\n"
+          "<a href=\"/receptions\">Receptions</a>",
+          has_fleet ? kFleetLinks : "",
+          "</nav> <span id=\"connection\" role=\"status\"></span></header>\n"
           "<main>\n<h1>",
-          escaped_title,
+          title,
           "</h1>\n"
           "<p id=\"summary\" aria-live=\"polite\">",
-          summary_html, "</p>\n", main_html, "</main>\n<footer>tcptoold ",
-          std::string(kVersion), ", ", FormatUtc(absl::Now()),
-          " UTC</footer>\n</body>\n</html>\n")};
-}
-
-HttpResponse ErrorDocument(const absl::Status& error) {
-  const int status = absl::IsNotFound(error) ? 404 : 400;
-  return StatusDocument(status, status == 404 ? "Not found" : "Bad request",
-                        EscapeHtml(error.message()), "");
+          content.summary_html, "</p>\n", content.main_html,
+          "</main>\n<footer>tcptoold ", std::string(kVersion), ", ",
+          FormatUtc(absl::Now()), " UTC</footer>\n</body>\n</html>\n")};
 }
 
 }  // namespace tcptool::server

@@ -70,14 +70,21 @@ std::string PageToken(const HttpRequest& request);
 std::string PageLinks(const HttpRequest& request,
                       const std::string& next_page_token);
 
-// A whole page. Screen readers announce changes of `summary_html`, and none of
-// the rest, which changes each second.
-HttpResponse StatusDocument(int status, absl::string_view title,
-                            absl::string_view summary_html,
-                            absl::string_view main_html);
+// What a page has in its frame. Screen readers announce changes of
+// `summary_html`, and none of the rest, which changes each second.
+struct StatusContent {
+  int status = 200;
+  std::string title;
+  std::string summary_html;
+  std::string main_html;
+};
 
-// 404 for NOT_FOUND, 400 for others, with the error's message.
-HttpResponse ErrorDocument(const absl::Status& error);
+// 404 for NOT_FOUND, 503 for UNAVAILABLE, 400 for others, with the error's
+// message.
+StatusContent ErrorContent(const absl::Status& error);
+
+// A whole page. `has_fleet`: it links to the fleet's pages too.
+HttpResponse StatusDocument(const StatusContent& content, bool has_fleet);
 
 }  // namespace tcptool::server
 

@@ -1,6 +1,6 @@
 #include "server/http/status_page.h"
 
-#include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "server/http/reception_page.h"
@@ -11,15 +11,32 @@
 
 namespace tcptool::server {
 
-bool IsStatusPage(absl::string_view path) {
-  return path == "/" || path == "/status.css" || path == "/status.js" ||
-         path == "/receptions" || absl::StartsWith(path, "/sessions/") ||
-         absl::StartsWith(path, "/receptions/");
+StatusPages::StatusPages(const SessionTable& sessions,
+                         const ReceptionTable& receptions,
+                         fleet::Distributions* distributions,
+                         const std::string& fleet_name)
+    : sessions_(sessions), receptions_(receptions) {
+  if (distributions != nullptr) {
+    fleet_pages_.emplace(*distributions, fleet_name);
+  }
 }
 
-HttpResponse StatusPage(const SessionTable& sessions,
-                        const ReceptionTable& receptions,
-                        const HttpRequest& request) {
+bool StatusPages::Has(absl::string_view path) const {
+  return path == "/" || path == "/status.css" || path == "/status.js" ||
+         path == "/receptions" || absl::StartsWith(path, "/sessions/") ||
+         absl::StartsWith(path, "/receptions/") ||
+         (fleet_pages_ && FleetPages::Has(path));
+}
+
+void StatusPages::Get(const HttpRequest& request,
+                      const HttpRespond& respond) const {
+  if (fleet_pages_ && FleetPages::Has(request.path)) {
+    return fleet_pages_->Get(request, respond);
+  }
+  respond([response = Answer(request)] { return response; });
+}
+
+HttpResponse StatusPages::Answer(const HttpRequest& request) const {
   if (request.path == "/status.css") {
     return {.content_type = "text/css; charset=utf-8",
             .body = std::string(kStatusCss)};
@@ -28,12 +45,18 @@ HttpResponse StatusPage(const SessionTable& sessions,
     return {.content_type = "text/javascript; charset=utf-8",
             .body = std::string(kStatusJs)};
   }
-  if (request.path == "/") return SessionsPage(sessions, request);
-  if (request.path == "/receptions") return ReceptionsPage(receptions, request);
-  if (absl::StartsWith(request.path, "/receptions/")) {
-    return ReceptionPage(receptions, request);
+  return StatusDocument(Content(request), fleet_pages_.has_value());
+}
+
+StatusContent StatusPages::Content(const HttpRequest& request) const {
+  if (request.path == "/") return SessionsPage(sessions_, request);
+  if (request.path == "/receptions") {
+    return ReceptionsPage(receptions_, request);
   }
-  return SessionPage(sessions, request);
+  if (absl::StartsWith(request.path, "/receptions/")) {
+    return ReceptionPage(receptions_, request);
+  }
+  return SessionPage(sessions_, request);
 }
 
 }  // namespace tcptool::server

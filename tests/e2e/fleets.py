@@ -170,12 +170,15 @@ class DistributionCase(FleetCase):
     """Nodes a, b and c; a has the content."""
 
     size = 6 * MIB + 17
+    node_flags = ()
 
     def setUp(self):
         super().setUp()
         self.etcd.start()
         self.content = random.Random(self.id()).randbytes(self.size)
-        self.a, self.b, self.c = self.nodes_ = [self.join(name) for name in ("a", "b", "c")]
+        self.a, self.b, self.c = self.nodes_ = [
+            self.join(name, *self.node_flags) for name in ("a", "b", "c")
+        ]
         self.a.write_file("content", self.content)
         for node in self.nodes_:
             wait_until(lambda node=node: self.sees_all(node), "it sees all nodes")

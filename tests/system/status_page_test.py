@@ -11,7 +11,9 @@ import unittest
 import harness
 import npm
 import recipients
+from fleets import DistributionCase
 from harness import Service, port_of, wait_until
+from receptions import MIB
 
 HERE = pathlib.Path(__file__).resolve().parent
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e"
@@ -46,17 +48,17 @@ class Browser:
         self._process.wait(timeout=harness.DEADLINE_S)
 
 
-class StatusPageTest(unittest.TestCase):
+class PageCase(unittest.TestCase):
+    """Pages of `self.service`, in a browser."""
+
     @classmethod
     def setUpClass(cls):
+        super().setUpClass()
         cls.browser = Browser()
         cls.addClassCleanup(cls.browser.close)
 
     def setUp(self):
-        disk = tempfile.TemporaryDirectory(prefix="disk.")
-        self.addCleanup(disk.cleanup)
-        self.service = Service(flags=["--status-page", f"--receive=disk={disk.name}"])
-        self.addCleanup(self.service.close)
+        super().setUp()
         self.browser.tell("reset")
 
     def open(self, path="/", **options):
@@ -69,6 +71,28 @@ class StatusPageTest(unittest.TestCase):
 
     def text(self):
         return self.evaluate("document.body.innerText")
+
+    def count(self, selector):
+        return self.evaluate(f"document.querySelectorAll({json.dumps(selector)}).length")
+
+    def screenshot(self, variable):
+        """Where that is asked for: what docs have."""
+        if variable in os.environ:
+            self.browser.tell("screenshot", path=os.environ[variable])
+
+    def assert_fits_a_phone(self, *paths):
+        for path in paths:
+            self.open(path, viewport={"width": 360, "height": 740}, isMobile=True)
+            self.assertLessEqual(self.evaluate("document.documentElement.scrollWidth"), 360)
+
+
+class StatusPageTest(PageCase):
+    def setUp(self):
+        super().setUp()
+        disk = tempfile.TemporaryDirectory(prefix="disk.")
+        self.addCleanup(disk.cleanup)
+        self.service = Service(flags=["--status-page", f"--receive=disk={disk.name}"])
+        self.addCleanup(self.service.close)
 
     def begin_transfer(self, count=3):
         """A session that takes two minutes, and so lasts for the test, with `count` recipients."""
@@ -96,8 +120,7 @@ class StatusPageTest(unittest.TestCase):
         value = "document.querySelector('progress')?.value ?? 0"
         seen = wait_until(lambda: self.evaluate(value), "its progress is shown")
         wait_until(lambda: self.evaluate(value) > seen, "the progress goes on")
-        if "SCREENSHOT" in os.environ:
-            self.browser.tell("screenshot", path=os.environ["SCREENSHOT"])
+        self.screenshot("SCREENSHOT")
         self.service.sessions.CancelSession(
             harness.stubs.session_service.CancelSessionRequest(name=session.name)
         )
@@ -114,8 +137,7 @@ class StatusPageTest(unittest.TestCase):
         wait_until(lambda: "/s" in self.text(), "their speed is shown")
         for words in ("127.0.0.1", "base-12.7", "disk.img", "transferring"):
             self.assertIn(words, self.text())
-        if "SCREENSHOT_SESSION" in os.environ:
-            self.browser.tell("screenshot", path=os.environ["SCREENSHOT_SESSION"])
+        self.screenshot("SCREENSHOT_SESSION")
 
     def begin_reception(self, path="disk.img", **labels):
         """One of 8 bytes, of which 6 have come, and the connection to its sender."""
@@ -217,11 +239,8 @@ class StatusPageTest(unittest.TestCase):
     def test_fits_a_phone(self):
         session = self.begin_transfer()
         reception, _ = self.begin_reception()
-        for path in ("/", "/" + session.name, "/receptions", "/" + reception):
-            self.open(path, viewport={"width": 360, "height": 740}, isMobile=True)
-            self.assertLessEqual(self.evaluate("document.documentElement.scrollWidth"), 360)
-        if "SCREENSHOT_PHONE" in os.environ:
-            self.browser.tell("screenshot", path=os.environ["SCREENSHOT_PHONE"])
+        self.assert_fits_a_phone("/", "/" + session.name, "/receptions", "/" + reception)
+        self.screenshot("SCREENSHOT_PHONE")
 
     def test_can_be_read_out(self):
         self.begin_transfer()
@@ -246,3 +265,86 @@ class StatusPageTest(unittest.TestCase):
         self.open(following)
         self.assertEqual(self.evaluate(rows), 5)
         self.assertEqual(self.open("/?page=nonsense")["status"], 400)
+
+
+class FleetPageTest(PageCase, DistributionCase):
+    """The pages of node a, which has what is distributed."""
+
+    node_flags = ("--status-page",)
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.a
+
+    def deliveries(self, name):
+        return self.a.distributions.ListDeliveries(
+            harness.stubs.distribution_service.ListDeliveriesRequest(parent=name)
+        ).deliveries
+
+    def test_shows_the_tree_live_and_who_has_moved(self):
+        self.open("/distributions")
+        self.evaluate("window.mark = 1")
+        self.assertIn("There are no distributions", self.text())
+        # Whichever of them receives from the other gets no more, and goes to a.
+        for node in (self.b, self.c):
+            self.hold(node, 2 * MIB)
+        name = self.a.distribute("a")
+        wait_until(lambda: self.count("tbody tr") == 1, "it is shown")
+        self.assertEqual(self.evaluate("window.mark"), 1)
+        self.browser.tell("follow", selector="tbody a", path=f"/{name}")
+        self.evaluate("window.mark = 2")
+        wait_until(lambda: self.count(".tree .sign") == 3, "the source and two nodes are drawn")
+        wait_until(lambda: self.count(".tree .line.moved"), "one has moved", 60)
+        self.assertIn("moved", self.evaluate("document.querySelector('.alarms').textContent"))
+        wait_until(lambda: self.count(".tree .delivered") == 2, "both have it", 60)
+        wait_until(lambda: "succeeded" in self.text(), "its end is shown", 60)
+        self.assertEqual(self.count(".tree .line"), 2)
+        self.assertEqual(self.evaluate("window.mark"), 2)
+        self.screenshot("SCREENSHOT_DISTRIBUTION")
+        # Its history, by the link in the table.
+        moved = next(delivery for delivery in self.deliveries(name) if delivery.moves)
+        self.browser.tell(
+            "follow", selector=f"tbody a:text-is('{moved.node}')", path=f"/{moved.name}"
+        )
+        self.assertEqual(self.count("tbody tr"), len(moved.moves))
+        for move in moved.moves:
+            self.assertIn(move.reason, self.text())
+        self.browser.tell("follow", selector="header a:text('Nodes')", path="/nodes")
+        self.assertEqual(self.count("tbody tr"), 3)
+        self.assertIn("coordinator", self.text())
+        self.browser.tell(
+            "follow", selector="header a:text('Distributions')", path="/distributions"
+        )
+        self.assertIn("succeeded", self.text())
+        self.assertEqual(self.browser.tell("complaints"), [])
+
+    def end_with_a_failure(self):
+        """A distribution that c could not take."""
+        (self.c.disk / "file").write_bytes(b"of somebody")
+        name = self.a.distribute("a")
+        self.a.wait_distribution(name, "PARTIALLY_SUCCEEDED")
+        return name
+
+    def test_shows_who_has_failed_to_all(self):
+        name = self.end_with_a_failure()
+        self.open("/" + name)
+        self.assertEqual(self.count(".tree .failed > .frame"), 1)
+        # To those who have it read out; without JavaScript too.
+        self.open("/" + name, javaScriptEnabled=False)
+        tree = self.browser.tell("aria", selector="main")
+        for words in (
+            'img "From whom each node gets the content"',
+            'region "Picture of the tree"',
+            'table "Nodes, by their names"',
+            "rowheader",
+            "failed",
+        ):
+            self.assertIn(words, tree)
+        self.open("/" + name)
+        description = "document.querySelector('.tree desc').textContent"
+        self.assertIn("1 of 2 delivered, 1 failed. Failed: c.", self.evaluate(description))
+
+    def test_fits_a_phone(self):
+        name = self.end_with_a_failure()
+        self.assert_fits_a_phone("/nodes", "/distributions", f"/{name}/deliveries/c", "/" + name)
+        self.screenshot("SCREENSHOT_DISTRIBUTION_PHONE")

@@ -8,7 +8,15 @@
 #include <asio/io_context.hpp>
 #include <asio/read.hpp>
 #include <asio/write.hpp>
+#include <condition_variable>
 #include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <queue>
+#include <thread>
+#include <utility>
 
 namespace tcptool::server {
 namespace {
@@ -24,12 +32,20 @@ HttpLimits PatientLimits() {
           .response_time = std::chrono::minutes(5)};
 }
 
+// Answers at once what `answer` says.
+HttpHandler Answering(std::function<HttpResponse(const HttpRequest&)> answer) {
+  return [answer = std::move(answer)](const HttpRequest& request,
+                                      const HttpRespond& respond) {
+    respond([response = answer(request)] { return response; });
+  };
+}
+
 class HttpServerTest : public testing::Test {
  protected:
-  void Start(
-      HttpLimits limits, HttpHandler handler = [](const HttpRequest&) {
-        return HttpResponse{.body = "yes"};
-      }) {
+  void Start(HttpLimits limits,
+             HttpHandler handler = Answering([](const auto&) {
+               return HttpResponse{.body = "yes"};
+             })) {
     auto server = HttpServer::Start("127.0.0.1:0", std::move(handler), limits);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -106,9 +122,9 @@ TEST_F(HttpServerTest, AnswersHoweverManySaySoLittle) {
 TEST_F(HttpServerTest, AnswersHoweverManyDoNotReadTheirs) {
   // More than the kernel holds for a connection.
   const std::string much(16 << 20, 'x');
-  Start(PatientLimits(), [&much](const HttpRequest& request) {
-    return HttpResponse{.body = request.path == "/much" ? much : "yes"};
-  });
+  Start(PatientLimits(), Answering([&much](const HttpRequest& request) {
+          return HttpResponse{.body = request.path == "/much" ? much : "yes"};
+        }));
   std::deque<tcp::socket> slow;
   for (int i = 0; i < 20; ++i) {
     slow.push_back(Connect());
@@ -131,8 +147,9 @@ TEST_F(HttpServerTest, EndsResponsesThatNobodyReads) {
   HttpLimits limits = PatientLimits();
   limits.response_time = std::chrono::milliseconds(50);
   std::string much(16 << 20, 'x');
-  Start(limits,
-        [&much](const HttpRequest&) { return HttpResponse{.body = much}; });
+  Start(limits, Answering([&much](const HttpRequest&) {
+          return HttpResponse{.body = much};
+        }));
   tcp::socket slow = Connect();
   asio::write(slow, asio::buffer(std::string(kRequest)));
   // Reading would make room. A reset is seen without.
@@ -159,10 +176,105 @@ TEST_F(HttpServerTest, AnswersToThoseWhoSendABody) {
   EXPECT_EQ(ReadToEnd(socket).rfind("HTTP/1.1 405 ", 0), 0);
 }
 
+// Keeps what answers a request to /later.
+class LaterAnswers {
+ public:
+  HttpHandler Handler() {
+    return [this](const HttpRequest& request, HttpRespond respond) {
+      if (request.path != "/later") {
+        return respond([] { return HttpResponse{.body = "yes"}; });
+      }
+      const std::lock_guard lock(mutex_);
+      responds_.push(std::move(respond));
+      asked_.notify_all();
+    };
+  }
+  // Waits until there is one.
+  HttpRespond Take() {
+    std::unique_lock lock(mutex_);
+    asked_.wait(lock, [this] { return !responds_.empty(); });
+    HttpRespond respond = std::move(responds_.front());
+    responds_.pop();
+    return respond;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable asked_;
+  std::queue<HttpRespond> responds_;
+};
+
+constexpr char kLater[] = "GET /later HTTP/1.1\r\nHost: a\r\n\r\n";
+
+TEST_F(HttpServerTest, TakesAnswersLaterAndFromOtherThreads) {
+  LaterAnswers later;
+  Start(PatientLimits(), later.Handler());
+  tcp::socket socket = Connect();
+  asio::write(socket, asio::buffer(std::string(kLater)));
+  const HttpRespond respond = later.Take();
+  // Others have theirs meanwhile.
+  EXPECT_TRUE(IsOk(Get()));
+  std::promise<std::thread::id> made_on;
+  respond([&made_on] {
+    made_on.set_value(std::this_thread::get_id());
+    return HttpResponse{.body = "late"};
+  });
+  const std::string response = ReadToEnd(socket);
+  EXPECT_TRUE(IsOk(response));
+  EXPECT_EQ(response.substr(response.size() - 4), "late");
+  EXPECT_NE(made_on.get_future().get(), std::this_thread::get_id());
+}
+
+TEST_F(HttpServerTest, MakesNoAnswerForThoseWhoAreGone) {
+  LaterAnswers later;
+  Start(PatientLimits(), later.Handler());
+  tcp::socket socket = Connect();
+  asio::write(socket, asio::buffer(std::string(kLater)));
+  const HttpRespond respond = later.Take();
+  // Four others make the oldest go.
+  std::deque<tcp::socket> idle;
+  for (int i = 0; i < 4; ++i) idle.push_back(Connect());
+  EXPECT_EQ(ReadToEnd(socket), "");
+  auto kept = std::make_shared<int>(0);
+  const std::weak_ptr<int> dropped = kept;
+  respond([kept = std::move(kept)] {
+    ADD_FAILURE() << "it is made";
+    return HttpResponse();
+  });
+  // It was answered on the same thread, later.
+  EXPECT_TRUE(IsOk(Get()));
+  EXPECT_TRUE(dropped.expired());
+}
+
+TEST_F(HttpServerTest, TakesNoAnswerWhenItIsGone) {
+  LaterAnswers later;
+  Start(PatientLimits(), later.Handler());
+  tcp::socket socket = Connect();
+  asio::write(socket, asio::buffer(std::string(kLater)));
+  const HttpRespond respond = later.Take();
+  server_.reset();
+  respond([] {
+    ADD_FAILURE() << "it is made";
+    return HttpResponse();
+  });
+  EXPECT_EQ(ReadToEnd(socket), "");
+}
+
+TEST_F(HttpServerTest, AnswersThatDoNotComeEndWithTheirTime) {
+  HttpLimits limits = PatientLimits();
+  limits.response_time = std::chrono::milliseconds(50);
+  LaterAnswers later;
+  Start(limits, later.Handler());
+  tcp::socket socket = Connect();
+  asio::write(socket, asio::buffer(std::string(kLater)));
+  EXPECT_EQ(ReadToEnd(socket), "");
+}
+
 TEST_F(HttpServerTest, SaysWhyItCannotListen) {
   Start(PatientLimits());
   const auto second = HttpServer::Start(
-      server_->address(), [](const HttpRequest&) { return HttpResponse(); });
+      server_->address(),
+      Answering([](const HttpRequest&) { return HttpResponse(); }));
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_NE(second.status().message().find("in use"), std::string::npos)
       << second.status();
