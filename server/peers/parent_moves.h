@@ -42,6 +42,12 @@ class ParentMoves {
   static constexpr size_t kMost = 8;  // Of a reception; the last ones.
   using Moves = std::deque<ParentMove>;
 
+  // How many there were, of all receptions: see ParentMove::is_fault.
+  struct Counts {
+    uint64_t by_fault = 0;
+    uint64_t by_plan = 0;
+  };
+
   // From now on, of "receptions/{reception}".
   void Expect(const std::string& reception) {
     absl::MutexLock lock(&mutex_);
@@ -52,16 +58,18 @@ class ParentMoves {
     absl::MutexLock lock(&mutex_);
     told_.erase(reception);
   }
-  // No effect if nobody expects it.
+  // Is counted; no other effect if nobody expects it.
   void Add(const std::string& reception, ParentMove move) {
     absl::MutexLock lock(&mutex_);
+    ++(move.is_fault ? counts_.by_fault : counts_.by_plan);
     const auto found = told_.find(reception);
     if (found == told_.end()) return;
     Moves& moves = found->second.moves;
     if (moves.size() == kMost) moves.pop_front();
     moves.push_back(std::move(move));
   }
-  // The same. What was measured of another parent is gone.
+  // No effect if nobody expects it. What was measured of another parent is
+  // gone.
   void AddRate(const std::string& reception, const std::string& parent,
                const RateMeter::Rate& rate) {
     absl::MutexLock lock(&mutex_);
@@ -86,6 +94,10 @@ class ParentMoves {
     if (found == told_.end()) return std::nullopt;
     return std::exchange(found->second.rate, std::nullopt);
   }
+  Counts Count() const {
+    absl::MutexLock lock(&mutex_);
+    return counts_;
+  }
 
  private:
   struct Told {
@@ -93,7 +105,8 @@ class ParentMoves {
     std::optional<ParentRate> rate;
   };
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  Counts counts_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, Told> told_ ABSL_GUARDED_BY(mutex_);
 };
 

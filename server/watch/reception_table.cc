@@ -40,8 +40,10 @@ bool ReceptionTable::Update(v1::Reception reception) {
   if (found == numbers_.end()) return false;
   Row& row = receptions_.at(found->second);
   // It goes back where something has to come again.
-  bytes_received_ += static_cast<uint64_t>(std::max<int64_t>(
+  const auto growth = static_cast<uint64_t>(std::max<int64_t>(
       reception.bytes_received() - row.status.bytes_received(), 0));
+  bytes_received_ += growth;
+  if (row.spec.has_node()) bytes_from_nodes_ += growth;
   const bool is_progress = reception.state() == row.status.state();
   reception.clear_spec();
   row.status = std::move(reception);
@@ -126,7 +128,8 @@ absl::StatusOr<v1::ListReceptionsResponse> ReceptionTable::List(
 
 ReceptionTable::Totals ReceptionTable::Count() const {
   absl::ReaderMutexLock lock(&mutex_);
-  Totals totals = {.bytes_received = bytes_received_};
+  Totals totals = {.bytes_received = bytes_received_,
+                   .bytes_from_nodes = bytes_from_nodes_};
   for (const auto& [number, row] : receptions_) {
     ++totals.receptions[row.status.state()];
   }

@@ -68,8 +68,10 @@ class ReceptionTable {
   struct Totals {
     // By state.
     std::array<int64_t, v1::ReceptionState_ARRAYSIZE> receptions{};
-    // Bytes of content that have come since the table was made.
+    // Bytes of content that have come since the table was made, and of these
+    // those from other nodes.
     uint64_t bytes_received = 0;
+    uint64_t bytes_from_nodes = 0;
   };
   Totals Count() const;
 
@@ -111,6 +113,7 @@ class ReceptionTable {
   absl::flat_hash_map<std::string, uint64_t> numbers_ ABSL_GUARDED_BY(mutex_);
   uint64_t last_number_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t bytes_received_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t bytes_from_nodes_ ABSL_GUARDED_BY(mutex_) = 0;
   ChangeLog<uint64_t, Deletion> log_ ABSL_GUARDED_BY(mutex_);
   // Numbers of those with progress that is not in the log yet, and perhaps some
   // that were logged since, or removed.

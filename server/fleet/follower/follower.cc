@@ -66,6 +66,7 @@ void Follower::Update(int64_t revision) {
     Consider({name, distribution.spec->create_revision}, distribution,
              revision);
   }
+  Count();
 }
 
 // Those that are deleted, also where another has the name.
@@ -91,6 +92,7 @@ void Follower::Consider(const DeliveryId& id, const Distribution& distribution,
   const bool has_edge = EdgeInForce(distribution, options_.node) != nullptr;
   if (!is_source && !has_record && !has_edge) return;
   Delivery& delivery = Get(id);
+  delivery.is_source = is_source;
   delivery.record->Seen(has_record ? &stored->second : nullptr, revision);
   if (IsOver(distribution)) return Stop(id, distribution, delivery);
   if (!delivery.is_begun && IsGivenUp(delivery.record->state())) return;
@@ -183,14 +185,18 @@ void Follower::Progressed(const DeliveryId& id, Delivery& delivery,
                           const DeliveryProgress& progress) {
   if (IsGivenUp(progress.state)) Release(id, delivery);
   Write(progress, delivery);
+  Count();
 }
 
 void Follower::Release(const DeliveryId& id, Delivery& delivery) {
   if (std::exchange(delivery.is_begun, false)) port_->Release(id);
 }
 
-void Follower::Write(const DeliveryProgress& progress,
-                     Delivery& delivery) const {
+void Follower::Write(const DeliveryProgress& progress, Delivery& delivery) {
+  if (!delivery.is_source && progress.state >= v1::DELIVERY_STATE_DELIVERED &&
+      progress.state != delivery.record->state()) {
+    ++counts_.ended[progress.state];
+  }
   v1::Delivery value;
   value.set_state(progress.state);
   value.set_detail(progress.detail);
@@ -205,6 +211,17 @@ void Follower::Write(const DeliveryProgress& progress,
     value.set_not_given(progress.not_given);
   }
   delivery.record->Set(std::move(value));
+}
+
+void Follower::Count() {
+  counts_.held = {};
+  for (const auto& [id, delivery] : deliveries_) {
+    const v1::DeliveryState state = delivery.record->state();
+    // A record may be a newer version's.
+    if (delivery.is_source || !v1::DeliveryState_IsValid(state)) continue;
+    ++counts_.held[state];
+  }
+  events_.counted(counts_);
 }
 
 EdgeRates Follower::TakeRates() {

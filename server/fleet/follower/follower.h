@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/fleet/counts/fleet_counts.h"
 #include "server/fleet/etcd/etcd_calls.h"
 #include "server/fleet/follower/delivery_port.h"
 #include "server/fleet/follower/delivery_record.h"
@@ -44,6 +45,9 @@ class Follower {
   struct Events {
     // A call of etcd's has failed, and will be tried again.
     std::function<void(const absl::Status&)> trouble;
+    // What this node's deliveries are, after each change.
+    std::function<void(const DeliveryCounts&)> counted =
+        [](const DeliveryCounts&) {};
   };
 
   // All of them outlive it. `state` has all of the fleet.
@@ -68,6 +72,7 @@ class Follower {
  private:
   struct Delivery {
     std::shared_ptr<DeliveryRecord> record;
+    bool is_source = false;
     bool is_begun = false;  // The port has it.
     uint64_t attempt = 0;   // Of those that were begun.
     int64_t epoch = 0;      // Of the edge that it obeys.
@@ -89,7 +94,8 @@ class Follower {
   void Release(const DeliveryId& id, Delivery& delivery);
   void Progressed(const DeliveryId& id, Delivery& delivery,
                   const DeliveryProgress& progress);
-  void Write(const DeliveryProgress& progress, Delivery& delivery) const;
+  void Write(const DeliveryProgress& progress, Delivery& delivery);
+  void Count();
   // The parent and the fallbacks, as far as it is known where they are.
   std::vector<SendingNode> NodesOf(const v1::Edge& edge) const;
 
@@ -102,6 +108,7 @@ class Follower {
   int64_t incarnation_ = 0;
   int64_t revision_ = 0;
   Deliveries deliveries_;
+  DeliveryCounts counts_;  // As they were told last.
   // By the name of the node, also of those that are gone.
   std::map<std::string, std::string> addresses_;
   // Gone with this: for what is called later.

@@ -11,13 +11,13 @@ FleetMember::FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
                          FleetMemberOptions options, server::WatchHub& hub,
                          Events events)
     : executor_(executor),
-      etcd_(etcd),
+      etcd_(etcd, counts_),
       options_(std::move(options)),
       events_(std::move(events)),
       state_(options_.keys),
-      distributions_(executor, etcd, state_, hub, options_.now),
+      distributions_(executor, &etcd_, state_, hub, options_.now),
       watch_(
-          executor, etcd, {.prefix = options_.keys.prefix()},
+          executor, &etcd_, {.prefix = options_.keys.prefix()},
           {.changed = [this](const PrefixMirror::Changes& changes,
                              int64_t revision) { Changed(changes, revision); },
            .trouble = events_.trouble}),
@@ -26,16 +26,21 @@ FleetMember::FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
 FleetMember::~FleetMember() { StopAnswering(); }
 
 void FleetMember::Join(const v1::Node& node, DeliveryPort* port) {
-  follower_.emplace(executor_, etcd_, &state_, port,
-                    FollowerOptions{.node = options_.node, .now = options_.now},
-                    Follower::Events{.trouble = events_.trouble});
+  follower_.emplace(
+      executor_, &etcd_, &state_, port,
+      FollowerOptions{.node = options_.node, .now = options_.now},
+      Follower::Events{.trouble = events_.trouble,
+                       .counted = [this](const DeliveryCounts& deliveries) {
+                         counts_->SetDeliveries(deliveries);
+                       }});
   registration_.emplace(
-      executor_, etcd_, options_.keys, options_.node, node,
+      executor_, &etcd_, options_.keys, options_.node, node,
       Registration::Events{
           .registered =
               [this](int64_t incarnation) { Registered(incarnation); },
           .lost =
               [this](const absl::Status& status) {
+                counts_->SetRegistered(false);
                 follower_->SetIncarnation(0);
                 events_.lost(status);
               },
@@ -50,17 +55,26 @@ void FleetMember::Join(const v1::Node& node, DeliveryPort* port) {
 
 void FleetMember::Registered(int64_t incarnation) {
   has_name_ = true;
+  counts_->SetRegistered(true);
   events_.registered(incarnation);
   follower_->SetIncarnation(incarnation);
   Follow();
   // Not before: others could not tell which of two nodes of one name plans.
   if (coordinator_) return;
   coordinator_.emplace(
-      executor_, etcd_,
+      executor_, &etcd_,
       CoordinatorOptions{
           .keys = options_.keys, .node = options_.node, .now = options_.now},
-      Coordinator::Events{.changed = events_.coordinating,
-                          .slow = events_.slow,
+      Coordinator::Events{.changed =
+                              [this](bool is_coordinator) {
+                                counts_->SetCoordinator(is_coordinator);
+                                events_.coordinating(is_coordinator);
+                              },
+                          .slow =
+                              [this](const SlowNode& slow) {
+                                counts_->FoundSlowNode();
+                                events_.slow(slow);
+                              },
                           .trouble = events_.trouble});
 }
 
@@ -100,6 +114,9 @@ void FleetMember::Changed(const PrefixMirror::Changes& changes,
                           int64_t revision) {
   state_.Apply(changes);
   revision_ = revision;
+  const auto& coordinator = state_.coordinator();
+  counts_->Saw(coordinator ? coordinator->create_revision : 0,
+               state_.nodes().size());
   distributions_.Changed(changes, revision);
   Follow();
 }
@@ -109,6 +126,8 @@ void FleetMember::Follow() {
 }
 
 void FleetMember::Leave(std::function<void()> done) {
+  counts_->SetRegistered(false);
+  counts_->SetCoordinator(false);
   follower_.reset();
   report_timer_.cancel();
   const auto both = std::make_shared<int>(coordinator_ ? 2 : 1);

@@ -15,12 +15,15 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/fleet/coordinator/coordinator.h"
+#include "server/fleet/counts/counted_etcd.h"
+#include "server/fleet/counts/fleet_counts.h"
 #include "server/fleet/etcd/etcd_calls.h"
 #include "server/fleet/etcd/prefix_mirror.h"
 #include "server/fleet/etcd/prefix_watch.h"
 #include "server/fleet/follower/delivery_port.h"
 #include "server/fleet/follower/follower.h"
 #include "server/fleet/membership/registration.h"
+#include "server/fleet/service/distribution_table.h"
 #include "server/fleet/service/distributions.h"
 #include "server/fleet/service/fleet_distributions.h"
 #include "server/fleet/state/edge_rate.h"
@@ -75,8 +78,12 @@ class FleetMember {
 
   // For clients; any thread may call it, until this is destroyed.
   Distributions& distributions() { return distributions_; }
+  const DistributionTable& table() const { return distributions_.table(); }
   // They are answered UNAVAILABLE from here on.
   void StopAnswering() { distributions_.Stop(); }
+
+  // Any thread may read them, until this is destroyed.
+  const FleetCounts& counts() const { return *counts_; }
 
   // Once. `node`: what it is registered with; `port` must outlive this.
   void Join(const v1::Node& node, DeliveryPort* port);
@@ -101,7 +108,8 @@ class FleetMember {
   void Report();
 
   const asio::any_io_executor executor_;
-  EtcdCalls* const etcd_;
+  const std::shared_ptr<FleetCounts> counts_ = std::make_shared<FleetCounts>();
+  CountedEtcd etcd_;
   const FleetMemberOptions options_;
   const Events events_;
   FleetState state_;

@@ -93,6 +93,7 @@ void FleetNode::Join(const std::string& peer_address, const Service& service) {
   node.set_egress_bytes_per_second(options_.egress_bytes_per_second);
   node.mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
   node.set_version(std::string(kVersion));
+  moves_ = &service.moves;
   asio::post(*io_, [this, node = std::move(node), service] {
     deliveries_.emplace(
         NodeDeliveries::Service{.io = io_,
@@ -105,6 +106,15 @@ void FleetNode::Join(const std::string& peer_address, const Service& service) {
     clients_ = &service.clients;
     member_->Join(node, &*deliveries_);
   });
+}
+
+FleetMeasures FleetNode::Measure() const {
+  FleetMeasures measures = member_->counts().Read();
+  const server::ParentMoves::Counts moves = moves_->Count();
+  measures.moves_by_fault = moves.by_fault;
+  measures.moves_by_plan = moves.by_plan;
+  if (measures.is_coordinator) measures.totals = member_->table().Count();
+  return measures;
 }
 
 void FleetNode::StopAnswering() {

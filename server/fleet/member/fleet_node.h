@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/base/event_limit.h"
 #include "server/base/steady_cond_var.h"
+#include "server/fleet/counts/fleet_counts.h"
 #include "server/fleet/deliveries/node_deliveries.h"
 #include "server/fleet/etcd/etcd_client.h"
 #include "server/fleet/member/fleet_member.h"
@@ -65,6 +66,8 @@ class FleetNode {
 
   // For clients; any thread may call it, until this is destroyed.
   Distributions& distributions() { return member_->distributions(); }
+  // After Join(); any thread may call it, until this is destroyed.
+  FleetMeasures Measure() const;
   // They are answered UNAVAILABLE from here on.
   void StopAnswering();
 
@@ -96,7 +99,9 @@ class FleetNode {
   std::unique_ptr<EtcdClient> etcd_;
   std::optional<NodeDeliveries> deliveries_;
   server::FollowClients* clients_ = nullptr;  // From Join() on.
+  // Made before the thread begins, and destroyed on it.
   std::optional<FleetMember> member_;
+  const server::ParentMoves* moves_ = nullptr;  // Set by Join().
   std::thread thread_;
 };
 

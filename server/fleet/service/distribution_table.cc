@@ -106,6 +106,29 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
   return response;
 }
 
+std::optional<FleetTotals> DistributionTable::Count() const {
+  absl::ReaderMutexLock lock(&mutex_);
+  if (!ready_) return std::nullopt;
+  FleetTotals totals;
+  for (const auto& [number, row] : rows_) {
+    ++totals.distributions[row.status.state()];
+    const api::DeliveryCounts& counts = row.status.counts();
+    const std::pair<api::DeliveryState, int32_t> deliveries[] = {
+        {api::DELIVERY_STATE_EXPECTED, counts.expected()},
+        {api::DELIVERY_STATE_WAITING, counts.waiting()},
+        {api::DELIVERY_STATE_RECEIVING, counts.receiving()},
+        {api::DELIVERY_STATE_VERIFYING, counts.verifying()},
+        {api::DELIVERY_STATE_DELIVERED, counts.delivered()},
+        {api::DELIVERY_STATE_FAILED, counts.failed()},
+        {api::DELIVERY_STATE_CANCELLED, counts.cancelled()},
+    };
+    for (const auto& [state, count] : deliveries) {
+      totals.deliveries[state] += count;
+    }
+  }
+  return totals;
+}
+
 absl::StatusOr<DistributionTable::Cursor> DistributionTable::Begin(
     int64_t resume_revision) const {
   absl::ReaderMutexLock lock(&mutex_);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/fleet/counts/fleet_counts.h"
 #include "server/fleet/service/api.h"
 #include "server/watch/change_batch.h"
 #include "server/watch/change_log.h"
@@ -67,6 +69,9 @@ class DistributionTable {
   absl::StatusOr<api::Distribution> Get(const std::string& name) const;
   absl::StatusOr<api::ListDistributionsResponse> List(
       const api::ListDistributionsRequest& request) const;
+
+  // None before SetReady().
+  std::optional<FleetTotals> Count() const;
 
   // As of SessionTable.
   absl::StatusOr<Cursor> Begin(int64_t resume_revision) const;

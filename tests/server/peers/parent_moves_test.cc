@@ -81,6 +81,18 @@ TEST_F(ParentMovesTest, TellsHowFastItReceivesFromANodeThatHasMore) {
   }));
 }
 
+TEST(ParentMovesOfReceptionsTest, AllMovesAreCounted) {
+  ParentMoves moves;
+  moves.Add("receptions/r", {.reason = "the connection was reset"});
+  moves.Expect("receptions/r");
+  moves.Add("receptions/r", {.reason = "it is silent"});
+  moves.Add("receptions/r", {.reason = "as planned", .is_fault = false});
+  EXPECT_EQ(moves.Take("receptions/r").size(), 2u);
+  moves.Forget("receptions/r");
+  EXPECT_EQ(moves.Count().by_fault, 2u);
+  EXPECT_EQ(moves.Count().by_plan, 1u);
+}
+
 TEST(ParentMovesOfReceptionsTest, RatesOfOneParentAreAddedUp) {
   ParentMoves moves;
   const RateMeter::Rate rate = {.busy = std::chrono::seconds(1), .bytes = 5};

@@ -182,8 +182,13 @@ TEST_F(ReceptionTableTest, CountsByStateAndEachByteOnce) {
   Update("a", v1::RECEPTION_STATE_RECEIVING, 10);
   Update("a", v1::RECEPTION_STATE_RECEIVING, 25);
   Update("a", v1::RECEPTION_STATE_SUCCEEDED, 25);
+  v1::Reception from_node = Reception("b", v1::RECEPTION_STATE_FAILED);
+  from_node.mutable_spec()->mutable_node()->set_address("192.0.2.1:9877");
+  table_.Insert(from_node, table_.TakeNumber());
+  Update("b", v1::RECEPTION_STATE_FAILED, 7);
   const ReceptionTable::Totals totals = table_.Count();
-  EXPECT_EQ(totals.bytes_received, 25u);
+  EXPECT_EQ(totals.bytes_received, 32u);
+  EXPECT_EQ(totals.bytes_from_nodes, 7u);
   EXPECT_EQ(totals.receptions[v1::RECEPTION_STATE_SUCCEEDED], 2);
   EXPECT_EQ(totals.receptions[v1::RECEPTION_STATE_RECEIVING], 0);
 }

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
+#include "server/fleet/counts/fleet_counts.h"
 #include "server/fleet/etcd/prefix_watch.h"
 #include "server/fleet/follower/follower.h"
 #include "server/fleet/state/values.h"
@@ -29,7 +30,11 @@ class FollowingProcess {
         state_(fleet.keys()),
         follower_(thread.get_executor(), &connection_, &state_, &port,
                   {.node = node, .now = [this] { return now; }},
-                  {.trouble = [](const absl::Status&) {}}) {
+                  {.trouble = [](const absl::Status&) {},
+                   .counted =
+                       [this](const DeliveryCounts& now_held) {
+                         counts = now_held;
+                       }}) {
     watch_.emplace(
         thread.get_executor(), &connection_,
         PrefixWatchOptions{.prefix = fleet.keys().prefix()},
@@ -51,6 +56,7 @@ class FollowingProcess {
   Follower& follower() { return follower_; }
 
   absl::Time now = absl::FromUnixSeconds(1'000'000);
+  DeliveryCounts counts;  // As they were told last.
 
  private:
   MemoryConnection connection_;

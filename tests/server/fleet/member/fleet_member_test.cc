@@ -207,6 +207,45 @@ TEST_F(FleetMemberTest, NodesTellTheCoordinatorHowFastTheyReceive) {
   EXPECT_EQ(one->member().TakeReport(rates), absl::OkStatus());
   ASSERT_THAT(one->slow, SizeIs(1));
   EXPECT_EQ(one->slow[0].node, "n2");
+  EXPECT_EQ(one->member().counts().Read().slow_nodes, 1u);
+}
+
+TEST_F(FleetMemberTest, CountsWhatItIsAndWhatItSees) {
+  const auto one = Join("n1");
+  const FleetCounts& counts = one->member().counts();
+  RunUntil([&] { return one->coordinates; });
+  const auto two = Join("n2");
+  RunUntil([&] { return counts.Read().nodes == 2; });
+  FleetMeasures measures = counts.Read();
+  EXPECT_TRUE(measures.is_registered);
+  EXPECT_TRUE(measures.is_coordinator);
+  EXPECT_TRUE(measures.is_etcd_reachable);
+  EXPECT_EQ(measures.coordinator_changes, 0u);
+  measures = two->member().counts().Read();
+  EXPECT_TRUE(measures.is_registered);
+  EXPECT_FALSE(measures.is_coordinator);
+
+  const auto source = Join("source");
+  fleet_.AddDistribution("d");
+  RunUntil([&] { return one->Has("d"); });
+  one->port.contents["d"].progress({.state = v1::DELIVERY_STATE_RECEIVING});
+  measures = counts.Read();
+  EXPECT_EQ(measures.deliveries.held[v1::DELIVERY_STATE_RECEIVING], 1);
+
+  fleet_.KillNode("n1");
+  RunUntil([&] { return !one->lost.empty(); });
+  EXPECT_FALSE(counts.Read().is_registered);
+  RunUntil([&] { return one->incarnations.size() == 2; });
+  EXPECT_TRUE(counts.Read().is_registered);
+
+  bool left = false;
+  one->member().Leave([&] { left = true; });
+  RunUntil([&] { return left; });
+  measures = counts.Read();
+  EXPECT_FALSE(measures.is_registered);
+  EXPECT_FALSE(measures.is_coordinator);
+  const FleetCounts& others = source->member().counts();
+  RunUntil([&] { return others.Read().coordinator_changes == 1; });
 }
 
 TEST_F(FleetMemberTest, RatesThatNobodyCoordinatesAreDropped) {

@@ -69,6 +69,28 @@ TEST_F(DistributionTableTest, AWatchBeginsWithWhatIsThere) {
   EXPECT_THAT(Read(cursor), IsEmpty());
 }
 
+TEST_F(DistributionTableTest, CountsByStateOnceItIsReady) {
+  EXPECT_FALSE(DistributionTable().Count());
+  Set("a", 1, kRunning);
+  Set("b", 2, kRunning);
+  Set("c", 3);
+  Set("c", 3, kFailed);
+  api::Distribution distribution;
+  for (const std::string id : {"a", "b"}) {
+    distribution.set_name("distributions/" + id);
+    distribution.set_state(kRunning);
+    distribution.mutable_counts()->set_receiving(5);
+    distribution.mutable_counts()->set_delivered(2);
+    table_.Set(distribution, id == "a" ? 1 : 2);
+  }
+  const auto totals = table_.Count();
+  ASSERT_TRUE(totals);
+  EXPECT_THAT(totals->distributions, ElementsAre(0, 0, 2, 0, 0, 1, 0, 0));
+  EXPECT_THAT(totals->deliveries, ElementsAre(0, 0, 0, 10, 0, 4, 0, 0));
+  table_.Remove("distributions/a");
+  EXPECT_THAT(table_.Count()->deliveries, ElementsAre(0, 0, 0, 5, 0, 2, 0, 0));
+}
+
 TEST_F(DistributionTableTest, NothingIsToldOfWhatHasNotChanged) {
   Set("a", 1);
   DistributionTable::Cursor cursor = Begin();
