@@ -237,6 +237,7 @@ absl::Status Daemon::StartFleet() {
   auto node = fleet::FleetNode::Start(options_.fleet, *etcd, hub_);
   if (!node.ok()) return node.status();
   fleet_ = *std::move(node);
+  metrics_->set_fleet([this] { return fleet_->Measure(); });
   return absl::OkStatus();
 }
 

@@ -27,10 +27,10 @@ std::vector<prometheus::MetricFamily> ServiceMetrics(bool is_ready) {
 
 std::string Metrics::Render(bool is_ready) const {
   std::vector<prometheus::MetricFamily> families = ServiceMetrics(is_ready);
-  for (const prometheus::Collectable* part :
-       {static_cast<const prometheus::Collectable*>(&transfers_),
-        static_cast<const prometheus::Collectable*>(&registry_),
-        static_cast<const prometheus::Collectable*>(&process_)}) {
+  std::vector<const prometheus::Collectable*> parts = {&transfers_, &registry_,
+                                                       &process_};
+  if (fleet_) parts.push_back(&*fleet_);
+  for (const prometheus::Collectable* part : parts) {
     std::ranges::move(part->Collect(), std::back_inserter(families));
   }
   return prometheus::TextSerializer().Serialize(families);

@@ -4,9 +4,12 @@
 
 #include <prometheus/registry.h>
 
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "dataplane/engine/engine.h"
+#include "server/metrics/fleet_metrics.h"
 #include "server/metrics/grpc_metrics.h"
 #include "server/metrics/process_metrics.h"
 #include "server/metrics/store_metrics.h"
@@ -17,7 +20,8 @@
 namespace tcptool::server {
 
 // Any thread may call any method. No label is ever an address, the name of a
-// session or anything else that a client or a recipient chooses.
+// session, a node or a distribution, or anything else that a client, a
+// recipient or another node chooses.
 class Metrics {
  public:
   static constexpr const char* kContentType =
@@ -33,6 +37,12 @@ class Metrics {
   GrpcMetrics& grpc() { return grpc_; }
   StoreMetrics& store() { return store_; }
 
+  // Of a node in a fleet, before the first Render(), which may call it on any
+  // thread.
+  void set_fleet(FleetMetrics::Measure measure) {
+    fleet_.emplace(std::move(measure));
+  }
+
   // In Prometheus' text format. `is_ready`: the service takes new sessions.
   std::string Render(bool is_ready) const;
 
@@ -42,6 +52,7 @@ class Metrics {
   StoreMetrics store_{registry_};
   ProcessMetrics process_;
   TransferMetrics transfers_;
+  std::optional<FleetMetrics> fleet_;
 };
 
 }  // namespace tcptool::server

@@ -76,6 +76,9 @@ void AddReceptions(const ReceptionTable::Totals& totals,
   out.push_back(Counter("tcptool_received_bytes_total",
                         "Bytes of content that came in, over all receptions."));
   Add(out.back(), totals.bytes_received);
+  out.push_back(Counter("tcptool_peer_received_bytes_total",
+                        "Those of them that came from other nodes."));
+  Add(out.back(), totals.bytes_from_nodes);
 }
 
 void AddEnded(const dataplane::Counters::Values& counters,
