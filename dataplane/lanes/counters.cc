@@ -60,6 +60,9 @@ void Counters::SessionEnded(SessionState state) {
 void Counters::RecipientChanged(const RecipientStatus& before,
                                 const RecipientStatus& after) {
   AddGrowth(bytes_sent_, before.bytes_sent, after.bytes_sent);
+  if (!after.node.empty()) {
+    AddGrowth(bytes_to_nodes_, before.bytes_sent, after.bytes_sent);
+  }
   AddGrowth(bytes_acked_, before.bytes_acked, after.bytes_acked);
   if (after.handshake_time < absl::InfiniteDuration() &&
       before.handshake_time == absl::InfiniteDuration()) {
@@ -82,6 +85,7 @@ Counters::Values Counters::Read() const {
   dataplane::Read(recipients_ended_, values.recipients_ended);
   dataplane::Read(failures_, values.failures);
   values.bytes_sent = bytes_sent_.load(kRelaxed);
+  values.bytes_to_nodes = bytes_to_nodes_.load(kRelaxed);
   values.bytes_acked = bytes_acked_.load(kRelaxed);
   values.handshakes = handshakes_.Read();
   values.deliveries = deliveries_.Read();

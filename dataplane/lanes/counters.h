@@ -51,7 +51,8 @@ class Counters {
     std::array<uint64_t, kRecipientStates> recipients_ended{};
     // By Reason: recipients that were FAILED or REJECTED.
     std::array<uint64_t, kReasons> failures{};
-    uint64_t bytes_sent = 0;  // Handed to the kernel, over all recipients.
+    uint64_t bytes_sent = 0;      // Handed to the kernel, over all recipients.
+    uint64_t bytes_to_nodes = 0;  // Of these, those for other nodes.
     uint64_t bytes_acked = 0;
     DurationHistogram::Values handshakes;  // From connection to byte.
     DurationHistogram::Values deliveries;  // From the start to the proof.
@@ -81,6 +82,7 @@ class Counters {
   std::array<Count, kRecipientStates> recipients_ended_{};
   std::array<Count, kReasons> failures_{};
   Count bytes_sent_{0};
+  Count bytes_to_nodes_{0};
   Count bytes_acked_{0};
   Count ended_records_{0};
   DurationHistogram handshakes_;

@@ -110,6 +110,9 @@ void AddContent(const Engine::Measures& measures,
       Counter("tcptool_sent_bytes_total",
               "Bytes of content handed to the kernel, over all recipients."));
   Add(out.back(), counters.bytes_sent);
+  out.push_back(Counter("tcptool_peer_sent_bytes_total",
+                        "Those of them that were for other nodes."));
+  Add(out.back(), counters.bytes_to_nodes);
   out.push_back(Counter(
       "tcptool_acked_bytes_total",
       "Bytes of content acknowledged by the recipients' TCP, over all."));

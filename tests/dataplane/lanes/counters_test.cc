@@ -36,6 +36,23 @@ TEST(DurationHistogramTest, ABoundBelongsToTheClassThatItEnds) {
   EXPECT_NEAR(values.sum_seconds, 2.201, 1e-6);
 }
 
+TEST(CountersTest, WhatNodesAreSentIsAPartOfAll) {
+  Counters counters;
+  const RecipientStatus recipient = {.bytes_sent = 10};
+  counters.RecipientChanged({}, recipient);
+  RecipientStatus node = {.node = "n1", .bytes_sent = 5};
+  counters.RecipientChanged({}, node);
+  const RecipientStatus before = node;
+  node.bytes_sent = 7;
+  counters.RecipientChanged(before, node);
+  // Its next connection begins anew.
+  const RecipientStatus again = {.node = "n1", .bytes_sent = 3};
+  counters.RecipientChanged({.node = "n1"}, again);
+  const auto values = counters.Read();
+  EXPECT_EQ(values.bytes_sent, 20u);
+  EXPECT_EQ(values.bytes_to_nodes, 10u);
+}
+
 TEST(CountersTest, CountWhatRecipientsGotAndHowTheyEnded) {
   constexpr size_t kSize = 3'000'000;
   SessionOptions options;
