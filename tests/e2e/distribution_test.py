@@ -98,6 +98,51 @@ class DistributionTest(DistributionCase):
         late.wait_distribution(name, "SUCCEEDED")
         self.assertEqual(late.received_content(), self.content)
 
+    def test_changing_calls_are_audited_and_no_others(self):
+        names = stubs.distribution_service
+        name = self.b.distribute("a")
+        self.assert_delivered(name, self.b, self.c)
+        self.b.wait_distribution(name, "SUCCEEDED")
+        calls = {
+            "GetDistribution": names.GetDistributionRequest(name=name),
+            "ListDistributions": names.ListDistributionsRequest(),
+            "ListDeliveries": names.ListDeliveriesRequest(parent=name),
+            "ListNodes": names.ListNodesRequest(),
+            "CancelDistribution": names.CancelDistributionRequest(name="distributions/none"),
+            "RetryDistribution": names.RetryDistributionRequest(name="distributions/none"),
+            "DeleteDistribution": names.DeleteDistributionRequest(name=name),
+        }
+        for method, request in calls.items():
+            try:
+                getattr(self.b.distributions, method)(request)
+            except grpc.RpcError as error:
+                self.assertEqual(error.code(), grpc.StatusCode.NOT_FOUND, method)
+        until_bookmark(self.b.distributions.WatchDistributions(names.WatchDistributionsRequest()))
+        service = names.DESCRIPTOR.services_by_name["DistributionService"]
+        self.assertEqual(
+            calls.keys() | {"CreateDistribution", "WatchDistributions"},
+            set(service.methods_by_name),
+        )
+
+        def audited():
+            return [
+                (event["method"].rpartition("/")[2], event["target"], event["outcome"])
+                for event in self.b.events_of("audit")
+                if "DistributionService" in event["method"]
+            ]
+
+        # A line comes when its call has ended, which its client may see before.
+        wait_until(lambda: len(audited()) >= 4, "all are audited")
+        self.assertCountEqual(
+            audited(),
+            [
+                ("CreateDistribution", name, "OK"),
+                ("CancelDistribution", "distributions/none", "NOT_FOUND"),
+                ("RetryDistribution", "distributions/none", "NOT_FOUND"),
+                ("DeleteDistribution", name, "OK"),
+            ],
+        )
+
     def test_what_cannot_be_written_is_tried_again_when_it_can(self):
         (self.b.disk / "file").write_bytes(b"of somebody")
         name = self.a.distribute("a")

@@ -11,18 +11,9 @@ import grpc
 import harness
 import recipients
 from harness import ServiceTest, port_of, stubs, wait_until
+from scraping import samples
 
 KIB = 1024
-
-
-def samples(text):
-    """{'name{label="value"}': value} of Prometheus' text format."""
-    found = {}
-    for line in text.splitlines():
-        if line and not line.startswith("#"):
-            name, _, value = line.rpartition(" ")
-            found[name] = float(value)
-    return found
 
 
 class HttpTest(ServiceTest):
