@@ -1,40 +1,18 @@
-"""deploy/monitoring against Debian's Prometheus, which scrapes a tcptoold at work.
-
-Everything is on loopback.
-"""
+"""deploy/monitoring against Debian's Prometheus, which scrapes a tcptoold at work."""
 
 import json
 import pathlib
-import random
 import re
 import shutil
 import subprocess
 import tempfile
 import unittest
-import urllib.parse
-import urllib.request
 
 import harness
 import npm
 import recipients
-from harness import ServiceTest, port_of, wait_until
-
-MONITORING = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "monitoring"
-RULES = MONITORING / "tcptool.rules.yml"
-METRIC = re.compile(r"\b(?:tcptool|grpc_server|process)_\w+")
-
-
-def dashboard():
-    return json.loads((MONITORING / "dashboard.json").read_text(encoding="utf-8"))
-
-
-def queries():
-    """(title of the panel, query) of everything that the dashboard shows."""
-    return [
-        (panel["title"], target["expr"])
-        for panel in dashboard()["panels"]
-        for target in panel["targets"]
-    ]
+from harness import ServiceTest, port_of
+from prometheus import DASHBOARDS, MONITORING, RULES, Prometheus, dashboard
 
 
 class PromtoolTest(unittest.TestCase):
@@ -73,7 +51,6 @@ class DashboardTest(unittest.TestCase):
         home = pathlib.Path(tempfile.mkdtemp(prefix="schema."))
         self.addCleanup(shutil.rmtree, home)
         (home / "node_modules").symlink_to(modules)
-        board = dashboard()
 
         def check(text):
             (home / "board.ts").write_text(
@@ -90,96 +67,66 @@ class DashboardTest(unittest.TestCase):
                 check=False,
             )
 
-        good = check(json.dumps(board))
-        self.assertEqual(good.returncode, 0, good.stdout)
+        for name in DASHBOARDS:
+            good = check(json.dumps(dashboard(name)))
+            self.assertEqual(good.returncode, 0, (name, good.stdout))
         # The check would find a fault.
-        self.assertNotEqual(check(json.dumps(board | {"schemaVersion": "36"})).returncode, 0)
+        bad = dashboard(DASHBOARDS[0]) | {"schemaVersion": "36"}
+        self.assertNotEqual(check(json.dumps(bad)).returncode, 0)
 
-    def test_is_a_dashboard(self):
-        board = dashboard()
-        for name, kind in {
-            "uid": str,
-            "title": str,
-            "schemaVersion": int,
-            "version": int,
-            "panels": list,
-            "templating": dict,
-            "time": dict,
-        }.items():
-            self.assertIsInstance(board.get(name), kind, name)
-        variables = {variable["name"] for variable in board["templating"]["list"]}
-        used = set(re.findall(r"\$\{?(\w+)", json.dumps(board))) - {
-            "__all",
-            "__range",
-            "__rate_interval",
-        }
-        self.assertEqual(used, variables)
+    def test_are_dashboards(self):
+        uids = set()
+        for file in DASHBOARDS:
+            board = dashboard(file)
+            with self.subTest(file):
+                for name, kind in {
+                    "uid": str,
+                    "title": str,
+                    "schemaVersion": int,
+                    "version": int,
+                    "panels": list,
+                    "templating": dict,
+                    "time": dict,
+                }.items():
+                    self.assertIsInstance(board.get(name), kind, name)
+                variables = {variable["name"] for variable in board["templating"]["list"]}
+                used = set(re.findall(r"\$\{?(\w+)", json.dumps(board))) - {
+                    "__all",
+                    "__range",
+                    "__rate_interval",
+                }
+                self.assertEqual(used, variables)
+                self.assertNotIn(board["uid"], uids)
+                uids.add(board["uid"])
 
     def test_panels_are_whole_and_do_not_overlap(self):
-        taken = set()
-        ids = set()
-        for panel in dashboard()["panels"]:
-            with self.subTest(panel.get("title")):
-                self.assertIn(panel["type"], ("stat", "timeseries"))
-                self.assertTrue(panel["title"] and panel["description"])
-                self.assertTrue(panel["fieldConfig"]["defaults"]["unit"])
-                self.assertNotIn(panel["id"], ids)
-                ids.add(panel["id"])
-                at = panel["gridPos"]
-                self.assertLessEqual(at["x"] + at["w"], 24)
-                cells = {
-                    (x, y)
-                    for x in range(at["x"], at["x"] + at["w"])
-                    for y in range(at["y"], at["y"] + at["h"])
-                }
-                self.assertFalse(cells & taken)
-                taken |= cells
-                refs = [target["refId"] for target in panel["targets"]]
-                self.assertTrue(refs)
-                self.assertEqual(len(refs), len(set(refs)))
+        for file in DASHBOARDS:
+            taken = set()
+            ids = set()
+            for panel in dashboard(file)["panels"]:
+                with self.subTest(file, panel=panel.get("title")):
+                    self.assertIn(panel["type"], ("stat", "timeseries"))
+                    self.assertTrue(panel["title"] and panel["description"])
+                    self.assertTrue(panel["fieldConfig"]["defaults"]["unit"])
+                    self.assertNotIn(panel["id"], ids)
+                    ids.add(panel["id"])
+                    at = panel["gridPos"]
+                    self.assertLessEqual(at["x"] + at["w"], 24)
+                    cells = {
+                        (x, y)
+                        for x in range(at["x"], at["x"] + at["w"])
+                        for y in range(at["y"], at["y"] + at["h"])
+                    }
+                    self.assertFalse(cells & taken)
+                    taken |= cells
+                    refs = [target["refId"] for target in panel["targets"]]
+                    self.assertTrue(refs)
+                    self.assertEqual(len(refs), len(set(refs)))
 
 
 class PrometheusTest(ServiceTest):
-    def setUp(self):
-        super().setUp()
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="prometheus."))
-        self.addCleanup(shutil.rmtree, self.home, ignore_errors=True)
-        shutil.copy(RULES, self.home)
-        config = (MONITORING / "prometheus.yml").read_text(encoding="utf-8")
-        config = config.replace("127.0.0.1:9874", self.service.http_address)
-        (self.home / "prometheus.yml").write_text(
-            re.sub(r"_interval: 15s", "_interval: 1s", config), encoding="utf-8"
-        )
-        self.address = f"127.0.0.1:{random.randrange(10000, 32000)}"
-        self.log = open(self.home / "log", "w+", encoding="utf-8")
-        self.addCleanup(self.log.close)
-        self.prometheus = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={self.home}/prometheus.yml",
-                f"--storage.tsdb.path={self.home}/data",
-                f"--web.listen-address={self.address}",
-            ],
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-        )
-        self.addCleanup(self.prometheus.wait)
-        self.addCleanup(self.prometheus.kill)
-        wait_until(lambda: self.query("up") is not None, "Prometheus answers")
-
-    def ask(self, path):
-        try:
-            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as answer:
-                return json.load(answer)
-        except OSError:
-            self.assertIsNone(self.prometheus.poll(), (self.home / "log").read_text())
-            return None
-
-    def query(self, text):
-        answer = self.ask("/api/v1/query?" + urllib.parse.urlencode({"query": text}))
-        return None if answer is None else answer["data"]["result"]
-
     def test_every_query_of_the_dashboard_has_data_during_a_transfer(self):
+        prometheus = Prometheus(self, [self.service])
         self.service.write_file("content", b"x" * (8 << 20))
         done = self.service.create()
         first = recipients.Recipient(recipients.KINDS[0], port_of(done), recipients.START)
@@ -190,39 +137,8 @@ class PrometheusTest(ServiceTest):
         slow = self.service.create(limits={"session_bytes_per_second": 100_000})
         second = recipients.Recipient(recipients.KINDS[0], port_of(slow), recipients.START)
         self.addCleanup(second.close)
-        for title, expression in queries():
-            text = (
-                expression.replace("$instance", ".+")
-                .replace("$__rate_interval", "1m")
-                .replace("$__range", "1m")
-            )
-            with self.subTest(title, query=text):
-                wait_until(lambda text=text: self.query(text), f"data for {title}: {text}")
-        sending = 'sum(tcptool_recipients{state="TRANSFERRING"})'
-        wait_until(lambda: self.query(sending)[0]["value"][1] == "1", "one is being sent to")
-        wait_until(
-            lambda: float(self.query("sum(rate(tcptool_acked_bytes_total[1m]))")[0]["value"][1]) > 0,
-            "acknowledged bytes have a rate",
+        prometheus.wait_dashboard("dashboard.json")
+        prometheus.wait_value('sum(tcptool_recipients{state="TRANSFERRING"})', 1)
+        prometheus.wait_value(
+            "sum(rate(tcptool_acked_bytes_total[1m]))", lambda rate: rate > 0
         )
-
-    def test_every_metric_is_documented(self):
-        with urllib.request.urlopen(f"http://{self.service.http_address}/metrics") as answer:
-            names = re.findall(r"^# TYPE (\w+)", answer.read().decode(), re.MULTILINE)
-        documented = (MONITORING.parents[1] / "docs" / "metrics.md").read_text(encoding="utf-8")
-        self.assertGreater(len(names), 20)
-        for name in names:
-            self.assertIn(f"`{name}`", documented)
-
-    def test_alerts_ask_for_metrics_that_are_there(self):
-        names = set(METRIC.findall(RULES.read_text(encoding="utf-8")))
-        for _, expression in queries():
-            names |= set(METRIC.findall(expression))
-        # It is there once the store has been asked for something.
-        for name in sorted(names - {"tcptool_store_errors_total"}):
-            with self.subTest(name):
-                wait_until(
-                    lambda name=name: self.query(name) or name.startswith("grpc_server"),
-                    f"{name} is scraped",
-                )
-        rules = self.ask("/api/v1/rules")["data"]["groups"][0]["rules"]
-        self.assertEqual({rule["health"] for rule in rules} - {"ok", "unknown"}, set())
