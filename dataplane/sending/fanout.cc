@@ -121,6 +121,12 @@ void Fanout::ConfirmWithin(uint64_t id, absl::Duration time) {
   found->second->ConfirmWithin(time);
 }
 
+void Fanout::SetRate(uint64_t id, uint64_t bytes_per_second) {
+  const auto found = recipients_.find(id);
+  if (found == recipients_.end() || found->second->closed()) return;
+  found->second->SetRate(bytes_per_second);
+}
+
 void Fanout::FailAllThat(bool (*matches)(const Recipient&), Reason reason,
                          const std::string& detail) {
   for (const auto& [id, recipient] : recipients_) {

@@ -63,6 +63,8 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   void CloseUnserved(uint64_t id, Reason reason, const std::string& detail);
   // As Recipient::ConfirmWithin(). No effect on one that has ended.
   void ConfirmWithin(uint64_t id, absl::Duration time);
+  // As Recipient::SetRate(). The same.
+  void SetRate(uint64_t id, uint64_t bytes_per_second);
 
  private:
   using List = std::vector<std::shared_ptr<Recipient>>;

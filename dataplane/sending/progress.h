@@ -21,6 +21,9 @@ class Progress {
   // With a limit, at most half of what it allows in the timeout is required.
   Progress(Clock::duration timeout, uint64_t rate, Clock::time_point now);
 
+  // Another limit from now on. What was acknowledged before counts.
+  void SetRate(uint64_t rate);
+
   // `acknowledged` of `sent` bytes are. Neither ever decreases.
   void Update(uint64_t sent, uint64_t acknowledged, Clock::time_point now);
 
@@ -31,9 +34,10 @@ class Progress {
 
  private:
   const Clock::duration timeout_;
-  uint64_t floor_ = kFloor;
+  uint64_t floor_;
   uint64_t goal_ = 0;  // The timeout restarts at this number of bytes.
   Clock::time_point since_;
+  uint64_t acknowledged_ = 0;  // Then.
 };
 
 }  // namespace tcptool::dataplane

@@ -73,6 +73,7 @@ Recipient::Recipient(Lane& lane, const Limits& limits, Owner& owner,
     : sockets_(lane.sockets()),
       limits_(limits),
       owner_(owner),
+      rate_(limits.recipient_bytes_per_second),
       socket_(lane.io()),
       status_(std::move(status)),
       timer_(lane.io()) {
@@ -207,10 +208,9 @@ void Recipient::Begin(Clock::time_point now) {
   const int socket = socket_.native_handle();
   if (is_probed()) EnableKeepalive(socket, limits_.dead_timeout);
   method_ = ChooseSendMethod(sockets_, socket);
-  const uint64_t rate = limits_.recipient_bytes_per_second;
   SetCork(socket, true);
-  if (rate > 0) SetPacing(socket, rate);
-  progress_.emplace(absl::ToChronoNanoseconds(limits_.stall_timeout), rate,
+  if (rate_ > 0) SetPacing(socket, rate_);
+  progress_.emplace(absl::ToChronoNanoseconds(limits_.stall_timeout), rate_,
                     now);
   last_measure_ = now;
   status_.state = RecipientState::kTransferring;

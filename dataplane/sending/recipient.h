@@ -5,6 +5,7 @@
 
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,6 +77,10 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
     Wait wait = Wait::kForever;
     absl::Status source_error;
   };
+  // Bytes a second that it is sent at most from now on, and what Limits allow;
+  // 0: as much as these. The kernel holds it to that.
+  void SetRate(uint64_t bytes_per_second);
+
   // Hands at most `limit` bytes, and at most the rest of one block, to the
   // kernel. The recipient is TRANSFERRING.
   Sent Send(Feed& feed, size_t limit, Clock::time_point now);
@@ -139,6 +144,7 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   SocketApi& sockets_;
   const Limits& limits_;
   Owner& owner_;
+  uint64_t rate_;  // Bytes a second; 0: no limit.
   asio::ip::tcp::socket socket_;
   RecipientStatus status_;
   SendMethod method_ = SendMethod::kCopy;

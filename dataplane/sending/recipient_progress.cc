@@ -1,10 +1,12 @@
-// How a recipient gets on while it is sent to: its progress, its host that is
-// gone, its stall, its disk that does not answer, a confirmation that does not
-// come.
+// How a recipient gets on while it is sent to: its rate, its progress, its host
+// that is gone, its stall, its disk that does not answer, a confirmation that
+// does not come.
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/sending/recipient.h"
+#include "dataplane/sending/socket_options.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -13,6 +15,16 @@ namespace {
 constexpr auto kAnswerTime = std::chrono::seconds(2);
 
 }  // namespace
+
+void Recipient::SetRate(uint64_t bytes_per_second) {
+  const uint64_t limit = limits_.recipient_bytes_per_second;
+  const uint64_t rate = limit == 0 || bytes_per_second == 0
+                            ? std::max(limit, bytes_per_second)
+                            : std::min(limit, bytes_per_second);
+  if (std::exchange(rate_, rate) == rate || !progress_ || closed()) return;
+  SetPacing(socket_.native_handle(), rate);
+  progress_->SetRate(rate);
+}
 
 void Recipient::Measure(Clock::time_point now) {
   const uint64_t before = status_.bytes_acked;

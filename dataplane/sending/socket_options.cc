@@ -40,9 +40,13 @@ void SetCork(int socket, bool corked) {
 }
 
 void SetPacing(int socket, uint64_t bytes_per_second) {
-  // 32 bits are 4 GB/s: higher rates are no limit in practice.
+  // 32 bits are 4 GB/s: higher rates are no limit in practice, and the highest
+  // is none for the kernel.
+  constexpr uint32_t kNone = ~0u;
   const uint32_t rate =
-      static_cast<uint32_t>(std::min<uint64_t>(bytes_per_second, ~0u));
+      bytes_per_second == 0
+          ? kNone
+          : static_cast<uint32_t>(std::min<uint64_t>(bytes_per_second, kNone));
   setsockopt(socket, SOL_SOCKET, SO_MAX_PACING_RATE, &rate, sizeof rate);
 }
 

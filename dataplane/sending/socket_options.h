@@ -23,7 +23,7 @@ void ProbeNow(int socket);
 // TCP_CORK: whether a segment that is not full waits for more content.
 void SetCork(int socket, bool corked);
 
-// SO_MAX_PACING_RATE, in bytes per second.
+// SO_MAX_PACING_RATE, in bytes per second; 0: no limit.
 void SetPacing(int socket, uint64_t bytes_per_second);
 
 // TCP_NOTSENT_LOWAT: limit of the unsent bytes in the kernel. Bytes in flight

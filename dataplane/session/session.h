@@ -122,6 +122,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // CONNECTION_LOST, and may come again. `detail`: why.
   void ResetNode(uint64_t connection, std::string detail,
                  absl::Duration confirm_within = absl::InfiniteDuration());
+  // Bytes a second that a connection is sent at most from now on, and what
+  // Limits allow; 0: as much as these. No effect on one that has ended.
+  void SetRate(uint64_t connection, uint64_t bytes_per_second);
   // PERMISSION_DENIED: no access rule (SessionOptions::allow) matches the
   // address. Answers on the caller's thread.
   absl::Status CheckAllows(const asio::ip::address& peer) const;

@@ -133,6 +133,17 @@ void Session::ResetNode(uint64_t connection, std::string detail,
   });
 }
 
+void Session::SetRate(uint64_t connection, uint64_t bytes_per_second) {
+  OnLane(0, [self = shared_from_this(), connection, bytes_per_second] {
+    if (IsFinal(self->status_.state)) return;
+    const size_t lane = self->LaneOf(connection);
+    self->OnLane(lane,
+                 [fanout = self->fanouts_[lane], connection, bytes_per_second] {
+                   fanout->SetRate(connection, bytes_per_second);
+                 });
+  });
+}
+
 void Session::Drop(uint64_t recipient, Done done) {
   OnLane(0, [self = shared_from_this(), recipient, done = std::move(done)] {
     const RecipientStatus* found = self->roster_.Find(recipient);

@@ -66,6 +66,18 @@ TEST(ProgressTest, LessIsAskedForThanARateAllows) {
   EXPECT_TRUE(trickle.Stalled(kStart + kTimeout));
 }
 
+TEST(ProgressTest, LessIsAskedForOnceTheRateAllowsLess) {
+  Progress progress(kTimeout, 0, kStart);
+  progress.Update(kMiB, 100, kStart);
+  progress.SetRate(100);  // 6,000 bytes in the timeout.
+  progress.Update(kMiB, 3100, kStart + seconds(59));
+  EXPECT_FALSE(progress.Stalled(kStart + kTimeout));
+  progress.SetRate(0);
+  progress.Update(kMiB, 6200, kStart + seconds(60));
+  progress.Update(kMiB, 9300, kStart + seconds(119));
+  EXPECT_TRUE(progress.Stalled(kStart + seconds(120)));
+}
+
 TEST(ProgressTest, InfiniteTimeoutNeverPasses) {
   Progress progress(Clock::duration::max(), 0, kStart);
   progress.Update(kMiB, 0, kStart);

@@ -53,6 +53,13 @@ TEST(SocketOptionsTest, RateBeyondTheKernelsIsNoLimit) {
   EXPECT_EQ(Option(connection.sender, SOL_SOCKET, SO_MAX_PACING_RATE), -1);
 }
 
+TEST(SocketOptionsTest, LimitIsTakenBack) {
+  const Connection connection = Connect();
+  SetPacing(connection.sender.get(), 1'000'000);
+  SetPacing(connection.sender.get(), 0);
+  EXPECT_EQ(Option(connection.sender, SOL_SOCKET, SO_MAX_PACING_RATE), -1);
+}
+
 // What is beyond the peer's window and the limit is not taken.
 TEST(SocketOptionsTest, UnsentBytesAreBounded) {
   const Connection connection = Connect(/*receive_buffer=*/4096);

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "tests/dataplane/testing.h"
 
 namespace tcptool::dataplane {
@@ -42,6 +43,7 @@ class NodesTest : public testing::Test {
   absl::StatusOr<uint64_t> Take(OneSession& one, uint64_t offset,
                                 const std::string& name = "a") {
     Connected connected(receive_buffer_);
+    socket_ = connected.taken.get();
     absl::StatusOr<uint64_t> result;
     absl::Notification done;
     one.session().Take({.socket = std::move(connected.taken),
@@ -72,6 +74,7 @@ class NodesTest : public testing::Test {
 
   const std::string content_ = Content(kSize);
   std::optional<Peer> node_;
+  int socket_ = -1;         // The session's end, while it is not closed.
   int receive_buffer_ = 0;  // Of the nodes that come; 0: the system's.
 };
 
@@ -192,6 +195,41 @@ TEST_F(NodesTest, ConnectionIsResetAndTheNodeMayComeAgain) {
   Reset(one, *connection);
   EXPECT_EQ(node_->ReadAndClose().data.size(), size_t{1} << 20);
   EXPECT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+}
+
+// And what the session's own limit allows, whichever is less.
+TEST_F(NodesTest, RateOfAConnectionIsAsItWasSetLast) {
+  OneSession one(FileOf(Content(64 << 20)),
+                 {.start = {.immediate = true},
+                  .limits = {.recipient_bytes_per_second = 3'000'000}});
+  const absl::StatusOr<uint64_t> connection = Take(one, 0);
+  ASSERT_TRUE(connection.ok());
+  const auto rate_is = [this](int rate) {
+    const absl::Time deadline = absl::Now() + kDeadline;
+    int found = 0;
+    while (found != rate && absl::Now() < deadline) {
+      socklen_t size = sizeof found;
+      getsockopt(socket_, SOL_SOCKET, SO_MAX_PACING_RATE, &found, &size);
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+    return found == rate;
+  };
+  // Before it is sent anything, too.
+  one.session().SetRate(*connection, 2'000'000);
+  node_->Say(0);
+  EXPECT_EQ(node_->Read(1).data.size(), 1u);
+  EXPECT_TRUE(rate_is(2'000'000));
+  one.session().SetRate(*connection, 1'000'000);
+  EXPECT_TRUE(rate_is(1'000'000));
+  one.session().SetRate(*connection, 4'000'000);
+  EXPECT_TRUE(rate_is(3'000'000));
+  one.session().SetRate(*connection, 1'000'000);
+  one.session().SetRate(*connection, 0);
+  EXPECT_TRUE(rate_is(3'000'000));
+  one.session().SetRate(*connection + 1, 5);  // There is none.
+  Reset(one, *connection);
+  one.session().SetRate(*connection, 5);
+  EXPECT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
 }
 
 TEST_F(NodesTest, WhoHasBeenSentEverythingIsLeftToConfirmIt) {
