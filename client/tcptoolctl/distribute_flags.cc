@@ -89,8 +89,7 @@ void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
       "The file that each of them gets, below one of its writable roots",
       spec->mutable_destination());
   AddNumber(command, "--node-rate", kMaxInt64,
-            "Bytes a second that each node may send to others, by which the\n"
-            "fleet plans; no node is held to it",
+            "Bytes a second that each node sends to others of it, at most",
             [spec](int64_t rate) {
               spec->mutable_limits()->set_node_bytes_per_second(rate);
             });

@@ -205,7 +205,8 @@ absl::Status Daemon::StartPeers() {
        .distributions =
            options_.fleet.fleet.empty() ? nullptr : &distributed_contents_},
       {asio::ip::make_address(ParseHostPort(address)->host),
-       options_.peers.data_port});
+       options_.peers.data_port},
+      static_cast<uint64_t>(options_.fleet.egress_bytes_per_second));
   if (!service.ok()) return service.status();
   peer_service_ = *std::move(service);
   if (fleet_ != nullptr) {

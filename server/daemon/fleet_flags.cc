@@ -99,8 +99,8 @@ void AddFleetFlags(CLI::App& app, fleet::FleetOptions& options) {
       ->check(CheckRack);
   app.add_option(
          "--egress", options.egress_bytes_per_second,
-         "Bytes a second that it may send to other nodes, by which the\n"
-         "fleet plans; it is not held to it. 0: as much as its link takes")
+         "Bytes a second that it sends to other nodes in all, at most.\n"
+         "0: as much as its link takes")
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(int64_t{0}, kMaxRate));

@@ -23,6 +23,13 @@ class DistributedContents {
     std::string root;  // Of those that it serves files from.
     std::string path;
   };
+  // Of what this node sends of a distribution: bytes a second; 0: no limit.
+  struct Limits {
+    uint64_t total = 0;  // To all others.
+    uint64_t each = 0;   // To each of them.
+
+    bool operator==(const Limits&) const = default;
+  };
   struct Place {
     // Tells a distribution from others that have had its name.
     int64_t revision = 0;
@@ -31,6 +38,7 @@ class DistributedContents {
     // Why the file of a reception that has succeeded could not be given to
     // another node; OK while that has not happened.
     absl::Status lost;
+    Limits limits;
   };
 
   void Set(const std::string& distribution, Place place) {
@@ -48,6 +56,14 @@ class DistributedContents {
     std::optional<Place> removed = std::move(found->second);
     places_.erase(found);
     return removed;
+  }
+  // Sets Place::limits. No effect if the place is another one's.
+  void SetLimits(const std::string& distribution, int64_t revision,
+                 const Limits& limits) {
+    absl::MutexLock lock(&mutex_);
+    const auto found = places_.find(distribution);
+    if (found == places_.end() || found->second.revision != revision) return;
+    found->second.limits = limits;
   }
   // Sets Place::lost. No effect if the reception is none of a distribution.
   void NoteLost(const std::string& reception, const absl::Status& why) {

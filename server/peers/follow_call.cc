@@ -162,6 +162,9 @@ bool FollowCall::Fill(peer::v1::FollowResponse& response) {
     response.set_length(static_cast<int64_t>(*length));
   }
   response.set_watermark(static_cast<int64_t>(content_->available()));
+  if (const uint64_t rate = followers_.egress().FairRate(id_); rate > 0) {
+    response.set_bytes_per_second(static_cast<int64_t>(rate));
+  }
   if (end && !end_sent_ && next_block_ >= dataplane::CountBlocks(end->length)) {
     end_sent_ = true;
     response.mutable_end()->set_length(static_cast<int64_t>(end->length));
@@ -230,6 +233,14 @@ void FollowCall::OnTaken(const std::shared_ptr<PeerContent>& content,
   if (!connection.ok()) return EndOnce(connection.status());
   if (finished_) return content->ResetNode(*connection, kCallIsOver);
   connection_ = *connection;
+  followers_.egress().Add(
+      id_, {.content = request_.name(),
+            .set_rate =
+                [content, number = *connection](uint64_t bytes_per_second) {
+                  content->SetRate(number, bytes_per_second);
+                },
+            .taken = [content,
+                      node = NodeName()] { return content->TakenBy(node); }});
 }
 
 void FollowCall::Stop(const absl::Status& reason) {
@@ -260,6 +271,7 @@ void FollowCall::OnDone() {
 
 void FollowCall::EndOnce(const absl::Status& status) {
   if (std::exchange(finished_, true)) return;
+  followers_.egress().Remove(id_);
   // A service that stops ends its sessions, which say so to their recipients.
   if (connection_ != 0 && !followers_.stopped()) {
     content_->ResetNode(connection_, kCallIsOver);

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/peers/egress.h"
 #include "server/peers/peer_contents.h"
 #include "server/peers/ticket_book.h"
 #include "server/security/audit.h"
@@ -28,12 +29,20 @@ class Followers {
  public:
   static constexpr size_t kMost = 256;
 
-  // `data_port`: where the tickets are good.
-  Followers(std::shared_ptr<PeerContents> contents, uint16_t data_port)
-      : contents_(std::move(contents)), data_port_(data_port) {}
+  // `data_port`: where the tickets are good. `most_bytes_per_second`: see
+  // Egress.
+  Followers(std::shared_ptr<PeerContents> contents, uint16_t data_port,
+            uint64_t most_bytes_per_second = 0)
+      : contents_(std::move(contents)),
+        data_port_(data_port),
+        egress_(most_bytes_per_second, [this](const std::string& name) {
+          return contents_->LimitsOf(name);
+        }) {}
 
   PeerContents& contents() { return *contents_; }
   TicketBook& tickets() { return tickets_; }
+  // By the numbers of the calls that have a connection.
+  Egress& egress() { return egress_; }
   // Of those that a content's access rules do not allow.
   RefusalLog& refusals() { return refusals_; }
   uint16_t data_port() const { return data_port_; }
@@ -83,6 +92,7 @@ class Followers {
 
   const std::shared_ptr<PeerContents> contents_;
   const uint16_t data_port_;
+  Egress egress_;
   TicketBook tickets_;
   RefusalLog refusals_;
   std::atomic<bool> draining_ = false;

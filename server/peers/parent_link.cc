@@ -201,7 +201,8 @@ void ParentLink::OnMessage(const peer::v1::FollowResponse& response) {
   const ParentChoice::Said said = SaidIn(response);
   choice_.Heard(said, claims_->position(), claims_->silent_since(),
                 Clock::now());
-  Measure(said);
+  Measure(said, static_cast<uint64_t>(
+                    std::max<int64_t>(0, response.bytes_per_second())));
   PublishStranded();
   if (done_ == nullptr && told_.IsToAskAgain()) {
     choice_.CalledAgain();

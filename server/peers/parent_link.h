@@ -106,8 +106,9 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   // There is a connection to the current node: if the one before was to
   // another, or to none although another was preferred, that is told.
   void TellMove();
-  // How fast it comes from the node that has said this.
-  void Measure(const ParentChoice::Said& said);
+  // How fast it comes from the node that has said this. `allowed`: see
+  // ParentRate.
+  void Measure(const ParentChoice::Said& said, uint64_t allowed);
   // What others are told of this node.
   void PublishStranded();
   void Forget();

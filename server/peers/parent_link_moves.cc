@@ -1,5 +1,6 @@
 // What a link tells of the nodes that it receives from.
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 
@@ -33,7 +34,7 @@ void ParentLink::TellMove() {
                                .time = absl::Now()});
 }
 
-void ParentLink::Measure(const ParentChoice::Said& said) {
+void ParentLink::Measure(const ParentChoice::Said& said, uint64_t allowed) {
   if (done_ != nullptr || choice_.current() != choice_.sender() ||
       !said.watermark) {
     return meter_.Stop();
@@ -41,7 +42,9 @@ void ParentLink::Measure(const ParentChoice::Said& said) {
   const auto rate =
       meter_.Heard(*said.watermark, claims_->position(), Clock::now());
   if (!rate) return;
-  moves_.AddRate(plan_.reception, NameOf(parent().target), *rate);
+  moves_.AddRate(
+      plan_.reception,
+      {.parent = NameOf(parent().target), .rate = *rate, .allowed = allowed});
 }
 
 }  // namespace tcptool::server

@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_SERVER_PEERS_PARENT_MOVES_H_
 #define TCPTOOL_SERVER_PEERS_PARENT_MOVES_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -33,6 +34,9 @@ struct ParentMove {
 struct ParentRate {
   std::string parent;    // HOST:PORT of its peer address.
   RateMeter::Rate rate;  // In all, since it was taken last.
+  // The least, in bytes a second, that the parent could send meanwhile at
+  // least; 0: it has named no limit.
+  uint64_t allowed = 0;
 };
 
 // Holds moves and rates until whoever has asked for those of a reception takes
@@ -70,15 +74,20 @@ class ParentMoves {
   }
   // No effect if nobody expects it. What was measured of another parent is
   // gone.
-  void AddRate(const std::string& reception, const std::string& parent,
-               const RateMeter::Rate& rate) {
+  void AddRate(const std::string& reception, const ParentRate& measured) {
     absl::MutexLock lock(&mutex_);
     const auto found = told_.find(reception);
     if (found == told_.end()) return;
     std::optional<ParentRate>& sum = found->second.rate;
-    if (!sum || sum->parent != parent) sum.emplace().parent = parent;
-    sum->rate.busy += rate.busy;
-    sum->rate.bytes += rate.bytes;
+    if (!sum || sum->parent != measured.parent) {
+      sum = measured;
+      return;
+    }
+    sum->rate.busy += measured.rate.busy;
+    sum->rate.bytes += measured.rate.bytes;
+    if (measured.allowed == 0) return;
+    sum->allowed = sum->allowed == 0 ? measured.allowed
+                                     : std::min(sum->allowed, measured.allowed);
   }
   // The oldest first; those that were not taken before.
   Moves Take(const std::string& reception) {

@@ -1,5 +1,6 @@
 #include "server/peers/peer_content.h"
 
+#include <map>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -26,23 +27,38 @@ using dataplane::Spool;
 // when it closes the connection.
 constexpr absl::Duration kConfirmAfterCall = absl::Seconds(5);
 
-// Nobody looks at the sessions that send to nodes alone, but for why there is
-// no more of what they send.
-class NodesSessionError : public dataplane::SessionObserver {
+// What is looked at of the sessions that send to nodes alone: why there is no
+// more of what they send, and how far the nodes are.
+class NodesSessionRecord : public dataplane::SessionObserver {
  public:
   void OnUpdate(const Update& update) override {
-    if (update.session.error.empty()) return;
     absl::MutexLock lock(&mutex_);
+    for (const dataplane::RecipientStatus& status : update.changed) {
+      if (IsFinal(status.state)) {
+        taken_.erase(status.node);
+      } else {
+        taken_[status.node] = status.bytes_acked;
+      }
+    }
+    if (update.session.error.empty()) return;
     error_ = absl::DataLossError(update.session.error);
   }
-  absl::Status Get() const {
+  absl::Status error() const {
     absl::MutexLock lock(&mutex_);
     return error_;
+  }
+  std::optional<uint64_t> TakenBy(const std::string& node) const {
+    absl::MutexLock lock(&mutex_);
+    const auto found = taken_.find(node);
+    if (found == taken_.end()) return std::nullopt;
+    return found->second;
   }
 
  private:
   mutable absl::Mutex mutex_;
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  // Bytes, of nodes that are connected.
+  std::map<std::string, uint64_t> taken_ ABSL_GUARDED_BY(mutex_);
 };
 
 // A session that has no port, takes any node, and ends when its last node has,
@@ -51,19 +67,19 @@ class NodesSession {
  public:
   static absl::StatusOr<std::unique_ptr<NodesSession>> Create(
       Engine& engine, std::shared_ptr<Source> source) {
-    auto error = std::make_shared<NodesSessionError>();
+    auto record = std::make_shared<NodesSessionRecord>();
     auto session = engine.CreateSession(
         {.listens = false,
          .start = {.immediate = true, .ignore_start_byte = true}},
-        std::move(source), error);
+        std::move(source), record);
     if (!session.ok()) return session.status();
     return std::make_unique<NodesSession>(*std::move(session),
-                                          std::move(error));
+                                          std::move(record));
   }
 
   NodesSession(std::shared_ptr<Session> session,
-               std::shared_ptr<const NodesSessionError> error)
-      : session_(std::move(session)), error_(std::move(error)) {}
+               std::shared_ptr<const NodesSessionRecord> record)
+      : session_(std::move(session)), record_(std::move(record)) {}
   ~NodesSession() { session_->Drain(); }
 
   NodesSession(const NodesSession&) = delete;
@@ -71,11 +87,15 @@ class NodesSession {
 
   Session& session() { return *session_; }
   // Why it has failed; OK if it has not.
-  absl::Status error() const { return error_->Get(); }
+  absl::Status error() const { return record_->error(); }
+  // As PeerContent::TakenBy().
+  std::optional<uint64_t> TakenBy(const std::string& node) const {
+    return record_->TakenBy(node);
+  }
 
  private:
   const std::shared_ptr<Session> session_;
-  const std::shared_ptr<const NodesSessionError> error_;
+  const std::shared_ptr<const NodesSessionRecord> record_;
 };
 
 // A content that such a session sends.
@@ -96,6 +116,12 @@ class NodesContent : public PeerContent {
   void ResetNode(uint64_t connection, std::string detail) override {
     session_->session().ResetNode(connection, std::move(detail),
                                   kConfirmAfterCall);
+  }
+  void SetRate(uint64_t connection, uint64_t bytes_per_second) override {
+    session_->session().SetRate(connection, bytes_per_second);
+  }
+  std::optional<uint64_t> TakenBy(const std::string& node) const override {
+    return session_->TakenBy(node);
   }
 
  protected:
@@ -161,6 +187,10 @@ class SessionContent : public PeerContent {
     const auto session = session_.lock();
     if (session == nullptr) return;
     session->ResetNode(connection, std::move(detail));
+  }
+  void SetRate(uint64_t connection, uint64_t bytes_per_second) override {
+    const auto session = session_.lock();
+    if (session != nullptr) session->SetRate(connection, bytes_per_second);
   }
   // To compute the manifest costs as much as to read the content.
   bool keep() const override { return !session_.expired(); }

@@ -47,6 +47,13 @@ class PeerContent {
   virtual void Take(dataplane::NodeConnection connection,
                     dataplane::Session::Taken done) = 0;
   virtual void ResetNode(uint64_t connection, std::string detail) = 0;
+  // As Session::SetRate().
+  virtual void SetRate(uint64_t connection, uint64_t bytes_per_second) = 0;
+  // How many bytes a node (NodeConnection::node) has acknowledged on the
+  // connection that it has. None: it has none, or that is not known.
+  virtual std::optional<uint64_t> TakenBy(const std::string& /*node*/) const {
+    return std::nullopt;
+  }
   // Whether to keep it while nobody follows it.
   virtual bool keep() const { return false; }
 };

@@ -126,6 +126,15 @@ void PeerContents::FindDistribution(const std::string& name, const Done& done) {
       });
 }
 
+DistributedContents::Limits PeerContents::LimitsOf(
+    const std::string& name) const {
+  if (service_.distributions == nullptr || !IsDistributionName(name)) return {};
+  const auto place = service_.distributions->Find(
+      std::string(absl::StripPrefix(name, "distributions/")));
+  if (!place) return {};
+  return place->limits;
+}
+
 void PeerContents::OnSession(const std::string& name,
                              const std::shared_ptr<dataplane::Session>& session,
                              const Done& done) {

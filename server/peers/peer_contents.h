@@ -63,6 +63,9 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
   // not block. Errors as those of PeerService.Follow.
   void Find(const std::string& name, const Done& done);
 
+  // How fast this node may send the content of this name to others.
+  DistributedContents::Limits LimitsOf(const std::string& name) const;
+
   // Lets go of what was in this place, which is none of the distribution's any
   // more: neither is its file kept open for those who may come again, nor found
   // in another one's place. Those who follow it go on.

@@ -28,7 +28,8 @@ absl::Status Check(const peer::v1::ReportRatesRequest& request) {
   }
   for (int i = 0; i < request.edges_size(); ++i) {
     const peer::v1::EdgeRate& edge = request.edges(i);
-    if (edge.busy_milliseconds() < 0 || edge.bytes() < 0) {
+    if (edge.busy_milliseconds() < 0 || edge.bytes() < 0 ||
+        edge.allowed_bytes_per_second() < 0) {
       return absl::InvalidArgumentError(
           absl::StrCat("edges[", i, "]: a number is negative"));
     }
@@ -46,7 +47,7 @@ PeerService::PeerService()
 absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
     const PeerContents::Service& service,
     const asio::ip::tcp::endpoint& data_endpoint,
-    const PeerPort::Limits& limits) {
+    uint64_t most_bytes_per_second, const PeerPort::Limits& limits) {
   auto peers = absl::WrapUnique(new PeerService());
   PeerService* const self = peers.get();
   auto port = PeerPort::Listen(
@@ -61,7 +62,8 @@ absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
   if (!port.ok()) return port.status();
   self->port_ = *std::move(port);
   self->contents_ = std::make_shared<PeerContents>(service);
-  self->followers_.emplace(self->contents_, self->data_port());
+  self->followers_.emplace(self->contents_, self->data_port(),
+                           most_bytes_per_second);
   self->tick_.emplace(self->io_.get_executor(), kTick, [self] {
     self->followers_->Tick(std::chrono::steady_clock::now());
   });
@@ -69,10 +71,14 @@ absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
     self->contents_->Purge(std::chrono::steady_clock::now());
     self->followers_->refusals().Flush();
   });
+  self->look_.emplace(self->io_.get_executor(), Egress::kInterval, [self] {
+    self->followers_->egress().Look(std::chrono::steady_clock::now());
+  });
   self->work_.emplace(self->io_.get_executor());
   self->port_->Open();
   self->tick_->Run();
   self->purge_->Run();
+  self->look_->Run();
   self->thread_ = std::thread([self] { self->io_.run(); });
   return peers;
 }

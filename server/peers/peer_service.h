@@ -34,10 +34,12 @@ class PeerService : public RpcService {
       std::function<void(const peer::v1::ReportRatesRequest&,
                          std::function<void(const absl::Status&)> done)>;
 
-  // Listens for data connections. Errors as those of PeerPort::Listen().
+  // Listens for data connections. `most_bytes_per_second`: what is sent to
+  // other nodes in all; 0: no limit. Errors as those of PeerPort::Listen().
   static absl::StatusOr<std::unique_ptr<PeerService>> Start(
       const PeerContents::Service& service,
       const asio::ip::tcp::endpoint& data_endpoint,
+      uint64_t most_bytes_per_second = 0,
       const PeerPort::Limits& limits = PeerPort::Limits());
   // The server of its calls has stopped.
   ~PeerService() override;
@@ -83,6 +85,7 @@ class PeerService : public RpcService {
   const RatesCall::Function take_rates_;
   std::optional<RepeatingTimer> tick_;
   std::optional<RepeatingTimer> purge_;
+  std::optional<RepeatingTimer> look_;  // At what is sent.
   std::thread thread_;
 };
 

@@ -46,15 +46,18 @@ class FleetNode(Node):
         self.process.terminate()
         self.process.wait()
 
-    def distribute(self, source, request_id="", id_="", overwrite=False, **targets):
+    def distribute(
+        self, source, request_id="", id_="", overwrite=False, path="file", limits=None, **targets
+    ):
         """A distribution of a node's "content" to all others, or to `targets`."""
         names = stubs.distribution
         spec = names.DistributionSpec(
             file=names.FleetFileSource(node=source, root="files", path="content"),
             targets=names.DistributionTargets(**(targets or {"all": True})),
             destination=names.DistributionDestination(
-                root="disk", path="file", overwrite=overwrite
+                root="disk", path=path, overwrite=overwrite
             ),
+            limits=limits,
         )
         return self.distributions.CreateDistribution(
             stubs.distribution_service.CreateDistributionRequest(

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "server/fleet/plan/plan.h"
 
 namespace tcptool::fleet {
@@ -59,12 +60,13 @@ class Planner {
       plan.lacks_source = true;
       return plan;
     }
+    const Caps caps = CapsOf(*tree);
     const int64_t epoch = NewestEpoch() + 1;
     bool is_new = false;
     std::set<std::string> wanted;
     for (PlanEdge& planned : tree->edges) {
       wanted.insert(planned.node);
-      GoAroundThoseLeft(planned);
+      GoAroundThoseLeft(planned, caps);
       v1::Edge edge = ToEdge(planned);
       const auto record = distribution_.edges.find(planned.node);
       const bool is_there = record != distribution_.edges.end() &&
@@ -93,6 +95,15 @@ class Planner {
     int64_t has_all_since;
     int64_t registered;
   };
+
+  // By parent: what each of its children may have.
+  using Caps = absl::flat_hash_map<std::string, uint64_t>;
+
+  static Caps CapsOf(const Tree& tree) {
+    Caps caps;
+    for (const PlanEdge& edge : tree.edges) caps[edge.parent] = edge.cap;
+    return caps;
+  }
 
   const v1::Edge* InForce(const std::string& node) const {
     return EdgeInForce(distribution_, node);
@@ -187,7 +198,7 @@ class Planner {
   // that it has, which is its last fallback then: each is above the node, or
   // has all, so that it is a tree as before. Nothing is changed if it has left
   // them all.
-  void GoAroundThoseLeft(PlanEdge& planned) const {
+  void GoAroundThoseLeft(PlanEdge& planned, const Caps& caps) const {
     const std::set<std::string> left = LeftBy(planned.node);
     if (!left.contains(planned.parent)) return;
     const auto other = std::ranges::find_if(
@@ -197,8 +208,10 @@ class Planner {
     const std::string parent = std::exchange(planned.parent, *other);
     planned.fallbacks.erase(other);
     planned.fallbacks.push_back(parent);
-    // It was the share of another node's egress.
-    planned.cap = 0;
+    // What it had was the share of another node's egress. One that has no other
+    // child by the plan gives all of its own, which it keeps to by itself.
+    const auto cap = caps.find(planned.parent);
+    planned.cap = cap == caps.end() ? 0 : cap->second;
   }
   bool IsToGoAround(const std::string& node, const v1::Edge& edge) const {
     const std::set<std::string> left = LeftBy(node);

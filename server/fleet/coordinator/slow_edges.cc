@@ -52,6 +52,15 @@ double MadOf(std::vector<double> values, double median) {
   return MedianOf(std::move(values));
 }
 
+// Bytes a second that the node may have at most, as far as is known; 0: no
+// limit. A parent that serves many may let each have less than was planned.
+double MostOf(const v1::Edge& edge, const EdgeRate& rate) {
+  const auto cap = static_cast<double>(edge.cap_bytes_per_second());
+  const auto allowed = static_cast<double>(rate.allowed);
+  return cap == 0 || allowed == 0 ? std::max(cap, allowed)
+                                  : std::min(cap, allowed);
+}
+
 bool IsSlow(const Distribution& distribution, const std::string& node) {
   const v1::Edge* const edge = EdgeInForce(distribution, node);
   return edge != nullptr && edge->standing() == v1::NODE_STANDING_SLOW;
@@ -83,14 +92,14 @@ std::optional<SlowNode> SlowEdges::Report(const FleetState& state,
   edge.told = now;
   edge.rate = static_cast<double>(rate.bytes) * 1000 /
               static_cast<double>(rate.busy.count());
+  edge.most = MostOf(*in_force, rate);
   if (!rates.looked_at || now - *rates.looked_at >= kLookAgain ||
       distribution.edges.size() <= kFewToLookAt) {
     Look(distribution, rates, now);
   }
   // What can be done about it was done.
   if (rates.found.contains(rate.node)) return std::nullopt;
-  const std::optional<Measure> measure =
-      MeasureFor(distribution, rates, rate.node);
+  const std::optional<Measure> measure = MeasureFor(rates, rate.node);
   if (!measure || edge.rate >= measure->least) {
     edge.slow_for = {};
     return std::nullopt;
@@ -141,18 +150,17 @@ void SlowEdges::Look(const Distribution& distribution, Rates& rates, Time now) {
 }
 
 std::optional<SlowEdges::Measure> SlowEdges::MeasureFor(
-    const Distribution& distribution, const Rates& rates,
-    const std::string& node) {
-  const auto cap = static_cast<double>(
-      EdgeInForce(distribution, node)->cap_bytes_per_second());
+    const Rates& rates, const std::string& node) {
+  const double most = rates.edges.at(node).most;
   const auto& [known, median, mad] = rates.spread;
   if (known >= kMany) {
     const double least = std::min(kSlowOfMany * median,
                                   median - kMostDeviations * kDeviation * mad);
-    return Measure{.usual = median,
-                   // Who has what it may have is not slow.
-                   .least = cap > 0 ? std::min(least, kSlowOfFew * cap) : least,
-                   .enough = kEnoughOfMany};
+    return Measure{
+        .usual = median,
+        // Who has what it may have is not slow.
+        .least = most > 0 ? std::min(least, kSlowOfFew * most) : least,
+        .enough = kEnoughOfMany};
   }
   std::vector<double> others;
   for (const auto& [name, edge] : rates.edges) {
@@ -160,8 +168,8 @@ std::optional<SlowEdges::Measure> SlowEdges::MeasureFor(
       others.push_back(edge.rate);
     }
   }
-  if (cap == 0 && others.empty()) return std::nullopt;
-  const double usual = cap > 0 ? cap : MedianOf(std::move(others));
+  if (most == 0 && others.empty()) return std::nullopt;
+  const double usual = most > 0 ? most : MedianOf(std::move(others));
   return Measure{
       .usual = usual, .least = kSlowOfFew * usual, .enough = kEnoughOfFew};
 }

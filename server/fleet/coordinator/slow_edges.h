@@ -28,10 +28,11 @@ struct SlowNode {
 // distribution; those of nodes that have all by now count too. Where 8 are
 // known, an edge is slow below a third of the median, if it is below it by more
 // than three deviations (1.4826 MAD) too, for 6 s. Where fewer are known, it is
-// slow below half of what it may have (Edge.cap_bytes_per_second) or, if that
-// has no limit, below half of the median of the others, for 10 s. Only time in
-// which the parent had something to give counts (EdgeRate.busy). Where nothing
-// can be compared with, nothing is found.
+// slow below half of what it may have (the edge's cap_bytes_per_second, and
+// what its parent lets it have) or, if that has no limit, below half of the
+// median of the others, for 10 s. Nowhere is one slow that has half of what it
+// may have. Only time in which the parent had something to give counts
+// (EdgeRate.busy). Where nothing can be compared with, nothing is found.
 //
 // The node below a slow edge is the slow one; but if another child of its
 // parent was that before, and is not slow below another node, it is the parent.
@@ -56,6 +57,7 @@ class SlowEdges {
     std::string parent;
     int64_t epoch = 0;
     double rate = 0;  // The last, in bytes a second.
+    double most = 0;  // What it may have, as far as known; 0: no limit.
     Duration slow_for{};
     std::optional<Time> told;
   };
@@ -83,8 +85,7 @@ class SlowEdges {
   void Sweep(const FleetState& state, Time now);
   // Forgets edges that are not in force, and looks how fast the others are.
   static void Look(const Distribution& distribution, Rates& rates, Time now);
-  static std::optional<Measure> MeasureFor(const Distribution& distribution,
-                                           const Rates& rates,
+  static std::optional<Measure> MeasureFor(const Rates& rates,
                                            const std::string& node);
   static std::string Culprit(const Distribution& distribution,
                              const Rates& rates, const std::string& node,

@@ -2,6 +2,7 @@
 
 #include <asio/post.hpp>
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <system_error>
 #include <utility>
@@ -119,6 +120,12 @@ void NodeDeliveries::Offer(const DeliveryId& id, const v1::FileSource& file,
       service_.io, service_.contents,
       absl::StrCat("distributions/", id.distribution), std::move(progress));
   LookLater();
+}
+
+void NodeDeliveries::Limit(const DeliveryId& id, const SendingLimits& limits) {
+  service_.places.SetLimits(id.distribution, id.revision,
+                            {.total = static_cast<uint64_t>(limits.total),
+                             .each = static_cast<uint64_t>(limits.each)});
 }
 
 void NodeDeliveries::Release(const DeliveryId& id) {

@@ -60,6 +60,7 @@ class NodeDeliveries final : public DeliveryPort {
   std::optional<ReceivedRate> TakeRate(const DeliveryId& id) override;
   void Offer(const DeliveryId& id, const v1::FileSource& file,
              OnProgress progress) override;
+  void Limit(const DeliveryId& id, const SendingLimits& limits) override;
   void Release(const DeliveryId& id) override;
 
   // "receptions/{reception}" of a distribution.

@@ -142,7 +142,8 @@ std::optional<ReceivedRate> ReceivedContent::TakeRate() {
       .parent = NameOfNode(taken->parent),
       .busy = std::chrono::duration_cast<std::chrono::milliseconds>(
           taken->rate.busy),
-      .bytes = taken->rate.bytes};
+      .bytes = taken->rate.bytes,
+      .allowed = taken->allowed};
 }
 
 void ReceivedContent::TakeMoves() {

@@ -50,6 +50,17 @@ struct ReceivedRate {
   // For how long it had something to give, and what has come then, in bytes.
   std::chrono::milliseconds busy{};
   uint64_t bytes = 0;
+  // Bytes a second that it could send at least; 0: it has named no limit.
+  uint64_t allowed = 0;
+};
+
+// How fast the node may send a content to others, in bytes a second; 0: no
+// limit.
+struct SendingLimits {
+  int64_t total = 0;  // To all of them.
+  int64_t each = 0;   // To each of them.
+
+  bool operator==(const SendingLimits&) const = default;
 };
 
 // All is on the thread of the follower, callbacks included. They come later
@@ -87,6 +98,11 @@ class DeliveryPort {
   // end, and is `content`.
   virtual void Offer(const DeliveryId& id, const v1::FileSource& file,
                      OnProgress progress) = 0;
+
+  // Of one that is received or offered: it is sent to others no faster than
+  // that from now on. A port that sends nothing has nothing to do.
+  virtual void Limit(const DeliveryId& /*id*/,
+                     const SendingLimits& /*limits*/) {}
 
   // Receives it no longer, and removes what has come of it, unless it has all
   // of it; gives it to nobody any more. Nothing of it is called after that.

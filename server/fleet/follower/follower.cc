@@ -1,5 +1,6 @@
 #include "server/fleet/follower/follower.h"
 
+#include <algorithm>
 #include <asio/post.hpp>
 #include <optional>
 #include <set>
@@ -22,6 +23,27 @@ std::string StateText(v1::DistributionState state) {
 
 bool IsOver(const Distribution& distribution) {
   return distribution.head && IsFinal(distribution.head->value.state());
+}
+
+// A node's children have equal shares of what it sends, so that the least of
+// their edges is that of all. Who comes to it as a fallback has no more.
+SendingLimits LimitsOf(const Distribution& distribution,
+                       const std::string& node) {
+  const v1::DistributionSpec& spec = distribution.spec->value;
+  SendingLimits limits = {.total = spec.node_bytes_per_second()};
+  if (node == spec.source_node() && spec.source_bytes_per_second() != 0) {
+    limits.total = spec.source_bytes_per_second();
+  }
+  const int64_t epoch =
+      distribution.head ? distribution.head->value.epoch() : 0;
+  for (const auto& [child, record] : distribution.edges) {
+    const v1::Edge* const edge = EdgeInForce(record.value, epoch);
+    if (edge == nullptr || edge->parent() != node) continue;
+    const int64_t cap = edge->cap_bytes_per_second();
+    if (cap == 0) continue;
+    limits.each = limits.each == 0 ? cap : std::min(limits.each, cap);
+  }
+  return limits;
 }
 
 }  // namespace
@@ -96,9 +118,12 @@ void Follower::Consider(const DeliveryId& id, const Distribution& distribution,
   delivery.record->Seen(has_record ? &stored->second : nullptr, revision);
   if (IsOver(distribution)) return Stop(id, distribution, delivery);
   if (!delivery.is_begun && IsGivenUp(delivery.record->state())) return;
-  if (!is_source) return Receive(id, distribution, delivery);
-  if (delivery.is_begun) return;
-  port_->Offer(id, distribution.spec->value.file(), Begin(id, delivery));
+  if (!is_source) {
+    Receive(id, distribution, delivery);
+  } else if (!delivery.is_begun) {
+    port_->Offer(id, distribution.spec->value.file(), Begin(id, delivery));
+  }
+  Limit(id, distribution, delivery);
 }
 
 bool Follower::IsSource(const v1::DistributionSpec& spec) const {
@@ -166,9 +191,19 @@ void Follower::Receive(const DeliveryId& id, const Distribution& distribution,
   port_->Reparent(id, std::move(nodes));
 }
 
+void Follower::Limit(const DeliveryId& id, const Distribution& distribution,
+                     Delivery& delivery) {
+  // Edges come into force by a change of the head, and the spec's limits stay.
+  const int64_t head = distribution.head ? distribution.head->mod_revision : 1;
+  if (!delivery.is_begun || delivery.limited_at == head) return;
+  delivery.limited_at = head;
+  port_->Limit(id, LimitsOf(distribution, options_.node));
+}
+
 DeliveryPort::OnProgress Follower::Begin(const DeliveryId& id,
                                          Delivery& delivery) {
   delivery.is_begun = true;
+  delivery.limited_at = 0;
   return [this, id, attempt = ++delivery.attempt,
           alive = std::weak_ptr(alive_)](const DeliveryProgress& progress) {
     if (alive.expired()) return;
@@ -236,7 +271,8 @@ EdgeRates Follower::TakeRates() {
                      .parent = rate->parent,
                      .epoch = delivery.epoch,
                      .busy = rate->busy,
-                     .bytes = rate->bytes});
+                     .bytes = rate->bytes,
+                     .allowed = rate->allowed});
   }
   return rates;
 }

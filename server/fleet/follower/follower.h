@@ -32,6 +32,8 @@ struct FollowerOptions {
 // - it receives what it has an edge in force for, from the nodes that the edge
 //   names, and obeys each new edge of a higher epoch;
 // - it offers the files that it is the source of;
+// - it has both sent to others no faster than the distribution and its edges
+// say;
 // - it lets go of what is deleted, or has ended without it;
 // and keeps deliveries/NODE of each.
 //
@@ -77,6 +79,8 @@ class Follower {
     uint64_t attempt = 0;   // Of those that were begun.
     int64_t epoch = 0;      // Of the edge that it obeys.
     std::vector<SendingNode> nodes;
+    // The revision of the head by which it was limited; 0: it was not yet.
+    int64_t limited_at = 0;
   };
   using Deliveries = std::map<DeliveryId, Delivery>;
 
@@ -90,6 +94,10 @@ class Follower {
             Delivery& delivery);
   void Receive(const DeliveryId& id, const Distribution& distribution,
                Delivery& delivery);
+  // Tells the port how fast it may be sent to others, when that may have
+  // changed.
+  void Limit(const DeliveryId& id, const Distribution& distribution,
+             Delivery& delivery);
   DeliveryPort::OnProgress Begin(const DeliveryId& id, Delivery& delivery);
   void Release(const DeliveryId& id, Delivery& delivery);
   void Progressed(const DeliveryId& id, Delivery& delivery,

@@ -27,6 +27,7 @@ peer::v1::ReportRatesRequest ToRequest(const std::string& node,
     edge.set_epoch(rate.epoch);
     edge.set_busy_milliseconds(rate.busy.count());
     edge.set_bytes(static_cast<int64_t>(rate.bytes));
+    edge.set_allowed_bytes_per_second(static_cast<int64_t>(rate.allowed));
   }
   return request;
 }
@@ -40,7 +41,8 @@ EdgeRates ToRates(const peer::v1::ReportRatesRequest& request) {
          .parent = edge.parent(),
          .epoch = edge.epoch(),
          .busy = std::chrono::milliseconds(edge.busy_milliseconds()),
-         .bytes = static_cast<uint64_t>(edge.bytes())});
+         .bytes = static_cast<uint64_t>(edge.bytes()),
+         .allowed = static_cast<uint64_t>(edge.allowed_bytes_per_second())});
   }
   return rates;
 }

@@ -20,6 +20,9 @@ struct EdgeRate {
   // bytes.
   std::chrono::milliseconds busy{};
   uint64_t bytes = 0;
+  // Bytes a second that the parent could send at least, by its own limits; 0:
+  // it has named none.
+  uint64_t allowed = 0;
 };
 
 using EdgeRates = std::vector<EdgeRate>;  // kMostEdgeRates at most.

@@ -54,9 +54,10 @@ class Following {
 
 class FollowCallTest : public ServingNode {
  protected:
-  FollowCallTest()
+  explicit FollowCallTest(uint64_t most_bytes_per_second = 0)
       : peers_(*PeerService::Start(parts(),
-                                   {asio::ip::address_v4::loopback(), 0})),
+                                   {asio::ip::address_v4::loopback(), 0},
+                                   most_bytes_per_second)),
         server_(*ControlServer::Start({.address = "127.0.0.1:0"}, {},
                                       {peers_.get()}, {})),
         stub_(peer::v1::PeerService::NewStub(grpc::CreateChannel(
@@ -180,6 +181,40 @@ TEST_F(FollowCallTest, EachMessageSaysHowMuchCouldBeSent) {
   EXPECT_TRUE(says(receiving, 6));
   ASSERT_TRUE(sender.Send(", more"));
   EXPECT_TRUE(says(receiving, 12));
+}
+
+// As a node that may send so many bytes a second.
+class LimitedFollowCallTest : public FollowCallTest {
+ protected:
+  LimitedFollowCallTest() : FollowCallTest(1'000'000) {}
+
+  // Until it does.
+  static bool Says(Following& following, int64_t bytes_per_second) {
+    do {
+      if (!following.Read()) return false;
+    } while (following.message().bytes_per_second() != bytes_per_second);
+    return true;
+  }
+};
+
+TEST_F(LimitedFollowCallTest, EachIsToldWhatItCanHave) {
+  ScriptedSender sender;
+  const auto reception = Receiving(sender, "file", "a part");
+  Following one(*stub_, RequestFor(reception.name(), 0));
+  ASSERT_TRUE(one.Read());
+  EXPECT_FALSE(one.message().has_bytes_per_second()) << "It is sent nothing.";
+  Peer child = Come(one.message());
+  EXPECT_TRUE(Says(one, 1'000'000));
+
+  FollowRequest request = RequestFor(Serve(), 0);
+  request.set_node("other");
+  Following other(*stub_, request);
+  ASSERT_TRUE(other.Read());
+  Peer other_child = Come(other.message());
+  EXPECT_TRUE(Says(one, 500'000));
+  EXPECT_TRUE(Says(other, 500'000));
+  one.Cancel();
+  EXPECT_TRUE(Says(other, 1'000'000));
 }
 
 TEST_F(FollowCallTest, TicketBringsTheContentFromTheOffset) {

@@ -61,7 +61,9 @@ TEST_F(ParentMovesTest, ANodeThatIsLeftForThePlanIsNotAtFault) {
 }
 
 TEST_F(ParentMovesTest, TellsHowFastItReceivesFromANodeThatHasMore) {
-  const ScriptedNode node(Serve(data_, Having(9), Having(9)));
+  FollowResponse having = Having(9);
+  having.set_bytes_per_second(5000);
+  const ScriptedNode node(Serve(data_, having, having));
   Open({node.node()}, absl::Hours(1));
   ASSERT_TRUE(Connect(0).ok());
   std::optional<ParentRate> rate;
@@ -70,6 +72,7 @@ TEST_F(ParentMovesTest, TellsHowFastItReceivesFromANodeThatHasMore) {
   EXPECT_EQ(rate->parent, NameOf(node.node().target));
   EXPECT_GE(rate->rate.busy, std::chrono::milliseconds(200));
   EXPECT_EQ(rate->rate.bytes, 0u);
+  EXPECT_EQ(rate->allowed, 5000u);
   // It has no more than has come: nothing is measured any more.
   position_ = 9;
   ASSERT_TRUE(Happens([&] {
@@ -95,21 +98,34 @@ TEST(ParentMovesOfReceptionsTest, AllMovesAreCounted) {
 
 TEST(ParentMovesOfReceptionsTest, RatesOfOneParentAreAddedUp) {
   ParentMoves moves;
-  const RateMeter::Rate rate = {.busy = std::chrono::seconds(1), .bytes = 5};
-  moves.AddRate("receptions/r", "a:1", rate);
+  const auto add = [&moves](const std::string& parent, uint64_t allowed = 0) {
+    moves.AddRate("receptions/r",
+                  {.parent = parent,
+                   .rate = {.busy = std::chrono::seconds(1), .bytes = 5},
+                   .allowed = allowed});
+  };
+  add("a:1");
   EXPECT_FALSE(moves.TakeRate("receptions/r")) << "Nobody expects it.";
   moves.Expect("receptions/r");
-  moves.AddRate("receptions/r", "a:1", rate);
-  moves.AddRate("receptions/r", "a:1", rate);
-  const auto taken = moves.TakeRate("receptions/r");
+  add("a:1");
+  add("a:1");
+  auto taken = moves.TakeRate("receptions/r");
   ASSERT_TRUE(taken);
   EXPECT_EQ(taken->parent, "a:1");
   EXPECT_EQ(taken->rate.busy, std::chrono::seconds(2));
   EXPECT_EQ(taken->rate.bytes, 10u);
+  EXPECT_EQ(taken->allowed, 0u);
   EXPECT_FALSE(moves.TakeRate("receptions/r"));
-  moves.AddRate("receptions/r", "a:1", rate);
-  moves.AddRate("receptions/r", "b:1", rate);
-  EXPECT_EQ(moves.TakeRate("receptions/r")->rate.bytes, 5u);
+  // The least that it was allowed, while that was known.
+  for (const uint64_t allowed : {0, 9, 7, 8, 0}) add("a:1", allowed);
+  taken = moves.TakeRate("receptions/r");
+  EXPECT_EQ(taken->rate.bytes, 25u);
+  EXPECT_EQ(taken->allowed, 7u);
+  add("a:1", 7);
+  add("b:1");
+  taken = moves.TakeRate("receptions/r");
+  EXPECT_EQ(taken->rate.bytes, 5u);
+  EXPECT_EQ(taken->allowed, 0u);
 }
 
 }  // namespace

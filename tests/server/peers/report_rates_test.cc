@@ -86,6 +86,9 @@ TEST_F(ReportRatesTest, RequestsThatAreWrong) {
   request = OneEdge();
   request.mutable_edges(0)->set_busy_milliseconds(-1);
   EXPECT_THAT(error_of(request), HasSubstr("edges[0]:"));
+  request = OneEdge();
+  request.mutable_edges(0)->set_allowed_bytes_per_second(-1);
+  EXPECT_THAT(error_of(request), HasSubstr("edges[0]:"));
   while (request.edges_size() <= 100) request.add_edges();
   EXPECT_THAT(error_of(request), HasSubstr("more than 100"));
 }

@@ -142,6 +142,28 @@ TEST_F(NewEdgesTest, ANodeThatHasLeftItsParentGetsAnotherOne) {
   EXPECT_GT(fleet_.Head("d").epoch(), epoch);
 }
 
+TEST_F(NewEdgesTest,
+       ANodeThatGetsAnotherParentMayHaveAsMuchAsItsOtherChildren) {
+  fleet_.AddNode("n1", "r", 900);
+  fleet_.AddNode("n2", "r", 800);
+  fleet_.AddNode("n3", "r", 700);
+  fleet_.Coordinate();
+  const auto cap = [this] {
+    const FleetState state = fleet_.State();
+    return EdgeInForce(state.distributions().at("d"), "n3")
+        ->cap_bytes_per_second();
+  };
+  EXPECT_EQ(cap(), 800);
+  PutMoves("n3", {{"n2", "n1"}}, true);
+  fleet_.Coordinate();
+  ASSERT_EQ(fleet_.Parents("d").at("n3"), "n1");
+  EXPECT_EQ(cap(), 900);
+  PutMoves("n3", {{"n2", "n1"}, {"n1", "source"}}, true);
+  fleet_.Coordinate();
+  ASSERT_EQ(fleet_.Parents("d").at("n3"), "source");
+  EXPECT_EQ(cap(), 0);
+}
+
 TEST_F(NewEdgesTest, ANodeThatHasStartedAnewMayBeAParentAgain) {
   fleet_.Coordinate();
   PutMoves("n3", {{"n2", "n1"}}, true);

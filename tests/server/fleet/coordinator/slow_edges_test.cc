@@ -92,6 +92,38 @@ TEST_F(SlowEdgesTest, OneThatHasLessThanHalfOfWhatItMayHaveIsFoundByItself) {
   EXPECT_EQ(TellUntilFound("n1", kFast / 2 - 1), "n1");
 }
 
+// Its parent sends another content too.
+TEST_F(SlowEdgesTest, OneThatHasHalfOfWhatItsParentLetsItHaveIsNotSlow) {
+  fleet_.AddNode("source", "r", kFast);
+  fleet_.AddNode("n1");
+  fleet_.AddDistribution("d");
+  Coordinate();
+  EdgeRate rate = fleet_.Rate("d", "n1", kFast / 5);
+  rate.allowed = kFast / 3;
+  for (int i = 0; i < 3; ++i) {
+    now_ += seconds(10);
+    EXPECT_FALSE(Tell(rate));
+  }
+  rate.allowed = kFast / 2;
+  now_ += seconds(10);
+  const auto found = Tell(rate);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->usual, kFast / 2);
+}
+
+TEST_F(SlowEdgesTest, WhereManyAreKnownItMayHaveLessToo) {
+  Plan(10);
+  for (int i = 1; i < 10; ++i) {
+    EXPECT_FALSE(Tell(absl::StrCat("n", i), kFast));
+  }
+  EdgeRate rate = fleet_.Rate("d", "n10", kSlow);
+  rate.allowed = kSlow + kSlow / 2;
+  EXPECT_FALSE(Tell(rate));
+  now_ += seconds(10);
+  rate.allowed = 3 * kSlow;
+  EXPECT_TRUE(Tell(rate));
+}
+
 TEST_F(SlowEdgesTest, TimeInWhichTheParentHadNothingDoesNotCount) {
   Plan(3);
   EXPECT_FALSE(Tell("n1", kFast));

@@ -134,6 +134,23 @@ TEST_F(NodeDeliveriesTest, ReceivesAndTellsWhatItHas) {
   EXPECT_TRUE(content.ok()) << content.status();
 }
 
+TEST_F(NodeDeliveriesTest, LimitsWhatIsSentOfIt) {
+  using Limits = server::DistributedContents::Limits;
+  const std::string name = "distributions/images-v2";
+  EXPECT_EQ(contents_->LimitsOf(name), Limits());
+  ScriptedSender sender;
+  Receive(sender);
+  deliveries_->Limit(id_, {.total = 1000, .each = 300});
+  const Limits limits = {.total = 1000, .each = 300};
+  EXPECT_EQ(contents_->LimitsOf(name), limits);
+  // That was another one of the name.
+  deliveries_->Limit({.distribution = "images-v2", .revision = 6}, {});
+  EXPECT_EQ(contents_->LimitsOf(name), limits);
+  EXPECT_EQ(contents_->LimitsOf("receptions/images-v2"), Limits());
+  deliveries_->Release(id_);
+  EXPECT_EQ(contents_->LimitsOf(name), Limits());
+}
+
 TEST_F(NodeDeliveriesTest, TellsWhyItHasFailed) {
   ScriptedSender sender;
   Receive(sender, Spec("no/such/directory"));

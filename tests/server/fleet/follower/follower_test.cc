@@ -102,6 +102,53 @@ TEST_F(FollowerTest, ObeysEdgesOfHigherEpochsAndNoLowerOnes) {
   EXPECT_EQ(port_.reparented, 1);
 }
 
+TEST_F(FollowerTest, HasItSentNoFasterThanTheDistributionAndItsEdgesSay) {
+  v1::DistributionSpec spec = TestFleet::SpecToAll();
+  spec.set_node_bytes_per_second(1000);
+  spec.set_source_bytes_per_second(2000);
+  fleet_.AddDistribution("d", spec);
+  const auto put_child = [this](const std::string& node, int64_t cap,
+                                int64_t epoch) {
+    v1::EdgeRecord record;
+    record.mutable_edge()->set_epoch(epoch);
+    record.mutable_edge()->set_parent("n2");
+    record.mutable_edge()->set_cap_bytes_per_second(cap);
+    fleet_.etcd().Put(fleet_.keys().Edge("d", node),
+                      record.SerializeAsString());
+  };
+  SetEdge("source", 1);
+  put_child("n3", 300, 1);
+  SetHead(1);
+  Start();
+  const auto& limits = port_.contents.at("d").limits;
+  EXPECT_THAT(limits, ElementsAre(SendingLimits{.total = 1000, .each = 300}));
+  put_child("n1", 200, 2);
+  Settle();
+  EXPECT_THAT(limits, SizeIs(1)) << "It is not in force.";
+  SetHead(2);
+  EXPECT_EQ(limits.back(), (SendingLimits{.total = 1000, .each = 200}));
+  put_child("n1", 0, 3);
+  SetHead(3);
+  EXPECT_EQ(limits.back(), (SendingLimits{.total = 1000, .each = 300}));
+
+  process_ =
+      std::make_unique<FollowingProcess>(thread_, fleet_, port_, "source");
+  Settle();
+  EXPECT_THAT(port_.contents.at("d").limits,
+              ElementsAre(SendingLimits{.total = 2000}));
+}
+
+TEST_F(FollowerTest, LimitsItAnewWhenItIsBegunAnew) {
+  Distribute();
+  Start();
+  EXPECT_THAT(port_.contents.at("d").limits, SizeIs(1));
+  Progress(v1::DELIVERY_STATE_FAILED);
+  ASSERT_THAT(port_.contents, IsEmpty());
+  fleet_.etcd().Delete(fleet_.keys().Delivery("d", "n2"));
+  Settle();
+  EXPECT_THAT(port_.contents.at("d").limits, SizeIs(1));
+}
+
 TEST_F(FollowerTest, AsksANodeWhoseRegistrationIsGoneWhereItWas) {
   fleet_.AddDistribution("d");
   SetEdge("n1", 1, "source");

@@ -19,6 +19,7 @@ class TestPort : public DeliveryPort {
     std::vector<SendingNode> nodes;  // Empty: it is offered.
     bool was_delivered = false;
     OnProgress progress;
+    std::vector<SendingLimits> limits;  // All, the last one in force.
   };
 
   void KeepOnly(const std::set<DeliveryId>& ids) override {
@@ -46,6 +47,9 @@ class TestPort : public DeliveryPort {
     ++begun;
     offered = file;
     contents[id.distribution] = {.progress = std::move(progress)};
+  }
+  void Limit(const DeliveryId& id, const SendingLimits& limits) override {
+    contents.at(id.distribution).limits.push_back(limits);
   }
   void Release(const DeliveryId& id) override {
     contents.erase(id.distribution);
