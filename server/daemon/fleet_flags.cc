@@ -22,6 +22,9 @@ namespace {
 // that can.
 constexpr int64_t kMaxRate = int64_t{1} << 50;
 
+// As many distributions as a fleet has.
+constexpr int kMaxDeliveries = 1000;
+
 std::string CheckName(const std::string& text) {
   if (fleet::IsFleetName(text)) return "";
   return absl::StrCat("\"", text,
@@ -104,6 +107,12 @@ void AddFleetFlags(CLI::App& app, fleet::FleetOptions& options) {
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(int64_t{0}, kMaxRate));
+  app.add_option("--max-deliveries", options.max_deliveries,
+                 "How many distributions are received at a time; the others\n"
+                 "wait in the order in which they were made")
+      ->capture_default_str()
+      ->type_name("N")
+      ->check(CLI::Range(1, kMaxDeliveries));
   app.add_option_function<std::vector<std::string>>(
          "--label",
          [&options](const std::vector<std::string>& labels) {

@@ -16,14 +16,15 @@ std::string CheckFleet(const fleet::FleetOptions& options,
     return "--etcd-tls-cert and --etcd-tls-key go together";
   }
   if (options.fleet.empty()) {
-    const bool has_others = !options.etcd.empty() || !options.node.empty() ||
-                            !options.etcd_tls_ca.empty() ||
-                            !options.etcd_tls_cert.empty() ||
-                            !options.rack.empty() || !options.labels.empty() ||
-                            options.egress_bytes_per_second != 0;
+    const bool has_others =
+        !options.etcd.empty() || !options.node.empty() ||
+        !options.etcd_tls_ca.empty() || !options.etcd_tls_cert.empty() ||
+        !options.rack.empty() || !options.labels.empty() ||
+        options.egress_bytes_per_second != 0 ||
+        options.max_deliveries != fleet::FleetOptions().max_deliveries;
     if (!has_others) return "";
-    return "--etcd, --etcd-tls-ca, --etcd-tls-cert, --node, --rack, --egress "
-           "and --label are about a fleet: add --fleet";
+    return "--etcd, --etcd-tls-ca, --etcd-tls-cert, --node, --rack, --egress, "
+           "--max-deliveries and --label are about a fleet: add --fleet";
   }
   if (options.etcd.empty()) return "--fleet wants --etcd";
   if (options.node.empty()) {

@@ -62,6 +62,11 @@ ParentLink::ParentLink(NodePlan plan, FollowClients& clients,
               timing.choice),
       troubles_(plan_.nodes.size()) {}
 
+bool ParentLink::HasNotBegun(const NodePlan::Node& node,
+                             const absl::Status& reason) {
+  return absl::IsNotFound(reason) && IsDistributionName(node.name);
+}
+
 std::string ParentLink::NameAsParent(size_t node) const {
   const NodePlan::Node& parent = plan_.nodes[node];
   return absl::StrCat(NameOf(parent.target), "/", parent.name);
@@ -289,12 +294,11 @@ void ParentLink::OnDialed(const std::string& secret,
 
 void ParentLink::TryNext(const absl::Status& reason) {
   const absl::Status noted = Note(choice_.current(), reason);
-  const bool has_not_begun =
-      absl::IsNotFound(reason) && IsDistributionName(parent().name);
   const uint64_t position = claims_->position();
   const ParentChoice::Next next =
-      has_not_begun ? choice_.NotBegun(position, Clock::now())
-                    : choice_.Failed(IsRefusal(reason), position, Clock::now());
+      HasNotBegun(parent(), reason)
+          ? choice_.NotBegun(position, Clock::now())
+          : choice_.Failed(IsRefusal(reason), position, Clock::now());
   // A connection to it may last, although nothing comes any more.
   if (done_ == nullptr && next.step != ParentChoice::Step::kGiveUp &&
       absl::IsDeadlineExceeded(reason)) {

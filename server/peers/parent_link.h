@@ -69,6 +69,9 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
     return plan_.nodes[choice_.current()];
   }
   std::string NameAsParent(size_t node) const;
+  // Whether a node that has answered this is yet to begin with the content.
+  static bool HasNotBegun(const NodePlan::Node& node,
+                          const absl::Status& reason);
   // Takes what SetNodes() was given. On the lane.
   void TakeNodes();
 

@@ -13,7 +13,7 @@ namespace tcptool::server {
 void ParentLink::TellMove() {
   const size_t to = choice_.current();
   const bool is_first = !std::exchange(has_been_connected_, true);
-  const bool is_fault = std::exchange(leaves_for_fault_, true);
+  const bool leaves_for_fault = std::exchange(leaves_for_fault_, true);
   const size_t before = is_first ? 0 : choice_.sender();
   if (to == before) return;
   // Who receives from another than the preferred one has tried that first.
@@ -26,10 +26,12 @@ void ParentLink::TellMove() {
                           {"to", to_address},
                           {"offset", offset_},
                           {"reason", reason}});
+  // One that has not begun may have others to receive first.
+  const bool has_not_begun = HasNotBegun(plan_.nodes[from], troubles_[from]);
   moves_.Add(plan_.reception, {.from = from_address,
                                .to = to_address,
                                .reason = reason,
-                               .is_fault = is_fault,
+                               .is_fault = leaves_for_fault && !has_not_begun,
                                .offset = offset_,
                                .time = absl::Now()});
 }

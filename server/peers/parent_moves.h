@@ -24,7 +24,7 @@ struct ParentMove {
   std::string to;
   std::string reason;  // For people: why it has left `from`.
   // Whether `from` is at fault: it is not if it has nobody to receive from
-  // itself, or if others are wanted to send in its place.
+  // itself, has not begun, or if others are wanted to send in its place.
   bool is_fault = true;
   uint64_t offset = 0;  // From which on `to` sends, in bytes.
   absl::Time time;

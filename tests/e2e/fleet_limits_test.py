@@ -1,4 +1,5 @@
-"""What a node of a fleet keeps to: how much it sends."""
+"""What a node of a fleet keeps to: how much it sends, and how many distributions it receives
+at a time."""
 
 import itertools
 import random
@@ -87,3 +88,66 @@ class EgressTest(FleetCase):
         self.assert_may_have(first, MIB // 2)
         self.assert_may_have(second, MIB // 2)
         self.assert_may_have(third, 2 * MIB)
+
+
+class TurnsTest(FleetCase):
+    """The node a has the content, b receives one distribution at a time, and c many."""
+
+    def setUp(self):
+        super().setUp()
+        self.etcd.start()
+        self.a = self.join("a")
+        self.b = self.join("b", "--max-deliveries=1")
+        self.c = self.join("c")
+        self.content = random.Random(self.id()).randbytes(2 * MIB)
+        self.a.write_file("content", self.content)
+        wait_until(lambda: len(self.b.fleet_nodes()) == 3, "all are there")
+        # What is longer than that is held.
+        self.gate = self.hold(self.a, MIB)
+
+    def wait_receiving(self, name):
+        wait_until(lambda: self.b.deliveries(name)["b"] == "RECEIVING", f"{name} comes", 60)
+
+    def wait_for_turn(self, name):
+        wait_until(
+            lambda: "--max-deliveries" in self.b.full_deliveries(name)["b"].detail,
+            f"{name} waits for its turn",
+            60,
+        )
+        self.assert_waits(name)
+
+    def assert_waits(self, name):
+        self.assertEqual(self.b.deliveries(name)["b"], "WAITING")
+        self.assertIsNone(self.b.reception_of(name))
+
+    def test_they_are_received_in_the_order_in_which_they_were_made(self):
+        # By their names, they would come the other way round.
+        ids = ("z", "y", "x")
+        names = [self.b.distribute("a", id_=id_, path=id_, nodes=["b"]) for id_ in ids]
+        self.wait_receiving(names[0])
+        for name in names[1:]:
+            self.wait_for_turn(name)
+        self.gate.open()
+        for name in names:
+            self.b.wait_distribution(name, "SUCCEEDED")
+        receptions = [self.b.reception_of(name) for name in names]
+        for before, after in itertools.pairwise(receptions):
+            self.assertGreaterEqual(
+                after.create_time.ToNanoseconds(), before.end_time.ToNanoseconds(), receptions
+            )
+        for id_ in ids:
+            self.assertEqual((self.b.disk / id_).read_bytes(), self.content)
+
+    def test_who_is_behind_one_that_waits_has_it_from_another(self):
+        self.a.write_file("short", self.content[: MIB // 2])
+        held = self.b.distribute("a", path="held", nodes=["b"])
+        self.wait_receiving(held)
+        name = self.b.distribute("a", file="short", nodes=["b", "c"])
+        self.wait_for_turn(name)
+        wait_until(lambda: self.b.deliveries(name)["c"] == "DELIVERED", "c has it", 60)
+        self.assert_waits(name)
+        self.assertEqual(self.c.received_content(), self.content[: MIB // 2])
+        self.gate.open()
+        for one in (held, name):
+            self.b.wait_distribution(one, "SUCCEEDED")
+        self.assertEqual(self.b.received_content(), self.content[: MIB // 2])

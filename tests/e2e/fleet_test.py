@@ -94,6 +94,7 @@ class OptionsTest(unittest.TestCase):
             "--etcd=unix:/run/etcd.sock",
             "--rack=r1",
             "--egress=125000000",
+            "--max-deliveries=3",
             "--label=zone=a",
             "--label=disk=",
         )
@@ -108,6 +109,7 @@ class OptionsTest(unittest.TestCase):
             ((*self.FLEET, "--label=Zone=a"), 'key "Zone"'),
             ((*self.FLEET, "--egress=-1"), "--egress"),
             ((*self.FLEET, f"--egress={1 << 63}"), "--egress"),
+            ((*self.FLEET, "--max-deliveries=0"), "--max-deliveries"),
             ((*self.FLEET, "--rack=" + 256 * "r"), "longer than 255"),
             (self.FLEET[:1], "--fleet wants --etcd"),
             ((self.FLEET[0], self.FLEET[2]), "--fleet wants --node"),
@@ -115,6 +117,7 @@ class OptionsTest(unittest.TestCase):
             ((*self.FLEET[:3], "--peer-address=0.0.0.0:9877"), "choose one address"),
             ((*self.FLEET[:3], "--peer-address=[::]:9877"), "choose one address"),
             (("--rack=r1",), "add --fleet"),
+            (("--max-deliveries=3",), "add --fleet"),
             ((*self.FLEET, "--etcd-tls-cert=/x"), "go together"),
         ):
             with self.subTest(flags):

@@ -47,12 +47,20 @@ class FleetNode(Node):
         self.process.wait()
 
     def distribute(
-        self, source, request_id="", id_="", overwrite=False, path="file", limits=None, **targets
+        self,
+        source,
+        request_id="",
+        id_="",
+        overwrite=False,
+        file="content",
+        path="file",
+        limits=None,
+        **targets,
     ):
-        """A distribution of a node's "content" to all others, or to `targets`."""
+        """A distribution of a node's file to all others, or to `targets`."""
         names = stubs.distribution
         spec = names.DistributionSpec(
-            file=names.FleetFileSource(node=source, root="files", path="content"),
+            file=names.FleetFileSource(node=source, root="files", path=file),
             targets=names.DistributionTargets(**(targets or {"all": True})),
             destination=names.DistributionDestination(
                 root="disk", path=path, overwrite=overwrite
@@ -74,10 +82,17 @@ class FleetNode(Node):
 
     def deliveries(self, name):
         """The state of each, by the node."""
+        return {
+            node: delivery_state_of(delivery)
+            for node, delivery in self.full_deliveries(name).items()
+        }
+
+    def full_deliveries(self, name):
+        """Each, by the node."""
         listed = self.distributions.ListDeliveries(
             stubs.distribution_service.ListDeliveriesRequest(parent=name)
         ).deliveries
-        return {delivery.node: delivery_state_of(delivery) for delivery in listed}
+        return {delivery.node: delivery for delivery in listed}
 
     def knows(self, name):
         """What was asked of another node, this one knows a moment later."""

@@ -1,5 +1,6 @@
 #include "server/fleet/deliveries/node_deliveries.h"
 
+#include <algorithm>
 #include <asio/post.hpp>
 #include <chrono>
 #include <cstdint>
@@ -25,9 +26,10 @@ constexpr absl::Duration kLongest = absl::Hours(8760);
 
 }  // namespace
 
-NodeDeliveries::NodeDeliveries(Service service, std::string fleet)
+NodeDeliveries::NodeDeliveries(Service service, std::string fleet, size_t most)
     : service_(std::move(service)),
       fleet_(std::move(fleet)),
+      most_(most),
       timer_(*service_.io) {}
 
 NodeDeliveries::~NodeDeliveries() {
@@ -186,13 +188,27 @@ void NodeDeliveries::Look() {
   for (const auto& [name, is_asked] : std::map<std::string, bool>(cancelled_)) {
     if (!is_asked) AskToCancel(name);
   }
-  // What they tell may change the lists.
-  const auto received = received_;
-  for (const auto& [id, content] : received) {
-    if (!cancelled_.contains(NameOf(id))) content->Look();
-  }
+  LookAtReceived();
+  // What they tell may change the list.
   const auto offered = offered_;
   for (const auto& [id, file] : offered) file->Look();
+}
+
+void NodeDeliveries::LookAtReceived() {
+  // What they tell may change the list.
+  std::vector<std::pair<DeliveryId, std::shared_ptr<ReceivedContent>>> received(
+      received_.begin(), received_.end());
+  std::ranges::sort(received, {},
+                    [](const auto& one) { return one.first.revision; });
+  // Also what an earlier run of the process has begun: it goes on.
+  auto under_way = static_cast<size_t>(std::ranges::count_if(
+      received, [](const auto& one) { return one.second->is_under_way(); }));
+  for (const auto& [id, content] : received) {
+    if (cancelled_.contains(NameOf(id))) continue;
+    const bool was_under_way = content->is_under_way();
+    content->Look(under_way < most_);
+    if (!was_under_way && content->is_under_way()) ++under_way;
+  }
 }
 
 }  // namespace tcptool::fleet

@@ -4,6 +4,7 @@
 
 #include <asio/io_context.hpp>
 #include <asio/steady_timer.hpp>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
@@ -46,7 +47,9 @@ class NodeDeliveries final : public DeliveryPort {
     server::ParentMoves& moves;
   };
 
-  NodeDeliveries(Service service, std::string fleet);
+  // `most`: how many are received at a time; the others wait, those that were
+  // made earlier come first.
+  NodeDeliveries(Service service, std::string fleet, size_t most);
   // What is received goes on.
   ~NodeDeliveries() override;
   NodeDeliveries(const NodeDeliveries&) = delete;
@@ -73,9 +76,11 @@ class NodeDeliveries final : public DeliveryPort {
   void AskToCancel(const std::string& name);
   void LookLater();
   void Look();
+  void LookAtReceived();
 
   const Service service_;
   const std::string fleet_;
+  const size_t most_;
   std::map<DeliveryId, std::shared_ptr<ReceivedContent>> received_;
   std::map<DeliveryId, std::shared_ptr<OfferedFile>> offered_;
   // Names of receptions; whether an answer is awaited.

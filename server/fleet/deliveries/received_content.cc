@@ -100,7 +100,14 @@ void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
   }
 }
 
-void ReceivedContent::Look() {
+bool ReceivedContent::is_under_way() const {
+  if (is_asking_) return true;
+  if (told_.state == v1::DELIVERY_STATE_DELIVERED) return false;
+  const auto reception = service_.table.Get(name_);
+  return reception.ok() && !IsFinal(reception->state());
+}
+
+void ReceivedContent::Look(bool may_begin) {
   if (is_asking_ || is_over_ || Clock::now() < next_try_) return;
   if (told_.state == v1::DELIVERY_STATE_DELIVERED) return LookAfter();
   TakeMoves();
@@ -110,7 +117,7 @@ void ReceivedContent::Look() {
     if (request_.reception().spec().node().address().empty()) {
       return Tell({.state = v1::DELIVERY_STATE_WAITING});
     }
-    return Create();
+    return may_begin ? Create() : WaitForTurn();
   }
   Tell({.state = v1::DELIVERY_STATE_CANCELLED,
         .detail = absl::StrCat(name_, " was deleted on the node itself")});
@@ -156,7 +163,7 @@ void ReceivedContent::TakeMoves() {
     move.set_is_fault(taken.is_fault);
     move.set_offset(static_cast<int64_t>(taken.offset));
     *move.mutable_time() = ToTimestamp(taken.time);
-    has_moved_ = true;
+    has_news_ = true;
   }
 }
 
@@ -171,8 +178,18 @@ void ReceivedContent::LookAfter() {
   Tell(progress);
 }
 
+void ReceivedContent::WaitForTurn() {
+  if (std::exchange(waits_for_turn_, true)) return;
+  has_news_ = true;
+  Tell({.state = v1::DELIVERY_STATE_WAITING,
+        .detail =
+            "the node receives as many distributions as it may at a time "
+            "(--max-deliveries); those that were made earlier come first"});
+}
+
 void ReceivedContent::Create() {
   is_asking_ = true;
+  if (std::exchange(waits_for_turn_, false)) has_news_ = true;
   Tell({.state = v1::DELIVERY_STATE_WAITING});
   service_.receptions.Create(
       request_, [self = shared_from_this(),
@@ -200,7 +217,7 @@ void ReceivedContent::Delete() {
 void ReceivedContent::Answered(const absl::Status& status) {
   is_asking_ = false;
   if (on_answer_ != nullptr) return std::exchange(on_answer_, nullptr)();
-  if (status.ok()) return Look();
+  if (status.ok()) return;
   if (MayPass(status) || service_.table.contains(name_)) {
     next_try_ = Clock::now() + kPause;
     return;
@@ -217,10 +234,10 @@ void ReceivedContent::Leave(std::function<void()> done) {
 
 void ReceivedContent::Tell(DeliveryProgress progress) {
   if (is_over_ || (told_.state == progress.state &&
-                   told_.not_given == progress.not_given && !has_moved_)) {
+                   told_.not_given == progress.not_given && !has_news_)) {
     return;
   }
-  has_moved_ = false;
+  has_news_ = false;
   progress.moves.assign(moves_.begin(), moves_.end());
   told_ = progress;
   if (progress.state > v1::DELIVERY_STATE_DELIVERED) is_over_ = true;

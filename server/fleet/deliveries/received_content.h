@@ -42,8 +42,13 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
                   std::string distribution, std::vector<SendingNode> nodes,
                   DeliveryPort::OnProgress progress);
 
-  // Looks how far it is, and tells. To be called again and again.
-  void Look();
+  // Looks how far it is, and tells. To be called again and again. `may_begin`:
+  // a reception may be made; if not, it waits for its turn, unless there is
+  // one.
+  void Look(bool may_begin);
+
+  // A reception of it goes on, or is about to be made.
+  bool is_under_way() const;
 
   // From whom it is received from now on. None at the beginning alone: what is
   // there of it is shown, and nothing is made until there are some.
@@ -65,6 +70,7 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   void TakeMoves();
   // It is DELIVERED: whether it is still given to others.
   void LookAfter();
+  void WaitForTurn();
   void Create();
   // One of an earlier try.
   void Delete();
@@ -80,11 +86,12 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   // The names of those that it was to be received from, by their addresses.
   std::map<std::string, std::string> names_;
   std::deque<v1::ParentMove> moves_;  // The last ones.
-  bool has_moved_ = false;            // Which was not told yet.
+  bool has_news_ = false;  // Besides the state, which were not told yet.
   const DeliveryPort::OnProgress progress_;
   bool is_there_ = false;   // It was made, or found, and has begun.
   bool is_asking_ = false;  // For one to be made, or to be deleted.
   bool is_over_ = false;
+  bool waits_for_turn_ = false;
   std::function<void()> on_answer_;  // After Leave().
   Clock::time_point next_try_;
   DeliveryProgress told_{.state = v1::DELIVERY_STATE_UNSPECIFIED};

@@ -36,7 +36,8 @@ struct SendingNode {
 struct DeliveryProgress {
   v1::DeliveryState state = v1::DELIVERY_STATE_WAITING;
   v1::Content content;  // If it is DELIVERED.
-  std::string detail;   // Why it is FAILED or CANCELLED.
+  // Why it is FAILED or CANCELLED; if it is WAITING for its turn, that it is.
+  std::string detail;
   // Why others cannot have the content from here, if it is DELIVERED all the
   // same; empty: they can.
   std::string not_given;
@@ -67,9 +68,9 @@ struct SendingLimits {
 // than the call that they belong to.
 class DeliveryPort {
  public:
-  // Each state that it comes to, and each move. After FAILED or CANCELLED
-  // nothing comes; after DELIVERED, only what takes that back, or that it is
-  // not given any more.
+  // Each state that it comes to, that it waits for its turn, and each move.
+  // After FAILED or CANCELLED nothing comes; after DELIVERED, only what takes
+  // that back, or that it is not given any more.
   using OnProgress = std::function<void(const DeliveryProgress&)>;
 
   virtual ~DeliveryPort() = default;

@@ -2,6 +2,7 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
+#include <cstddef>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -104,7 +105,7 @@ void FleetNode::Join(const std::string& peer_address, const Service& service) {
                                 .contents = service.contents,
                                 .places = service.places,
                                 .moves = service.moves},
-        options_.fleet);
+        options_.fleet, static_cast<size_t>(options_.max_deliveries));
     clients_ = &service.clients;
     member_->Join(node, &*deliveries_);
   });

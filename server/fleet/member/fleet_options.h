@@ -27,6 +27,8 @@ struct FleetOptions {
   std::string rack;
   int64_t egress_bytes_per_second = 0;
   std::map<std::string, std::string> labels;
+
+  int max_deliveries = 8;  // Received at a time; at least 1.
 };
 
 // With what the files have. May wait for a disk. INVALID_ARGUMENT: one of them

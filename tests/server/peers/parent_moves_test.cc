@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tests/server/peers/parent_links.h"
 
@@ -45,6 +46,22 @@ TEST_F(ParentMovesTest, TellsThatThePreferredOneDoesNotServeAtFirst) {
   ASSERT_EQ(moves.size(), 1u);
   EXPECT_EQ(moves[0].from, NameOf(refusing.node().target));
   EXPECT_TRUE(moves[0].is_fault);
+}
+
+// It may have others to receive first.
+TEST_F(ParentMovesTest, ANodeThatHasNotBegunWithADistributionIsNotAtFault) {
+  const ScriptedNode waiting(Refuse(grpc::StatusCode::NOT_FOUND));
+  const ScriptedNode other(Serve(data_));
+  std::vector<NodePlan::Node> nodes = {waiting.node(), other.node()};
+  for (NodePlan::Node& node : nodes) node.name = "distributions/d";
+  ParentLink::Timing timing;
+  timing.choice.not_begun = std::chrono::seconds(0);
+  Open(nodes, absl::Hours(1), timing);
+  ASSERT_TRUE(Connect(0).ok());
+  const ParentMoves::Moves moves = moves_.Take("receptions/r");
+  ASSERT_EQ(moves.size(), 1u);
+  EXPECT_EQ(moves[0].from, NameOf(waiting.node().target));
+  EXPECT_FALSE(moves[0].is_fault);
 }
 
 TEST_F(ParentMovesTest, ANodeThatIsLeftForThePlanIsNotAtFault) {
