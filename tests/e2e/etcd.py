@@ -1,5 +1,6 @@
 """An etcd, Debian's."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -9,53 +10,97 @@ import tempfile
 from waiting import wait_until
 
 
+class Member:
+    """One of an etcd's; `client` and `peer` are its URLs, `host` is where it runs."""
+
+    def __init__(self, name, home, client, peer, host=None):
+        self.name = name
+        self.client = client
+        self.peer = peer
+        self.host = host
+        self.process = None
+        self._home = home
+
+    def start(self, cluster):
+        """`cluster`: all members, as etcd has them. Again after kill() with what it has."""
+        if self.host is None:
+            # It does not take away by itself what a killed one has left.
+            (self._home / "client:1").unlink(missing_ok=True)
+        with open(self._home / "log", "ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(self.host.prefix if self.host else ()),
+                    "setpriv",
+                    "--pdeathsig=KILL",
+                    "/usr/bin/etcd",
+                    f"--name={self.name}",
+                    f"--data-dir=data-{self.name}",
+                    f"--listen-client-urls={self.client}",
+                    f"--advertise-client-urls={self.client}",
+                    f"--listen-peer-urls={self.peer}",
+                    f"--initial-advertise-peer-urls={self.peer}",
+                    f"--initial-cluster={cluster}",
+                    "--logger=zap",
+                    "--log-outputs=stderr",
+                ],
+                cwd=self._home,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+
 class Etcd:
-    """A member on Unix sockets in a directory of its own. It dies with the test."""
+    """One member on Unix sockets in a directory of its own, or one on each host of `hosts`
+    (see hosts.py). They die with the test."""
 
-    _CLIENT = "unix://client:1"
-
-    def __init__(self):
+    def __init__(self, hosts=()):
         # In memory, as it waits for its disk at each write; and the names of sockets are
         # short enough there.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="etcd.", dir=memory))
-        self.endpoint = f"unix:{self.home}/client:1"
-        self._log = open(self.home / "log", "a", encoding="utf-8")
-        self._process = None
+        if hosts:
+            self.endpoint = ",".join(f"{host.address}:2379" for host in hosts)
+            self.members = [
+                Member(
+                    f"m{number}",
+                    self.home,
+                    f"http://{host.address}:2379",
+                    f"http://{host.address}:2380",
+                    host,
+                )
+                for number, host in enumerate(hosts)
+            ]
+        else:
+            self.endpoint = f"unix:{self.home}/client:1"
+            self.members = [Member("m", self.home, "unix://client:1", "unix://peer:1")]
 
     def start(self):
-        # It does not take away by itself what a killed one has left.
-        (self.home / "client:1").unlink(missing_ok=True)
-        peer = "unix://peer:1"
-        self._process = subprocess.Popen(
-            [
-                "setpriv",
-                "--pdeathsig=KILL",
-                "/usr/bin/etcd",
-                "--name=m",
-                "--data-dir=data",
-                f"--listen-client-urls={self._CLIENT}",
-                f"--advertise-client-urls={self._CLIENT}",
-                f"--listen-peer-urls={peer}",
-                f"--initial-advertise-peer-urls={peer}",
-                f"--initial-cluster=m={peer}",
-                "--logger=zap",
-                "--log-outputs=stderr",
-            ],
-            cwd=self.home,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
-        wait_until(self._answers, f"etcd answers; see {self.home}/log")
+        for member in self.members:
+            self.start_member(member)
+        wait_until(self._answers, f"etcd answers; see {self.home}/log", 60)
+
+    def start_member(self, member):
+        member.start(",".join(f"{one.name}={one.peer}" for one in self.members))
 
     def _answers(self):
-        if self._process.poll() is not None:
+        if any(member.process.poll() is not None for member in self.members):
             raise AssertionError(f"etcd has ended; see {self.home}/log")
         return self._control("endpoint", "health").returncode == 0
 
     def _control(self, *arguments, **how):
+        host = self.members[0].host
         return subprocess.run(
-            ["etcdctl", f"--endpoints={self._CLIENT}", *arguments],
+            [
+                *(host.prefix if host else ()),
+                "etcdctl",
+                f"--endpoints={','.join(member.client for member in self.members)}",
+                *arguments,
+            ],
             cwd=self.home,
             capture_output=True,
             check=False,
@@ -69,6 +114,16 @@ class Etcd:
             raise AssertionError(f"etcdctl: {done.stderr}")
         return done
 
+    def leader(self):
+        """The member that the others follow."""
+        listed = json.loads(self._run("endpoint", "status", "--write-out=json").stdout)
+        statuses = {one["Endpoint"]: one["Status"] for one in listed}
+        return next(
+            member
+            for member in self.members
+            if statuses[member.client]["header"]["member_id"] == statuses[member.client]["leader"]
+        )
+
     def keys(self, prefix):
         """What follows the prefix in each key that begins with it."""
         done = self._run("get", "--prefix", "--keys-only", prefix)
@@ -80,15 +135,17 @@ class Etcd:
         self._run("put", "--ignore-lease", key, input=change(value))
 
     def delete(self, key):
-        if self._run("del", key).stdout.strip() != b"1":
+        if not self.forget(key):
             raise AssertionError(f"there is no key {key}")
 
+    def forget(self, key):
+        """Whether there was the key that it has deleted."""
+        return self._run("del", key).stdout.strip() == b"1"
+
     def kill(self):
-        self._process.kill()
-        self._process.wait()
+        for member in self.members:
+            member.kill()
 
     def close(self):
-        if self._process is not None:
-            self.kill()
-        self._log.close()
+        self.kill()
         shutil.rmtree(self.home)

@@ -14,17 +14,18 @@ from receptions import MIB
 class FleetNode(Node):
     """A node of the fleet "lab"."""
 
-    def __init__(self, etcd, name, flags=(), prefix=()):
+    def __init__(self, etcd, name, flags=(), **options):
+        """`options`: those of Node."""
         self.name = name
         super().__init__(
-            prefix=prefix,
             flags=(
                 "--fleet=lab",
                 f"--etcd={etcd.endpoint}",
                 f"--node={name}",
                 "--log-format=json",
                 *flags,
-            )
+            ),
+            **options,
         )
 
     def events_of(self, *names):
@@ -152,7 +153,7 @@ class FleetCase(unittest.TestCase):
         self.addCleanup(self.etcd.close)
 
     def start_node(self, name, *flags, prefix=()):
-        node = FleetNode(self.etcd, name, flags, prefix)
+        node = FleetNode(self.etcd, name, flags, prefix=prefix)
         self.addCleanup(node.close)
         return node
 

@@ -178,13 +178,16 @@ class Service:
         self.control_address = ready["control_address"]
         self.http_address = ready["http_address"]
         self.peer_address = ready.get("peer_address")
-        self.channel = grpc.insecure_channel(self.control_address)
+        self.channel = self.open_channel()
         self.sessions = stubs.session_service_grpc.SessionServiceStub(self.channel)
         self.receptions = stubs.reception_service_grpc.ReceptionServiceStub(self.channel)
         self.distributions = stubs.distribution_service_grpc.DistributionServiceStub(
             self.channel
         )
         self.node = stubs.node_service_grpc.NodeServiceStub(self.channel)
+
+    def open_channel(self):
+        return grpc.insecure_channel(self.control_address)
 
     def kill(self):
         """As kill -9 does."""

@@ -1,6 +1,7 @@
 """Hosts of a network of their own, each of whose links has a rate; and what they show each
 other."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -16,38 +17,86 @@ class Host:
     prefix: tuple = ()  # A command that runs another one there.
 
 
+@dataclass(frozen=True)
+class ShapedHost(Host):
+    """A network namespace on a port of a switch."""
+
+    name: str = ""
+    network: str = ""  # The namespace that has the switches.
+    port: str = ""
+
+    def shape(self, rate, burst="256kb", **queue):
+        """It sends no faster than `rate` but for `burst` at once (tc-tbf(8)), which may
+        begin anew; `queue`: how much waits, as `limit` in bytes or as `latency`."""
+        _shape(self.name, "eth0", rate, burst, **queue)
+
+    def shape_both_ways(self, rate, burst="256kb", **queue):
+        """So is what is sent to it."""
+        self.shape(rate, burst, **queue)
+        _shape(self.network, self.port, rate, burst, **queue)
+
+    def cut(self):
+        """Takes its cable out."""
+        ip("-n", self.network, "link", "set", self.port, "down")
+
+    def connect(self):
+        """After cut()."""
+        ip("-n", self.network, "link", "set", self.port, "up")
+
+
 def ip(*arguments):
     subprocess.run(["ip", *arguments], check=True)
 
 
+def _shape(namespace, device, rate, burst, **queue):
+    ((kind, size),) = (queue or {"latency": "50ms"}).items()
+    subprocess.run(
+        ["tc", "-n", namespace, "qdisc", "replace", "dev", device, "root",
+         "tbf", "rate", rate, "burst", burst, kind, size],
+        check=True,
+    )  # fmt: skip
+
+
+def bytes_between_switches(host):
+    """What has come to the second one from the first."""
+    shown = subprocess.run(
+        ["ip", "-n", host.network, "-statistics", "-json", "link", "show", "uplink1"],
+        check=True,
+        capture_output=True,
+    ).stdout
+    return json.loads(shown)[0]["stats64"]["rx"]["bytes"]
+
+
 @contextmanager
-def shaped_hosts(count, rate):
-    """Network namespaces on one bridge, each of which sends no faster than `rate` (tc(8)).
-    Root's alone."""
-    bridge = f"bridge-{os.getpid()}"
+def shaped_hosts(count, rate, switches=1):
+    """Network namespaces each of which sends no faster than `rate`; on one switch, or as many
+    on each of several, which hang on the first one without a limit. Root's alone."""
+    network = f"network-{os.getpid()}"
     made = []
     try:
-        ip("netns", "add", bridge)
-        made.append(bridge)
-        ip("-n", bridge, "link", "add", "switch", "type", "bridge")
-        ip("-n", bridge, "link", "set", "switch", "up")
+        ip("netns", "add", network)
+        made.append(network)
+        for number in range(switches):
+            ip("-n", network, "link", "add", f"switch{number}", "type", "bridge")
+            ip("-n", network, "link", "set", f"switch{number}", "up")
+        for number in range(1, switches):
+            _join_switches(network, number)
         hosts = []
         for index in range(count):
             name = f"host-{index}-{os.getpid()}"
-            host = Host(f"10.1.0.{index + 1}", ("ip", "netns", "exec", name))
+            port, switch = f"port{index}", f"switch{index * switches // count}"
+            host = ShapedHost(
+                f"10.1.0.{index + 1}", ("ip", "netns", "exec", name), name, network, port
+            )
             ip("netns", "add", name)
             made.append(name)
             ip("link", "add", "eth0", "netns", name, "type", "veth",
-               "peer", "name", f"port{index}", "netns", bridge)  # fmt: skip
-            ip("-n", bridge, "link", "set", f"port{index}", "master", "switch", "up")
+               "peer", "name", port, "netns", network)  # fmt: skip
+            ip("-n", network, "link", "set", port, "master", switch, "up")
             ip("-n", name, "address", "add", f"{host.address}/24", "dev", "eth0")
             ip("-n", name, "link", "set", "eth0", "up")
             ip("-n", name, "link", "set", "lo", "up")
-            subprocess.run(
-                [*host.prefix, "tc", "qdisc", "add", "dev", "eth0", "root",
-                 "tbf", "rate", rate, "burst", "256kb", "latency", "50ms"],
-                check=True,
-            )  # fmt: skip
+            host.shape(rate)
             hosts.append(host)
         yield hosts
     finally:
@@ -55,12 +104,21 @@ def shaped_hosts(count, rate):
             ip("netns", "delete", name)  # Its interfaces go with it.
 
 
+def _join_switches(network, number):
+    uplink, downlink = f"uplink{number}", f"downlink{number}"
+    ip("-n", network, "link", "add", uplink, "type", "veth", "peer", "name", downlink)
+    ip("-n", network, "link", "set", downlink, "master", "switch0", "up")
+    ip("-n", network, "link", "set", uplink, "master", f"switch{number}", "up")
+
+
 class Credentials:
     """One certificate for all nodes, with which they and tcptoolctl may do all."""
 
     def __init__(self, home, hosts):
         authority = Authority(pathlib.Path(home) / "authority")
-        names = ",".join(f"IP:{name}" for name in ("127.0.0.1", *(host.address for host in hosts)))
+        addresses = ("127.0.0.1", *(host.address for host in hosts))
+        # A client's name for who is at a Unix socket is localhost.
+        names = ",".join(("DNS:localhost", *(f"IP:{address}" for address in addresses)))
         certificate, key = authority.issue("node", alternative=names)
         self.options = [
             f"--tls-cert={certificate}",

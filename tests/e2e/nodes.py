@@ -19,7 +19,8 @@ from tcptool_process import free_ports
 class Node(harness.Service):
     """A service that serves other nodes, and has a writable root, "disk"."""
 
-    def __init__(self, flags=(), prefix=()):
+    def __init__(self, flags=(), prefix=(), address="127.0.0.1", **options):
+        """`options`: those of Service."""
         # Removed when nothing refers to the node any more.
         self._disk_directory = tempfile.TemporaryDirectory(
             prefix="node.", dir=os.environ.get("TEST_TMPDIR")
@@ -31,10 +32,11 @@ class Node(harness.Service):
             prefix=prefix,
             flags=(
                 f"--receive=disk={self.disk}",
-                f"--peer-address=127.0.0.1:{self.port}",
+                f"--peer-address={address}:{self.port}",
                 f"--peer-data-port={self.data_port}",
                 *flags,
             ),
+            **options,
         )
 
     def source(self, name, host="127.0.0.1", port=None, fallbacks=(), **fields):
