@@ -8,17 +8,9 @@ import tempfile
 
 import grpc
 
+from devices import small_file_system
 from nodes import NodesCase
 from receptions import MIB, ReceptionCase, Sender, is_refused, reason_of, state_of
-
-
-def small_file_system(test, home):
-    """A new directory with room for 8 MiB."""
-    directory = home / "small"
-    directory.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", directory], check=True)
-    test.addCleanup(subprocess.run, ["umount", "--lazy", directory], check=True)
-    return directory
 
 
 class DestinationTest(ReceptionCase):
@@ -32,7 +24,7 @@ class DestinationTest(ReceptionCase):
     def more_roots(self):
         home = tempfile.TemporaryDirectory(prefix="roots.")
         self.addCleanup(home.cleanup)
-        self.small = small_file_system(self, pathlib.Path(home.name))
+        self.small = small_file_system(self, pathlib.Path(home.name) / "small")
         self.foreign = pathlib.Path(home.name) / "foreign"
         self.foreign.mkdir()
         os.chown(self.foreign, 65534, 65534)
@@ -79,7 +71,7 @@ class NodesDestinationTest(NodesCase):
     def test_file_system_without_room_for_what_a_node_is_to_send(self):
         home = tempfile.TemporaryDirectory(prefix="roots.")
         self.addCleanup(home.cleanup)
-        small = small_file_system(self, pathlib.Path(home.name))
+        small = small_file_system(self, pathlib.Path(home.name) / "small")
         child = self.start(f"--receive=small={small}")
         # It has begun to send nothing yet.
         session = self.a.create().name

@@ -10,6 +10,14 @@ def run(*command):
     ).stdout.strip()
 
 
+def small_file_system(test, directory):
+    """The directory, made if need be, as a file system with room for 8 MiB."""
+    directory.mkdir(exist_ok=True)
+    run("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", directory)
+    test.addCleanup(run, "umount", "--lazy", directory)
+    return directory
+
+
 def loop_device(test, file):
     try:
         device = run("losetup", "--find", "--show", file)
