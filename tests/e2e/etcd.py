@@ -82,12 +82,13 @@ class Etcd:
     def start(self):
         for member in self.members:
             self.start_member(member)
-        wait_until(self._answers, f"etcd answers; see {self.home}/log", 60)
+        wait_until(self.answers, f"etcd answers; see {self.home}/log", 60)
 
     def start_member(self, member):
         member.start(",".join(f"{one.name}={one.peer}" for one in self.members))
 
-    def _answers(self):
+    def answers(self):
+        """Whether all members do."""
         if any(member.process.poll() is not None for member in self.members):
             raise AssertionError(f"etcd has ended; see {self.home}/log")
         return self._control("endpoint", "health").returncode == 0
