@@ -1,11 +1,13 @@
-"""Each role of a distribution, killed, stopped, and cut off midway: who is left has all, and
-who comes back goes on where it was. What is looked at is the outcome, and never how long it
-takes."""
+"""Each role of a distribution killed, stopped, cut off and slowed down midway: who is left has
+all, and who comes back goes on where it was. What is looked at is the outcome, and never how
+long it takes."""
 
 import signal
 
-from harness import stop_still
-from host_fleet import MIDWAY, OPEN, HostFleetCase, wait_for
+from fleets import delivery_state_of
+from harness import stop_still, stubs
+from host_fleet import CRAWL, MIDWAY, OPEN, HostFleetCase, wait_for
+from receptions import MIB
 
 
 class EachRole:
@@ -23,9 +25,7 @@ class EachRole:
                 f"{node.name} has what there is",
             )
         self.assert_running(name, without=self.targets)
-        self.mend_all()
-        self.open_links()
-        self.assert_all_whole(name)
+        self.comes_back(name, self.source)
 
     def test_the_source_when_one_has_all(self):
         name = self.begin()
@@ -36,17 +36,17 @@ class EachRole:
         self.strike_all(self.source)
         self.open_links()
         # Nobody needs it any more.
-        self.assert_all_whole(name)
+        self.assert_all_go_on(name)
 
     def test_the_head_of_a_rack(self):
-        name = self.begin()
-        self.relay_fails(name, self.head())
+        self.relay_fails(self.head)
 
     def test_a_relay_in_the_middle(self):
-        name = self.begin()
-        self.relay_fails(name, self.chain[self.chain.index(self.head()) + 1])
+        self.relay_fails(lambda: self.child_of(self.head()))
 
-    def relay_fails(self, name, node):
+    def relay_fails(self, choose):
+        name = self.begin()
+        node = choose()
         child = self.child_of(node)
         self.strike_all(node)
         self.open_links()
@@ -76,7 +76,7 @@ class EachRole:
         self.strike_all(self.etcd.leader())
         self.open_links()
         # The others do as well.
-        self.assert_all_whole(name)
+        self.assert_all_go_on(name)
 
     def test_etcd(self):
         name = self.begin()
@@ -86,7 +86,7 @@ class EachRole:
         # It answers what it knows.
         self.assert_running(name)
         self.mend_all()
-        self.assert_all_whole(name)
+        self.assert_all_go_on(name)
 
     def test_the_coordinator_and_etcd(self):
         name = self.begin()
@@ -115,6 +115,7 @@ class EachRole:
         move = next(move for move in moves if move.from_node == parent.name)
         self.assertIn(move.to_node, {node.name for node in self.nodes} - {parent.name, child.name})
         self.assertGreaterEqual(move.offset, MIDWAY)
+        self.assertLess(move.offset, self.size)
         self.assertTrue(move.reason)
         self.assertTrue(move.HasField("move_time"))
         self.assertIn(move.offset, [event["offset"] for event in child.events_of("parent_left")])
@@ -122,7 +123,7 @@ class EachRole:
     def comes_back(self, name, node):
         self.mend_all()
         self.open_links()
-        self.assert_all_whole(name)
+        self.assert_all_go_on(name)
 
 
 class KilledTest(EachRole, HostFleetCase):
@@ -141,6 +142,8 @@ class KilledTest(EachRole, HostFleetCase):
 
     def comes_back(self, name, node):
         super().comes_back(name, node)
+        if node is self.source:
+            return
         self.assertGreaterEqual(node.reception_of(name).bytes_resumed, MIDWAY)
 
 
@@ -158,3 +161,48 @@ class CutOffTest(EachRole, HostFleetCase):
 
     def mend(self, one):
         one.host.connect()
+
+
+class SlowedDownTest(EachRole, HostFleetCase):
+    size = 24 * MIB + 17
+    # At which a relay can be compared with others, and at which it is slow.
+    USUAL = {"rate": "8mbit", "burst": "256kb", "limit": "64kb"}
+    SLOW = {"rate": "800kbit", "burst": "16kb", "limit": "64kb"}
+
+    def strike(self, one):
+        one.host.shape_both_ways(**CRAWL)
+
+    def mend(self, one):
+        one.host.shape_both_ways(**OPEN)
+
+    # It is the tail here, as it begins and stays.
+    test_the_coordinator = None
+    test_the_coordinator_and_etcd = None
+
+    def relay_fails(self, choose):
+        """It is found, nobody hangs on it any more, and it goes on at its rate."""
+        name = self.begin(self.USUAL)
+        node = choose()
+        child = self.child_of(node)
+        self.strike_all(node)
+        node.host.shape_both_ways(**self.SLOW)
+        slow = stubs.distribution.DELIVERY_STANDING_SLOW
+        wait_for(
+            lambda: self.asked().list_deliveries(name)[node.name].standing == slow,
+            "it is found",
+        )
+        self.open_links()
+        self.others_have_all(name, node)
+        deliveries = self.asked().list_deliveries(name)
+        self.assertEqual(delivery_state_of(deliveries[node.name]), "RECEIVING")
+        self.assertNotIn(node.name, {delivery.parent for delivery in deliveries.values()})
+        self.child_has_moved(name, child, node)
+        told = [
+            event
+            for one in self.nodes
+            for event in one.events_of("slow_node")
+            if event["node"] == node.name and name.endswith(event["distribution"])
+        ]
+        self.assertTrue(told)
+        self.assertLess(told[0]["bytes_per_second"], told[0]["usual_bytes_per_second"] / 2)
+        self.comes_back(name, node)

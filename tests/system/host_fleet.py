@@ -163,10 +163,13 @@ class HostFleetCase(unittest.TestCase):
             self.strike(one)
 
     def mend_all(self):
-        """Members of etcd first: nodes are registered again there."""
-        for one in sorted(self.struck, key=lambda one: one in self.nodes):
+        for one in [one for one in self.struck if one in self.etcd.members]:
+            self.struck.remove(one)
             self.mend(one)
-        self.struck.clear()
+        # Where nodes are registered again.
+        wait_for(self.etcd.answers, "etcd answers")
+        while self.struck:
+            self.mend(self.struck.pop())
 
     def open_links(self):
         """Of those that are well."""
@@ -260,7 +263,7 @@ class HostFleetCase(unittest.TestCase):
             self.assertNotEqual(deliveries[node.name], "DELIVERED")
 
     def assert_all_whole(self, name):
-        """Everybody has it, of which nobody had the first part twice."""
+        """Everybody has it."""
         asked = self.asked()
         distribution = asked.wait_distribution(name, "SUCCEEDED", deadline_s=180)
         self.assertEqual(distribution.content_length, self.size)
@@ -274,6 +277,10 @@ class HostFleetCase(unittest.TestCase):
             self.assertEqual(delivery.content_root, distribution.content_root)
             self.assert_same(node)
             self.assertEqual(node.files(), {"file"})
+
+    def assert_all_go_on(self, name):
+        """The same, and nobody had twice what it had midway."""
+        self.assert_all_whole(name)
         after = self.connections(name)[:]
         for connection in self.before:
             after.remove(connection)
