@@ -57,6 +57,12 @@ def _shape(namespace, device, rate, burst, **queue):
     )  # fmt: skip
 
 
+def shape_between_switches(host, rate):
+    """Each of the first two sends the other one no faster than that."""
+    for end in ("uplink1", "downlink1"):
+        _shape(host.network, end, rate, "256kb")
+
+
 def bytes_between_switches(host):
     """What has come to the second one from the first."""
     shown = subprocess.run(
@@ -93,7 +99,7 @@ def shaped_hosts(count, rate, switches=1):
             ip("link", "add", "eth0", "netns", name, "type", "veth",
                "peer", "name", port, "netns", network)  # fmt: skip
             ip("-n", network, "link", "set", port, "master", switch, "up")
-            ip("-n", name, "address", "add", f"{host.address}/24", "dev", "eth0")
+            ip("-n", name, "address", "add", f"{host.address}/24", "broadcast", "+", "dev", "eth0")
             ip("-n", name, "link", "set", "eth0", "up")
             ip("-n", name, "link", "set", "lo", "up")
             host.shape(rate)
