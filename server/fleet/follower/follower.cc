@@ -70,9 +70,6 @@ void Follower::SetIncarnation(int64_t incarnation) {
 }
 
 void Follower::Update(int64_t revision) {
-  for (const auto& [name, node] : state_->nodes()) {
-    addresses_[name] = node.value.peer_address();
-  }
   const bool is_first = std::exchange(revision_, revision) == 0;
   if (is_first) {
     std::set<DeliveryId> ids;
@@ -176,7 +173,7 @@ void Follower::Receive(const DeliveryId& id, const Distribution& distribution,
     // A list that comes late has an old one.
     if (edge->epoch() < delivery.epoch) return;
     delivery.epoch = edge->epoch();
-    nodes = NodesOf(*edge);
+    nodes = NodesOf(*edge, delivery.nodes);
   }
   if (!delivery.is_begun) {
     // Who has all of it serves others, although nobody is there any more whom
@@ -277,12 +274,19 @@ EdgeRates Follower::TakeRates() {
   return rates;
 }
 
-std::vector<SendingNode> Follower::NodesOf(const v1::Edge& edge) const {
+std::vector<SendingNode> Follower::NodesOf(
+    const v1::Edge& edge, const std::vector<SendingNode>& known) const {
   std::vector<SendingNode> nodes;
-  const auto add = [this, &nodes](const std::string& name) {
-    const auto address = addresses_.find(name);
-    if (name == options_.node || address == addresses_.end()) return;
-    nodes.push_back({.name = name, .address = address->second});
+  const auto add = [&](const std::string& name) {
+    if (name == options_.node) return;
+    const auto node = state_->nodes().find(name);
+    if (node != state_->nodes().end()) {
+      nodes.push_back(
+          {.name = name, .address = node->second.value.peer_address()});
+      return;
+    }
+    const auto last = std::ranges::find(known, name, &SendingNode::name);
+    if (last != known.end()) nodes.push_back(*last);
   };
   add(edge.parent());
   for (const std::string& fallback : edge.fallbacks()) add(fallback);

@@ -104,8 +104,10 @@ class Follower {
                   const DeliveryProgress& progress);
   void Write(const DeliveryProgress& progress, Delivery& delivery);
   void Count();
-  // The parent and the fallbacks, as far as it is known where they are.
-  std::vector<SendingNode> NodesOf(const v1::Edge& edge) const;
+  // The parent and the fallbacks, as far as it is known where they are: by
+  // their registration or, of one that is not registered, from `known`.
+  std::vector<SendingNode> NodesOf(const v1::Edge& edge,
+                                   const std::vector<SendingNode>& known) const;
 
   const asio::any_io_executor executor_;
   EtcdCalls* const etcd_;
@@ -117,8 +119,6 @@ class Follower {
   int64_t revision_ = 0;
   Deliveries deliveries_;
   DeliveryCounts counts_;  // As they were told last.
-  // By the name of the node, also of those that are gone.
-  std::map<std::string, std::string> addresses_;
   // Gone with this: for what is called later.
   const std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);
 };
