@@ -15,6 +15,9 @@ constexpr uint64_t kBlock = uint64_t{1} << 20;
 // A call has to last for so many of the longest pauses as there were calls
 // since something came, these at most, before it is taken for a good one.
 constexpr size_t kMostLasting = 32;
+// How often the preferred node alone is asked beside one that serves; some
+// three seconds.
+constexpr size_t kPatientRounds = 5;
 
 // Before all nodes are asked once more, after so many rounds, one at least.
 ParentChoice::Duration PauseAfter(size_t rounds, ParentChoice::Duration first,
@@ -25,7 +28,9 @@ ParentChoice::Duration PauseAfter(size_t rounds, ParentChoice::Duration first,
 }  // namespace
 
 ParentChoice::ParentChoice(size_t nodes, Duration wait, const Timing& timing)
-    : wait_(wait), timing_(timing), nodes_(nodes) {}
+    : wait_(wait), timing_(timing), nodes_(nodes) {
+  for (size_t i = 0; i < nodes; ++i) nodes_[i].rank = i;
+}
 
 bool ParentChoice::WasGood(uint64_t position, bool counts_time,
                            Time now) const {
@@ -62,6 +67,8 @@ std::vector<ParentChoice::Place> ParentChoice::Replace(
   std::vector<Node> nodes(places.size());
   for (size_t i = 0; i < nodes.size(); ++i) {
     if (places[i].before) nodes[i] = nodes_[*places[i].before];
+    nodes[i].rank = places[i].in_plan.value_or(kUnplanned);
+    nodes[i].was_left = false;
   }
   if (has_begun_) {
     sender_ = find(sender_) - places.begin();
@@ -76,9 +83,20 @@ size_t ParentChoice::preferred() const {
   return std::ranges::find(nodes_, false, &Node::has_lied) - nodes_.begin();
 }
 
+// Where nothing is wrong with the current node, one that is behind it in the
+// plan is no better, as it has others to send to; and there is time for the
+// preferred one to have more: if all that a plan moves went to what they have
+// in common at once, that would be the source.
+bool ParentChoice::IsToProbe(size_t node) const {
+  if (node == current_ || nodes_[node].has_lied) return false;
+  if (fault_ != Fault::kNone) return true;
+  return nodes_[node].rank < nodes_[current_].rank &&
+         (node == preferred() || rounds_ >= kPatientRounds);
+}
+
 bool ParentChoice::HasOther() const {
   for (size_t i = 0; i < nodes_.size(); ++i) {
-    if (i != current_ && !nodes_[i].has_lied) return true;
+    if (IsToProbe(i)) return true;
   }
   return false;
 }
@@ -187,6 +205,7 @@ ParentChoice::Next ParentChoice::GoOn(bool is_refusal, Time now) {
   prefers_other_ = false;  // Others are asked anyway.
   BeginTrouble(now);
   nodes_[current_].has_refused = is_refusal;
+  nodes_[current_].was_left = true;
   const bool all_refuse = std::ranges::all_of(nodes_, [](const Node& node) {
     return node.has_refused || node.has_lied;
   });
@@ -228,12 +247,17 @@ void ParentChoice::Heard(const Said& said, uint64_t position, Time silent_since,
       is_behind ? std::optional(behind_since_.value_or(now)) : std::nullopt;
   const Duration silence =
       behind_since_ ? now - std::max(*behind_since_, silent_since) : Duration();
-  wants_connection_ = current_ != sender_ && silence >= kOnItsWay;
-  const bool was_grave = IsGrave();
+  wants_connection_ =
+      current_ != sender_ &&
+      (silence >= kOnItsWay ||
+       (behind_since_ && now - *behind_since_ >= timing_.no_bytes));
+  const Fault fault_before = fault_;
   fault_ = FaultAt(silent_since, now);
   if (!wants_other()) {
     EndSearch();
-  } else if (IsGrave() && !was_grave) {
+  } else if (fault_ != fault_before &&
+             (IsGrave() ? fault_before <= Fault::kIdle
+                        : fault_before == Fault::kNone)) {
     BeginSearch();
   }
 
@@ -277,7 +301,7 @@ std::optional<ParentChoice::Probe> ParentChoice::NextProbe() {
       pause = PauseAfter(++rounds_, timing_.first_pause, longest);
     }
     node = (current_ + probed_) % nodes_.size();
-  } while (nodes_[node].has_lied);
+  } while (!IsToProbe(node));
   return Probe{.node = node, .pause = pause};
 }
 
@@ -292,8 +316,11 @@ bool ParentChoice::Suits(const Said& said, uint64_t position) const {
 }
 
 void ParentChoice::MoveTo(size_t node) {
+  nodes_[current_].was_left |=
+      fault_ == Fault::kIdle || fault_ == Fault::kBehind;
   current_ = node;
-  prefers_other_ = false;
+  const Node& first = nodes_[preferred()];
+  prefers_other_ = first.rank < nodes_[current_].rank && !first.was_left;
   keeps_node_ = is_connected_;
 }
 

@@ -106,10 +106,14 @@ class ParentChoice {
   // The nodes are those of `plan` from now on, the preferred one first; each is
   // one of those before, or a new one. Returns them in their order: once one
   // was called, the current one and the sender stay among them, and the current
-  // one is behind all others if another one is preferred: then it is left for
-  // one that suits, whatever it does. Who has lied is not preferred. What is
-  // known of those that are not among them any more is forgotten.
+  // one is behind all others if another one is preferred. Who has lied is not
+  // preferred. What is known of those that are not among them any more is
+  // forgotten.
   std::vector<Place> Replace(const std::vector<std::optional<size_t>>& plan);
+  // The current one is to be left for the preferred one, or for another that
+  // comes before it in the plan, if that suits; whatever the current one does.
+  // It is so after Replace(), and when the preferred one was left for no fault
+  // of its own: it may have somebody to receive from again.
   bool prefers_other() const { return prefers_other_; }
   // The first one that has not lied.
   size_t preferred() const;
@@ -143,7 +147,8 @@ class ParentChoice {
   void Heard(const Said& said, uint64_t position, Time silent_since, Time now);
 
   // Whether the current node is to be asked for a connection: the one that
-  // there is is another node's, and nothing comes on it any more.
+  // there is is another node's, and nothing comes on it any more, or this one
+  // could have sent for long what comes on it.
   bool wants_connection() const { return wants_connection_; }
 
   // Whether others are to be asked beside the current node.
@@ -163,7 +168,13 @@ class ParentChoice {
   void CalledAgain() { keeps_node_ = true; }
 
  private:
+  // Behind all ranks.
+  static constexpr size_t kUnplanned = ~size_t{0};
+
   struct Node {
+    size_t rank = kUnplanned;  // Its place in the plan.
+    // For what it has done, or has not, since there is that plan.
+    bool was_left = false;
     // It has said, since the trouble began, that it cannot give the content.
     bool has_refused = false;
     bool has_lied = false;
@@ -180,7 +191,8 @@ class ParentChoice {
   Next GoOn(bool is_refusal, Time now);
   Fault FaultAt(Time silent_since, Time now) const;
   bool IsGrave() const { return fault_ > Fault::kIdle; }
-  // Whether a node is left that could be asked beside the current one.
+  // Whether a node may be asked beside the current one; whether any may.
+  bool IsToProbe(size_t node) const;
   bool HasOther() const;
   // What is asked next is asked at once.
   void BeginSearch();

@@ -217,7 +217,8 @@ void ParentLink::OnMessage(const peer::v1::FollowResponse& response) {
   if (node_call_ == nullptr) return;
   if (choice_.wants_connection()) {
     claims_->Leave(absl::UnavailableError(
-        "nothing comes any more from the node that was followed before"));
+        "the node that is followed now has what the one before sends slowly, "
+        "or not at all"));
   }
   Search();
   node_call_->Next();

@@ -317,6 +317,8 @@ TEST_F(ParentChoiceTest, OthersAreAskedInTurnFromTheNextOneOn) {
   Open(4);
   EXPECT_EQ(Fail(), Step::kFollow);  // 1
   Serve();
+  Hear({.is_stranded = true}, kBlock);
+  now_ += seconds(1);
   Hear({}, kBlock);
   std::vector<size_t> asked;
   ParentChoice::Duration paused{};

@@ -114,5 +114,81 @@ TEST_F(ParentChoiceTest, PreferredNodeThatRefusesForGoodIsAskedWithPauses) {
   EXPECT_FALSE(choice_->is_stranded());
 }
 
+TEST_F(ParentChoiceTest, WhoServesIsNotLeftForOneBehindItInThePlan) {
+  Open(2);
+  Serve();
+  choice_->Replace({std::nullopt, 0, 1});
+  EXPECT_EQ(choice_->current(), 2u);
+  for (int asked = 0; asked < 100; ++asked) {
+    EXPECT_EQ(choice_->NextProbe()->node, 0u);
+  }
+}
+
+TEST_F(ParentChoiceTest, PreferredNodeIsAskedAWhileBeforeItsFallbacksAre) {
+  Open(1);
+  Serve();
+  choice_->Replace({std::nullopt, std::nullopt});
+  ParentChoice::Duration paused{};
+  std::optional<ParentChoice::Probe> probe = choice_->NextProbe();
+  while (paused < seconds(1)) {
+    EXPECT_EQ(probe->node, 0u);
+    probe = choice_->NextProbe();
+    paused += probe->pause;
+  }
+  while (probe->node == 0 && paused < seconds(10)) {
+    probe = choice_->NextProbe();
+    paused += probe->pause;
+  }
+  EXPECT_EQ(probe->node, 1u);
+}
+
+TEST_F(ParentChoiceTest, WhoHadNobodyToReceiveFromIsGoneBackTo) {
+  Open(2);
+  Serve();
+  Hear({.is_stranded = true, .watermark = 7}, 7);
+  now_ += seconds(1);
+  Hear({.is_stranded = true, .watermark = 7}, 7);
+  ASSERT_EQ(choice_->NextProbe()->node, 1u);
+  choice_->MoveTo(1);
+  EXPECT_EQ(Lose(7, Loss::kLost), Step::kFollowAgain);
+  Serve();
+  Hear({.is_stranded = false, .watermark = 8}, 8);
+  EXPECT_TRUE(choice_->wants_other());
+  EXPECT_EQ(choice_->NextProbe()->node, 0u);
+  EXPECT_FALSE(choice_->Suits({.is_stranded = true, .watermark = 9}, 8));
+  EXPECT_TRUE(choice_->Suits({.is_stranded = false, .watermark = 9}, 8));
+  choice_->MoveTo(0);
+  EXPECT_FALSE(choice_->wants_other());
+}
+
+TEST_F(ParentChoiceTest, WhoWasLeftForAFaultIsNotGoneBackTo) {
+  Open(2);
+  Serve();
+  silent_since_ = now_;
+  Hear({.watermark = 9}, 7);
+  now_ += seconds(10);
+  Hear({.watermark = 9}, 7);
+  ASSERT_EQ(choice_->fault(), ParentChoice::Fault::kBehind);
+  choice_->MoveTo(1);
+  EXPECT_FALSE(choice_->prefers_other());
+}
+
+TEST_F(ParentChoiceTest,
+       ConnectionToAnotherIsNotKeptWhereTheFollowedOneHasMore) {
+  Open(2);
+  Serve();
+  Fail();
+  EXPECT_EQ(choice_->current(), 1u);
+  for (int i = 0; i < 10; ++i) {
+    silent_since_ = now_;
+    Hear({.watermark = 9 * kBlock}, kBlock);
+    EXPECT_FALSE(choice_->wants_connection()) << "It has just come.";
+    now_ += seconds(1);
+  }
+  silent_since_ = now_;
+  Hear({.watermark = 9 * kBlock}, kBlock);
+  EXPECT_TRUE(choice_->wants_connection());
+}
+
 }  // namespace
 }  // namespace tcptool::server
