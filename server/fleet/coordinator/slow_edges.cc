@@ -109,11 +109,13 @@ std::optional<SlowNode> SlowEdges::Report(const FleetState& state,
   if (edge.slow_for < measure->enough || rates.found.size() >= most) {
     return std::nullopt;
   }
-  SlowNode slow = {
-      .distribution = rate.distribution,
-      .node = Culprit(distribution, rates, rate.node, measure->least),
-      .rate = static_cast<uint64_t>(edge.rate),
-      .usual = static_cast<uint64_t>(measure->usual)};
+  std::string culprit = Culprit(rates, rate.node, measure->least);
+  // The source is no target, and has no edge that could say so.
+  if (EdgeInForce(distribution, culprit) == nullptr) return std::nullopt;
+  SlowNode slow = {.distribution = rate.distribution,
+                   .node = std::move(culprit),
+                   .rate = static_cast<uint64_t>(edge.rate),
+                   .usual = static_cast<uint64_t>(measure->usual)};
   rates.found.insert(slow.node);
   rates.found_below.try_emplace(rate.parent, rate.node);
   for (auto& [name, other] : rates.edges) other.slow_for = {};
@@ -174,14 +176,11 @@ std::optional<SlowEdges::Measure> SlowEdges::MeasureFor(
       .usual = usual, .least = kSlowOfFew * usual, .enough = kEnoughOfFew};
 }
 
-std::string SlowEdges::Culprit(const Distribution& distribution,
-                               const Rates& rates, const std::string& node,
+std::string SlowEdges::Culprit(const Rates& rates, const std::string& node,
                                double least) {
   const std::string& parent = rates.edges.at(node).parent;
   const auto below = rates.found_below.find(parent);
-  // The source is no target, and has no edge that could say so.
   if (below == rates.found_below.end() || below->second == node ||
-      EdgeInForce(distribution, parent) == nullptr ||
       rates.found.contains(parent)) {
     return node;
   }

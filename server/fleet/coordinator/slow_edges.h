@@ -35,7 +35,8 @@ struct SlowNode {
 // (EdgeRate.busy). Where nothing can be compared with, nothing is found.
 //
 // The node below a slow edge is the slow one; but if another child of its
-// parent was that before, and is not slow below another node, it is the parent.
+// parent was that before, and is not slow below another node, it is the parent;
+// nobody, if that is the source, as all that it sends to share its uplink.
 // A third of a distribution's nodes is found to be slow at most, one at least,
 // each once, and after each all edges have to be seen anew: so plans are few,
 // whatever nodes tell.
@@ -87,8 +88,7 @@ class SlowEdges {
   static void Look(const Distribution& distribution, Rates& rates, Time now);
   static std::optional<Measure> MeasureFor(const Rates& rates,
                                            const std::string& node);
-  static std::string Culprit(const Distribution& distribution,
-                             const Rates& rates, const std::string& node,
+  static std::string Culprit(const Rates& rates, const std::string& node,
                              double least);
 
   std::map<std::string, Rates> distributions_;
