@@ -128,7 +128,7 @@ DistributionChange DecideOne(const std::string& name,
             absl::ToUnixNanos(now));
     return change;
   }
-  NewPlan plan = PlanNewEdges(distribution, nodes, targets, content, slow);
+  NewPlan plan = PlanNewEdges(distribution, nodes, targets, content, slow, now);
   change.head.set_state(plan.epoch == 0 ? v1::DISTRIBUTION_STATE_PLANNING
                                         : v1::DISTRIBUTION_STATE_RUNNING);
   change.head.set_detail(WhatItWaitsFor(distribution, plan, tally));

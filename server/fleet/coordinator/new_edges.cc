@@ -9,6 +9,9 @@
 namespace tcptool::fleet {
 namespace {
 
+// A lease runs out meanwhile, and clocks of nodes may differ by a little.
+constexpr absl::Duration kDoubt = absl::Seconds(20);
+
 uint64_t LeastLimit(int64_t a, int64_t b) {
   if (a == 0 || b == 0) return static_cast<uint64_t>(std::max(a, b));
   return static_cast<uint64_t>(std::min(a, b));
@@ -42,14 +45,16 @@ class Planner {
  public:
   Planner(const Distribution& distribution, const FleetNodes& nodes,
           const std::set<std::string>& targets, const v1::Content* content,
-          const std::set<std::string>& slow)
+          const std::set<std::string>& slow, absl::Time now)
       : distribution_(distribution),
         nodes_(nodes),
         content_(content),
         slow_(slow),
+        now_(now),
         head_epoch_(distribution.head ? distribution.head->value.epoch() : 0) {
     AddSource();
     for (const std::string& target : targets) AddTarget(target);
+    LeaveOutDoubtful(targets);
   }
 
   NewPlan Plan() {
@@ -160,6 +165,27 @@ class Planner {
     }
   }
 
+  // Those that were just left: they may be dead, and be registered until their
+  // leases run out. Whose edge is good keeps it, and sends to nobody meanwhile;
+  // to plan it would put it between others. One that has left all that it may
+  // receive from is at fault itself.
+  void LeaveOutDoubtful(const std::set<std::string>& targets) {
+    std::set<std::string> doubtful;
+    for (const std::string& target : targets) {
+      const v1::Edge* const edge = InForce(target);
+      const Left left = LeftBy(target);
+      if (edge == nullptr || HasLeftAll(left, *edge)) continue;
+      for (const auto& [name, time] : left) {
+        if (absl::AbsDuration(now_ - time) <= kDoubt) doubtful.insert(name);
+      }
+    }
+    const bool has_better_source = HasBetterSource();
+    std::erase_if(plan_nodes_, [&](const PlanNode& node) {
+      return !node.has_all && doubtful.contains(node.name) &&
+             HasFitEdge(node, has_better_source);
+    });
+  }
+
   // The revision; 0: of the source.
   int64_t HasAllSince(const std::string& name) const {
     if (name == distribution_.spec->value.source_node()) return 0;
@@ -177,17 +203,19 @@ class Planner {
     return head_epoch_ == 0 ? Standing::kRegular : Standing::kLate;
   }
 
-  // The members that a node has left for a fault of theirs, and has not come
+  // When a node has left which members for a fault of theirs, and has not come
   // back to since; but for those that were registered anew after it told so.
-  std::set<std::string> LeftBy(const std::string& node) const {
-    std::set<std::string> left;
+  using Left = std::map<std::string, absl::Time>;
+  Left LeftBy(const std::string& node) const {
+    Left left;
     const auto delivery = distribution_.deliveries.find(node);
     if (delivery == distribution_.deliveries.end()) return left;
     for (const v1::ParentMove& move : delivery->second.value.moves()) {
       if (move.is_fault() && members_.contains(move.from()) &&
           nodes_.at(move.from()).create_revision <
               delivery->second.mod_revision) {
-        left.insert(move.from());
+        left[move.from()] = absl::FromUnixSeconds(move.time().seconds()) +
+                            absl::Nanoseconds(move.time().nanos());
       }
       left.erase(move.to());
     }
@@ -199,7 +227,7 @@ class Planner {
   // has all, so that it is a tree as before. Nothing is changed if it has left
   // them all.
   void GoAroundThoseLeft(PlanEdge& planned, const Caps& caps) const {
-    const std::set<std::string> left = LeftBy(planned.node);
+    const Left left = LeftBy(planned.node);
     if (!left.contains(planned.parent)) return;
     const auto other = std::ranges::find_if(
         planned.fallbacks,
@@ -214,11 +242,14 @@ class Planner {
     planned.cap = cap == caps.end() ? 0 : cap->second;
   }
   bool IsToGoAround(const std::string& node, const v1::Edge& edge) const {
-    const std::set<std::string> left = LeftBy(node);
+    const Left left = LeftBy(node);
+    return left.contains(edge.parent()) && !HasLeftAll(left, edge);
+  }
+  static bool HasLeftAll(const Left& left, const v1::Edge& edge) {
     return left.contains(edge.parent()) &&
-           std::any_of(edge.fallbacks().begin(), edge.fallbacks().end(),
+           std::all_of(edge.fallbacks().begin(), edge.fallbacks().end(),
                        [&left](const std::string& name) {
-                         return !left.contains(name);
+                         return left.contains(name);
                        });
   }
 
@@ -347,6 +378,7 @@ class Planner {
   const FleetNodes& nodes_;
   const v1::Content* const content_;
   const std::set<std::string>& slow_;
+  const absl::Time now_;
   const int64_t head_epoch_;
   std::vector<PlanNode> plan_nodes_;
   std::vector<Holder> holders_;  // Those of them that have all, but slow ones.
@@ -358,8 +390,8 @@ class Planner {
 NewPlan PlanNewEdges(const Distribution& distribution, const FleetNodes& nodes,
                      const std::set<std::string>& targets,
                      const v1::Content* content,
-                     const std::set<std::string>& slow) {
-  return Planner(distribution, nodes, targets, content, slow).Plan();
+                     const std::set<std::string>& slow, absl::Time now) {
+  return Planner(distribution, nodes, targets, content, slow, now).Plan();
 }
 
 }  // namespace tcptool::fleet

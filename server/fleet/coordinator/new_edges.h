@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "server/fleet/coordinator/targets.h"
 #include "server/fleet/state/fleet_state.h"
 #include "tcptool/fleet/v1/fleet.pb.h"
@@ -34,18 +35,19 @@ struct NewPlan {
 // while it has another fallback, or from a slow one while another has all, or
 // one that has room for a fallback and does not name a node that has come, or
 // come back, with the whole; else the plan in force stays. So nobody is moved
-// when a node only comes to have all.
+// when a node only comes to have all. A node that was left within 20 s is
+// nobody's parent in a new plan: it may be dead.
 //
 // An edge that was written, but is not in force, is one of a coordinator that
 // has died since. It would be in force with the new epoch, and so is written
 // again, unless it is what is wanted.
 //
 // `slow`: targets that were found to be. That is kept in their edges, for
-// coordinators to come.
+// coordinators to come. `now`: by the clock of the day.
 NewPlan PlanNewEdges(const Distribution& distribution, const FleetNodes& nodes,
                      const std::set<std::string>& targets,
                      const v1::Content* content,
-                     const std::set<std::string>& slow);
+                     const std::set<std::string>& slow, absl::Time now);
 
 }  // namespace tcptool::fleet
 

@@ -31,7 +31,7 @@ class NewEdgesTest : public ::testing::Test {
     const Distribution& distribution = state.distributions().at("d");
     return PlanNewEdges(distribution, state.nodes(),
                         TargetsOf(distribution, state.nodes()),
-                        ContentOf(distribution), slow);
+                        ContentOf(distribution), slow, absl::Now());
   }
   v1::NodeStanding StandingOf(const std::string& node) {
     const FleetState state = fleet_.State();
@@ -47,7 +47,7 @@ class NewEdgesTest : public ::testing::Test {
 
   void PutMoves(const std::string& node,
                 const std::vector<std::pair<std::string, std::string>>& moves,
-                bool is_fault) {
+                bool is_fault, absl::Time time = absl::Now()) {
     v1::Delivery delivery;
     delivery.set_state(v1::DELIVERY_STATE_RECEIVING);
     for (const auto& [from, to] : moves) {
@@ -55,6 +55,7 @@ class NewEdgesTest : public ::testing::Test {
       move.set_from(from);
       move.set_to(to);
       move.set_is_fault(is_fault);
+      move.mutable_time()->set_seconds(absl::ToUnixSeconds(time));
     }
     fleet_.etcd().Put(fleet_.keys().Delivery("d", node),
                       delivery.SerializeAsString());
@@ -162,6 +163,32 @@ TEST_F(NewEdgesTest,
   fleet_.Coordinate();
   ASSERT_EQ(fleet_.Parents("d").at("n3"), "source");
   EXPECT_EQ(cap(), 0);
+}
+
+TEST_F(NewEdgesTest, WhoWasJustLeftIsNotPutBetweenOthers) {
+  fleet_.AddNodes(6);
+  fleet_.Coordinate();
+  const std::string below = fleet_.Parents("d").at("n3");
+  ASSERT_EQ(below, "n2");
+  PutMoves("n3", {{"n2", "n1"}}, true);
+  fleet_.Coordinate();
+  EXPECT_THAT(fleet_.Parents("d"), Contains(Pair("n3", "n1")));
+  // Another plan, while nobody knows yet whether it is dead.
+  const auto before = fleet_.Parents("d");
+  fleet_.KillNode("n6");
+  fleet_.AddNode("late");
+  fleet_.Coordinate();
+  for (const auto& [node, parent] : fleet_.Parents("d")) {
+    EXPECT_NE(parent, "n2") << "of " << node;
+    if (before.contains(node)) {
+      EXPECT_EQ(parent, before.at(node)) << "of " << node;
+    }
+  }
+  // It is not.
+  PutMoves("n3", {{"n2", "n1"}}, true, absl::Now() - absl::Minutes(1));
+  fleet_.AddNode("later");
+  fleet_.Coordinate();
+  EXPECT_NE(fleet_.Parents("d").at("n2"), "n1");
 }
 
 TEST_F(NewEdgesTest, ANodeThatHasStartedAnewMayBeAParentAgain) {
