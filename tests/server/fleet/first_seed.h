@@ -9,10 +9,10 @@
 namespace tcptool::fleet {
 
 // TCPTOOL_TEST_SEED, with which a failure that has printed its seed is
-// repeated; else another one each time.
-inline uint32_t FirstSeed() {
+// repeated; else `otherwise`, by default another one each time.
+inline uint32_t FirstSeed(uint32_t otherwise = std::random_device()()) {
   const char* const given = std::getenv("TCPTOOL_TEST_SEED");
-  return given == nullptr ? std::random_device()()
+  return given == nullptr ? otherwise
                           : static_cast<uint32_t>(std::atoll(given));
 }
 

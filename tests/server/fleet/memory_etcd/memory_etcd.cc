@@ -231,13 +231,14 @@ etcdserverpb::WatchResponse MemoryEtcd::EventsSince(
     response.set_compact_revision(compacted_);
     return response;
   }
-  for (const etcdserverpb::Event& event : history_) {
-    if (request.start_revision() == 0 ||
-        event.kv().mod_revision() < request.start_revision() ||
-        !IsIn(event.kv().key(), request.key(), request.range_end())) {
-      continue;
+  if (request.start_revision() == 0) return response;
+  auto event = std::ranges::lower_bound(
+      history_, request.start_revision(), {},
+      [](const etcdserverpb::Event& e) { return e.kv().mod_revision(); });
+  for (; event != history_.end(); ++event) {
+    if (IsIn(event->kv().key(), request.key(), request.range_end())) {
+      *response.add_events() = *event;
     }
-    *response.add_events() = event;
   }
   return response;
 }
