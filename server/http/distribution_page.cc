@@ -59,7 +59,7 @@ std::string DeliveryRow(const fleet::TargetOverview& target) {
 
 std::string DeliveryTable(absl::string_view caption, const std::string& rows) {
   return HtmlTable(caption, {"Node", "State", "From", "Rack", "Moved"}, rows,
-                   "No node is a target.");
+                   "There are none.");
 }
 
 std::string RackTable(const std::vector<RackSum>& racks) {

@@ -55,7 +55,9 @@ StatusContent NodesPage(const std::string& fleet_name,
               HtmlTable("Nodes, by their names",
                         {"Node", "Rack", "Address for nodes", "May send",
                          "Role", "Labels", "Version"},
-                        rows, "No node is there, not even this one: is etcd?"),
+                        rows,
+                        "No node is registered; see etcd_trouble and "
+                        "fleet_node_refused in the log."),
               PageLinks(request, nodes.next_page_token()))};
 }
 

@@ -93,13 +93,14 @@ RackSum SumOf(const std::vector<Sum>& sums) {
 
 std::optional<size_t> ParentOf(const Sum& sum, const std::vector<Sum>& among) {
   int64_t most = 0;
-  std::optional<size_t> parent;
+  size_t parent = 0;
   for (size_t i = 0; i < among.size(); ++i) {
     const auto votes = sum.parents.find(among[i].rack);
     if (votes == sum.parents.end() || votes->second <= most) continue;
     most = votes->second;
     parent = i;
   }
+  if (most == 0) return std::nullopt;
   return parent;
 }
 

@@ -16,7 +16,7 @@
 
 namespace tcptool::server {
 
-// How many sessions or receptions a page of a list has.
+// How many sessions, receptions or distributions a page of a list has.
 inline constexpr int kResourcesOnPage = 20;
 
 // "2026-01-31 12:00:00" in UTC, for people and for programs.
@@ -25,7 +25,7 @@ std::string TimeElement(const google::protobuf::Timestamp& time);
 // "PARTIALLY_SUCCEEDED" in words, in the colour that status.css has for it.
 std::string StateBadge(std::string name);
 
-// To the page of a resource: "sessions/ID" or "receptions/ID".
+// To the page of a resource by its name, as "sessions/ID".
 std::string LinkTo(absl::string_view name, absl::string_view text);
 
 // Why something is in its state; nothing if `text` is empty.

@@ -25,9 +25,9 @@ class FollowClient : public grpc::ClientReadReactor<peer::v1::FollowResponse> {
   struct Handlers {
     // Next() asks for another one.
     std::function<void(peer::v1::FollowResponse)> on_message;
-    // The last of these two. The message is printable and short, whatever the
-    // node has said: it comes into messages, where other bytes than UTF-8 would
-    // make the whole unreadable for clients.
+    // The last of these two. The message is printable and has at most 500
+    // columns, whatever the node has said: it comes into messages, where other
+    // bytes than UTF-8 would make the whole unreadable for clients.
     std::function<void(absl::Status)> on_end;
     // gRPC is done with the client. It is called after Cancel() too.
     std::function<void(std::shared_ptr<FollowClient>)> on_done;

@@ -34,6 +34,8 @@ void ParentLink::TellMove() {
                                .is_fault = leaves_for_fault && !has_not_begun,
                                .offset = offset_,
                                .time = absl::Now()});
+  // It was told: who is left later is left for another reason.
+  if (has_not_begun) troubles_[from] = absl::OkStatus();
 }
 
 void ParentLink::Measure(const ParentChoice::Said& said, uint64_t allowed) {

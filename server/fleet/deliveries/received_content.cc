@@ -102,7 +102,9 @@ void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
 
 bool ReceivedContent::is_under_way() const {
   if (is_asking_) return true;
-  if (told_.state == v1::DELIVERY_STATE_DELIVERED) return false;
+  if (waits_for_turn_ || told_.state == v1::DELIVERY_STATE_DELIVERED) {
+    return false;
+  }
   const auto reception = service_.table.Get(name_);
   return reception.ok() && !IsFinal(reception->state());
 }

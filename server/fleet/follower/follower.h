@@ -33,7 +33,7 @@ struct FollowerOptions {
 //   names, and obeys each new edge of a higher epoch;
 // - it offers the files that it is the source of;
 // - it has both sent to others no faster than the distribution and its edges
-// say;
+//   say;
 // - it lets go of what is deleted, or has ended without it;
 // and keeps deliveries/NODE of each.
 //

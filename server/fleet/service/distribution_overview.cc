@@ -19,9 +19,11 @@ DistributionOverview OverviewOf(const std::string& id,
   DistributionOverview overview = {
       .distribution = ToMessage(id, distribution, nodes),
       .source = PlaceOf(distribution.spec->value.source_node(), nodes)};
+  const v1::Content* const content = ContentOf(distribution);
   for (const std::string& node : ListedTargets(distribution, nodes)) {
-    overview.targets.push_back({.delivery = ToDelivery(id, distribution, node),
-                                .place = PlaceOf(node, nodes)});
+    overview.targets.push_back(
+        {.delivery = ToDelivery(id, distribution, node, content),
+         .place = PlaceOf(node, nodes)});
   }
   return overview;
 }

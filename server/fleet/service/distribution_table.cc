@@ -111,7 +111,10 @@ std::optional<FleetTotals> DistributionTable::Count() const {
   if (!ready_) return std::nullopt;
   FleetTotals totals;
   for (const auto& [number, row] : rows_) {
-    ++totals.distributions[row.status.state()];
+    // It may be one of a newer version.
+    if (api::DistributionState_IsValid(row.status.state())) {
+      ++totals.distributions[row.status.state()];
+    }
     const api::DeliveryCounts& counts = row.status.counts();
     const std::pair<api::DeliveryState, int32_t> deliveries[] = {
         {api::DELIVERY_STATE_EXPECTED, counts.expected()},

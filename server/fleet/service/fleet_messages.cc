@@ -92,12 +92,11 @@ api::Distribution ToMessage(const std::string& id,
 
 api::Delivery ToDelivery(const std::string& id,
                          const Distribution& distribution,
-                         const std::string& node) {
+                         const std::string& node, const v1::Content* content) {
   api::Delivery message;
   message.set_name(absl::StrCat(DistributionName(id), "/deliveries/", node));
   message.set_node(node);
-  message.set_state(
-      DeliveryStateOf(distribution, node, ContentOf(distribution)));
+  message.set_state(DeliveryStateOf(distribution, node, content));
   if (const v1::Edge* const edge = EdgeInForce(distribution, node)) {
     message.set_parent(edge->parent());
     *message.mutable_fallbacks() = edge->fallbacks();

@@ -18,8 +18,8 @@ std::string DistributionName(absl::string_view distribution);
 // The way back, of a name of this form.
 std::string DistributionId(absl::string_view name);
 
-// PLANNING where the coordinator has not written a state, or one that this
-// version does not know.
+// PLANNING where the coordinator has not written a state. One of a newer
+// version has its number.
 api::DistributionState StateOf(const Distribution& distribution);
 
 // Of a distribution that has a spec: another one for each state.
@@ -34,10 +34,11 @@ std::set<std::string> ListedTargets(const Distribution& distribution,
 api::Distribution ToMessage(const std::string& id,
                             const Distribution& distribution,
                             const FleetNodes& nodes);
-// Of one of its targets.
+// Of one of its targets. `content`: ContentOf(distribution), which looks at all
+// deliveries: whoever asks for many finds it once.
 api::Delivery ToDelivery(const std::string& id,
                          const Distribution& distribution,
-                         const std::string& node);
+                         const std::string& node, const v1::Content* content);
 // Of a node that is registered.
 api::FleetNode ToNode(const std::string& name, const FleetState& state);
 

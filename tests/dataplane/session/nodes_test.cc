@@ -224,6 +224,7 @@ TEST_F(NodesTest, RateOfAConnectionIsAsItWasSetLast) {
   one.session().SetRate(*connection, 4'000'000);
   EXPECT_TRUE(rate_is(3'000'000));
   one.session().SetRate(*connection, 1'000'000);
+  EXPECT_TRUE(rate_is(1'000'000));
   one.session().SetRate(*connection, 0);
   EXPECT_TRUE(rate_is(3'000'000));
   one.session().SetRate(*connection + 1, 5);  // There is none.

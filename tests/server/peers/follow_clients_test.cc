@@ -22,15 +22,13 @@ using peer::v1::FollowResponse;
 // name, nothing, or why it refuses.
 class TalkingNode final : public peer::v1::PeerService::Service {
  public:
-  TalkingNode()
-      : server_(grpc::ServerBuilder()
+  explicit TalkingNode(grpc::Status refusal = grpc::Status())
+      : refusal_(std::move(refusal)),
+        server_(grpc::ServerBuilder()
                     .AddListeningPort("127.0.0.1:0",
                                       grpc::InsecureServerCredentials(), &port_)
                     .RegisterService(this)
                     .BuildAndStart()) {}
-  explicit TalkingNode(grpc::Status refusal) : TalkingNode() {
-    refusal_ = std::move(refusal);
-  }
   ~TalkingNode() override {
     server_->Shutdown(std::chrono::system_clock::now());
   }
@@ -54,7 +52,7 @@ class TalkingNode final : public peer::v1::PeerService::Service {
 
  private:
   int port_ = 0;
-  grpc::Status refusal_;
+  const grpc::Status refusal_;
   absl::Notification cancelled_;
   std::unique_ptr<grpc::Server> server_;
 };

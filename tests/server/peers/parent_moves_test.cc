@@ -52,7 +52,9 @@ TEST_F(ParentMovesTest, TellsThatThePreferredOneDoesNotServeAtFirst) {
 TEST_F(ParentMovesTest, ANodeThatHasNotBegunWithADistributionIsNotAtFault) {
   const ScriptedNode waiting(Refuse(grpc::StatusCode::NOT_FOUND));
   const ScriptedNode other(Serve(data_));
-  std::vector<NodePlan::Node> nodes = {waiting.node(), other.node()};
+  const ScriptedNode third(Serve(data_));
+  std::vector<NodePlan::Node> nodes = {waiting.node(), other.node(),
+                                       third.node()};
   for (NodePlan::Node& node : nodes) node.name = "distributions/d";
   ParentLink::Timing timing;
   timing.choice.not_begun = std::chrono::seconds(0);
@@ -62,6 +64,12 @@ TEST_F(ParentMovesTest, ANodeThatHasNotBegunWithADistributionIsNotAtFault) {
   ASSERT_EQ(moves.size(), 1u);
   EXPECT_EQ(moves[0].from, NameOf(waiting.node().target));
   EXPECT_FALSE(moves[0].is_fault);
+  // That is no reason to leave the next one.
+  ASSERT_TRUE(Connect(9, absl::UnavailableError("it was reset")).ok());
+  const ParentMoves::Moves later = moves_.Take("receptions/r");
+  ASSERT_EQ(later.size(), 1u);
+  EXPECT_EQ(later[0].from, NameOf(other.node().target));
+  EXPECT_TRUE(later[0].is_fault);
 }
 
 TEST_F(ParentMovesTest, ANodeThatIsLeftForThePlanIsNotAtFault) {

@@ -83,6 +83,7 @@ TEST_F(DistributionTableTest, CountsByStateOnceItIsReady) {
     distribution.mutable_counts()->set_delivered(2);
     table_.Set(distribution, id == "a" ? 1 : 2);
   }
+  Set("newer", 4, static_cast<api::DistributionState>(8));
   const auto totals = table_.Count();
   ASSERT_TRUE(totals);
   EXPECT_THAT(totals->distributions, ElementsAre(0, 0, 2, 0, 0, 1, 0, 0));
