@@ -1,9 +1,9 @@
 #include "server/fleet/deliveries/offered_file.h"
 
-#include <asio/post.hpp>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/fleet/deliveries/post_weakly.h"
 
 namespace tcptool::fleet {
 namespace {
@@ -13,7 +13,7 @@ constexpr std::chrono::seconds kPause(1);
 
 }  // namespace
 
-OfferedFile::OfferedFile(std::shared_ptr<asio::io_context> io,
+OfferedFile::OfferedFile(std::weak_ptr<asio::io_context> io,
                          std::shared_ptr<server::PeerContents> contents,
                          std::string name, DeliveryPort::OnProgress progress)
     : io_(std::move(io)),
@@ -40,7 +40,7 @@ void OfferedFile::Open() {
   is_opening_ = true;
   contents_->Find(name_, [self = shared_from_this(),
                           io = io_](server::PeerContents::Found found) {
-    asio::post(*io, [self, found = std::move(found)]() mutable {
+    PostWeakly(io, [self, found = std::move(found)]() mutable {
       self->Opened(std::move(found));
     });
   });

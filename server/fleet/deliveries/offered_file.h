@@ -19,7 +19,7 @@ namespace tcptool::fleet {
 class OfferedFile : public std::enable_shared_from_this<OfferedFile> {
  public:
   // `name`: under which `contents` finds it, "distributions/{distribution}".
-  OfferedFile(std::shared_ptr<asio::io_context> io,
+  OfferedFile(std::weak_ptr<asio::io_context> io,
               std::shared_ptr<server::PeerContents> contents, std::string name,
               DeliveryPort::OnProgress progress);
 
@@ -33,7 +33,7 @@ class OfferedFile : public std::enable_shared_from_this<OfferedFile> {
   void Opened(server::PeerContents::Found found);
   void Tell(const DeliveryProgress& progress);
 
-  const std::shared_ptr<asio::io_context> io_;
+  const std::weak_ptr<asio::io_context> io_;
   const std::shared_ptr<server::PeerContents> contents_;
   const std::string name_;
   const DeliveryPort::OnProgress progress_;

@@ -1,12 +1,12 @@
 #include "server/fleet/deliveries/received_content.h"
 
-#include <asio/post.hpp>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "messages/states.h"
 #include "messages/time.h"
+#include "server/fleet/deliveries/post_weakly.h"
 #include "text/characters.h"
 #include "text/host_port.h"
 
@@ -196,7 +196,7 @@ void ReceivedContent::Create() {
   service_.receptions.Create(
       request_, [self = shared_from_this(),
                  io = service_.io](const absl::StatusOr<Reception>& reception) {
-        asio::post(*io, [self, status = reception.status()] {
+        PostWeakly(io, [self, status = reception.status()] {
           self->is_there_ = status.ok();
           self->Answered(status);
         });
@@ -210,7 +210,7 @@ void ReceivedContent::Delete() {
   service_.receptions.Delete(
       request, [self = shared_from_this(),
                 io = service_.io](const absl::Status& status) {
-        asio::post(*io, [self, status] {
+        PostWeakly(io, [self, status] {
           self->Answered(absl::IsNotFound(status) ? absl::OkStatus() : status);
         });
       });

@@ -30,7 +30,7 @@ namespace tcptool::fleet {
 class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
  public:
   struct Service {
-    std::shared_ptr<asio::io_context> io;
+    std::weak_ptr<asio::io_context> io;
     server::ReceptionManager& receptions;
     const server::ReceptionTable& table;
     const server::DistributedContents& places;

@@ -205,12 +205,12 @@ TEST_F(NodeDeliveriesTest, TellsWhomItHasLeft) {
   RunUntil([&] { return table_->contains(name()); });
   moves_.Add(name(), {.from = absl::StrCat("127.0.0.1:", sender.port()),
                       .to = "192.0.2.1:7",
-                      .reason = "it was \xff reset",
+                      .reason = "it was reset " + std::string(600, 'x'),
                       .offset = 5});
   RunUntil([&] { return !last_.moves.empty(); });
   EXPECT_EQ(last_.moves[0].from(), "n1");
   EXPECT_EQ(last_.moves[0].to(), "192.0.2.1:7") << "Nobody knows its name.";
-  EXPECT_EQ(last_.moves[0].reason(), "it was ? reset");
+  EXPECT_EQ(last_.moves[0].reason(), "it was reset " + std::string(487, 'x'));
   EXPECT_EQ(last_.moves[0].offset(), 5);
   EXPECT_TRUE(last_.moves[0].is_fault());
   // What has happened stays.
