@@ -219,9 +219,9 @@ class HostFleetCase(unittest.TestCase):
         return self.chain[self.chain.index(node) + 1]
 
     def connections(self, name):
-        """Over which nodes had content from others: to whom, and from which offset on."""
+        """Over which nodes have it: to which address, and from which offset on."""
         return [
-            (event["node"], event["offset"])
+            (event["address"], event["offset"])
             for node in self.nodes
             for event in node.events_of("node_connected")
             if event["content"] == name
@@ -281,8 +281,8 @@ class HostFleetCase(unittest.TestCase):
     def assert_all_go_on(self, name):
         """The same, and nobody had twice what it had midway."""
         self.assert_all_whole(name)
-        after = self.connections(name)[:]
+        after = self.connections(name)
         for connection in self.before:
             after.remove(connection)
-        for node, offset in after:
-            self.assertGreaterEqual(offset, MIDWAY, f"{node} begins anew")
+        for address, offset in after:
+            self.assertGreaterEqual(offset, MIDWAY, f"{address} begins anew")
