@@ -204,14 +204,21 @@ class LaterAnswers {
   std::queue<HttpRespond> responds_;
 };
 
+class LaterAnswersTest : public HttpServerTest {
+ protected:
+  // The server goes before what it calls.
+  ~LaterAnswersTest() override { server_.reset(); }
+
+  LaterAnswers later_;
+};
+
 constexpr char kLater[] = "GET /later HTTP/1.1\r\nHost: a\r\n\r\n";
 
-TEST_F(HttpServerTest, TakesAnswersLaterAndFromOtherThreads) {
-  LaterAnswers later;
-  Start(PatientLimits(), later.Handler());
+TEST_F(LaterAnswersTest, TakesAnswersLaterAndFromOtherThreads) {
+  Start(PatientLimits(), later_.Handler());
   tcp::socket socket = Connect();
   asio::write(socket, asio::buffer(std::string(kLater)));
-  const HttpRespond respond = later.Take();
+  const HttpRespond respond = later_.Take();
   // Others have theirs meanwhile.
   EXPECT_TRUE(IsOk(Get()));
   std::promise<std::thread::id> made_on;
@@ -225,12 +232,11 @@ TEST_F(HttpServerTest, TakesAnswersLaterAndFromOtherThreads) {
   EXPECT_NE(made_on.get_future().get(), std::this_thread::get_id());
 }
 
-TEST_F(HttpServerTest, MakesNoAnswerForThoseWhoAreGone) {
-  LaterAnswers later;
-  Start(PatientLimits(), later.Handler());
+TEST_F(LaterAnswersTest, MakesNoAnswerForThoseWhoAreGone) {
+  Start(PatientLimits(), later_.Handler());
   tcp::socket socket = Connect();
   asio::write(socket, asio::buffer(std::string(kLater)));
-  const HttpRespond respond = later.Take();
+  const HttpRespond respond = later_.Take();
   // Four others make the oldest go.
   std::deque<tcp::socket> idle;
   for (int i = 0; i < 4; ++i) idle.push_back(Connect());
@@ -246,12 +252,11 @@ TEST_F(HttpServerTest, MakesNoAnswerForThoseWhoAreGone) {
   EXPECT_TRUE(dropped.expired());
 }
 
-TEST_F(HttpServerTest, TakesNoAnswerWhenItIsGone) {
-  LaterAnswers later;
-  Start(PatientLimits(), later.Handler());
+TEST_F(LaterAnswersTest, TakesNoAnswerWhenItIsGone) {
+  Start(PatientLimits(), later_.Handler());
   tcp::socket socket = Connect();
   asio::write(socket, asio::buffer(std::string(kLater)));
-  const HttpRespond respond = later.Take();
+  const HttpRespond respond = later_.Take();
   server_.reset();
   respond([] {
     ADD_FAILURE() << "it is made";
@@ -260,11 +265,10 @@ TEST_F(HttpServerTest, TakesNoAnswerWhenItIsGone) {
   EXPECT_EQ(ReadToEnd(socket), "");
 }
 
-TEST_F(HttpServerTest, AnswersThatDoNotComeEndWithTheirTime) {
+TEST_F(LaterAnswersTest, AnswersThatDoNotComeEndWithTheirTime) {
   HttpLimits limits = PatientLimits();
   limits.response_time = std::chrono::milliseconds(50);
-  LaterAnswers later;
-  Start(limits, later.Handler());
+  Start(limits, later_.Handler());
   tcp::socket socket = Connect();
   asio::write(socket, asio::buffer(std::string(kLater)));
   EXPECT_EQ(ReadToEnd(socket), "");
