@@ -14,9 +14,8 @@
 
 namespace tcptool::server {
 
-absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenReceivedFile(
-    dataplane::Engine& engine, const ContentRoot& root,
-    const v1::Reception& reception) {
+absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> OpenUntouched(
+    const ContentRoot& root, const v1::Reception& reception) {
   auto file = root.Open(reception.spec().destination().path());
   if (!file.ok()) return file.status();
   const auto state = (*file)->State();
@@ -33,6 +32,14 @@ absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenReceivedFile(
                                       absl::UTCTimeZone()),
                      "; receive it again, or serve it as a file"));
   }
+  return file;
+}
+
+absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenReceivedFile(
+    dataplane::Engine& engine, const ContentRoot& root,
+    const v1::Reception& reception) {
+  auto file = OpenUntouched(root, reception);
+  if (!file.ok()) return file.status();
   return engine.OpenReceivedFile(*std::move(file), RootOf(reception));
 }
 

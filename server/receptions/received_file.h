@@ -15,6 +15,11 @@ namespace tcptool::server {
 
 // `root`: that of its destination. FAILED_PRECONDITION: somebody has touched
 // the file since. May wait for the disk.
+absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> OpenUntouched(
+    const ContentRoot& root, const v1::Reception& reception);
+
+// The same, as a source that sends its last block only if the content is what
+// was received.
 absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenReceivedFile(
     dataplane::Engine& engine, const ContentRoot& root,
     const v1::Reception& reception);

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "dataplane/content/file_source.h"
 #include "dataplane/receiving/file_mark.h"
 #include "messages/states.h"
 #include "messages/time.h"
@@ -101,8 +102,8 @@ void ReceptionRestoration::LookForName(
     const std::shared_ptr<Unfinished>& unfinished) {
   service_.roots.Run<Named>(
       unfinished->reception.spec().destination().root(),
-      [&engine = service_.engine, reception = unfinished->reception,
-       path = unfinished->plan.directory,
+      // The disk may hang for longer than there is an engine.
+      [reception = unfinished->reception, path = unfinished->plan.directory,
        name = unfinished->plan.options.destination.name,
        mark = unfinished->extra.mark](
           const ContentRoot& root) mutable -> absl::StatusOr<Named> {
@@ -112,9 +113,12 @@ void ReceptionRestoration::LookForName(
             dataplane::FileApi::Real(), directory->get(), name, mark);
         if (!change_time.ok()) return change_time.status();
         *reception.mutable_file_change_time() = ToTimestamp(*change_time);
-        auto file = OpenReceivedFile(engine, root, reception);
+        auto file = OpenUntouched(root, reception);
         if (!file.ok()) return file.status();
-        return Named{.file = *std::move(file), .change_time = *change_time};
+        auto source =
+            dataplane::FileSource::Create(*std::move(file), 0, std::nullopt);
+        if (!source.ok()) return source.status();
+        return Named{.file = *std::move(source), .change_time = *change_time};
       },
       [this, unfinished](const absl::StatusOr<Named>& named) {
         asio::post(executor_,
@@ -130,7 +134,7 @@ void ReceptionRestoration::OnLooked(
   // The mark is that of a file to which nobody has written, or whose time of
   // that was set back. The change time, which nobody can set, is another one
   // since the rename.
-  Check(unfinished, named->file->block_digests(), named->change_time,
+  Check(unfinished, service_.engine.DigestsOf(named->file), named->change_time,
         std::chrono::steady_clock::now());
 }
 
@@ -138,7 +142,13 @@ void ReceptionRestoration::Check(
     const std::shared_ptr<Unfinished>& unfinished,
     const std::shared_ptr<const dataplane::BlockDigests>& content,
     absl::Time change_time, std::chrono::steady_clock::time_point began) {
-  if (content->end()) return Succeed(*unfinished, change_time);
+  if (const auto end = content->end()) {
+    if (end->root == RootOf(unfinished->reception)) {
+      return Succeed(*unfinished, change_time);
+    }
+    return HasNoName(unfinished, absl::FailedPreconditionError(
+                                     "its content is not what was received"));
+  }
   if (const absl::Status error = content->error(); !error.ok()) {
     return HasNoName(unfinished, error);
   }
