@@ -30,17 +30,21 @@ using Names = std::set<std::string>;
 // A disk that holds the write of one block until it is released.
 class HeldWrite : public FileApi {
  public:
-  // Of a block, as the range map is written to whenever a second is over.
-  void HoldNext() { is_next_ = true; }
+  // That of the block at `offset`: those before it may not be written yet.
+  void Hold(uint64_t offset) { offset_ = offset; }
   void WaitUntilHeld() { held_.WaitForNotification(); }
   void Release() {
     if (!released_.HasBeenNotified()) released_.Notify();
   }
 
  private:
+  static constexpr uint64_t kNone = ~uint64_t{0};
+
   int WriteAt(int file, uint64_t offset,
               std::span<const std::byte> data) override {
-    if (data.size() == kManifestBlock && is_next_.exchange(false)) {
+    uint64_t held = offset;
+    if (data.size() == kManifestBlock &&
+        offset_.compare_exchange_strong(held, kNone)) {
       held_.Notify();
       released_.WaitForNotification();
     }
@@ -49,7 +53,7 @@ class HeldWrite : public FileApi {
 
   absl::Notification held_;
   absl::Notification released_;
-  std::atomic<bool> is_next_{false};
+  std::atomic<uint64_t> offset_{kNone};
 };
 
 TEST_F(ResumableReceptionTest, EndsWhenAllHasComeWithoutTheSendersEnd) {
@@ -156,7 +160,7 @@ TEST_F(ResumableReceptionTest,
   ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
     return status.bytes_verified == 3 * kManifestBlock;
   }));
-  write.HoldNext();
+  write.Hold(3 * kManifestBlock);
   ASSERT_TRUE(
       sender_.Send(LongContent().substr(3 * kManifestBlock, kManifestBlock)));
   write.WaitUntilHeld();
@@ -191,7 +195,7 @@ TEST_F(ResumableReceptionTest, ConnectionFromBeforeARewindIsNotUsed) {
     return status.bytes_received == 2 * kManifestBlock &&
            status.bytes_verified == kManifestBlock;
   }));
-  write.HoldNext();
+  write.Hold(2 * kManifestBlock);
   ASSERT_TRUE(
       sender_.Send(LongContent().substr(2 * kManifestBlock, kManifestBlock)));
   write.WaitUntilHeld();
