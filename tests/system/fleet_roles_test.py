@@ -10,8 +10,8 @@ from harness import stop_still, stubs
 from host_fleet import CRAWL, MIDWAY, OPEN, HostFleetCase, wait_for
 from receptions import MIB
 
-# To others one that stands still and one that is cut off are the same, silent: each role is one
-# of the two, and both where this is set, which takes minutes more.
+# To others one that stands still and one that is cut off are the same, silent: some roles are
+# the one and some the other, and all are both where this is set, which takes minutes more.
 IS_EACH = "TCPTOOL_TEST_EACH_SILENCE" in os.environ
 
 
@@ -164,6 +164,7 @@ class StoppedTest(EachRole, HostFleetCase):
         test_a_relay_in_the_middle = None
         test_the_coordinator_and_etcd = None
         test_the_source_before_anybody_has_all = None
+        test_the_source_when_one_has_all = None
         test_the_tail = None
 
 
@@ -175,8 +176,10 @@ class CutOffTest(EachRole, HostFleetCase):
         one.host.connect()
 
     if not IS_EACH:
+        test_a_member_of_etcd = None
         test_etcd = None
         test_the_coordinator = None
+        test_the_coordinator_and_etcd = None
         test_the_head_of_a_rack = None
         test_the_source_when_one_has_all = None
 
