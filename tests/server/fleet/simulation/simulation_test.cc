@@ -1,7 +1,8 @@
 // Small fleets in trouble, always the same ones: TCPTOOL_TEST_SEED has the test
 // begin with another one, TCPTOOL_SIMULATION_FLEETS has it make more fleets; 12
-// take some seconds, 4000 an hour. A failure prints its seed and what happened:
-// pauses that the service itself makes at random are not of the seed.
+// take some seconds; thousands are for a run by hand. A failure prints its seed
+// and what happened: pauses that the service itself makes at random are not of
+// the seed.
 #include <cstdint>
 #include <cstdlib>
 #include <random>
