@@ -35,6 +35,18 @@ class ShapedHost(Host):
         self.shape(rate, burst, **queue)
         _shape(self.network, self.port, rate, burst, **queue)
 
+    def shape_port(self, port, rate, burst):
+        """What it sends from a TCP port goes no faster than `rate` but for `burst` at once,
+        which may begin anew; all else goes as if that were not there (tc-htb(8))."""
+        for words in (
+            ("qdisc", "replace", "root", "handle", "1:", "htb"),
+            ("class", "replace", "parent", "1:", "classid", "1:1", "htb",
+             "rate", rate, "burst", burst, "cburst", burst),
+            ("filter", "replace", "parent", "1:", "protocol", "ip", "prio", "1",
+             "u32", "match", "ip", "sport", str(port), "0xffff", "flowid", "1:1"),
+        ):  # fmt: skip
+            _tc(self.name, "eth0", *words)
+
     def cut(self):
         """Takes its cable out."""
         ip("-n", self.network, "link", "set", self.port, "down")
@@ -50,11 +62,12 @@ def ip(*arguments):
 
 def _shape(namespace, device, rate, burst, **queue):
     ((kind, size),) = (queue or {"latency": "50ms"}).items()
-    subprocess.run(
-        ["tc", "-n", namespace, "qdisc", "replace", "dev", device, "root",
-         "tbf", "rate", rate, "burst", burst, kind, size],
-        check=True,
-    )  # fmt: skip
+    _tc(namespace, device, "qdisc", "replace", "root",
+        "tbf", "rate", rate, "burst", burst, kind, size)  # fmt: skip
+
+
+def _tc(namespace, device, kind, change, *words):
+    subprocess.run(["tc", "-n", namespace, kind, change, "dev", device, *words], check=True)
 
 
 def shape_between_switches(host, rate):

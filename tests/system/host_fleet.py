@@ -18,9 +18,10 @@ from hosts import Credentials, shaped_hosts
 from receptions import MIB
 from receptions import state_of as reception_state_of
 
-# What passes a link at once; the rest of a content takes it minutes. So what is to happen
-# midway does, however late the test is.
-GATE = {"rate": "512kbit", "burst": "2mb", "limit": "64kb"}
+# What a node sends of contents at once; the rest takes it minutes. So what is to happen midway
+# does, however late the test is. All else that nodes tell each other goes at once: one that
+# heard nothing for a second would leave its parent.
+GATE = {"rate": "512kbit", "burst": "2mb"}
 # A link through which nothing passes at once.
 CRAWL = {"rate": "512kbit", "burst": "16kb", "limit": "64kb"}
 OPEN = {"rate": "1gbit", "burst": "2mb", "limit": "8mb"}
@@ -182,7 +183,10 @@ class HostFleetCase(unittest.TestCase):
     def begin(self, link=None):
         """A distribution of which everybody has a part; `link`: of each node."""
         for node in self.nodes:
-            node.host.shape(**(link or GATE))
+            if link:
+                node.host.shape(**link)
+            else:
+                node.host.shape_port(node.data_port, **GATE)
         name = self.asked().distribute(self.source.name, overwrite=True)
         self.chain = self.wait_chain(name)
         for node in self.targets:
