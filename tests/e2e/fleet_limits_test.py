@@ -130,11 +130,14 @@ class TurnsTest(FleetCase):
         self.gate.open()
         for name in names:
             self.b.wait_distribution(name, "SUCCEEDED")
-        receptions = [self.b.reception_of(name) for name in names]
-        for before, after in itertools.pairwise(receptions):
-            self.assertGreaterEqual(
-                after.create_time.ToNanoseconds(), before.end_time.ToNanoseconds(), receptions
-            )
+        turns = [
+            (event, self.b.reception_of(name).name)
+            for name in names
+            for event in ("reception_created", "reception_ended")
+        ]
+        self.b.wait_event("reception_ended", len(names))
+        events = self.b.events_of("reception_created", "reception_ended")
+        self.assertEqual([(one["event"], one["reception"]) for one in events], turns)
         for id_ in ids:
             self.assertEqual((self.b.disk / id_).read_bytes(), self.content)
 
