@@ -84,13 +84,14 @@ size_t ParentChoice::preferred() const {
 }
 
 // Where nothing is wrong with the current node, one that is behind it in the
-// plan is no better, as it has others to send to; and there is time for the
-// preferred one to have more: if all that a plan moves went to what they have
-// in common at once, that would be the source.
+// plan is no better, as it has others to send to, nor is one that was left for
+// a fault of its own; and there is time for the preferred one to have more: if
+// all that a plan moves went to what they have in common at once, that would be
+// the source.
 bool ParentChoice::IsToProbe(size_t node) const {
   if (node == current_ || nodes_[node].has_lied) return false;
   if (fault_ != Fault::kNone) return true;
-  return nodes_[node].rank < nodes_[current_].rank &&
+  return nodes_[node].rank < nodes_[current_].rank && !nodes_[node].was_left &&
          (node == preferred() || rounds_ >= kPatientRounds);
 }
 
@@ -158,6 +159,12 @@ void ParentChoice::Connected(Time now) {
   connected_at_ = now;
   sent_from_ = current_ == sender_ ? std::min(sent_from_, offset_) : offset_;
   sender_ = current_;
+  prefers_other_ = IsToGoBack();
+}
+
+bool ParentChoice::IsToGoBack() const {
+  const Node& first = nodes_[preferred()];
+  return first.rank < nodes_[current_].rank && !first.was_left;
 }
 
 ParentChoice::Next ParentChoice::Failed(bool is_refusal, uint64_t position,
@@ -174,7 +181,11 @@ ParentChoice::Next ParentChoice::NotBegun(uint64_t position, Time now) {
   BeginTrouble(now);
   if (was_connected ||
       now - *trouble_since_ >= std::min(timing_.not_begun, wait_)) {
-    return Failed(false, position, now);
+    const size_t left = current_;
+    const bool was_left = nodes_[left].was_left;
+    const Next next = Failed(false, position, now);
+    nodes_[left].was_left = was_left;
+    return next;
   }
   EndSearch();
   // It has done nothing that another one could do better.
@@ -319,8 +330,7 @@ void ParentChoice::MoveTo(size_t node) {
   nodes_[current_].was_left |=
       fault_ == Fault::kIdle || fault_ == Fault::kBehind;
   current_ = node;
-  const Node& first = nodes_[preferred()];
-  prefers_other_ = first.rank < nodes_[current_].rank && !first.was_left;
+  prefers_other_ = IsToGoBack();
   keeps_node_ = is_connected_;
 }
 

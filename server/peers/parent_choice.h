@@ -113,7 +113,7 @@ class ParentChoice {
   // The current one is to be left for the preferred one, or for another that
   // comes before it in the plan, if that suits; whatever the current one does.
   // It is so after Replace(), and when the preferred one was left for no fault
-  // of its own: it may have somebody to receive from again.
+  // of its own: it may have somebody to receive from again, or have begun.
   bool prefers_other() const { return prefers_other_; }
   // The first one that has not lied.
   size_t preferred() const;
@@ -183,6 +183,8 @@ class ParentChoice {
     uint64_t bad_at = 0;  // The highest offset of one.
   };
 
+  // Whether the preferred one was left for no fault of its own.
+  bool IsToGoBack() const;
   // Whether the connection was worth having.
   bool WasGood(uint64_t position, bool counts_time, Time now) const;
   void BeginTrouble(Time now);

@@ -2,8 +2,10 @@
 #include <gtest/gtest.h>
 
 #include <asio/post.hpp>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "tests/server/peers/parent_links.h"
@@ -80,6 +82,28 @@ TEST_F(ParentNodesTest, GoesOverAtOnceWhereNobodyServes) {
   link_->SetNodes({other.node(), silent.node()});
   EXPECT_TRUE(connected.WaitForNotificationWithTimeout(kDeadline));
   EXPECT_EQ(other.requests().size(), 1u);
+}
+
+TEST_F(ParentNodesTest, GoesBackToOneThatHadNotBegunOnceThatHasMore) {
+  std::atomic<bool> has_begun = false;
+  const ScriptedNode::Script serve = Serve(data_, Having(9), Having(9));
+  const ScriptedNode waiting(
+      [&has_begun, &serve](const FollowRequest& request,
+                           grpc::ServerContext& context,
+                           grpc::ServerWriter<FollowResponse>& writer) {
+        if (has_begun) return serve(request, context, writer);
+        return grpc::Status(grpc::StatusCode::NOT_FOUND, "it waits");
+      });
+  std::vector<NodePlan::Node> nodes = {waiting.node(), first_.node()};
+  for (NodePlan::Node& node : nodes) node.name = "distributions/d";
+  position_ = 7;
+  Open(nodes, absl::Hours(1),
+       {.choice = {.not_begun = std::chrono::seconds(0)}});
+  ASSERT_TRUE(Connect(0).ok());
+  EXPECT_EQ(first_data_.AcceptAndReadByte(), 't');
+  has_begun = true;
+  ASSERT_TRUE(Connect(7, WaitUntilLeft()).ok());
+  EXPECT_EQ(data_.AcceptAndReadByte(), 't');
 }
 
 // As a reception asks for another connection, at once.

@@ -161,6 +161,30 @@ TEST_F(ParentChoiceTest, WhoHadNobodyToReceiveFromIsGoneBackTo) {
   EXPECT_FALSE(choice_->wants_other());
 }
 
+// It waits for its turn.
+TEST_F(ParentChoiceTest, WhoHadNotBegunIsGoneBackTo) {
+  Open(3);
+  while (Do(choice_->NotBegun(0, now_)) == Step::kFollowAgain) {
+  }
+  ASSERT_EQ(choice_->current(), 1u);
+  Serve();
+  Hear({.is_stranded = false, .watermark = 8}, 8);
+  EXPECT_TRUE(choice_->wants_other());
+  EXPECT_EQ(choice_->NextProbe()->node, 0u);
+  EXPECT_FALSE(choice_->Suits({.watermark = 7}, 8)) << "It has just begun.";
+  // So does who serves next.
+  EXPECT_EQ(Lose(8, Loss::kLost), Step::kFollow);
+  ASSERT_EQ(choice_->current(), 2u);
+  Serve();
+  Hear({.is_stranded = false, .watermark = 8}, 8);
+  for (int asked = 0; asked < 100; ++asked) {
+    EXPECT_EQ(choice_->NextProbe()->node, 0u) << "1 was left for a fault.";
+  }
+  EXPECT_TRUE(choice_->Suits({.is_stranded = false, .watermark = 9}, 8));
+  choice_->MoveTo(0);
+  EXPECT_FALSE(choice_->wants_other());
+}
+
 TEST_F(ParentChoiceTest, WhoWasLeftForAFaultIsNotGoneBackTo) {
   Open(2);
   Serve();
