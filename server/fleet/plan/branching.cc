@@ -42,6 +42,11 @@ int FanOut(const PlanNode& node, const PlanPolicy& policy) {
       room, 1, static_cast<uint64_t>(policy.max_children)));
 }
 
+int SlotsOf(const PlanNode& node, const PlanPolicy& policy, int branching) {
+  return std::max(FanOut(node, policy),
+                  std::min(branching, policy.max_children));
+}
+
 double LongestGoodChain(const PlanPolicy& policy) {
   if (policy.size == 0) return std::numeric_limits<double>::infinity();
   return 0.05 * static_cast<double>(policy.size) /

@@ -10,6 +10,9 @@ namespace tcptool::fleet {
 // where the link is the limit, or the egress has not even room for one.
 int FanOut(const PlanNode& node, const PlanPolicy& policy);
 
+// How many children a node may have in a tree of that branching.
+int SlotsOf(const PlanNode& node, const PlanPolicy& policy, int branching);
+
 // The longest chain through which the last node has the content at most 5%
 // later than the first, by the time that its first bytes take. Infinite if the
 // size is not known.

@@ -33,7 +33,8 @@ uint64_t Throughput(const PlanNode& node, const PlanPolicy& policy) {
 FleetView::FleetView(const std::vector<PlanNode>& nodes,
                      const PlanPolicy& policy, const Tree& current,
                      int branching)
-    : racks_fed_by_rack_(std::max(policy.racks_fed_by_rack, branching)) {
+    : racks_fed_by_rack_(std::max(policy.racks_fed_by_rack, branching)),
+      max_hops_(policy.max_hops) {
   NumberNodes(nodes, policy, branching);
   NumberRacks();
   ReadCurrent(current);
@@ -68,8 +69,7 @@ void FleetView::NumberNodes(const std::vector<PlanNode>& nodes,
          .rack = kNone,
          .throughput = throughput,
          .egress = node->egress == 0 ? policy.target_rate : node->egress,
-         .slots = std::max(FanOut(*node, policy),
-                           std::min(branching, policy.max_children)),
+         .slots = SlotsOf(*node, policy, branching),
          .standing = StandingOf(*node, has_better_source),
          .was_below = kNone});
   }
@@ -121,14 +121,17 @@ void FleetView::ReadCurrent(const Tree& current) {
 }
 
 int FleetView::NearestAbove(int number) const {
+  if (nodes_[number].given->is_displaced) return kNone;
   absl::string_view name = nodes_[number].given->name;
   for (int i = 0; i < kMostAbove; ++i) {
     const auto parent = parents_.find(name);
     if (parent == parents_.end()) return kNone;
     name = parent->second;
     const auto found = numbers_.find(name);
-    if (found != numbers_.end() &&
-        nodes_[found->second].standing <= nodes_[number].standing) {
+    if (found == numbers_.end()) continue;
+    const Node& above = nodes_[found->second];
+    if (above.standing <= nodes_[number].standing &&
+        !above.given->is_displaced && !above.given->may_be_gone) {
       return found->second;
     }
   }

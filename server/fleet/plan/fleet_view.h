@@ -45,9 +45,11 @@ class FleetView {
   bool is_source(int number) const { return nodes_[number].given->has_all; }
   const std::vector<Rack>& racks() const { return racks_; }
   int racks_fed_by_rack() const { return racks_fed_by_rack_; }
+  int max_hops() const { return max_hops_; }
 
-  // The nearest node above, in the current tree, that is still there and of no
-  // lower standing; kNone if there is none.
+  // The nearest node above, in the current tree, that is there for certain, in
+  // its place, and of no lower standing; kNone if there is none, and for a node
+  // that is displaced.
   int NearestAbove(int number) const;
 
  private:
@@ -59,6 +61,7 @@ class FleetView {
   std::vector<Node> nodes_;
   std::vector<Rack> racks_;
   const int racks_fed_by_rack_;
+  const int max_hops_;
   absl::flat_hash_map<absl::string_view, int> numbers_;
   // The current tree, of nodes that are gone too.
   absl::flat_hash_map<absl::string_view, absl::string_view> parents_;

@@ -14,11 +14,13 @@ class KeptEdges {
 
   std::vector<int> Choose() && {
     for (int i = 0; i < view_.size(); ++i) {
-      const int parent = view_.node(i).was_below;
-      if (parent != kNone && !view_.is_source(i) &&
-          view_.node(parent).standing <= view_.node(i).standing) {
-        parents_[i] = parent;
+      const FleetView::Node& node = view_.node(i);
+      const int parent = node.was_below;
+      if (parent == kNone || view_.is_source(i) || node.given->is_displaced ||
+          view_.node(parent).given->is_displaced) {
+        continue;
       }
+      if (view_.node(parent).standing <= node.standing) parents_[i] = parent;
     }
     CutRings();
     CountBelow();

@@ -125,13 +125,24 @@ std::vector<PlanEdge> EdgesOf(const FleetView& view, const BuiltTree& tree) {
   return edges;
 }
 
+struct Depth {
+  int of_all = 0;
+  int of_regular = 0;
+};
+
 // Plans with the plan's branching; returns the depth of the tree.
-int PlanEdges(const std::vector<PlanNode>& nodes, const PlanPolicy& policy,
-              const Tree& current, Tree& plan) {
+Depth PlanEdges(const std::vector<PlanNode>& nodes, const PlanPolicy& policy,
+                const Tree& current, Tree& plan) {
   const FleetView view(nodes, policy, current, plan.branching);
   const BuiltTree tree = TreeBuilder(view, KeptParents(view)).Build();
   plan.edges = EdgesOf(view, tree);
-  return *std::max_element(tree.depths.begin(), tree.depths.end());
+  Depth depth;
+  for (int i = 0; i < view.size(); ++i) {
+    depth.of_all = std::max(depth.of_all, tree.depths[i]);
+    if (view.node(i).standing != Standing::kRegular) continue;
+    depth.of_regular = std::max(depth.of_regular, tree.depths[i]);
+  }
+  return depth;
 }
 
 }  // namespace
@@ -139,22 +150,25 @@ int PlanEdges(const std::vector<PlanNode>& nodes, const PlanPolicy& policy,
 absl::StatusOr<Tree> PlanTree(const std::vector<PlanNode>& nodes,
                               const PlanPolicy& policy, const Tree& current) {
   if (absl::Status status = Check(nodes, policy); !status.ok()) return status;
-  const bool is_first = current.edges.empty();
+  bool is_new = current.edges.empty();
   Tree plan;
-  if (!is_first) {
+  if (!is_new) {
     plan.branching = std::clamp(current.branching, 1, policy.max_children);
   }
-  int depth = PlanEdges(nodes, policy, current, plan);
-  if (is_first && depth > LongestGoodChain(policy)) {
+  Depth depth = PlanEdges(nodes, policy, current, plan);
+  if (is_new && depth.of_all > LongestGoodChain(policy)) {
     plan.branching = BestBranching(policy, static_cast<int>(nodes.size()),
-                                   LeastFanOut(nodes, policy), depth);
+                                   LeastFanOut(nodes, policy), depth.of_all);
     depth = PlanEdges(nodes, policy, current, plan);
   }
-  // Who is too far from a source gets nothing: better is another tree.
-  if (!is_first && depth > policy.max_hops) {
+  // Who is too far from a source gets nothing: better is another tree. One that
+  // comes late moves nobody for that: there is some room left.
+  if (!is_new && depth.of_regular > policy.max_hops) {
     depth = PlanEdges(nodes, policy, Tree(), plan);
+    is_new = true;
   }
-  while (depth > policy.max_hops && plan.branching < policy.max_children) {
+  while (is_new && depth.of_all > policy.max_hops &&
+         plan.branching < policy.max_children) {
     plan.branching = std::min(2 * plan.branching, policy.max_children);
     depth = PlanEdges(nodes, policy, Tree(), plan);
   }

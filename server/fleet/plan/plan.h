@@ -21,7 +21,8 @@ namespace tcptool::fleet {
 // A node never gets the content from one whose standing is below its own.
 enum class Standing {
   kRegular,
-  kLate,  // Joined while others had part of the content already.
+  // Joined, or lost its place, while others had part of the content already.
+  kLate,
   kSlow,  // Takes the content more slowly than the distribution is to go.
 };
 
@@ -36,6 +37,13 @@ struct PlanNode {
   Standing standing = Standing::kRegular;
   // Has the whole content, verified: a source, and in need of no parent.
   bool has_all = false;
+  // Its place in the current tree is another's: neither its edge nor those of
+  // its children are kept, and it is hung up after all others of its standing
+  // in its rack. Of one that is late or slow.
+  bool is_displaced = false;
+  // No other is hung below it while anybody else has room. Of one that is late
+  // or slow.
+  bool may_be_gone = false;
 };
 
 struct PlanPolicy {
@@ -49,10 +57,11 @@ struct PlanPolicy {
   // How many other racks are fed from one, as its uplink carries a copy for
   // each. At least 1.
   int racks_fed_by_rack = 1;
-  // How many nodes a content goes through on its way to any other, where
+  // How many nodes a content goes through on its way to any regular one, where
   // `max_children` allows that: a node does not take it through more than 1,024
-  // (docs/wire-protocol.md, "Between nodes"), and some room is left for a tree
-  // of which only a part has changed. At least 1.
+  // (docs/wire-protocol.md, "Between nodes"), and some room is left for late
+  // and slow nodes, which are farther away where nobody nearer has room. At
+  // least 1.
   int max_hops = 1'000;
 };
 
@@ -76,8 +85,8 @@ struct PlanEdge {
 struct Tree {
   // To how many others a node sends although its link has room for fewer. More
   // than 1 where a chain through so many nodes would take longer, or be longer
-  // than it may be. It stays while there are edges and none is too far from a
-  // source, as another number would move most nodes.
+  // than it may be. It stays while there are edges and no regular node is too
+  // far from a source, as another number would move most nodes.
   int branching = 1;
   // One for each node that has not the whole; by the names of the nodes.
   std::vector<PlanEdge> edges;
@@ -97,7 +106,8 @@ struct Tree {
 //   there is room.
 // - Late nodes, and slow ones, go to those with most egress left for a child
 //   more, so that they do not share one's while another has nobody to send to;
-//   where that is equal, to one that has all.
+//   where that is equal, to one that has all. Those at PlanPolicy.max_hops come
+//   last.
 //
 // INVALID_ARGUMENT: a name twice, or a number that is out of range.
 // FAILED_PRECONDITION: no node has all.

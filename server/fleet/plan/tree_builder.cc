@@ -163,9 +163,10 @@ void TreeBuilder::HangGroup(int rack) {
 }
 
 // First what brings room for the next; of these first what has most nodes, as
-// it is hung near the source.
+// it is hung near the source. The place of one that is displaced is for others
+// first.
 void TreeBuilder::SortLoose(Group& group) {
-  using Ranked = std::tuple<bool, int, int>;
+  using Ranked = std::tuple<bool, bool, int, int>;
   std::vector<Ranked> ranked;
   std::vector<int> nodes;
   for (const int top : group.loose) {
@@ -180,11 +181,12 @@ void TreeBuilder::SortLoose(Group& group) {
         }
       }
     }
-    ranked.emplace_back(room == 0, -static_cast<int>(nodes.size()), top);
+    ranked.emplace_back(room == 0, view_.node(top).given->is_displaced,
+                        -static_cast<int>(nodes.size()), top);
   }
   std::sort(ranked.begin(), ranked.end());
   for (size_t i = 0; i < ranked.size(); ++i) {
-    group.loose[i] = std::get<2>(ranked[i]);
+    group.loose[i] = std::get<3>(ranked[i]);
   }
 }
 
@@ -297,7 +299,9 @@ void TreeBuilder::Hang(int node) {
 
 TreeBuilder::Place TreeBuilder::PlaceOf(int node) const {
   const FleetView::Node& parent = view_.node(node);
-  Place place = {.is_in_use = Free(node) <= lower_children_[node],
+  Place place = {.may_be_gone = parent.given->may_be_gone,
+                 .is_too_far = false,
+                 .is_in_use = Free(node) <= lower_children_[node],
                  .taken = 0,
                  .lacks_some = false,
                  .depth = tree_.depths[node],
@@ -306,6 +310,7 @@ TreeBuilder::Place TreeBuilder::PlaceOf(int node) const {
     const int children = used_[node] + lower_children_[node];
     place.taken = ~(parent.egress / (children + 1));
     place.lacks_some = !view_.is_source(node);
+    place.is_too_far = tree_.depths[node] >= view_.max_hops();
   }
   return place;
 }

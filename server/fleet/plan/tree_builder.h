@@ -55,8 +55,11 @@ class TreeBuilder {
   // come before those of children of a lower standing, and those near the
   // source before others. Late and slow nodes begin when their parents have
   // much already, so that what these can send is the limit: they go to whoever
-  // has most of it left, and of those to one that has the whole.
+  // has most of it left, and of those to one that has the whole; but rather to
+  // one from which they are not too far from the source.
   struct Place {
+    bool may_be_gone;
+    bool is_too_far;
     bool is_in_use;
     uint64_t taken;  // The share of a child more is so much below all of it.
     bool lacks_some;

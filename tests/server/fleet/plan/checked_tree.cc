@@ -174,6 +174,7 @@ void ExpectKeepsPromises(const std::vector<PlanNode>& nodes,
   for (const auto& [name, edge] : edges) ExpectFallbacks(named, ancestry, edge);
   for (const auto& [name, edge] : edges) {
     EXPECT_TRUE(policy.max_children == 1 ||
+                named.at(name).standing != Standing::kRegular ||
                 ancestry.DepthOf(name) <= policy.max_hops)
         << name << " is too far from a source";
   }

@@ -16,8 +16,8 @@ Edges EdgesByNode(const Tree& tree);
 
 // Adds a failure for each promise of plan.h that a plan for these arguments
 // does not keep: a tree, everybody in it, no node below one of a lower
-// standing nor too far from a source, children and caps within the egress,
-// edges into racks, fallbacks.
+// standing, no regular one too far from a source, children and caps within the
+// egress, edges into racks, fallbacks.
 void ExpectKeepsPromises(const std::vector<PlanNode>& nodes,
                          const PlanPolicy& policy, const Tree& tree);
 

@@ -171,6 +171,21 @@ TEST(PlanOfRandomFleets, KeepsItsPromisesWhateverHappens) {
   });
 }
 
+TEST(PlanOfRandomFleets, KeepsItsPromisesWhoeverHasLostItsPlace) {
+  ForManyFleets(250, [](RandomFleet& fleet) {
+    const Tree before = CheckedPlan(fleet.nodes(), fleet.policy());
+    for (PlanNode& node : fleet.nodes()) {
+      if (node.has_all || fleet.Below(4) != 0) continue;
+      if (node.standing == Standing::kRegular) node.standing = Standing::kLate;
+      node.is_displaced = fleet.Below(2) == 0;
+      node.may_be_gone = fleet.Below(2) == 0;
+    }
+    const auto after = PlanTree(fleet.nodes(), fleet.policy(), before);
+    ASSERT_TRUE(after.ok()) << after.status();
+    ExpectKeepsPromises(fleet.nodes(), fleet.policy(), *after);
+  });
+}
+
 // A node that lost its parent may have to take the place of another, if its
 // parent had more room than those that are left. And where room has come free,
 // a late node comes back from another rack.

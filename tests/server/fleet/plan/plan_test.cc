@@ -240,6 +240,23 @@ TEST(PlanTree, HangsNoLateNodeOnASlowOneWhileAnotherIsThere) {
               UnorderedElementsAre("a4", "a4", "source"));
 }
 
+TEST(PlanTree, HangsNoLateNodeTooFarFromTheSourceWhereAnotherHasRoom) {
+  std::vector<PlanNode> nodes = {
+      {.name = "source", .rack = "a", .egress = kRate, .has_all = true},
+      {.name = "a1", .rack = "a", .egress = 3 * kRate},
+      {.name = "a2", .rack = "a", .egress = 2 * kRate},
+      {.name = "a3", .rack = "a", .egress = 2 * kRate}};
+  PlanPolicy policy = kPolicy;
+  policy.max_hops = 2;
+  const Tree before = CheckedPlan(nodes, policy);
+  ASSERT_EQ(ParentOf(before, "a3"), "a1");
+  nodes = WithLate(nodes, 2);
+  const Tree after = CheckedPlan(nodes, policy, before);
+  EXPECT_EQ(ParentOf(after, "late1"), "a1");
+  EXPECT_EQ(ParentOf(after, "late2"), "a2") << "There is no other room.";
+  EXPECT_THAT(Moved(before, after), ElementsAre());
+}
+
 TEST(PlanTree, ARegularNodeThatComesBeforeTheStartIsPutIntoItsRack) {
   std::vector<PlanNode> nodes = kTwoRacks;
   const Tree before = CheckedPlan(nodes, kPolicy);
@@ -304,6 +321,10 @@ TEST(PlanTree, BranchesWhereAChainWouldBeLongerThanItMayBe) {
   }
   const Tree chain = CheckedPlan(nodes, policy);
   EXPECT_EQ(chain.branching, 1);
+  // One that is late moves nobody for that.
+  const Tree longer = CheckedPlan(WithLate(nodes, 1, "b"), policy, chain);
+  EXPECT_EQ(longer.branching, 1);
+  EXPECT_THAT(Moved(chain, longer), ElementsAre());
   // One more than there may be.
   nodes.push_back({.name = "x", .rack = "a"});
   EXPECT_EQ(CheckedPlan(nodes, policy, chain).branching, 2);
