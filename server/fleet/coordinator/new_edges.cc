@@ -4,13 +4,12 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "server/fleet/coordinator/displaced_nodes.h"
+#include "server/fleet/coordinator/left_parents.h"
 #include "server/fleet/plan/plan.h"
 
 namespace tcptool::fleet {
 namespace {
-
-// A lease runs out meanwhile, and clocks of nodes may differ by a little.
-constexpr absl::Duration kDoubt = absl::Seconds(20);
 
 uint64_t LeastLimit(int64_t a, int64_t b) {
   if (a == 0 || b == 0) return static_cast<uint64_t>(std::max(a, b));
@@ -50,11 +49,13 @@ class Planner {
         nodes_(nodes),
         content_(content),
         slow_(slow),
-        now_(now),
+        left_(distribution, nodes, members_),
         head_epoch_(distribution.head ? distribution.head->value.epoch() : 0) {
     AddSource();
     for (const std::string& target : targets) AddTarget(target);
-    LeaveOutDoubtful(targets);
+    const std::set<std::string> doubtful = left_.Doubtful(targets, now);
+    Displace(doubtful);
+    LeaveOut(doubtful);
   }
 
   NewPlan Plan() {
@@ -165,23 +166,28 @@ class Planner {
     }
   }
 
-  // Those that were just left: they may be dead, and be registered until their
-  // leases run out. Whose edge is good keeps it, and sends to nobody meanwhile;
-  // to plan it would put it between others. One that has left all that it may
-  // receive from is at fault itself.
-  void LeaveOutDoubtful(const std::set<std::string>& targets) {
-    std::set<std::string> doubtful;
-    for (const std::string& target : targets) {
-      const v1::Edge* const edge = InForce(target);
-      const Left left = LeftBy(target);
-      if (edge == nullptr || HasLeftAll(left, *edge)) continue;
-      for (const auto& [name, time] : left) {
-        if (absl::AbsDuration(now_ - time) <= kDoubt) doubtful.insert(name);
-      }
+  void Displace(const std::set<std::string>& doubtful) {
+    displaced_ = DisplacedNodes(distribution_, nodes_, plan_nodes_, left_,
+                                doubtful, Policy(), Branching());
+    for (PlanNode& node : plan_nodes_) {
+      if (!displaced_.contains(node.name)) continue;
+      node.is_displaced = true;
+      node.standing = StandingOf(node.name);
     }
+  }
+
+  // Those that may be dead. A regular one whose edge is good keeps it, and
+  // sends to nobody meanwhile; to plan it would put it between others. Late and
+  // slow ones are at a tail, of which others have to know that it has no room.
+  void LeaveOut(const std::set<std::string>& doubtful) {
     const bool has_better_source = HasBetterSource();
+    for (PlanNode& node : plan_nodes_) {
+      node.may_be_gone = !node.has_all && node.standing != Standing::kRegular &&
+                         doubtful.contains(node.name);
+    }
     std::erase_if(plan_nodes_, [&](const PlanNode& node) {
-      return !node.has_all && doubtful.contains(node.name) &&
+      return !node.has_all && node.standing == Standing::kRegular &&
+             doubtful.contains(node.name) &&
              HasFitEdge(node, has_better_source);
     });
   }
@@ -197,29 +203,13 @@ class Planner {
     if (name == distribution_.spec->value.source_node()) {
       return Standing::kRegular;
     }
-    if (const v1::Edge* const edge = InForce(name); edge != nullptr) {
-      return ToStanding(edge->standing());
+    const v1::Edge* const edge = InForce(name);
+    if (edge == nullptr) {
+      return head_epoch_ == 0 ? Standing::kRegular : Standing::kLate;
     }
-    return head_epoch_ == 0 ? Standing::kRegular : Standing::kLate;
-  }
-
-  // When a node has left which members for a fault of theirs, and has not come
-  // back to since; but for those that were registered anew after it told so.
-  using Left = std::map<std::string, absl::Time>;
-  Left LeftBy(const std::string& node) const {
-    Left left;
-    const auto delivery = distribution_.deliveries.find(node);
-    if (delivery == distribution_.deliveries.end()) return left;
-    for (const v1::ParentMove& move : delivery->second.value.moves()) {
-      if (move.is_fault() && members_.contains(move.from()) &&
-          nodes_.at(move.from()).create_revision <
-              delivery->second.mod_revision) {
-        left[move.from()] = absl::FromUnixSeconds(move.time().seconds()) +
-                            absl::Nanoseconds(move.time().nanos());
-      }
-      left.erase(move.to());
-    }
-    return left;
+    const Standing standing = ToStanding(edge->standing());
+    if (!displaced_.contains(name)) return standing;
+    return std::max(standing, Standing::kLate);
   }
 
   // The first fallback that the node has not left is its parent in place of one
@@ -227,7 +217,7 @@ class Planner {
   // has all, so that it is a tree as before. Nothing is changed if it has left
   // them all.
   void GoAroundThoseLeft(PlanEdge& planned, const Caps& caps) const {
-    const Left left = LeftBy(planned.node);
+    const LeftParents::Times left = left_.By(planned.node);
     if (!left.contains(planned.parent)) return;
     const auto other = std::ranges::find_if(
         planned.fallbacks,
@@ -240,17 +230,6 @@ class Planner {
     // child by the plan gives all of its own, which it keeps to by itself.
     const auto cap = caps.find(planned.parent);
     planned.cap = cap == caps.end() ? 0 : cap->second;
-  }
-  bool IsToGoAround(const std::string& node, const v1::Edge& edge) const {
-    const Left left = LeftBy(node);
-    return left.contains(edge.parent()) && !HasLeftAll(left, edge);
-  }
-  static bool HasLeftAll(const Left& left, const v1::Edge& edge) {
-    return left.contains(edge.parent()) &&
-           std::all_of(edge.fallbacks().begin(), edge.fallbacks().end(),
-                       [&left](const std::string& name) {
-                         return left.contains(name);
-                       });
   }
 
   bool NeedsPlan() const {
@@ -275,8 +254,10 @@ class Planner {
 
   bool HasFitEdge(const PlanNode& node, bool has_better_source) const {
     const v1::Edge* const edge = InForce(node.name);
-    return edge != nullptr && members_.contains(edge->parent()) &&
-           !IsToGoAround(node.name, *edge) && !LacksSource(node.name, *edge) &&
+    return edge != nullptr && !node.is_displaced &&
+           members_.contains(edge->parent()) &&
+           !left_.IsToGoAround(node.name, *edge) &&
+           !LacksSource(node.name, *edge) &&
            (node.standing == Standing::kSlow || !has_better_source ||
             StandingOf(edge->parent()) != Standing::kSlow) &&
            ToStanding(edge->standing()) == node.standing &&
@@ -351,9 +332,11 @@ class Planner {
                                  planned.fallbacks.end()};
     edge.set_cap_bytes_per_second(static_cast<int64_t>(planned.cap));
     edge.set_standing(ToProto(StandingOf(planned.node)));
+    edge.set_incarnation(nodes_.at(planned.node).create_revision);
     return edge;
   }
 
+  // Whichever incarnations they were planned for.
   static bool IsSame(const v1::Edge& a, const v1::Edge& b) {
     return a.parent() == b.parent() &&
            std::equal(a.fallbacks().begin(), a.fallbacks().end(),
@@ -378,11 +361,12 @@ class Planner {
   const FleetNodes& nodes_;
   const v1::Content* const content_;
   const std::set<std::string>& slow_;
-  const absl::Time now_;
+  std::set<std::string> members_;  // Names of plan_nodes_, at first.
+  const LeftParents left_;
   const int64_t head_epoch_;
   std::vector<PlanNode> plan_nodes_;
   std::vector<Holder> holders_;  // Those of them that have all, but slow ones.
-  std::set<std::string> members_;  // Their names.
+  std::set<std::string> displaced_;  // Of DisplacedNodes().
 };
 
 }  // namespace

@@ -36,7 +36,9 @@ struct NewPlan {
 // one that has room for a fallback and does not name a node that has come, or
 // come back, with the whole; else the plan in force stays. So nobody is moved
 // when a node only comes to have all. A node that was left within 20 s is
-// nobody's parent in a new plan: it may be dead.
+// nobody's parent in a new plan while anybody else has room: it may be dead.
+// One that has lost its place (DisplacedNodes) leads to a new plan, in which it
+// is a late one.
 //
 // An edge that was written, but is not in force, is one of a coordinator that
 // has died since. It would be in force with the new epoch, and so is written

@@ -51,6 +51,21 @@ void TestFleet::PutDelivery(const std::string& distribution,
   etcd_.Put(keys_.Delivery(distribution, node), delivery.SerializeAsString());
 }
 
+void TestFleet::PutMoves(const std::string& distribution,
+                         const std::string& node, const Moves& moves,
+                         bool is_fault, absl::Time time) {
+  v1::Delivery delivery;
+  delivery.set_state(v1::DELIVERY_STATE_RECEIVING);
+  for (const auto& [from, to] : moves) {
+    v1::ParentMove& move = *delivery.add_moves();
+    move.set_from(from);
+    move.set_to(to);
+    move.set_is_fault(is_fault);
+    move.mutable_time()->set_seconds(absl::ToUnixSeconds(time));
+  }
+  etcd_.Put(keys_.Delivery(distribution, node), delivery.SerializeAsString());
+}
+
 FleetState TestFleet::State() const {
   PrefixMirror::Changes all;
   for (const auto& [name, key] : etcd_.keys()) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -37,6 +38,13 @@ class TestFleet {
                        const v1::DistributionSpec& spec = SpecToAll());
   void PutDelivery(const std::string& distribution, const std::string& node,
                    v1::DeliveryState state, char root = 'r');
+
+  // From whom a node goes to whom, the oldest first.
+  using Moves = std::vector<std::pair<std::string, std::string>>;
+  // In the record of a node that is RECEIVING.
+  void PutMoves(const std::string& distribution, const std::string& node,
+                const Moves& moves, bool is_fault,
+                absl::Time time = absl::Now());
 
   // Everything there is, as one that lists it all finds it.
   FleetState State() const;
