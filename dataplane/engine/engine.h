@@ -71,10 +71,10 @@ class Engine {
   }
 
   // A file as the source of sessions, which has to be what was received; see
-  // ReceivedFileSource. The engine outlives it. May wait for the disk.
-  absl::StatusOr<std::shared_ptr<Source>> OpenReceivedFile(
-      std::shared_ptr<RandomAccessFile> file, const Digest& root) {
-    return ReceivedFileSource::Create(workers_->disk, std::move(file), root);
+  // ReceivedFileSource. The engine outlives it. Waits for no disk.
+  std::shared_ptr<Source> SourceOf(ReceivedFile file, const Digest& root) {
+    return std::make_shared<ReceivedFileSource>(workers_->disk, std::move(file),
+                                                root);
   }
 
   // Ends all sessions with SERVICE_STOPPED: their recipients are reset; and all

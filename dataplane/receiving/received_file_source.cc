@@ -117,15 +117,14 @@ class ReceivedFileSource::HeldFeed : public Feed {
   absl::Status error_;
 };
 
-absl::StatusOr<std::shared_ptr<ReceivedFileSource>> ReceivedFileSource::Create(
-    DiskThreads& disk, std::shared_ptr<RandomAccessFile> file,
-    const Digest& root) {
+absl::StatusOr<ReceivedFile> ReceivedFile::Open(
+    std::shared_ptr<RandomAccessFile> file) {
   const absl::StatusOr<FileState> state = file->State();
   if (!state.ok()) return state.status();
   auto reading = FileSource::Create(file, 0, state->size);
   if (!reading.ok()) return reading.status();
-  return std::shared_ptr<ReceivedFileSource>(new ReceivedFileSource(
-      disk, std::move(file), *state, *std::move(reading), root));
+  return ReceivedFile{
+      .file = std::move(file), .state = *state, .reading = *std::move(reading)};
 }
 
 absl::Status ReceivedFileSource::Prepare() {

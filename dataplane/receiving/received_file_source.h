@@ -20,6 +20,20 @@
 
 namespace tcptool::dataplane {
 
+// A file that is open, and what it was then: all that a source of it needs of
+// the disk, and nothing of an engine. So it may be made on a thread that hangs
+// for longer than there is one.
+struct ReceivedFile {
+  // As FileSource::Create() of the whole file. May wait for the disk.
+  static absl::StatusOr<ReceivedFile> Open(
+      std::shared_ptr<RandomAccessFile> file);
+
+  std::shared_ptr<RandomAccessFile> file;
+  FileState state;
+  // The same file, to be read beside a transfer.
+  std::shared_ptr<FileSource> reading;
+};
+
 // A file that has to be what was received, whatever a disk has lost or somebody
 // has written since. Beside the transfer it is read once more for its manifest,
 // on the disk's threads. Its digests are told, and its last block is sent, only
@@ -27,10 +41,12 @@ namespace tcptool::dataplane {
 // got the whole of it.
 class ReceivedFileSource : public FileSource {
  public:
-  // As FileSource::Create() of the whole file. `disk` outlives it.
-  static absl::StatusOr<std::shared_ptr<ReceivedFileSource>> Create(
-      DiskThreads& disk, std::shared_ptr<RandomAccessFile> file,
-      const Digest& root);
+  // `root`: of what was received. `disk` outlives it.
+  ReceivedFileSource(DiskThreads& disk, ReceivedFile file, const Digest& root)
+      : FileSource(std::move(file.file), file.state, 0, file.state.size),
+        disk_(disk),
+        reading_(std::move(file.reading)),
+        root_(root) {}
 
   absl::Status Prepare() override;
   std::unique_ptr<Feed> OpenFeed(Lane& lane,
@@ -40,14 +56,6 @@ class ReceivedFileSource : public FileSource {
  private:
   class RootCheck;
   class HeldFeed;
-
-  ReceivedFileSource(DiskThreads& disk, std::shared_ptr<RandomAccessFile> file,
-                     const FileState& state,
-                     std::shared_ptr<FileSource> reading, const Digest& root)
-      : FileSource(std::move(file), state, 0, state.size),
-        disk_(disk),
-        reading_(std::move(reading)),
-        root_(root) {}
 
   // Begins it, if it has not been.
   std::shared_ptr<const RootCheck> Check() const;

@@ -42,6 +42,15 @@ std::string KeyOf(const std::string& distribution,
   return absl::StrCat("distributions/", distribution, "@", place.revision);
 }
 
+// A file for other nodes. May wait for the disk.
+absl::StatusOr<ReservedFiles::File> OpenAdmitted(const ContentRoot& root,
+                                                 const std::string& path,
+                                                 const ReservedFiles& files) {
+  auto opened = root.Open(path);
+  if (!opened.ok()) return opened;
+  return files.Admit(*std::move(opened));
+}
+
 }  // namespace
 
 void PeerContents::Find(const std::string& name, const Done& done) {
@@ -111,10 +120,9 @@ void PeerContents::FindDistribution(const std::string& name, const Done& done) {
   using Opened = std::shared_ptr<dataplane::Source>;
   service_.roots.Run<Opened>(
       file.root,
-      [self = shared_from_this(),
+      [files = files_,
        path = file.path](const ContentRoot& root) -> absl::StatusOr<Opened> {
-        auto opened = root.Open(path);
-        if (opened.ok()) opened = self->files_.Admit(*std::move(opened));
+        auto opened = OpenAdmitted(root, path, files);
         if (!opened.ok()) return opened.status();
         return dataplane::FileSource::Create(*std::move(opened), 0,
                                              std::nullopt);
@@ -166,26 +174,26 @@ void PeerContents::OnReception(
 }
 
 void PeerContents::OpenFile(const v1::Reception& reception, const Done& done) {
-  using Opened = std::shared_ptr<dataplane::Source>;
+  using Opened = dataplane::ReceivedFile;
   const v1::FileDestination& file = reception.spec().destination();
   service_.writable_roots.Run<Opened>(
       file.root(),
-      [self = shared_from_this(), path = file.path(),
-       content_root = RootOf(reception)](
-          const ContentRoot& root) -> absl::StatusOr<Opened> {
-        auto opened = root.Open(path);
-        if (opened.ok()) opened = self->files_.Admit(*std::move(opened));
+      [files = files_,
+       path = file.path()](const ContentRoot& root) -> absl::StatusOr<Opened> {
+        auto opened = OpenAdmitted(root, path, files);
         if (!opened.ok()) return opened.status();
-        return self->service_.engine.OpenReceivedFile(*std::move(opened),
-                                                      content_root);
+        return Opened::Open(*std::move(opened));
       },
       [self = shared_from_this(), name = reception.name(),
-       done](const absl::StatusOr<Opened>& opened) {
+       content_root = RootOf(reception), done](absl::StatusOr<Opened> opened) {
         if (!opened.ok()) {
           self->NoteLost(name, opened.status());
           return done(opened.status());
         }
-        done(self->Keep(name, ContentOf(self->service_.engine, *opened)));
+        dataplane::Engine& engine = self->service_.engine;
+        done(self->Keep(name,
+                        ContentOf(engine, engine.SourceOf(*std::move(opened),
+                                                          content_root))));
       });
 }
 

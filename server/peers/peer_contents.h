@@ -111,7 +111,7 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
 
   const Service service_;
   const size_t most_unused_;
-  ReservedFiles files_;
+  const ReservedFiles files_;
   absl::Mutex mutex_;
   bool is_stopped_ ABSL_GUARDED_BY(mutex_) = false;
   std::map<std::string, Kept> contents_ ABSL_GUARDED_BY(mutex_);

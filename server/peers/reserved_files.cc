@@ -13,7 +13,7 @@ ReservedFiles::Limits ReservedFiles::Limits::Now() {
           .most = static_cast<size_t>(descriptors.reserve) / 4};
 }
 
-absl::StatusOr<ReservedFiles::File> ReservedFiles::Admit(File file) {
+absl::StatusOr<ReservedFiles::File> ReservedFiles::Admit(File file) const {
   if (file->descriptor() < limits_.first_reserved) return file;
   if (open_->fetch_add(1) >= limits_.most) {
     --*open_;

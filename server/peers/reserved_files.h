@@ -14,7 +14,8 @@ namespace tcptool::server {
 // Recipients leave the descriptors of DescriptorReserve free for the control
 // API and the state. Of those, files that nodes follow may have a quarter, so
 // that nodes cannot use up what the service is reached by, however many
-// receptions they follow. Any thread may call any method.
+// receptions they follow. Any thread may call any method. A copy counts with
+// the one that it is of, and needs it no more.
 class ReservedFiles {
  public:
   using File = std::shared_ptr<dataplane::RandomAccessFile>;
@@ -32,11 +33,11 @@ class ReservedFiles {
   // The file, which counts until its last reference is gone if its descriptor
   // is a reserved one. RESOURCE_EXHAUSTED: it would be one too many; it is let
   // go of.
-  absl::StatusOr<File> Admit(File file);
+  absl::StatusOr<File> Admit(File file) const;
 
  private:
   const Limits limits_;
-  // Shared with the files, which may be kept for longer than this.
+  // Shared with copies, and with the files, which may be kept for longer.
   const std::shared_ptr<std::atomic<size_t>> open_ =
       std::make_shared<std::atomic<size_t>>(0);
 };

@@ -14,33 +14,26 @@
 
 namespace tcptool::server {
 
-absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> OpenUntouched(
+absl::StatusOr<dataplane::ReceivedFile> OpenUntouched(
     const ContentRoot& root, const v1::Reception& reception) {
   auto file = root.Open(reception.spec().destination().path());
   if (!file.ok()) return file.status();
-  const auto state = (*file)->State();
-  if (!state.ok()) return state.status();
+  auto opened = dataplane::ReceivedFile::Open(*std::move(file));
+  if (!opened.ok()) return opened.status();
+  const dataplane::FileState& state = opened->state;
   const auto length = static_cast<uint64_t>(reception.content_length());
   // Nobody can set it back, and another file under the name has another one.
-  if (state->changed != ToTime(reception.file_change_time()) ||
-      state->size != length) {
+  if (state.changed != ToTime(reception.file_change_time()) ||
+      state.size != length) {
     return absl::FailedPreconditionError(
         absl::StrCat("the file was changed, or its owner or mode, at ",
-                     absl::FormatTime(state->changed, absl::UTCTimeZone()),
+                     absl::FormatTime(state.changed, absl::UTCTimeZone()),
                      ", and ", reception.name(), " left it at ",
                      absl::FormatTime(ToTime(reception.file_change_time()),
                                       absl::UTCTimeZone()),
                      "; receive it again, or serve it as a file"));
   }
-  return file;
-}
-
-absl::StatusOr<std::shared_ptr<dataplane::Source>> OpenReceivedFile(
-    dataplane::Engine& engine, const ContentRoot& root,
-    const v1::Reception& reception) {
-  auto file = OpenUntouched(root, reception);
-  if (!file.ok()) return file.status();
-  return engine.OpenReceivedFile(*std::move(file), RootOf(reception));
+  return opened;
 }
 
 dataplane::Digest RootOf(const v1::Reception& reception) {

@@ -232,12 +232,16 @@ void ReceptionManager::OpenNow(const std::string& name, bool with_sha256,
                      reception->detail().empty() ? "" : ": ",
                      reception->detail(), "; there is nothing to be sent")));
   }
-  roots_.Run<std::shared_ptr<dataplane::Source>>(
+  roots_.Run<dataplane::ReceivedFile>(
       reception->spec().destination().root(),
-      [&engine = engine_, reception = *reception](const ContentRoot& root) {
-        return OpenReceivedFile(engine, root, reception);
+      [reception = *reception](const ContentRoot& root) {
+        return OpenUntouched(root, reception);
       },
-      std::move(done));
+      [this, root = RootOf(*reception),
+       done = std::move(done)](absl::StatusOr<dataplane::ReceivedFile> file) {
+        if (!file.ok()) return done(file.status());
+        done(engine_.SourceOf(*std::move(file), root));
+      });
 }
 
 void ReceptionManager::AnswerPending() {

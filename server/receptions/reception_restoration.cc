@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "dataplane/content/file_source.h"
 #include "dataplane/receiving/file_mark.h"
 #include "messages/states.h"
 #include "messages/time.h"
@@ -102,7 +101,6 @@ void ReceptionRestoration::LookForName(
     const std::shared_ptr<Unfinished>& unfinished) {
   service_.roots.Run<Named>(
       unfinished->reception.spec().destination().root(),
-      // The disk may hang for longer than there is an engine.
       [reception = unfinished->reception, path = unfinished->plan.directory,
        name = unfinished->plan.options.destination.name,
        mark = unfinished->extra.mark](
@@ -115,10 +113,8 @@ void ReceptionRestoration::LookForName(
         *reception.mutable_file_change_time() = ToTimestamp(*change_time);
         auto file = OpenUntouched(root, reception);
         if (!file.ok()) return file.status();
-        auto source =
-            dataplane::FileSource::Create(*std::move(file), 0, std::nullopt);
-        if (!source.ok()) return source.status();
-        return Named{.file = *std::move(source), .change_time = *change_time};
+        return Named{.file = std::move(file->reading),
+                     .change_time = *change_time};
       },
       [this, unfinished](const absl::StatusOr<Named>& named) {
         asio::post(executor_,

@@ -56,7 +56,9 @@ class ContentRoots {
   // calls `done` once, on a thread of the root: with the result of `work`, or
   // with UNAVAILABLE, which names the root, if the deadline comes first.
   // At once: NOT_FOUND, there is no such root; RESOURCE_EXHAUSTED, there is no
-  // thread for it. `done` must not block.
+  // thread for it. `done` must not block, and is destroyed once it was called.
+  // `work` may go on after that, and for longer than there are roots: it has to
+  // own all that it uses.
   template <typename Result>
   void Run(const std::string& root,
            std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
@@ -109,15 +111,21 @@ void ContentRoots::Run(
     std::function<void(absl::StatusOr<Result>)> done) const {
   const absl::StatusOr<const Root*> found = Find(root);
   if (!found.ok()) return done(found.status());
+  // It goes with what is called where there is no answer, which is there until
+  // there is one. A disk that hangs keeps nothing that belongs to the caller.
+  const auto kept =
+      std::make_shared<std::function<void(absl::StatusOr<Result>)>>(
+          std::move(done));
   (*found)->worker->Run(
       kind,
-      [content = (*found)->root, work = std::move(work), done] {
+      [content = (*found)->root, work = std::move(work),
+       done = std::weak_ptr(kept)] {
         return [result = work(*content), done]() mutable {
-          done(std::move(result));
+          (*done.lock())(std::move(result));
         };
       },
-      [root, done](DiskWorker::Failure failure) {
-        done(NoAnswer(root, failure));
+      [root, kept](DiskWorker::Failure failure) {
+        (*kept)(NoAnswer(root, failure));
       });
 }
 

@@ -51,8 +51,9 @@ class DiskWorker {
   // the answer that `work` returns, or `on_failure`. That is called when the
   // deadline comes first, or at once if the kind's queue is full, if all its
   // threads have been blocked for longer than the deadline, or if there is no
-  // thread. `work` may still run after kTimeout: it must own what it uses.
-  // Neither function may block.
+  // thread. `work` may still run after kTimeout, and when the worker is gone:
+  // it must own what it uses. `on_failure` is destroyed as soon as one of the
+  // two has been called. Neither function may block.
   void Run(Kind kind, Work work, OnFailure on_failure);
   // Calls `on_failure`, with kTimeout, of everything that is not answered. When
   // this returns, no answer is running.

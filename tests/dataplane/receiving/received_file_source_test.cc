@@ -46,8 +46,8 @@ class ReceivedFileSourceTest : public testing::Test {
  protected:
   std::shared_ptr<ReceivedFileSource> Open(
       const std::shared_ptr<RandomAccessFile>& file) {
-    return *ReceivedFileSource::Create(disk_, file,
-                                       Root(ManifestOf(TheContent())));
+    return std::make_shared<ReceivedFileSource>(
+        disk_, *ReceivedFile::Open(file), Root(ManifestOf(TheContent())));
   }
   std::shared_ptr<ReceivedFileSource> Open(const std::string& content) {
     return Open(
@@ -78,8 +78,10 @@ TEST_F(ReceivedFileSourceTest, AllOfItIsSentIfItIsWhatWasReceived) {
 }
 
 TEST_F(ReceivedFileSourceTest, EmptyContentHasAnEnd) {
-  FeedReader reader(*ReceivedFileSource::Create(
-      disk_, RandomAccessFile::FromDescriptor(MemoryFile("").release()),
+  FeedReader reader(std::make_shared<ReceivedFileSource>(
+      disk_,
+      *ReceivedFile::Open(
+          RandomAccessFile::FromDescriptor(MemoryFile("").release())),
       Root(Manifest())));
   EXPECT_EQ(reader.Read(), "");
   EXPECT_EQ(reader.last(), Piece::Kind::kEnd);

@@ -4,6 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <future>
+#include <memory>
+#include <string>
+
+#include "tests/server/hanging_root.h"
 #include "tests/server/peers/serving_node.h"
 
 namespace tcptool::server {
@@ -15,6 +20,7 @@ using testing::HasSubstr;
 
 class PeerContentsTest : public ServingNode {
  protected:
+  using ServingNode::ServingNode;
   // Before what they are found in.
   ~PeerContentsTest() override { contents_->Stop(); }
 
@@ -230,6 +236,29 @@ TEST_F(PeerContentsTest, AfterTheStopThereAreNone) {
   contents_->Stop();
   EXPECT_TRUE(WaitUntil([&] { return content.expired(); }));
   EXPECT_TRUE(absl::IsUnavailable(Find(session).status()));
+}
+
+class HangingContentsTest : public PeerContentsTest {
+ protected:
+  HangingContentsTest() : PeerContentsTest({}, absl::Hours(1)) {}
+
+  const HangingRoot disk_{roots_, "disk"};
+};
+
+TEST_F(HangingContentsTest, AnswerAfterTheStopNeedsNothingThatHasGone) {
+  const std::string reception = Receive();
+  disk_.Hang();
+  std::promise<absl::Status> answer;
+  contents_->Find(reception, [&answer](const PeerContents::Found& found) {
+    answer.set_value(found.status());
+  });
+  contents_->Stop();
+  sessions_.reset();
+  Stop();
+  const absl::Status status = answer.get_future().get();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  disk_.Answer();
+  disk_.WaitUntilDone();
 }
 
 // As a node of a fleet has it.

@@ -25,7 +25,10 @@ using dataplane::TheContent;
 // Has TheContent() in a file, and receptions into a folder.
 class ServingNode : public ManagedReceptions {
  protected:
-  explicit ServingNode(const ReceptionManager::Options& options = {}) {
+  // `deadline`: of both roots, see ContentRoots.
+  explicit ServingNode(const ReceptionManager::Options& options = {},
+                       absl::Duration deadline = ContentRoots::kDeadline)
+      : ManagedReceptions(deadline), roots_of_files_(deadline) {
     Start(options);
     EXPECT_TRUE(
         roots_of_files_.Add(absl::StrCat("files=", files_.path("").string()))

@@ -42,7 +42,8 @@ class ManagedReceptions : public testing::Test {
     store_ = *Store::Open(state_.path("state.db"),
                           [](const char*, absl::Duration, bool) {});
     Store::Contents contents = *store_->Load();
-    engine_.emplace(dataplane::EngineOptions{.lanes = 2, .files = &files});
+    engine_ = std::make_unique<dataplane::Engine>(
+        dataplane::EngineOptions{.lanes = 2, .files = &files});
     table_.emplace(contents.first_revision);
     manager_.emplace(options, *engine_, roots_, *table_, hub_, *store_);
     manager_->Restore(contents);
@@ -149,7 +150,8 @@ class ManagedReceptions : public testing::Test {
   ContentRoots roots_;
   WatchHub hub_{10};
   std::unique_ptr<Store> store_;
-  std::optional<dataplane::Engine> engine_;
+  // AddressSanitizer sees who uses it when it has gone.
+  std::unique_ptr<dataplane::Engine> engine_;
   std::optional<ReceptionTable> table_;
   std::optional<ReceptionManager> manager_;
 };

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "dataplane/content/source.h"
+#include "tests/server/hanging_root.h"
 #include "tests/server/receptions/managed_receptions.h"
 
 namespace tcptool::server {
@@ -15,6 +16,8 @@ using Source = absl::StatusOr<std::shared_ptr<dataplane::Source>>;
 
 class ReceivedContentTest : public ManagedReceptions {
  protected:
+  using ManagedReceptions::ManagedReceptions;
+
   Source Open(const std::string& name, bool with_sha256 = false) {
     return Wait<Source>(
         [&](auto done) { manager_->Open(name, with_sha256, done); });
@@ -125,6 +128,27 @@ TEST_F(ReceivedContentTest, AllIsAnsweredWhenPendingAnswersAreAskedFor) {
   }
   manager_->AnswerPending();
   EXPECT_EQ(answers, 20);
+}
+
+class HangingContentTest : public ReceivedContentTest {
+ protected:
+  HangingContentTest() : ReceivedContentTest(absl::Hours(1)) {}
+
+  const HangingRoot disk_{roots_, "disk"};
+};
+
+TEST_F(HangingContentTest, AnswerAfterTheStopNeedsNothingThatHasGone) {
+  const std::string name = Received("file", "content");
+  disk_.Hang();
+  std::promise<absl::Status> answer;
+  manager_->Open(name, /*with_sha256=*/false, [&answer](const Source& source) {
+    answer.set_value(source.status());
+  });
+  Stop();
+  const absl::Status status = answer.get_future().get();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  disk_.Answer();
+  disk_.WaitUntilDone();
 }
 
 }  // namespace

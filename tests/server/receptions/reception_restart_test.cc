@@ -2,19 +2,17 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <memory>
 #include <string>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "dataplane/receiving/file_mark.h"
 #include "dataplane/receiving/manifest.h"
 #include "messages/states.h"
 #include "messages/time.h"
-#include "server/sessions/disk_worker.h"
+#include "tests/server/hanging_root.h"
 #include "tests/server/receptions/managed_receptions.h"
 
 namespace tcptool::server {
@@ -272,30 +270,10 @@ TEST_F(ReceptionRestartTest, RootThatIsGoneHoldsNothingUp) {
   EXPECT_TRUE(absl::IsNotFound(Create(RequestOf(sender, "file")).status()));
 }
 
-// The root's file system does not answer while Hang() and Answer() say so.
 class HangingRootRestartTest : public ReceptionRestartTest {
  protected:
   HangingRootRestartTest() : ReceptionRestartTest(absl::Milliseconds(50)) {}
-  ~HangingRootRestartTest() override { Answer(); }
 
-  void Hang() {
-    for (size_t i = 0; i < DiskWorker::kMaxThreads; ++i) {
-      const auto hangs = std::make_shared<absl::Notification>();
-      roots_.Run<bool>(
-          "disk",
-          [hangs,
-           answers = answers_](const ContentRoot&) -> absl::StatusOr<bool> {
-            hangs->Notify();
-            answers->WaitForNotification();
-            return true;
-          },
-          [](const auto&) {});
-      hangs->WaitForNotification();
-    }
-  }
-  void Answer() {
-    if (!answers_->HasBeenNotified()) answers_->Notify();
-  }
   // Returns when the disk has been asked, and has not answered.
   void WaitUntilMissed() {
     const auto opened =
@@ -307,28 +285,26 @@ class HangingRootRestartTest : public ReceptionRestartTest {
     EXPECT_TRUE(absl::IsUnavailable(Cancel("receptions/mine").status()));
   }
 
- private:
-  const std::shared_ptr<absl::Notification> answers_ =
-      std::make_shared<absl::Notification>();
+  const HangingRoot disk_{roots_, "disk"};
 };
 
 TEST_F(HangingRootRestartTest, ItIsAskedAgainWhetherAContentHasItsName) {
   ScriptedSender sender;
   LeaveBehindNamed(RequestOf(sender, "file"));
-  Hang();
+  disk_.Hang();
   Start();
   WaitUntilMissed();
-  Answer();
+  disk_.Answer();
   EXPECT_EQ(WaitForEnd("receptions/mine").state(),
             v1::RECEPTION_STATE_SUCCEEDED);
 }
 
 TEST_F(HangingRootRestartTest, OneFromANodeGoesOnWhenItAnswers) {
   LeaveBehind(v1::RECEPTION_STATE_RECEIVING, RequestOfNode(), "");
-  Hang();
+  disk_.Hang();
   Start(WithNodes());
   WaitUntilMissed();
-  Answer();
+  disk_.Answer();
   const auto opens = [this] {
     return Wait<absl::StatusOr<std::shared_ptr<dataplane::Source>>>(
                [&](auto done) {
@@ -342,11 +318,11 @@ TEST_F(HangingRootRestartTest, OneFromANodeGoesOnWhenItAnswers) {
 TEST_F(HangingRootRestartTest, AStopLeavesItToTheNextRun) {
   ScriptedSender sender;
   LeaveBehindNamed(RequestOf(sender, "file"));
-  Hang();
+  disk_.Hang();
   Start();
   WaitUntilMissed();
   Stop();
-  Answer();
+  disk_.Answer();
   Start();
   EXPECT_EQ(WaitForEnd("receptions/mine").state(),
             v1::RECEPTION_STATE_SUCCEEDED);

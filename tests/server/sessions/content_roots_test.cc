@@ -12,9 +12,12 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <memory>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/unique_fd.h"
+#include "tests/server/hanging_root.h"
 
 namespace tcptool::server {
 namespace {
@@ -142,6 +145,22 @@ TEST_F(ContentRootsTest, RootThatIsBlockedStopsNoOther) {
   EXPECT_TRUE(all[0].space.free_bytes.has_value());
   EXPECT_FALSE(all[1].space.free_bytes.has_value());
   back->set_value();
+}
+
+// Whoever has asked may be gone when the disk answers.
+TEST_F(ContentRootsTest, DiskThatHangsKeepsNothingOfWhoHasItsAnswer) {
+  ContentRoots roots(absl::Hours(1));
+  ASSERT_TRUE(roots.Add(absl::StrCat("files=", home_.string())).ok());
+  const HangingRoot disk(roots, "files");
+  disk.Hang();
+  auto asker = std::make_shared<bool>(false);
+  const std::weak_ptr<const bool> kept = asker;
+  roots.Run<bool>(
+      "files", [](const ContentRoot&) -> absl::StatusOr<bool> { return true; },
+      [asker = std::move(asker)](const absl::StatusOr<bool>&) {});
+  EXPECT_FALSE(kept.expired());
+  roots.AnswerPending();
+  EXPECT_TRUE(kept.expired());
 }
 
 }  // namespace
