@@ -70,10 +70,13 @@ void Egress::Measure(Member& member, Clock::time_point now) {
   const std::chrono::duration<double> time =
       now - std::exchange(member.looked_at, now);
   member.wants = kNoRateLimit;
-  if (member.rate == kNoRateLimit || !taken || !before || *taken < *before ||
-      time.count() <= 0) {
+  if (taken) member.was_known = true;
+  if (member.rate == kNoRateLimit || time.count() <= 0) return;
+  if (!taken && member.was_known) {  // Its connection has ended.
+    member.wants = member.fair / kLeastPart;
     return;
   }
+  if (!taken || !before || *taken < *before) return;
   const double used = static_cast<double>(*taken - *before) / time.count();
   if (used >= kUsesAll * static_cast<double>(member.rate)) return;
   member.wants =

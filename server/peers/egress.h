@@ -43,7 +43,8 @@ class Egress {
     // Neither of the two may call anything of this.
     std::function<void(uint64_t bytes_per_second)> set_rate;
     // How many bytes of the content it has taken. None: that is not known, and
-    // it may use all that it may have.
+    // it may use all that it may have; or, once it was known, the connection
+    // has ended, and uses nothing.
     std::function<std::optional<uint64_t>()> taken;
   };
 
@@ -75,6 +76,7 @@ class Egress {
     // When it was looked at.
     std::optional<uint64_t> taken;
     Clock::time_point looked_at;
+    bool was_known = false;  // `taken`, at some time.
   };
 
   static void Measure(Member& member, Clock::time_point now);

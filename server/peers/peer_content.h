@@ -50,7 +50,8 @@ class PeerContent {
   // As Session::SetRate().
   virtual void SetRate(uint64_t connection, uint64_t bytes_per_second) = 0;
   // How many bytes a node (NodeConnection::node) has acknowledged on the
-  // connection that it has. None: it has none, or that is not known.
+  // connection that it has. None: it has none, or none any more, or that is
+  // never known.
   virtual std::optional<uint64_t> TakenBy(const std::string& /*node*/) const {
     return std::nullopt;
   }

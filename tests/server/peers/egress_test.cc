@@ -160,6 +160,22 @@ TEST_F(EgressTest, OneOfWhomNothingIsKnownKeepsItsShare) {
   EXPECT_THAT(rates_, ElementsAre(Pair(1, 500), Pair(2, 500)));
 }
 
+// Its call may last, for as long as it likes.
+TEST_F(EgressTest, OneWhoseConnectionHasEndedKeepsNoShare) {
+  Begin(1000);
+  Add(1, "a");
+  Add(2, "b");
+  taken_[1] = 5;
+  Look();
+  taken_[1] = std::nullopt;
+  Take({{2, 500}});
+  EXPECT_THAT(rates_, ElementsAre(Pair(1, 62), Pair(2, 938)));
+  // It has another one.
+  taken_[1] = 0;
+  Take({{2, 938}});
+  EXPECT_THAT(rates_, ElementsAre(Pair(1, 500), Pair(2, 500)));
+}
+
 TEST_F(EgressTest, WhoHasGoneIsAskedNothing) {
   Begin(1000);
   Add(1, "a");
