@@ -294,6 +294,8 @@ void ParentLink::OnDialed(const std::string& secret,
 }
 
 void ParentLink::TryNext(const absl::Status& reason) {
+  // It is the one that is told to have been left, whatever it was moved to for.
+  if (choice_.current() == 0) leaves_for_fault_ = true;
   const absl::Status noted = Note(choice_.current(), reason);
   const uint64_t position = claims_->position();
   const ParentChoice::Next next =

@@ -1,6 +1,7 @@
 // What a link tells of the nodes that it receives from.
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -83,6 +84,29 @@ TEST_F(ParentMovesTest, ANodeThatIsLeftForThePlanIsNotAtFault) {
   ASSERT_EQ(moves.size(), 1u);
   EXPECT_EQ(moves[0].from, NameOf(first_.node().target));
   EXPECT_FALSE(moves[0].is_fault);
+}
+
+TEST_F(ParentMovesTest, APlannedNodeThatFailsBeforeItSendsIsAtFault) {
+  const ScriptedNode::Script serve = Serve(data_, Having(9), Having(9));
+  std::atomic<int> calls{0};
+  // It has shown that it has more, and then gives no ticket.
+  const ScriptedNode failing([&](const FollowRequest& request,
+                                 grpc::ServerContext& context,
+                                 grpc::ServerWriter<FollowResponse>& writer) {
+    if (calls++ == 0) return serve(request, context, writer);
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "it has failed");
+  });
+  const ScriptedNode third(Serve(data_));
+  position_ = 7;
+  Open({first_.node()}, absl::Hours(1));
+  ASSERT_TRUE(Connect(0).ok());
+  link_->SetNodes({failing.node(), third.node()});
+  ASSERT_TRUE(Connect(7, WaitUntilLeft()).ok());
+  const ParentMoves::Moves moves = moves_.Take("receptions/r");
+  ASSERT_EQ(moves.size(), 1u);
+  EXPECT_EQ(moves[0].from, NameOf(failing.node().target));
+  EXPECT_EQ(moves[0].to, NameOf(third.node().target));
+  EXPECT_TRUE(moves[0].is_fault);
 }
 
 TEST_F(ParentMovesTest, TellsHowFastItReceivesFromANodeThatHasMore) {

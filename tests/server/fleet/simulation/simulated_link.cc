@@ -199,6 +199,7 @@ void SimulatedLink::MoveTo(size_t node) {
 
 void SimulatedLink::Failed(bool is_refusal, bool is_silence) {
   const Clock::time_point now = Clock::now();
+  if (choice_.current() == 0) leaves_for_fault_ = true;
   troubles_[choice_.current()] = Trouble::kOther;
   GoOn(choice_.Failed(is_refusal, position_, now));
   if (is_connected_ && is_silence && !has_given_up_ &&
