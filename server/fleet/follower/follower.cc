@@ -258,8 +258,13 @@ void Follower::Count() {
 
 EdgeRates Follower::TakeRates() {
   EdgeRates rates;
-  for (const auto& [id, delivery] : deliveries_) {
-    if (rates.size() == kMostEdgeRates) break;
+  // Behind the last of those that were returned before: all have their turn,
+  // where they are too many.
+  auto next = deliveries_.upper_bound(last_taken_);
+  for (size_t left = deliveries_.size();
+       left > 0 && rates.size() < kMostEdgeRates; --left, ++next) {
+    if (next == deliveries_.end()) next = deliveries_.begin();
+    const auto& [id, delivery] = *next;
     if (!delivery.is_begun) continue;
     const std::optional<ReceivedRate> rate = port_->TakeRate(id);
     if (!rate) continue;
@@ -270,6 +275,7 @@ EdgeRates Follower::TakeRates() {
                      .busy = rate->busy,
                      .bytes = rate->bytes,
                      .allowed = rate->allowed});
+    last_taken_ = id;
   }
   return rates;
 }

@@ -118,6 +118,7 @@ class Follower {
   int64_t incarnation_ = 0;
   int64_t revision_ = 0;
   Deliveries deliveries_;
+  DeliveryId last_taken_;  // Of those whose rate TakeRates() has returned.
   DeliveryCounts counts_;  // As they were told last.
   // Gone with this: for what is called later.
   const std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);

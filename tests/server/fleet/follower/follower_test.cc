@@ -1,6 +1,10 @@
 // What a node does for its edges, and what it tells.
+#include <chrono>
+#include <cstddef>
+#include <set>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -197,6 +201,29 @@ TEST_F(FollowerTest, OffersTheFileAnewWhenTheDistributionGoesOn) {
   EXPECT_EQ(port_.begun, 2);
   EXPECT_EQ(Record("source").state(), v1::DELIVERY_STATE_UNSPECIFIED)
       << "It is not told what it was.";
+}
+
+TEST_F(FollowerTest, RatesThatAreTooManyForOnceAllHaveTheirTurn) {
+  constexpr size_t kAll = kMostEdgeRates + 1;
+  for (size_t i = 0; i < kAll; ++i) {
+    fleet_.AddDistribution(absl::StrCat("d", i));
+  }
+  fleet_.Coordinate();
+  Start();
+  // Each comes on all the while.
+  std::set<std::string> taken;
+  const auto take = [&] {
+    for (size_t i = 0; i < kAll; ++i) {
+      port_.rates[absl::StrCat("d", i)] = ReceivedRate{
+          .parent = "n1", .busy = std::chrono::seconds(1), .bytes = 5};
+    }
+    const EdgeRates rates = process_->follower().TakeRates();
+    for (const EdgeRate& rate : rates) taken.insert(rate.distribution);
+    return rates;
+  };
+  EXPECT_THAT(take(), SizeIs(kMostEdgeRates));
+  EXPECT_THAT(take(), SizeIs(kMostEdgeRates));
+  EXPECT_THAT(taken, SizeIs(kAll));
 }
 
 }  // namespace
