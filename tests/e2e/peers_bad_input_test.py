@@ -12,10 +12,10 @@ from receptions import MIB, reason_of, state_of
 from tcptool_process import free_port
 
 
-def connect(node, data):
-    """A connection to the data port that has sent this, at once: whoever is refused may be
-    reset before more could be sent."""
-    peer = socket.create_connection(("127.0.0.1", node.data_port))
+def connect(node, data, host="127.0.0.1"):
+    """A connection from `host` to the data port that has sent this, at once: whoever is
+    refused may be reset before more could be sent."""
+    peer = socket.create_connection(("127.0.0.1", node.data_port), source_address=(host, 0))
     peer.settimeout(harness.DEADLINE_S)
     peer.sendall(data)
     return peer
@@ -116,9 +116,18 @@ class PeersBadInputTest(NodesCase):
         for bad in (bytes(32), b"GET / HTTP/1.1\r\n" * 4, wrong, secret[:31] + b"\xff\xff"):
             with self.subTest(bad):
                 self.assert_refused(connect(self.a, bad))
-        # Another node's.
-        self.assert_refused(connect(self.b, secret))
         self.assertEqual(harness.read_all(connect(self.a, secret + b"\0")), self.content)
+
+    def test_ticket_for_another_node(self):
+        """At a node that has not given it, a ticket is nobody's. At the one that has, it is
+        its holder's: docs/security.md says why it is bound to no address."""
+        call, first = self.follow(self.a, self.serve(), offset=0)
+        hello = first.ticket.secret + b"\0"
+        self.assert_refused(connect(self.b, hello))
+        self.assertEqual(harness.read_all(connect(self.a, hello, "127.0.0.2")), self.content)
+        # The node that it was for has come too late.
+        self.assert_refused(connect(self.a, hello))
+        del call
 
     def test_silent_connections_make_room(self):
         session = self.serve()
