@@ -36,7 +36,7 @@ void Reception::StartRewind(uint64_t bad_block, const absl::Status& reason) {
   // What was told of the end may be as wrong as the digests.
   end_.reset();
   claimed_end_.reset();
-  status_.content_length.reset();
+  status_.content_length = options_.expected_length;
   if (forgets_all_) spool_->Announce(options_.expected_length);
   // What an earlier attempt has kept is dropped as a whole: see DiskWriter.
   const bool is_kept = bad_block * kManifestBlock < status_.bytes_durable;

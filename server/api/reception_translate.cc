@@ -1,5 +1,7 @@
 #include "server/api/reception_translate.h"
 
+#include <optional>
+
 #include "absl/time/time.h"
 #include "messages/time.h"
 #include "server/api/translate.h"
@@ -33,12 +35,16 @@ void CopyStatus(const dataplane::ReceptionStatus& status,
   reception.set_bytes_durable(static_cast<int64_t>(status.bytes_durable));
   reception.set_bytes_resumed(static_cast<int64_t>(status.bytes_resumed));
   reception.set_bytes_per_second(static_cast<int64_t>(status.bytes_per_second));
+  // What was known may have been doubted since.
+  reception.clear_content_length();
   if (status.content_length) {
     reception.set_content_length(static_cast<int64_t>(*status.content_length));
   }
-  if (status.sha256)
-    reception.set_content_sha256(dataplane::ToHex(*status.sha256));
-  if (status.root) reception.set_content_root(dataplane::ToHex(*status.root));
+  const auto hex = [](const std::optional<dataplane::Digest>& digest) {
+    return digest ? dataplane::ToHex(*digest) : "";
+  };
+  reception.set_content_sha256(hex(status.sha256));
+  reception.set_content_root(hex(status.root));
   const auto copy = [](absl::Time time, auto set) {
     if (time != absl::InfinitePast()) *set() = ToTimestamp(time);
   };

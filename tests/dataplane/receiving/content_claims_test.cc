@@ -306,6 +306,9 @@ TEST_F(ContentClaimsTest, LengthThatIsNotTheExpectedOneIsTheSourcesFault) {
   Announce(wrong);
   const ScriptedUpstream::Asked asked = Accept();
   EXPECT_TRUE(absl::IsOutOfRange(asked.lost)) << asked.lost;
+  EXPECT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
+    return status.content_length == kLongSize;
+  })) << "It is the one that is expected.";
   GoOnFrom(asked);
   ExpectWhole();
 }

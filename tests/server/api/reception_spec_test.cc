@@ -212,6 +212,12 @@ TEST(ReceptionTranslateTest, WhatIsNotKnownIsNotSet) {
   EXPECT_TRUE(reception.has_content_length());
   EXPECT_EQ(reception.start_time().seconds(), 5);
   EXPECT_EQ(reception.content_root(), std::string(64, '0'));
+  // It is another one's: what was told of it was wrong.
+  status.content_length.reset();
+  status.root.reset();
+  CopyStatus(status, reception);
+  EXPECT_FALSE(reception.has_content_length());
+  EXPECT_EQ(reception.content_root(), "");
 }
 
 v1::ReceptionSpec NodeSpec() {
