@@ -160,10 +160,14 @@ class NodesCase(unittest.TestCase):
 class Proxy:
     """Passes connections on, from `host` to 127.0.0.1 and the same port."""
 
-    def __init__(self, test, port, change=lambda data, position: data, host="127.0.0.2"):
-        """`change`: what becomes of bytes from the server, the first at `position`."""
+    def __init__(
+        self, test, port, change=lambda data, position: data, host="127.0.0.2", held=None
+    ):
+        """`change`: what becomes of bytes from the server, the first at `position`. `held`:
+        how many of them the system may hold before that, some more or less."""
         self._port = port
         self._change = change
+        self._held = held
         self.connections = 0
         self._listener = socket.create_server((host, port))
         test.addCleanup(self._listener.close)
@@ -181,6 +185,8 @@ class Proxy:
             except OSError:  # It is down.
                 self._reset(client)
                 continue
+            if self._held is not None:
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._held)
             for one, other, change in (
                 (client, server, lambda data, _: data),
                 (server, client, self._change),
