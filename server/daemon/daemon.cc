@@ -213,6 +213,9 @@ absl::Status Daemon::StartPeers() {
     peer_service_->set_on_rates([this](const auto& request, auto done) {
       fleet_->TakeRates(request, std::move(done));
     });
+    peer_service_->set_on_get_progress([this](const auto& request, auto done) {
+      fleet_->GetProgress(request, std::move(done));
+    });
   }
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());

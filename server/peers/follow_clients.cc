@@ -1,16 +1,28 @@
 #include "server/peers/follow_clients.h"
 
 #include <cstddef>
-#include <memory>
 #include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
-#include "server/peers/report_call.h"
 
 namespace tcptool::server {
+namespace {
+
+using peer::v1::GetProgressRequest;
+using peer::v1::GetProgressResponse;
+using peer::v1::ReportRatesRequest;
+using peer::v1::ReportRatesResponse;
+using Methods = peer::v1::PeerService::StubInterface::async_interface;
+
+// Less than until the next report of rates.
+constexpr std::chrono::seconds kReportTimeout(5);
+// A client waits for it.
+constexpr std::chrono::milliseconds kProgressTimeout(400);
+
+}  // namespace
 
 struct FollowClients::State {
   void OnDone(std::shared_ptr<void> call) {
@@ -26,7 +38,7 @@ struct FollowClients::State {
   absl::Mutex mutex;
   size_t running ABSL_GUARDED_BY(mutex) = 0;
   std::shared_ptr<void> last ABSL_GUARDED_BY(mutex);
-  absl::flat_hash_set<std::shared_ptr<ReportCall>> reports
+  absl::flat_hash_set<std::shared_ptr<OpenPeerCall>> calls
       ABSL_GUARDED_BY(mutex);
 };
 
@@ -35,12 +47,12 @@ FollowClients::FollowClients(std::unique_ptr<NodeCredentials> credentials)
 
 FollowClients::~FollowClients() {
   State& state = *state_;
-  std::vector<std::shared_ptr<ReportCall>> reports;
+  std::vector<std::shared_ptr<OpenPeerCall>> calls;
   {
     absl::MutexLock lock(&state.mutex);
-    reports.assign(state.reports.begin(), state.reports.end());
+    calls.assign(state.calls.begin(), state.calls.end());
   }
-  for (const auto& report : reports) report->Cancel();
+  for (const auto& call : calls) call->Cancel();
   std::shared_ptr<void> last;  // Destroyed without the lock.
   const auto is_done = [&state]() ABSL_SHARED_LOCKS_REQUIRED(state.mutex) {
     return state.running == 0;
@@ -65,22 +77,48 @@ std::shared_ptr<FollowClient> FollowClients::Start(
 }
 
 void FollowClients::Report(const std::string& address,
-                           peer::v1::ReportRatesRequest request) {
-  const auto call =
-      std::make_shared<ReportCall>(credentials_->NewChannel(address),
-                                   credentials_->token(), std::move(request));
+                           ReportRatesRequest request) {
+  Call<ReportRatesRequest, ReportRatesResponse>(
+      address, std::move(request), kReportTimeout, &Methods::ReportRates,
+      [](const ReportRatesResponse*) {});
+}
+
+void FollowClients::GetProgress(
+    const std::string& address, GetProgressRequest request,
+    std::function<void(std::optional<GetProgressResponse>)> done) {
+  Call<GetProgressRequest, GetProgressResponse>(
+      address, std::move(request), kProgressTimeout, &Methods::GetProgress,
+      [done = std::move(done)](const GetProgressResponse* response) {
+        if (response == nullptr) return done(std::nullopt);
+        done(*response);
+      });
+}
+
+template <typename Request, typename Response>
+void FollowClients::Call(
+    const std::string& address, Request request,
+    std::chrono::milliseconds timeout,
+    typename UnaryPeerCall<Request, Response>::Method method,
+    std::function<void(const Response*)> on_answer) {
+  using Unary = UnaryPeerCall<Request, Response>;
+  const auto call = std::make_shared<Unary>(credentials_->NewChannel(address),
+                                            credentials_->token(),
+                                            std::move(request), timeout);
   {
     absl::MutexLock lock(&state_->mutex);
     ++state_->running;
-    state_->reports.insert(call);
+    state_->calls.insert(call);
   }
-  ReportCall::Start(call, [state = state_](std::shared_ptr<ReportCall> done) {
-    {
-      absl::MutexLock lock(&state->mutex);
-      state->reports.erase(done);
-    }
-    state->OnDone(std::move(done));
-  });
+  Unary::Start(call, method,
+               [state = state_, on_answer = std::move(on_answer)](
+                   std::shared_ptr<Unary> done, const Response* response) {
+                 on_answer(response);
+                 {
+                   absl::MutexLock lock(&state->mutex);
+                   state->calls.erase(done);
+                 }
+                 state->OnDone(std::move(done));
+               });
 }
 
 }  // namespace tcptool::server

@@ -2,11 +2,15 @@
 #ifndef TCPTOOL_SERVER_PEERS_FOLLOW_CLIENTS_H_
 #define TCPTOOL_SERVER_PEERS_FOLLOW_CLIENTS_H_
 
+#include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "server/peers/follow_client.h"
 #include "server/peers/node_credentials.h"
+#include "server/peers/unary_peer_call.h"
 #include "tcptool/peer/v1/peer_service.pb.h"
 
 namespace tcptool::server {
@@ -31,8 +35,22 @@ class FollowClients {
   // Tells a coordinator. What becomes of it is not told; it is over in 5 s.
   void Report(const std::string& address, peer::v1::ReportRatesRequest request);
 
+  // Asks a coordinator, which has 400 ms for it. `done` is called once, on a
+  // thread of gRPC's and before this is destroyed; with nothing if it has not
+  // answered, or has refused.
+  void GetProgress(
+      const std::string& address, peer::v1::GetProgressRequest request,
+      std::function<void(std::optional<peer::v1::GetProgressResponse>)> done);
+
  private:
   struct State;
+
+  // `on_answer` is called as `done` of GetProgress() is.
+  template <typename Request, typename Response>
+  void Call(const std::string& address, Request request,
+            std::chrono::milliseconds timeout,
+            typename UnaryPeerCall<Request, Response>::Method method,
+            std::function<void(const Response*)> on_answer);
 
   const std::unique_ptr<NodeCredentials> credentials_;
   const std::shared_ptr<State> state_;

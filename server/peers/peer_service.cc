@@ -17,6 +17,7 @@ constexpr auto kTick = std::chrono::milliseconds(20);
 constexpr auto kPurge = std::chrono::seconds(1);
 // Of a ReportRatesRequest.
 constexpr int kMostEdges = 100;
+constexpr int kMostProgress = 100;
 
 absl::Status Check(const peer::v1::ReportRatesRequest& request) {
   if (request.node().empty()) {
@@ -34,7 +35,22 @@ absl::Status Check(const peer::v1::ReportRatesRequest& request) {
           absl::StrCat("edges[", i, "]: a number is negative"));
     }
   }
+  if (request.progress_size() > kMostProgress) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("progress: there is more than ", kMostProgress));
+  }
+  for (int i = 0; i < request.progress_size(); ++i) {
+    const peer::v1::DeliveryProgress& progress = request.progress(i);
+    if (progress.bytes_received() < 0 || progress.bytes_per_second() < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("progress[", i, "]: a number is negative"));
+    }
+  }
   return absl::OkStatus();
+}
+
+absl::Status NoFleet() {
+  return absl::FailedPreconditionError("this node is in no fleet (--fleet)");
 }
 
 }  // namespace
@@ -42,7 +58,11 @@ absl::Status Check(const peer::v1::ReportRatesRequest& request) {
 PeerService::PeerService()
     : take_rates_(
           [this](const peer::v1::ReportRatesRequest& request,
-                 const RatesCall::Done& done) { TakeRates(request, done); }) {}
+                 const RatesCall::Done& done) { TakeRates(request, done); }),
+      get_progress_([this](const peer::v1::GetProgressRequest& request,
+                           const ProgressCall::Done& done) {
+        GetProgress(request, done);
+      }) {}
 
 absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
     const PeerContents::Service& service,
@@ -102,19 +122,30 @@ void PeerService::AddTo(MethodTable& table) {
               return std::make_shared<RatesCall>(std::move(headers),
                                                  take_rates_);
             });
+  table.Add(*service.FindMethodByName("GetProgress"), Role::kPeer,
+            [this](Call::Headers headers) {
+              return std::make_shared<ProgressCall>(std::move(headers),
+                                                    get_progress_);
+            });
 }
 
 void PeerService::TakeRates(const peer::v1::ReportRatesRequest& request,
                             const RatesCall::Done& done) const {
   if (absl::Status status = Check(request); !status.ok()) return done(status);
-  if (on_rates_ == nullptr) {
-    return done(
-        absl::FailedPreconditionError("this node is in no fleet (--fleet)"));
-  }
+  if (on_rates_ == nullptr) return done(NoFleet());
   on_rates_(request, [done](const absl::Status& status) {
     if (!status.ok()) return done(status);
     done(peer::v1::ReportRatesResponse());
   });
+}
+
+void PeerService::GetProgress(const peer::v1::GetProgressRequest& request,
+                              const ProgressCall::Done& done) const {
+  if (request.distribution().empty()) {
+    return done(absl::InvalidArgumentError("distribution: it is empty"));
+  }
+  if (on_get_progress_ == nullptr) return done(NoFleet());
+  on_get_progress_(request, done);
 }
 
 void PeerService::OnTicket(const TicketBook::Secret& secret,

@@ -34,6 +34,12 @@ class PeerService : public RpcService {
       std::function<void(const peer::v1::ReportRatesRequest&,
                          std::function<void(const absl::Status&)> done)>;
 
+  // Knows how far the nodes of a distribution are, and calls `done` once, with
+  // that or with why it does not know; any thread may call it.
+  using OnGetProgress = std::function<void(
+      const peer::v1::GetProgressRequest&,
+      std::function<void(absl::StatusOr<peer::v1::GetProgressResponse>)> done)>;
+
   // Listens for data connections. `most_bytes_per_second`: what is sent to
   // other nodes in all; 0: no limit. Errors as those of PeerPort::Listen().
   static absl::StatusOr<std::unique_ptr<PeerService>> Start(
@@ -44,9 +50,12 @@ class PeerService : public RpcService {
   // The server of its calls has stopped.
   ~PeerService() override;
 
-  // Before its calls are served. Without it they say that the node is in no
+  // Before its calls are served. Without them they say that the node is in no
   // fleet.
   void set_on_rates(OnRates on_rates) { on_rates_ = std::move(on_rates); }
+  void set_on_get_progress(OnGetProgress on_get_progress) {
+    on_get_progress_ = std::move(on_get_progress);
+  }
 
   void AddTo(MethodTable& table) override;
 
@@ -67,10 +76,15 @@ class PeerService : public RpcService {
   using RatesCall =
       UnaryCall<peer::v1::ReportRatesRequest, peer::v1::ReportRatesResponse>;
 
+  using ProgressCall =
+      UnaryCall<peer::v1::GetProgressRequest, peer::v1::GetProgressResponse>;
+
   PeerService();
 
   void TakeRates(const peer::v1::ReportRatesRequest& request,
                  const RatesCall::Done& done) const;
+  void GetProgress(const peer::v1::GetProgressRequest& request,
+                   const ProgressCall::Done& done) const;
 
   void OnTicket(const TicketBook::Secret& secret, dataplane::UniqueFd socket,
                 const asio::ip::tcp::endpoint& peer);
@@ -82,7 +96,9 @@ class PeerService : public RpcService {
   std::shared_ptr<PeerContents> contents_;
   std::optional<Followers> followers_;
   OnRates on_rates_;
+  OnGetProgress on_get_progress_;
   const RatesCall::Function take_rates_;
+  const ProgressCall::Function get_progress_;
   std::optional<RepeatingTimer> tick_;
   std::optional<RepeatingTimer> purge_;
   std::optional<RepeatingTimer> look_;  // At what is sent.

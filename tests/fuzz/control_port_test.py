@@ -46,6 +46,7 @@ PATHS = (
     GET_NODE,
     FOLLOW,
     b"/tcptool.peer.v1.PeerService/ReportRates",
+    b"/tcptool.peer.v1.PeerService/GetProgress",
     b"/grpc.health.v1.Health/Check",
     b"/grpc.health.v1.Health/Watch",
     b"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",

@@ -46,6 +46,20 @@ void Coordinator::ReportRates(const EdgeRates& rates, SlowEdges::Time now) {
   }
 }
 
+void Coordinator::ReportProgress(const std::vector<NodeProgress>& progress,
+                                 ProgressBook::Time now) {
+  if (writer_ == nullptr) return;
+  for (const NodeProgress& one : progress) {
+    progress_.Tell(writer_->state(), one, now);
+  }
+}
+
+std::vector<NodeProgress> Coordinator::ProgressOf(
+    const std::string& distribution, int64_t revision, ProgressBook::Time now) {
+  if (writer_ == nullptr) return {};
+  return progress_.Of(writer_->state(), distribution, revision, now);
+}
+
 void Coordinator::Resign(std::function<void(const absl::Status&)> done) {
   writer_.reset();
   key_.Release(std::move(done));
@@ -64,6 +78,7 @@ void Coordinator::Begin(int64_t create_revision) {
           .trouble =
               [this](const absl::Status& status) { events_.trouble(status); }});
   slow_edges_ = {};
+  progress_ = ProgressBook();
   last_term_ = create_revision;
   events_.changed(true);
 }

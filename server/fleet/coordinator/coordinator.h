@@ -8,15 +8,18 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "server/fleet/coordinator/plan_writer.h"
+#include "server/fleet/coordinator/progress_book.h"
 #include "server/fleet/coordinator/slow_edges.h"
 #include "server/fleet/etcd/etcd_calls.h"
 #include "server/fleet/membership/leased_key.h"
 #include "server/fleet/state/edge_rate.h"
 #include "server/fleet/state/fleet_keys.h"
+#include "server/fleet/state/node_progress.h"
 
 namespace tcptool::fleet {
 
@@ -59,6 +62,14 @@ class Coordinator {
   // whoever is no coordinator ignores all. `now`: see SlowEdges.
   void ReportRates(const EdgeRates& rates, SlowEdges::Time now);
 
+  // What a node tells of how far it is; and what was told of a distribution:
+  // see ProgressBook. Whoever is no coordinator ignores all, and knows nothing.
+  void ReportProgress(const std::vector<NodeProgress>& progress,
+                      ProgressBook::Time now);
+  std::vector<NodeProgress> ProgressOf(const std::string& distribution,
+                                       int64_t revision,
+                                       ProgressBook::Time now);
+
   // Lets another be the coordinator at once. `done` is called in any case; no
   // event comes any more.
   void Resign(std::function<void(const absl::Status&)> done);
@@ -74,6 +85,7 @@ class Coordinator {
   int64_t last_term_ = 0;  // The create revision that the key had when it led.
   std::unique_ptr<PlanWriter> writer_;  // While it is the coordinator.
   SlowEdges slow_edges_;                // What was told since it is.
+  ProgressBook progress_;               // The same.
   LeasedKey key_;
 };
 

@@ -112,6 +112,13 @@ std::optional<ReceivedRate> NodeDeliveries::TakeRate(const DeliveryId& id) {
   return received->second->TakeRate();
 }
 
+std::optional<ReceivedBytes> NodeDeliveries::Received(
+    const DeliveryId& id) const {
+  const auto received = received_.find(id);
+  if (received == received_.end()) return std::nullopt;
+  return received->second->Received();
+}
+
 void NodeDeliveries::Offer(const DeliveryId& id, const v1::FileSource& file,
                            OnProgress progress) {
   service_.places.Set(id.distribution,

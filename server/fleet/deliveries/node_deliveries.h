@@ -61,6 +61,7 @@ class NodeDeliveries final : public DeliveryPort {
                OnProgress progress) override;
   void Reparent(const DeliveryId& id, std::vector<SendingNode> nodes) override;
   std::optional<ReceivedRate> TakeRate(const DeliveryId& id) override;
+  std::optional<ReceivedBytes> Received(const DeliveryId& id) const override;
   void Offer(const DeliveryId& id, const v1::FileSource& file,
              OnProgress progress) override;
   void Limit(const DeliveryId& id, const SendingLimits& limits) override;

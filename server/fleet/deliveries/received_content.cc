@@ -155,6 +155,15 @@ std::optional<ReceivedRate> ReceivedContent::TakeRate() {
       .allowed = taken->allowed};
 }
 
+std::optional<ReceivedBytes> ReceivedContent::Received() const {
+  // One of an earlier try is about to be deleted.
+  if (!is_there_) return std::nullopt;
+  const auto reception = service_.table.Get(name_);
+  if (!reception.ok()) return std::nullopt;
+  return ReceivedBytes{.received = reception->bytes_received(),
+                       .per_second = reception->bytes_per_second()};
+}
+
 void ReceivedContent::TakeMoves() {
   for (const server::ParentMove& taken : service_.moves.Take(name_)) {
     if (moves_.size() == server::ParentMoves::kMost) moves_.pop_front();

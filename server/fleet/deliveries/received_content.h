@@ -57,6 +57,9 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   // As DeliveryPort::TakeRate().
   std::optional<ReceivedRate> TakeRate();
 
+  // As DeliveryPort::Received().
+  std::optional<ReceivedBytes> Received() const;
+
   // Nothing is told any more. `done`, once no reception will be made any more.
   void Leave(std::function<void()> done);
 

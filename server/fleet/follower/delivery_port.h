@@ -55,6 +55,12 @@ struct ReceivedRate {
   uint64_t allowed = 0;
 };
 
+// How much of a content has come.
+struct ReceivedBytes {
+  int64_t received = 0;
+  int64_t per_second = 0;  // Of late.
+};
+
 // How fast the node may send a content to others, in bytes a second; 0: no
 // limit.
 struct SendingLimits {
@@ -94,6 +100,13 @@ class DeliveryPort {
   // Of one that was begun to be received: what was measured since it was taken
   // last. None: nothing.
   virtual std::optional<ReceivedRate> TakeRate(const DeliveryId& id) = 0;
+
+  // Of one that was begun to be received. None: it is not known; a port that
+  // has no bytes knows of none.
+  virtual std::optional<ReceivedBytes> Received(
+      const DeliveryId& /*id*/) const {
+    return std::nullopt;
+  }
 
   // Lets other nodes have a file of this one. DELIVERED: it was read to its
   // end, and is `content`.

@@ -280,6 +280,38 @@ EdgeRates Follower::TakeRates() {
   return rates;
 }
 
+std::vector<NodeProgress> Follower::Progress() const {
+  std::vector<NodeProgress> all;
+  for (const auto& [id, delivery] : deliveries_) {
+    if (all.size() == kMostProgressTold) break;
+    if (auto progress = ProgressOf(id, delivery)) {
+      all.push_back(*std::move(progress));
+    }
+  }
+  return all;
+}
+
+std::optional<NodeProgress> Follower::ProgressOf(const DeliveryId& id) const {
+  const auto delivery = deliveries_.find(id);
+  if (delivery == deliveries_.end()) return std::nullopt;
+  return ProgressOf(id, delivery->second);
+}
+
+std::optional<NodeProgress> Follower::ProgressOf(
+    const DeliveryId& id, const Delivery& delivery) const {
+  if (delivery.is_source || !delivery.is_begun ||
+      delivery.record->state() >= v1::DELIVERY_STATE_DELIVERED) {
+    return std::nullopt;
+  }
+  const std::optional<ReceivedBytes> bytes = port_->Received(id);
+  if (!bytes) return std::nullopt;
+  return NodeProgress{.distribution = id.distribution,
+                      .revision = id.revision,
+                      .node = options_.node,
+                      .bytes_received = bytes->received,
+                      .bytes_per_second = bytes->per_second};
+}
+
 std::vector<SendingNode> Follower::NodesOf(
     const v1::Edge& edge, const std::vector<SendingNode>& known) const {
   std::vector<SendingNode> nodes;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "server/fleet/follower/delivery_record.h"
 #include "server/fleet/state/edge_rate.h"
 #include "server/fleet/state/fleet_state.h"
+#include "server/fleet/state/node_progress.h"
 #include "tcptool/fleet/v1/fleet.pb.h"
 
 namespace tcptool::fleet {
@@ -71,6 +73,12 @@ class Follower {
   // does not return are returned the next time.
   EdgeRates TakeRates();
 
+  // How far those are that it receives and does not have yet:
+  // kMostProgressTold at most.
+  std::vector<NodeProgress> Progress() const;
+  // The same of one; none: it is not among them.
+  std::optional<NodeProgress> ProgressOf(const DeliveryId& id) const;
+
  private:
   struct Delivery {
     std::shared_ptr<DeliveryRecord> record;
@@ -104,6 +112,8 @@ class Follower {
                   const DeliveryProgress& progress);
   void Write(const DeliveryProgress& progress, Delivery& delivery);
   void Count();
+  std::optional<NodeProgress> ProgressOf(const DeliveryId& id,
+                                         const Delivery& delivery) const;
   // The parent and the fallbacks, as far as it is known where they are: by
   // their registration or, of one that is not registered, from `known`.
   std::vector<SendingNode> NodesOf(const v1::Edge& edge,

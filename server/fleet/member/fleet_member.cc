@@ -1,11 +1,24 @@
 #include "server/fleet/member/fleet_member.h"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <system_error>
 #include <utility>
 
 namespace tcptool::fleet {
+namespace {
+
+// For each node of the fleet, between what one tells of its progress: so its
+// coordinator is told 200 times a second at most.
+constexpr std::chrono::milliseconds kProgressOfANode(5);
+
+absl::Status NotCoordinator() {
+  return absl::FailedPreconditionError(
+      "this node does not coordinate the fleet");
+}
+
+}  // namespace
 
 FleetMember::FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
                          FleetMemberOptions options, server::WatchHub& hub,
@@ -15,13 +28,19 @@ FleetMember::FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
       options_(std::move(options)),
       events_(std::move(events)),
       state_(options_.keys),
-      distributions_(executor, &etcd_, state_, hub, options_.now),
+      lookup_(events_.get_progress, options_.now),
+      distributions_(executor, &etcd_, state_, hub, options_.now,
+                     [this](const std::string& distribution, int64_t revision,
+                            std::function<void(const ProgressByNode&)> done) {
+                       GetProgress(distribution, revision, std::move(done));
+                     }),
       watch_(
           executor, &etcd_, {.prefix = options_.keys.prefix()},
           {.changed = [this](const PrefixMirror::Changes& changes,
                              int64_t revision) { Changed(changes, revision); },
            .trouble = events_.trouble}),
-      report_timer_(executor) {}
+      report_timer_(executor),
+      progress_timer_(executor) {}
 
 FleetMember::~FleetMember() { StopAnswering(); }
 
@@ -51,6 +70,7 @@ void FleetMember::Join(const v1::Node& node, DeliveryPort* port) {
               },
           .trouble = events_.trouble});
   ReportLater();
+  ReportProgressLater();
 }
 
 void FleetMember::Registered(int64_t incarnation) {
@@ -90,24 +110,90 @@ void FleetMember::ReportLater() {
 
 void FleetMember::Report() {
   const EdgeRates rates = follower_->TakeRates();
-  if (rates.empty() || !state_.coordinator()) return;
-  const std::string& coordinator = state_.coordinator()->value.node();
-  if (coordinator == options_.node) {
-    // Unless it is not that any more.
-    return TakeReport(rates).IgnoreError();
+  if (rates.empty()) return;
+  if (const auto address = OtherCoordinator()) {
+    return events_.report(*address, rates);
   }
+  // Unless it is not the coordinator.
+  TakeReport(rates).IgnoreError();
+}
+
+void FleetMember::ReportProgressLater() {
+  progress_timer_.expires_after(std::max<std::chrono::milliseconds>(
+      options_.progress_interval, kProgressOfANode * state_.nodes().size()));
+  progress_timer_.async_wait(
+      [this, alive = std::weak_ptr(alive_)](std::error_code error) {
+        if (error || alive.expired() || !follower_) return;
+        ReportProgress();
+        ReportProgressLater();
+      });
+}
+
+void FleetMember::ReportProgress() {
+  const std::vector<NodeProgress> progress = follower_->Progress();
+  if (progress.empty()) return;
+  if (const auto address = OtherCoordinator()) {
+    return events_.report_progress(*address, progress);
+  }
+  TakeProgress(progress).IgnoreError();
+}
+
+bool FleetMember::IsCoordinator() const {
+  return coordinator_ && coordinator_->is_coordinator();
+}
+
+std::optional<std::string> FleetMember::OtherCoordinator() const {
+  if (!state_.coordinator()) return std::nullopt;
+  const std::string& coordinator = state_.coordinator()->value.node();
   const auto node = state_.nodes().find(coordinator);
-  if (node == state_.nodes().end()) return;
-  events_.report(node->second.value.peer_address(), rates);
+  if (coordinator == options_.node || node == state_.nodes().end()) {
+    return std::nullopt;
+  }
+  return node->second.value.peer_address();
 }
 
 absl::Status FleetMember::TakeReport(const EdgeRates& rates) {
-  if (coordinator_ && coordinator_->is_coordinator()) {
-    coordinator_->ReportRates(rates, std::chrono::steady_clock::now());
-    return absl::OkStatus();
+  if (!IsCoordinator()) return NotCoordinator();
+  coordinator_->ReportRates(rates, std::chrono::steady_clock::now());
+  return absl::OkStatus();
+}
+
+absl::Status FleetMember::TakeProgress(
+    const std::vector<NodeProgress>& progress) {
+  if (!IsCoordinator()) return NotCoordinator();
+  coordinator_->ReportProgress(progress, std::chrono::steady_clock::now());
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<NodeProgress>> FleetMember::ToldProgress(
+    const std::string& distribution, int64_t revision) {
+  if (!IsCoordinator()) return NotCoordinator();
+  return coordinator_->ProgressOf(distribution, revision,
+                                  std::chrono::steady_clock::now());
+}
+
+void FleetMember::GetProgress(const std::string& distribution, int64_t revision,
+                              std::function<void(const ProgressByNode&)> done) {
+  const DeliveryId id = {.distribution = distribution, .revision = revision};
+  const auto told = ToldProgress(distribution, revision);
+  if (told.ok()) return done(WithOwn(ByNode(*told, options_.now()), id));
+  const auto address = OtherCoordinator();
+  if (!address) return done(WithOwn({}, id));
+  lookup_.Get(*address, distribution, revision,
+              [this, id, done = std::move(done)](const ProgressByNode& known) {
+                done(WithOwn(known, id));
+              });
+}
+
+ProgressByNode FleetMember::WithOwn(ProgressByNode known,
+                                    const DeliveryId& id) const {
+  if (!follower_) return known;
+  if (const auto own = follower_->ProgressOf(id)) {
+    known[own->node] = {.bytes_received = own->bytes_received,
+                        .bytes_per_second = own->bytes_per_second,
+                        .time = options_.now()};
   }
-  return absl::FailedPreconditionError(
-      "this node does not coordinate the fleet");
+  return known;
 }
 
 void FleetMember::Changed(const PrefixMirror::Changes& changes,
@@ -130,6 +216,7 @@ void FleetMember::Leave(std::function<void()> done) {
   counts_->SetCoordinator(false);
   follower_.reset();
   report_timer_.cancel();
+  progress_timer_.cancel();
   const auto both = std::make_shared<int>(coordinator_ ? 2 : 1);
   const auto one = [both, done = std::move(done)](const absl::Status&) {
     if (--*both == 0) done();

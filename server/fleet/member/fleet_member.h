@@ -10,8 +10,10 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "server/fleet/coordinator/coordinator.h"
@@ -26,9 +28,11 @@
 #include "server/fleet/service/distribution_table.h"
 #include "server/fleet/service/distributions.h"
 #include "server/fleet/service/fleet_distributions.h"
+#include "server/fleet/service/progress_lookup.h"
 #include "server/fleet/state/edge_rate.h"
 #include "server/fleet/state/fleet_keys.h"
 #include "server/fleet/state/fleet_state.h"
+#include "server/fleet/state/node_progress.h"
 #include "server/watch/watch_hub.h"
 #include "tcptool/fleet/v1/fleet.pb.h"
 
@@ -40,6 +44,9 @@ struct FleetMemberOptions {
   std::function<absl::Time()> now = absl::Now;
   // How often the coordinator is told how fast distributions come.
   std::chrono::milliseconds report_interval = std::chrono::seconds(10);
+  // How often it is told how far they are; less often where the nodes would
+  // tell it more than 200 times a second in all.
+  std::chrono::milliseconds progress_interval = std::chrono::seconds(2);
 };
 
 // Reads from etcd what the fleet has, answers clients by that and, from Join()
@@ -66,6 +73,17 @@ class FleetMember {
     std::function<void(const std::string& address, const EdgeRates&)> report;
     // A call of etcd's has failed, and will be tried again.
     std::function<void(const absl::Status&)> trouble;
+    // As `report`.
+    std::function<void(const std::string& address,
+                       const std::vector<NodeProgress>&)>
+        report_progress =
+            [](const std::string&, const std::vector<NodeProgress>&) {};
+    // Another node is to be asked.
+    ProgressLookup::Ask get_progress =
+        [](const std::string&, const std::string&, int64_t,
+           const std::function<void(ProgressLookup::Told)>& done) {
+          done(std::nullopt);
+        };
   };
 
   // `etcd` and `hub` must outlive it.
@@ -91,6 +109,12 @@ class FleetMember {
   // What another node tells, or this one: see Coordinator::ReportRates().
   // FAILED_PRECONDITION: this node is not the coordinator.
   absl::Status TakeReport(const EdgeRates& rates);
+  // The same of how far it is: see Coordinator::ReportProgress().
+  absl::Status TakeProgress(const std::vector<NodeProgress>& progress);
+  // What the coordinator was told, for another node.
+  // FAILED_PRECONDITION: this node is not the coordinator.
+  absl::StatusOr<std::vector<NodeProgress>> ToldProgress(
+      const std::string& distribution, int64_t revision);
 
   // The node is gone at once, for all others; another may coordinate. What it
   // receives goes on, and is told of no more. `done` is called in any case; no
@@ -106,6 +130,17 @@ class FleetMember {
   // Whoever coordinates is told how fast distributions come here. Nobody: it is
   // dropped.
   void Report();
+  void ReportProgressLater();
+  void ReportProgress();
+  bool IsCoordinator() const;
+  // Where the coordinator's PeerService is. None: it is not known, or it is
+  // this node.
+  std::optional<std::string> OtherCoordinator() const;
+  // For clients: as FleetDistributions::GetProgress. What is here of it is
+  // known in any case.
+  void GetProgress(const std::string& distribution, int64_t revision,
+                   std::function<void(const ProgressByNode&)> done);
+  ProgressByNode WithOwn(ProgressByNode known, const DeliveryId& id) const;
 
   const asio::any_io_executor executor_;
   const std::shared_ptr<FleetCounts> counts_ = std::make_shared<FleetCounts>();
@@ -113,6 +148,7 @@ class FleetMember {
   const FleetMemberOptions options_;
   const Events events_;
   FleetState state_;
+  ProgressLookup lookup_;
   FleetDistributions distributions_;
   int64_t revision_ = 0;  // Of `state_`; 0: nothing has been read.
   // It is, or was, registered, and its name is nobody else's.
@@ -122,6 +158,7 @@ class FleetMember {
   std::optional<Registration> registration_;
   std::optional<Coordinator> coordinator_;
   asio::steady_timer report_timer_;
+  asio::steady_timer progress_timer_;
   // Gone with this: for what the timer calls later.
   const std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);
 };

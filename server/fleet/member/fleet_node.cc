@@ -1,12 +1,18 @@
 #include "server/fleet/member/fleet_node.h"
 
+#include <algorithm>
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
+#include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/memory/memory.h"
 #include "server/base/log.h"
+#include "server/fleet/deliveries/post_weakly.h"
 #include "version.h"
 
 namespace tcptool::fleet {
@@ -16,6 +22,8 @@ using server::LogInfo;
 using server::LogWarning;
 
 namespace {
+
+constexpr std::chrono::milliseconds kLongestAge = std::chrono::hours(1);
 
 peer::v1::ReportRatesRequest ToRequest(const std::string& node,
                                        const EdgeRates& rates) {
@@ -46,6 +54,62 @@ EdgeRates ToRates(const peer::v1::ReportRatesRequest& request) {
          .allowed = static_cast<uint64_t>(edge.allowed_bytes_per_second())});
   }
   return rates;
+}
+
+peer::v1::ReportRatesRequest ToRequest(const std::string& node,
+                                       const std::vector<NodeProgress>& all) {
+  peer::v1::ReportRatesRequest request;
+  request.set_node(node);
+  for (const NodeProgress& one : all) {
+    peer::v1::DeliveryProgress& progress = *request.add_progress();
+    progress.set_distribution(one.distribution);
+    progress.set_revision(one.revision);
+    progress.set_bytes_received(one.bytes_received);
+    progress.set_bytes_per_second(one.bytes_per_second);
+  }
+  return request;
+}
+
+std::vector<NodeProgress> ToProgress(
+    const peer::v1::ReportRatesRequest& request) {
+  std::vector<NodeProgress> all;
+  for (const peer::v1::DeliveryProgress& one : request.progress()) {
+    all.push_back({.distribution = one.distribution(),
+                   .revision = one.revision(),
+                   .node = request.node(),
+                   .bytes_received = one.bytes_received(),
+                   .bytes_per_second = one.bytes_per_second()});
+  }
+  return all;
+}
+
+peer::v1::GetProgressResponse ToResponse(const std::vector<NodeProgress>& all) {
+  peer::v1::GetProgressResponse response;
+  for (const NodeProgress& one : all) {
+    peer::v1::NodeProgress& node = *response.add_nodes();
+    node.set_node(one.node);
+    node.set_bytes_received(one.bytes_received);
+    node.set_bytes_per_second(one.bytes_per_second);
+    node.set_age_milliseconds(one.age.count());
+  }
+  return response;
+}
+
+std::vector<NodeProgress> ToProgress(
+    const peer::v1::GetProgressRequest& request,
+    const peer::v1::GetProgressResponse& response) {
+  std::vector<NodeProgress> all;
+  for (const peer::v1::NodeProgress& one : response.nodes()) {
+    all.push_back({.distribution = request.distribution(),
+                   .revision = request.revision(),
+                   .node = one.node(),
+                   .bytes_received = one.bytes_received(),
+                   .bytes_per_second = one.bytes_per_second(),
+                   // What cannot be is no time that a client could read.
+                   .age = std::chrono::milliseconds(std::clamp<int64_t>(
+                       one.age_milliseconds(), 0, kLongestAge.count()))});
+  }
+  return all;
 }
 
 }  // namespace
@@ -126,9 +190,41 @@ void FleetNode::StopAnswering() {
 
 void FleetNode::TakeRates(const peer::v1::ReportRatesRequest& request,
                           std::function<void(const absl::Status&)> done) {
-  asio::post(*io_, [this, rates = ToRates(request), done = std::move(done)] {
-    done(member_->TakeReport(rates));
+  asio::post(*io_, [this, rates = ToRates(request),
+                    progress = ToProgress(request), done = std::move(done)] {
+    const absl::Status status = member_->TakeReport(rates);
+    if (!status.ok()) return done(status);
+    done(member_->TakeProgress(progress));
   });
+}
+
+void FleetNode::GetProgress(
+    const peer::v1::GetProgressRequest& request,
+    std::function<void(absl::StatusOr<peer::v1::GetProgressResponse>)> done) {
+  asio::post(*io_, [this, request, done = std::move(done)] {
+    const auto told =
+        member_->ToldProgress(request.distribution(), request.revision());
+    if (!told.ok()) return done(told.status());
+    done(ToResponse(*told));
+  });
+}
+
+void FleetNode::AskForProgress(const std::string& address,
+                               const std::string& distribution,
+                               int64_t revision,
+                               std::function<void(ProgressLookup::Told)> done) {
+  if (clients_ == nullptr) return done(std::nullopt);
+  peer::v1::GetProgressRequest request;
+  request.set_distribution(distribution);
+  request.set_revision(revision);
+  clients_->GetProgress(
+      address, request,
+      [io = std::weak_ptr(io_), request, done = std::move(done)](
+          const std::optional<peer::v1::GetProgressResponse>& response) {
+        ProgressLookup::Told told;
+        if (response) told = ToProgress(request, *response);
+        PostWeakly(io, [done, told = std::move(told)] { done(told); });
+      });
 }
 
 void FleetNode::Leave() {
@@ -191,6 +287,17 @@ FleetMember::Events FleetNode::Events() {
             LogWarning("etcd_trouble",
                        {{"error", status.message()},
                         {"untold_before", trouble_.TakeUntold()}});
+          },
+      .report_progress =
+          [this](const std::string& address,
+                 const std::vector<NodeProgress>& progress) {
+            clients_->Report(address, ToRequest(options_.node, progress));
+          },
+      .get_progress =
+          [this](const std::string& address, const std::string& distribution,
+                 int64_t revision,
+                 std::function<void(ProgressLookup::Told)> done) {
+            AskForProgress(address, distribution, revision, std::move(done));
           },
   };
 }

@@ -74,6 +74,10 @@ class FleetNode {
   // PeerService::OnRates; any thread may call it, until this is destroyed.
   void TakeRates(const peer::v1::ReportRatesRequest& request,
                  std::function<void(const absl::Status&)> done);
+  // PeerService::OnGetProgress; the same.
+  void GetProgress(
+      const peer::v1::GetProgressRequest& request,
+      std::function<void(absl::StatusOr<peer::v1::GetProgressResponse>)> done);
 
   // Begins to leave the fleet: see FleetMember::Leave(). After Join(); once.
   void Leave();
@@ -85,6 +89,10 @@ class FleetNode {
   FleetNode(const FleetOptions& options, FleetKeys keys);
 
   FleetMember::Events Events();
+  // Another node.
+  void AskForProgress(const std::string& address,
+                      const std::string& distribution, int64_t revision,
+                      std::function<void(ProgressLookup::Told)> done);
 
   const FleetOptions options_;
   const FleetKeys keys_;

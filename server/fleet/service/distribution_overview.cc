@@ -15,7 +15,8 @@ NodePlace PlaceOf(const std::string& node, const FleetNodes& nodes) {
 
 DistributionOverview OverviewOf(const std::string& id,
                                 const Distribution& distribution,
-                                const FleetNodes& nodes) {
+                                const FleetNodes& nodes,
+                                const ProgressByNode& progress) {
   DistributionOverview overview = {
       .distribution = ToMessage(id, distribution, nodes),
       .source = PlaceOf(distribution.spec->value.source_node(), nodes)};
@@ -24,6 +25,7 @@ DistributionOverview OverviewOf(const std::string& id,
     overview.targets.push_back(
         {.delivery = ToDelivery(id, distribution, node, content),
          .place = PlaceOf(node, nodes)});
+    SetProgress(progress, overview.targets.back().delivery);
   }
   return overview;
 }

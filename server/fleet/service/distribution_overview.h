@@ -8,6 +8,7 @@
 #include "server/fleet/coordinator/targets.h"
 #include "server/fleet/service/api.h"
 #include "server/fleet/state/fleet_state.h"
+#include "server/fleet/state/node_progress.h"
 #include "tcptool/v1/distribution.pb.h"
 
 namespace tcptool::fleet {
@@ -32,7 +33,8 @@ struct DistributionOverview {
 // Of a distribution that has a spec.
 DistributionOverview OverviewOf(const std::string& id,
                                 const Distribution& distribution,
-                                const FleetNodes& nodes);
+                                const FleetNodes& nodes,
+                                const ProgressByNode& progress);
 
 }  // namespace tcptool::fleet
 

@@ -34,11 +34,12 @@ class FleetDistributions::Service final
  public:
   Service(const asio::any_io_executor& executor, EtcdCalls* etcd,
           const FleetState& state, server::WatchHub& hub,
-          std::function<absl::Time()> now)
+          std::function<absl::Time()> now, GetProgress get_progress)
       : executor_(executor),
         state_(state),
         hub_(hub),
         now_(std::move(now)),
+        get_progress_(std::move(get_progress)),
         timer_(executor),
         seen_(executor),
         commands_(etcd, state, seen_),
@@ -145,8 +146,21 @@ class FleetDistributions::Service final
     });
   }
 
+  // Calls `then` with what is known of how far a distribution's nodes are.
+  void WithProgress(const std::string& name,
+                    std::function<void(const ProgressByNode&)> then) const {
+    const std::string id = DistributionId(name);
+    const auto found = state_.distributions().find(id);
+    if (get_progress_ == nullptr || found == state_.distributions().end() ||
+        !found->second.spec || ::tcptool::IsFinal(StateOf(found->second))) {
+      return then({});
+    }
+    get_progress_(id, found->second.spec->create_revision, std::move(then));
+  }
+
   absl::StatusOr<api::ListDeliveriesResponse> ListDeliveries(
-      const api::ListDeliveriesRequest& request) const {
+      const api::ListDeliveriesRequest& request,
+      const ProgressByNode& progress) const {
     const auto page = server::NamePage::Of(request);
     if (!page.ok()) return page.status();
     const std::string id = DistributionId(request.parent());
@@ -163,6 +177,7 @@ class FleetDistributions::Service final
          ++node) {
       api::Delivery delivery = ToDelivery(id, found->second, *node, content);
       if (!server::IsOneOf(request.states(), delivery.state())) continue;
+      SetProgress(progress, delivery);
       if (!server::AddToPage(*page, std::move(delivery), bytes,
                              *response.mutable_deliveries())) {
         response.set_next_page_token(page->Token(*node));
@@ -190,13 +205,13 @@ class FleetDistributions::Service final
   }
 
   absl::StatusOr<DistributionOverview> GetOverview(
-      const std::string& name) const {
+      const std::string& name, const ProgressByNode& progress) const {
     const std::string id = DistributionId(name);
     const auto found = state_.distributions().find(id);
     if (found == state_.distributions().end() || !found->second.spec) {
       return NoSuchDistribution(name);
     }
-    return OverviewOf(id, found->second, state_.nodes());
+    return OverviewOf(id, found->second, state_.nodes(), progress);
   }
 
   const FleetState& state() const { return state_; }
@@ -237,6 +252,7 @@ class FleetDistributions::Service final
   const FleetState& state_;
   server::WatchHub& hub_;
   const std::function<absl::Time()> now_;
+  const GetProgress get_progress_;
   asio::steady_timer timer_;
   DistributionTable table_;
   // What the table lacks.
@@ -254,9 +270,11 @@ class FleetDistributions::Service final
 FleetDistributions::FleetDistributions(const asio::any_io_executor& executor,
                                        EtcdCalls* etcd, const FleetState& state,
                                        server::WatchHub& hub,
-                                       std::function<absl::Time()> now)
+                                       std::function<absl::Time()> now,
+                                       GetProgress get_progress)
     : service_(std::make_shared<Service>(executor, etcd, state, hub,
-                                         std::move(now))) {}
+                                         std::move(now),
+                                         std::move(get_progress))) {}
 
 FleetDistributions::~FleetDistributions() = default;
 
@@ -308,8 +326,13 @@ void FleetDistributions::ListDeliveries(
     const api::ListDeliveriesRequest& request,
     Done<api::ListDeliveriesResponse> done) {
   service_->Post<api::ListDeliveriesResponse>(
-      std::move(done), [request](const Service& self, const auto& answer) {
-        answer(self.ListDeliveries(request));
+      std::move(done), [request](const Service& self, auto answer) {
+        self.WithProgress(
+            request.parent(),
+            [kept = self.shared_from_this(), request,
+             answer = std::move(answer)](const ProgressByNode& progress) {
+              answer(kept->ListDeliveries(request, progress));
+            });
       });
 }
 
@@ -324,8 +347,12 @@ void FleetDistributions::ListNodes(const api::ListNodesRequest& request,
 void FleetDistributions::GetOverview(const std::string& name,
                                      Done<DistributionOverview> done) {
   service_->Post<DistributionOverview>(
-      std::move(done), [name](const Service& self, const auto& answer) {
-        answer(self.GetOverview(name));
+      std::move(done), [name](const Service& self, auto answer) {
+        self.WithProgress(
+            name, [kept = self.shared_from_this(), name,
+                   answer = std::move(answer)](const ProgressByNode& progress) {
+              answer(kept->GetOverview(name, progress));
+            });
       });
 }
 

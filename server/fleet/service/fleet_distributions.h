@@ -15,23 +15,33 @@
 #include "server/fleet/etcd/prefix_mirror.h"
 #include "server/fleet/service/distributions.h"
 #include "server/fleet/state/fleet_state.h"
+#include "server/fleet/state/node_progress.h"
 #include "server/watch/watch_hub.h"
 
 namespace tcptool::fleet {
 
 // Every node of a fleet has one. What clients ask for is written to etcd, and
 // what they read is what the node's own watch has told; the coordinator is
-// needed for neither.
+// needed for neither. How far deliveries are is told as far as `get_progress`
+// knows it.
 //
 // Its own methods are called on the thread of `executor`, which runs until
 // nobody calls those of Distributions any more.
 class FleetDistributions final : public Distributions {
  public:
+  // Calls `done` once, soon, on the thread, with what is known of the
+  // distribution whose spec was created at `revision`. It is not called after
+  // Stop().
+  using GetProgress =
+      std::function<void(const std::string& distribution, int64_t revision,
+                         std::function<void(const ProgressByNode&)> done)>;
+
   // `etcd`, `state`, which is of the whole fleet, and `hub` are there for as
   // long as `executor` runs anything.
   FleetDistributions(const asio::any_io_executor& executor, EtcdCalls* etcd,
                      const FleetState& state, server::WatchHub& hub,
-                     std::function<absl::Time()> now = absl::Now);
+                     std::function<absl::Time()> now = absl::Now,
+                     GetProgress get_progress = nullptr);
   ~FleetDistributions() override;
 
   // To be called by PrefixWatch::Events::changed, when `state` has taken in the

@@ -5,6 +5,7 @@
 #include "absl/strings/strip.h"
 #include "messages/distribution_states.h"
 #include "messages/distribution_texts.h"
+#include "messages/time.h"
 #include "server/fleet/service/distribution_spec.h"
 
 namespace tcptool::fleet {
@@ -129,6 +130,15 @@ api::Delivery ToDelivery(const std::string& id,
                      absl::BytesToHexString(delivery.content().root())));
   }
   return message;
+}
+
+void SetProgress(const ProgressByNode& known, api::Delivery& delivery) {
+  if (::tcptool::IsFinal(delivery.state())) return;
+  const auto progress = known.find(delivery.node());
+  if (progress == known.end()) return;
+  delivery.set_bytes_received(progress->second.bytes_received);
+  delivery.set_bytes_per_second(progress->second.bytes_per_second);
+  *delivery.mutable_progress_time() = ToTimestamp(progress->second.time);
 }
 
 api::FleetNode ToNode(const std::string& name, const FleetState& state) {

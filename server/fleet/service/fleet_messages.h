@@ -9,6 +9,7 @@
 #include "server/fleet/coordinator/targets.h"
 #include "server/fleet/service/api.h"
 #include "server/fleet/state/fleet_state.h"
+#include "server/fleet/state/node_progress.h"
 #include "tcptool/v1/distribution.pb.h"
 
 namespace tcptool::fleet {
@@ -39,6 +40,8 @@ api::Distribution ToMessage(const std::string& id,
 api::Delivery ToDelivery(const std::string& id,
                          const Distribution& distribution,
                          const std::string& node, const v1::Content* content);
+// How far it is, if it goes on and that is known of its node.
+void SetProgress(const ProgressByNode& known, api::Delivery& delivery);
 // Of a node that is registered.
 api::FleetNode ToNode(const std::string& name, const FleetState& state);
 

@@ -91,6 +91,14 @@ TEST_F(ReportRatesTest, RequestsThatAreWrong) {
   EXPECT_THAT(error_of(request), HasSubstr("edges[0]:"));
   while (request.edges_size() <= 100) request.add_edges();
   EXPECT_THAT(error_of(request), HasSubstr("more than 100"));
+  request = OneEdge();
+  request.add_progress()->set_bytes_received(-1);
+  EXPECT_THAT(error_of(request), HasSubstr("progress[0]:"));
+  request = OneEdge();
+  request.add_progress()->set_bytes_per_second(-1);
+  EXPECT_THAT(error_of(request), HasSubstr("progress[0]:"));
+  while (request.progress_size() <= 100) request.add_progress();
+  EXPECT_THAT(error_of(request), HasSubstr("more than 100"));
 }
 
 TEST_F(ReportRatesTest, WhatIsToldComesAndItsRefusalToo) {

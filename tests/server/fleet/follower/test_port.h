@@ -42,6 +42,11 @@ class TestPort : public DeliveryPort {
     if (found == rates.end()) return std::nullopt;
     return std::exchange(found->second, std::nullopt);
   }
+  std::optional<ReceivedBytes> Received(const DeliveryId& id) const override {
+    const auto found = received.find(id.distribution);
+    if (found == received.end()) return std::nullopt;
+    return found->second;
+  }
   void Offer(const DeliveryId& id, const v1::FileSource& file,
              OnProgress progress) override {
     ++begun;
@@ -59,6 +64,8 @@ class TestPort : public DeliveryPort {
   std::map<std::string, Content> contents;
   // What is taken next, by distribution.
   std::map<std::string, std::optional<ReceivedRate>> rates;
+  // By distribution.
+  std::map<std::string, ReceivedBytes> received;
   std::vector<std::set<DeliveryId>> kept;
   v1::FileSource offered;  // The last.
   int begun = 0;

@@ -5,7 +5,9 @@
 
 #include <asio/io_context.hpp>
 #include <chrono>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -32,7 +34,8 @@ class Process {
             FleetMemberOptions{
                 .keys = fleet.keys(),
                 .node = node,
-                .report_interval = std::chrono::milliseconds(20)},
+                .report_interval = std::chrono::milliseconds(20),
+                .progress_interval = std::chrono::milliseconds(20)},
             hub_,
             FleetMember::Events{
                 .registered = [this](int64_t i) { incarnations.push_back(i); },
@@ -45,7 +48,18 @@ class Process {
                     [this](const std::string& address, const EdgeRates& rates) {
                       reports.emplace_back(address, rates);
                     },
-                .trouble = [](const absl::Status&) {}})) {
+                .trouble = [](const absl::Status&) {},
+                .report_progress =
+                    [this](const std::string& address,
+                           const std::vector<NodeProgress>& all) {
+                      progress.emplace_back(address, all);
+                    },
+                .get_progress =
+                    [this](const std::string& address, const std::string&,
+                           int64_t,
+                           std::function<void(ProgressLookup::Told)> done) {
+                      asked.emplace_back(address, std::move(done));
+                    }})) {
     v1::Node value;
     value.set_peer_address("192.0.2.1:9877");
     member_->Join(value, &port);
@@ -62,6 +76,9 @@ class Process {
   bool coordinates = false;
   std::vector<SlowNode> slow;
   std::vector<std::pair<std::string, EdgeRates>> reports;
+  std::vector<std::pair<std::string, std::vector<NodeProgress>>> progress;
+  std::vector<std::pair<std::string, std::function<void(ProgressLookup::Told)>>>
+      asked;
   TestPort port;
 
  private:
@@ -208,6 +225,93 @@ TEST_F(FleetMemberTest, NodesTellTheCoordinatorHowFastTheyReceive) {
   ASSERT_THAT(one->slow, SizeIs(1));
   EXPECT_EQ(one->slow[0].node, "n2");
   EXPECT_EQ(one->member().counts().Read().slow_nodes, 1u);
+}
+
+TEST_F(FleetMemberTest, NodesTellTheCoordinatorHowFarTheyAre) {
+  const auto one = Join("n1");
+  RunUntil([&] { return one->coordinates; });
+  const auto source = Join("source");
+  const auto two = Join("n2");
+  fleet_.AddDistribution("d");
+  RunUntil([&] { return one->Has("d") && two->Has("d"); });
+  Settle();
+  const int64_t revision =
+      fleet_.State().distributions().at("d").spec->create_revision;
+
+  two->port.received["d"] = {.received = 100, .per_second = 10};
+  RunUntil([&] { return !two->progress.empty(); });
+  const auto [address, progress] = two->progress[0];
+  EXPECT_EQ(address, "192.0.2.1:9877");
+  ASSERT_THAT(progress, SizeIs(1));
+  EXPECT_EQ(progress[0].distribution, "d");
+  EXPECT_EQ(progress[0].revision, revision);
+  EXPECT_EQ(progress[0].node, "n2");
+  EXPECT_EQ(progress[0].bytes_received, 100);
+  EXPECT_EQ(progress[0].bytes_per_second, 10);
+
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(source->member().TakeProgress(progress)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(
+      source->member().ToldProgress("d", revision).status()));
+  EXPECT_EQ(one->member().TakeProgress(progress), absl::OkStatus());
+  const auto told = one->member().ToldProgress("d", revision);
+  ASSERT_TRUE(told.ok()) << told.status();
+  ASSERT_THAT(*told, SizeIs(1));
+  EXPECT_EQ((*told)[0].bytes_received, 100);
+
+  one->port.received["d"] = {.received = 200, .per_second = 20};
+  RunUntil(
+      [&] { return one->member().ToldProgress("d", revision)->size() > 1; });
+  EXPECT_THAT(one->progress, IsEmpty()) << "It tells itself.";
+}
+
+TEST_F(FleetMemberTest, ClientsGetWhatTheCoordinatorKnowsAndWhatIsHere) {
+  const auto one = Join("n1");
+  RunUntil([&] { return one->coordinates; });
+  const auto source = Join("source");
+  const auto two = Join("n2");
+  fleet_.AddDistribution("d");
+  RunUntil([&] { return one->Has("d") && two->Has("d"); });
+  Settle();
+  two->port.received["d"] = {.received = 100, .per_second = 10};
+
+  std::optional<api::ListDeliveriesResponse> listed;
+  const auto list = [&](Process& process) {
+    listed.reset();
+    api::ListDeliveriesRequest request;
+    request.set_parent("distributions/d");
+    process.member().distributions().ListDeliveries(
+        request,
+        [&](const absl::StatusOr<api::ListDeliveriesResponse>& response) {
+          listed = *response;
+        });
+  };
+  list(*two);
+  RunUntil([&] { return !two->asked.empty(); });
+  EXPECT_EQ(two->asked[0].first, "192.0.2.1:9877");
+  EXPECT_FALSE(listed);
+  two->asked[0].second(
+      std::vector<NodeProgress>{{.node = "n1", .bytes_received = 7},
+                                {.node = "n2", .bytes_received = 50}});
+  ASSERT_TRUE(listed);
+  ASSERT_EQ(listed->deliveries_size(), 2);
+  EXPECT_EQ(listed->deliveries(0).bytes_received(), 7);
+  EXPECT_TRUE(listed->deliveries(0).has_bytes_per_second());
+  EXPECT_TRUE(listed->deliveries(0).has_progress_time());
+  EXPECT_EQ(listed->deliveries(1).bytes_received(), 100) << "It knows better.";
+
+  list(*source);
+  RunUntil([&] { return !source->asked.empty(); });
+  source->asked[0].second(std::nullopt);
+  ASSERT_TRUE(listed);
+  EXPECT_FALSE(listed->deliveries(0).has_bytes_received());
+  EXPECT_FALSE(listed->deliveries(1).has_progress_time());
+
+  one->port.received["d"] = {.received = 200};
+  list(*one);
+  RunUntil([&] { return listed.has_value(); });
+  EXPECT_THAT(one->asked, IsEmpty());
+  EXPECT_EQ(listed->deliveries(0).bytes_received(), 200);
 }
 
 TEST_F(FleetMemberTest, CountsWhatItIsAndWhatItSees) {

@@ -204,6 +204,9 @@ TEST_F(FleetDistributionsTest, ListsDeliveriesWithTheirParents) {
   node_.RunUntil([&] {
     return node_.table().Get("distributions/image")->counts().delivered() == 1;
   });
+  node_.progress = {
+      {"n1", {.bytes_received = 1}},
+      {"n3", {.bytes_received = 5, .bytes_per_second = 2, .time = node_.now}}};
   api::ListDeliveriesRequest request;
   request.set_parent("distributions/image");
   request.set_page_size(2);
@@ -213,6 +216,8 @@ TEST_F(FleetDistributionsTest, ListsDeliveriesWithTheirParents) {
   EXPECT_EQ(page->deliveries(0).name(), "distributions/image/deliveries/n1");
   EXPECT_EQ(page->deliveries(0).state(), api::DELIVERY_STATE_FAILED);
   EXPECT_EQ(page->deliveries(0).detail(), "no space");
+  EXPECT_FALSE(page->deliveries(0).has_bytes_received()) << "It is over.";
+  EXPECT_FALSE(page->deliveries(1).has_bytes_received()) << "It is not known.";
   EXPECT_EQ(page->deliveries(1).content_root(),
             "7272727272727272727272727272727272727272727272727272727272727272");
   request.set_page_token(page->next_page_token());
@@ -223,6 +228,12 @@ TEST_F(FleetDistributionsTest, ListsDeliveriesWithTheirParents) {
   EXPECT_EQ(page->deliveries(0).state(), api::DELIVERY_STATE_EXPECTED);
   EXPECT_EQ(page->deliveries(0).parent(), "n2");
   EXPECT_EQ(page->deliveries(0).epoch(), 1);
+  EXPECT_EQ(page->deliveries(0).bytes_received(), 5);
+  EXPECT_EQ(page->deliveries(0).bytes_per_second(), 2);
+  EXPECT_EQ(page->deliveries(0).progress_time().seconds(), 1'000'000);
+  const auto overview = node_.GetOverview("distributions/image");
+  ASSERT_TRUE(overview.ok()) << overview.status();
+  EXPECT_EQ(overview->targets[2].delivery.bytes_received(), 5);
   EXPECT_EQ(page->next_page_token(), "");
   request.set_parent("distributions/other");
   request.clear_page_token();

@@ -4,6 +4,7 @@
 #define TCPTOOL_TESTS_SERVER_FLEET_SERVICE_SERVING_NODE_H_
 
 #include <asio/io_context.hpp>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -38,8 +39,13 @@ class ServingNode {
       : thread_(thread),
         connection_(thread.get_executor(), &fleet.etcd()),
         state_(fleet.keys()),
-        service_(thread.get_executor(), &connection_, state_, hub_,
-                 [this] { return now; }),
+        service_(
+            thread.get_executor(), &connection_, state_, hub_,
+            [this] { return now; },
+            [this](const std::string&, int64_t,
+                   const std::function<void(const ProgressByNode&)>& done) {
+              done(progress);
+            }),
         watch_(thread.get_executor(), &connection_,
                {.prefix = fleet.keys().prefix()},
                {.changed =
@@ -115,6 +121,7 @@ class ServingNode {
   }
 
   absl::Time now = absl::FromUnixSeconds(1'000'000);
+  ProgressByNode progress;  // What is known, of whichever distribution.
 
  private:
   template <typename Response, typename Call>
