@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "client/tcptoolctl/labelled_lines.h"
 #include "client/tcptoolctl/render.h"
+#include "messages/delivery_progress.h"
 #include "messages/distribution_states.h"
 #include "messages/distribution_texts.h"
 #include "messages/time.h"
@@ -127,10 +128,15 @@ std::string DistributionDetails(const v1::Distribution& distribution) {
 }
 
 std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries) {
-  std::vector<std::vector<std::string>> rows = {
-      {"NODE", "STATE", "PARENT", "FALLBACKS", "STANDING", "DETAIL"}};
+  std::vector<std::vector<std::string>> rows = {{"NODE", "STATE", "RECEIVED",
+                                                 "RATE", "PARENT", "FALLBACKS",
+                                                 "STANDING", "DETAIL"}};
   for (const v1::Delivery& delivery : deliveries) {
+    // The content's length is not known here.
+    const ProgressTexts progress =
+        ProgressTextsOf(delivery, v1::Distribution::default_instance());
     rows.push_back({Printable(delivery.node()), StateName(delivery.state()),
+                    OrNothing(progress.done), OrNothing(progress.rate),
                     OrNothing(delivery.parent()),
                     OrNothing(absl::StrJoin(delivery.fallbacks(), ",")),
                     OrNothing(Standing(delivery.standing())),

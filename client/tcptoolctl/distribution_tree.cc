@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "client/tcptoolctl/distribution_text.h"
 #include "client/tcptoolctl/render.h"
+#include "messages/delivery_progress.h"
 #include "messages/distribution_states.h"
 #include "text/amounts.h"
 #include "text/characters.h"
@@ -138,34 +139,70 @@ std::string State(const Place& place) {
   return state;
 }
 
+// `has_progress`: there are columns for it.
+std::vector<std::string> Head(bool has_progress) {
+  if (!has_progress) {
+    return {"NODE", "STATE", "FROM", "RACK", "MOVES", "DETAIL"};
+  }
+  return {"NODE", "STATE", "FROM",  "RACK",  "DONE",
+          "RATE", "LEFT",  "MOVES", "DETAIL"};
+}
+
 std::vector<std::string> Cells(const Place& place,
                                const DistributionPicture& picture,
-                               size_t columns) {
+                               bool has_progress, size_t columns) {
   const std::string node = Printable(place.node);
   // A long name leaves room for the others.
   std::string shown =
       absl::StrCat(std::string(2 * place.indented, ' '),
                    Truncate(node, std::max<size_t>(columns / 2, 8)));
-  const std::string rack = OrNothing(RackOf(picture, place.node));
-  if (place.delivery == nullptr) {
-    return {std::move(shown), State(place), "-", rack, "-", "-"};
+  // The source has no delivery, and receives nothing.
+  const v1::Delivery& delivery = place.delivery == nullptr
+                                     ? v1::Delivery::default_instance()
+                                     : *place.delivery;
+  std::vector<std::string> cells = {std::move(shown), State(place),
+                                    OrNothing(delivery.parent()),
+                                    OrNothing(RackOf(picture, place.node))};
+  if (has_progress) {
+    const ProgressTexts progress =
+        ProgressTextsOf(delivery, picture.distribution);
+    for (const std::string& text :
+         {progress.done, progress.rate, progress.left}) {
+      cells.push_back(OrNothing(text));
+    }
   }
-  const v1::Delivery& delivery = *place.delivery;
-  return {std::move(shown),
-          State(place),
-          OrNothing(delivery.parent()),
-          rack,
-          delivery.moves().empty() ? "-" : absl::StrCat(delivery.moves_size()),
-          OrNothing(DeliveryDetail(delivery))};
+  cells.push_back(
+      delivery.moves().empty() ? "-" : absl::StrCat(delivery.moves_size()));
+  cells.push_back(OrNothing(DeliveryDetail(delivery)));
+  return cells;
 }
 
-// "100 DELIVERED, 20 EXPECTED".
-std::string Sum(const std::vector<Place>& places) {
+// Before the content comes, and where nodes are of an earlier release, it is
+// known of none: three columns of nothing would leave less for the others.
+bool HasProgress(const DistributionPicture& picture) {
+  return std::any_of(
+      picture.deliveries.begin(), picture.deliveries.end(),
+      [](const v1::Delivery& one) { return one.has_bytes_received(); });
+}
+
+// "100 DELIVERED, 20 RECEIVING (37%, 36.0 MiB/s, 5s left)".
+std::string Sum(const std::vector<Place>& places,
+                const v1::Distribution& distribution) {
   std::map<std::string, int> counts;
-  for (const Place& place : places) ++counts[State(place)];
-  return absl::StrJoin(counts, ", ", [](std::string* out, const auto& count) {
-    absl::StrAppend(out, count.second, " ", count.first);
-  });
+  ProgressSum progress;
+  for (const Place& place : places) {
+    ++counts[State(place)];
+    if (place.delivery != nullptr) progress.Add(*place.delivery, distribution);
+  }
+  std::string text =
+      absl::StrJoin(counts, ", ", [](std::string* out, const auto& count) {
+        absl::StrAppend(out, count.second, " ", count.first);
+      });
+  if (!progress.empty()) {
+    absl::StrAppend(&text, " (", ProgressText(progress.Progress(distribution)),
+                    ")");
+  }
+  return text;
 }
 
 // Takes away so many as do not fit.
@@ -218,10 +255,10 @@ std::vector<std::string> DistributionTree(const DistributionPicture& picture,
     hidden = TakeHidden(places, room < 3 ? 0 : room - 2);
   }
   if (!places.empty()) {
-    std::vector<std::vector<std::string>> rows = {
-        {"NODE", "STATE", "FROM", "RACK", "MOVES", "DETAIL"}};
+    const bool has_progress = HasProgress(picture);
+    std::vector<std::vector<std::string>> rows = {Head(has_progress)};
     for (const Place& place : places) {
-      rows.push_back(Cells(place, picture, size.columns));
+      rows.push_back(Cells(place, picture, has_progress, size.columns));
     }
     for (const absl::string_view line :
          absl::StrSplit(Table(rows), '\n', absl::SkipEmpty())) {
@@ -229,9 +266,9 @@ std::vector<std::string> DistributionTree(const DistributionPicture& picture,
     }
   }
   if (!hidden.empty()) {
-    lines.push_back(
-        absl::StrCat(places.empty() ? "" : "and ", hidden.size(),
-                     places.empty() ? " nodes: " : " more: ", Sum(hidden)));
+    lines.push_back(absl::StrCat(places.empty() ? "" : "and ", hidden.size(),
+                                 places.empty() ? " nodes: " : " more: ",
+                                 Sum(hidden, picture.distribution)));
   }
   return lines;
 }

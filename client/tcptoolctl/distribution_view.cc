@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/tcptoolctl/distribution_text.h"
 #include "client/tcptoolctl/render.h"
+#include "messages/delivery_progress.h"
 #include "messages/distribution_states.h"
 #include "messages/distribution_texts.h"
 #include "messages/time.h"
@@ -38,8 +39,14 @@ void DistributionView::Take(Look look) {
   }
   if (style_ == Style::kScreen) DrawLocked();
   if (style_ != Style::kLines) return;
+  ProgressSum under_way;
   for (const v1::Delivery& delivery : picture_.deliveries) {
     ShowDelivery(delivery);
+    under_way.Add(delivery, picture_.distribution);
+  }
+  if (!under_way.empty()) {
+    out_ << "under way: "
+         << ProgressText(under_way.Progress(picture_.distribution)) << '\n';
   }
   if (picture_.reception) out_ << ReceptionHere(*picture_.reception) << '\n';
   out_.flush();

@@ -35,7 +35,8 @@ class DistributionView {
 
   // Writes to `screen` if there is one (kScreen), else to `out`; both must
   // outlive it. kLines: a line for each change of the distribution, of a
-  // delivery's state and of whom it comes from; progress with each look. kJson:
+  // delivery's state and of whom it comes from; progress with each look, of all
+  // nodes that are under way in one line. kJson:
   // the distribution alone.
   DistributionView(Style style, std::ostream& out, Screen* screen)
       : style_(style), out_(out), screen_(screen) {}

@@ -19,6 +19,8 @@ std::string Facts(const fleet::DistributionOverview& overview,
   FactList facts;
   facts.Add("Distribution", LinkTo(distribution.name(), distribution.name()));
   facts.Add("Rack", RackOf(target.place));
+  facts.Add("Progress", ProgressBar(delivery, distribution));
+  facts.AddTime("As of (UTC)", delivery.progress_time());
   facts.Add("From", EscapeHtml(delivery.parent()));
   facts.Add("If that does not answer",
             EscapeHtml(absl::StrJoin(delivery.fallbacks(), ", ")));

@@ -45,20 +45,23 @@ std::string MovesCell(const v1::Delivery& delivery) {
                       IsolatedText(MoveText(last)));
 }
 
-std::string DeliveryRow(const fleet::TargetOverview& target) {
+std::string DeliveryRow(const fleet::TargetOverview& target,
+                        const v1::Distribution& distribution) {
   const v1::Delivery& delivery = target.delivery;
   return absl::StrCat(
       "<tr>\n<th scope=\"row\">", LinkTo(delivery.name(), delivery.node()),
       "</th>\n",
       Cell("State",
            absl::StrCat(BadgesOf(target), Explanation(delivery.detail()))),
+      Cell("Progress", ProgressBar(delivery, distribution)),
       Cell("From", EscapeHtml(delivery.parent())),
       Cell("Rack", RackOf(target.place)), Cell("Moved", MovesCell(delivery)),
       "</tr>\n");
 }
 
 std::string DeliveryTable(absl::string_view caption, const std::string& rows) {
-  return HtmlTable(caption, {"Node", "State", "From", "Rack", "Moved"}, rows,
+  return HtmlTable(caption,
+                   {"Node", "State", "Progress", "From", "Rack", "Moved"}, rows,
                    "There are none.");
 }
 
@@ -84,7 +87,9 @@ std::string NotedTable(const fleet::DistributionOverview& overview) {
   size_t noted = 0;
   for (const fleet::TargetOverview& target : overview.targets) {
     if (!IsNoted(target.delivery)) continue;
-    if (++noted <= kMostNoted) rows += DeliveryRow(target);
+    if (++noted <= kMostNoted) {
+      rows += DeliveryRow(target, overview.distribution);
+    }
   }
   if (noted == 0) return "";
   return DeliveryTable(
@@ -105,7 +110,7 @@ std::string AllTable(const fleet::DistributionOverview& overview,
   std::string rows;
   for (size_t i = 0; i < kDeliveriesOnPage && target != overview.targets.end();
        ++i, ++target) {
-    rows += DeliveryRow(*target);
+    rows += DeliveryRow(*target, overview.distribution);
   }
   const bool is_last = target == overview.targets.end();
   return absl::StrCat(

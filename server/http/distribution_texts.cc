@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "messages/delivery_progress.h"
 #include "messages/distribution_states.h"
 #include "server/http/html.h"
 #include "server/http/status_layout.h"
@@ -37,6 +38,20 @@ std::string AlarmsOf(const v1::Delivery& delivery) {
   if (delivery.moves().empty()) return text;
   return absl::StrCat(text, text.empty() ? "" : ", ", "moved ",
                       TimesMoved(delivery));
+}
+
+std::string ProgressBar(const v1::Delivery& delivery,
+                        const v1::Distribution& distribution) {
+  if (!delivery.has_bytes_received()) return "";
+  ProgressTexts progress = ProgressTextsOf(delivery, distribution);
+  progress.done.clear();  // The bar has it.
+  const std::string words = ProgressText(progress);
+  return absl::StrCat(
+      Progress(delivery.name(), "received", delivery.bytes_received(),
+               distribution.content_length()),
+      words.empty()
+          ? ""
+          : absl::StrCat(" <span class=\"figures\">", words, "</span>"));
 }
 
 std::string SourceOf(const v1::DistributionSpec& spec) {

@@ -25,6 +25,10 @@ std::string AlarmsOf(const v1::Delivery& delivery);
 
 // The others return HTML.
 
+// How far it is, as a bar and in words; nothing if it is not known.
+std::string ProgressBar(const v1::Delivery& delivery,
+                        const v1::Distribution& distribution);
+
 // "node1: images: base.img".
 std::string SourceOf(const v1::DistributionSpec& spec);
 

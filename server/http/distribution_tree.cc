@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "messages/delivery_progress.h"
 #include "messages/distribution_states.h"
 #include "messages/distribution_texts.h"
 #include "server/http/distribution_texts.h"
@@ -35,16 +36,20 @@ TreeItem SourceItem(const fleet::DistributionOverview& overview) {
           .look = "source"};
 }
 
-TreeItem NodeItem(const fleet::TargetOverview& target) {
+TreeItem NodeItem(const fleet::TargetOverview& target,
+                  const v1::Distribution& distribution) {
   const v1::Delivery& delivery = target.delivery;
   const std::string state = LowerName(delivery.state());
   const bool is_late = delivery.standing() == v1::DELIVERY_STANDING_LATE;
-  return {.name = delivery.node(),
-          .facts = absl::StrCat(state, is_late ? ", late" : "",
-                                PlaceText(target.place)),
-          .alarms = AlarmsOf(delivery),
-          .look = state,
-          .has_moved = !delivery.moves().empty()};
+  const std::string progress =
+      ProgressText(ProgressTextsOf(delivery, distribution));
+  return {
+      .name = delivery.node(),
+      .facts = absl::StrCat(state, progress.empty() ? "" : " ", progress,
+                            is_late ? ", late" : "", PlaceText(target.place)),
+      .alarms = AlarmsOf(delivery),
+      .look = state,
+      .has_moved = !delivery.moves().empty()};
 }
 
 std::vector<TreeItem> NodeItems(const fleet::DistributionOverview& overview) {
@@ -57,7 +62,7 @@ std::vector<TreeItem> NodeItems(const fleet::DistributionOverview& overview) {
   if (!is_target) items.push_back(SourceItem(overview));
   const size_t first = items.size();
   for (const fleet::TargetOverview& target : overview.targets) {
-    items.push_back(NodeItem(target));
+    items.push_back(NodeItem(target, overview.distribution));
   }
   absl::flat_hash_map<absl::string_view, size_t> numbers;
   for (size_t i = 0; i < items.size(); ++i) numbers[items[i].name] = i;
@@ -157,8 +162,10 @@ std::string RackTree(const fleet::DistributionOverview& overview,
 
 std::string RackFacts(const RackSum& rack) {
   if (TargetCount(rack.counts) == 0) return "the source";
+  const std::string progress = ProgressText(rack.progress);
   return absl::StrCat(rack.has_source ? "the source; " : "",
-                      CountsText(rack.counts));
+                      CountsText(rack.counts), progress.empty() ? "" : ", ",
+                      progress);
 }
 
 }  // namespace tcptool::server

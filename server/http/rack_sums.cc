@@ -21,6 +21,7 @@ using Rack = std::pair<bool, std::string>;
 struct Sum {
   Rack rack;
   RackSum shown;
+  ProgressSum progress;
   std::map<Rack, int64_t> parents;  // How many receive from which other rack.
 };
 
@@ -46,6 +47,7 @@ std::vector<Sum> SumAll(const fleet::DistributionOverview& overview) {
     const Rack rack = KeyOf(target.place);
     Sum& sum = sums[rack];
     Count(target.delivery.state(), sum.shown.counts);
+    sum.progress.Add(target.delivery, overview.distribution);
     if (IsSlow(target.delivery)) ++sum.shown.slow;
     if (!target.delivery.moves().empty()) ++sum.shown.moved;
     const auto parent = racks.find(target.delivery.parent());
@@ -57,6 +59,7 @@ std::vector<Sum> SumAll(const fleet::DistributionOverview& overview) {
   for (auto& [rack, sum] : sums) {
     sum.rack = rack;
     sum.shown.name = NameOf(rack);
+    sum.shown.progress = sum.progress.Progress(overview.distribution);
     all.push_back(std::move(sum));
   }
   return all;
@@ -81,13 +84,17 @@ void Add(const v1::DeliveryCounts& more, v1::DeliveryCounts& counts) {
   counts.set_cancelled(counts.cancelled() + more.cancelled());
 }
 
-RackSum SumOf(const std::vector<Sum>& sums) {
+RackSum SumOf(const std::vector<Sum>& sums,
+              const v1::Distribution& distribution) {
   RackSum all = {.name = absl::StrCat(sums.size(), " other racks")};
+  ProgressSum progress;
   for (const Sum& sum : sums) {
     Add(sum.shown.counts, all.counts);
     all.slow += sum.shown.slow;
     all.moved += sum.shown.moved;
+    progress.Add(sum.progress);
   }
+  all.progress = progress.Progress(distribution);
   return all;
 }
 
@@ -124,7 +131,9 @@ std::vector<RackSum> SumByRack(const fleet::DistributionOverview& overview,
     sum.shown.parent = ParentOf(sum, sums);
     shown.push_back(sum.shown);
   }
-  if (!others.empty()) shown.push_back(SumOf(others));
+  if (!others.empty()) {
+    shown.push_back(SumOf(others, overview.distribution));
+  }
   return shown;
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "messages/delivery_progress.h"
 #include "server/fleet/service/distribution_overview.h"
 #include "tcptool/v1/distribution.pb.h"
 
@@ -19,6 +20,8 @@ struct RackSum {
   v1::DeliveryCounts counts;
   int64_t slow = 0;
   int64_t moved = 0;
+  // Of those of its nodes of which it is known.
+  ProgressTexts progress;
   // Where in the sums is the rack from which most of those of its nodes receive
   // that receive from another rack.
   std::optional<size_t> parent;

@@ -82,6 +82,38 @@ TEST(DistributionTreeTest, HasALineForEachNodeBehindItsParentARackTogether) {
                   "from x to d at 3.0 MiB: nothing came"));
 }
 
+TEST(DistributionTreeTest, HasColumnsForProgressWhereItIsKnownOfANode) {
+  DistributionPicture picture = Picture();
+  picture.distribution.set_content_length(8 << 20);
+  v1::Delivery& b = Add(picture, "b", "a");
+  b.set_bytes_received(3 << 20);
+  b.set_bytes_per_second(2 << 20);
+  Add(picture, "c", "b");
+  EXPECT_THAT(
+      DistributionTree(picture, kLarge),
+      ElementsAre(
+          HasSubstr("distributions/first"),
+          "NODE  STATE      FROM  RACK  DONE  RATE       LEFT  MOVES  "
+          "DETAIL",
+          "a     SOURCE     -     -     -     -          -     -      -",
+          "b     RECEIVING  a     -     37%   2.0 MiB/s  3s    -      -",
+          "c     RECEIVING  b     -     -     -          -     -      "
+          "-"));
+}
+
+TEST(DistributionTreeTest, SumsProgressOfWhatDoesNotFit) {
+  DistributionPicture picture = Picture();
+  picture.distribution.set_content_length(8 << 20);
+  for (const char* const node : {"b", "c", "d", "e"}) {
+    v1::Delivery& delivery = Add(picture, node, "a");
+    delivery.set_bytes_received(4 << 20);
+    delivery.set_bytes_per_second(1 << 20);
+  }
+  const std::vector<std::string> lines =
+      DistributionTree(picture, {.rows = 6, .columns = 80});
+  EXPECT_EQ(lines.back(), "and 3 more: 3 RECEIVING (50%, 3.0 MiB/s, 4s left)");
+}
+
 TEST(DistributionTreeTest, IndentsWhereItBranches) {
   DistributionPicture picture = Picture();
   Add(picture, "b", "a");

@@ -64,6 +64,35 @@ TEST(DistributionPageTest, DrawsTheTreeAndSaysTheSameInWords) {
   EXPECT_THAT(page, HasSubstr("<bdi>no space</bdi>"));
 }
 
+TEST(DistributionPageTest, ShowsHowFarNodesAreWhereItIsKnown) {
+  auto overview = NewOverview();
+  overview.distribution.set_content_length(8 << 20);
+  v1::Delivery& known = AddTarget(overview, "a", "source").delivery;
+  known.set_bytes_received(3 << 20);
+  known.set_bytes_per_second(2 << 20);
+  AddTarget(overview, "b", "a");
+  const std::string page = PageOf(overview);
+  EXPECT_THAT(page, HasSubstr("<tspan class=\"facts\">receiving 37%, 2.0 "
+                              "MiB/s, 3s left, rack r1<"));
+  EXPECT_THAT(page, HasSubstr("<tspan class=\"facts\">receiving, rack r1<"));
+  EXPECT_EQ(Times(page, "<progress "), 1);
+  EXPECT_THAT(page, HasSubstr("aria-label=\"distributions/d/deliveries/a: "
+                              "received bytes\""));
+  EXPECT_THAT(page, HasSubstr("37%, 3.0 MiB received"));
+  EXPECT_THAT(page, HasSubstr("2.0 MiB/s, 3s left</span>"));
+  EXPECT_EQ(
+      Times(DeliveryPage(overview, "distributions/d/deliveries/a").main_html,
+            "<progress "),
+      1);
+  EXPECT_EQ(
+      Times(DeliveryPage(overview, "distributions/d/deliveries/b").main_html,
+            "Progress"),
+      0);
+  overview.distribution.clear_content_length();
+  EXPECT_EQ(Times(PageOf(overview), "<progress "), 0);
+  EXPECT_THAT(PageOf(overview), HasSubstr("3.0 MiB received"));
+}
+
 TEST(DistributionPageTest, ANodeThatNobodySendsToStandsByItself) {
   auto overview = NewOverview();
   AddTarget(overview, "a", "", "r1", v1::DELIVERY_STATE_EXPECTED);

@@ -36,6 +36,23 @@ TEST(RackSumsTest, SumsEachRackAndSaysFromWhichItReceives) {
   EXPECT_EQ(racks[3].counts.expected(), 1);
 }
 
+TEST(RackSumsTest, SumsProgressWhereItIsKnown) {
+  auto overview = NewOverview();
+  overview.distribution.set_content_length(8 << 20);
+  for (const char* const node : {"a", "b", "c"}) {
+    AddTarget(overview, node, "source", absl::StrCat("x", node))
+        .delivery.set_bytes_received(2 << 20);
+  }
+  AddTarget(overview, "d", "source", "xa");
+  const auto racks = SumByRack(overview, 2);
+  ASSERT_EQ(racks.size(), 3U);
+  EXPECT_EQ(racks[0].progress.done, "") << "The source's.";
+  EXPECT_EQ(racks[1].name, "rack xa");
+  EXPECT_EQ(racks[1].progress.done, "25%") << "Of one of its two.";
+  EXPECT_EQ(racks[2].name, "2 other racks");
+  EXPECT_EQ(racks[2].progress.done, "25%");
+}
+
 TEST(RackSumsTest, OfManyRacksThoseWithTroubleAndTheLargeOnesAreShown) {
   auto overview = NewOverview();
   for (int i = 100; i < 200; ++i) {

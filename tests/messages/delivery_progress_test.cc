@@ -1,0 +1,64 @@
+#include "messages/delivery_progress.h"
+
+#include <gtest/gtest.h>
+
+namespace tcptool {
+namespace {
+
+constexpr int64_t kMiB = 1 << 20;
+
+v1::Delivery Receiving(int64_t bytes, int64_t bytes_per_second) {
+  v1::Delivery delivery;
+  delivery.set_bytes_received(bytes);
+  delivery.set_bytes_per_second(bytes_per_second);
+  return delivery;
+}
+
+v1::Distribution OfLength(int64_t length) {
+  v1::Distribution distribution;
+  distribution.set_content_length(length);
+  return distribution;
+}
+
+std::string TextOf(const v1::Delivery& delivery,
+                   const v1::Distribution& distribution) {
+  return ProgressText(ProgressTextsOf(delivery, distribution));
+}
+
+TEST(DeliveryProgressTest, SaysWhatIsKnown) {
+  EXPECT_EQ(TextOf(Receiving(3 * kMiB, 2 * kMiB), OfLength(8 * kMiB)),
+            "37%, 2.0 MiB/s, 3s left");
+  EXPECT_EQ(TextOf(Receiving(3 * kMiB, 0), OfLength(8 * kMiB)), "37%");
+  EXPECT_EQ(TextOf(Receiving(3 * kMiB, 2 * kMiB), {}), "3.0 MiB, 2.0 MiB/s");
+  EXPECT_EQ(TextOf(Receiving(0, 0), {}), "0 B");
+  EXPECT_EQ(TextOf({}, OfLength(8 * kMiB)), "");
+}
+
+TEST(DeliveryProgressTest, NothingIsLeftOfTheWhole) {
+  EXPECT_EQ(TextOf(Receiving(8 * kMiB, kMiB), OfLength(8 * kMiB)),
+            "100%, 1.0 MiB/s");
+  EXPECT_EQ(TextOf(Receiving(9 * kMiB, 0), OfLength(8 * kMiB)), "100%");
+  EXPECT_EQ(TextOf(Receiving(0, 0), OfLength(0)), "0 B");
+}
+
+TEST(ProgressSumTest, SumsThoseOfWhichItIsKnown) {
+  const v1::Distribution distribution = OfLength(8 * kMiB);
+  ProgressSum sum;
+  sum.Add({}, distribution);
+  EXPECT_TRUE(sum.empty());
+  EXPECT_EQ(ProgressText(sum.Progress(distribution)), "");
+  sum.Add(Receiving(2 * kMiB, kMiB), distribution);
+  sum.Add(Receiving(6 * kMiB, kMiB), distribution);
+  EXPECT_FALSE(sum.empty());
+  EXPECT_EQ(ProgressText(sum.Progress(distribution)),
+            "50%, 2.0 MiB/s, 6s left");
+  ProgressSum both;
+  both.Add(sum);
+  both.Add(sum);
+  EXPECT_EQ(ProgressText(both.Progress(distribution)),
+            "50%, 4.0 MiB/s, 6s left");
+  EXPECT_EQ(ProgressText(sum.Progress({})), "8.0 MiB, 2.0 MiB/s, 6s left");
+}
+
+}  // namespace
+}  // namespace tcptool
