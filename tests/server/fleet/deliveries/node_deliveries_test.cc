@@ -84,7 +84,9 @@ TEST_F(NodeDeliveriesTest, CancelsAndRemovesWhatIsReleased) {
   ASSERT_EQ(sender.AcceptAndReadByte(), 0);
   ASSERT_TRUE(sender.Send("a part"));
   RunUntilState(v1::DELIVERY_STATE_RECEIVING);
+  RunUntil([&] { return deliveries_->Received(id_)->received == 6; });
   deliveries_->Release(id_);
+  EXPECT_FALSE(deliveries_->Received(id_));
   RunUntil([&] { return IsReception(tcptool::v1::RECEPTION_STATE_CANCELLED); });
   WaitForNames({});
   EXPECT_EQ(last_.state, v1::DELIVERY_STATE_RECEIVING) << "It told no more.";
