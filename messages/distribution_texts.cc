@@ -53,6 +53,10 @@ std::string CountsText(const v1::DeliveryCounts& counts) {
   return text;
 }
 
+const std::string& SourceNode(const v1::DistributionSpec& spec) {
+  return spec.has_upload() ? spec.upload().node() : spec.file().node();
+}
+
 std::string MoveText(const v1::ParentMove& move) {
   return absl::StrCat("from ", move.from_node(), " to ", move.to_node(), " at ",
                       HumanBytes(move.offset()), ": ", move.reason());

@@ -19,6 +19,9 @@ int64_t TargetCount(const v1::DeliveryCounts& counts);
 // "2 of 5 delivered, 3 receiving".
 std::string CountsText(const v1::DeliveryCounts& counts);
 
+// The name of the node whose file it is, or to which the content is uploaded.
+const std::string& SourceNode(const v1::DistributionSpec& spec);
+
 // "from node1 to node3 at 12.0 MiB: nothing came". Not yet printable.
 std::string MoveText(const v1::ParentMove& move);
 

@@ -8,7 +8,8 @@
 
 namespace tcptool {
 
-// "sender:9876", "node-1:9877/sessions/image"; empty if there is none.
+// "sender:9876", "node-1:9877/sessions/image", "upload"; empty if there is
+// none.
 std::string SourceText(const v1::ReceptionSpec& spec);
 
 }  // namespace tcptool

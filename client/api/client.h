@@ -25,8 +25,8 @@ namespace tcptool {
 //
 // Errors have the service's code and message. A call that takes longer than
 // `timeout` ends with DEADLINE_EXCEEDED. While the service is UNAVAILABLE,
-// calls that are safe to repeat, all but those that delete and UploadContent,
-// are retried for about two seconds.
+// calls that are safe to repeat, all but those that delete and those that
+// upload, are retried for about two seconds.
 class Client {
  public:
   // `channel`: of NewChannel() (channel.h), which is set up to try again.
@@ -115,6 +115,9 @@ class Client {
   // `reader` is returned, and fails the session.
   absl::StatusOr<v1::Session> UploadContent(const std::string& session,
                                             ContentReader reader);
+  // The same of a distribution, when its node has all of it on its disk.
+  absl::StatusOr<v1::Distribution> UploadDistribution(
+      const std::string& distribution, ContentReader reader);
 
  private:
   void Authorize(grpc::ClientContext& context) const;

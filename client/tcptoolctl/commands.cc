@@ -20,7 +20,6 @@
 #include "client/tcptoolctl/upload_stdin.h"
 #include "client/tcptoolctl/watch_view.h"
 #include "messages/states.h"
-#include "process/standard_descriptors.h"
 #include "text/characters.h"
 #include "text/terminal.h"
 
@@ -94,10 +93,8 @@ WatchView::Style StyleOf(const Options& options) {
 }
 
 absl::Status Create(Client& client, const Options& options) {
-  if (options.create.from_stdin && !StandardInputIsOpen()) {
-    return absl::InvalidArgumentError(
-        "standard input is closed, or not open for reading; give --stdin "
-        "something to read");
+  if (options.create.from_stdin) {
+    if (absl::Status status = CheckStdin(); !status.ok()) return status;
   }
   const absl::StatusOr<v1::Session> session =
       client.CreateSession(options.create.request);

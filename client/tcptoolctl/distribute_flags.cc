@@ -50,12 +50,12 @@ void AddTargets(v1::DistributionTargets& targets, const std::string& text) {
   }
 }
 
-}  // namespace
-
-void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
+void AddSource(CLI::App& command, DistributeFlags& flags) {
   v1::DistributionSpec* spec =
       flags.request.mutable_distribution()->mutable_spec();
-  command
+  CLI::Option_group& sources = *command.add_option_group("Source");
+  sources.require_option(1);
+  sources
       .add_option_function<std::string>(
           "--file",
           [spec](const std::string& text) {
@@ -67,9 +67,39 @@ void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
           },
           "The file to distribute: the node that has it, below one of its "
           "roots")
-      ->required()
       ->type_name("NODE:ROOT/PATH")
       ->check(CheckFile);
+  CLI::Option* from_stdin = sources.add_flag_callback(
+      "--stdin",
+      [&flags, spec] {
+        flags.from_stdin = true;
+        spec->mutable_upload();
+      },
+      "Upload standard input to the node that is asked, from which the others\n"
+      "get it while it comes");
+  AddNumber(command, "--length", kMaxInt64,
+            "How many bytes standard input has; others are not taken",
+            [spec](int64_t length) {
+              spec->mutable_upload()->set_expected_length(length);
+            })
+      ->needs(from_stdin);
+  command
+      .add_option_function<std::string>(
+          "--sha256",
+          [spec](const std::string& sha256) {
+            spec->mutable_upload()->set_expected_sha256(sha256);
+          },
+          "The SHA-256 of standard input; nothing else is taken")
+      ->type_name("HEX")
+      ->needs(from_stdin);
+}
+
+}  // namespace
+
+void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
+  v1::DistributionSpec* spec =
+      flags.request.mutable_distribution()->mutable_spec();
+  AddSource(command, flags);
   command
       .add_option_function<std::vector<std::string>>(
           "--to",

@@ -10,6 +10,8 @@ namespace tcptool {
 
 struct DistributeFlags {
   v1::CreateDistributionRequest request;
+  // Upload standard input; the request's source is an upload then.
+  bool from_stdin = false;
   bool watch = false;
 };
 

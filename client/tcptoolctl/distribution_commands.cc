@@ -1,6 +1,8 @@
 #include "client/tcptoolctl/distribution_commands.h"
 
 #include <iostream>
+#include <stop_token>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -8,12 +10,27 @@
 #include "client/tcptoolctl/distribution_text.h"
 #include "client/tcptoolctl/distribution_watch.h"
 #include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/upload_stdin.h"
 
 namespace tcptool {
 namespace {
 
 std::string DistributionName(const std::string& name) {
   return IsDistribution(name) ? name : absl::StrCat("distributions/", name);
+}
+
+absl::Status UploadAndWatch(Client& client, const std::string& name,
+                            const Options& options) {
+  absl::Status uploaded;
+  absl::Status watched;
+  {
+    const std::jthread upload([&](const std::stop_token& stop) {
+      uploaded = UploadStdinToDistribution(client, name, stop);
+    });
+    watched = WatchDistribution(client, name, options);
+  }
+  // If both failed, the distribution's end says more.
+  return watched.ok() ? uploaded : watched;
 }
 
 }  // namespace
@@ -32,6 +49,9 @@ absl::Status PrintDistribution(
 }
 
 absl::Status Distribute(Client& client, const Options& options) {
+  if (options.distribute.from_stdin) {
+    if (absl::Status status = CheckStdin(); !status.ok()) return status;
+  }
   const absl::StatusOr<v1::Distribution> distribution =
       client.CreateDistribution(options.distribute.request);
   if (!distribution.ok()) return distribution.status();
@@ -40,8 +60,15 @@ absl::Status Distribute(Client& client, const Options& options) {
   } else {
     std::cout << "distribution: " << distribution->name() << std::endl;
   }
+  const std::string& name = distribution->name();
+  if (options.distribute.from_stdin && options.distribute.watch) {
+    return UploadAndWatch(client, name, options);
+  }
+  if (options.distribute.from_stdin) {
+    return UploadStdinToDistribution(client, name, {});
+  }
   if (!options.distribute.watch) return absl::OkStatus();
-  return WatchDistribution(client, distribution->name(), options);
+  return WatchDistribution(client, name, options);
 }
 
 absl::Status Distributions(Client& client, const Options& options) {

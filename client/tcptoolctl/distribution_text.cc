@@ -29,6 +29,9 @@ std::string StateAndDetail(const v1::Distribution& distribution) {
 }
 
 std::string Source(const v1::DistributionSpec& spec) {
+  if (spec.has_upload()) {
+    return absl::StrCat("upload to ", spec.upload().node());
+  }
   return absl::StrCat(spec.file().node(), ":", spec.file().root(), "/",
                       spec.file().path());
 }

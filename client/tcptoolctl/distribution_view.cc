@@ -21,7 +21,7 @@ bool DistributionView::Update(const v1::WatchDistributionsResponse& response) {
     if (!change.has_distribution()) continue;
     picture_.distribution = change.distribution();
     if (change.distribution().has_spec()) {
-      picture_.source = change.distribution().spec().file().node();
+      picture_.source = SourceNode(change.distribution().spec());
     }
     Show();
   }

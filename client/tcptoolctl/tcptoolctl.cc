@@ -153,7 +153,8 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
   AddCommand(app, "receptions", "List all receptions, the newest first",
              Receptions, chosen);
   AddDistributeFlags(
-      *AddCommand(app, "distribute", "Have nodes of the fleet get a file",
+      *AddCommand(app, "distribute",
+                  "Have nodes of the fleet get a file, or standard input",
                   Distribute, chosen),
       options.distribute);
   AddCommand(app, "distributions", "List all distributions, the newest first",

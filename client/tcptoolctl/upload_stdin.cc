@@ -7,11 +7,12 @@
 #include <cerrno>
 
 #include "absl/status/statusor.h"
+#include "process/standard_descriptors.h"
 
 namespace tcptool {
 namespace {
 
-// How often the session's end is checked while standard input is silent.
+// How often it is looked whether to stop while standard input is silent.
 constexpr int kPollMillis = 200;
 
 // The most that an unprivileged user may ask for (pipe(7)).
@@ -29,16 +30,26 @@ absl::StatusOr<size_t> ReadStdin(char* buffer, size_t size,
       return absl::ErrnoToStatus(errno, "cannot read standard input");
     }
   }
-  return absl::CancelledError("the session ended before standard input did");
+  return absl::CancelledError(
+      "what it is uploaded to ended before standard input did");
 }
+
+// A larger pipe buffer means fewer and larger reads. Fails on non-pipes, and
+// beyond the user's limit, which costs speed only.
+void EnlargePipe() { fcntl(STDIN_FILENO, F_SETPIPE_SZ, kPipeBytes); }
 
 }  // namespace
 
+absl::Status CheckStdin() {
+  if (StandardInputIsOpen()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "standard input is closed, or not open for reading; give --stdin "
+      "something to read");
+}
+
 absl::Status UploadStdin(Client& client, const std::string& name,
                          const std::stop_token& stop) {
-  // A larger pipe buffer means fewer and larger reads. Fails on non-pipes, and
-  // beyond the user's limit, which costs speed only.
-  fcntl(STDIN_FILENO, F_SETPIPE_SZ, kPipeBytes);
+  EnlargePipe();
   const absl::Status status =
       client
           .UploadContent(name,
@@ -49,6 +60,22 @@ absl::Status UploadStdin(Client& client, const std::string& name,
   // Without its content the session is of no use; if the upload did not even
   // begin, the service would wait for it.
   if (!status.ok()) client.CancelSession(name).IgnoreError();
+  return status;
+}
+
+absl::Status UploadStdinToDistribution(Client& client, const std::string& name,
+                                       const std::stop_token& stop) {
+  EnlargePipe();
+  const absl::Status status =
+      client
+          .UploadDistribution(name,
+                              [&stop](char* buffer, size_t size) {
+                                return ReadStdin(buffer, size, stop);
+                              })
+          .status();
+  if (absl::IsUnavailable(status) || absl::IsResourceExhausted(status)) {
+    client.CancelDistribution(name).IgnoreError();
+  }
   return status;
 }
 

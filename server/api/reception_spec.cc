@@ -24,18 +24,6 @@ constexpr absl::Duration kYear = absl::Hours(8760);
 constexpr size_t kMaxHostBytes = 253;
 constexpr int kMostFallbacks = 8;
 
-// None: it is not 64 hexadecimal digits, upper or lower case.
-std::optional<dataplane::Digest> ToDigest(const std::string& hex) {
-  dataplane::Digest digest;
-  if (hex.size() != 2 * digest.size() ||
-      !std::ranges::all_of(hex, absl::ascii_isxdigit)) {
-    return std::nullopt;
-  }
-  const std::string bytes = absl::HexStringToBytes(hex);
-  std::memcpy(digest.data(), bytes.data(), digest.size());
-  return digest;
-}
-
 // False: it is no address that can be dialled.
 bool SplitAddress(const std::string& text, dataplane::DialTarget& target) {
   const std::optional<HostPort> address = ParseHostPort(text);
@@ -112,6 +100,9 @@ void CheckSource(v1::ReceptionSpec& spec, ReceptionPlan& plan,
       return CheckSender(spec, plan.sender, check);
     case v1::ReceptionSpec::kNode:
       return CheckNodes(*spec.mutable_node(), plan.nodes.emplace(), check);
+    case v1::ReceptionSpec::kUpload:
+      plan.is_upload = true;
+      return;
     case v1::ReceptionSpec::SOURCE_NOT_SET:
       return check.Wrong("sender",
                          "the reception has no source; give a sender's "
@@ -178,6 +169,17 @@ void CheckLimits(v1::ReceptionSpec& spec, ReceptionPlan& plan,
 }
 
 }  // namespace
+
+std::optional<dataplane::Digest> ToDigest(const std::string& hex) {
+  dataplane::Digest digest;
+  if (hex.size() != 2 * digest.size() ||
+      !std::ranges::all_of(hex, absl::ascii_isxdigit)) {
+    return std::nullopt;
+  }
+  const std::string bytes = absl::HexStringToBytes(hex);
+  std::memcpy(digest.data(), bytes.data(), digest.size());
+  return digest;
+}
 
 absl::StatusOr<ReceptionPlan> ToReceptionPlan(v1::ReceptionSpec& spec) {
   SpecChecker check("reception.spec.");

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "dataplane/base/sha256.h"
 #include "dataplane/dialing/dialer.h"
 #include "dataplane/receiving/reception.h"
 #include "dataplane/receiving/sender_upstream.h"
@@ -34,9 +35,11 @@ struct NodePlan {
 struct ReceptionPlan {
   // All but the destination's directory and id.
   dataplane::ReceptionOptions options;
-  // One of the two is used: `nodes` if it is set, but for its id and its name.
+  // One of the three is used: `nodes` if it is set, but for its id and its
+  // name; an upload to this node; or else `sender`.
   dataplane::SenderOptions sender;
   std::optional<NodePlan> nodes;
+  bool is_upload = false;
   // Of the destination, relative to its root: where the directory is. "." is
   // the root itself.
   std::string directory;
@@ -45,6 +48,9 @@ struct ReceptionPlan {
 // Checks `spec`, and fills in its defaults. Does not look for the destination.
 // INVALID_ARGUMENT names the first field that is wrong.
 absl::StatusOr<ReceptionPlan> ToReceptionPlan(v1::ReceptionSpec& spec);
+
+// None: it is not 64 hexadecimal digits, upper or lower case.
+std::optional<dataplane::Digest> ToDigest(const std::string& hex);
 
 }  // namespace tcptool::server
 

@@ -32,14 +32,6 @@ absl::Status CheckReceptionName(absl::string_view path,
                                          "like receptions/ID"));
 }
 
-absl::Status CheckDistributionName(absl::string_view path,
-                                   const std::string& name) {
-  if (IsDistributionName(name)) return absl::OkStatus();
-  return InvalidField(path, absl::StrCat("\"", name,
-                                         "\" is no distribution's name; they "
-                                         "look like distributions/ID"));
-}
-
 // Both may be empty. `path`: of the id.
 absl::Status CheckIds(absl::string_view path, const std::string& id,
                       const std::string& request_id) {
@@ -87,6 +79,14 @@ absl::Status CheckSessionName(absl::string_view path, const std::string& name) {
                                          "like sessions/ID"));
 }
 
+absl::Status CheckDistributionName(absl::string_view path,
+                                   const std::string& name) {
+  if (IsDistributionName(name)) return absl::OkStatus();
+  return InvalidField(path, absl::StrCat("\"", name,
+                                         "\" is no distribution's name; they "
+                                         "look like distributions/ID"));
+}
+
 absl::Status CheckRequest(const v1::CreateSessionRequest& request) {
   return CheckIds("session_id", request.session_id(), request.request_id());
 }
@@ -130,6 +130,11 @@ absl::Status CheckRequest(const v1::DropRecipientRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::CreateReceptionRequest& request) {
+  if (request.reception().spec().has_upload()) {
+    return InvalidField("reception.spec.upload",
+                        "only distributions make receptions of uploads; create "
+                        "a distribution whose source is one");
+  }
   return CheckIds("reception_id", request.reception_id(), request.request_id());
 }
 

@@ -40,6 +40,9 @@ absl::Status CheckRequest(const v1::ListNodesRequest& request);
 
 // A "sessions/{session}" in the field at `path`.
 absl::Status CheckSessionName(absl::string_view path, const std::string& name);
+// The same, a "distributions/{distribution}".
+absl::Status CheckDistributionName(absl::string_view path,
+                                   const std::string& name);
 
 }  // namespace tcptool::server
 

@@ -156,7 +156,8 @@ absl::Status Daemon::Start() {
   session_service_.emplace(*manager_, *table_, hub_);
   reception_service_.emplace(*receptions_, *reception_table_, hub_);
   distribution_service_.emplace(
-      fleet_ == nullptr ? nullptr : &fleet_->distributions(), hub_);
+      fleet_ == nullptr ? nullptr : &fleet_->distributions(),
+      receptions_->uploads(), hub_);
   node_service_.emplace(Node(), roots_, writable_roots_, *manager_);
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());

@@ -55,6 +55,9 @@ std::string ProgressBar(const v1::Delivery& delivery,
 }
 
 std::string SourceOf(const v1::DistributionSpec& spec) {
+  if (spec.has_upload()) {
+    return IsolatedText(absl::StrCat("upload to ", spec.upload().node()));
+  }
   const v1::FleetFileSource& file = spec.file();
   return IsolatedText(
       absl::StrCat(file.node(), ": ", file.root(), ": ", file.path()));

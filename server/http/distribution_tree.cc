@@ -31,7 +31,7 @@ std::string PlaceText(const fleet::NodePlace& place) {
 }
 
 TreeItem SourceItem(const fleet::DistributionOverview& overview) {
-  return {.name = overview.distribution.spec().file().node(),
+  return {.name = SourceNode(overview.distribution.spec()),
           .facts = absl::StrCat("the source", PlaceText(overview.source)),
           .look = "source"};
 }
@@ -54,7 +54,7 @@ TreeItem NodeItem(const fleet::TargetOverview& target,
 
 std::vector<TreeItem> NodeItems(const fleet::DistributionOverview& overview) {
   std::vector<TreeItem> items;
-  const std::string& source = overview.distribution.spec().file().node();
+  const std::string& source = SourceNode(overview.distribution.spec());
   const bool is_target = std::ranges::any_of(
       overview.targets, [&source](const fleet::TargetOverview& target) {
         return target.delivery.node() == source;

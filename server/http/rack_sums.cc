@@ -36,7 +36,7 @@ std::string NameOf(const Rack& rack) {
 
 std::vector<Sum> SumAll(const fleet::DistributionOverview& overview) {
   absl::flat_hash_map<absl::string_view, Rack> racks;  // By the nodes.
-  const std::string& source = overview.distribution.spec().file().node();
+  const std::string& source = SourceNode(overview.distribution.spec());
   racks[source] = KeyOf(overview.source);
   for (const fleet::TargetOverview& target : overview.targets) {
     racks[target.delivery.node()] = KeyOf(target.place);

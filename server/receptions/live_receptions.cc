@@ -27,6 +27,8 @@ void LiveReceptions::Begin(const v1::Reception& message, ReceptionPlan plan) {
     NodeUpstream nodes = new_node_upstream_(*std::move(plan.nodes));
     upstream = std::move(nodes.upstream);
     live.set_nodes = std::move(nodes.set_nodes);
+  } else if (plan.is_upload) {
+    upstream = uploads_.NewUpstream(name);
   } else {
     upstream =
         std::make_unique<dataplane::SenderUpstream>(std::move(plan.sender));

@@ -21,6 +21,7 @@
 #include "dataplane/engine/engine.h"
 #include "server/api/reception_spec.h"
 #include "server/base/steady_cond_var.h"
+#include "server/receptions/reception_uploads.h"
 #include "server/sessions/durable_updates.h"
 #include "server/store/store.h"
 #include "server/watch/reception_table.h"
@@ -47,13 +48,15 @@ class LiveReceptions {
   // The references outlive it.
   LiveReceptions(asio::any_io_executor executor, dataplane::Engine& engine,
                  ReceptionTable& table, WatchHub& hub, Store& store,
-                 NewNodeUpstream new_node_upstream, OnEnd on_end)
+                 NewNodeUpstream new_node_upstream,
+                 const ReceptionUploads& uploads, OnEnd on_end)
       : executor_(std::move(executor)),
         engine_(engine),
         table_(table),
         hub_(hub),
         store_(store),
         new_node_upstream_(std::move(new_node_upstream)),
+        uploads_(uploads),
         on_end_(std::move(on_end)) {}
 
   // Begins a reception that is in the table and in the store as `message`.
@@ -138,6 +141,7 @@ class LiveReceptions {
   WatchHub& hub_;
   Store& store_;
   const NewNodeUpstream new_node_upstream_;
+  const ReceptionUploads& uploads_;
   const OnEnd on_end_;
   std::map<std::string, Live> live_;
 

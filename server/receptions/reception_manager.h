@@ -20,6 +20,7 @@
 #include "server/receptions/partial_sweeper.h"
 #include "server/receptions/reception_creation.h"
 #include "server/receptions/reception_restoration.h"
+#include "server/receptions/reception_uploads.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/held_resources.h"
 #include "server/sessions/received_content.h"
@@ -78,6 +79,9 @@ class ReceptionManager : public ReceivedContent {
   // preferred one first, until the service starts again. No effect on others.
   void SetNodes(std::string name, std::vector<NodePlan::Node> nodes);
 
+  // What receptions come from whose source is an upload. Lives as long as this.
+  ReceptionUploads& uploads() { return uploads_; }
+
   // From now on new receptions are refused with UNAVAILABLE. Those that have
   // received nothing yet are INTERRUPTED; those that run go on.
   void Drain();
@@ -106,6 +110,8 @@ class ReceptionManager : public ReceivedContent {
   ReceptionTable& table_;
   WatchHub& hub_;
   Store& store_;
+
+  ReceptionUploads uploads_;
 
   // Everything below is used on its one thread.
   ControlThread control_;

@@ -36,8 +36,9 @@ namespace tcptool::server {
 //   it was about to get its name,    its file is looked for under the name, and
 //   and may have it                  read: if it is there, it has SUCCEEDED
 //   it comes from another node       it goes on, if its destination can be had
-//   otherwise                        INTERRUPTED, as a sender of 2008 has its
-//                                    content once; its partial file is removed
+//   otherwise                        INTERRUPTED, as a sender of 2008, or of an
+//                                    upload, has its content once; its partial
+//                                    file is removed
 //
 // The first two are settled when the disk has answered, which is asked again
 // until it does. What is not settled when the service stops is left to the next

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "server/rpc/refused_call.h"
 #include "server/rpc/unary_methods.h"
+#include "server/rpc/upload_reactor.h"
 #include "server/rpc/watch_reactor.h"
 #include "tcptool/v1/distribution_service.pb.h"
 
@@ -98,6 +99,17 @@ void DistributionService::AddTo(MethodTable& table) {
               return std::make_shared<WatchReactor<DistributionWatch>>(
                   std::move(headers), distributions_->table(), hub_);
             });
+  const auto& upload = *service.FindMethodByName("UploadDistribution");
+  table.Add(
+      upload, RequiredRole(upload),
+      [this](Call::Headers headers) -> std::shared_ptr<Call> {
+        if (distributions_ == nullptr) {
+          return std::make_shared<RefusedCall>(std::move(headers), NoFleet());
+        }
+        return std::make_shared<UploadReactor<DistributionUploads>>(
+            std::move(headers), DistributionUploads{*distributions_, uploads_},
+            *upload_worker_);
+      });
 }
 
 }  // namespace tcptool::server

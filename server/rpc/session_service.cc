@@ -55,8 +55,8 @@ void SessionService::AddTo(MethodTable& table) {
   });
   const auto& upload = *service.FindMethodByName("UploadContent");
   table.Add(upload, RequiredRole(upload), [this](Call::Headers headers) {
-    return std::make_shared<UploadReactor>(std::move(headers), manager_,
-                                           upload_worker_);
+    return std::make_shared<UploadReactor<SessionUploads>>(
+        std::move(headers), SessionUploads{manager_}, upload_worker_);
   });
 }
 

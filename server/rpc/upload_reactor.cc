@@ -4,22 +4,23 @@
 #include <utility>
 
 #include "server/api/invalid_field.h"
-#include "server/api/request_checks.h"
 
 namespace tcptool::server {
 
-void UploadReactor::Begin() {
+template <typename Target>
+void UploadReactor<Target>::Begin() {
   absl::MutexLock lock(&mutex_);
   ReadNext();
 }
 
-void UploadReactor::OnRead(bool ok) {
+template <typename Target>
+void UploadReactor<Target>::OnRead(bool ok) {
   absl::MutexLock lock(&mutex_);
   reading_ = false;
   absl::Status parsed;
   if (ok) parsed = Parse(request_);
-  // Also after a cancellation: the first message names the session, which must
-  // fail then.
+  // Also after a cancellation: the first message names what it is uploaded to,
+  // which must fail then.
   if (ok && parsed.ok() && upload_ == nullptr) return Open();
   if (finished_ || succeeding_) return;
   if (!parsed.ok()) return BreakOff(parsed);
@@ -28,42 +29,51 @@ void UploadReactor::OnRead(bool ok) {
     return EndOnce(
         EndReason(InvalidField("name", "the stream ended without a message")));
   }
-  if (upload_->complete()) return Succeed();
-  BreakOff(EndReason(InvalidField("complete", "the stream ended without it")));
+  if (!upload_->complete()) {
+    return BreakOff(
+        EndReason(InvalidField("complete", "the stream ended without it")));
+  }
+  if (Target::IsAnswerable(*upload_)) Succeed();
 }
 
-void UploadReactor::OnCancel() {
+template <typename Target>
+void UploadReactor<Target>::OnCancel() {
   absl::MutexLock lock(&mutex_);
+  if (upload_ == nullptr || !upload_->complete()) {
+    return BreakOff(CancelReason());
+  }
   // Complete content stays valid, whether or not the client gets the answer.
-  if (upload_ == nullptr || !upload_->complete()) BreakOff(CancelReason());
+  EndOnce(CancelReason());
 }
 
-void UploadReactor::OnDone() {
+template <typename Target>
+void UploadReactor<Target>::OnDone() {
   // Another thread may still be in a method that holds the mutex: waits until
   // it has left, as the call may be destroyed next.
   { absl::MutexLock lock(&mutex_); }
   Call::OnDone();
 }
 
-void UploadReactor::Open() {
-  if (absl::Status status = CheckSessionName("name", request_.name());
-      !status.ok()) {
+template <typename Target>
+void UploadReactor<Target>::Open() {
+  if (absl::Status status = Target::CheckName(request_.name()); !status.ok()) {
     return EndOnce(status);
   }
   set_target(request_.name());
-  manager_.OpenUpload(
-      request_.name(),
-      [self = Self()](absl::StatusOr<std::unique_ptr<Upload>> upload) {
-        self->OnOpened(std::move(upload));
-      });
+  target_.Open(request_.name(),
+               [self = Self()](absl::StatusOr<std::unique_ptr<Upload>> upload) {
+                 self->OnOpened(std::move(upload));
+               });
 }
 
-void UploadReactor::OnOpened(absl::StatusOr<std::unique_ptr<Upload>> upload) {
+template <typename Target>
+void UploadReactor<Target>::OnOpened(
+    absl::StatusOr<std::unique_ptr<Upload>> upload) {
   absl::MutexLock lock(&mutex_);
   if (!upload.ok()) return EndOnce(upload.status());
   upload_ = *std::move(upload);
   if (finished_) {  // Cancelled while it was being opened.
-    return upload_->Fail(CancelReason().message());
+    return Target::Fail(*upload_, CancelReason());
   }
   upload_->set_on_change([weak = std::weak_ptr<UploadReactor>(Self())] {
     const auto self = weak.lock();
@@ -73,7 +83,8 @@ void UploadReactor::OnOpened(absl::StatusOr<std::unique_ptr<Upload>> upload) {
   Take();
 }
 
-void UploadReactor::OnChange() {
+template <typename Target>
+void UploadReactor<Target>::OnChange() {
   absl::MutexLock lock(&mutex_);
   if (finished_ || succeeding_) return;
   if (!upload_->closed()) {
@@ -81,13 +92,12 @@ void UploadReactor::OnChange() {
   } else if (upload_->complete()) {
     Succeed();
   } else {
-    EndOnce(absl::AbortedError(
-        "the session ended before the upload did; its state and error say "
-        "why"));
+    EndOnce(Target::EndedEarly(*upload_));
   }
 }
 
-void UploadReactor::Take() {
+template <typename Target>
+void UploadReactor<Target>::Take() {
   if (absl::Status status = upload_->Take(request_); !status.ok()) {
     return BreakOff(status);
   }
@@ -95,38 +105,50 @@ void UploadReactor::Take() {
   if (upload_->has_room() || upload_->complete()) ReadNext();
 }
 
-void UploadReactor::ReadNext() {
+template <typename Target>
+void UploadReactor<Target>::ReadNext() {
   reading_ = true;
   Read();
 }
 
-void UploadReactor::Succeed() {
+template <typename Target>
+void UploadReactor<Target>::Succeed() {
   succeeding_ = true;
-  manager_.GetUploaded(*upload_,
-                       [self = Self()](absl::StatusOr<v1::Session> session) {
-                         absl::MutexLock lock(&self->mutex_);
-                         if (self->finished_) return;
-                         if (!session.ok())
-                           return self->EndOnce(session.status());
-                         v1::UploadContentResponse response;
-                         *response.mutable_session() = *std::move(session);
-                         self->finished_ = true;
-                         self->WriteAndEnd(response);
-                       });
+  // It may be answered at once, and the mutex is held.
+  target_.Answer(*upload_, [self = Self()](absl::StatusOr<Response> response) {
+    asio::post(self->worker_, [self, response = std::move(response)] {
+      self->Answer(response);
+    });
+  });
 }
 
-void UploadReactor::BreakOff(const absl::Status& status) {
+template <typename Target>
+void UploadReactor<Target>::Answer(const absl::StatusOr<Response>& response) {
+  absl::MutexLock lock(&mutex_);
   if (finished_) return;
-  if (upload_ != nullptr) upload_->Fail(status.message());
+  if (!response.ok()) return EndOnce(response.status());
+  finished_ = true;
+  WriteAndEnd(*response);
+}
+
+template <typename Target>
+void UploadReactor<Target>::BreakOff(const absl::Status& status) {
+  if (finished_) return;
+  if (upload_ != nullptr) Target::Fail(*upload_, status);
   EndOnce(status);
 }
 
-void UploadReactor::EndOnce(const absl::Status& status) {
+template <typename Target>
+void UploadReactor<Target>::EndOnce(const absl::Status& status) {
   if (!std::exchange(finished_, true)) End(status);
 }
 
-std::shared_ptr<UploadReactor> UploadReactor::Self() {
+template <typename Target>
+std::shared_ptr<UploadReactor<Target>> UploadReactor<Target>::Self() {
   return std::static_pointer_cast<UploadReactor>(shared_from_this());
 }
+
+template class UploadReactor<SessionUploads>;
+template class UploadReactor<DistributionUploads>;
 
 }  // namespace tcptool::server

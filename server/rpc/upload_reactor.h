@@ -1,4 +1,4 @@
-// One UploadContent stream.
+// One stream of UploadContent or UploadDistribution.
 #ifndef TCPTOOL_SERVER_RPC_UPLOAD_REACTOR_H_
 #define TCPTOOL_SERVER_RPC_UPLOAD_REACTOR_H_
 
@@ -10,38 +10,42 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/rpc/call.h"
-#include "server/sessions/session_manager.h"
-#include "server/sessions/upload.h"
-#include "tcptool/v1/session_service.pb.h"
+#include "server/rpc/upload_targets.h"
 
 namespace tcptool::server {
 
-// Reads a message when the session has room for it, and not before: gRPC's flow
-// control then holds the client back, and the slowest recipient sets the pace.
+// Reads a message when there is room for it, and not before: gRPC's flow
+// control then holds the client back, and the slowest recipient of a session,
+// or the disk of a distribution's node, sets the pace. `Target`: one of
+// upload_targets.h.
+template <typename Target>
 class UploadReactor : public Call {
  public:
-  // `worker` makes gRPC's read calls, which would cost the lanes time. Both
-  // outlive the call.
-  UploadReactor(Headers headers, SessionManager& manager,
-                asio::thread_pool& worker)
-      : Call(std::move(headers)), manager_(manager), worker_(worker) {}
+  // `worker` makes gRPC's read calls, which would cost the lanes time; it
+  // outlives the call.
+  UploadReactor(Headers headers, Target target, asio::thread_pool& worker)
+      : Call(std::move(headers)), target_(target), worker_(worker) {}
 
   void Begin() override;
   void OnCancel() override;
   void OnDone() override;
 
  private:
+  using Upload = typename Target::Upload;
+  using Response = typename Target::Response;
+
   void OnRead(bool ok) override;
   // request_ is the first message.
   void Open() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void OnOpened(absl::StatusOr<std::unique_ptr<Upload>> upload);
-  // The session has room again, or has ended.
+  // There is room again, or the upload is closed.
   void OnChange();
   void Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ReadNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Responds with the session once its length is known.
+  // All has come: responds once that can be done.
   void Succeed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // Ends the call, and fails the session.
+  void Answer(const absl::StatusOr<Response>& response);
+  // Ends the call, and fails what is uploaded to.
   void BreakOff(const absl::Status& status)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void EndOnce(const absl::Status& status)
@@ -49,10 +53,10 @@ class UploadReactor : public Call {
 
   std::shared_ptr<UploadReactor> Self();
 
-  SessionManager& manager_;
+  const Target target_;
   asio::thread_pool& worker_;
   absl::Mutex mutex_;
-  v1::UploadContentRequest request_ ABSL_GUARDED_BY(mutex_);  // The last.
+  typename Target::Request request_ ABSL_GUARDED_BY(mutex_);  // The last.
   std::unique_ptr<Upload> upload_ ABSL_GUARDED_BY(mutex_);
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool succeeding_ ABSL_GUARDED_BY(mutex_) = false;

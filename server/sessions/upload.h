@@ -2,7 +2,6 @@
 #ifndef TCPTOOL_SERVER_SESSIONS_UPLOAD_H_
 #define TCPTOOL_SERVER_SESSIONS_UPLOAD_H_
 
-#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -10,6 +9,7 @@
 #include "absl/status/status.h"
 #include "dataplane/content/stream_source.h"
 #include "dataplane/session/session.h"
+#include "server/sessions/upload_order.h"
 #include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool::server {
@@ -21,17 +21,17 @@ class Upload {
   Upload(std::string session_name,
          std::shared_ptr<dataplane::StreamSource> source,
          std::shared_ptr<dataplane::Session> session)
-      : session_name_(std::move(session_name)),
+      : order_(std::move(session_name)),
         source_(std::move(source)),
         session_(std::move(session)) {}
 
-  const std::string& session_name() const { return session_name_; }
+  const std::string& session_name() const { return order_.name(); }
 
   // Moves the data out of `request` and appends it to the content.
   // INVALID_ARGUMENT: the message does not continue the upload.
   absl::Status Take(v1::UploadContentRequest& request);
 
-  bool complete() const { return complete_; }
+  bool complete() const { return order_.complete(); }
   // The session has ended and takes nothing more. Any thread.
   bool closed() const { return source_->closed(); }
 
@@ -54,13 +54,9 @@ class Upload {
   }
 
  private:
-  absl::Status Check(const v1::UploadContentRequest& request) const;
-
-  const std::string session_name_;
+  UploadOrder order_;
   const std::shared_ptr<dataplane::StreamSource> source_;
   const std::shared_ptr<dataplane::Session> session_;
-  int64_t received_ = 0;  // Bytes of content.
-  bool complete_ = false;
   bool has_room_ = true;
 };
 

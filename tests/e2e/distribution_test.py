@@ -26,7 +26,13 @@ class NoFleetTest(ServiceTest):
             "ListNodes": names.ListNodesRequest(),
         }
         watch = self.service.distributions.WatchDistributions(names.WatchDistributionsRequest())
-        errors = {"WatchDistributions": self.error(lambda: next(watch))}
+        upload = self.service.distributions.UploadDistribution
+        errors = {
+            "WatchDistributions": self.error(lambda: next(watch)),
+            "UploadDistribution": self.error(
+                lambda: upload(iter([names.UploadDistributionRequest(name=name)]))
+            ),
+        }
         for method, request in calls.items():
             call = getattr(self.service.distributions, method)
             errors[method] = self.error(lambda call=call, request=request: call(request))
@@ -118,9 +124,10 @@ class DistributionTest(DistributionCase):
             except grpc.RpcError as error:
                 self.assertEqual(error.code(), grpc.StatusCode.NOT_FOUND, method)
         until_bookmark(self.b.distributions.WatchDistributions(names.WatchDistributionsRequest()))
+        # distribution_upload_test looks at UploadDistribution.
         service = names.DESCRIPTOR.services_by_name["DistributionService"]
         self.assertEqual(
-            calls.keys() | {"CreateDistribution", "WatchDistributions"},
+            calls.keys() | {"CreateDistribution", "WatchDistributions", "UploadDistribution"},
             set(service.methods_by_name),
         )
 

@@ -89,15 +89,24 @@ std::optional<Outcome> OutcomeOf(const Distribution& distribution,
 }
 
 std::string WhatItWaitsFor(const Distribution& distribution,
-                           const NewPlan& plan, const Tally& tally) {
+                           const NewPlan& plan, const Tally& tally,
+                           const v1::Content* content) {
+  const v1::DistributionSpec& spec = distribution.spec->value;
+  if (content == nullptr && !HasSourceContent(distribution)) {
+    return absl::StrCat("nothing of the upload has come to node '",
+                        spec.source_node(), "' yet");
+  }
   if (plan.lacks_source) {
     return absl::StrCat(
         "no node that could give the whole content is there; the source is "
         "node '",
-        distribution.spec->value.source_node(), "'");
+        spec.source_node(), "'");
   }
   if (tally.targets == 0) return "no node is a target";
-  if (plan.epoch == 0) return "none of the targets is there";
+  if (plan.epoch == 0) {
+    return spec.has_upload() ? "no other target is there"
+                             : "none of the targets is there";
+  }
   return "";
 }
 
@@ -131,7 +140,7 @@ DistributionChange DecideOne(const std::string& name,
   NewPlan plan = PlanNewEdges(distribution, nodes, targets, content, slow, now);
   change.head.set_state(plan.epoch == 0 ? v1::DISTRIBUTION_STATE_PLANNING
                                         : v1::DISTRIBUTION_STATE_RUNNING);
-  change.head.set_detail(WhatItWaitsFor(distribution, plan, tally));
+  change.head.set_detail(WhatItWaitsFor(distribution, plan, tally, content));
   change.head.set_epoch(plan.epoch);
   change.head.set_branching(plan.branching);
   change.edges = std::move(plan.edges);

@@ -125,8 +125,9 @@ class Planner {
 
   void AddSource() {
     const v1::DistributionSpec& spec = distribution_.spec->value;
-    if (ProgressOf(distribution_, spec.source_node(), content_) ==
-        Progress::kFailed) {
+    if (!HasSourceContent(distribution_) ||
+        ProgressOf(distribution_, spec.source_node(), content_) ==
+            Progress::kFailed) {
       return;
     }
     Add(spec.source_node(),
@@ -138,7 +139,8 @@ class Planner {
   void AddTarget(const std::string& name) {
     const v1::DistributionSpec& spec = distribution_.spec->value;
     const Progress progress = ProgressOf(distribution_, name, content_);
-    if (name == spec.source_node() || progress == Progress::kFailed) return;
+    if (progress == Progress::kFailed) return;
+    if (IsSource(distribution_, name, content_)) return;
     const bool has_all = progress == Progress::kDelivered;
     // It needs nothing, and gives nothing.
     if (has_all &&

@@ -19,20 +19,6 @@ bool IsDescribed(const v1::Targets& targets, const v1::Node& node) {
                      });
 }
 
-bool IsNamed(const v1::Targets& targets, const std::string& name) {
-  return std::find(targets.nodes().begin(), targets.nodes().end(), name) !=
-         targets.nodes().end();
-}
-
-// An upload is a delivery at the node that it is sent to.
-bool IsSourceTarget(const v1::DistributionSpec& spec, const FleetNodes& nodes) {
-  if (!spec.has_upload()) return false;
-  const auto node = nodes.find(spec.source_node());
-  return spec.targets().all() || IsNamed(spec.targets(), spec.source_node()) ||
-         (node != nodes.end() &&
-          IsDescribed(spec.targets(), node->second.value));
-}
-
 bool IsDelivered(const v1::Delivery& delivery) {
   return delivery.state() == v1::DELIVERY_STATE_DELIVERED;
 }
@@ -51,12 +37,30 @@ std::set<std::string> TargetsOf(const Distribution& distribution,
   for (const auto& [name, delivery] : distribution.deliveries) {
     targets.insert(name);
   }
-  if (IsSourceTarget(spec, nodes)) {
+  // An upload is a delivery at the node that it is sent to.
+  if (spec.has_upload()) {
     targets.insert(spec.source_node());
   } else {
     targets.erase(spec.source_node());
   }
   return targets;
+}
+
+bool HasSourceContent(const Distribution& distribution) {
+  if (!distribution.spec->value.has_upload()) return true;
+  const auto source =
+      distribution.deliveries.find(distribution.spec->value.source_node());
+  if (source == distribution.deliveries.end()) return false;
+  const v1::Delivery& delivery = source->second.value;
+  return delivery.state() == v1::DELIVERY_STATE_RECEIVING ||
+         delivery.state() == v1::DELIVERY_STATE_VERIFYING ||
+         (IsDelivered(delivery) && delivery.not_given().empty());
+}
+
+bool IsSource(const Distribution& distribution, const std::string& node,
+              const v1::Content* content) {
+  return node == distribution.spec->value.source_node() &&
+         (content == nullptr || HasSourceContent(distribution));
 }
 
 const v1::Content* ContentOf(const Distribution& distribution) {

@@ -4,15 +4,17 @@
 #include <asio/post.hpp>
 #include <chrono>
 #include <cstdint>
-#include <span>
 #include <system_error>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
-#include "dataplane/base/sha256.h"
 #include "messages/states.h"
 #include "messages/time.h"
+#include "server/fleet/state/reception_name.h"
+#include "server/receptions/reception_uploads.h"
 
 namespace tcptool::fleet {
 namespace {
@@ -36,16 +38,8 @@ NodeDeliveries::~NodeDeliveries() {
   for (const auto& [id, received] : received_) received->Leave([] {});
 }
 
-std::string NodeDeliveries::ReceptionId(const DeliveryId& id) const {
-  const std::string text =
-      absl::StrCat(fleet_, "/", id.distribution, "@", id.revision);
-  const std::string hash =
-      dataplane::ToHex(dataplane::Sha256::Of(std::as_bytes(std::span(text))));
-  return absl::StrCat("d-", hash.substr(0, 32));
-}
-
 std::string NodeDeliveries::NameOf(const DeliveryId& id) const {
-  return absl::StrCat("receptions/", ReceptionId(id));
+  return ReceptionName(fleet_, id.distribution, id.revision);
 }
 
 void NodeDeliveries::KeepOnly(const std::set<DeliveryId>& ids) {
@@ -66,37 +60,82 @@ void NodeDeliveries::KeepOnly(const std::set<DeliveryId>& ids) {
   } while (!request.page_token().empty());
 }
 
-void NodeDeliveries::Receive(const DeliveryId& id,
-                             const v1::DistributionSpec& spec,
-                             std::vector<SendingNode> nodes, bool was_delivered,
-                             OnProgress progress) {
+tcptool::v1::CreateReceptionRequest NodeDeliveries::RequestFor(
+    const DeliveryId& id, const v1::DistributionSpec& spec,
+    bool may_replace) const {
   tcptool::v1::CreateReceptionRequest request;
-  request.set_reception_id(ReceptionId(id));
+  request.set_reception_id(
+      std::string(absl::StripPrefix(NameOf(id), "receptions/")));
   tcptool::v1::ReceptionSpec& reception =
       *request.mutable_reception()->mutable_spec();
-  *reception.mutable_node()->mutable_wait() = ToProtoDuration(kLongest);
   tcptool::v1::ReceptionLimits& limits = *reception.mutable_limits();
   *limits.mutable_first_byte_timeout() = ToProtoDuration(kLongest);
   *limits.mutable_stall_timeout() = ToProtoDuration(kLongest);
   tcptool::v1::FileDestination& file = *reception.mutable_destination();
   file.set_root(spec.destination_root());
   file.set_path(spec.destination_path());
-  file.set_overwrite(spec.overwrite() || was_delivered);
+  file.set_overwrite(may_replace);
   (*reception.mutable_labels())[kLabel] = id.distribution;
   // Others have the content from it for as long.
   *reception.mutable_retention() = ToProtoDuration(kLongest);
-  service_.moves.Expect(NameOf(id));
-  received_[id] = std::make_shared<ReceivedContent>(
-      ReceivedContent::Service{.io = service_.io,
-                               .receptions = service_.receptions,
-                               .table = service_.table,
-                               .places = service_.places,
-                               .moves = service_.moves},
-      std::move(request), id.distribution, std::move(nodes),
-      std::move(progress));
+  return request;
+}
+
+ReceivedContent::Service NodeDeliveries::ServiceForOne() const {
+  return {.io = service_.io,
+          .receptions = service_.receptions,
+          .table = service_.table,
+          .places = service_.places,
+          .moves = service_.moves};
+}
+
+void NodeDeliveries::Begin(const DeliveryId& id,
+                           std::shared_ptr<ReceivedContent> content) {
+  received_[id] = std::move(content);
   service_.places.Set(id.distribution,
                       {.revision = id.revision, .where = NameOf(id)});
   LookLater();
+}
+
+void NodeDeliveries::Receive(const DeliveryId& id,
+                             const v1::DistributionSpec& spec,
+                             std::vector<SendingNode> nodes, bool was_delivered,
+                             OnProgress progress) {
+  auto request = RequestFor(id, spec, spec.overwrite() || was_delivered);
+  *request.mutable_reception()->mutable_spec()->mutable_node()->mutable_wait() =
+      ToProtoDuration(kLongest);
+  service_.moves.Expect(NameOf(id));
+  Begin(id, std::make_shared<ReceivedContent>(
+                ServiceForOne(), std::move(request), id.distribution,
+                std::move(nodes), std::move(progress)));
+}
+
+void NodeDeliveries::ReceiveUpload(const DeliveryId& id,
+                                   const v1::DistributionSpec& spec,
+                                   bool was_begun, OnProgress progress) {
+  auto request = RequestFor(id, spec, spec.overwrite());
+  tcptool::v1::ReceptionSpec& reception =
+      *request.mutable_reception()->mutable_spec();
+  reception.mutable_upload();
+  if (spec.upload().has_expected_length()) {
+    reception.set_expected_length(spec.upload().expected_length());
+  }
+  reception.set_expected_sha256(
+      absl::BytesToHexString(spec.upload().expected_sha256()));
+  server::ReceptionUploads& uploads = service_.receptions.uploads();
+  // After a part of one has been lost, there is none any more.
+  if (!was_begun) uploads.Expect(NameOf(id));
+  Begin(id, ReceivedContent::OfUpload(
+                ServiceForOne(), std::move(request), id.distribution, was_begun,
+                [&uploads, name = NameOf(id),
+                 progress = std::move(progress)](const DeliveryProgress& told) {
+                  if (told.state == v1::DELIVERY_STATE_DELIVERED) {
+                    uploads.Finish(name, absl::OkStatus());
+                  } else if (told.state > v1::DELIVERY_STATE_DELIVERED) {
+                    uploads.Finish(name, absl::AbortedError(told.detail));
+                  }
+                  progress(told);
+                }));
 }
 
 void NodeDeliveries::Reparent(const DeliveryId& id,
@@ -146,6 +185,9 @@ void NodeDeliveries::Release(const DeliveryId& id) {
   if (received == received_.end()) return;
   const std::string name = NameOf(id);
   service_.moves.Forget(name);
+  service_.receptions.uploads().Forget(
+      name, absl::AbortedError(absl::StrCat("distributions/", id.distribution,
+                                            " is over for this node")));
   // Nothing else is done about it until then.
   cancelled_[name] = true;
   received->second->Leave([this, name, alive = std::weak_ptr(alive_)] {

@@ -59,6 +59,8 @@ class NodeDeliveries final : public DeliveryPort {
   void Receive(const DeliveryId& id, const v1::DistributionSpec& spec,
                std::vector<SendingNode> nodes, bool was_delivered,
                OnProgress progress) override;
+  void ReceiveUpload(const DeliveryId& id, const v1::DistributionSpec& spec,
+                     bool was_begun, OnProgress progress) override;
   void Reparent(const DeliveryId& id, std::vector<SendingNode> nodes) override;
   std::optional<ReceivedRate> TakeRate(const DeliveryId& id) override;
   std::optional<ReceivedBytes> Received(const DeliveryId& id) const override;
@@ -71,7 +73,12 @@ class NodeDeliveries final : public DeliveryPort {
   std::string NameOf(const DeliveryId& id) const;
 
  private:
-  std::string ReceptionId(const DeliveryId& id) const;
+  // Of a reception, without its source.
+  tcptool::v1::CreateReceptionRequest RequestFor(
+      const DeliveryId& id, const v1::DistributionSpec& spec,
+      bool may_replace) const;
+  void Begin(const DeliveryId& id, std::shared_ptr<ReceivedContent> content);
+  ReceivedContent::Service ServiceForOne() const;
   // Until it is not there any more, or is final.
   void Cancel(const std::string& name);
   void AskToCancel(const std::string& name);

@@ -74,6 +74,18 @@ ReceivedContent::ReceivedContent(Service service,
   SetNodes(std::move(nodes));
 }
 
+std::shared_ptr<ReceivedContent> ReceivedContent::OfUpload(
+    Service service, tcptool::v1::CreateReceptionRequest request,
+    std::string distribution, bool was_begun,
+    DeliveryPort::OnProgress progress) {
+  auto content = std::make_shared<ReceivedContent>(
+      std::move(service), std::move(request), std::move(distribution),
+      std::vector<SendingNode>(), std::move(progress));
+  content->is_upload_ = true;
+  content->upload_was_begun_ = was_begun;
+  return content;
+}
+
 void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
   const std::string name = absl::StrCat("distributions/", distribution_);
   nodes_.clear();
@@ -116,9 +128,11 @@ void ReceivedContent::Look(bool may_begin) {
   const auto reception = service_.table.Get(name_);
   if (reception.ok()) return LookAt(*reception);
   if (!is_there_) {
-    if (request_.reception().spec().node().address().empty()) {
-      return Tell({.state = v1::DELIVERY_STATE_WAITING});
-    }
+    if (upload_was_begun_) return Tell(UploadLost());
+    const bool has_source =
+        is_upload_ ? service_.receptions.uploads().HasBegun(name_)
+                   : !request_.reception().spec().node().address().empty();
+    if (!has_source) return Tell({.state = v1::DELIVERY_STATE_WAITING});
     return may_begin ? Create() : WaitForTurn();
   }
   Tell({.state = v1::DELIVERY_STATE_CANCELLED,
@@ -129,14 +143,30 @@ void ReceivedContent::LookAt(const Reception& reception) {
   const bool is_good =
       !IsFinal(reception.state()) ||
       reception.state() == tcptool::v1::RECEPTION_STATE_SUCCEEDED;
-  if (!is_good && !is_there_) return Delete();
+  if (!is_good && !is_there_) {
+    if (!upload_was_begun_) return Delete();
+    return Tell(reception.state() == tcptool::v1::RECEPTION_STATE_FAILED
+                    ? ProgressOf(reception)
+                    : UploadLost());
+  }
   // One of an earlier run has the nodes that it had then.
   if (!std::exchange(is_there_, true) && !nodes_.empty()) {
     service_.receptions.SetNodes(name_, nodes_);
   }
-  // The service is stopping, and the next run of it receives what is missing.
-  if (reception.state() == tcptool::v1::RECEPTION_STATE_INTERRUPTED) return;
+  // The service is stopping, and the next run of it receives what is missing,
+  // unless nobody has that any more.
+  if (reception.state() == tcptool::v1::RECEPTION_STATE_INTERRUPTED) {
+    return is_upload_ ? Tell(UploadLost()) : void();
+  }
   Tell(ProgressOf(reception));
+}
+
+DeliveryProgress ReceivedContent::UploadLost() const {
+  return {.state = v1::DELIVERY_STATE_FAILED,
+          .detail =
+              "the service of the node ended before it had the whole upload, "
+              "which nobody has a second time; try the distribution again, and "
+              "upload it anew"};
 }
 
 std::string ReceivedContent::NameOfNode(const std::string& address) const {

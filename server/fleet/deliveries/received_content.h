@@ -37,10 +37,16 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
     server::ParentMoves& moves;
   };
 
-  // `request` has the reception's id, and all of its spec but the nodes.
+  // `request` has the reception's id, and all of its spec but the nodes; those
+  // of an upload, all of it.
   ReceivedContent(Service service, tcptool::v1::CreateReceptionRequest request,
                   std::string distribution, std::vector<SendingNode> nodes,
                   DeliveryPort::OnProgress progress);
+  // As DeliveryPort::ReceiveUpload(): the reception begins with its upload.
+  static std::shared_ptr<ReceivedContent> OfUpload(
+      Service service, tcptool::v1::CreateReceptionRequest request,
+      std::string distribution, bool was_begun,
+      DeliveryPort::OnProgress progress);
 
   // Looks how far it is, and tells. To be called again and again. `may_begin`:
   // a reception may be made; if not, it waits for its turn, unless there is
@@ -77,6 +83,9 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   void Create();
   // One of an earlier try.
   void Delete();
+  // What an earlier run of the process had of an upload is lost, and nobody has
+  // it a second time.
+  DeliveryProgress UploadLost() const;
   // What was asked for is answered.
   void Answered(const absl::Status& status);
   void Tell(DeliveryProgress progress);
@@ -91,8 +100,10 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   std::deque<v1::ParentMove> moves_;  // The last ones.
   bool has_news_ = false;  // Besides the state, which were not told yet.
   const DeliveryPort::OnProgress progress_;
-  bool is_there_ = false;   // It was made, or found, and has begun.
-  bool is_asking_ = false;  // For one to be made, or to be deleted.
+  bool is_upload_ = false;
+  bool upload_was_begun_ = false;  // By an earlier run of the process.
+  bool is_there_ = false;          // It was made, or found, and has begun.
+  bool is_asking_ = false;         // For one to be made, or to be deleted.
   bool is_over_ = false;
   bool waits_for_turn_ = false;
   std::function<void()> on_answer_;  // After Leave().

@@ -94,7 +94,15 @@ class DeliveryPort {
   virtual void Receive(const DeliveryId& id, const v1::DistributionSpec& spec,
                        std::vector<SendingNode> nodes, bool was_delivered,
                        OnProgress progress) = 0;
-  // Of one that is being received: from these from now on, one at least.
+  // Receives the content from an upload to this node: it is WAITING until that
+  // begins, and it is the source of the others. `was_begun`: an earlier run of
+  // the process had something of the upload: unless that run has left the
+  // whole, it has FAILED. A port that takes no uploads has nothing to do.
+  virtual void ReceiveUpload(const DeliveryId& /*id*/,
+                             const v1::DistributionSpec& /*spec*/,
+                             bool /*was_begun*/, OnProgress /*progress*/) {}
+  // Of one that is being received from nodes: from these from now on, one at
+  // least.
   virtual void Reparent(const DeliveryId& id,
                         std::vector<SendingNode> nodes) = 0;
   // Of one that was begun to be received: what was measured since it was taken

@@ -25,6 +25,20 @@ bool IsOver(const Distribution& distribution) {
   return distribution.head && IsFinal(distribution.head->value.state());
 }
 
+bool HasSomething(v1::DeliveryState state) {
+  return state == v1::DELIVERY_STATE_RECEIVING ||
+         state == v1::DELIVERY_STATE_VERIFYING;
+}
+
+// `state`: of the node that the upload is sent to. It is a node like others
+// once it has the whole; or if it lacks it when somebody else has it.
+bool IsUploadExpected(const Distribution& distribution,
+                      v1::DeliveryState state) {
+  if (state == v1::DELIVERY_STATE_DELIVERED) return false;
+  return HasSomething(state) ||
+         !(distribution.head && distribution.head->value.has_content());
+}
+
 // A node's children have equal shares of what it sends, so that the least of
 // their edges is that of all. Who comes to it as a fallback has no more.
 SendingLimits LimitsOf(const Distribution& distribution,
@@ -109,7 +123,10 @@ void Follower::Consider(const DeliveryId& id, const Distribution& distribution,
   const auto stored = distribution.deliveries.find(options_.node);
   const bool has_record = stored != distribution.deliveries.end();
   const bool has_edge = EdgeInForce(distribution, options_.node) != nullptr;
-  if (!is_source && !has_record && !has_edge) return;
+  if (!is_source && !IsUploadedTo(distribution.spec->value) && !has_record &&
+      !has_edge) {
+    return;
+  }
   Delivery& delivery = Get(id);
   delivery.is_source = is_source;
   delivery.record->Seen(has_record ? &stored->second : nullptr, revision);
@@ -125,6 +142,10 @@ void Follower::Consider(const DeliveryId& id, const Distribution& distribution,
 
 bool Follower::IsSource(const v1::DistributionSpec& spec) const {
   return spec.has_file() && spec.source_node() == options_.node;
+}
+
+bool Follower::IsUploadedTo(const v1::DistributionSpec& spec) const {
+  return spec.has_upload() && spec.source_node() == options_.node;
 }
 
 Follower::Delivery& Follower::Get(const DeliveryId& id) {
@@ -165,9 +186,16 @@ void Follower::Stop(const DeliveryId& id, const Distribution& distribution,
 
 void Follower::Receive(const DeliveryId& id, const Distribution& distribution,
                        Delivery& delivery) {
+  if (delivery.takes_upload) return;
+  const v1::DeliveryState state = delivery.record->state();
+  if (!delivery.is_begun && IsUploadedTo(distribution.spec->value) &&
+      IsUploadExpected(distribution, state)) {
+    delivery.takes_upload = true;
+    return port_->ReceiveUpload(id, distribution.spec->value,
+                                HasSomething(state), Begin(id, delivery));
+  }
   const v1::Edge* const edge = EdgeInForce(distribution, options_.node);
-  const bool is_delivered =
-      delivery.record->state() == v1::DELIVERY_STATE_DELIVERED;
+  const bool is_delivered = state == v1::DELIVERY_STATE_DELIVERED;
   std::vector<SendingNode> nodes;
   if (edge != nullptr) {
     // A list that comes late has an old one.
@@ -221,6 +249,7 @@ void Follower::Progressed(const DeliveryId& id, Delivery& delivery,
 }
 
 void Follower::Release(const DeliveryId& id, Delivery& delivery) {
+  delivery.takes_upload = false;
   if (std::exchange(delivery.is_begun, false)) port_->Release(id);
 }
 

@@ -34,6 +34,7 @@ struct FollowerOptions {
 // - it receives what it has an edge in force for, from the nodes that the edge
 //   names, and obeys each new edge of a higher epoch;
 // - it offers the files that it is the source of;
+// - it receives the uploads that it is the source of;
 // - it has both sent to others no faster than the distribution and its edges
 //   say;
 // - it lets go of what is deleted, or has ended without it;
@@ -83,9 +84,10 @@ class Follower {
   struct Delivery {
     std::shared_ptr<DeliveryRecord> record;
     bool is_source = false;
-    bool is_begun = false;  // The port has it.
-    uint64_t attempt = 0;   // Of those that were begun.
-    int64_t epoch = 0;      // Of the edge that it obeys.
+    bool is_begun = false;      // The port has it.
+    bool takes_upload = false;  // And from an upload.
+    uint64_t attempt = 0;       // Of those that were begun.
+    int64_t epoch = 0;          // Of the edge that it obeys.
     std::vector<SendingNode> nodes;
     // The revision of the head by which it was limited; 0: it was not yet.
     int64_t limited_at = 0;
@@ -97,6 +99,8 @@ class Follower {
                 int64_t revision);
   Delivery& Get(const DeliveryId& id);
   bool IsSource(const v1::DistributionSpec& spec) const;
+  // The node that an upload is sent to.
+  bool IsUploadedTo(const v1::DistributionSpec& spec) const;
   // It is final.
   void Stop(const DeliveryId& id, const Distribution& distribution,
             Delivery& delivery);

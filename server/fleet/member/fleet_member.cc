@@ -29,7 +29,7 @@ FleetMember::FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
       events_(std::move(events)),
       state_(options_.keys),
       lookup_(events_.get_progress, options_.now),
-      distributions_(executor, &etcd_, state_, hub, options_.now,
+      distributions_(executor, &etcd_, state_, options_.node, hub, options_.now,
                      [this](const std::string& distribution, int64_t revision,
                             std::function<void(const ProgressByNode&)> done) {
                        GetProgress(distribution, revision, std::move(done));

@@ -62,7 +62,7 @@ struct DistributionCreation::Creation {
 
 void DistributionCreation::Create(const api::CreateDistributionRequest& request,
                                   absl::Time now, Done done) {
-  auto spec = ToStored(request.distribution().spec());
+  auto spec = ToStored(request.distribution().spec(), node_);
   if (!spec.ok()) return done(spec.status());
   spec->set_request_id(request.request_id());
   *spec->mutable_create_time() = ToTimestamp(now);

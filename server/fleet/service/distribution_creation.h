@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/random/random.h"
 #include "absl/status/statusor.h"
@@ -31,9 +32,10 @@ class DistributionCreation {
 
   static constexpr size_t kMaxDistributions = 1000;  // Of the fleet.
 
+  // `node`: the name of this one, which takes uploads.
   DistributionCreation(EtcdCalls* etcd, const FleetState& state,
-                       SeenRevisions& seen)
-      : etcd_(etcd), state_(state), seen_(seen) {}
+                       std::string node, SeenRevisions& seen)
+      : etcd_(etcd), state_(state), node_(std::move(node)), seen_(seen) {}
 
   void Create(const api::CreateDistributionRequest& request, absl::Time now,
               Done done);
@@ -61,6 +63,7 @@ class DistributionCreation {
 
   EtcdCalls* const etcd_;
   const FleetState& state_;
+  const std::string node_;
   SeenRevisions& seen_;
   absl::BitGen random_;
 };

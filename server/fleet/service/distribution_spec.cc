@@ -5,11 +5,13 @@
 #include <limits>
 #include <string>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "server/api/reception_spec.h"
 #include "server/api/spec_checker.h"
 #include "server/fleet/state/fleet_keys.h"
 
@@ -51,7 +53,7 @@ void CheckPath(SpecChecker& check, absl::string_view field,
 
 bool IsSourceAlone(const api::DistributionSpec& spec) {
   const api::DistributionTargets& targets = spec.targets();
-  return !targets.all() && targets.racks().empty() &&
+  return spec.has_file() && !targets.all() && targets.racks().empty() &&
          targets.labels().empty() &&
          std::all_of(targets.nodes().begin(), targets.nodes().end(),
                      [&spec](const std::string& node) {
@@ -83,14 +85,36 @@ void CheckTargets(SpecChecker& check, const api::DistributionTargets& targets) {
   }
 }
 
+void CheckFile(SpecChecker& check, const api::FleetFileSource& file) {
+  CheckNode(check, "file.node", file.node());
+  check.Path("file", file.root(), file.path());
+  CheckPath(check, "file.path", file.path());
+}
+
+void CheckUploadSource(SpecChecker& check,
+                       const api::FleetUploadSource& upload) {
+  check.InRange("upload.expected_length", upload.expected_length(), int64_t{0},
+                int64_t{1} << 62);
+  if (!upload.expected_sha256().empty() &&
+      !server::ToDigest(upload.expected_sha256())) {
+    check.Wrong("upload.expected_sha256",
+                absl::StrCat("\"", upload.expected_sha256(),
+                             "\" is not 64 hexadecimal digits"));
+  }
+}
+
 absl::Status Check(const api::DistributionSpec& spec) {
   SpecChecker check("distribution.spec.");
-  if (!spec.has_file()) {
-    check.Wrong("file", "it is not set, and there is no other source");
+  switch (spec.source_case()) {
+    case api::DistributionSpec::kFile:
+      CheckFile(check, spec.file());
+      break;
+    case api::DistributionSpec::kUpload:
+      CheckUploadSource(check, spec.upload());
+      break;
+    case api::DistributionSpec::SOURCE_NOT_SET:
+      check.Wrong("file", "it is not set, and there is no other source");
   }
-  CheckNode(check, "file.node", spec.file().node());
-  check.Path("file", spec.file().root(), spec.file().path());
-  CheckPath(check, "file.path", spec.file().path());
   CheckTargets(check, spec.targets());
   if (IsSourceAlone(spec)) {
     check.Wrong("targets",
@@ -115,15 +139,27 @@ absl::Status Check(const api::DistributionSpec& spec) {
   return check.status();
 }
 
+void SetUpload(const api::FleetUploadSource& upload, v1::UploadSource& stored) {
+  if (upload.has_expected_length()) {
+    stored.set_expected_length(upload.expected_length());
+  }
+  stored.set_expected_sha256(absl::HexStringToBytes(upload.expected_sha256()));
+}
+
 }  // namespace
 
-absl::StatusOr<v1::DistributionSpec> ToStored(
-    const api::DistributionSpec& spec) {
+absl::StatusOr<v1::DistributionSpec> ToStored(const api::DistributionSpec& spec,
+                                              const std::string& node) {
   if (absl::Status status = Check(spec); !status.ok()) return status;
   v1::DistributionSpec stored;
-  stored.set_source_node(spec.file().node());
-  stored.mutable_file()->set_root(spec.file().root());
-  stored.mutable_file()->set_path(spec.file().path());
+  if (spec.has_upload()) {
+    stored.set_source_node(node);
+    SetUpload(spec.upload(), *stored.mutable_upload());
+  } else {
+    stored.set_source_node(spec.file().node());
+    stored.mutable_file()->set_root(spec.file().root());
+    stored.mutable_file()->set_path(spec.file().path());
+  }
   v1::Targets& targets = *stored.mutable_targets();
   targets.set_all(spec.targets().all());
   *targets.mutable_nodes() = spec.targets().nodes();
@@ -146,6 +182,14 @@ api::DistributionSpec ToMessage(const v1::DistributionSpec& spec) {
     message.mutable_file()->set_node(spec.source_node());
     message.mutable_file()->set_root(spec.file().root());
     message.mutable_file()->set_path(spec.file().path());
+  } else if (spec.has_upload()) {
+    api::FleetUploadSource& upload = *message.mutable_upload();
+    upload.set_node(spec.source_node());
+    if (spec.upload().has_expected_length()) {
+      upload.set_expected_length(spec.upload().expected_length());
+    }
+    upload.set_expected_sha256(
+        absl::BytesToHexString(spec.upload().expected_sha256()));
   }
   api::DistributionTargets& targets = *message.mutable_targets();
   targets.set_all(spec.targets().all());

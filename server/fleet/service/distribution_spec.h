@@ -9,10 +9,11 @@
 
 namespace tcptool::fleet {
 
-// Without its times and its request_id. INVALID_ARGUMENT names the first field
-// that is wrong.
-absl::StatusOr<v1::DistributionSpec> ToStored(
-    const api::DistributionSpec& spec);
+// Without its times and its request_id. `node`: the name of this one, to which
+// the content is uploaded if the source is an upload. INVALID_ARGUMENT names
+// the first field that is wrong.
+absl::StatusOr<v1::DistributionSpec> ToStored(const api::DistributionSpec& spec,
+                                              const std::string& node);
 
 // The way back.
 api::DistributionSpec ToMessage(const v1::DistributionSpec& spec);

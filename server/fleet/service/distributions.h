@@ -38,6 +38,11 @@ class Distributions {
   virtual void ListNodes(const api::ListNodesRequest& request,
                          Done<api::ListNodesResponse> done) = 0;
 
+  // The name of the reception by which this node receives the upload of
+  // "distributions/{distribution}"; which may begin later. FAILED_PRECONDITION:
+  // as UploadDistribution says, but for what is known to the reception alone.
+  virtual void FindUpload(const std::string& name, Done<std::string> done) = 0;
+
   // Of "distributions/{distribution}". What it takes grows with the number of
   // targets: whoever has it made for strangers asks for one at a time.
   // NOT_FOUND: no such distribution. UNAVAILABLE: as of the other methods.

@@ -16,6 +16,8 @@
 #include "server/fleet/service/fleet_messages.h"
 #include "server/fleet/service/open_answers.h"
 #include "server/fleet/service/seen_revisions.h"
+#include "server/fleet/service/upload_check.h"
+#include "server/fleet/state/reception_name.h"
 #include "server/watch/page_items.h"
 
 namespace tcptool::fleet {
@@ -33,17 +35,18 @@ class FleetDistributions::Service final
     : public std::enable_shared_from_this<Service> {
  public:
   Service(const asio::any_io_executor& executor, EtcdCalls* etcd,
-          const FleetState& state, server::WatchHub& hub,
+          const FleetState& state, std::string node, server::WatchHub& hub,
           std::function<absl::Time()> now, GetProgress get_progress)
       : executor_(executor),
         state_(state),
+        node_(std::move(node)),
         hub_(hub),
         now_(std::move(now)),
         get_progress_(std::move(get_progress)),
         timer_(executor),
         seen_(executor),
         commands_(etcd, state, seen_),
-        creation_(etcd, state, seen_) {}
+        creation_(etcd, state, node_, seen_) {}
 
   void Changed(const PrefixMirror::Changes& changes, int64_t revision) {
     for (const PrefixChange& change : changes) {
@@ -204,6 +207,20 @@ class FleetDistributions::Service final
     return response;
   }
 
+  absl::StatusOr<std::string> FindUpload(const std::string& name) const {
+    const std::string id = DistributionId(name);
+    const auto found = state_.distributions().find(id);
+    if (found == state_.distributions().end() || !found->second.spec) {
+      return NoSuchDistribution(name);
+    }
+    if (absl::Status status = CheckUpload(id, found->second, node_);
+        !status.ok()) {
+      return status;
+    }
+    return ReceptionName(state_.keys().fleet(), id,
+                         found->second.spec->create_revision);
+  }
+
   absl::StatusOr<DistributionOverview> GetOverview(
       const std::string& name, const ProgressByNode& progress) const {
     const std::string id = DistributionId(name);
@@ -250,6 +267,7 @@ class FleetDistributions::Service final
 
   const asio::any_io_executor executor_;
   const FleetState& state_;
+  const std::string node_;
   server::WatchHub& hub_;
   const std::function<absl::Time()> now_;
   const GetProgress get_progress_;
@@ -269,11 +287,11 @@ class FleetDistributions::Service final
 
 FleetDistributions::FleetDistributions(const asio::any_io_executor& executor,
                                        EtcdCalls* etcd, const FleetState& state,
-                                       server::WatchHub& hub,
+                                       std::string node, server::WatchHub& hub,
                                        std::function<absl::Time()> now,
                                        GetProgress get_progress)
-    : service_(std::make_shared<Service>(executor, etcd, state, hub,
-                                         std::move(now),
+    : service_(std::make_shared<Service>(executor, etcd, state, std::move(node),
+                                         hub, std::move(now),
                                          std::move(get_progress))) {}
 
 FleetDistributions::~FleetDistributions() = default;
@@ -342,6 +360,14 @@ void FleetDistributions::ListNodes(const api::ListNodesRequest& request,
       std::move(done), [request](const Service& self, const auto& answer) {
         answer(self.ListNodes(request));
       });
+}
+
+void FleetDistributions::FindUpload(const std::string& name,
+                                    Done<std::string> done) {
+  service_->Post<std::string>(std::move(done),
+                              [name](const Service& self, const auto& answer) {
+                                answer(self.FindUpload(name));
+                              });
 }
 
 void FleetDistributions::GetOverview(const std::string& name,

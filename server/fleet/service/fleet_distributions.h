@@ -37,9 +37,10 @@ class FleetDistributions final : public Distributions {
                          std::function<void(const ProgressByNode&)> done)>;
 
   // `etcd`, `state`, which is of the whole fleet, and `hub` are there for as
-  // long as `executor` runs anything.
+  // long as `executor` runs anything. `node`: the name of this one.
   FleetDistributions(const asio::any_io_executor& executor, EtcdCalls* etcd,
-                     const FleetState& state, server::WatchHub& hub,
+                     const FleetState& state, std::string node,
+                     server::WatchHub& hub,
                      std::function<absl::Time()> now = absl::Now,
                      GetProgress get_progress = nullptr);
   ~FleetDistributions() override;
@@ -64,6 +65,7 @@ class FleetDistributions final : public Distributions {
                       Done<api::ListDeliveriesResponse> done) override;
   void ListNodes(const api::ListNodesRequest& request,
                  Done<api::ListNodesResponse> done) override;
+  void FindUpload(const std::string& name, Done<std::string> done) override;
   void GetOverview(const std::string& name,
                    Done<DistributionOverview> done) override;
   const DistributionTable& table() const override;

@@ -65,8 +65,11 @@ absl::StatusOr<FleetKeys> FleetKeys::Create(absl::string_view fleet) {
         "': its name is 1 to ", kLongestName,
         " letters, digits, '.', '-' and '_', the first a letter or a digit"));
   }
-  return FleetKeys(absl::StrCat("/tcptool/v1/", fleet, "/"));
+  return FleetKeys(fleet);
 }
+
+FleetKeys::FleetKeys(absl::string_view fleet)
+    : fleet_(fleet), prefix_(absl::StrCat("/tcptool/v1/", fleet, "/")) {}
 
 std::string FleetKeys::Node(absl::string_view node) const {
   return absl::StrCat(prefix_, "nodes/", node);

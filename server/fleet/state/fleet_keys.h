@@ -48,6 +48,7 @@ class FleetKeys {
   // INVALID_ARGUMENT: the fleet cannot be called so.
   static absl::StatusOr<FleetKeys> Create(absl::string_view fleet);
 
+  const std::string& fleet() const { return fleet_; }
   // What all of them begin with.
   const std::string& prefix() const { return prefix_; }
 
@@ -69,8 +70,9 @@ class FleetKeys {
   std::optional<FleetKey> Parse(absl::string_view key) const;
 
  private:
-  explicit FleetKeys(std::string prefix) : prefix_(std::move(prefix)) {}
+  explicit FleetKeys(absl::string_view fleet);
 
+  std::string fleet_;
   std::string prefix_;
 };
 

@@ -39,7 +39,8 @@ bool ParseValue(const std::string& value, v1::Coordinator& coordinator) {
 bool ParseValue(const std::string& value, v1::DistributionSpec& spec) {
   return spec.ParseFromString(value) && IsFleetName(spec.source_node()) &&
          spec.source_case() != v1::DistributionSpec::SOURCE_NOT_SET &&
-         IsValid(spec.targets()) && spec.node_bytes_per_second() >= 0 &&
+         spec.upload().expected_length() >= 0 && IsValid(spec.targets()) &&
+         spec.node_bytes_per_second() >= 0 &&
          spec.source_bytes_per_second() >= 0;
 }
 

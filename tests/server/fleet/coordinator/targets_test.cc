@@ -2,6 +2,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -70,16 +71,45 @@ TEST_F(TargetsTest, StayTargetsWhenTheyAreAway) {
   EXPECT_THAT(Targets(TestFleet::SpecToAll()), ElementsAre("n1", "n2", "n3"));
 }
 
-TEST_F(TargetsTest, TheNodeOfAnUploadIsOneIfItIsNamed) {
+TEST_F(TargetsTest, TheNodeOfAnUploadIsOneAlsoIfItIsNotNamed) {
   v1::DistributionSpec spec = TestFleet::SpecToAll();
   spec.mutable_upload();
   EXPECT_THAT(Targets(spec), ElementsAre("n1", "n2", "source"));
   spec.mutable_targets()->Clear();
   spec.mutable_targets()->add_nodes("n1");
-  fleet_.PutDelivery("d", "source", v1::DELIVERY_STATE_RECEIVING);
-  EXPECT_THAT(Targets(spec), ElementsAre("n1"));
-  spec.mutable_targets()->add_racks("r1");
   EXPECT_THAT(Targets(spec), ElementsAre("n1", "source"));
+}
+
+TEST_F(TargetsTest, TheSourceOfAnUploadHasSomethingOnceItHasCome) {
+  v1::DistributionSpec spec = TestFleet::SpecToAll();
+  spec.mutable_upload();
+  fleet_.AddDistribution("d", spec);
+  const auto has_something = [this] {
+    const FleetState state = fleet_.State();
+    return HasSourceContent(state.distributions().at("d"));
+  };
+  EXPECT_FALSE(has_something());
+  for (const auto& [state, expected] :
+       {std::pair(v1::DELIVERY_STATE_WAITING, false),
+        std::pair(v1::DELIVERY_STATE_RECEIVING, true),
+        std::pair(v1::DELIVERY_STATE_VERIFYING, true),
+        std::pair(v1::DELIVERY_STATE_DELIVERED, true),
+        std::pair(v1::DELIVERY_STATE_FAILED, false)}) {
+    fleet_.PutDelivery("d", "source", state);
+    EXPECT_EQ(has_something(), expected) << state;
+  }
+}
+
+TEST_F(TargetsTest, ANodeThatHasLostAnUploadIsASourceUntilAnotherHasIt) {
+  v1::DistributionSpec spec = TestFleet::SpecToAll();
+  spec.mutable_upload();
+  fleet_.AddDistribution("d", spec);
+  const FleetState state = fleet_.State();
+  const Distribution& distribution = state.distributions().at("d");
+  const v1::Content content = ContentWithRoot('a');
+  EXPECT_TRUE(IsSource(distribution, "source", nullptr));
+  EXPECT_FALSE(IsSource(distribution, "source", &content));
+  EXPECT_FALSE(IsSource(distribution, "n1", nullptr));
 }
 
 class ContentTest : public TargetsTest {

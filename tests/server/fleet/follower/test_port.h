@@ -16,8 +16,10 @@ namespace tcptool::fleet {
 class TestPort : public DeliveryPort {
  public:
   struct Content {
-    std::vector<SendingNode> nodes;  // Empty: it is offered.
+    std::vector<SendingNode> nodes;  // Empty: it is offered, or uploaded.
     bool was_delivered = false;
+    bool is_upload = false;
+    bool was_begun = false;  // If it is uploaded.
     OnProgress progress;
     std::vector<SendingLimits> limits;  // All, the last one in force.
   };
@@ -31,6 +33,13 @@ class TestPort : public DeliveryPort {
     ++begun;
     contents[id.distribution] = {.nodes = std::move(nodes),
                                  .was_delivered = was_delivered,
+                                 .progress = std::move(progress)};
+  }
+  void ReceiveUpload(const DeliveryId& id, const v1::DistributionSpec& /*spec*/,
+                     bool was_begun, OnProgress progress) override {
+    ++begun;
+    contents[id.distribution] = {.is_upload = true,
+                                 .was_begun = was_begun,
                                  .progress = std::move(progress)};
   }
   void Reparent(const DeliveryId& id, std::vector<SendingNode> nodes) override {

@@ -24,8 +24,26 @@ TEST(DistributionSpec, IsReadBackWithAllItsFields) {
   spec.mutable_limits()->set_node_bytes_per_second(10);
   spec.mutable_limits()->set_source_bytes_per_second(20);
   spec.mutable_expire_after()->set_seconds(60);
-  const auto stored = ToStored(spec);
+  const auto stored = ToStored(spec, "here");
   ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
+      ToMessage(*stored), spec));
+}
+
+TEST(DistributionSpec, AnUploadGoesToTheNodeThatIsAsked) {
+  Spec spec = GoodSpec();
+  // Who is asked again may send what it was answered.
+  spec.mutable_upload()->set_node("another");
+  spec.mutable_upload()->set_expected_length(0);
+  spec.mutable_upload()->set_expected_sha256(std::string(64, 'A'));
+  spec.mutable_targets()->Clear();
+  spec.mutable_targets()->add_nodes("here");
+  const auto stored = ToStored(spec, "here");
+  ASSERT_TRUE(stored.ok()) << stored.status();
+  EXPECT_EQ(stored->source_node(), "here");
+  EXPECT_EQ(stored->upload().expected_sha256(), std::string(32, '\xAA'));
+  spec.mutable_upload()->set_node("here");
+  spec.mutable_upload()->set_expected_sha256(std::string(64, 'a'));
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
       ToMessage(*stored), spec));
 }
@@ -35,13 +53,17 @@ TEST(DistributionSpec, WrongFieldsAreNamed) {
                          const std::function<void(Spec&)>& change) {
     Spec spec = GoodSpec();
     change(spec);
-    const absl::Status status = ToStored(spec).status();
+    const absl::Status status = ToStored(spec, "here").status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << path;
     EXPECT_EQ(status.message().substr(0, path.size() + 2), path + ": ")
         << status;
   };
   const std::string spec = "distribution.spec.";
   expect(spec + "file", [](Spec& s) { s.clear_file(); });
+  expect(spec + "upload.expected_length",
+         [](Spec& s) { s.mutable_upload()->set_expected_length(-1); });
+  expect(spec + "upload.expected_sha256",
+         [](Spec& s) { s.mutable_upload()->set_expected_sha256("12"); });
   expect(spec + "file.node",
          [](Spec& s) { s.mutable_file()->set_node("a/b"); });
   expect(spec + "file.root", [](Spec& s) { s.mutable_file()->clear_root(); });

@@ -33,6 +33,14 @@ inline api::CreateDistributionRequest RequestToAll(const std::string& id = "") {
   return request;
 }
 
+// Of an upload to the node that is asked, to all.
+inline api::CreateDistributionRequest UploadToAll(const std::string& id) {
+  api::CreateDistributionRequest request = RequestToAll(id);
+  request.mutable_distribution()->mutable_spec()->mutable_upload();
+  return request;
+}
+
+// Called "here".
 class ServingNode {
  public:
   ServingNode(asio::io_context& thread, TestFleet& fleet)
@@ -40,7 +48,7 @@ class ServingNode {
         connection_(thread.get_executor(), &fleet.etcd()),
         state_(fleet.keys()),
         service_(
-            thread.get_executor(), &connection_, state_, hub_,
+            thread.get_executor(), &connection_, state_, "here", hub_,
             [this] { return now; },
             [this](const std::string&, int64_t,
                    const std::function<void(const ProgressByNode&)>& done) {
@@ -114,6 +122,10 @@ class ServingNode {
       const api::ListNodesRequest& request) {
     return Answer<api::ListNodesResponse>(
         [&](auto done) { service_.ListNodes(request, done); });
+  }
+  absl::StatusOr<std::string> FindUpload(const std::string& name) {
+    return Answer<std::string>(
+        [&](auto done) { service_.FindUpload(name, done); });
   }
   absl::StatusOr<DistributionOverview> GetOverview(const std::string& name) {
     return Answer<DistributionOverview>(

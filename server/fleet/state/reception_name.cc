@@ -1,0 +1,19 @@
+#include "server/fleet/state/reception_name.h"
+
+#include <span>
+
+#include "absl/strings/str_cat.h"
+#include "dataplane/base/sha256.h"
+
+namespace tcptool::fleet {
+
+std::string ReceptionName(absl::string_view fleet,
+                          absl::string_view distribution, int64_t revision) {
+  const std::string text =
+      absl::StrCat(fleet, "/", distribution, "@", revision);
+  const std::string hash =
+      dataplane::ToHex(dataplane::Sha256::Of(std::as_bytes(std::span(text))));
+  return absl::StrCat("receptions/d-", hash.substr(0, 32));
+}
+
+}  // namespace tcptool::fleet

@@ -1,0 +1,20 @@
+// What a node calls its reception of a distribution.
+#ifndef TCPTOOL_SERVER_FLEET_STATE_RECEPTION_NAME_H_
+#define TCPTOOL_SERVER_FLEET_STATE_RECEPTION_NAME_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/string_view.h"
+
+namespace tcptool::fleet {
+
+// "receptions/{reception}", of a distribution whose spec was created at
+// `revision`: others that have had its name have other receptions, as have
+// those of other fleets. The next run of the process finds it again by that.
+std::string ReceptionName(absl::string_view fleet,
+                          absl::string_view distribution, int64_t revision);
+
+}  // namespace tcptool::fleet
+
+#endif  // TCPTOOL_SERVER_FLEET_STATE_RECEPTION_NAME_H_
