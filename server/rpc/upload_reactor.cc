@@ -88,7 +88,8 @@ void UploadReactor<Target>::OnChange() {
   absl::MutexLock lock(&mutex_);
   if (finished_ || succeeding_) return;
   if (!upload_->closed()) {
-    if (!reading_) ReadNext();
+    // Of one that is complete, the end of the stream is read already.
+    if (!reading_ && !upload_->complete()) ReadNext();
   } else if (upload_->complete()) {
     Succeed();
   } else {
