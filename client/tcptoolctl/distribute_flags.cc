@@ -124,7 +124,8 @@ void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
               spec->mutable_limits()->set_node_bytes_per_second(rate);
             });
   AddNumber(command, "--source-rate", kMaxInt64,
-            "The same, of the node that has the file or gets the upload", [spec](int64_t rate) {
+            "The same, of the node that has the file or gets the upload",
+            [spec](int64_t rate) {
               spec->mutable_limits()->set_source_bytes_per_second(rate);
             });
   AddDuration(command, "--expire-after", absl::Seconds(1), absl::Hours(8760),

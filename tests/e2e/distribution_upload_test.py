@@ -54,18 +54,18 @@ class UploadStream:
 class DistributionUploadCase(DistributionCase):
     """The content comes to node a."""
 
-    def create(self, node=None, path="file", **upload):
-        """The name of a distribution that `node` takes the upload of, to all."""
+    def create(self, **upload):
+        """The name of a distribution that is uploaded to node a, to all."""
         types = stubs.distribution
         spec = types.DistributionSpec(
             upload=types.FleetUploadSource(**upload),
             targets=types.DistributionTargets(all=True),
-            destination=types.DistributionDestination(root="disk", path=path),
+            destination=types.DistributionDestination(root="disk", path="file"),
         )
-        made = (node or self.a).distributions.CreateDistribution(
+        made = self.a.distributions.CreateDistribution(
             names.CreateDistributionRequest(distribution=types.Distribution(spec=spec))
         )
-        self.assertEqual(made.spec.upload.node, (node or self.a).name)
+        self.assertEqual(made.spec.upload.node, "a")
         return made.name
 
     def open(self, name, node=None):
@@ -291,23 +291,16 @@ class CommandLineTest(DistributionUploadCase):
     """`tcptoolctl distribute --stdin`."""
 
     def start_ctl(self, *arguments):
-        ctl = subprocess.Popen(
-            [
-                harness.program("tcptoolctl"),
-                "--server",
-                self.a.control_address,
-                "distribute",
-                "--stdin",
-                "--to=all",
-                "--as=disk/file",
-                "--distribution-id=piped",
-                *arguments,
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+        flags = ("--stdin", "--to=all", "--as=disk/file", "--distribution-id=piped")
+        server = ("--server", self.a.control_address)
+        ctl = self.enterContext(
+            subprocess.Popen(
+                [harness.program("tcptoolctl"), *server, "distribute", *flags, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
         )
-        self.addCleanup(ctl.__exit__, None, None, None)
         self.addCleanup(ctl.kill)
         return ctl
 
