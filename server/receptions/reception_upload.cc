@@ -14,6 +14,12 @@ absl::Status ReceptionUpload::Take(v1::UploadDistributionRequest& request) {
   return absl::OkStatus();
 }
 
+absl::Status ReceptionUpload::result() const {
+  const auto result = content_->result();
+  if (!result) return absl::OkStatus();
+  return *result;
+}
+
 void ReceptionUpload::Fail(const absl::Status& why) {
   content_->Fail(absl::Status(
       why.code(), absl::StrCat("the upload broke off after ", order_.received(),

@@ -37,9 +37,7 @@ class ReceptionUpload {
   // The reception has ended, or there will be none. Any thread.
   bool closed() const { return content_->result().has_value(); }
   // What came of it, once it is closed(). Any thread.
-  absl::Status result() const {
-    return content_->result().value_or(absl::OkStatus());
-  }
+  absl::Status result() const;
 
   // Whether one more message may be taken. If not, `on_change` is called when
   // it may, or when closed().

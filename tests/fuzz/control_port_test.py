@@ -39,6 +39,7 @@ PATHS = (
     b"/tcptool.v1.SessionService/CreateSession",
     b"/tcptool.v1.SessionService/WatchSessions",
     b"/tcptool.v1.SessionService/UploadContent",
+    b"/tcptool.v1.DistributionService/UploadDistribution",
     b"/tcptool.v1.ReceptionService/CreateReception",
     b"/tcptool.v1.ReceptionService/WatchReceptions",
     b"/tcptool.v1.DistributionService/CreateDistribution",

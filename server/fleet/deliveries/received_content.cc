@@ -156,7 +156,8 @@ void ReceivedContent::LookAt(const Reception& reception) {
   // The service is stopping, and the next run of it receives what is missing,
   // unless nobody has that any more.
   if (reception.state() == tcptool::v1::RECEPTION_STATE_INTERRUPTED) {
-    return is_upload_ ? Tell(UploadLost()) : void();
+    if (is_upload_) Tell(UploadLost());
+    return;
   }
   Tell(ProgressOf(reception));
 }
