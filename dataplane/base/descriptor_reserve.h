@@ -11,7 +11,8 @@ namespace tcptool::dataplane {
 // Of the descriptors that the process may have (RLIMIT_NOFILE), those that are
 // not for recipients: for the connections of the control API and of other
 // nodes, which take half at most together, for HTTP's, which take a quarter,
-// for files, and for the state. However many peers come to the ports, whoever
+// for files that nodes follow, which take an eighth, and for new sessions and
+// the state. However many peers come to the ports, whoever
 // runs the service can still reach it.
 struct DescriptorReserve {
   int limit;    // Of the process.

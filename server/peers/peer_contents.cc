@@ -233,7 +233,7 @@ std::shared_ptr<PeerContent> PeerContents::FindKept(const std::string& name) {
 
 size_t PeerContents::MostUnused() {
   return std::min<size_t>(kMostUnused,
-                          dataplane::DescriptorReserve::Now().reserve / 8);
+                          dataplane::DescriptorReserve::Now().reserve / 16);
 }
 
 void PeerContents::DropSurplus(Gone& gone) {

@@ -37,8 +37,9 @@ class PeerContents : public std::enable_shared_from_this<PeerContents> {
   // For how long one that nobody follows is kept: who was lost comes again.
   static constexpr Clock::duration kKept = std::chrono::seconds(60);
   // How many of these are kept, as each has an open file: at most so many, and
-  // an eighth of the descriptors that recipients leave. The least recently used
-  // go. Those of sessions, whose file is open anyway, do not count.
+  // a sixteenth of the descriptors that recipients leave, half of what all of
+  // them may have (ReservedFiles). The least recently used go. Those of
+  // sessions, whose file is open anyway, do not count.
   static constexpr size_t kMostUnused = 64;
   static size_t MostUnused();
 

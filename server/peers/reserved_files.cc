@@ -10,7 +10,7 @@ namespace tcptool::server {
 ReservedFiles::Limits ReservedFiles::Limits::Now() {
   const auto descriptors = dataplane::DescriptorReserve::Now();
   return {.first_reserved = descriptors.first_reserved(),
-          .most = static_cast<size_t>(descriptors.reserve) / 4};
+          .most = static_cast<size_t>(descriptors.reserve) / 8};
 }
 
 absl::StatusOr<ReservedFiles::File> ReservedFiles::Admit(File file) const {

@@ -12,7 +12,7 @@
 namespace tcptool::server {
 
 // Recipients leave the descriptors of DescriptorReserve free for the control
-// API and the state. Of those, files that nodes follow may have a quarter, so
+// API and the state. Of those, files that nodes follow may have an eighth, so
 // that nodes cannot use up what the service is reached by, however many
 // receptions they follow. Any thread may call any method. A copy counts with
 // the one that it is of, and needs it no more.

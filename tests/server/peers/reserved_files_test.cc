@@ -45,11 +45,11 @@ TEST(ReservedFilesTest, OthersAreNotCounted) {
   EXPECT_TRUE(files.Admit(std::move(file)).ok());
 }
 
-TEST(ReservedFilesTest, NodesLeaveThreeQuartersOfTheReserve) {
+TEST(ReservedFilesTest, NodesLeaveSevenEighthsOfTheReserve) {
   const auto descriptors = dataplane::DescriptorReserve::Now();
   const auto limits = ReservedFiles::Limits::Now();
   EXPECT_EQ(limits.first_reserved, descriptors.first_reserved());
-  EXPECT_EQ(limits.most, static_cast<size_t>(descriptors.reserve / 4));
+  EXPECT_EQ(limits.most, static_cast<size_t>(descriptors.reserve / 8));
 }
 
 }  // namespace
