@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include "absl/strings/str_cat.h"
+#include "server/rpc/distribution_service.h"
 #include "server/rpc/node_service.h"
 #include "server/rpc/reception_service.h"
 #include "server/rpc/session_service.h"
+#include "tcptool/v1/distribution_service.pb.h"
 #include "tcptool/v1/node_service.pb.h"
 #include "tcptool/v1/reception_service.pb.h"
 
@@ -20,15 +22,18 @@ class MethodTableTest : public testing::Test {
   MethodTableTest() {
     sessions_.AddTo(table_);
     receptions_.AddTo(table_);
+    distributions_.AddTo(table_);
     node_.AddTo(table_);
   }
 
   // "/package.Service/Method" of each in the protos.
   static std::vector<const google::protobuf::MethodDescriptor*> Methods() {
     std::vector<const google::protobuf::MethodDescriptor*> methods;
-    for (const auto* file : {v1::CreateSessionRequest::descriptor()->file(),
-                             v1::CreateReceptionRequest::descriptor()->file(),
-                             v1::GetNodeRequest::descriptor()->file()}) {
+    for (const auto* file :
+         {v1::CreateSessionRequest::descriptor()->file(),
+          v1::CreateReceptionRequest::descriptor()->file(),
+          v1::CreateDistributionRequest::descriptor()->file(),
+          v1::GetNodeRequest::descriptor()->file()}) {
       for (int i = 0; i < file->service_count(); ++i) {
         for (int j = 0; j < file->service(i)->method_count(); ++j) {
           methods.push_back(file->service(i)->method(j));
@@ -59,6 +64,7 @@ class MethodTableTest : public testing::Test {
                           *store_};
   SessionService sessions_{manager_, session_table_, hub_};
   ReceptionService receptions_{reception_manager_, reception_table_, hub_};
+  DistributionService distributions_{nullptr, hub_};
   NodeService node_{{}, roots_, roots_, manager_};
 };
 
