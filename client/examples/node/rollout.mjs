@@ -56,6 +56,9 @@ function connect(server, protoDirectory) {
   const { SessionService } = grpc.loadPackageDefinition(definition).tcptool.v1;
   return new SessionService(server, grpc.credentials.createInsecure(), {
     'grpc.service_config': SERVICE_CONFIG,
+    // A watch of a host that is gone would wait for ever.
+    'grpc.keepalive_time_ms': 10_000,
+    'grpc.keepalive_timeout_ms': 10_000,
   });
 }
 

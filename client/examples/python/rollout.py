@@ -157,7 +157,13 @@ def main():
         missing = json.load(fleet)
     rollout = uuid.uuid4().hex[:12]
     with grpc.insecure_channel(
-        args.server, options=[("grpc.service_config", SERVICE_CONFIG)]
+        args.server,
+        options=[
+            ("grpc.service_config", SERVICE_CONFIG),
+            # A watch of a host that is gone would wait for ever.
+            ("grpc.keepalive_time_ms", 10_000),
+            ("grpc.keepalive_timeout_ms", 10_000),
+        ],
     ) as channel:
         service = session_service_pb2_grpc.SessionServiceStub(channel)
         for number in range(1, args.rounds + 1):
