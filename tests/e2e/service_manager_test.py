@@ -1,5 +1,6 @@
 """What the service tells its service manager, by the protocol of sd_notify(3)."""
 
+import pathlib
 import signal
 import socket
 import tempfile
@@ -11,19 +12,19 @@ from harness import Service, port_of
 
 
 class ServiceManagerTest(unittest.TestCase):
-    def start(self, name, variable, *environment):
+    def start(self, name, variable, *environment, **options):
         """A service that finds `variable` in its environment, and the manager's socket."""
         manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.addCleanup(manager.close)
         manager.bind(name)
         manager.settimeout(harness.DEADLINE_S)
-        service = Service(["env", f"NOTIFY_SOCKET={variable}", *environment])
+        service = Service(["env", f"NOTIFY_SOCKET={variable}", *environment], **options)
         self.addCleanup(service.close)
         return service, manager
 
-    def start_abstract(self, *environment):
+    def start_abstract(self, *environment, **options):
         name = f"tcptool-{uuid.uuid4()}"
-        service, manager = self.start(f"\0{name}", f"@{name}", *environment)
+        service, manager = self.start(f"\0{name}", f"@{name}", *environment, **options)
         self.assertEqual(manager.recv(100), b"READY=1")
         return service, manager
 
@@ -69,6 +70,28 @@ class ServiceManagerTest(unittest.TestCase):
         with self.assertRaises(TimeoutError):
             for _ in range(10):
                 self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+
+    def test_watchdog_hears_nothing_while_nobody_reaches_the_control_port(self):
+        home = tempfile.TemporaryDirectory(prefix="manager.")
+        self.addCleanup(home.cleanup)
+        path = pathlib.Path(home.name) / "control"
+        elsewhere = pathlib.Path(home.name) / "elsewhere"
+        # Twice a second.
+        service, manager = self.start_abstract("WATCHDOG_USEC=1000000", control=f"unix:{path}")
+        self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+        path.rename(elsewhere)
+        harness.wait_until(
+            lambda: "control_unreachable" in service.log(), "the service says so", 120
+        )
+        # What it had sent before, and then no more.
+        manager.settimeout(5)
+        with self.assertRaises(TimeoutError):
+            for _ in range(100):
+                self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+        elsewhere.rename(path)
+        manager.settimeout(harness.DEADLINE_S)
+        self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+        self.assert_answers(service)
 
     def test_watchdog_of_another_process_hears_nothing(self):
         for environment in (
