@@ -81,6 +81,23 @@ class BadPeersTest(ServiceTest):
         (gone,) = self.failed(session)
         self.assert_recipient(gone, "FAILED", "CONNECTION_LOST")
 
+    def test_peers_that_reset_while_it_waits_hold_no_descriptor(self):
+        session = self.service.create()
+        before = self.service.descriptors()
+        crowd = [connect(session) for _ in range(30)]
+        for peer in crowd:
+            peer.sendall(recipients.WAIT)
+        self.service.wait_ready(session.name, len(crowd))
+        for peer in crowd:
+            harness.reset(peer)
+        # The session waits still. The service has a few more or fewer at any time, as it
+        # connects to its own ports.
+        harness.wait_until(
+            lambda: self.service.descriptors() < before + len(crowd) // 2,
+            "their descriptors are free",
+        )
+        self.assert_session_state(self.service.get(session.name), "WAITING")
+
     def test_peer_that_resets_in_the_transfer_fails(self):
         session = self.service.create()
         peer = connect(session)
