@@ -1,88 +1,30 @@
 """Strangers that fill all ports together leave descriptors to who runs the service."""
 
-import contextlib
-import itertools
-import select
-import socket
-import urllib.request
-
-import grpc
-
 import harness
-import http2
-from harness import stubs
-from security import NODE, OWN_CONNECTION, SecurityTest, bearer, call
-from tcptool_process import free_port
-
-DESCRIPTORS = 1024
-# Of those; the rest is not for recipients.
-FOR_RECIPIENTS = DESCRIPTORS * 3 // 4
-PREFACE = http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0)
+from crowds import PREFACE, CrowdCase
 
 
-def is_closed(stranger):
-    poll = select.poll()
-    poll.register(stranger, select.POLLRDHUP)
-    return bool(poll.poll(0))
-
-
-class CrowdedPortsTest(SecurityTest):
-    def crowd(self, port, count, says):
-        """So many strangers, of whom each says something, and three are of one host."""
-        hosts = (f"127.1.{i >> 7}.{1 + (i & 127)}" for i in itertools.count())
-        crowd = []
-        for host in itertools.islice(hosts, count // 3):
-            for _ in range(3):
-                stranger = socket.socket()
-                self.addCleanup(stranger.close)
-                stranger.settimeout(harness.DEADLINE_S)
-                stranger.bind((host, 0))
-                # There may be no place.
-                with contextlib.suppress(ConnectionResetError, BrokenPipeError):
-                    stranger.connect(("127.0.0.1", port))
-                    stranger.sendall(says)
-                crowd.append(stranger)
-        return crowd
-
-    def fill(self, port, count, says):
-        crowd = self.crowd(port, count, says)
-        harness.wait_until(lambda: any(map(is_closed, crowd)), f"port {port} is full")
-
-    def create(self, channel):
-        session = stubs.session
-        spec = session.SessionSpec(file=session.FileSource(root="files", path="content"))
-        return stubs.session_service_grpc.SessionServiceStub(channel).CreateSession(
-            stubs.session_service.CreateSessionRequest(session=session.Session(spec=spec)),
-            metadata=bearer("o"),
-            timeout=harness.DEADLINE_S,
-        )
-
-    def test_with_nodes(self):
-        peer_port, peer_data_port = free_port(), free_port()
-        service = self.serve(
-            f"--token-file={self.write_tokens(otto=('operator', 'o'))}",
-            f"--peer-address=127.0.0.1:{peer_port}",
-            f"--peer-data-port={peer_data_port}",
-            prefix=("prlimit", f"--nofile={DESCRIPTORS}:{DESCRIPTORS}"),
-        )
-        service.write_file("content", b"x")
-        channel = grpc.insecure_channel(service.control_address, options=OWN_CONNECTION)
-        self.addCleanup(channel.close)
+class CrowdedPortsTest(CrowdCase):
+    def assert_leave_enough(self, descriptors):
+        # The rest is not for recipients.
+        for_recipients = descriptors * 3 // 4
+        service, channel = self.serve_with_few_descriptors(descriptors)
         session = self.create(channel)
-        self.fill(harness.port_of(session), FOR_RECIPIENTS, b"\0")
-        self.assertGreaterEqual(service.descriptors(), FOR_RECIPIENTS)
-        for port in (harness.port_of_address(service.control_address), peer_port):
-            self.fill(port, DESCRIPTORS // 16 + 20, PREFACE)
+        self.fill(harness.port_of(session), for_recipients, b"\0")
+        self.assertGreaterEqual(service.descriptors(), for_recipients)
+        for port in (harness.port_of_address(service.control_address), self.peer_port):
+            self.fill(port, descriptors // 16 + 20, PREFACE)
         # These have 5 s for what they want; they come again each time.
         http_port = harness.port_of_address(service.http_address)
         for _ in range(3):
-            self.crowd(peer_data_port, 75, b"")
-            self.fill(http_port, DESCRIPTORS // 16 + 20, b"GET /")
+            self.crowd(self.peer_data_port, 75, b"")
+            self.fill(http_port, descriptors // 16 + 20, b"GET /")
             self.create(channel)
-            with grpc.insecure_channel(service.control_address, options=OWN_CONNECTION) as new:
-                code, words, _ = call(new, f"/{NODE}/GetNode", "o")
-                self.assertEqual(code, grpc.StatusCode.OK, words)
-            url = f"http://{service.http_address}/healthz"
-            with urllib.request.urlopen(url, timeout=harness.DEADLINE_S) as answer:
-                self.assertEqual(answer.status, 200)
+            self.assert_answers(service)
         self.assertEqual(self.events(service, "control_starved"), [])
+
+    def test_with_nodes(self):
+        self.assert_leave_enough(1024)
+
+    def test_with_nodes_and_as_few_descriptors_as_some_systems_give(self):
+        self.assert_leave_enough(256)
