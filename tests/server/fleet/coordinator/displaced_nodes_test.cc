@@ -62,7 +62,7 @@ TEST_F(DisplacedNodesTest, ANodeThatComesBackHangsOnTheTail) {
 }
 
 // Its lease lasts for a while after its process was killed.
-TEST_F(DisplacedNodesTest, ANodeThatIsBackBeforeItsLeaseIsGoneHangsOnTheTail) {
+TEST_F(DisplacedNodesTest, ANodeThatWasLeftHasItsNewPlaceBeforeItIsBack) {
   BeginChain();
   fleet_.PutMoves("d", "n3", {{"n2", "n1"}}, true);
   fleet_.Coordinate();
