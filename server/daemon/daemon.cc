@@ -250,6 +250,8 @@ void Daemon::JoinFleet() {
   if (fleet_ == nullptr) return;
   fleet_->Join(peer_server_->address(), {.receptions = *receptions_,
                                          .table = *reception_table_,
+                                         .sessions = *manager_,
+                                         .session_table = *table_,
                                          .contents = peer_service_->contents(),
                                          .places = distributed_contents_,
                                          .moves = parent_moves_,

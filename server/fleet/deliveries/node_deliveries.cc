@@ -32,6 +32,11 @@ NodeDeliveries::NodeDeliveries(Service service, std::string fleet, size_t most)
     : service_(std::move(service)),
       fleet_(std::move(fleet)),
       most_(most),
+      served_({.io = service_.io,
+               .sessions = service_.sessions,
+               .table = service_.session_table,
+               .receptions = service_.table},
+              kLabel),
       timer_(*service_.io) {}
 
 NodeDeliveries::~NodeDeliveries() {
@@ -40,6 +45,11 @@ NodeDeliveries::~NodeDeliveries() {
 
 std::string NodeDeliveries::NameOf(const DeliveryId& id) const {
   return ReceptionName(fleet_, id.distribution, id.revision);
+}
+
+std::string NodeDeliveries::SessionNameOf(const DeliveryId& id) const {
+  return absl::StrCat("sessions/",
+                      absl::StripPrefix(NameOf(id), "receptions/"));
 }
 
 void NodeDeliveries::KeepOnly(const std::set<DeliveryId>& ids) {
@@ -176,6 +186,38 @@ void NodeDeliveries::Limit(const DeliveryId& id, const SendingLimits& limits) {
                              .each = static_cast<uint64_t>(limits.each)});
 }
 
+void NodeDeliveries::KeepServed(const std::set<DeliveryId>& ids) {
+  std::set<std::string> names;
+  for (const DeliveryId& id : ids) names.insert(SessionNameOf(id));
+  served_.KeepOnly(names);
+}
+
+void NodeDeliveries::Serve(const DeliveryId& id,
+                           const v1::DistributionSpec& spec, bool is_source,
+                           OnServing serving) {
+  tcptool::v1::CreateSessionRequest request;
+  request.set_session_id(
+      std::string(absl::StripPrefix(SessionNameOf(id), "sessions/")));
+  tcptool::v1::SessionSpec& session =
+      *request.mutable_session()->mutable_spec();
+  if (is_source) {
+    session.mutable_file()->set_root(spec.file().root());
+    session.mutable_file()->set_path(spec.file().path());
+  } else {
+    session.mutable_reception()->set_name(NameOf(id));
+  }
+  session.mutable_listener()->set_port(spec.serve().port());
+  session.mutable_start()->set_immediate(true);
+  *session.mutable_expire_after() = ToProtoDuration(kLongest);
+  (*session.mutable_labels())[kLabel] = id.distribution;
+  served_.Serve(std::move(request), std::move(serving));
+  LookLater();
+}
+
+void NodeDeliveries::EndServing(const DeliveryId& id) {
+  served_.End(SessionNameOf(id));
+}
+
 void NodeDeliveries::Release(const DeliveryId& id) {
   if (const auto place = service_.places.Remove(id.distribution, id.revision)) {
     service_.contents->Forget(id.distribution, *place);
@@ -232,7 +274,10 @@ void NodeDeliveries::LookLater() {
 }
 
 void NodeDeliveries::Look() {
-  if (received_.empty() && offered_.empty() && cancelled_.empty()) return;
+  if (received_.empty() && offered_.empty() && cancelled_.empty() &&
+      served_.empty()) {
+    return;
+  }
   LookLater();
   for (const auto& [name, is_asked] : std::map<std::string, bool>(cancelled_)) {
     if (!is_asked) AskToCancel(name);
@@ -241,6 +286,7 @@ void NodeDeliveries::Look() {
   // What they tell may change the list.
   const auto offered = offered_;
   for (const auto& [id, file] : offered) file->Look();
+  served_.Look();
 }
 
 void NodeDeliveries::LookAtReceived() {

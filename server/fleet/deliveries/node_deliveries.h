@@ -14,32 +14,38 @@
 
 #include "server/fleet/deliveries/offered_file.h"
 #include "server/fleet/deliveries/received_content.h"
+#include "server/fleet/deliveries/served_contents.h"
 #include "server/fleet/follower/delivery_port.h"
 #include "server/peers/distributed_contents.h"
 #include "server/peers/parent_moves.h"
 #include "server/peers/peer_contents.h"
 #include "server/receptions/reception_manager.h"
+#include "server/sessions/session_manager.h"
 #include "server/watch/reception_table.h"
+#include "server/watch/session_table.h"
 
 namespace tcptool::fleet {
 
 // Receives by receptions, which are shown as all others are, and have the label
 // kLabel. Their names come from the distributions', so that the next run of the
 // process finds them again. Other nodes find what is received or offered here
-// as "distributions/{distribution}".
+// as "distributions/{distribution}"; recipients that are no nodes are served by
+// sessions, which have the label and such names as well.
 //
 // All is on the thread of `io`.
 class NodeDeliveries final : public DeliveryPort {
  public:
   static constexpr char kLabel[] = "tcptool/distribution";
 
-  // `receptions` and `table` outlive what is asked of them; the others are
-  // shared with that, or outlive this.
+  // `receptions`, `sessions` and their tables outlive what is asked of them;
+  // the others are shared with that, or outlive this.
   struct Service {
     // What is answered later is posted to it.
     std::shared_ptr<asio::io_context> io;
     server::ReceptionManager& receptions;
     const server::ReceptionTable& table;
+    server::SessionManager& sessions;
+    const server::SessionTable& session_table;
     std::shared_ptr<server::PeerContents> contents;
     // Which `contents` looks into.
     server::DistributedContents& places;
@@ -67,10 +73,16 @@ class NodeDeliveries final : public DeliveryPort {
   void Offer(const DeliveryId& id, const v1::FileSource& file,
              OnProgress progress) override;
   void Limit(const DeliveryId& id, const SendingLimits& limits) override;
+  void KeepServed(const std::set<DeliveryId>& ids) override;
+  void Serve(const DeliveryId& id, const v1::DistributionSpec& spec,
+             bool is_source, OnServing serving) override;
+  void EndServing(const DeliveryId& id) override;
   void Release(const DeliveryId& id) override;
 
   // "receptions/{reception}" of a distribution.
   std::string NameOf(const DeliveryId& id) const;
+  // "sessions/{session}" of it.
+  std::string SessionNameOf(const DeliveryId& id) const;
 
  private:
   // Of a reception, without its source.
@@ -91,6 +103,7 @@ class NodeDeliveries final : public DeliveryPort {
   const size_t most_;
   std::map<DeliveryId, std::shared_ptr<ReceivedContent>> received_;
   std::map<DeliveryId, std::shared_ptr<OfferedFile>> offered_;
+  ServedContents served_;
   // Names of receptions; whether an answer is awaited.
   std::map<std::string, bool> cancelled_;
   asio::steady_timer timer_;

@@ -78,6 +78,9 @@ class DeliveryPort {
   // After FAILED or CANCELLED nothing comes; after DELIVERED, only what takes
   // that back, or that it is not given any more.
   using OnProgress = std::function<void(const DeliveryProgress&)>;
+  // How recipients that are no nodes are served: what has changed, mere counts
+  // once in 10 s at most.
+  using OnServing = std::function<void(const v1::Serving&)>;
 
   virtual ~DeliveryPort() = default;
 
@@ -125,6 +128,21 @@ class DeliveryPort {
   // that from now on. A port that sends nothing has nothing to do.
   virtual void Limit(const DeliveryId& /*id*/,
                      const SendingLimits& /*limits*/) {}
+
+  // Of what an earlier run of the process has left: recipients that are no
+  // nodes are served of these alone. Once, before Serve(). A port that sends
+  // nothing has nothing to do here, nor in the next two.
+  virtual void KeepServed(const std::set<DeliveryId>& /*ids*/) {}
+  // Serves the content to recipients that are no nodes, as the spec's `serve`
+  // says: its file, if the node is the source, else what the node receives, or
+  // has received, as soon as there is something of it. What an earlier run of
+  // the process has begun is gone on with.
+  virtual void Serve(const DeliveryId& /*id*/,
+                     const v1::DistributionSpec& /*spec*/, bool /*is_source*/,
+                     OnServing /*serving*/) {}
+  // No longer: those that have not all of it are reset. Nothing of it is called
+  // after that.
+  virtual void EndServing(const DeliveryId& /*id*/) {}
 
   // Receives it no longer, and removes what has come of it, unless it has all
   // of it; gives it to nobody any more. Nothing of it is called after that.

@@ -50,7 +50,17 @@ void DeliveryRecord::Set(v1::Delivery wanted) {
       known_->has_end_time()) {
     *wanted.mutable_end_time() = known_->end_time();
   }
+  if (serving_) *wanted.mutable_serving() = *serving_;
   wanted_ = std::move(wanted);
+  Write();
+}
+
+void DeliveryRecord::SetServing(const v1::Serving& serving) {
+  serving_ = serving;
+  // Of an earlier run of the process, which this one has nothing to add to.
+  if (!wanted_ && known_) wanted_ = known_;
+  if (!wanted_) return;
+  *wanted_->mutable_serving() = serving;
   Write();
 }
 

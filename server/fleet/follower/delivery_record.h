@@ -48,6 +48,9 @@ class DeliveryRecord : public std::enable_shared_from_this<DeliveryRecord> {
 
   // What it is to be; the incarnation is filled in.
   void Set(v1::Delivery wanted);
+  // What it tells of recipients that are no nodes, besides; nothing is written
+  // of that before there is something else to be told.
+  void SetServing(const v1::Serving& serving);
   // It is not to be anything any more: nothing is written until the next Set().
   void Unset() { wanted_.reset(); }
   // Of nodes/NODE; 0: nothing can be written at the moment.
@@ -81,6 +84,7 @@ class DeliveryRecord : public std::enable_shared_from_this<DeliveryRecord> {
   Backoff backoff_{std::chrono::milliseconds(100), std::chrono::seconds(2)};
 
   std::optional<v1::Delivery> wanted_;
+  std::optional<v1::Serving> serving_;
   int64_t incarnation_ = 0;
   std::optional<v1::Delivery> known_;  // What etcd has.
   int64_t mod_revision_ = 0;           // Of that; 0: it is not there.

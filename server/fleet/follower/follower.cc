@@ -39,6 +39,14 @@ bool IsUploadExpected(const Distribution& distribution,
          !(distribution.head && distribution.head->value.has_content());
 }
 
+// Who has the content goes on serving it to recipients that are no nodes when
+// the distribution has ended well.
+bool HasEndedWell(const Distribution& distribution) {
+  const v1::DistributionState state = distribution.head->value.state();
+  return state == v1::DISTRIBUTION_STATE_SUCCEEDED ||
+         state == v1::DISTRIBUTION_STATE_PARTIALLY_SUCCEEDED;
+}
+
 // A node's children have equal shares of what it sends, so that the least of
 // their edges is that of all. Who comes to it as a fallback has no more.
 SendingLimits LimitsOf(const Distribution& distribution,
@@ -87,11 +95,19 @@ void Follower::Update(int64_t revision) {
   const bool is_first = std::exchange(revision_, revision) == 0;
   if (is_first) {
     std::set<DeliveryId> ids;
+    std::set<DeliveryId> served;
     for (const auto& [name, distribution] : state_->distributions()) {
-      if (!distribution.spec || IsOver(distribution)) continue;
-      ids.insert({name, distribution.spec->create_revision});
+      if (!distribution.spec) continue;
+      const DeliveryId id = {name, distribution.spec->create_revision};
+      const bool is_over = IsOver(distribution);
+      if (!is_over) ids.insert(id);
+      if (distribution.spec->value.has_serve() &&
+          (!is_over || HasEndedWell(distribution))) {
+        served.insert(id);
+      }
     }
     port_->KeepOnly(ids);
+    port_->KeepServed(served);
   }
   DropOthers();
   for (const auto& [name, distribution] : state_->distributions()) {
@@ -112,6 +128,7 @@ void Follower::DropOthers() {
       continue;
     }
     Release(at->first, at->second);
+    EndServing(at->first, at->second);
     at->second.record->End();
     at = deliveries_.erase(at);
   }
@@ -130,7 +147,10 @@ void Follower::Consider(const DeliveryId& id, const Distribution& distribution,
   Delivery& delivery = Get(id);
   delivery.is_source = is_source;
   delivery.record->Seen(has_record ? &stored->second : nullptr, revision);
-  if (IsOver(distribution)) return Stop(id, distribution, delivery);
+  if (IsOver(distribution)) {
+    Serve(id, distribution, delivery);
+    return Stop(id, distribution, delivery);
+  }
   if (!delivery.is_begun && IsGivenUp(delivery.record->state())) return;
   if (!is_source) {
     Receive(id, distribution, delivery);
@@ -138,6 +158,7 @@ void Follower::Consider(const DeliveryId& id, const Distribution& distribution,
     port_->Offer(id, distribution.spec->value.file(), Begin(id, delivery));
   }
   Limit(id, distribution, delivery);
+  Serve(id, distribution, delivery);
 }
 
 bool Follower::IsSource(const v1::DistributionSpec& spec) const {
@@ -172,7 +193,11 @@ void Follower::Stop(const DeliveryId& id, const Distribution& distribution,
   Release(id, delivery);
   // Who tries it again may delete the record, as the file may be another one
   // then: what it was is not told again.
-  if (IsSource(distribution.spec->value)) return delivery.record->Unset();
+  if (delivery.is_source) {
+    // Unless it goes on to tell whom it serves, of what others have as well.
+    if (!delivery.is_served) delivery.record->Unset();
+    return;
+  }
   const v1::DeliveryState state = delivery.record->state();
   if (state == v1::DELIVERY_STATE_UNSPECIFIED ||
       state >= v1::DELIVERY_STATE_DELIVERED) {
@@ -225,6 +250,36 @@ void Follower::Limit(const DeliveryId& id, const Distribution& distribution,
   port_->Limit(id, LimitsOf(distribution, options_.node));
 }
 
+void Follower::Serve(const DeliveryId& id, const Distribution& distribution,
+                     Delivery& delivery) {
+  bool is_wanted = distribution.spec->value.has_serve();
+  if (is_wanted && IsOver(distribution)) {
+    is_wanted = HasEndedWell(distribution) &&
+                delivery.record->state() == v1::DELIVERY_STATE_DELIVERED;
+  } else if (is_wanted) {
+    is_wanted = delivery.is_begun;
+  }
+  if (!is_wanted) return EndServing(id, delivery);
+  if (std::exchange(delivery.is_served, true)) return;
+  port_->Serve(
+      id, distribution.spec->value, delivery.is_source,
+      [this, id, alive = std::weak_ptr(alive_)](const v1::Serving& serving) {
+        if (alive.expired()) return;
+        const auto found = deliveries_.find(id);
+        if (found == deliveries_.end() || !found->second.is_served) return;
+        found->second.serving = serving;
+        found->second.record->SetServing(serving);
+      });
+}
+
+void Follower::EndServing(const DeliveryId& id, Delivery& delivery) {
+  if (!std::exchange(delivery.is_served, false)) return;
+  port_->EndServing(id);
+  delivery.serving.clear_endpoint();
+  delivery.serving.set_connected(0);
+  delivery.record->SetServing(delivery.serving);
+}
+
 DeliveryPort::OnProgress Follower::Begin(const DeliveryId& id,
                                          Delivery& delivery) {
   delivery.is_begun = true;
@@ -243,7 +298,10 @@ DeliveryPort::OnProgress Follower::Begin(const DeliveryId& id,
 
 void Follower::Progressed(const DeliveryId& id, Delivery& delivery,
                           const DeliveryProgress& progress) {
-  if (IsGivenUp(progress.state)) Release(id, delivery);
+  if (IsGivenUp(progress.state)) {
+    Release(id, delivery);
+    EndServing(id, delivery);
+  }
   Write(progress, delivery);
   Count();
 }

@@ -37,6 +37,8 @@ struct FollowerOptions {
 // - it receives the uploads that it is the source of;
 // - it has both sent to others no faster than the distribution and its edges
 //   say;
+// - it has it served to recipients that are no nodes, where the distribution
+//   says so;
 // - it lets go of what is deleted, or has ended without it;
 // and keeps deliveries/NODE of each.
 //
@@ -89,6 +91,8 @@ class Follower {
     uint64_t attempt = 0;       // Of those that were begun.
     int64_t epoch = 0;          // Of the edge that it obeys.
     std::vector<SendingNode> nodes;
+    bool is_served = false;  // To recipients that are no nodes.
+    v1::Serving serving;     // As it was told last.
     // The revision of the head by which it was limited; 0: it was not yet.
     int64_t limited_at = 0;
   };
@@ -110,6 +114,10 @@ class Follower {
   // changed.
   void Limit(const DeliveryId& id, const Distribution& distribution,
              Delivery& delivery);
+  // Begins or ends to serve it to recipients that are no nodes.
+  void Serve(const DeliveryId& id, const Distribution& distribution,
+             Delivery& delivery);
+  void EndServing(const DeliveryId& id, Delivery& delivery);
   DeliveryPort::OnProgress Begin(const DeliveryId& id, Delivery& delivery);
   void Release(const DeliveryId& id, Delivery& delivery);
   void Progressed(const DeliveryId& id, Delivery& delivery,

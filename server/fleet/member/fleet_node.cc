@@ -166,6 +166,8 @@ void FleetNode::Join(const std::string& peer_address, const Service& service) {
         NodeDeliveries::Service{.io = io_,
                                 .receptions = service.receptions,
                                 .table = service.table,
+                                .sessions = service.sessions,
+                                .session_table = service.session_table,
                                 .contents = service.contents,
                                 .places = service.places,
                                 .moves = service.moves},

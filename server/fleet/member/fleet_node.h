@@ -26,7 +26,9 @@
 #include "server/peers/parent_moves.h"
 #include "server/peers/peer_contents.h"
 #include "server/receptions/reception_manager.h"
+#include "server/sessions/session_manager.h"
 #include "server/watch/reception_table.h"
+#include "server/watch/session_table.h"
 #include "server/watch/watch_hub.h"
 #include "tcptool/peer/v1/peer_service.pb.h"
 
@@ -40,6 +42,8 @@ class FleetNode {
   struct Service {
     server::ReceptionManager& receptions;
     const server::ReceptionTable& table;
+    server::SessionManager& sessions;
+    const server::SessionTable& session_table;
     std::shared_ptr<server::PeerContents> contents;
     // Which `contents` looks into.
     server::DistributedContents& places;

@@ -136,6 +136,7 @@ absl::Status Check(const api::DistributionSpec& spec) {
     check.InRange("expire_after", spec.expire_after(), absl::Seconds(1),
                   absl::Hours(8760));
   }
+  check.InRange("serve.port", spec.serve().port(), 0, 65535);
   return check.status();
 }
 
@@ -173,6 +174,7 @@ absl::StatusOr<v1::DistributionSpec> ToStored(const api::DistributionSpec& spec,
   if (spec.has_expire_after()) {
     *stored.mutable_expire_after() = spec.expire_after();
   }
+  if (spec.has_serve()) stored.mutable_serve()->set_port(spec.serve().port());
   return stored;
 }
 
@@ -206,6 +208,7 @@ api::DistributionSpec ToMessage(const v1::DistributionSpec& spec) {
   if (spec.has_expire_after()) {
     *message.mutable_expire_after() = spec.expire_after();
   }
+  if (spec.has_serve()) message.mutable_serve()->set_port(spec.serve().port());
   return message;
 }
 

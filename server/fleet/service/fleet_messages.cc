@@ -36,6 +36,15 @@ void SetContent(const v1::Content& content, Message& message) {
   message.set_content_root(absl::BytesToHexString(content.root()));
 }
 
+void SetServing(const v1::Serving& serving, api::DistributionServing& message) {
+  message.set_session(serving.session());
+  message.set_endpoint(serving.endpoint());
+  message.set_error(serving.error());
+  message.set_connected(serving.connected());
+  message.set_delivered(serving.delivered());
+  message.set_failed(serving.failed());
+}
+
 }  // namespace
 
 std::string DistributionName(absl::string_view distribution) {
@@ -83,6 +92,12 @@ api::Distribution ToMessage(const std::string& id,
                      *message.mutable_counts());
   }
   if (content != nullptr) SetContent(*content, message);
+  const auto source = distribution.deliveries.find(spec.source_node());
+  if (source != distribution.deliveries.end() &&
+      source->second.value.has_serving()) {
+    SetServing(source->second.value.serving(),
+               *message.mutable_source_serving());
+  }
   *message.mutable_create_time() = spec.create_time();
   if (spec.has_expire_time()) {
     *message.mutable_expire_time() = spec.expire_time();
@@ -119,6 +134,9 @@ api::Delivery ToDelivery(const std::string& id,
   }
   if (delivery.has_end_time()) {
     *message.mutable_end_time() = delivery.end_time();
+  }
+  if (delivery.has_serving()) {
+    SetServing(delivery.serving(), *message.mutable_serving());
   }
   if (delivery.state() != v1::DELIVERY_STATE_DELIVERED) return message;
   if (message.state() == api::DELIVERY_STATE_DELIVERED) {

@@ -50,6 +50,8 @@ class NodeDeliveriesTest : public server::ServingNode {
     deliveries_.emplace(NodeDeliveries::Service{.io = io_,
                                                 .receptions = *manager_,
                                                 .table = *table_,
+                                                .sessions = *sessions_,
+                                                .session_table = session_table_,
                                                 .contents = contents_,
                                                 .places = places_,
                                                 .moves = moves_},
