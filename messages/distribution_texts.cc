@@ -57,6 +57,20 @@ const std::string& SourceNode(const v1::DistributionSpec& spec) {
   return spec.has_upload() ? spec.upload().node() : spec.file().node();
 }
 
+std::string ServingText(const v1::DistributionServing& serving) {
+  std::string text = serving.endpoint();
+  if (text.empty()) text = serving.error();
+  if (text.empty()) text = "ended";
+  if (serving.connected() > 0) {
+    absl::StrAppend(&text, ", ", serving.connected(), " connected");
+  }
+  absl::StrAppend(&text, ", ", serving.delivered(), " delivered");
+  if (serving.failed() > 0) {
+    absl::StrAppend(&text, ", ", serving.failed(), " failed");
+  }
+  return text;
+}
+
 std::string MoveText(const v1::ParentMove& move) {
   return absl::StrCat("from ", move.from_node(), " to ", move.to_node(), " at ",
                       HumanBytes(move.offset()), ": ", move.reason());

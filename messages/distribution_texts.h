@@ -22,6 +22,10 @@ std::string CountsText(const v1::DeliveryCounts& counts);
 // The name of the node whose file it is, or to which the content is uploaded.
 const std::string& SourceNode(const v1::DistributionSpec& spec);
 
+// "192.0.2.1:9876, 1 connected, 3 delivered, 2 failed", or why nobody can
+// connect. Not yet printable.
+std::string ServingText(const v1::DistributionServing& serving);
+
 // "from node1 to node3 at 12.0 MiB: nothing came". Not yet printable.
 std::string MoveText(const v1::ParentMove& move);
 

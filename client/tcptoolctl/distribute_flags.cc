@@ -128,6 +128,15 @@ void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
             [spec](int64_t rate) {
               spec->mutable_limits()->set_source_bytes_per_second(rate);
             });
+  AddNumber(command, "--serve", 65535,
+            "Each node also serves it to recipients that are no nodes, on this "
+            "port\nor, without a value, on a free one of its own",
+            [spec](int64_t port) {
+              spec->mutable_serve()->set_port(static_cast<int32_t>(port));
+            })
+      ->type_name("PORT")
+      ->expected(0, 1)
+      ->default_str("0");
   AddDuration(command, "--expire-after", absl::Seconds(1), absl::Hours(8760),
               "How long to wait for nodes that lack it; default: for ever",
               [spec] { return spec->mutable_expire_after(); });

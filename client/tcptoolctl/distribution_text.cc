@@ -2,6 +2,7 @@
 
 #include <google/protobuf/map.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 
@@ -119,6 +120,9 @@ std::string DistributionDetails(const v1::Distribution& distribution) {
     lines.Add("root", distribution.content_root());
   }
   lines.Add("nodes", CountsText(distribution.counts()));
+  if (distribution.has_source_serving()) {
+    lines.Add("source serves", ServingText(distribution.source_serving()));
+  }
   lines.Add("epoch", absl::StrCat(distribution.epoch()));
   lines.AddTime("created", distribution.create_time());
   if (distribution.has_expire_time()) {
@@ -131,9 +135,12 @@ std::string DistributionDetails(const v1::Distribution& distribution) {
 }
 
 std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries) {
+  const bool is_served = std::ranges::any_of(
+      deliveries, [](const v1::Delivery& one) { return one.has_serving(); });
   std::vector<std::vector<std::string>> rows = {{"NODE", "STATE", "RECEIVED",
                                                  "RATE", "PARENT", "FALLBACKS",
                                                  "STANDING", "DETAIL"}};
+  if (is_served) rows.front().emplace_back("SERVES");
   for (const v1::Delivery& delivery : deliveries) {
     // The content's length is not known here.
     const ProgressTexts progress =
@@ -144,6 +151,9 @@ std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries) {
                     OrNothing(absl::StrJoin(delivery.fallbacks(), ",")),
                     OrNothing(Standing(delivery.standing())),
                     OrNothing(DeliveryDetail(delivery))});
+    if (!is_served) continue;
+    rows.back().push_back(OrNothing(
+        delivery.has_serving() ? ServingText(delivery.serving()) : ""));
   }
   return Table(rows);
 }

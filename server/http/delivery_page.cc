@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "messages/distribution_texts.h"
 #include "server/http/distribution_texts.h"
 #include "server/http/html.h"
 #include "text/amounts.h"
@@ -32,6 +33,10 @@ std::string Facts(const fleet::DistributionOverview& overview,
     facts.Add("Size", HumanBytes(delivery.content_length()));
   }
   facts.Add("Root of the manifest", EscapeHtml(delivery.content_root()));
+  if (delivery.has_serving()) {
+    facts.Add("Serves others than nodes",
+              IsolatedText(ServingText(delivery.serving())));
+  }
   facts.AddTime("Ended (UTC)", delivery.end_time());
   return facts.Html();
 }

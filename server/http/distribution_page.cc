@@ -32,6 +32,10 @@ std::string Facts(const v1::Distribution& distribution) {
   if (distribution.epoch() > 0) {
     facts.Add("Version of the plan", absl::StrCat(distribution.epoch()));
   }
+  if (distribution.has_source_serving()) {
+    facts.Add("The source serves others than nodes",
+              IsolatedText(ServingText(distribution.source_serving())));
+  }
   facts.AddTime("Created (UTC)", distribution.create_time());
   facts.AddTime("Expires (UTC)", distribution.expire_time());
   facts.AddTime("Ended (UTC)", distribution.end_time());
@@ -45,18 +49,24 @@ std::string MovesCell(const v1::Delivery& delivery) {
                       IsolatedText(MoveText(last)));
 }
 
+std::string ServesNote(const v1::Delivery& delivery) {
+  if (!delivery.has_serving()) return "";
+  return Explanation(
+      absl::StrCat("serves others: ", ServingText(delivery.serving())));
+}
+
 std::string DeliveryRow(const fleet::TargetOverview& target,
                         const v1::Distribution& distribution) {
   const v1::Delivery& delivery = target.delivery;
-  return absl::StrCat(
-      "<tr>\n<th scope=\"row\">", LinkTo(delivery.name(), delivery.node()),
-      "</th>\n",
-      Cell("State",
-           absl::StrCat(BadgesOf(target), Explanation(delivery.detail()))),
-      Cell("Progress", ProgressBar(delivery, distribution)),
-      Cell("From", EscapeHtml(delivery.parent())),
-      Cell("Rack", RackOf(target.place)), Cell("Moved", MovesCell(delivery)),
-      "</tr>\n");
+  return absl::StrCat("<tr>\n<th scope=\"row\">",
+                      LinkTo(delivery.name(), delivery.node()), "</th>\n",
+                      Cell("State", absl::StrCat(BadgesOf(target),
+                                                 Explanation(delivery.detail()),
+                                                 ServesNote(delivery))),
+                      Cell("Progress", ProgressBar(delivery, distribution)),
+                      Cell("From", EscapeHtml(delivery.parent())),
+                      Cell("Rack", RackOf(target.place)),
+                      Cell("Moved", MovesCell(delivery)), "</tr>\n");
 }
 
 std::string DeliveryTable(absl::string_view caption, const std::string& rows) {

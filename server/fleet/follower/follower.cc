@@ -10,6 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "google/protobuf/util/time_util.h"
+#include "server/fleet/follower/limits_of.h"
 #include "server/fleet/state/values.h"
 
 namespace tcptool::fleet {
@@ -45,27 +46,6 @@ bool HasEndedWell(const Distribution& distribution) {
   const v1::DistributionState state = distribution.head->value.state();
   return state == v1::DISTRIBUTION_STATE_SUCCEEDED ||
          state == v1::DISTRIBUTION_STATE_PARTIALLY_SUCCEEDED;
-}
-
-// A node's children have equal shares of what it sends, so that the least of
-// their edges is that of all. Who comes to it as a fallback has no more.
-SendingLimits LimitsOf(const Distribution& distribution,
-                       const std::string& node) {
-  const v1::DistributionSpec& spec = distribution.spec->value;
-  SendingLimits limits = {.total = spec.node_bytes_per_second()};
-  if (node == spec.source_node() && spec.source_bytes_per_second() != 0) {
-    limits.total = spec.source_bytes_per_second();
-  }
-  const int64_t epoch =
-      distribution.head ? distribution.head->value.epoch() : 0;
-  for (const auto& [child, record] : distribution.edges) {
-    const v1::Edge* const edge = EdgeInForce(record.value, epoch);
-    if (edge == nullptr || edge->parent() != node) continue;
-    const int64_t cap = edge->cap_bytes_per_second();
-    if (cap == 0) continue;
-    limits.each = limits.each == 0 ? cap : std::min(limits.each, cap);
-  }
-  return limits;
 }
 
 }  // namespace
@@ -252,14 +232,14 @@ void Follower::Limit(const DeliveryId& id, const Distribution& distribution,
 
 void Follower::Serve(const DeliveryId& id, const Distribution& distribution,
                      Delivery& delivery) {
-  bool is_wanted = distribution.spec->value.has_serve();
-  if (is_wanted && IsOver(distribution)) {
-    is_wanted = HasEndedWell(distribution) &&
-                delivery.record->state() == v1::DELIVERY_STATE_DELIVERED;
-  } else if (is_wanted) {
-    is_wanted = delivery.is_begun;
+  const bool has_it =
+      IsOver(distribution)
+          ? HasEndedWell(distribution) &&
+                delivery.record->state() == v1::DELIVERY_STATE_DELIVERED
+          : delivery.is_begun;
+  if (!distribution.spec->value.has_serve() || !has_it) {
+    return EndServing(id, delivery);
   }
-  if (!is_wanted) return EndServing(id, delivery);
   if (std::exchange(delivery.is_served, true)) return;
   port_->Serve(
       id, distribution.spec->value, delivery.is_source,

@@ -24,6 +24,11 @@ class TestPort : public DeliveryPort {
     std::vector<SendingLimits> limits;  // All, the last one in force.
   };
 
+  struct Served {
+    bool is_source = false;
+    OnServing tell;
+  };
+
   void KeepOnly(const std::set<DeliveryId>& ids) override {
     kept.push_back(ids);
   }
@@ -65,6 +70,17 @@ class TestPort : public DeliveryPort {
   void Limit(const DeliveryId& id, const SendingLimits& limits) override {
     contents.at(id.distribution).limits.push_back(limits);
   }
+  void KeepServed(const std::set<DeliveryId>& ids) override {
+    kept_served.push_back(ids);
+  }
+  void Serve(const DeliveryId& id, const v1::DistributionSpec& /*spec*/,
+             bool is_source, OnServing serving) override {
+    served[id.distribution] = {.is_source = is_source,
+                               .tell = std::move(serving)};
+  }
+  void EndServing(const DeliveryId& id) override {
+    served.erase(id.distribution);
+  }
   void Release(const DeliveryId& id) override {
     contents.erase(id.distribution);
   }
@@ -76,6 +92,8 @@ class TestPort : public DeliveryPort {
   // By distribution.
   std::map<std::string, ReceivedBytes> received;
   std::vector<std::set<DeliveryId>> kept;
+  std::map<std::string, Served> served;  // The same, to others than nodes.
+  std::vector<std::set<DeliveryId>> kept_served;
   v1::FileSource offered;  // The last.
   int begun = 0;
   int reparented = 0;

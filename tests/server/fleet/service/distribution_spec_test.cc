@@ -24,6 +24,7 @@ TEST(DistributionSpec, IsReadBackWithAllItsFields) {
   spec.mutable_limits()->set_node_bytes_per_second(10);
   spec.mutable_limits()->set_source_bytes_per_second(20);
   spec.mutable_expire_after()->set_seconds(60);
+  spec.mutable_serve()->set_port(7000);
   const auto stored = ToStored(spec, "here");
   ASSERT_TRUE(stored.ok()) << stored.status();
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
@@ -105,6 +106,10 @@ TEST(DistributionSpec, WrongFieldsAreNamed) {
   expect(spec + "limits.source_bytes_per_second",
          [](Spec& s) { s.mutable_limits()->set_source_bytes_per_second(-1); });
   expect(spec + "expire_after", [](Spec& s) { s.mutable_expire_after(); });
+  for (const int port : {-1, 65536}) {
+    expect(spec + "serve.port",
+           [port](Spec& s) { s.mutable_serve()->set_port(port); });
+  }
 }
 
 }  // namespace

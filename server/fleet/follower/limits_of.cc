@@ -1,0 +1,29 @@
+#include "server/fleet/follower/limits_of.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "server/fleet/state/values.h"
+
+namespace tcptool::fleet {
+
+SendingLimits LimitsOf(const Distribution& distribution,
+                       const std::string& node) {
+  const v1::DistributionSpec& spec = distribution.spec->value;
+  SendingLimits limits = {.total = spec.node_bytes_per_second()};
+  if (node == spec.source_node() && spec.source_bytes_per_second() != 0) {
+    limits.total = spec.source_bytes_per_second();
+  }
+  const int64_t epoch =
+      distribution.head ? distribution.head->value.epoch() : 0;
+  for (const auto& [child, record] : distribution.edges) {
+    const v1::Edge* const edge = EdgeInForce(record.value, epoch);
+    if (edge == nullptr || edge->parent() != node) continue;
+    const int64_t cap = edge->cap_bytes_per_second();
+    if (cap == 0) continue;
+    limits.each = limits.each == 0 ? cap : std::min(limits.each, cap);
+  }
+  return limits;
+}
+
+}  // namespace tcptool::fleet
