@@ -73,5 +73,18 @@ TEST(TimeTest, GoesThroughMessagesUnchanged) {
   }
 }
 
+TEST(DistributionTextsTest, SaysWhereANodeServesAndHowMany) {
+  v1::DistributionServing serving;
+  EXPECT_EQ(ServingText(serving), "ended, 0 delivered");
+  serving.set_error("the port is taken");
+  EXPECT_EQ(ServingText(serving), "the port is taken, 0 delivered");
+  serving.set_endpoint("192.0.2.1:9876");
+  serving.set_connected(1);
+  serving.set_delivered(3);
+  serving.set_failed(2);
+  EXPECT_EQ(ServingText(serving),
+            "192.0.2.1:9876, 1 connected, 3 delivered, 2 failed");
+}
+
 }  // namespace
 }  // namespace tcptool

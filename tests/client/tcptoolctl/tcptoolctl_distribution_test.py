@@ -60,6 +60,27 @@ class TcptoolctlDistributionTest(DistributionCase):
         self.ctl(self.a, "delete", name)
         self.assertEqual(len(self.ctl(self.a, "distributions").splitlines()), 1)
 
+    def test_serve_is_shown(self):
+        for flag in ("--serve", f"--serve={self.a.last_port}"):
+            with self.subTest(flag):
+                output = self.ctl(
+                    self.a, *self.FLAGS, "--overwrite", flag, "--to", "b", "--watch"
+                )
+                name = output.splitlines()[0].partition(": ")[2]
+                # It serves a moment after the delivery has begun.
+                wait_until(
+                    lambda name=name: self.a.distribution(name).source_serving.endpoint,
+                    "the source serves",
+                )
+                self.assertIn("source serves:  127.0.0.1:", self.ctl(self.a, "get", name))
+                wait_until(
+                    lambda name=name: self.a.full_deliveries(name)["b"].HasField("serving"),
+                    "b has tried",
+                )
+                header, row = self.ctl(self.a, "deliveries", name).splitlines()
+                self.assertEqual(header.split()[-1], "SERVES")
+                self.assertIn(", 0 delivered", row)
+
     def test_watch_tells_who_has_moved_and_why(self):
         """A line for each change, where there is no terminal."""
         gate = self.hold(self.a, 1 << 20)

@@ -93,6 +93,21 @@ TEST(DistributionPageTest, ShowsHowFarNodesAreWhereItIsKnown) {
   EXPECT_THAT(PageOf(overview), HasSubstr("3.0 MiB received"));
 }
 
+TEST(DistributionPageTest, SaysWhereOthersThanNodesAreServed) {
+  auto overview = NewOverview();
+  overview.distribution.mutable_source_serving()->set_endpoint("192.0.2.1:7");
+  v1::DistributionServing& serving =
+      *AddTarget(overview, "a", "source").delivery.mutable_serving();
+  serving.set_endpoint("192.0.2.2:8");
+  serving.set_delivered(5);
+  const std::string page = PageOf(overview);
+  EXPECT_THAT(page, HasSubstr("<bdi>192.0.2.1:7, 0 delivered</bdi>"));
+  EXPECT_THAT(page,
+              HasSubstr("<bdi>serves others: 192.0.2.2:8, 5 delivered</bdi>"));
+  EXPECT_THAT(DeliveryPage(overview, "distributions/d/deliveries/a").main_html,
+              HasSubstr("<bdi>192.0.2.2:8, 5 delivered</bdi>"));
+}
+
 TEST(DistributionPageTest, ANodeThatNobodySendsToStandsByItself) {
   auto overview = NewOverview();
   AddTarget(overview, "a", "", "r1", v1::DELIVERY_STATE_EXPECTED);

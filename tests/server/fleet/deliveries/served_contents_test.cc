@@ -70,8 +70,7 @@ TEST_F(ServedContentsTest, TheSourceServesItsFile) {
 
 TEST_F(ServedContentsTest, APortThatIsTakenIsToldAndTheDeliveryGoesOn) {
   const std::string other = Serve();
-  const std::string endpoint =
-      session_table_.Get(other)->listen_endpoint();
+  const std::string endpoint = session_table_.Get(other)->listen_endpoint();
   const int port = std::stoi(endpoint.substr(endpoint.rfind(':') + 1));
   ScriptedSender sender;
   Receive(sender);
