@@ -100,6 +100,12 @@ def program(name):
     return _programs[name]
 
 
+def is_sanitized():
+    """Whether the service has a sanitizer, which holds memory of its own."""
+    code = pathlib.Path(program("tcptoold")).read_bytes()
+    return b"__asan_init" in code or b"__tsan_init" in code
+
+
 def run_daemon(*flags, environment=None):
     """A tcptoold that ends by itself."""
     return subprocess.run(

@@ -76,7 +76,8 @@ class SlowClientsTest(ServiceTest):
             # So that they are answered in this order.
             self.service.node.GetNode(stubs.node_service.GetNodeRequest())
         self.wait_for_end(client, 1)
-        self.assertLess(self.service.peak_memory() - before, 2 * bound)
+        if not harness.is_sanitized():
+            self.assertLess(self.service.peak_memory() - before, 2 * bound)
         # The newest is there still.
         newest = 1 + 2 * (count - 1)
         client.allow(0, 1 << 20)
@@ -108,7 +109,8 @@ class SlowWatcherTest(ServiceTest):
         )
         self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
         reader.join()
-        self.assertLess(self.service.peak_memory() - before, 64 * MIB)
+        if not harness.is_sanitized():
+            self.assertLess(self.service.peak_memory() - before, 64 * MIB)
         # When it reads at last it gets the newest state of each.
         newest = {}
         for message in idle:
@@ -171,4 +173,5 @@ class SlowRecipientTest(ServiceTest):
             received += len(peer.recv(MIB))
         peer.close()
         self.assertEqual(call.result(harness.DEADLINE_S).session.content_length, LARGE)
-        self.assertLess(self.service.peak_memory(), window + 160 * MIB)
+        if not harness.is_sanitized():
+            self.assertLess(self.service.peak_memory(), window + 160 * MIB)
