@@ -10,7 +10,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
 #include "google/protobuf/util/time_util.h"
-#include "server/fleet/follower/limits_of.h"
+#include "server/fleet/follower/node_duties.h"
 #include "server/fleet/state/values.h"
 
 namespace tcptool::fleet {
@@ -20,32 +20,6 @@ std::string StateText(v1::DistributionState state) {
   absl::string_view name = v1::DistributionState_Name(state);
   absl::ConsumePrefix(&name, "DISTRIBUTION_STATE_");
   return std::string(name);
-}
-
-bool IsOver(const Distribution& distribution) {
-  return distribution.head && IsFinal(distribution.head->value.state());
-}
-
-bool HasSomething(v1::DeliveryState state) {
-  return state == v1::DELIVERY_STATE_RECEIVING ||
-         state == v1::DELIVERY_STATE_VERIFYING;
-}
-
-// `state`: of the node that the upload is sent to. It is a node like others
-// once it has the whole; or if it lacks it when somebody else has it.
-bool IsUploadExpected(const Distribution& distribution,
-                      v1::DeliveryState state) {
-  if (state == v1::DELIVERY_STATE_DELIVERED) return false;
-  return HasSomething(state) ||
-         !(distribution.head && distribution.head->value.has_content());
-}
-
-// Who has the content goes on serving it to recipients that are no nodes when
-// the distribution has ended well.
-bool HasEndedWell(const Distribution& distribution) {
-  const v1::DistributionState state = distribution.head->value.state();
-  return state == v1::DISTRIBUTION_STATE_SUCCEEDED ||
-         state == v1::DISTRIBUTION_STATE_PARTIALLY_SUCCEEDED;
 }
 
 }  // namespace
@@ -232,14 +206,14 @@ void Follower::Limit(const DeliveryId& id, const Distribution& distribution,
 
 void Follower::Serve(const DeliveryId& id, const Distribution& distribution,
                      Delivery& delivery) {
-  const bool has_it =
-      IsOver(distribution)
-          ? HasEndedWell(distribution) &&
-                delivery.record->state() == v1::DELIVERY_STATE_DELIVERED
-          : delivery.is_begun;
-  if (!distribution.spec->value.has_serve() || !has_it) {
-    return EndServing(id, delivery);
+  bool is_wanted = distribution.spec->value.has_serve();
+  if (is_wanted && IsOver(distribution)) {
+    is_wanted = HasEndedWell(distribution) &&
+                delivery.record->state() == v1::DELIVERY_STATE_DELIVERED;
+  } else if (is_wanted) {
+    is_wanted = delivery.is_begun;
   }
+  if (!is_wanted) return EndServing(id, delivery);
   if (std::exchange(delivery.is_served, true)) return;
   port_->Serve(
       id, distribution.spec->value, delivery.is_source,

@@ -168,13 +168,25 @@ TEST_F(PushUpstreamTest, AStoppedServiceInterruptsIt) {
   EXPECT_EQ(folder_.Names(), Names{});
 }
 
-TEST_F(PushUpstreamTest, WhatHasComeIsReadWhileTheRestComes) {
+TEST_F(PushUpstreamTest, WhatHasComeIsSentOnWhileTheRestComes) {
   Receive();
-  Push(TheContent().substr(0, 100'000));
-  ASSERT_TRUE(one_->recorder->WaitForBytes(100'000));
-  const auto source = one_->reception().OpenSource(Spool::Level::kReceived);
-  EXPECT_GE(source->available(), 100'000u);
+  const auto recorder = std::make_shared<Recorder>();
+  SessionOptions options;
+  options.bind_address = asio::ip::address_v4::loopback();
+  options.start.immediate = true;
+  const auto session = one_->engine().CreateSession(
+      options, one_->reception().OpenSource(Spool::Level::kVerified), recorder);
+  ASSERT_TRUE(session.ok()) << session.status();
+  Peer peer((*session)->data_endpoint().port());
+  peer.Say(0);
+  for (const std::string piece : {"a", "few", "bytes"}) {
+    Push(piece);
+    EXPECT_EQ(peer.Read(piece.size()).data, piece);
+  }
   content_->End();
+  const Peer::Result rest = peer.ReadAndClose();
+  EXPECT_EQ(rest.data, "");
+  EXPECT_EQ(rest.error, 0);
   EXPECT_EQ(one_->recorder->WaitForEnd().state, ReceptionState::kSucceeded);
 }
 

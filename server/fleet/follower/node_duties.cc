@@ -1,4 +1,4 @@
-#include "server/fleet/follower/limits_of.h"
+#include "server/fleet/follower/node_duties.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -6,6 +6,28 @@
 #include "server/fleet/state/values.h"
 
 namespace tcptool::fleet {
+
+bool IsOver(const Distribution& distribution) {
+  return distribution.head && IsFinal(distribution.head->value.state());
+}
+
+bool HasSomething(v1::DeliveryState state) {
+  return state == v1::DELIVERY_STATE_RECEIVING ||
+         state == v1::DELIVERY_STATE_VERIFYING;
+}
+
+bool IsUploadExpected(const Distribution& distribution,
+                      v1::DeliveryState state) {
+  if (state == v1::DELIVERY_STATE_DELIVERED) return false;
+  return HasSomething(state) ||
+         !(distribution.head && distribution.head->value.has_content());
+}
+
+bool HasEndedWell(const Distribution& distribution) {
+  const v1::DistributionState state = distribution.head->value.state();
+  return state == v1::DISTRIBUTION_STATE_SUCCEEDED ||
+         state == v1::DISTRIBUTION_STATE_PARTIALLY_SUCCEEDED;
+}
 
 SendingLimits LimitsOf(const Distribution& distribution,
                        const std::string& node) {
