@@ -186,8 +186,9 @@ class CutOffTest(EachRole, HostFleetCase):
 
 class SlowedDownTest(EachRole, HostFleetCase):
     size = 24 * MIB + 17
-    # At which a relay can be compared with others, and at which it is slow.
-    USUAL = {"rate": "8mbit", "burst": "256kb", "limit": "64kb"}
+    # Of contents alone: a relay can be compared with others then. And of all that comes to
+    # the one that is slow, and that it sends.
+    USUAL = {"rate": "8mbit", "burst": "256kb"}
     SLOW = {"rate": "800kbit", "burst": "16kb", "limit": "64kb"}
 
     def strike(self, one):
@@ -211,6 +212,8 @@ class SlowedDownTest(EachRole, HostFleetCase):
         wait_for(
             lambda: self.asked().list_deliveries(name)[node.name].standing == slow,
             "it is found",
+            # In which it has not given its child all.
+            deadline_s=400,
         )
         self.open_links()
         self.others_have_all(name, node)

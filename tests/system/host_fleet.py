@@ -29,9 +29,9 @@ OPEN = {"rate": "1gbit", "burst": "2mb", "limit": "8mb"}
 MIDWAY = MIB
 
 
-def wait_for(condition, what):
+def wait_for(condition, what, deadline_s=180):
     """As wait_until(), of many nodes, and for as long as the slowest may take."""
-    return wait_until(condition, what, deadline_s=180, pause_s=0.1)
+    return wait_until(condition, what, deadline_s, pause_s=0.1)
 
 
 class HostNode(FleetNode):
@@ -180,13 +180,11 @@ class HostFleetCase(unittest.TestCase):
 
     # --- A distribution ---
 
-    def begin(self, link=None):
-        """A distribution of which everybody has a part; `link`: of each node."""
+    def begin(self, contents=GATE):
+        """A distribution of which everybody has a part; `contents`: how fast each node may
+        send these."""
         for node in self.nodes:
-            if link:
-                node.host.shape(**link)
-            else:
-                node.host.shape_port(node.data_port, **GATE)
+            node.host.shape_port(node.data_port, **contents)
         name = self.asked().distribute(self.source.name, overwrite=True)
         self.chain = self.wait_chain(name)
         for node in self.targets:
