@@ -12,8 +12,8 @@ from crowds import PREFACE, CrowdCase
 DESCRIPTORS = 16_384
 RESERVE = 4096
 OF_A_SESSION = 10_000
-# Of the control port, and of the peer address: an eighth of the reserve, with three each.
-CALLERS = 341
+# Of the control port, and of the peer address: a quarter of the reserve each, three a connection.
+CALLERS = 340
 OF_HTTP = 256
 # The beginning of a block of headers: the most that is held of one.
 HEADERS = http2.frame(http2.HEADERS, 0, 1, bytes(16_384)) + http2.frame(
