@@ -229,6 +229,8 @@ void Follower::Serve(const DeliveryId& id, const Distribution& distribution,
 void Follower::EndServing(const DeliveryId& id, Delivery& delivery) {
   if (!std::exchange(delivery.is_served, false)) return;
   port_->EndServing(id);
+  // It has never come to a session.
+  if (delivery.serving.session().empty()) return;
   delivery.serving.clear_endpoint();
   delivery.serving.set_connected(0);
   delivery.record->SetServing(delivery.serving);
