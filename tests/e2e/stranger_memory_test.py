@@ -103,7 +103,8 @@ class StrangerMemoryTest(SecurityTest):
         for connection in connections:
             connection.close()
         self.assert_serves(before_them)
-        self.assertLess(service.peak_memory() - before, BOUND)
+        if not harness.is_sanitized():
+            self.assertLess(service.peak_memory() - before, BOUND)
 
     def assert_bounded_in_clear_text(self, data, reads=True, **options):
         service = self.serve(f"--token-file={self.tokens}")
