@@ -353,13 +353,15 @@ TEST_F(FleetMemberTest, CountsWhatItIsAndWhatItSees) {
 }
 
 TEST_F(FleetMemberTest, RatesThatNobodyCoordinatesAreDropped) {
-  const auto one = Join("n1");
+  auto one = Join("n1");
   RunUntil([&] { return one->coordinates; });
   const auto source = Join("source");
   const auto two = Join("n2");
   fleet_.AddDistribution("d");
   RunUntil([&] { return two->Has("d"); });
   Settle();
+  // It is not registered again, and its name as coordinator stays for a while.
+  one.reset();
   fleet_.KillNode("n1");
   Settle();
   auto& rate = two->port.rates["d"];
