@@ -64,7 +64,8 @@ class MethodTableTest : public testing::Test {
                           *store_};
   SessionService sessions_{manager_, session_table_, hub_};
   ReceptionService receptions_{reception_manager_, reception_table_, hub_};
-  DistributionService distributions_{nullptr, hub_};
+  DistributionService distributions_{nullptr, reception_manager_.uploads(),
+                                     hub_};
   NodeService node_{{}, roots_, roots_, manager_};
 };
 

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
 namespace tcptool::server {
@@ -88,6 +89,19 @@ TEST_F(RequestIdsTest, IdsAreForgottenAfterAnHour) {
   EXPECT_EQ(*Find("one"), std::nullopt);
   // Its session may go later.
   ids_.OnDeleted("sessions/a");
+}
+
+TEST_F(RequestIdsTest, OldestAreForgottenWhereThereAreTooMany) {
+  // As read from the store, which does not write them then.
+  for (size_t i = 0; i <= RequestIds::kMax; ++i) {
+    ids_.Restore({.id = absl::StrCat(i),
+                  .time = absl::Now(),
+                  .name = absl::StrCat("sessions/", i),
+                  .fingerprint = "print"});
+  }
+  ids_.ForgetOld(RequestIds::Clock::now());
+  EXPECT_EQ(*Find("0"), std::nullopt);
+  EXPECT_EQ(**Find("1"), "sessions/1");
 }
 
 }  // namespace

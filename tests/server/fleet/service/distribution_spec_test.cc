@@ -45,6 +45,7 @@ TEST(DistributionSpec, AnUploadGoesToTheNodeThatIsAsked) {
   EXPECT_EQ(stored->upload().expected_sha256(), std::string(32, '\xAA'));
   spec.mutable_upload()->set_node("here");
   spec.mutable_upload()->set_expected_sha256(std::string(64, 'a'));
+  spec.mutable_limits();  // They are shown though all have their defaults.
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
       ToMessage(*stored), spec));
 }
