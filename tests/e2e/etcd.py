@@ -143,6 +143,20 @@ class Etcd:
         """Whether there was the key that it has deleted."""
         return self._run("del", key).stdout.strip() == b"1"
 
+    def save(self):
+        """A backup of what it has; returns the file."""
+        self._run("snapshot", "save", "backup.db")
+        return self.home / "backup.db"
+
+    def restore(self, backup):
+        """Has it begin anew, with what the file has in place of what it had. One member."""
+        (member,) = self.members
+        member.kill()
+        data = self.home / f"data-{member.name}"
+        data.rename(self.home / "data-before")
+        self._run("snapshot", "restore", str(backup), f"--data-dir={data}")
+        self.start()
+
     def kill(self):
         for member in self.members:
             member.kill()
