@@ -13,6 +13,7 @@ import npm
 import recipients
 from fleets import DistributionCase
 from harness import Service, port_of, wait_until
+from nodes import Throttle
 from receptions import MIB
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -348,3 +349,79 @@ class FleetPageTest(PageCase, DistributionCase):
         name = self.end_with_a_failure()
         self.assert_fits_a_phone("/nodes", "/distributions", f"/{name}/deliveries/c", "/" + name)
         self.screenshot("SCREENSHOT_DISTRIBUTION_PHONE")
+
+
+class SlowFleetPageTest(PageCase, DistributionCase):
+    """The pages of node a, whose content comes to the others so slowly that they receive for
+    as long as a test takes."""
+
+    size = 64 * MIB
+    node_flags = ("--status-page",)
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.a
+
+    def distribute(self, rate):
+        """To b and c, each node of which is planned to send so many bytes a second."""
+        limits = harness.stubs.distribution.DistributionLimits(node_bytes_per_second=rate)
+        return self.a.distribute("a", limits=limits)
+
+    def test_shows_who_is_slow(self):
+        # Half of what was planned is too little, and this is less, of whoever gets it from a.
+        self.put_behind(self.a, Throttle(MIB // 2))
+        name = self.distribute(8 * MIB)
+        self.open("/" + name)
+        self.evaluate("window.mark = 1")
+        # Drawn in a frame, and told in the table, without a reload.
+        drawn = (
+            "[...document.querySelectorAll('.tree g:has(> .frame)')]"
+            ".filter((row) => row.querySelector('.alarms')?.textContent.startsWith('slow'))"
+            ".map((row) => row.querySelector('.name').textContent)"
+        )
+        (slow,) = wait_until(lambda: self.evaluate(drawn), "one is found", 120)
+        self.assertIn(slow, ("b", "c"))
+        told = (
+            "[...document.querySelectorAll('tbody tr:has(.state.slow) th')]"
+            ".map((head) => head.textContent.trim())"
+        )
+        wait_until(lambda: self.evaluate(told) == [slow], "the table has it")
+        self.assertEqual(self.evaluate("window.mark"), 1)
+        self.screenshot("SCREENSHOT_DISTRIBUTION_SLOW")
+        self.assertEqual(self.browser.tell("complaints"), [])
+        # To those who have it read out, and on a phone.
+        description = "document.querySelector('.tree desc').textContent"
+        self.assertIn(f"Slow: {slow}.", self.evaluate(description))
+        self.assert_fits_a_phone("/" + name)
+        self.assertEqual(self.evaluate(told), [slow])
+
+    def test_bars_of_those_that_receive_fit_a_phone(self):
+        name = self.distribute(MIB // 4)
+        self.assert_fits_a_phone("/" + name)
+        # All of one moment: while the coordinator does not answer, there are no bars.
+        look = """(() => {
+          const bars = [...document.querySelectorAll('tbody progress')];
+          if (bars.length !== 2) return null;
+          const cell = bars[0].closest('td');
+          const boxes = [...bars, ...document.querySelectorAll('tbody .figures')]
+            .map((shown) => shown.getBoundingClientRect());
+          return {
+            outside: boxes.filter((box) => box.left < 0 || box.right > 360).length,
+            empty: boxes.filter((box) => box.width === 0 || box.height === 0).length,
+            label: getComputedStyle(cell, '::before').content,
+            words: cell.innerText,
+            width: document.documentElement.scrollWidth,
+          };
+        })()"""
+        seen = wait_until(lambda: self.evaluate(look), "both have a bar", 60)
+        self.assertEqual((seen["outside"], seen["empty"]), (0, 0), seen)
+        self.assertLessEqual(seen["width"], 360)
+        # A table without its head says beside each cell what that is of.
+        self.assertIn("Progress", seen["label"])
+        self.assertIn(" received", seen["words"])
+        self.screenshot("SCREENSHOT_DISTRIBUTION_PROGRESS_PHONE")
+        wait_until(
+            lambda: self.browser.tell("aria", selector="main").count("received bytes") == 2,
+            "they are read out",
+        )
+        self.assertEqual(self.browser.tell("complaints"), [])
