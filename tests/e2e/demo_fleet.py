@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import ExitStack, contextmanager
 
 from etcd import Etcd
@@ -263,8 +264,10 @@ def main():
     # So that what was made is taken away.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
+    begin = time.monotonic()
     with ExitStack() as stack:
         demo(stack)
+    say(f"It took {time.monotonic() - begin:.0f} s.")
     say("All is as it should be.")
 
 
