@@ -49,6 +49,18 @@ class SystemdFleetTest(unittest.TestCase):
         listed = self.machine.attempt("bash", "-euc", f"cd /root\n{look}\ntcptoolctl nodes")
         return listed.returncode == 0 and "lab1" in listed.stdout and "lab2" in listed.stdout
 
+    def start_second(self):
+        """The other node. It ends with what is killed: nsenter waits for it outside."""
+        second = self.machine.start(
+            "setpriv", "--pdeathsig=KILL",
+            "env", *(f"{name}={value}" for name, value in SECOND.items()),
+            "tcptoold", "--config=/etc/tcptool/fleet.toml",
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        self.addCleanup(second.wait)
+        self.addCleanup(second.kill)
+        return second
+
     def test_machines_with_the_package_become_a_fleet(self):
         for address in ("192.0.2.11", "192.0.2.12"):
             self.machine.run("ip", "address", "add", f"{address}/32", "dev", "lo")
@@ -63,13 +75,7 @@ class SystemdFleetTest(unittest.TestCase):
         )
 
         (self.machine.root / "srv/second").mkdir()
-        second = self.machine.start(
-            "env", *(f"{name}={value}" for name, value in SECOND.items()),
-            "tcptoold", "--config=/etc/tcptool/fleet.toml",
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        self.addCleanup(second.wait)
-        self.addCleanup(second.kill)
+        second = self.start_second()
         (self.machine.root / "srv/images/disk.img").write_bytes(CONTENT)
         credentials = "\n".join(use.splitlines()[:2])
         wait_until(lambda: self.sees_both(credentials), "both nodes are there", 60)
@@ -85,3 +91,18 @@ class SystemdFleetTest(unittest.TestCase):
         received = self.machine.root / "srv/received/back.img"
         self.assertEqual(received.read_bytes(), CONTENT)
         self.assertEqual(received.stat().st_mode & 0o777, 0o644)
+
+        # A backup of etcd has all of that, and a restored one takes new distributions.
+        listed = f"{credentials}\ntcptoolctl --output=json distributions"
+        before = self.in_root(listed)
+        save, restore = commands("etcd: backup")
+        self.in_root(save)
+        second.kill()
+        second.wait()
+        settings = "\n".join(save.splitlines()[:2])
+        self.in_root(f"{settings}\n{restore}")
+        self.start_second()
+        wait_until(lambda: self.sees_both(credentials), "both nodes are there", 60)
+        self.assertEqual(self.in_root(listed), before)
+        again = use.replace(" --watch", " --overwrite --watch")
+        self.assertIn("SUCCEEDED, 1 of 1 delivered", self.in_root(again))
