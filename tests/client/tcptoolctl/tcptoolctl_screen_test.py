@@ -3,6 +3,7 @@
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -12,6 +13,8 @@ import time
 
 import harness
 from fleets import DistributionCase
+from harness import stubs
+from receptions import MIB
 
 HIDE, SHOW, CLEAR = b"\x1b[?25l", b"\x1b[?25h", b"\x1b[H\x1b[2J"
 
@@ -159,3 +162,33 @@ class TcptoolctlScreenTest(DistributionCase):
         self.assertEqual(terminal.wait_end(), 1)
         self.assertIn(b"NOT_FOUND", terminal.seen)
         self.assertLess(terminal.seen.index(SHOW), terminal.seen.index(b"NOT_FOUND"))
+
+
+class TcptoolctlScreenProgressTest(DistributionCase):
+    """Nodes get so little at a time that they receive for minutes."""
+
+    size = 64 * MIB
+
+    def test_the_tree_says_how_far_each_node_is_and_how_fast(self):
+        name = self.a.distribute(
+            "a", limits=stubs.distribution.DistributionLimits(node_bytes_per_second=MIB // 4)
+        )
+        harness.wait_until(lambda: self.c.knows(name), "c knows of it")
+        terminal = Terminal(
+            self,
+            [
+                harness.program("tcptoolctl"),
+                f"--server={self.c.control_address}",
+                "watch",
+                name,
+            ],
+            columns=120,
+        )
+        at = terminal.wait(b"DETAIL", terminal.wait(b"LEFT", terminal.wait(b"DONE")))
+        # A node of which it is not known yet has a line without.
+        far = re.compile(rb" (\d+%|[0-9.]+ ([KM]i)?B) +[0-9.]+ ([KM]i)?B/s ")
+        line = b""
+        while not far.search(line):
+            begin = terminal.wait(b"RECEIVING  ", at)
+            at = terminal.wait(b"\n", begin)
+            line = terminal.seen[begin:at]
