@@ -54,7 +54,12 @@ class Planner {
     AddSource();
     for (const std::string& target : targets) AddTarget(target);
     const std::set<std::string> doubtful = left_.Doubtful(targets, now);
-    Displace(doubtful);
+    // Who may be gone itself, as when it was cut off, has left those that are
+    // well.
+    std::set<std::string> well;
+    std::ranges::set_difference(targets, doubtful,
+                                std::inserter(well, well.end()));
+    Displace(left_.Doubtful(well, now));
     LeaveOut(doubtful);
   }
 
