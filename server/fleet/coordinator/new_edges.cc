@@ -1,6 +1,7 @@
 #include "server/fleet/coordinator/new_edges.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
