@@ -1,7 +1,6 @@
 #include "server/fleet/coordinator/new_edges.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
