@@ -54,12 +54,7 @@ class Planner {
     AddSource();
     for (const std::string& target : targets) AddTarget(target);
     const std::set<std::string> doubtful = left_.Doubtful(targets, now);
-    // Who may be gone itself, as when it was cut off, has left those that are
-    // well.
-    std::set<std::string> well;
-    std::ranges::set_difference(targets, doubtful,
-                                std::inserter(well, well.end()));
-    Displace(left_.Doubtful(well, now));
+    Displace(doubtful);
     LeaveOut(doubtful);
   }
 

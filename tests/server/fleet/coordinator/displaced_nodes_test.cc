@@ -76,17 +76,6 @@ TEST_F(DisplacedNodesTest, ANodeThatWasLeftHasItsNewPlaceBeforeItIsBack) {
   EXPECT_EQ(Parents(), parents);
 }
 
-// It has left its parent, and its child it.
-TEST_F(DisplacedNodesTest, ANodeThatWasCutOffLosesItsPlaceAndNotItsParent) {
-  BeginChain();
-  fleet_.PutMoves("d", "n3", {{"n2", "n1"}}, true);
-  fleet_.PutMoves("d", "n2", {{"n1", "source"}}, true);
-  fleet_.Coordinate();
-  EXPECT_THAT(Parents(), Contains(Pair("n1", "source")));
-  EXPECT_THAT(Parents(), Contains(Pair("n2", "n4")));
-  EXPECT_THAT(Parents(), Contains(Pair("n3", "n1")));
-}
-
 // Nobody has planned meanwhile.
 TEST_F(DisplacedNodesTest,
        ANodeThatWasLeftBeforeItWasRegisteredAnewIsNoParent) {
