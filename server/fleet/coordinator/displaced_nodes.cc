@@ -15,12 +15,10 @@ class Places {
  public:
   Places(const Distribution& distribution, const FleetNodes& nodes,
          const std::vector<PlanNode>& members, const LeftParents& left,
-         const std::set<std::string>& doubtful, const PlanPolicy& policy,
-         int branching)
+         const PlanPolicy& policy, int branching)
       : distribution_(distribution),
         nodes_(nodes),
         left_(left),
-        doubtful_(doubtful),
         policy_(policy),
         branching_(branching) {
     members_.reserve(members.size());
@@ -35,8 +33,7 @@ class Places {
   bool IsLost(const PlanNode& node) const {
     const v1::Edge* const edge = EdgeInForce(distribution_, node.name);
     if (edge == nullptr || node.has_all) return false;
-    const bool was_gone =
-        doubtful_.contains(node.name) || IsRegisteredAnew(node.name, *edge);
+    const bool was_gone = IsRegisteredAnew(node.name, *edge);
     const Members& children = ChildrenOf(node.name);
     if (!was_gone && (children.empty() || !IsWaiting(node.name))) return false;
     const bool has_child =
@@ -100,7 +97,6 @@ class Places {
   const Distribution& distribution_;
   const FleetNodes& nodes_;
   const LeftParents& left_;
-  const std::set<std::string>& doubtful_;
   const PlanPolicy& policy_;
   const int branching_;
   absl::flat_hash_map<absl::string_view, const PlanNode*> members_;
@@ -113,10 +109,8 @@ std::set<std::string> DisplacedNodes(const Distribution& distribution,
                                      const FleetNodes& nodes,
                                      const std::vector<PlanNode>& members,
                                      const LeftParents& left,
-                                     const std::set<std::string>& doubtful,
                                      const PlanPolicy& policy, int branching) {
-  const Places places(distribution, nodes, members, left, doubtful, policy,
-                      branching);
+  const Places places(distribution, nodes, members, left, policy, branching);
   std::set<std::string> displaced;
   for (const PlanNode& member : members) {
     if (places.IsLost(member)) displaced.insert(member.name);

@@ -18,9 +18,8 @@ namespace tcptool::fleet {
 // beside them, all of them would get a part of what the parent sends, to the
 // end. So it has lost its place, and is to come in as a late one does. That is
 // a node that has not the whole,
-// - that may be gone, or was: it is one of `doubtful`, or was registered anew
-//   since its edge was planned, or lets its children wait for its turn and has
-//   nothing yet;
+// - that was gone, as it was registered anew since its edge was planned, or
+//   lets its children wait for its turn and has nothing yet;
 // - to whose children, if it has any, others give the content;
 // - whose parent has no room for it beside those and its other children, or is
 //   not there; or whose rack, another one than the parent's, has another way
@@ -29,14 +28,13 @@ namespace tcptool::fleet {
 // One that others still receive from, as it was only its lease that was lost,
 // keeps its place, so that nobody moves when all of them lose theirs.
 //
-// `members`: those that take part at the moment, as they are to be planned;
-// `doubtful`: of LeftParents::Doubtful(). `policy` and `branching` are those of
+// `members`: those that take part at the moment, as they are to be planned.
+// `policy` and `branching` are those of
 // the plan in force.
 std::set<std::string> DisplacedNodes(const Distribution& distribution,
                                      const FleetNodes& nodes,
                                      const std::vector<PlanNode>& members,
                                      const LeftParents& left,
-                                     const std::set<std::string>& doubtful,
                                      const PlanPolicy& policy, int branching);
 
 }  // namespace tcptool::fleet

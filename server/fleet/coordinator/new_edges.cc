@@ -54,7 +54,7 @@ class Planner {
     AddSource();
     for (const std::string& target : targets) AddTarget(target);
     const std::set<std::string> doubtful = left_.Doubtful(targets, now);
-    Displace(doubtful);
+    Displace();
     LeaveOut(doubtful);
   }
 
@@ -168,9 +168,9 @@ class Planner {
     }
   }
 
-  void Displace(const std::set<std::string>& doubtful) {
+  void Displace() {
     displaced_ = DisplacedNodes(distribution_, nodes_, plan_nodes_, left_,
-                                doubtful, Policy(), Branching());
+                                Policy(), Branching());
     for (PlanNode& node : plan_nodes_) {
       if (!displaced_.contains(node.name)) continue;
       node.is_displaced = true;
