@@ -176,7 +176,6 @@ class CutOffTest(EachRole, HostFleetCase):
         one.host.connect()
 
     if not IS_EACH:
-        test_a_member_of_etcd = None
         test_etcd = None
         test_the_coordinator = None
         test_the_coordinator_and_etcd = None
