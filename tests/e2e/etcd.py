@@ -135,6 +135,13 @@ class Etcd:
         value = self._run("get", "--print-value-only", key).stdout[:-1]
         self._run("put", "--ignore-lease", key, input=change(value))
 
+    def wait_for_a_lease(self, seconds):
+        """Until etcd has ended a lease of so many seconds that nobody renews: as those have
+        ended by then that are shorter and were renewed before."""
+        lease = self._run("lease", "grant", str(seconds)).stdout.split()[1].decode()
+        self._run("put", f"--lease={lease}", f"/lease-{lease}", "")
+        wait_until(lambda: not self.keys(f"/lease-{lease}"), f"lease {lease} has ended", 120)
+
     def delete(self, key):
         if not self.forget(key):
             raise AssertionError(f"there is no key {key}")

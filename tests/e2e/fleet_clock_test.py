@@ -1,0 +1,60 @@
+"""Clocks of a fleet's nodes that are set forward and back cost nobody its place, nor a content."""
+
+from day_clock import DayClock
+from fleets import DistributionCase
+from harness import wait_until
+from receptions import MIB
+
+HELD = 3 * MIB
+
+# Longer than the lease of a node: one that has not renewed its own is gone by then.
+LONGER_THAN_A_LEASE_S = 20
+
+
+class FleetClockTest(DistributionCase):
+    def setUp(self):
+        self.clocks = {}
+        super().setUp()
+
+    def join(self, name):
+        """A node with a clock of the day of its own."""
+        clock = DayClock()
+        self.addCleanup(clock.close)
+        self.clocks[name] = clock
+        return super().join(name, prefix=clock.prefix)
+
+    def set_clock(self, node, offset, days):
+        """Until the node sees it: of many threads that look at libfaketime's clock at once,
+        one may see it as it was."""
+        before = node.create().create_time.seconds
+        self.clocks[node.name].set(offset)
+        wait_until(
+            lambda: abs((node.create().create_time.seconds - before) / 86_400 - days) < 0.1,
+            f"{node.name} sees {offset}",
+        )
+
+    def test_midway(self):
+        coordinator = wait_until(
+            lambda: next((node for node in self.nodes_ if node.is_coordinator()), None),
+            "one of them coordinates",
+            60,
+        )
+        gate = self.hold(self.a, HELD)
+        name = self.a.distribute("a")
+        for node in (self.b, self.c):
+            node.write_file("content", b"for sessions that tell the time")
+            wait_until(lambda node=node: node.reception_of(name), f"{node.name} has begun", 60)
+        # One node after the other, so that they are of different days meanwhile.
+        for offset, days in (("+30d", 30), ("-30d", -60)):
+            for node in self.nodes_:
+                self.set_clock(node, offset, days)
+            self.etcd.wait_for_a_lease(LONGER_THAN_A_LEASE_S)
+        gate.open()
+        self.assert_delivered(name, self.b, self.c)
+        for node in self.nodes_:
+            self.assertEqual(len(node.events_of("fleet_registered")), 1, node.log())
+            self.assertEqual(
+                len(node.events_of("coordinating", "coordinating_ended")),
+                1 if node is coordinator else 0,
+                node.log(),
+            )
