@@ -27,6 +27,7 @@ RECIPIENTS = program("tests/bench/recipients")
 FLOOR = program("tests/bench/floor")
 MODEL_2008 = program("tests/interop/model_sender")
 CONTROL_LOAD = program("tests/bench/control_load")
+PLAN_TIMES = program("tests/bench/plan_times")
 
 
 # Below those that the kernel gives to outgoing connections.

@@ -17,7 +17,7 @@ from report import Report, machine
 
 SUITES = (
     "fanout", "stream", "files", "small", "isolation", "scale", "cold", "control", "relay", "chain",
-    "fleet",
+    "fleet", "plan",
 )  # fmt: skip
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "benchmarks.md"

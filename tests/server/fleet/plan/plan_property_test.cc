@@ -277,7 +277,8 @@ TEST(PlanOfRandomFleets, ANewRegularNodeMovesOneAtMost) {
   });
 }
 
-// How long it takes is for people to read: a machine under load is no failure.
+// How long it takes is for people to read, as a machine under load is no
+// failure: `./dev bench plan` has a bar for it.
 TEST(PlanOfTenThousandNodes, IsMadeAndMendedWithItsTimePrinted) {
   for (const uint64_t egress : {uint64_t{0}, 4 * kRate}) {
     for (const int racks : {50, 2'000}) {
