@@ -51,6 +51,11 @@ bool PushedContent::has_begun() const {
   return has_begun_;
 }
 
+absl::Status PushedContent::failure() const {
+  absl::MutexLock lock(&mutex_);
+  return failure_;
+}
+
 void PushedContent::Finish(const absl::Status& result) {
   {
     absl::MutexLock lock(&mutex_);

@@ -43,6 +43,8 @@ class PushedContent {
   // --- Of whoever looks after the reception ---
 
   bool has_begun() const;
+  // What Fail() was called with; OK: it was not, or too late.
+  absl::Status failure() const;
   // OK: the reception has the whole. Else why it has not, or why there is none.
   // Nothing is taken any more. The first one counts.
   void Finish(const absl::Status& result);

@@ -48,6 +48,11 @@ bool ReceptionUploads::HasBegun(const std::string& reception) const {
   return content != nullptr && content->has_begun();
 }
 
+absl::Status ReceptionUploads::FailureOf(const std::string& reception) const {
+  const Content content = Find(reception);
+  return content == nullptr ? absl::OkStatus() : content->failure();
+}
+
 std::unique_ptr<dataplane::Upstream> ReceptionUploads::NewUpstream(
     const std::string& reception) const {
   Content content = Find(reception);

@@ -32,6 +32,8 @@ class ReceptionUploads {
   absl::StatusOr<std::unique_ptr<ReceptionUpload>> Begin(
       const std::string& reception, const std::string& name);
   bool HasBegun(const std::string& reception) const;
+  // Why the upload to it has broken off; OK: it has not.
+  absl::Status FailureOf(const std::string& reception) const;
   // What the reception receives from; where no upload is expected, it fails.
   std::unique_ptr<dataplane::Upstream> NewUpstream(
       const std::string& reception) const;

@@ -221,6 +221,12 @@ void ReceivedContent::LookAfter() {
 }
 
 void ReceivedContent::WaitForTurn() {
+  // Its turn would not mend that, and may be far away.
+  const absl::Status broken = service_.receptions.uploads().FailureOf(name_);
+  if (!broken.ok()) {
+    return Tell({.state = v1::DELIVERY_STATE_FAILED,
+                 .detail = std::string(broken.message())});
+  }
   if (std::exchange(waits_for_turn_, true)) return;
   has_news_ = true;
   Tell({.state = v1::DELIVERY_STATE_WAITING,

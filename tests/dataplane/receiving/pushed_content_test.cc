@@ -53,6 +53,7 @@ TEST(PushedContent, AFailureComesBeforeWhatWasPushed) {
   content.Push("a");
   content.Fail(absl::CancelledError("gone"));
   content.Fail(absl::CancelledError("gone again"));
+  EXPECT_EQ(content.failure().message(), "gone");
   const PushedContent::Next next = content.TakeNext();
   EXPECT_EQ(next.failure.message(), "gone");
   EXPECT_EQ(next.piece, "");

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "dataplane/receiving/manifest.h"
 #include "server/receptions/reception_uploads.h"
 #include "tests/server/fleet/deliveries/receiving_node.h"
@@ -80,6 +82,23 @@ TEST_F(UploadedContentTest, OneThatBreaksOffHasFailed) {
   EXPECT_THAT(last_.detail, HasSubstr("broke off after 6 bytes"));
   EXPECT_TRUE(absl::IsAborted(upload->result()));
   WaitForNames({});
+}
+
+TEST_F(UploadedContentTest, OneThatBreaksOffBeforeItsTurnHasFailed) {
+  Begin(1);
+  const ScriptedSender sender;
+  deliveries_->Receive({.distribution = "earlier", .revision = 1},
+                       Spec("another"),
+                       {{"n1", absl::StrCat("127.0.0.1:", sender.port())}},
+                       false, [](const DeliveryProgress&) {});
+  ReceiveUpload();
+  const auto upload = BeginUpload();
+  RunUntil([&] { return absl::StrContains(last_.detail, "--max-deliveries"); });
+  upload->Fail(absl::CancelledError("the client is gone"));
+  RunUntilState(v1::DELIVERY_STATE_FAILED);
+  EXPECT_THAT(last_.detail, HasSubstr("broke off after 0 bytes"));
+  EXPECT_TRUE(absl::IsAborted(upload->result()));
+  EXPECT_FALSE(table_->contains(name()));
 }
 
 TEST_F(UploadedContentTest, WhatIsExpectedIsChecked) {
