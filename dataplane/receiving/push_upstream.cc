@@ -26,23 +26,27 @@ class PushUpstream::Pump : public std::enable_shared_from_this<Pump> {
         claims_(claims),
         socket_(lane.io()) {}
 
-  // False: the service could not watch one more descriptor.
-  bool Start(UniqueFd socket) {
+  absl::Status Start(UniqueFd socket) {
     std::error_code error;
     socket_.assign(stream_protocol(), socket.get(), error);
-    if (error) return false;
+    if (error) {
+      return absl::ResourceExhaustedError(
+          "the service could not watch one more descriptor");
+    }
     socket.release();
-    content_->Attach([&io = lane_.io(), weak = weak_from_this()] {
+    is_attached_ = content_->Attach([&io = lane_.io(), weak = weak_from_this()] {
       asio::post(io, [weak] {
         const auto self = weak.lock();
         if (self != nullptr) self->WriteNext();
       });
     });
-    return true;
+    if (is_attached_) return absl::OkStatus();
+    return absl::AbortedError(
+        "another reception may have had a part of what is pushed");
   }
 
   void Stop() {
-    content_->Detach();
+    if (is_attached_) content_->Detach();
     claims_ = nullptr;
     std::error_code ignored;
     socket_.close(ignored);
@@ -79,6 +83,7 @@ class PushUpstream::Pump : public std::enable_shared_from_this<Pump> {
   Lane& lane_;
   const std::shared_ptr<PushedContent> content_;
   ContentClaims* claims_;  // Null: the reception is over.
+  bool is_attached_ = false;
   stream_protocol::socket socket_;
   std::string piece_;  // While it is written.
 };
@@ -94,9 +99,8 @@ void PushUpstream::Connect(Lane& lane, uint64_t, const absl::Status&,
   UniqueFd ours(ends[0]);
   UniqueFd theirs(ends[1]);
   pump_ = std::make_shared<Pump>(lane, content_, claims_);
-  if (!pump_->Start(std::move(ours))) {
-    return done(absl::ResourceExhaustedError(
-        "the service could not watch one more descriptor"));
+  if (absl::Status status = pump_->Start(std::move(ours)); !status.ok()) {
+    return done(status);
   }
   done(std::move(theirs));
 }

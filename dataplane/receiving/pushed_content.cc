@@ -66,10 +66,12 @@ void PushedContent::Finish(const absl::Status& result) {
   if (const auto call = on_change()) call();
 }
 
-void PushedContent::Attach(std::function<void()> wake) {
+bool PushedContent::Attach(std::function<void()> wake) {
   absl::MutexLock lock(&mutex_);
+  if (std::exchange(was_attached_, true)) return false;
   wake_ = std::move(wake);
   Wake();
+  return true;
 }
 
 void PushedContent::Detach() {

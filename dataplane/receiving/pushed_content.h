@@ -58,8 +58,10 @@ class PushedContent {
     absl::Status failure;  // Why there will be no more.
   };
   // `wake` is called, under a lock, when there may be a Next: must not wait,
-  // nor call this.
-  void Attach(std::function<void()> wake);
+  // nor call this. False, and no effect: one was attached before, and may have
+  // taken a part of the content, so that another one would not get all of it.
+  bool Attach(std::function<void()> wake);
+  // Only who has attached himself.
   void Detach();
   Next TakeNext();
   // The piece that was taken last is in the reception, or on its way there.
@@ -83,6 +85,7 @@ class PushedContent {
   absl::Status failure_ ABSL_GUARDED_BY(mutex_);
   std::optional<absl::Status> result_ ABSL_GUARDED_BY(mutex_);
   std::function<void()> on_change_ ABSL_GUARDED_BY(mutex_);
+  bool was_attached_ ABSL_GUARDED_BY(mutex_) = false;
   std::function<void()> wake_ ABSL_GUARDED_BY(mutex_);
 };
 

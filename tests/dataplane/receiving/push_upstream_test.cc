@@ -158,6 +158,20 @@ TEST_F(PushUpstreamTest, ACancelledReceptionTakesNoMore) {
   EXPECT_EQ(folder_.Names(), Names{});
 }
 
+TEST_F(PushUpstreamTest, WhatOneHasBegunToTakeIsNoOthers) {
+  Receive();
+  Push("the head of it, ");
+  WaitForRoom();
+  ASSERT_TRUE(one_->Cancel().ok());
+  one_->Finish();
+  content_->Push("and the rest");
+  content_->End();
+  OneReception other(std::make_unique<PushUpstream>(content_), folder_);
+  EXPECT_EQ(other.recorder->WaitForEnd().state, ReceptionState::kFailed);
+  other.Finish();
+  EXPECT_EQ(folder_.Names(), Names{});
+}
+
 TEST_F(PushUpstreamTest, AStoppedServiceInterruptsIt) {
   Receive();
   Push(TheContent().substr(0, 1000));

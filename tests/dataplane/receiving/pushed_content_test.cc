@@ -62,7 +62,7 @@ TEST(PushedContent, AFailureComesBeforeWhatWasPushed) {
 TEST(PushedContent, WakesWhoeverTakes) {
   PushedContent content;
   int woken = 0;
-  content.Attach([&woken] { ++woken; });
+  EXPECT_TRUE(content.Attach([&woken] { ++woken; }));
   EXPECT_EQ(woken, 1) << "There may be something already.";
   content.Push("a");
   EXPECT_EQ(woken, 2);
@@ -71,6 +71,16 @@ TEST(PushedContent, WakesWhoeverTakes) {
   content.Detach();
   content.Fail(absl::CancelledError("gone"));
   EXPECT_EQ(woken, 3);
+}
+
+TEST(PushedContent, IsTakenByOneOnly) {
+  PushedContent content;
+  int woken = 0;
+  ASSERT_TRUE(content.Attach([] {}));
+  content.Detach();
+  EXPECT_FALSE(content.Attach([&woken] { ++woken; }));
+  content.Push("a");
+  EXPECT_EQ(woken, 0);
 }
 
 TEST(PushedContent, TellsTheFirstResult) {
