@@ -53,7 +53,10 @@ def receive(report, path, inputs, content, args):
     if path is LOOPBACK:
         report.say("## One file received into a file in memory")
         report.say()
-    there = replace(path, sender_prefix=path.recipient_prefix)
+    # Nobody calls it as a node, so that it may listen on loopback, without credentials.
+    there = replace(
+        path, sender_prefix=path.recipient_prefix, sender_address=LOOPBACK.sender_address
+    )
     with ExitStack() as stack:
         node = stack.enter_context(closing(Node(there)))
         nginx = stack.enter_context(closing(NginxSender(path, inputs.home)))
