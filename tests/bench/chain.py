@@ -15,7 +15,8 @@ from programs import wait_until
 from report import number, spread
 
 # Of each node of a chain; what TCP makes of it is measured with a chain of one.
-LINK = "100mbit"
+LINK_BITS = 100_000_000
+LINK = f"{LINK_BITS // 10**6}mbit"
 CHAINS = (8, 32)
 CHAIN_MEBIBYTES = 64
 
@@ -75,11 +76,14 @@ def chains(report, content, args):
     report.say(f"The first byte takes {spread([delay * 1e3 for delay in delays])} ms a hop.")
     report.say()
     report.keep("chain", {"seconds": times, "delay of a hop": delays})
+    nominal = os.path.getsize(content) * 8 / LINK_BITS
     for length in CHAINS:
-        ratio = statistics.median(times[length]) / (one + (length - 1) * delay)
-        report.bar(
-            f"a chain of {length}: last node's time / (one link's + hops x delay)", ratio, most=1.05
-        )
+        for what, link in (("one link's", one), (f"size / {LINK}", nominal)):
+            report.bar(
+                f"a chain of {length}: last node's time / ({what} + hops x delay)",
+                statistics.median(times[length]) / (link + (length - 1) * delay),
+                most=1.05,
+            )
 
 
 def through(nodes, file):

@@ -33,17 +33,19 @@ class Node(Tcptoold):
         return reception["name"]
 
     def wait_received(self, name):
+        # Seldom, as each look is a process beside those that are measured. Its times are
+        # the reception's own.
         reception = wait_until(
-            lambda: "endTime" in (one := self.get(name)) and one, f"{name} is final"
+            lambda: "endTime" in (one := self.get(name)) and one, f"{name} is final", pause_s=0.2
         )
         if reception["state"] != "RECEPTION_STATE_SUCCEEDED":
             raise RuntimeError(f"the reception failed: {reception}")
         return reception
 
     def send_on(self, reception, *flags):
-        """The port of a session of the reception."""
+        """A session of the reception: its name, and its port."""
         (session,) = self.control("create", f"--reception={reception}", *flags)
-        return port_of(session)
+        return session["name"], port_of(session)
 
     def close(self):
         super().close()

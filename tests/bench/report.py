@@ -1,5 +1,6 @@
 """Tables, bars and the machine: what a run prints and keeps."""
 
+import json
 import os
 import pathlib
 import platform
@@ -90,7 +91,8 @@ class Report:
         self.say()
 
     def keep(self, key, values):
-        """Raw figures, for the JSON file."""
+        """Raw figures, for the JSON file; printed, too."""
+        print(f"raw, {key}: {json.dumps(values)}\n", flush=True)
         self.raw[key] = values
 
     def bar(self, what, measured, *, least=None, most=None):

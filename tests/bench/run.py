@@ -74,6 +74,9 @@ def parse():
         parser.error(f"there is no suite '{min(unknown)}'")
     if not args.suites or "all" in args.suites:
         args.suites = SUITES
+    # What a relay costs, and what a chain of them adds, are read together.
+    if "relay" in args.suites and "chain" not in args.suites:
+        args.suites = [*args.suites, "chain"]
     return args
 
 
