@@ -1,6 +1,5 @@
 #include "server/fleet/member/fleet_node.h"
 
-#include <algorithm>
 #include <asio/executor_work_guard.hpp>
 #include <asio/post.hpp>
 #include <chrono>
@@ -13,6 +12,7 @@
 #include "absl/memory/memory.h"
 #include "server/base/log.h"
 #include "server/fleet/deliveries/post_weakly.h"
+#include "server/fleet/member/peer_messages.h"
 #include "version.h"
 
 namespace tcptool::fleet {
@@ -20,99 +20,6 @@ namespace tcptool::fleet {
 using server::LogError;
 using server::LogInfo;
 using server::LogWarning;
-
-namespace {
-
-constexpr std::chrono::milliseconds kLongestAge = std::chrono::hours(1);
-
-peer::v1::ReportRatesRequest ToRequest(const std::string& node,
-                                       const EdgeRates& rates) {
-  peer::v1::ReportRatesRequest request;
-  request.set_node(node);
-  for (const EdgeRate& rate : rates) {
-    peer::v1::EdgeRate& edge = *request.add_edges();
-    edge.set_distribution(rate.distribution);
-    edge.set_parent(rate.parent);
-    edge.set_epoch(rate.epoch);
-    edge.set_busy_milliseconds(rate.busy.count());
-    edge.set_bytes(static_cast<int64_t>(rate.bytes));
-    edge.set_allowed_bytes_per_second(static_cast<int64_t>(rate.allowed));
-  }
-  return request;
-}
-
-EdgeRates ToRates(const peer::v1::ReportRatesRequest& request) {
-  EdgeRates rates;
-  for (const peer::v1::EdgeRate& edge : request.edges()) {
-    rates.push_back(
-        {.distribution = edge.distribution(),
-         .node = request.node(),
-         .parent = edge.parent(),
-         .epoch = edge.epoch(),
-         .busy = std::chrono::milliseconds(edge.busy_milliseconds()),
-         .bytes = static_cast<uint64_t>(edge.bytes()),
-         .allowed = static_cast<uint64_t>(edge.allowed_bytes_per_second())});
-  }
-  return rates;
-}
-
-peer::v1::ReportRatesRequest ToRequest(const std::string& node,
-                                       const std::vector<NodeProgress>& all) {
-  peer::v1::ReportRatesRequest request;
-  request.set_node(node);
-  for (const NodeProgress& one : all) {
-    peer::v1::DeliveryProgress& progress = *request.add_progress();
-    progress.set_distribution(one.distribution);
-    progress.set_revision(one.revision);
-    progress.set_bytes_received(one.bytes_received);
-    progress.set_bytes_per_second(one.bytes_per_second);
-  }
-  return request;
-}
-
-std::vector<NodeProgress> ToProgress(
-    const peer::v1::ReportRatesRequest& request) {
-  std::vector<NodeProgress> all;
-  for (const peer::v1::DeliveryProgress& one : request.progress()) {
-    all.push_back({.distribution = one.distribution(),
-                   .revision = one.revision(),
-                   .node = request.node(),
-                   .bytes_received = one.bytes_received(),
-                   .bytes_per_second = one.bytes_per_second()});
-  }
-  return all;
-}
-
-peer::v1::GetProgressResponse ToResponse(const std::vector<NodeProgress>& all) {
-  peer::v1::GetProgressResponse response;
-  for (const NodeProgress& one : all) {
-    peer::v1::NodeProgress& node = *response.add_nodes();
-    node.set_node(one.node);
-    node.set_bytes_received(one.bytes_received);
-    node.set_bytes_per_second(one.bytes_per_second);
-    node.set_age_milliseconds(one.age.count());
-  }
-  return response;
-}
-
-std::vector<NodeProgress> ToProgress(
-    const peer::v1::GetProgressRequest& request,
-    const peer::v1::GetProgressResponse& response) {
-  std::vector<NodeProgress> all;
-  for (const peer::v1::NodeProgress& one : response.nodes()) {
-    all.push_back({.distribution = request.distribution(),
-                   .revision = request.revision(),
-                   .node = one.node(),
-                   .bytes_received = one.bytes_received(),
-                   .bytes_per_second = one.bytes_per_second(),
-                   // What cannot be is no time that a client could read.
-                   .age = std::chrono::milliseconds(std::clamp<int64_t>(
-                       one.age_milliseconds(), 0, kLongestAge.count()))});
-  }
-  return all;
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<FleetNode>> FleetNode::Start(
     const FleetOptions& options, const EtcdOptions& etcd,
