@@ -74,6 +74,7 @@ class NodeDeliveries final : public DeliveryPort {
              OnProgress progress) override;
   void Limit(const DeliveryId& id, const SendingLimits& limits) override;
   void KeepServed(const std::set<DeliveryId>& ids) override;
+  void SetNodeCount(size_t nodes) override { served_.SetNodeCount(nodes); }
   void Serve(const DeliveryId& id, const v1::DistributionSpec& spec,
              bool is_source, OnServing serving) override;
   void EndServing(const DeliveryId& id) override;

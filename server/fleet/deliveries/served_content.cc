@@ -1,5 +1,7 @@
 #include "server/fleet/deliveries/served_content.h"
 
+#include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,8 +21,10 @@ constexpr std::chrono::seconds kLookAfter(1);
 // The port is taken, none is free, or a disk does not answer.
 constexpr std::chrono::seconds kPause(5);
 
-// Between changes of the counts alone, each of which is a write to etcd.
-constexpr std::chrono::seconds kBetweenCounts(10);
+// Of BetweenCounts().
+constexpr std::chrono::milliseconds kLeastBetweenCounts =
+    std::chrono::seconds(10);
+constexpr std::chrono::milliseconds kBetweenCountsOfANode(100);
 
 v1::Serving ServingOf(const Session& session) {
   v1::Serving serving;
@@ -51,6 +55,11 @@ bool DifferInCountsAlone(v1::Serving one, const v1::Serving& other) {
 
 }  // namespace
 
+std::chrono::milliseconds BetweenCounts(size_t nodes) {
+  return std::max(kLeastBetweenCounts,
+                  kBetweenCountsOfANode * static_cast<int64_t>(nodes));
+}
+
 ServedContent::ServedContent(ServedService service,
                              tcptool::v1::CreateSessionRequest request,
                              DeliveryPort::OnServing serving)
@@ -59,7 +68,8 @@ ServedContent::ServedContent(ServedService service,
       name_(absl::StrCat("sessions/", request_.session_id())),
       serving_(std::move(serving)) {}
 
-void ServedContent::Look() {
+void ServedContent::Look(std::chrono::milliseconds between_counts) {
+  between_counts_ = between_counts;
   if (is_asking_ || is_over_ || Clock::now() < next_try_) return;
   const auto session = service_.table.Get(name_);
   if (session.ok()) return LookAt(*session);
@@ -138,7 +148,7 @@ void ServedContent::Fail(std::string error) {
 void ServedContent::Tell(v1::Serving serving) {
   if (is_over_) return;
   if (DifferInCountsAlone(serving, told_) &&
-      (Clock::now() < told_at_ + kBetweenCounts ||
+      (Clock::now() < told_at_ + between_counts_ ||
        google::protobuf::util::MessageDifferencer::Equals(serving, told_))) {
     return;
   }

@@ -4,6 +4,7 @@
 
 #include <asio/io_context.hpp>
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <string>
@@ -16,6 +17,12 @@
 
 namespace tcptool::fleet {
 
+// Between changes of the counts alone that a node tells, each of which is a
+// write to etcd that all nodes are told of: 10 s, or longer where so many nodes
+// are registered that together they would write more than ten times a second of
+// one distribution.
+std::chrono::milliseconds BetweenCounts(size_t nodes);
+
 // A session of a certain name, which an earlier run of the process may have
 // begun: that goes on; one that has ended is deleted and begun anew. One that
 // ends under this is not. All is on the thread of `io`.
@@ -26,8 +33,9 @@ class ServedContent : public std::enable_shared_from_this<ServedContent> {
                 tcptool::v1::CreateSessionRequest request,
                 DeliveryPort::OnServing serving);
 
-  // Looks how it is, and tells. To be called again and again.
-  void Look();
+  // Looks how it is, and tells; the counts alone not sooner than
+  // `between_counts` after what was told before. To be called again and again.
+  void Look(std::chrono::milliseconds between_counts);
 
   // Nothing is told any more. `done`, once no session will be made any more.
   void Leave(std::function<void()> done);
@@ -57,6 +65,7 @@ class ServedContent : public std::enable_shared_from_this<ServedContent> {
   Clock::time_point next_try_;
   v1::Serving told_;
   Clock::time_point told_at_;
+  std::chrono::milliseconds between_counts_{0};  // Of the last look.
 };
 
 }  // namespace tcptool::fleet

@@ -68,7 +68,7 @@ void ServedContents::Look() {
   // What they tell may change the list.
   const auto served = served_;
   for (const auto& [name, content] : served) {
-    if (!cancelled_.contains(name)) content->Look();
+    if (!cancelled_.contains(name)) content->Look(BetweenCounts(nodes_));
   }
 }
 

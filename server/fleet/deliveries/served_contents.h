@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_SERVER_FLEET_DELIVERIES_SERVED_CONTENTS_H_
 #define TCPTOOL_SERVER_FLEET_DELIVERIES_SERVED_CONTENTS_H_
 
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <set>
@@ -26,6 +27,8 @@ class ServedContents {
   // Cancels all sessions that are not among these, of which it has "sessions/"
   // and their ids.
   void KeepOnly(const std::set<std::string>& names);
+  // See DeliveryPort.
+  void SetNodeCount(size_t nodes) { nodes_ = nodes; }
   // `request`: as of ServedContent.
   void Serve(tcptool::v1::CreateSessionRequest request,
              DeliveryPort::OnServing serving);
@@ -41,6 +44,7 @@ class ServedContents {
 
   const ServedService service_;
   const std::string label_;
+  size_t nodes_ = 0;
   std::map<std::string, std::shared_ptr<ServedContent>> served_;
   // How many answers are awaited for a session: nothing else is done about it
   // until then.

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -131,8 +132,11 @@ class DeliveryPort {
 
   // Of what an earlier run of the process has left: recipients that are no
   // nodes are served of these alone. Once, before Serve(). A port that sends
-  // nothing has nothing to do here, nor in the next two.
+  // nothing has nothing to do here, nor in the next three.
   virtual void KeepServed(const std::set<DeliveryId>& /*ids*/) {}
+  // How many nodes are registered. The more they are, the less often does each
+  // tell the counts of whom it serves.
+  virtual void SetNodeCount(size_t /*nodes*/) {}
   // Serves the content to recipients that are no nodes, as the spec's `serve`
   // says: its file, if the node is the source, else what the node receives, or
   // has received, as soon as there is something of it. What an earlier run of

@@ -63,6 +63,7 @@ void Follower::Update(int64_t revision) {
     port_->KeepOnly(ids);
     port_->KeepServed(served);
   }
+  port_->SetNodeCount(state_->nodes().size());
   DropOthers();
   for (const auto& [name, distribution] : state_->distributions()) {
     if (!distribution.spec) continue;

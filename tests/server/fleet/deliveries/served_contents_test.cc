@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
 
 #include "messages/states.h"
@@ -40,6 +41,12 @@ class ServedContentsTest : public NodeDeliveriesTest {
 
   v1::Serving serving_;  // As it was told last.
 };
+
+TEST(BetweenCounts, AllNodesTogetherWriteTenTimesASecond) {
+  EXPECT_EQ(BetweenCounts(0), std::chrono::seconds(10));
+  EXPECT_EQ(BetweenCounts(100), std::chrono::seconds(10));
+  EXPECT_EQ(BetweenCounts(1'000), std::chrono::seconds(100));
+}
 
 TEST_F(ServedContentsTest, BeginsWithTheReceptionAndGoesOnAfterIt) {
   ServeContent();
