@@ -52,6 +52,11 @@ void DistributionUploads::Fail(Upload& upload, const absl::Status& why) {
 }
 
 absl::Status DistributionUploads::EndedEarly(const Upload& upload) {
+  if (upload.result().ok()) {
+    return absl::AbortedError(absl::StrCat("the node has the whole content of ",
+                                           upload.name(),
+                                           " already, from an upload before"));
+  }
   return absl::AbortedError(
       absl::StrCat("the node has not got the whole content of ", upload.name(),
                    ": ", upload.result().message()));
@@ -61,6 +66,11 @@ void DistributionUploads::Answer(Upload& upload, const Done& done) const {
   if (!upload.result().ok()) return done(EndedEarly(upload));
   absl::StatusOr<v1::Distribution> distribution =
       distributions.table().Get(upload.name());
+  if (absl::IsNotFound(distribution.status())) {
+    return done(absl::NotFoundError(
+        absl::StrCat("the node has taken the whole content of ", upload.name(),
+                     ", which has been deleted since")));
+  }
   if (!distribution.ok()) return done(distribution.status());
   Response response;
   *response.mutable_distribution() = *std::move(distribution);
