@@ -11,6 +11,7 @@
 #include "client/tcptoolctl/distribution_watch.h"
 #include "client/tcptoolctl/render.h"
 #include "client/tcptoolctl/upload_stdin.h"
+#include "text/characters.h"
 
 namespace tcptool {
 namespace {
@@ -19,13 +20,25 @@ std::string DistributionName(const std::string& name) {
   return IsDistribution(name) ? name : absl::StrCat("distributions/", name);
 }
 
+// With an id of its own, the request may be one that was made before.
+bool IsOwn(const Options& options) {
+  return options.distribute.request.request_id().empty();
+}
+
 absl::Status UploadAndWatch(Client& client, const std::string& name,
                             const Options& options) {
   absl::Status uploaded;
   absl::Status watched;
   {
     const std::jthread upload([&](const std::stop_token& stop) {
-      uploaded = UploadStdinToDistribution(client, name, stop);
+      uploaded = UploadStdinToDistribution(client, name, IsOwn(options), stop);
+      if (uploaded.ok() || absl::IsAborted(uploaded) || stop.stop_requested()) {
+        return;
+      }
+      // The distribution's end, if it comes to one, does not say that.
+      std::cerr << absl::StrCat("tcptoolctl: the upload: ",
+                                Printable(uploaded.message()), "\n")
+                << std::flush;
     });
     watched = WatchDistribution(client, name, options);
   }
@@ -65,7 +78,7 @@ absl::Status Distribute(Client& client, const Options& options) {
     return UploadAndWatch(client, name, options);
   }
   if (options.distribute.from_stdin) {
-    return UploadStdinToDistribution(client, name, {});
+    return UploadStdinToDistribution(client, name, IsOwn(options), {});
   }
   if (!options.distribute.watch) return absl::OkStatus();
   return WatchDistribution(client, name, options);

@@ -38,6 +38,14 @@ absl::StatusOr<size_t> ReadStdin(char* buffer, size_t size,
 // beyond the user's limit, which costs speed only.
 void EnlargePipe() { fcntl(STDIN_FILENO, F_SETPIPE_SZ, kPipeBytes); }
 
+// False: content has come, although its client was not told so, and nodes have
+// been told whom to get it from; or it is over. True if that is not known.
+bool WaitsForUpload(Client& client, const std::string& name) {
+  const auto distribution = client.GetDistribution(name);
+  return !distribution.ok() ||
+         distribution->state() == v1::DISTRIBUTION_STATE_PLANNING;
+}
+
 }  // namespace
 
 absl::Status CheckStdin() {
@@ -64,16 +72,23 @@ absl::Status UploadStdin(Client& client, const std::string& name,
 }
 
 absl::Status UploadStdinToDistribution(Client& client, const std::string& name,
+                                       bool is_own,
                                        const std::stop_token& stop) {
   EnlargePipe();
+  bool is_read = true;
   const absl::Status status =
       client
           .UploadDistribution(name,
-                              [&stop](char* buffer, size_t size) {
-                                return ReadStdin(buffer, size, stop);
+                              [&](char* buffer, size_t size) {
+                                absl::StatusOr<size_t> count =
+                                    ReadStdin(buffer, size, stop);
+                                is_read = count.ok();
+                                return count;
                               })
           .status();
-  if (absl::IsUnavailable(status) || absl::IsResourceExhausted(status)) {
+  // Its node fails the distribution, and says why.
+  if (status.ok() || !is_read || absl::IsAborted(status)) return status;
+  if (is_own && WaitsForUpload(client, name)) {
     client.CancelDistribution(name).IgnoreError();
   }
   return status;

@@ -19,11 +19,14 @@ absl::Status CheckStdin();
 absl::Status UploadStdin(Client& client, const std::string& session,
                          const std::stop_token& stop);
 
-// The same to a distribution, as the disk of its node takes it. Cancels the
-// distribution if the service could not take the upload, so that nobody waits
-// for one; an upload that breaks off has failed it.
+// The same to a distribution, as the disk of its node takes it. One that has
+// begun and breaks off has failed the distribution: ABORTED, or CANCELLED as
+// above. If it has not begun, and `is_own` is true, the distribution is
+// cancelled, so that nobody waits for an upload; one that is not this caller's
+// own may have one of somebody else.
 absl::Status UploadStdinToDistribution(Client& client,
                                        const std::string& distribution,
+                                       bool is_own,
                                        const std::stop_token& stop);
 
 }  // namespace tcptool
