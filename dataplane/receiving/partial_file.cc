@@ -234,6 +234,10 @@ absl::Status PartialFile::Commit() {
   }
   if (absl::Status status = CheckName(); !status.ok()) return status;
   if (destination_.overwrite) {
+    // What has come there since is replaced only if it is a regular file, too.
+    if (absl::Status status = CheckDestination(destination_); !status.ok()) {
+      return status;
+    }
     if (const int error =
             files_.Rename(directory, partial_name_, destination_.name, 0)) {
       return Result(error, "giving the content its name");

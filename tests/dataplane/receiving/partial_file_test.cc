@@ -159,6 +159,29 @@ TEST(PartialFileTest, OnlyRegularFilesAreReplaced) {
   }
 }
 
+TEST(PartialFileTest, OnlyRegularFilesAreReplacedAlsoIfTheyComeMeanwhile) {
+  for (const bool is_link : {false, true}) {
+    const Folder folder;
+    Destination destination = folder.To("content");
+    destination.overwrite = true;
+    const auto file =
+        PartialFile::Create(FileApi::Real(), std::move(destination));
+    ASSERT_TRUE(file.ok()) << file.status();
+    if (is_link) {
+      std::filesystem::create_symlink("elsewhere", folder.path("content"));
+    } else {
+      ASSERT_EQ(mkfifo(folder.path("content").c_str(), 0600), 0);
+    }
+    EXPECT_TRUE(absl::IsFailedPrecondition((*file)->Commit()));
+    EXPECT_FALSE((*file)->committed());
+    const auto status = std::filesystem::symlink_status(folder.path("content"));
+    EXPECT_EQ(status.type(), is_link ? std::filesystem::file_type::symlink
+                                     : std::filesystem::file_type::fifo);
+    (*file)->Abandon();
+    EXPECT_EQ(folder.Names(), std::set<std::string>{"content"});
+  }
+}
+
 TEST(PartialFileTest, NamesThatAreNoneAreRefused) {
   const Folder folder;
   for (const std::string name : {"", ".", "..", "a/b", ".tcptool-part.x"}) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cerrno>
 #include <thread>
 
 #include "dataplane/receiving/reception.h"
@@ -15,48 +16,61 @@ namespace {
 using Call = FaultyFiles::Call;
 using Names = std::set<std::string>;
 
-// Each call of each kind fails in turn.
+struct Fault {
+  int error;
+  ReceptionReason reason;
+};
+
+// Each call of each kind fails in turn, with each of these.
 TEST(ReceptionDiskTest, WhateverOfTheFileFailsNothingIsHalfDone) {
+  constexpr Fault kFaults[] = {
+      {.error = ENOSPC, .reason = ReceptionReason::kNoSpace},
+      {.error = EDQUOT, .reason = ReceptionReason::kNoSpace},
+      {.error = EIO, .reason = ReceptionReason::kDestinationFailed},
+      {.error = EROFS, .reason = ReceptionReason::kDestinationFailed}};
   constexpr Call kCalls[] = {Call::kOpen,     Call::kWrite, Call::kAllocate,
                              Call::kTruncate, Call::kSync,  Call::kSyncData,
                              Call::kRename};
-  for (const Call fails : kCalls) {
-    for (int at = 0;; ++at) {
-      SCOPED_TRACE(testing::Message()
-                   << "call " << static_cast<int>(fails) << ", step " << at);
-      const Folder folder;
-      ScriptedSender sender;
-      std::atomic<int> calls = 0;
-      FaultyFiles files([&](Call call) {
-        return call == fails && calls++ == at ? -ENOSPC : 0;
-      });
-      ReceptionOptions options;
-      options.expected_length = kSize;
-      OneReception one(sender.Upstream(), folder, std::move(options),
-                       {.files = &files});
-      // The connection comes when the file is open.
-      one.recorder->WaitFor([](const ReceptionStatus& status) {
-        return status.state != ReceptionState::kConnecting;
-      });
-      if (one.recorder->status().connections > 0) {
-        sender.AcceptAndReadByte();
-        sender.Send(TheContent());  // As far as it gets.
-        sender.End();
+  for (const Fault& fault : kFaults) {
+    for (const Call fails : kCalls) {
+      for (int at = 0;; ++at) {
+        SCOPED_TRACE(testing::Message()
+                     << "error " << fault.error << ", call "
+                     << static_cast<int>(fails) << ", step " << at);
+        const Folder folder;
+        ScriptedSender sender;
+        std::atomic<int> calls = 0;
+        FaultyFiles files([&](Call call) {
+          return call == fails && calls++ == at ? -fault.error : 0;
+        });
+        ReceptionOptions options;
+        options.expected_length = kSize;
+        OneReception one(sender.Upstream(), folder, std::move(options),
+                         {.files = &files});
+        // The connection comes when the file is open.
+        one.recorder->WaitFor([](const ReceptionStatus& status) {
+          return status.state != ReceptionState::kConnecting;
+        });
+        if (one.recorder->status().connections > 0) {
+          sender.AcceptAndReadByte();
+          sender.Send(TheContent());  // As far as it gets.
+          sender.End();
+        }
+        const ReceptionStatus status = one.recorder->WaitForEnd();
+        one.Finish();
+        if (calls <= at) {  // It has no more of this kind.
+          EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
+          EXPECT_GT(at, 0);
+          break;
+        }
+        EXPECT_EQ(status.state, ReceptionState::kFailed);
+        EXPECT_EQ(status.reason, fault.reason) << status.detail;
+        EXPECT_TRUE(status.connections == 0 || sender.ReadEnd() == ECONNRESET);
+        // The directory's sync comes behind the rename.
+        const bool renamed = fails == Call::kSync && at == 1;
+        EXPECT_EQ(folder.Names(), renamed ? Names{"content"} : Names());
+        EXPECT_TRUE(folder.Get("content") == (renamed ? TheContent() : ""));
       }
-      const ReceptionStatus status = one.recorder->WaitForEnd();
-      one.Finish();
-      if (calls <= at) {  // It has no more of this kind.
-        EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
-        EXPECT_GT(at, 0);
-        break;
-      }
-      EXPECT_EQ(status.state, ReceptionState::kFailed);
-      EXPECT_EQ(status.reason, ReceptionReason::kNoSpace) << status.detail;
-      EXPECT_TRUE(status.connections == 0 || sender.ReadEnd() == ECONNRESET);
-      // The directory's sync comes behind the rename.
-      const bool renamed = fails == Call::kSync && at == 1;
-      EXPECT_EQ(folder.Names(), renamed ? Names{"content"} : Names());
-      EXPECT_TRUE(folder.Get("content") == (renamed ? TheContent() : ""));
     }
   }
 }
