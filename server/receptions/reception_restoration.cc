@@ -167,20 +167,21 @@ void ReceptionRestoration::HasNoName(
                 [this, unfinished] { LookForName(unfinished); })) {
     return;
   }
+  const std::string not_looked_at =
+      absl::IsNotFound(reason)
+          ? ""
+          : absl::StrCat(
+                ", and what is under the name is not known to be the content: ",
+                reason.message());
   if (unfinished->plan.nodes) {
+    unfinished->not_looked_at = not_looked_at;
     // All of it comes again, or is looked at again.
     unfinished->reception.clear_content_root();
     unfinished->reception.clear_content_sha256();
     service_.table.Update(unfinished->reception);
     return Resume(unfinished);
   }
-  Interrupt(*unfinished,
-            absl::IsNotFound(reason)
-                ? kStopped
-                : absl::StrCat(kStopped,
-                               ", and what is under the name is not known to "
-                               "be the content: ",
-                               reason.message()));
+  Interrupt(*unfinished, absl::StrCat(kStopped, not_looked_at));
 }
 
 void ReceptionRestoration::Succeed(Unfinished& unfinished,
@@ -244,7 +245,8 @@ void ReceptionRestoration::OnOpened(
                 [this, unfinished] { Resume(unfinished); })) {
     return;
   }
-  Interrupt(*unfinished, CannotGoOn(opened.status()));
+  Interrupt(*unfinished, absl::StrCat(CannotGoOn(opened.status()),
+                                      unfinished->not_looked_at));
 }
 
 void ReceptionRestoration::Interrupt(Unfinished& unfinished,

@@ -87,6 +87,9 @@ class ReceptionRestoration {
     v1::Reception reception;  // As the table has it.
     ReceptionPlan plan;
     ReceptionExtra extra;
+    // Set where it may have its name, and could not be looked at: what the
+    // detail says of that if it does not go on either.
+    std::string not_looked_at;
     // Before the disk is asked again, or it is looked again how far it is. Not
     // set once it is settled: a job that hangs on a disk may keep this for
     // longer than there is an executor.

@@ -138,6 +138,25 @@ TEST_F(ReceptionRestartTest, OneFromANodeWithoutItsNameGoesOn) {
   EXPECT_EQ(reception.state(), v1::RECEPTION_STATE_CONNECTING);
 }
 
+TEST_F(ReceptionRestartTest, OneFromANodeSaysThatItsNameWasNotLookedAt) {
+  v1::CreateReceptionRequest request = RequestOfNode();
+  request.mutable_reception()->mutable_spec()->mutable_destination()->set_path(
+      "sub/file");
+  std::filesystem::create_directory(folder_.path("sub"));
+  folder_.Put("sub/file", kWhole);
+  LeaveBehind(v1::RECEPTION_STATE_VERIFYING, request, MarkOf("sub/file"));
+  // It leads out of the root now.
+  std::filesystem::rename(folder_.path("sub"), state_.path("moved"));
+  std::filesystem::create_directory_symlink(state_.path("moved"),
+                                            folder_.path("sub"));
+  Start(WithNodes());
+  const v1::Reception reception = WaitForEnd("receptions/mine");
+  EXPECT_EQ(reception.state(), v1::RECEPTION_STATE_INTERRUPTED);
+  EXPECT_NE(reception.detail().find("under the name is not known"),
+            std::string::npos)
+      << reception.detail();
+}
+
 TEST_F(ReceptionRestartTest, AFileOfAnotherTimeIsNobodysSuccess) {
   ScriptedSender sender;
   LeaveBehindNamed(RequestOf(sender, "file"));
