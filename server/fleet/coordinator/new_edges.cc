@@ -76,8 +76,7 @@ class Planner {
       v1::Edge edge = ToEdge(planned);
       const auto record = distribution_.edges.find(planned.node);
       const bool is_there = record != distribution_.edges.end() &&
-                            IsSame(record->second.value.edge(), edge) &&
-                            !IsOfAnother(record->second.value.edge(), planned);
+                            IsSame(record->second.value.edge(), edge);
       is_new |= !is_there || IsPending(record->second.value);
       if (is_there) continue;
       edge.set_epoch(epoch);
@@ -346,13 +345,6 @@ class Planner {
                       b.fallbacks().begin(), b.fallbacks().end()) &&
            a.cap_bytes_per_second() == b.cap_bytes_per_second() &&
            a.standing() == b.standing();
-  }
-
-  // The edge of a displaced node that was registered anew: it would be
-  // displaced for as long as it has that.
-  bool IsOfAnother(const v1::Edge& edge, const PlanEdge& planned) const {
-    return displaced_.contains(planned.node) &&
-           edge.incarnation() != nodes_.at(planned.node).create_revision;
   }
 
   void TakeBackPending(const std::set<std::string>& wanted,
