@@ -62,15 +62,16 @@ class ScriptedUpstream : public Upstream {
       if (!script_->refusals.empty()) {
         refusal = script_->refusals.front();
         script_->refusals.pop_front();
+      } else if (script_->holds) {
+        script_->held = [this, &lane,
+                         held = std::make_shared<Done>(std::move(done))] {
+          asio::post(lane.io(), [this, held] { Answer(*held); });
+        };
+        return;
       }
     }
     if (!refusal.ok()) return done(refusal);
-    absl::MutexLock lock(&script_->mutex);
-    if (!script_->holds) return Answer(done);
-    script_->held = [this, &lane,
-                     held = std::make_shared<Done>(std::move(done))] {
-      asio::post(lane.io(), [this, held] { Answer(*held); });
-    };
+    Answer(done);
   }
   void Cancel() override {}
 
