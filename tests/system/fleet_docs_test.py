@@ -22,7 +22,7 @@ class FleetDocsTest(unittest.TestCase):
         place = shipping.Workplace()
         self.addCleanup(place.close)
         home = place.path / "fleet"
-        start, use = (
+        start, use, upload = (
             block.replace("/tmp/fleet", str(home)) for block in commands("Try it on one machine")
         )
         # A person looks whether all are there before going on.
@@ -30,12 +30,14 @@ class FleetDocsTest(unittest.TestCase):
             f"until [ $(tcptoolctl --server=unix:{home}/3/control nodes | grep -c ^node) = 3 ]\n"
             "do sleep 0.2; done 2>/dev/null\n"
         )
+        # The disk of whoever tries the tests is nothing to read.
+        upload = upload.replace("/dev/sda", f"{home}/images/disk.img")
         network = PrivateNetwork(self, place.path)
         # What it starts ends with it: it is the first process of a namespace of its own.
         done = subprocess.run(
             [
                 *network.prefix, "unshare", "--pid", "--fork", "--kill-child",
-                "timeout", "120", "bash", "-eu", "-c", start + wait + use,
+                "timeout", "120", "bash", "-eu", "-c", start + wait + use + upload,
             ],
             env={**os.environ, "PATH": f"{place.programs}:{os.environ['PATH']}"},
             stdout=subprocess.PIPE,
@@ -46,6 +48,12 @@ class FleetDocsTest(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stdout)
         self.assertIn("distributions/first: SUCCEEDED, 2 of 2 delivered", done.stdout)
         self.assertRegex(done.stdout, r"(?m)^node3 +DELIVERED +- +- +node2 +node1 ")
+        self.assertRegex(done.stdout, r"(?m)^distributions/.*: SUCCEEDED, 3 of 3 delivered")
+        for node in (1, 2, 3):
+            self.assertEqual(
+                (home / f"{node}/disk/sda.img").read_bytes(),
+                (home / "images/disk.img").read_bytes(),
+            )
         sums = re.findall(r"(?m)^([0-9a-f]{64})  ", done.stdout)
         self.assertEqual(len(sums), 3, done.stdout)
         self.assertEqual(len(set(sums)), 1)
