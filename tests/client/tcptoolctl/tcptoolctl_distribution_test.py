@@ -68,11 +68,11 @@ class TcptoolctlDistributionTest(DistributionCase):
                 )
                 name = output.splitlines()[0].partition(": ")[2]
                 # It serves a moment after the delivery has begun.
-                wait_until(
+                endpoint = wait_until(
                     lambda name=name: self.a.distribution(name).source_serving.endpoint,
                     "the source serves",
                 )
-                self.assertIn("source serves:  127.0.0.1:", self.ctl(self.a, "get", name))
+                self.assertIn(f"source serves:  {endpoint}, 0", self.ctl(self.a, "get", name))
                 wait_until(
                     lambda name=name: self.a.full_deliveries(name)["b"].HasField("serving"),
                     "b has tried",
