@@ -294,7 +294,9 @@ void SimulatedFleet::CheckEnd() {
                         : v1::DISTRIBUTION_STATE_PARTIALLY_SUCCEEDED)
       << distribution.head->value.detail();
   EXPECT_LE(network_.sent(), need + need / 10);
-  EXPECT_LE(history_.moves(), 3 * static_cast<size_t>(troubles_));
+  // One that is found slow is planned anew when it is, whatever made it slow.
+  EXPECT_LE(history_.moves(),
+            3 * (static_cast<size_t>(troubles_) + slow_.size()));
 }
 
 std::string SimulatedFleet::Summary() const {
