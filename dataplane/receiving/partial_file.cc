@@ -169,7 +169,14 @@ absl::Status PartialFile::LoadMap() {
   if (fstat(map_file_.get(), &map) != 0 || fstat(file_.get(), &file) != 0) {
     return Result(-errno, "asking for the size of the partial file");
   }
-  std::vector<std::byte> bytes(static_cast<size_t>(map.st_size));
+  // No more than a map of the file's blocks has, with a record for each: its
+  // size may be anything.
+  constexpr uint64_t kLongestRecord = sizeof(uint64_t) + 2 * sizeof(Digest);
+  const uint64_t most =
+      RangeMap::Header().size() +
+      static_cast<uint64_t>(file.st_size) / kManifestBlock * kLongestRecord;
+  std::vector<std::byte> bytes(
+      std::min(static_cast<uint64_t>(map.st_size), most));
   const ssize_t got = files_.ReadAt(map_file_.get(), 0, bytes);
   if (got < 0) return Result(static_cast<int>(got), "reading the range map");
   map_ = RangeMap::Parse(std::span(bytes).first(static_cast<size_t>(got)));
@@ -233,6 +240,7 @@ absl::Status PartialFile::Commit() {
     return Result(error, "bringing the content to the disk");
   }
   if (absl::Status status = CheckName(); !status.ok()) return status;
+  if (absl::Status status = CheckPlace(); !status.ok()) return status;
   if (destination_.overwrite) {
     // What has come there since is replaced only if it is a regular file, too.
     if (absl::Status status = CheckDestination(destination_); !status.ok()) {
@@ -250,6 +258,8 @@ absl::Status PartialFile::Commit() {
   // If the process is killed before this, the map stays behind, and a sweep
   // removes it.
   files_.Unlink(directory, map_name_);
+  // It may have been moved or unmounted during the rename.
+  if (absl::Status status = CheckPlace(); !status.ok()) return status;
   // Some file systems have nothing to sync for a directory (fsync(2)).
   if (error == -EINVAL) return absl::OkStatus();
   return Result(error,
@@ -300,6 +310,27 @@ absl::Status PartialFile::CheckName() const {
   return absl::AbortedError(absl::StrCat(
       "'", partial_name_, "' is not the file any more that the content of '",
       destination_.name, "' was written to: another process has replaced it"));
+}
+
+// A descriptor leads to the directory also when it was moved, unmounted or
+// covered by a mount: then nobody finds the content under its path.
+absl::Status PartialFile::CheckPlace() const {
+  if (destination_.find == nullptr) return absl::OkStatus();
+  const absl::StatusOr<UniqueFd> found = destination_.find();
+  if (!found.ok()) return found.status();
+  struct stat ours;
+  struct stat theirs;
+  if (fstat(destination_.directory.get(), &ours) != 0 ||
+      fstat(found->get(), &theirs) != 0) {
+    return Result(-errno, "looking for the directory");
+  }
+  if (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino) {
+    return absl::OkStatus();
+  }
+  return absl::AbortedError(absl::StrCat(
+      "the directory of '", destination_.name,
+      "' is not the one any more that the content was written to: it was "
+      "moved, replaced, or something was mounted or unmounted there"));
 }
 
 absl::Status PartialFile::RenameWithoutReplacing() {

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -29,6 +30,10 @@ namespace tcptool::dataplane {
 struct Destination {
   // Of the name; opened for reading (not O_PATH), since it is synced.
   UniqueFd directory;
+  // Opens the directory that its path leads to by now; may wait for the disk,
+  // and is called on the threads that PartialFile is. Null: nobody minds that
+  // it is another one.
+  std::function<absl::StatusOr<UniqueFd>()> find;
   std::string name;  // Without '/'.
   // Names the partial file, "ID" in kPartialPrefix + ID: letters, digits, '-'
   // and '_', 64 at most. Unique among those who receive into the directory.
@@ -102,9 +107,11 @@ class PartialFile {
   absl::StatusOr<std::string> Mark() const { return MarkOf(file_.get()); }
   // Puts the content, which is whole, under its name: on the disk when it
   // returns OK. ALREADY_EXISTS: somebody was faster. ABORTED:
-  // somebody has replaced the partial file. An error after the rename,
-  // which only a failing directory gives, leaves the whole content under the
-  // name; committed() tells.
+  // somebody has replaced the partial file, or the directory is not the one any
+  // more that its path leads to; errors of Destination.find are returned as
+  // they are. An error after the rename, which only a directory gives that
+  // fails or is moved in that moment, leaves the whole content under the name
+  // there; committed() tells.
   absl::Status Commit();
   bool committed() const { return committed_; }
   // When the file was last changed, its name included, by the clock of its file
@@ -121,6 +128,8 @@ class PartialFile {
   absl::Status OpenMap(int flags);
   absl::Status LoadMap();
   absl::Status CheckName() const;
+  // Whether the directory is still the one that its path leads to.
+  absl::Status CheckPlace() const;
   absl::Status RenameWithoutReplacing();
   // What the system's `error` means; OK for 0.
   absl::Status Result(int error, const std::string& doing) const;

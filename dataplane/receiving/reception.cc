@@ -87,6 +87,7 @@ absl::StatusOr<std::shared_ptr<PartialFile>> Reception::OpenFile(
   if (resume && destination.resumable) {
     Destination same = {.directory = UniqueFd(fcntl(destination.directory.get(),
                                                     F_DUPFD_CLOEXEC, 0)),
+                        .find = destination.find,
                         .name = destination.name,
                         .id = destination.id,
                         .overwrite = destination.overwrite,

@@ -51,6 +51,7 @@ absl::Status OpenDestination(const ContentRoot& root, const std::string& path,
   auto directory = root.OpenDirectory(path);
   if (!directory.ok()) return directory.status();
   destination.directory = *std::move(directory);
+  destination.find = [root, path] { return root.OpenDirectory(path); };
   const int fd = destination.directory.get();
   absl::Status status = dataplane::CheckDestination(destination);
   // The path is one of something that is there, and cannot be received into.

@@ -130,6 +130,12 @@ class ReceptionCase(ServiceTest):
     def wait_final(self, name):
         return self.wait_state(name, *FINAL)
 
+    def wait_received(self, name, least):
+        """Until so many bytes of it have come."""
+        harness.wait_until(
+            lambda: self.get(name).bytes_received >= least, f"{name} has {least} bytes"
+        )
+
     def serve(self, reception, **spec):
         """A session of the reception."""
         names = stubs.session

@@ -64,6 +64,19 @@ class DestinationTest(ReceptionCase):
         self.assertIn("bytes left", ended.detail)
         self.assertEqual((self.small / "file").read_bytes(), b"before")
 
+    def test_file_system_that_is_covered_by_another(self):
+        sender = Sender(self)
+        name = self.create(sender.address, root="small").name
+        peer, _ = sender.accept()
+        peer.sendall(self.content[:MIB])
+        self.wait_received(name, MIB)
+        small_file_system(self, self.small)
+        self.assertTrue(is_refused(peer, self.content[MIB:]))
+        ended = self.wait_final(name)
+        self.assertEqual((state_of(ended), reason_of(ended)), ("FAILED", "DESTINATION_FAILED"))
+        self.assertIn("mounted", ended.detail)
+        self.assertEqual(list(self.small.iterdir()), [])
+
 
 class NodesDestinationTest(NodesCase):
     size = 9 * MIB

@@ -123,6 +123,35 @@ TEST(PartialFileTest, OnlyTheFileThatWasWrittenGetsTheName) {
   }
 }
 
+// A descriptor leads to a directory also when its path does not any more.
+TEST(PartialFileTest, NameComesOnlyWhereThePathLeadsTo) {
+  for (const bool overwrite : {false, true}) {
+    const Folder folder;
+    const Folder another;
+    absl::StatusOr<std::string> path = folder.path("").string();
+    Destination destination = folder.To("content");
+    destination.overwrite = overwrite;
+    destination.find = [&path]() -> absl::StatusOr<UniqueFd> {
+      if (!path.ok()) return path.status();
+      return UniqueFd(open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    };
+    const auto file =
+        PartialFile::Create(FileApi::Real(), std::move(destination));
+    ASSERT_TRUE(file.ok()) << file.status();
+    ASSERT_TRUE((*file)->Write(0, Bytes("whole")).ok());
+    path = another.path("").string();
+    EXPECT_TRUE(absl::IsAborted((*file)->Commit()));
+    path = absl::NotFoundError("it is gone");
+    EXPECT_TRUE(absl::IsNotFound((*file)->Commit()));
+    EXPECT_FALSE((*file)->committed());
+    EXPECT_EQ(folder.Names(), std::set<std::string>{".tcptool-part.r1"});
+    path = folder.path("").string();
+    EXPECT_TRUE((*file)->Commit().ok());
+    EXPECT_EQ(folder.Get("content"), "whole");
+    EXPECT_TRUE(another.Names().empty());
+  }
+}
+
 // A sweep has the lock while it removes a file.
 TEST(PartialFileTest, LockThatIsHeldForAMomentIsWaitedFor) {
   const Folder folder;
@@ -303,6 +332,20 @@ TEST(PartialFileTest, MapOfMoreThanThereIsIsWorthNothing) {
   auto partial = Resume(folder);
   ASSERT_TRUE(partial.ok());
   EXPECT_TRUE((*partial)->kept().empty());
+}
+
+// A damaged file system may say anything of its size.
+TEST(PartialFileTest, MapThatIsLongerThanItCanBeIsCut) {
+  const Folder folder;
+  LeaveBehind(folder);
+  const std::vector<Digest> kept = (*Resume(folder))->kept();
+  const auto map = folder.path(".tcptool-part.r1.map");
+  const auto size = std::filesystem::file_size(map);
+  std::filesystem::resize_file(map, uint64_t{8} << 40);
+  auto partial = Resume(folder);
+  ASSERT_TRUE(partial.ok()) << partial.status();
+  EXPECT_TRUE(Has(**partial, kept));
+  EXPECT_EQ(std::filesystem::file_size(map), size);
 }
 
 TEST(PartialFileTest, NothingToTakeUp) {
