@@ -22,6 +22,11 @@ constexpr size_t kReadAheadBytes = 128 << 10;
 // KiB of content: whoever sends content has some of it within this.
 constexpr size_t kLeastBudget = 20 << 10;
 
+// Of a handshake, in bytes: more than a ClientHello and a chain of certificates
+// have. OpenSSL takes 128 KiB of the one and 100 KiB of the other, and keeps
+// them to the end of the handshake.
+constexpr uint64_t kMaxHandshake = 32 << 10;
+
 bool AsksForHttp2(const SSL* ssl) {
   const unsigned char* name = nullptr;
   unsigned int size = 0;
@@ -158,7 +163,15 @@ void ClientStream::SayEnd() {
 ClientStream::Moved ClientStream::Handshake() {
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_);
-  if (result <= 0) return Why(result);
+  if (result <= 0) {
+    const Moved why = Why(result);
+    if (why.result != Result::kWaitsForInput ||
+        BIO_number_read(SSL_get_rbio(ssl_)) <= kMaxHandshake) {
+      return why;
+    }
+    error_ = "the client has sent 32 KiB, and its handshake is not done";
+    return {Result::kLost};
+  }
   if (!AsksForHttp2(ssl_)) {
     error_ = "the client does not ask for HTTP/2 (ALPN)";
     return {Result::kLost};

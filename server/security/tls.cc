@@ -109,6 +109,8 @@ absl::StatusOr<std::shared_ptr<SSL_CTX>> TlsContext::NewContext(
   SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS |
                                       SSL_MODE_ENABLE_PARTIAL_WRITE |
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // Of a chain that a client shows, in bytes; 100 KiB by default.
+  SSL_CTX_set_max_cert_list(context.get(), 32 << 10);
   SSL_CTX_set_alpn_select_cb(context.get(), ChooseHttp2, nullptr);
   bool taken = SSL_CTX_use_certificate(context.get(), chain.front().get()) == 1;
   for (size_t i = 1; i < chain.size(); ++i) {

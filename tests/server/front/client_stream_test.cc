@@ -323,6 +323,28 @@ TEST_F(ClientStreamTest, EndsIfNothingComes) {
   EXPECT_EQ(stream.Read(absl::MakeSpan(byte)).result, Result::kEnd);
 }
 
+// OpenSSL keeps what has come of it.
+TEST_F(ClientStreamTest, TakesNoHandshakeWithoutAnEnd) {
+  ClientStream stream = NewStream();
+  std::array<char, 1> byte{};
+  // Of a ClientHello of 128,000 bytes: records of 16 KiB (RFC 8446, 5.1).
+  constexpr size_t kRecord = 16 << 10;
+  const std::string header("\x16\x03\x01\x40\x00", 5);
+  const std::string hello("\x01\x01\xf4\x00\x03\x03", 6);
+  Send(clients,
+       absl::StrCat(header, hello, std::string(kRecord - hello.size(), 'x')));
+  EXPECT_EQ(stream.Read(absl::MakeSpan(byte)).result, Result::kWaitsForInput);
+  const std::string more = absl::StrCat(header, std::string(kRecord, 'x'));
+  Send(clients, absl::StrCat(more, more));
+  auto result = Result::kWaitsForInput;
+  // A part of it each time.
+  for (int i = 0; i < 4 && result == Result::kWaitsForInput; ++i) {
+    result = stream.Read(absl::MakeSpan(byte)).result;
+  }
+  EXPECT_EQ(result, Result::kLost);
+  EXPECT_NE(stream.error().find("32 KiB"), std::string::npos) << stream.error();
+}
+
 TEST_F(ClientStreamTest, HasTheCertificateThatTheClientShows) {
   UseClientAuthority(/*required=*/true);
   const Issued otto =
