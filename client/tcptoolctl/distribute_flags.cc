@@ -134,7 +134,7 @@ void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
             [spec](int64_t port) {
               spec->mutable_serve()->set_port(static_cast<int32_t>(port));
             })
-      ->type_name("PORT")
+      ->type_name("[PORT]")
       ->expected(0, 1)
       ->default_str("0");
   AddDuration(command, "--expire-after", absl::Seconds(1), absl::Hours(8760),

@@ -38,8 +38,8 @@ absl::StatusOr<size_t> ReadStdin(char* buffer, size_t size,
 // beyond the user's limit, which costs speed only.
 void EnlargePipe() { fcntl(STDIN_FILENO, F_SETPIPE_SZ, kPipeBytes); }
 
-// False: content has come, although its client was not told so, and nodes have
-// been told whom to get it from; or it is over. True if that is not known.
+// False: the distribution runs, so that content has come, or it is over. True
+// if that is not known, so that nobody waits for an upload that does not come.
 bool WaitsForUpload(Client& client, const std::string& name) {
   const auto distribution = client.GetDistribution(name);
   return !distribution.ok() ||

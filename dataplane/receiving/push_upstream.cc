@@ -34,12 +34,13 @@ class PushUpstream::Pump : public std::enable_shared_from_this<Pump> {
           "the service could not watch one more descriptor");
     }
     socket.release();
-    is_attached_ = content_->Attach([&io = lane_.io(), weak = weak_from_this()] {
-      asio::post(io, [weak] {
-        const auto self = weak.lock();
-        if (self != nullptr) self->WriteNext();
-      });
-    });
+    is_attached_ =
+        content_->Attach([&io = lane_.io(), weak = weak_from_this()] {
+          asio::post(io, [weak] {
+            const auto self = weak.lock();
+            if (self != nullptr) self->WriteNext();
+          });
+        });
     if (is_attached_) return absl::OkStatus();
     return absl::AbortedError(
         "another reception may have had a part of what is pushed");

@@ -126,7 +126,8 @@ void AddControlFlags(CLI::App& app, ControlOptions& options) {
             "of memory",
             1, 10'000);
   add_limit("--max-upload-bytes", options.max_upload_bytes,
-            "Memory for all uploads together", 64 << 20, int64_t{1} << 40);
+            "Memory for all uploads to sessions together", 64 << 20,
+            int64_t{1} << 40);
   app.add_option_function<std::string>(
          "--client-idle-limit",
          [&options](const std::string& text) {

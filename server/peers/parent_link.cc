@@ -294,7 +294,8 @@ void ParentLink::OnDialed(const std::string& secret,
 }
 
 void ParentLink::TryNext(const absl::Status& reason) {
-  // It is the one that is told to have been left, whatever it was moved to for.
+  // The planned node has failed: moves say that it was at fault, whyever the
+  // link was with it.
   if (choice_.current() == 0) leaves_for_fault_ = true;
   const absl::Status noted = Note(choice_.current(), reason);
   const uint64_t position = claims_->position();

@@ -28,7 +28,7 @@ class ProgressTest(DistributionCase):
             (self.b, self.c), key=lambda node: node is self.coordinator
         )
         self.name = self.a.distribute(
-            "a", limits=stubs.distribution.DistributionLimits(node_bytes_per_second=MIB // 4)
+            "a", limits=stubs.distribution.DistributionLimits(node_bytes_per_second=MIB // 16)
         )
 
     def delivery(self, node):

@@ -59,8 +59,11 @@ class ServeTest(DistributionCase):
         name = self.distribute()
         serving = self.serving(name, "c")
         recipient = self.recipient(serving)
-        self.assertEqual(self.a.deliveries(name)["c"], "RECEIVING")
-        self.assertEqual(self.records(self.c, serving.session), ["RECIPIENT_STATE_TRANSFERRING"])
+        wait_until(lambda: self.a.deliveries(name)["c"] == "RECEIVING", "it still receives")
+        wait_until(
+            lambda: self.records(self.c, serving.session) == ["RECIPIENT_STATE_TRANSFERRING"],
+            "the node has a record of one that is served",
+        )
         self.gate.open()
         recipient.wait()
         self.assertEqual(recipient.output.read_bytes(), self.content)

@@ -50,8 +50,7 @@ _tcptoolctl() {
   elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} FILE\b" <<<"${help}"; then
     mapfile -t COMPREPLY < <(compgen -f -- "${current}")
     return
-  elif [[ ${previous} == --* && ! (${previous} == --serve && ${current} == -*) ]] &&
-    grep -qE -- "^ +${previous} [A-Z]" <<<"${help}"; then
+  elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} [A-Z]" <<<"${help}"; then
     return # A value that only the user knows.
   elif [[ ${current} == -* ]]; then
     words=$(grep -oE '^ +(-[a-z],)?--[a-z0-9-]+' <<<"${help}" | grep -oE -- '--.*' | sort -u)

@@ -69,7 +69,7 @@ class Places {
            delivery->second.value.state() == v1::DELIVERY_STATE_WAITING;
   }
 
-  // With one of its children, and so many more.
+  // Its children, and so many more, are more than it has slots for.
   bool IsFull(const PlanNode& parent, size_t more) const {
     const size_t room =
         static_cast<size_t>(SlotsOf(parent, policy_, branching_));

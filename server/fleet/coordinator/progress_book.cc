@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-// All is looked at for that.
+// A sweep looks at all that is kept.
 constexpr seconds kSweepAgain(5);
 // Longer than until a node of a fleet of 10,000 tells it again.
 constexpr minutes kLongest(2);

@@ -39,9 +39,11 @@ v1::Serving ServingOf(const Session& session) {
   } else if (!session.error().empty()) {
     serving.set_error(session.error());
   } else {
-    serving.set_error(absl::StrCat(session.name(), " is ",
-                                   StateName(session.state()),
-                                   ", which was done on the node itself"));
+    serving.set_error(
+        absl::StrCat(session.name(), " is ", StateName(session.state()),
+                     session.state() == tcptool::v1::SESSION_STATE_CANCELLED
+                         ? ", which was done on the node itself"
+                         : ""));
   }
   return serving;
 }

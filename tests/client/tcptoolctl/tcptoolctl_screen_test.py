@@ -171,7 +171,7 @@ class TcptoolctlScreenProgressTest(DistributionCase):
 
     def test_the_tree_says_how_far_each_node_is_and_how_fast(self):
         name = self.a.distribute(
-            "a", limits=stubs.distribution.DistributionLimits(node_bytes_per_second=MIB // 4)
+            "a", limits=stubs.distribution.DistributionLimits(node_bytes_per_second=MIB // 16)
         )
         harness.wait_until(lambda: self.c.knows(name), "c knows of it")
         terminal = Terminal(

@@ -96,6 +96,8 @@ TEST_F(ServedContentsTest, APortThatIsTakenIsToldAndTheDeliveryGoesOn) {
 TEST_F(ServedContentsTest, TheNextRunGoesOnWithIt) {
   ServeContent(0, true);
   RunUntilServed();
+  // Another session of this name has another time.
+  const std::string made = session().create_time().SerializeAsString();
   deliveries_.reset();
   serving_.Clear();
   Begin();
@@ -103,6 +105,7 @@ TEST_F(ServedContentsTest, TheNextRunGoesOnWithIt) {
   ServeContent(0, true);
   RunUntilServed();
   EXPECT_EQ(serving_.session(), session_name());
+  EXPECT_EQ(session().create_time().SerializeAsString(), made);
 }
 
 TEST_F(ServedContentsTest, TheNextRunEndsWhatIsNotToBeServed) {
@@ -119,10 +122,12 @@ TEST_F(ServedContentsTest, TheNextRunEndsWhatIsNotToBeServed) {
 TEST_F(ServedContentsTest, WhatHasEndedIsBegunAnewWhenItIsAskedForAgain) {
   ServeContent(0, true);
   RunUntilServed();
+  const std::string made = session().create_time().SerializeAsString();
   deliveries_->EndServing(id_);
   serving_.Clear();
   ServeContent(0, true);
   RunUntilServed();
+  EXPECT_NE(session().create_time().SerializeAsString(), made);
   EXPECT_FALSE(IsFinal(session().state()));
 }
 
