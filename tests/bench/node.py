@@ -1,6 +1,5 @@
 """A node that receives: what the suites of receptions share."""
 
-import os
 import tempfile
 import time
 

@@ -1,7 +1,6 @@
 """Transfers that are over at once: how long after the start byte the recipients have
 all of the content, its end, and how long until the sender has the proof."""
 
-import os
 import statistics
 from contextlib import closing
 

@@ -4,6 +4,7 @@ import concurrent.futures
 import hashlib
 import random
 import socket
+import time
 
 import grpc
 
@@ -67,7 +68,7 @@ class PeersLiesTest(NodesCase):
                         return
                 while end and context.is_active():
                     yield stubs.peer.FollowResponse()
-                    harness.time.sleep(0.2)
+                    time.sleep(0.2)
 
         server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
         stubs.peer_grpc.add_PeerServiceServicer_to_server(Liar(), server)

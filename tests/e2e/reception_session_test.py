@@ -8,7 +8,7 @@ import subprocess
 import grpc
 
 import harness
-from harness import port_of, stubs
+from harness import port_of
 from receptions import MIB, ReceptionCase, Sender, reason_of, state_of
 from recipients import KINDS, START, WAIT, Recipient
 from tcptool_process import free_port, wait_listening

@@ -159,7 +159,7 @@ class KubernetesTest(ManifestsCase):
             self.assertGreaterEqual(limit, 2 * mebibytes)
 
     def test_selectors_find_one_workload_and_nobody_else(self):
-        for objects, sender in self.each_sender():
+        for objects, _ in self.each_sender():
             # By what its objects' names begin with.
             labels_of = {
                 o["metadata"]["name"]: o["spec"]["template"]["metadata"]["labels"]
@@ -202,7 +202,7 @@ class KubernetesTest(ManifestsCase):
                 self.assertEqual(policy["egress"], [])
 
     def test_paths_are_on_volumes_and_the_rest_is_read_only(self):
-        for objects, sender in self.each_sender():
+        for _, sender in self.each_sender():
             mounts = {m["mountPath"]: m for m in sender.container["volumeMounts"]}
             written = sender.directories("--receive")
             for directory in written:

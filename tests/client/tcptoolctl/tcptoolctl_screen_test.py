@@ -110,7 +110,7 @@ class TcptoolctlScreenTest(DistributionCase):
 
     def test_a_signal_that_ends_it_shows_the_cursor(self):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            with self.subTest(number.name):
+            with self.subTest(signal=number):
                 terminal = self.watch()
                 terminal.wait(b"DETAIL")
                 terminal.process.send_signal(number)
