@@ -138,7 +138,7 @@ class StrangerTest(unittest.TestCase):
             ) as channel:
                 node = harness.stubs.node_service_grpc.NodeServiceStub(channel)
                 try:
-                    return node.GetNode(harness.stubs.node_service.GetNodeRequest(), timeout=5)
+                    return node.GetNode(harness.stubs.node_service.GetNodeRequest(), timeout=30)
                 except grpc.RpcError:
                     return None
 
@@ -182,7 +182,7 @@ class StrangerTest(unittest.TestCase):
         self.addCleanup(recipient.close)
         self.assertEqual(recipient.recv(1), b"x")
         # From here on nobody reads the connection, nor answers a ping.
-        failed = service.wait_final(session.name, deadline_s=60)
+        failed = service.wait_final(session.name, deadline_s=2 * harness.DEADLINE_S)
         self.assertEqual(failed.state, harness.stubs.session.SESSION_STATE_FAILED)
 
     def test_calls_that_are_refused_are_a_line_a_second(self):

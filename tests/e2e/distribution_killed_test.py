@@ -20,7 +20,7 @@ class DistributionKilledTest(DistributionCase):
             reception = node.reception_of(name)
             return reception is not None and reception.bytes_durable >= 4 * MIB
 
-        wait_until(there, f"{node.name} has half of it", 60)
+        wait_until(there, f"{node.name} has half of it")
 
     def test_a_node_that_is_killed_goes_on_where_it_was(self):
         name = self.a.distribute("a", nodes=["b"])
@@ -48,7 +48,7 @@ class DistributionKilledTest(DistributionCase):
         self.assertEqual(parents[child.name], relay.name)
         relay.kill()
         self.gate.open()
-        wait_until(lambda: child.files() == {"file"}, "its child has it all the same", 60)
+        wait_until(lambda: child.files() == {"file"}, "its child has it all the same")
         relay.start()
         self.assert_delivered(name, self.b, self.c)
 
@@ -64,7 +64,7 @@ class DistributionKilledTest(DistributionCase):
             ).deliveries
             return next((delivery for delivery in listed if delivery.moves), None)
 
-        wait_until(moved, "one has left the other", 60)
+        wait_until(moved, "one has left the other")
         move = moved().moves[0]
         child = next(node for node in self.nodes_ if node.name == moved().node)
         self.assertEqual({child.name, move.from_node, move.to_node}, {"a", "b", "c"})
@@ -73,7 +73,7 @@ class DistributionKilledTest(DistributionCase):
         self.assertIn("sends nothing", move.reason)
         self.assertTrue(move.HasField("move_time"))
         self.assertEqual(child.wait_event("parent_left")["offset"], move.offset)
-        wait_until(lambda: moved().parent == "a", "the plan says so too", 60)
+        wait_until(lambda: moved().parent == "a", "the plan says so too")
         self.assertGreater(moved().epoch, 1)
         self.gate.open()
         self.assert_delivered(name, self.b, self.c)
@@ -95,14 +95,14 @@ class DistributionKilledTest(DistributionCase):
         self.etcd.kill()
         self.gate.open()
         for node in (self.b, self.c):
-            wait_until(lambda node=node: node.files() == {"file"}, "it has it without etcd", 60)
+            wait_until(lambda node=node: node.files() == {"file"}, "it has it without etcd")
         self.etcd.start()
         self.assert_delivered(name, self.b, self.c)
 
     def test_a_node_that_has_it_serves_it_after_a_restart_without_the_source(self):
         self.gate.open()
         name = self.a.distribute("a", nodes=["b", "d"])
-        wait_until(lambda: self.a.deliveries(name)["b"] == "DELIVERED", "b has it", 60)
+        wait_until(lambda: self.a.deliveries(name)["b"] == "DELIVERED", "b has it")
         self.a.stop()
         self.b.restart()
         self.b.wait_event("fleet_registered", 2)

@@ -23,9 +23,9 @@ class TargetsTest(DistributionCase):
         """`node`, and one that joins while it runs, but not `away`."""
         gate = self.hold(self.a, HELD)
         name = self.c.distribute("a", **targets)
-        wait_until(lambda: node.reception_of(name), f"{node.name} has begun", 60)
+        wait_until(lambda: node.reception_of(name), f"{node.name} has begun")
         joined = self.join(late)
-        wait_until(lambda: late in self.a.deliveries(name), f"{late} is a target", 60)
+        wait_until(lambda: late in self.a.deliveries(name), f"{late} is a target")
         gate.open()
         self.assert_delivered(name, node, joined)
         self.assertEqual(set(self.a.deliveries(name)), {node.name, late})
@@ -54,7 +54,6 @@ class TargetsTest(DistributionCase):
             lambda: "none of the targets is there" in self.b.distribution(name).detail
             or self.b.distribution(name).HasField("end_time"),
             "it says what it waits for",
-            60,
         )
         self.assertEqual(self.b.deliveries(name), {"never": "EXPECTED"})
         ended = self.b.wait_distribution(name, "EXPIRED")

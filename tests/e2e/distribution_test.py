@@ -63,14 +63,14 @@ class DistributionTest(DistributionCase):
 
     def test_a_node_that_comes_later_gets_it(self):
         name = self.a.distribute("a", nodes=["b", "d"])
-        wait_until(lambda: self.a.deliveries(name)["b"] == "DELIVERED", "b has it", 60)
+        wait_until(lambda: self.a.deliveries(name)["b"] == "DELIVERED", "b has it")
         self.assertEqual(self.a.deliveries(name)["d"], "EXPECTED")
         late = self.join("d")
         self.assert_delivered(name, self.b, late)
 
     def test_who_cannot_give_any_more_what_it_has_is_planned_around(self):
         name = self.a.distribute("a", nodes=["b", "d"])
-        wait_until(lambda: self.b.deliveries(name)["b"] == "DELIVERED", "b has it", 60)
+        wait_until(lambda: self.b.deliveries(name)["b"] == "DELIVERED", "b has it")
         self.a.stop()
         (self.b.disk / "file").write_bytes(b"of somebody")
         late = self.join("d")
@@ -82,11 +82,10 @@ class DistributionTest(DistributionCase):
             delivery = next(one for one in listed if one.node == "b")
             return delivery_state_of(delivery) == "DELIVERED" and delivery.detail
 
-        wait_until(b_says_so, "b says that it cannot give it", 60)
+        wait_until(b_says_so, "b says that it cannot give it")
         wait_until(
             lambda: "no node that could give" in self.b.distribution(name).detail,
             "it waits for one that can",
-            60,
         )
         self.a.start()
         late.wait_distribution(name, "SUCCEEDED")
@@ -95,11 +94,11 @@ class DistributionTest(DistributionCase):
 
     def test_a_source_that_comes_back_is_asked_where_the_only_other_gives_nothing(self):
         name = self.a.distribute("a", nodes=["b", "d"])
-        wait_until(lambda: self.b.deliveries(name)["b"] == "DELIVERED", "b has it", 60)
+        wait_until(lambda: self.b.deliveries(name)["b"] == "DELIVERED", "b has it")
         self.a.stop()
         self.hold(self.b, MIB)
         late = self.join("d")
-        wait_until(lambda: late.reception_of(name), "it is to receive it from b", 60)
+        wait_until(lambda: late.reception_of(name), "it is to receive it from b")
         self.a.start()
         late.wait_distribution(name, "SUCCEEDED")
         self.assertEqual(late.received_content(), self.content)

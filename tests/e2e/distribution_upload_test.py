@@ -103,7 +103,6 @@ class DistributionUploadTest(DistributionUploadCase):
             wait_until(
                 lambda node=node: self.received(node, name) == half,
                 f"{node.name} has what was sent",
-                60,
             )
             self.assertNotIn("file", node.files())
         stream.send(self.content[half:], complete=True)
@@ -179,7 +178,7 @@ class DistributionUploadTest(DistributionUploadCase):
         name = self.create()
         stream = self.open(name)
         stream.send(self.content[:MIB])
-        wait_until(lambda: self.received(self.b, name) == MIB, "b has a part", 60)
+        wait_until(lambda: self.received(self.b, name) == MIB, "b has a part")
         stream.break_off()
         self.assert_failed(name, "broke off")
         self.a.distributions.RetryDistribution(names.RetryDistributionRequest(name=name))
@@ -199,7 +198,7 @@ class DistributionUploadTest(DistributionUploadCase):
                 return False
             return True
 
-        wait_until(again, "it takes the upload", 60)
+        wait_until(again, "it takes the upload")
         self.assert_delivered(name, *self.nodes_)
 
     def test_a_message_that_does_not_continue_fails_it(self):
@@ -223,7 +222,7 @@ class DistributionUploadTest(DistributionUploadCase):
         self.assertIn("at node 'a'", details)
         first = self.open(name)
         first.send(self.content[:MIB])
-        wait_until(lambda: self.received(self.a, name) == MIB, "it has begun", 60)
+        wait_until(lambda: self.received(self.a, name) == MIB, "it has begun")
         second = self.open(name)
         second.send(b"x")
         code, details = self.refusal(second)
@@ -265,7 +264,7 @@ class DistributionUploadTest(DistributionUploadCase):
         name = self.create()
         stream = self.open(name)
         stream.send(self.content[:MIB])
-        wait_until(lambda: self.received(self.b, name) == MIB, "b has a part", 60)
+        wait_until(lambda: self.received(self.b, name) == MIB, "b has a part")
         self.a.distributions.CancelDistribution(names.CancelDistributionRequest(name=name))
         self.assertEqual(self.refusal(stream)[0], grpc.StatusCode.ABORTED)
         self.a.wait_distribution(name, "CANCELLED")
@@ -309,7 +308,6 @@ class CommandLineTest(DistributionUploadCase):
         wait_until(
             lambda: self.received(node, "distributions/piped") >= least,
             f"{node.name} has {least} bytes",
-            60,
         )
 
     def test_a_pipe_is_distributed_while_it_is_open(self):

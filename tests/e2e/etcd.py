@@ -82,7 +82,7 @@ class Etcd:
     def start(self):
         for member in self.members:
             self.start_member(member)
-        wait_until(self.answers, f"etcd answers; see {self.home}/log", 60)
+        wait_until(self.answers, f"etcd answers; see {self.home}/log")
 
     def start_member(self, member):
         member.start(",".join(f"{one.name}={one.peer}" for one in self.members))
@@ -140,7 +140,7 @@ class Etcd:
         ended by then that are shorter and were renewed before."""
         lease = self._run("lease", "grant", str(seconds)).stdout.split()[1].decode()
         self._run("put", f"--lease={lease}", f"/lease-{lease}", "")
-        wait_until(lambda: not self.keys(f"/lease-{lease}"), f"lease {lease} has ended", 120)
+        wait_until(lambda: not self.keys(f"/lease-{lease}"), f"lease {lease} has ended")
 
     def delete(self, key):
         if not self.forget(key):

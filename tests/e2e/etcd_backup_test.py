@@ -16,7 +16,7 @@ class EtcdBackupTest(DistributionCase):
             # The leases of the time of the backup go on for 15 s.
             node.wait_event("fleet_registered", 2)
         for node in self.nodes_:
-            wait_until(lambda node=node: self.sees_all(node), "it sees all nodes", 60)
+            wait_until(lambda node=node: self.sees_all(node), "it sees all nodes")
 
     def test_what_was_saved_is_there_and_new_ones_are_delivered(self):
         saved = self.a.distribute("a")

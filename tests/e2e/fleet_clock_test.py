@@ -46,13 +46,12 @@ class FleetClockTest(DistributionCase):
         coordinator = wait_until(
             lambda: next((node for node in self.nodes_ if node.is_coordinator()), None),
             "one of them coordinates",
-            60,
         )
         gate = self.hold(self.a, HELD)
         name = self.a.distribute("a")
         for node in (self.b, self.c):
             node.write_file("content", b"for sessions that tell the time")
-            wait_until(lambda node=node: node.reception_of(name), f"{node.name} has begun", 60)
+            wait_until(lambda node=node: node.reception_of(name), f"{node.name} has begun")
         # One node after the other, so that they are of different days meanwhile.
         for offset, days in (("+30d", 30), ("-30d", -60)):
             for node in self.nodes_:

@@ -106,13 +106,12 @@ class TurnsTest(FleetCase):
         self.gate = self.hold(self.a, MIB)
 
     def wait_receiving(self, name):
-        wait_until(lambda: self.b.deliveries(name)["b"] == "RECEIVING", f"{name} comes", 60)
+        wait_until(lambda: self.b.deliveries(name)["b"] == "RECEIVING", f"{name} comes")
 
     def wait_for_turn(self, name):
         wait_until(
             lambda: "--max-deliveries" in self.b.full_deliveries(name)["b"].detail,
             f"{name} waits for its turn",
-            60,
         )
         self.assert_waits(name)
 
@@ -147,7 +146,7 @@ class TurnsTest(FleetCase):
         self.wait_receiving(held)
         name = self.b.distribute("a", file="short", nodes=["b", "c"])
         self.wait_for_turn(name)
-        wait_until(lambda: self.b.deliveries(name)["c"] == "DELIVERED", "c has it", 60)
+        wait_until(lambda: self.b.deliveries(name)["c"] == "DELIVERED", "c has it")
         self.assert_waits(name)
         self.assertEqual(self.c.received_content(), self.content[: MIB // 2])
         self.gate.open()

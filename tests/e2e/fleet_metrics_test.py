@@ -13,7 +13,7 @@ CAUSES = ("fault", "plan")
 
 
 class FleetMetricsTest(DistributionCase):
-    def wait_metrics(self, node, deadline_s=60, **wanted):
+    def wait_metrics(self, node, **wanted):
         """Until its metrics, whose names are without tcptool_, have these values, or what
         these functions accept."""
         names = {f"tcptool_{name}": value for name, value in wanted.items()}
@@ -27,7 +27,7 @@ class FleetMetricsTest(DistributionCase):
             )
 
         try:
-            wait_until(there, f"{node.name} has {names}", deadline_s)
+            wait_until(there, f"{node.name} has {names}")
         except AssertionError as error:
             raise AssertionError({name: seen.get(name) for name in names}) from error
 
@@ -82,14 +82,14 @@ class FleetMetricsTest(DistributionCase):
             done = got.get('tcptool_fleet_distributions{state="SUCCEEDED"}') == 1
             return got if done and got["tcptool_fleet_nodes"] == 3 else None
 
-        got = wait_until(whole, "one of them speaks for all three", 60)
+        got = wait_until(whole, "one of them speaks for all three")
         self.assertEqual(got["tcptool_node_coordinator"], 1)
         self.assertEqual(got['tcptool_fleet_distributions{state="RUNNING"}'], 0)
         self.assertEqual(got['tcptool_fleet_deliveries{state="DELIVERED"}'], 2)
         self.assertEqual(got['tcptool_fleet_deliveries{state="FAILED"}'], 0)
 
     def test_another_coordinator_is_a_change(self):
-        first = wait_until(self.coordinator, "one of them coordinates", 60)
+        first = wait_until(self.coordinator, "one of them coordinates")
         others = [node for node in self.nodes_ if node is not first]
         before = {node: scrape(node)["tcptool_coordinator_changes_total"] for node in others}
         first.stop()
@@ -100,7 +100,6 @@ class FleetMetricsTest(DistributionCase):
         wait_until(
             lambda: sum(scrape(node)["tcptool_node_coordinator"] for node in others) == 1,
             "one of them coordinates",
-            60,
         )
 
     def test_a_failure_is_counted_at_each_try(self):
@@ -160,7 +159,7 @@ class FleetMetricsTest(DistributionCase):
                 self.assertNotIn(word, text)
 
     def test_promtool_finds_nothing_to_mend(self):
-        coordinator = wait_until(self.coordinator, "one of them coordinates", 60)
+        coordinator = wait_until(self.coordinator, "one of them coordinates")
         lint = subprocess.run(
             ["promtool", "check", "metrics"],
             input=scrape_text(coordinator),
@@ -177,7 +176,6 @@ class FleetMetricsTest(DistributionCase):
             # Registered until its lease has run out.
             self.wait_metrics(
                 node,
-                deadline_s=120,
                 etcd_reachable=0,
                 node_registered=0,
                 etcd_silence_seconds=lambda silence: silence > 1,

@@ -100,7 +100,7 @@ class FleetPagesTest(DistributionCase):
         for thread in looking:
             thread.start()
         self.addCleanup(is_over.set)
-        wait_until(lambda: len(answers) >= 50, "many have looked", 60)
+        wait_until(lambda: len(answers) >= 50, "many have looked")
         self.b.process.terminate()
         self.assertEqual(self.b.process.wait(harness.DEADLINE_S), 0)
         for thread in looking:

@@ -21,7 +21,6 @@ class ProgressTest(DistributionCase):
         self.coordinator = wait_until(
             lambda: next((node for node in self.nodes_ if node.is_coordinator()), None),
             "there is a coordinator",
-            60,
         )
         # Which of them is asked is not the coordinator.
         self.asked, self.other = sorted(
@@ -44,13 +43,12 @@ class ProgressTest(DistributionCase):
 
     def wait_progress(self, node):
         """Until it is known of the node, which receives."""
-        wait_until(lambda: self.asked.knows(self.name), "it has heard of it", 60)
+        wait_until(lambda: self.asked.knows(self.name), "it has heard of it")
         wait_until(
             lambda: delivery_state_of(self.delivery(node)) == "RECEIVING",
             f"{node.name} receives",
-            60,
         )
-        received = wait_until(lambda: self.progress(node), f"it is known of {node.name}", 60)
+        received = wait_until(lambda: self.progress(node), f"it is known of {node.name}")
         self.assertLessEqual(received, self.size)
 
     def test_others_are_known_of_as_long_as_the_coordinator_answers(self):
@@ -60,7 +58,7 @@ class ProgressTest(DistributionCase):
         self.etcd.kill()
         self.addCleanup(self.coordinator.process.send_signal, signal.SIGCONT)
         harness.stop_still(self.coordinator.process)
-        wait_until(lambda: self.progress(self.other) is None, "it is not known any more", 60)
+        wait_until(lambda: self.progress(self.other) is None, "it is not known any more")
         self.assertGreater(self.progress(self.asked), 0, "a node knows of itself")
 
     def test_what_is_over_has_no_progress(self):

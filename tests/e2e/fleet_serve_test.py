@@ -37,7 +37,7 @@ class ServeTest(DistributionCase):
             delivery = self.a.full_deliveries(name).get(node)
             return delivery and delivery.serving.endpoint and delivery.serving
 
-        return wait_until(serving, f"{node} serves", 60)
+        return wait_until(serving, f"{node} serves")
 
     def recipient(self, serving, kind=KINDS[0]):
         """One that has what has come: whole blocks, as only these are verified."""
@@ -72,7 +72,7 @@ class ServeTest(DistributionCase):
             lambda: self.records(self.c, serving.session) == ["RECIPIENT_STATE_DELIVERED"],
             "the node has a record of it",
         )
-        wait_until(lambda: self.serving(name, "c").delivered == 1, "the delivery counts it", 60)
+        wait_until(lambda: self.serving(name, "c").delivered == 1, "the delivery counts it")
         self.assertEqual(self.serving(name, "b").delivered, 0)
 
         # Who comes when all is over gets it too; also after a restart of the node, and at the
@@ -119,7 +119,7 @@ class ServeTest(DistributionCase):
         data, is_orderly = harness.read_to_end(plain)
         self.assertFalse(is_orderly)
         self.assertTrue(self.content.startswith(data))
-        wait_until(lambda: self.a.deliveries(name)["c"] == "CANCELLED", "it is told", 60)
+        wait_until(lambda: self.a.deliveries(name)["c"] == "CANCELLED", "it is told")
 
     def test_a_port_that_cannot_be_had_is_told_and_the_delivery_goes_on(self):
         self.gate.open()
@@ -130,4 +130,4 @@ class ServeTest(DistributionCase):
             all_ = self.a.full_deliveries(name).values()
             return all("session.spec.listener.port: " in one.serving.error for one in all_)
 
-        wait_until(all_say_so, "they say that they cannot", 60)
+        wait_until(all_say_so, "they say that they cannot")

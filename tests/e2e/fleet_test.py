@@ -15,7 +15,6 @@ class MembershipTest(FleetCase):
         return wait_until(
             lambda: next((node for node in nodes if node.is_coordinator()), None),
             "one of them coordinates",
-            60,
         )
 
     def test_nodes_are_registered_and_one_coordinates(self):

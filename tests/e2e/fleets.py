@@ -6,7 +6,7 @@ import unittest
 import grpc
 
 from etcd import Etcd
-from harness import stubs, wait_until
+from harness import DEADLINE_S, stubs, wait_until
 from nodes import Gate, Node, Proxy
 from receptions import MIB
 
@@ -32,7 +32,7 @@ class FleetNode(Node):
         """Those events of its log, of all its runs."""
         return [event for event in self.events() if event["event"] in names]
 
-    def wait_event(self, name, count=1, deadline_s=60):
+    def wait_event(self, name, count=1, deadline_s=DEADLINE_S):
         """The last of so many."""
         return wait_until(
             lambda: self.events_of(name)[count - 1 :], f"there are {count} {name}", deadline_s
@@ -105,7 +105,7 @@ class FleetNode(Node):
             return False
         return True
 
-    def wait_distribution(self, name, state, deadline_s=120):
+    def wait_distribution(self, name, state, deadline_s=DEADLINE_S):
         """Until it is in that state, which it returns."""
         wait_until(lambda: self.knows(name), f"{self.name} knows {name}")
 

@@ -138,7 +138,6 @@ class FrontTest(SecurityTest):
                         way.state(name) == stubs.session.SESSION_STATE_FAILED
                     ),
                     "the session has failed",
-                    60,
                 )
 
     def test_a_client_that_reads_nothing_is_ended(self):

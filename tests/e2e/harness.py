@@ -20,10 +20,6 @@ import grpc
 
 from waiting import DEADLINE_S, wait_until
 
-# A service's start: with a sanitizer it is a second of a processor's work, and others
-# may want that processor.
-START_DEADLINE_S = 120
-
 # What a sanitizer writes into the log of a service that it is built into.
 SANITIZER_REPORTS = (
     "ERROR: AddressSanitizer",
@@ -174,7 +170,7 @@ class Service:
             self._command, stdout=self._log, stderr=subprocess.STDOUT
         )
         try:
-            wait_until(self._is_ready, "tcptoold has written its ready file", START_DEADLINE_S)
+            wait_until(self._is_ready, "tcptoold has written its ready file")
         except AssertionError:
             # Nobody has it yet who would close it.
             self.process.kill()

@@ -147,7 +147,7 @@ class HealthTest(ServiceTest):
         service = Service(control=f"unix:{path}", flags=("--log-format=json",))
         self.addCleanup(service.close)
         checker = health_grpc.HealthStub(service.channel)
-        watch = checker.Watch(health.HealthCheckRequest(), timeout=120)
+        watch = checker.Watch(health.HealthCheckRequest(), timeout=4 * harness.DEADLINE_S)
         self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
         self.assertEqual(self.healthz(service), 200)
         # Connections that are there stay; there will be no new ones.
@@ -163,7 +163,7 @@ class HealthTest(ServiceTest):
         node = Node(("--log-format=json",))
         self.addCleanup(node.close)
         watch = health_grpc.HealthStub(node.channel).Watch(
-            health.HealthCheckRequest(), timeout=120
+            health.HealthCheckRequest(), timeout=4 * harness.DEADLINE_S
         )
         self.assertEqual(next(watch).status, health.HealthCheckResponse.SERVING)
         self.assertEqual(self.healthz(node), 200)
@@ -200,10 +200,10 @@ class HealthTest(ServiceTest):
 
         self.assertEqual(self.healthz(service), 200)
         silent.touch()
-        harness.wait_until(lambda: told("control_unreachable"), "it is told", 120)
+        harness.wait_until(lambda: told("control_unreachable"), "it is told")
         self.assertEqual(self.healthz(service), 503)
         silent.unlink()
-        harness.wait_until(lambda: told("control_reachable"), "it is over", 120)
+        harness.wait_until(lambda: told("control_reachable"), "it is over")
         self.assertEqual(self.healthz(service), 200)
         self.assertEqual(
             health_grpc.HealthStub(service.channel)
@@ -224,7 +224,9 @@ class HealthTest(ServiceTest):
         peer_channel = grpc.insecure_channel(node.peer_address)
         self.addCleanup(peer_channel.close)
         watches = [
-            health_grpc.HealthStub(channel).Watch(health.HealthCheckRequest(), timeout=120)
+            health_grpc.HealthStub(channel).Watch(
+                health.HealthCheckRequest(), timeout=4 * harness.DEADLINE_S
+            )
             for channel in (node.channel, peer_channel)
         ]
         for watch in watches:

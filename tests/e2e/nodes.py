@@ -88,7 +88,7 @@ class Node(harness.Service):
             lambda: state_of(self.reception(name)) == state, f"{name} is {state}"
         )
 
-    def wait_reception(self, name, deadline_s=60):
+    def wait_reception(self, name, deadline_s=harness.DEADLINE_S):
         def final():
             reception = self.reception(name)
             return reception if state_of(reception) in FINAL else None

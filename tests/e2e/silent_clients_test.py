@@ -11,8 +11,8 @@ from security import HEALTH, NODE, SecurityTest, bearer
 
 WATCH = b"/tcptool.v1.SessionService/WatchSessions"
 AUTHORIZATION = (b"authorization", b"Bearer o")
-# For the service to find out that nobody answers its pings, and to close.
-GONE_S = 90
+# For the service to find out that nobody answers its pings (after 50 s), and to close.
+GONE_S = 50 + harness.DEADLINE_S
 
 
 class SilentClientsTest(SecurityTest):

@@ -59,9 +59,9 @@ class SlowNodeTest(FleetCase):
             harness.stop_still(node.process)
         name = self.b.distribute("a")
         chain = {"b": "a", "c": "b", "d": "c"}
-        wait_until(lambda: self.parents(name) == chain, "it is planned", 60)
+        wait_until(lambda: self.parents(name) == chain, "it is planned")
         for before, node in zip("bc", behind):
-            wait_until(lambda before=before: self.is_receiving(name, before), "the one before", 60)
+            wait_until(lambda before=before: self.is_receiving(name, before), "the one before")
             node.process.send_signal(signal.SIGCONT)
         return name
 
@@ -72,12 +72,10 @@ class SlowNodeTest(FleetCase):
         wait_until(
             lambda: standing.Name(self.deliveries(name)["c"].standing).endswith("_SLOW"),
             "it is found",
-            120,
         )
         wait_until(
             lambda: delivery_state_of(self.deliveries(name)["d"]) == "DELIVERED",
             "the one behind it has all",
-            120,
         )
         deliveries = self.deliveries(name)
         self.assertEqual(delivery_state_of(deliveries["b"]), "DELIVERED")

@@ -5,7 +5,7 @@ import shutil
 import grpc
 
 from certificates import Authority
-from harness import run_daemon, stubs, wait_until
+from harness import DEADLINE_S, run_daemon, stubs, wait_until
 from security import HEALTH, NODE, SecurityTest, call
 
 
@@ -97,7 +97,7 @@ class TlsTest(SecurityTest):
         service = self.serve_tls()
         before = self.channel(service, self.authority)
         watch = stubs.session_service_grpc.SessionServiceStub(before).WatchSessions(
-            stubs.session_service.WatchSessionsRequest(), timeout=120
+            stubs.session_service.WatchSessionsRequest(), timeout=4 * DEADLINE_S
         )
         next(watch)  # It runs.
         successor = Authority(self.home / "successor")
@@ -109,7 +109,7 @@ class TlsTest(SecurityTest):
             channel = self.channel(service, successor)
             return call(channel, f"/{NODE}/GetNode")[0] == grpc.StatusCode.OK
 
-        wait_until(trusts_successor, "new connections get the new certificate", 60)
+        wait_until(trusts_successor, "new connections get the new certificate")
         service.write_file("content", b"x")
         service.sessions = stubs.session_service_grpc.SessionServiceStub(
             self.channel(service, successor)

@@ -223,7 +223,7 @@ class FleetPodsTest(ManifestsCase):
     def test_a_content_gets_to_all_nodes_and_who_waits_for_it_starts(self):
         self.start_etcd()
         self.start_nodes()
-        listed = wait_until(self.sees_all_nodes, f"all nodes are there; see {self.home}", 120)
+        listed = wait_until(self.sees_all_nodes, f"all nodes are there; see {self.home}")
         self.assertEqual({one["node"]: one["rack"] for one in listed["nodes"]}, NODES)
         self.assertEqual(
             {one["node"]: one["peerAddress"] for one in listed["nodes"]},

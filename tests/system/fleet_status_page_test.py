@@ -35,10 +35,10 @@ class FleetPageTest(PageCase, DistributionCase):
         self.browser.tell("follow", selector="tbody a", path=f"/{name}")
         self.evaluate("window.mark = 2")
         wait_until(lambda: self.count(".tree .sign") == 3, "the source and two nodes are drawn")
-        wait_until(lambda: self.count(".tree .line.moved"), "one has moved", 60)
+        wait_until(lambda: self.count(".tree .line.moved"), "one has moved")
         self.assertIn("moved", self.evaluate("document.querySelector('.alarms').textContent"))
-        wait_until(lambda: self.count(".tree .delivered") == 2, "both have it", 60)
-        wait_until(lambda: "succeeded" in self.text(), "its end is shown", 60)
+        wait_until(lambda: self.count(".tree .delivered") == 2, "both have it")
+        wait_until(lambda: "succeeded" in self.text(), "its end is shown")
         self.assertEqual(self.count(".tree .line"), 2)
         self.assertEqual(self.evaluate("window.mark"), 2)
         self.screenshot("SCREENSHOT_DISTRIBUTION")
@@ -119,7 +119,7 @@ class SlowFleetPageTest(PageCase, DistributionCase):
             ".filter((row) => row.querySelector('.alarms')?.textContent.startsWith('slow'))"
             ".map((row) => row.querySelector('.name').textContent)"
         )
-        (slow,) = wait_until(lambda: self.evaluate(drawn), "one is found", 120)
+        (slow,) = wait_until(lambda: self.evaluate(drawn), "one is found")
         self.assertIn(slow, ("b", "c"))
         told = (
             "[...document.querySelectorAll('tbody tr:has(.state.slow) th')]"
@@ -153,7 +153,7 @@ class SlowFleetPageTest(PageCase, DistributionCase):
             width: document.documentElement.scrollWidth,
           };
         })()"""
-        seen = wait_until(lambda: self.evaluate(look), "both have a bar", 60)
+        seen = wait_until(lambda: self.evaluate(look), "both have a bar")
         self.assertEqual((seen["outside"], seen["empty"]), (0, 0), seen)
         self.assertLessEqual(seen["width"], 360)
         # A table without its head says beside each cell what that is of.

@@ -70,7 +70,7 @@ class Machine:
             stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
-            harness.wait_until(self._is_up, "the machine is up", 120)
+            harness.wait_until(self._is_up, "the machine is up")
         except BaseException:
             self.close()
             raise

@@ -87,7 +87,7 @@ class Prometheus:
             got = float(results[0]["value"][1])
             return value(got) if callable(value) else got == value
 
-        wait_until(there, f"{text} is {value}", 60)
+        wait_until(there, f"{text} is {value}")
 
     def wait_dashboard(self, name):
         """Until each query of a dashboard has data, of all nodes."""

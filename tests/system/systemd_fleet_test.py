@@ -78,7 +78,7 @@ class SystemdFleetTest(unittest.TestCase):
         second = self.start_second()
         (self.machine.root / "srv/images/disk.img").write_bytes(CONTENT)
         credentials = "\n".join(use.splitlines()[:2])
-        wait_until(lambda: self.sees_both(credentials), "both nodes are there", 60)
+        wait_until(lambda: self.sees_both(credentials), "both nodes are there")
         self.assertIn("SUCCEEDED, 1 of 1 delivered", self.in_root(use))
         self.assertEqual((self.machine.root / "srv/second/disk.img").read_bytes(), CONTENT)
 
@@ -102,7 +102,7 @@ class SystemdFleetTest(unittest.TestCase):
         settings = "\n".join(save.splitlines()[:2])
         self.in_root(f"{settings}\n{restore}")
         self.start_second()
-        wait_until(lambda: self.sees_both(credentials), "both nodes are there", 60)
+        wait_until(lambda: self.sees_both(credentials), "both nodes are there")
         self.assertEqual(self.in_root(listed), before)
         again = use.replace(" --watch", " --overwrite --watch")
         self.assertIn("SUCCEEDED, 1 of 1 delivered", self.in_root(again))

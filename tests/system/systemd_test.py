@@ -10,7 +10,7 @@ import unittest
 
 import machine
 import shipping
-from harness import wait_until
+from harness import DEADLINE_S, wait_until
 
 CONTENT = os.urandom(24 << 20)
 UNIT = "tcptoold.service"
@@ -150,7 +150,7 @@ class SystemdTest(unittest.TestCase):
         began = time.monotonic()
         wait_until(lambda: time.monotonic() - began > 4, "four seconds have passed")
         self.assertIsNone(stop.poll(), self.machine.journal(UNIT))
-        recipient.communicate(b"\n", timeout=60)
+        recipient.communicate(b"\n", timeout=DEADLINE_S)
         self.assertEqual(stop.wait(60), 0)
         self.assertEqual(self.machine.property(UNIT, "Result"), "success")
         self.assertEqual((self.machine.root / "var/part").read_bytes(), CONTENT)

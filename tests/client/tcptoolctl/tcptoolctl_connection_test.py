@@ -125,10 +125,10 @@ class WatchTest(unittest.TestCase):
 
         def quiet(peer, stream):
             begin(peer, stream)
-            time.sleep(4)  # Longer than the --timeout below.
+            time.sleep(11)  # Longer than the --timeout below.
             peer.shutdown(socket.SHUT_RDWR)
 
-        done = run_watch(self.peer(quiet, finish).address, "--timeout=3s")
+        done = run_watch(self.peer(quiet, finish).address, "--timeout=10s")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_ends_when_the_service_stays_away(self):
@@ -182,6 +182,6 @@ class ServiceConnectionTest(ServiceTest):
         harness.stop_still(self.service.process)
         self.addCleanup(self.service.process.send_signal, signal.SIGCONT)
         # A ping and the time for its answer, and one attempt to connect again.
-        _, errors = watch.communicate(timeout=120)
+        _, errors = watch.communicate(timeout=2 * harness.DEADLINE_S)
         self.assertEqual(watch.returncode, 1)
         self.assertIn("UNAVAILABLE", errors)

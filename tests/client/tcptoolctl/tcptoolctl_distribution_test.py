@@ -18,7 +18,7 @@ class TcptoolctlDistributionTest(DistributionCase):
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=harness.DEADLINE_S,
         )
 
     def ctl(self, node, *arguments):
