@@ -43,7 +43,8 @@ class MetricsTest(HttpTest):
         """One recipient gets everything, one never says its byte."""
         self.service.write_file("content", b"x" * 300 * KIB)
         session = self.service.create(
-            limits=stubs.session.Limits(handshake_timeout={"nanos": 200_000_000})
+            # The other one has it too.
+            limits=stubs.session.Limits(handshake_timeout={"seconds": 5}),
         )
         silent = socket.create_connection(("127.0.0.1", port_of(session)))
         self.addCleanup(silent.close)
