@@ -20,6 +20,9 @@ CONTENT = random.Random(2).randbytes(24 << 20)
 
 
 class DrainCase(ServiceTest):
+    # No transfer's end, nor that of the service, is that of this time.
+    service_flags = ("--drain-timeout=1h",)
+
     def setUp(self):
         super().setUp()
         self.service.write_file("content", CONTENT)
@@ -139,6 +142,7 @@ class DrainTimeoutTest(DrainCase):
 
 
 class RollingRestartTest(ServiceTest):
+    service_flags = ("--drain-timeout=1h",)
     RESTARTS = 4
     CONTENT = CONTENT[: 4 << 20]
     RATE = 2 << 20  # The slowest transfer takes two seconds.
