@@ -14,7 +14,7 @@ from security import SecurityTest
 
 CONTENT_SIZE = 64 << 20
 # Slow enough that nobody has it all when the service goes.
-RATE = 1 << 20
+RATE = 1 << 17
 
 # How each program shows that the connection was reset: its exit status, and words on its
 # error output. Both netcats are silent about it; whoever uses them has to compare sums.
@@ -95,7 +95,7 @@ class StopTest(ServiceTest):
 class IdleStopTest(SecurityTest):
     # A stop that waits for a time-out takes longer each time; one that a busy machine slows
     # down does not.
-    STOPS = 10
+    STOPS = 30
     LIMIT_S = 1
 
     def time_of_stop(self, service):
