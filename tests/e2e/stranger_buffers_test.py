@@ -110,10 +110,15 @@ class StrangerBuffersTest(SecurityTest):
         poll.register(connection.socket, select.POLLOUT)
         connection.socket.setblocking(False)
         sent = 0
-        # Until the service takes no more of it. Were that a moment later, less was sent.
-        while poll.poll(1000):
-            sent += connection.socket.send(part)
-        self.assertGreater(sent, 64 * KIB, "it is not read at all")
+
+        def is_full():
+            """The service takes no more of it. Were that a moment later, less was sent."""
+            nonlocal sent
+            while poll.poll(1000):
+                sent += connection.socket.send(part)
+            return sent > 64 * KIB
+
+        harness.wait_until(is_full, "it is read")
         self.assertLess(sent, RECEIVES + 16 * KIB + 2 * OWN)
 
     def test_an_operator_has_the_room_that_the_kernel_chooses(self):
