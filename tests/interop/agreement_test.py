@@ -12,7 +12,8 @@ import socket
 import harness
 from tcptool_process import TcptoolTest
 
-# A flush that takes longer than the tests' time-outs do, and one that does not.
+# A flush that takes longer than the tests' time-outs do, and than a test needs to do something
+# meanwhile; and one that does not.
 LONG_US = 8_000_000
 SHORT_US = 300_000
 
@@ -146,13 +147,13 @@ class AgreementTest(TcptoolTest):
                 self.assert_both(sender, recipient, succeed=False)
 
     def test_sender_that_is_ended_while_its_recipient_flushes(self):
-        sender, recipient = self.start_both(prefix=slow(2_000_000))
+        sender, recipient = self.start_both(prefix=slow(LONG_US))
         self.wait_flush(recipient)
         sender.send_signal(signal.SIGTERM)
         self.assert_both(sender, recipient, succeed=False)
 
     def test_sender_that_is_killed_while_its_recipient_flushes(self):
-        sender, recipient = self.start_both(prefix=slow(2_000_000))
+        sender, recipient = self.start_both(prefix=slow(LONG_US))
         self.wait_flush(recipient)
         sender.kill()
         sent, _, sender_said = self.finish(sender)
@@ -183,8 +184,11 @@ class ResetTest(TcptoolTest):
 
     def test_reset_right_behind_the_end(self):
         recipient, connection = self.accept("--sha256", self.home / "output")
+        # It sees both at once: after the end alone it might be done.
+        harness.stop_still(recipient)
         connection.shutdown(socket.SHUT_WR)
         harness.reset(connection)
+        recipient.send_signal(signal.SIGCONT)
         status, _, said = self.finish(recipient)
         self.assertEqual(status, 1, said)
         self.assertIn("Connection to sender lost after", said)
@@ -192,7 +196,7 @@ class ResetTest(TcptoolTest):
 
     def test_reset_while_it_flushes(self):
         recipient, connection = self.accept(
-            "--sync", "--sha256", self.home / "output", prefix=slow(2_000_000)
+            "--sync", "--sha256", self.home / "output", prefix=slow(LONG_US)
         )
         connection.shutdown(socket.SHUT_WR)
         for line in recipient.stderr:

@@ -10,7 +10,7 @@ import tcptool_process
 from tcptool_process import TcptoolTest
 
 # Long enough for a good recipient on a busy machine.
-STALL_TIMEOUT = "3s"
+STALL_TIMEOUT = "10s"
 
 
 class BadPeersTest(TcptoolTest):

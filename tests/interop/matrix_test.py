@@ -145,12 +145,14 @@ class OurRecipientTest(TcptoolTest):
     def test_a_cut_is_an_error(self):
         listener = socket.create_server(("127.0.0.1", self.port))
         self.addCleanup(listener.close)
-        recipient = self.start("-r", self.sender_endpoint, self.home / "output")
+        output = self.home / "output"
+        recipient = self.start("-r", self.sender_endpoint, output)
         connection, _ = listener.accept()
         connection.recv(1)
         connection.sendall(self.content)
         harness.wait_until(
-            lambda: (self.home / "output").stat().st_size == SIZE, "all that was sent is written"
+            lambda: output.exists() and output.stat().st_size == SIZE,
+            "all that was sent is written",
         )
         harness.reset(connection)
         status, _, errors = self.finish(recipient)
