@@ -67,6 +67,6 @@ class ProgressTest(DistributionCase):
             stubs.distribution_service.CancelDistributionRequest(name=self.name)
         )
         wait_until(
-            lambda: delivery_state_of(self.delivery(self.other)) == "CANCELLED", "it ends", 60
+            lambda: delivery_state_of(self.delivery(self.other)) == "CANCELLED", "it ends"
         )
         self.assertIsNone(self.progress(self.other))

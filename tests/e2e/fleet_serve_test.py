@@ -44,7 +44,7 @@ class ServeTest(DistributionCase):
         recipient = Recipient(kind, int(serving.endpoint.rpartition(":")[2]), START)
         self.addCleanup(recipient.close)
         wait_until(
-            lambda: recipient.output.stat().st_size >= HELD - MIB, "it has what has come", 60
+            lambda: recipient.output.stat().st_size >= HELD - MIB, "it has what has come"
         )
         return recipient
 
@@ -94,7 +94,7 @@ class ServeTest(DistributionCase):
         )
         for node, session in ((self.c, serving.session), (self.a, source.session)):
             wait_until(
-                lambda node=node, session=session: self.has_ended(node, session), "it has ended", 60
+                lambda node=node, session=session: self.has_ended(node, session), "it has ended"
             )
 
     def has_ended(self, node, session):

@@ -81,7 +81,7 @@ class ServiceManagerTest(unittest.TestCase):
         self.assertEqual(manager.recv(100), b"WATCHDOG=1")
         path.rename(elsewhere)
         harness.wait_until(
-            lambda: "control_unreachable" in service.log(), "the service says so", 120
+            lambda: "control_unreachable" in service.log(), "the service says so"
         )
         # What it had sent before, and then no more.
         manager.settimeout(5)

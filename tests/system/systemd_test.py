@@ -178,7 +178,7 @@ class SystemdTest(unittest.TestCase):
         self.machine.attempt("systemctl", "restart", UNIT)
         # systemd gives up after five, unless told otherwise.
         wait_until(
-            lambda: int(self.machine.property(UNIT, "NRestarts")) > 7, "it was tried again", 60
+            lambda: int(self.machine.property(UNIT, "NRestarts")) > 7, "it was tried again"
         )
         away.rename(content)
         wait_until(self.is_active, "it runs")
