@@ -97,7 +97,7 @@ TEST(DiskThreadsTest, ThirtyMountsOfADeadServerStopNoOtherDisk) {
   }
   absl::Notification read;
   threads.Run(FileOn(100, 1000), [&read] { read.Notify(); });
-  EXPECT_TRUE(read.WaitForNotificationWithTimeout(absl::Seconds(60)));
+  EXPECT_TRUE(read.WaitForNotificationWithTimeout(absl::Minutes(2)));
   released.Notify();
   threads.Join();
 }

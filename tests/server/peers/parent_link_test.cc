@@ -108,7 +108,7 @@ TEST_F(ParentLinkTest, GivesUpAtOnceWhenAllRefuse) {
 
 TEST_F(ParentLinkTest, TriesAgainUntilTheWaitIsOver) {
   const ScriptedNode busy(Refuse(grpc::StatusCode::RESOURCE_EXHAUSTED));
-  Open({busy.node()}, absl::Milliseconds(300),
+  Open({busy.node()}, absl::Seconds(3),
        {.choice = {.first_pause = std::chrono::milliseconds(10)}});
   EXPECT_TRUE(absl::IsResourceExhausted(Connect(0).status()));
   EXPECT_GE(busy.requests().size(), 2u);
@@ -131,7 +131,7 @@ TEST_F(ParentLinkTest, WhoFallsSilentIsGivenUpThoughTheConnectionLasts) {
     return Hold(context);
   });
   Open({silent.node()}, absl::ZeroDuration(),
-       {.silence = std::chrono::seconds(2)});
+       {.silence = std::chrono::seconds(10)});
   ASSERT_TRUE(Connect(0).ok());
   const auto is_given_up = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return !given_up_.ok();
@@ -153,7 +153,7 @@ TEST_F(ParentLinkTest, ConnectionIsTakenFromWhoFallsSilentToWhoIsFollowed) {
       });
   const ScriptedNode serves(Serve(data_));
   Open({silent.node(), serves.node()}, absl::Hours(1),
-       {.silence = std::chrono::seconds(2)});
+       {.silence = std::chrono::seconds(10)});
   ASSERT_TRUE(Connect(0).ok());
   {
     const auto is_told = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {

@@ -48,7 +48,7 @@ TEST_F(ParentLinkTest, NobodyFollowsItself) {
 TEST_F(ParentLinkTest, CircleIsNoRefusalUntilTheWaitIsOver) {
   const ScriptedNode refuses(Refuse(grpc::StatusCode::NOT_FOUND));
   const ScriptedNode circle(Through(data_, {"other", "child"}));
-  Open({refuses.node(), circle.node()}, absl::Milliseconds(500),
+  Open({refuses.node(), circle.node()}, absl::Seconds(3),
        {.choice = {.first_pause = std::chrono::milliseconds(10)}});
   EXPECT_FALSE(Connect(0).ok());
   EXPECT_GE(circle.requests().size(), 2u);
@@ -290,7 +290,7 @@ TEST_F(ParentLinkTest, PathsThatCannotBePassedOnAreRefused) {
 TEST_F(ParentLinkTest, PathThatIsTooLongIsNoRefusalUntilTheWaitIsOver) {
   const ScriptedNode node(
       Through(data_, std::vector<std::string>(kLongestPath, "x")));
-  Open({node.node()}, absl::Milliseconds(500),
+  Open({node.node()}, absl::Seconds(3),
        {.choice = {.first_pause = std::chrono::milliseconds(10)}});
   EXPECT_TRUE(absl::IsAborted(Connect(0).status()));
   EXPECT_GE(node.requests().size(), 2u);
