@@ -1,11 +1,12 @@
 #include "dataplane/session/access_list.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
-#include <system_error>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "dataplane/base/ip_address.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -42,10 +43,10 @@ AccessList::Bytes AccessList::ToBytes(const asio::ip::address& address) {
 
 absl::Status AccessList::Add(std::string_view rule) {
   const size_t slash = rule.find('/');
-  std::error_code error;
-  const auto network =
-      asio::ip::make_address(std::string(rule.substr(0, slash)), error);
-  if (error) return Malformed(rule, "no IP address before the slash");
+  const std::optional<asio::ip::address> address =
+      ParseIpAddress(rule.substr(0, slash));
+  if (!address) return Malformed(rule, "no IP address before the slash");
+  const asio::ip::address& network = *address;
   if (network.is_v6() && network.to_v6().scope_id() != 0) {
     return Malformed(rule, "a scope (%) is not supported");
   }
@@ -54,12 +55,12 @@ absl::Status AccessList::Add(std::string_view rule) {
   Rule parsed{.is_v4 = network.is_v4(), .network = ToBytes(network)};
   if (slash != std::string_view::npos) {
     const std::string mask(rule.substr(slash + 1));
-    const auto mask_address = asio::ip::make_address_v4(mask, error);
-    if (!error) {
+    const std::optional<asio::ip::address> mask_address = ParseIpAddress(mask);
+    if (mask_address && mask_address->is_v4()) {
       if (!network.is_v4()) {
         return Malformed(rule, "an IPv6 network needs a prefix length");
       }
-      parsed.mask = ToBytes(mask_address);
+      parsed.mask = ToBytes(*mask_address);
       AddParsed(parsed);
       return absl::OkStatus();
     }

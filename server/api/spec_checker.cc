@@ -1,8 +1,9 @@
 #include "server/api/spec_checker.h"
 
-#include <system_error>
+#include <optional>
 
 #include "absl/strings/match.h"
+#include "dataplane/base/ip_address.h"
 #include "server/api/invalid_field.h"
 
 namespace tcptool::server {
@@ -38,12 +39,10 @@ absl::Duration SpecChecker::InRange(absl::string_view field,
 
 asio::ip::address SpecChecker::Address(absl::string_view field,
                                        const std::string& text) {
-  std::error_code error;
-  const auto address = asio::ip::make_address(text, error);
-  if (error) {
-    Wrong(field, absl::StrCat("\"", text, "\" is no IP address"));
-  }
-  return address;
+  const std::optional<asio::ip::address> address =
+      dataplane::ParseIpAddress(text);
+  if (!address) Wrong(field, absl::StrCat("\"", text, "\" is no IP address"));
+  return address.value_or(asio::ip::address());
 }
 
 void SpecChecker::Path(absl::string_view field, const std::string& root,

@@ -2,17 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <asio/ip/address.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "dataplane/base/ip_address.h"
 #include "server/rpc/control_address.h"
 #include "text/host_port.h"
 
@@ -40,9 +39,9 @@ std::string ParsePortRange(const std::string& text, DataOptions& options) {
 }
 
 std::string CheckDataAddress(const std::string& text) {
-  std::error_code error;
-  asio::ip::make_address(text, error);
-  return error ? absl::StrCat("\"", text, "\" is no IP address") : "";
+  return dataplane::ParseIpAddress(text)
+             ? ""
+             : absl::StrCat("\"", text, "\" is no IP address");
 }
 
 // An IP address, or a name: no port, no brackets, nothing that a URL or a shell

@@ -132,6 +132,8 @@ absl::string_view BeneathMethodName(BeneathMethod method) {
 
 UniqueFd FindBeneath(BeneathMethod method, int directory,
                      const std::string& path) {
+  // The kernel would find what is before it.
+  if (path.find('\0') != std::string::npos) return Failed(EINVAL);
   if (method == BeneathMethod::kOpenat2) {
     return Openat2(directory, path.c_str());
   }

@@ -55,6 +55,8 @@ TEST(HostPortTest, RefusesWhatIsNone) {
                            "a:1:2"}) {
     EXPECT_FALSE(ParseHostPort(text)) << text;
   }
+  EXPECT_FALSE(ParseHostPort({"a\0:1", 4}));
+  EXPECT_FALSE(ParseHostPort({"a:1\0", 4}));
 }
 
 }  // namespace

@@ -3,10 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <string>
+#include <string_view>
+
 namespace tcptool::dataplane {
 namespace {
 
 using asio::ip::make_address;
+using std::string_view_literals::operator""sv;
 
 AccessList ListOf(std::initializer_list<std::string_view> rules) {
   AccessList list;
@@ -90,24 +94,27 @@ TEST(AccessListTest, MappedAddressMatchesTheIpv4Rule) {
   EXPECT_FALSE(list.Allows(make_address("::ffff:192.0.3.9")));
 }
 
-class MalformedRuleTest : public testing::TestWithParam<const char*> {};
+class MalformedRuleTest : public testing::TestWithParam<std::string_view> {};
 
 TEST_P(MalformedRuleTest, IsRefusedByName) {
   AccessList list;
   const absl::Status status = list.Add(GetParam());
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()),
-              testing::HasSubstr(std::string("\"") + GetParam() + "\""));
+              testing::HasSubstr("\"" + std::string(GetParam()) + "\""));
   EXPECT_TRUE(list.empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Rules, MalformedRuleTest,
-    testing::Values("", "/", "192.0.2.0/", "/24", "192.0.2.0/33",
-                    "192.0.2.0/-1", "192.0.2.0/+8", "192.0.2.0/ 8",
-                    "192.0.2/24", "192.0.2.0.1/24", "256.0.0.1/8", "host/24",
-                    "2001:db8::/129", "2001:db8::/255.0.0.0", "192.0.2.0/24/8",
-                    "192.0.2.0/99999999999999999999", "fe80::1%1/64"));
+    testing::Values<std::string_view>(
+        "", "/", "192.0.2.0/", "/24", "192.0.2.0/33", "192.0.2.0/-1",
+        "192.0.2.0/+8", "192.0.2.0/ 8", "192.0.2/24", "192.0.2.0.1/24",
+        "256.0.0.1/8", "host/24", "2001:db8::/129", "2001:db8::/255.0.0.0",
+        "192.0.2.0/24/8", "192.0.2.0/99999999999999999999", "fe80::1%1/64",
+        "2001:db8::1%no-such/64", "192.0.2.1\0x"sv, "192.0.2.0\0x/24"sv,
+        "192.0.2.0/24\0x"sv, "192.0.2.0/255.255.255.0\0x"sv,
+        "2001:db8::\0x/32"sv));
 
 }  // namespace
 }  // namespace tcptool::dataplane

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <string>
 
 namespace tcptool::server {
 namespace {
@@ -198,9 +199,38 @@ TEST(SpecTest, ExpectedLinkLocalAddressNeedsItsInterface) {
         [&](auto& spec) { spec.add_expected()->set_address(address); });
   };
   EXPECT_EQ(expecting("fe80::1"), "expected[0].address");
+  EXPECT_EQ(expecting("fe80::1%no-such"), "expected[0].address");
+  EXPECT_EQ(expecting("2001:db8::1%no-such"), "expected[0].address");
   EXPECT_EQ(expecting("fe80::1%lo"), "");
   EXPECT_EQ(expecting("fd00::1"), "");
   EXPECT_EQ(expecting("169.254.0.1"), "");
+}
+
+// asio, and the kernel, would take what is before it for all of it.
+TEST(SpecTest, NothingEndsAtANul) {
+  using std::string_literals::operator""s;
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.mutable_file()->set_path("content\0.bak"s);
+            }),
+            "file.path");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.mutable_listener()->set_bind_address("127.0.0.1\0x"s);
+            }),
+            "listener.bind_address");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.add_expected()->set_address("192.0.2.7\0x"s);
+            }),
+            "expected[0].address");
+  EXPECT_EQ(WrongField([](auto& spec) { spec.add_allow("192.0.2.0\0x/24"s); }),
+            "allow[0]");
+  EXPECT_EQ(
+      WrongField([](auto& spec) { (*spec.mutable_labels())["a\0b"s] = "x"; }),
+      "labels");
+  EXPECT_EQ(WrongField([](auto& spec) {
+              spec.clear_file();
+              spec.mutable_reception()->set_name("receptions/one\0x"s);
+            }),
+            "reception.name");
 }
 
 TEST(SpecTest, LabelsAreBounded) {

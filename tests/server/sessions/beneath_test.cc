@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <thread>
 
 namespace tcptool::server {
@@ -22,6 +23,7 @@ namespace {
 namespace fs = std::filesystem;
 
 using dataplane::UniqueFd;
+using std::string_view_literals::operator""sv;
 
 class BeneathTest : public testing::TestWithParam<BeneathMethod> {
  protected:
@@ -137,6 +139,13 @@ TEST_P(BeneathTest, WhatIsNotThereIsSaid) {
   EXPECT_EQ(Read("a/"), "EISDIR");
   EXPECT_EQ(Read("a/b/.."), "EISDIR");
   EXPECT_EQ(Read("."), "EISDIR");
+}
+
+TEST_P(BeneathTest, NoPathEndsAtANul) {
+  for (const std::string_view path :
+       {"file\0"sv, "file\0/none"sv, "a\0b/file"sv, "\0"sv}) {
+    EXPECT_EQ(Read(std::string(path)), "EINVAL");
+  }
 }
 
 // As its writer would see.

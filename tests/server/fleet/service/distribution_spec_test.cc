@@ -11,6 +11,7 @@
 namespace tcptool::fleet {
 namespace {
 
+using std::string_literals::operator""s;
 using Spec = api::DistributionSpec;
 
 Spec GoodSpec() { return RequestToAll().distribution().spec(); }
@@ -71,7 +72,8 @@ TEST(DistributionSpec, WrongFieldsAreNamed) {
   expect(spec + "file.root", [](Spec& s) { s.mutable_file()->clear_root(); });
   expect(spec + "file.path",
          [](Spec& s) { s.mutable_file()->set_path(std::string(5000, 'x')); });
-  for (const std::string path : {"/x", "..", "../x", "x/../y", "x/", "."}) {
+  for (const std::string& path :
+       {"/x"s, ".."s, "../x"s, "x/../y"s, "x/"s, "."s, "x\0y"s}) {
     expect(spec + "file.path",
            [&](Spec& s) { s.mutable_file()->set_path(path); });
     expect(spec + "destination.path",
