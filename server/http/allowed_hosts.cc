@@ -2,12 +2,12 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <asio/ip/address.hpp>
-#include <system_error>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
+#include "dataplane/base/ip_address.h"
 
 namespace tcptool::server {
 namespace {
@@ -15,20 +15,26 @@ namespace {
 // HOST_NAME_MAX of Linux, and the NUL.
 constexpr size_t kHostNameSize = 65;
 
-bool IsIpAddress(const std::string& text) {
-  std::error_code error;
-  asio::ip::make_address(text, error);
-  return !error;
+// "node-1." of "node-1.:9874" and of "node-1.", "[::1]" of "[::1]:9874". What
+// goes on after the host otherwise than with a port stays with it, and makes it
+// a name that is not allowed.
+absl::string_view WithoutPort(absl::string_view host) {
+  constexpr size_t kMaxDigits = 5;
+  const size_t colon = host.rfind(':');
+  if (colon == absl::string_view::npos) return host;
+  const absl::string_view port = host.substr(colon + 1);
+  const bool is_port = port.size() <= kMaxDigits &&
+                       std::ranges::all_of(port, absl::ascii_isdigit);
+  return is_port ? host.substr(0, colon) : host;
 }
 
-// "node-1" of "node-1:9874" or "node-1.:9874"; "::1" of "[::1]:9874".
-std::string WithoutPort(absl::string_view host) {
-  if (absl::ConsumePrefix(&host, "[")) {
-    return std::string(host.substr(0, host.find(']')));
-  }
-  host = host.substr(0, host.find(':'));
-  absl::ConsumeSuffix(&host, ".");
-  return std::string(host);
+// As RFC 3986 (3.2.2) has them: of IPv6 in brackets, and without an interface.
+bool IsIpLiteral(absl::string_view host) {
+  const bool v6 =
+      absl::ConsumePrefix(&host, "[") && absl::ConsumeSuffix(&host, "]");
+  const auto address = dataplane::ParseIpAddress({host.data(), host.size()});
+  return address && address->is_v6() == v6 &&
+         host.find('%') == absl::string_view::npos;
 }
 
 }  // namespace
@@ -49,8 +55,9 @@ AllowedHosts::AllowedHosts(const std::vector<std::string>& names) {
 
 bool AllowedHosts::Allows(const std::optional<std::string>& host) const {
   if (any_ || !host) return true;
-  const std::string name = absl::AsciiStrToLower(WithoutPort(*host));
-  return names_.contains(name) || IsIpAddress(name);
+  const absl::string_view name = WithoutPort(*host);
+  return IsIpLiteral(name) ||
+         names_.contains(absl::AsciiStrToLower(absl::StripSuffix(name, ".")));
 }
 
 }  // namespace tcptool::server

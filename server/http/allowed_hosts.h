@@ -25,7 +25,8 @@ class AllowedHosts {
   // allows everything.
   explicit AllowedHosts(const std::vector<std::string>& names);
 
-  // `host` is a Host header as sent. None at all, as of clients of HTTP/1.0, is
+  // `host` is a Host header as sent: a host, and perhaps a port of five digits
+  // at most (RFC 9110, 7.2). None at all, as of clients of HTTP/1.0, is
   // allowed: browsers always send one.
   bool Allows(const std::optional<std::string>& host) const;
 

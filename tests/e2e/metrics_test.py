@@ -216,7 +216,9 @@ class HostTest(HttpTest):
 
     def test_a_name_that_is_not_the_nodes_sees_nothing(self):
         for path in ("/", "/metrics", "/sessions/a", "/status.js"):
-            self.assertEqual(self.status(path, "evil.example"), 421)
+            for host in ("evil.example", "[::1].evil.example", "localhost:80@evil.example"):
+                with self.subTest(path=path, host=host):
+                    self.assertEqual(self.status(path, host), 421)
         for path in ("/healthz", "/readyz"):
             self.assertEqual(self.status(path, "evil.example"), 200)
 
