@@ -23,8 +23,7 @@ constexpr size_t kReadAheadBytes = 128 << 10;
 constexpr size_t kLeastBudget = 20 << 10;
 
 // Of a handshake, in bytes: more than a ClientHello and a chain of certificates
-// have. OpenSSL takes 128 KiB of the one and 100 KiB of the other, and keeps
-// them to the end of the handshake.
+// have. OpenSSL keeps them to the end of the handshake.
 constexpr uint64_t kMaxHandshake = 32 << 10;
 
 bool AsksForHttp2(const SSL* ssl) {
@@ -34,50 +33,11 @@ bool AsksForHttp2(const SSL* ssl) {
   return absl::string_view(reinterpret_cast<const char*>(name), size) == kHttp2;
 }
 
-// Of a socket's BIO. OpenSSL goes on by itself with records that have no
-// content (KeyUpdate, renegotiations that it refuses), for as long as there are
-// some: it is told to come back later instead.
-int ReadWithinBudget(BIO* bio, char* into, int size) {
-  size_t& budget = *static_cast<size_t*>(BIO_get_app_data(bio));
-  if (budget == 0) {
-    BIO_clear_retry_flags(bio);
-    BIO_set_retry_read(bio);
-    return -1;
-  }
-  const int count = BIO_meth_get_read(BIO_s_socket())(bio, into, size);
-  if (count > 0) budget -= std::min(budget, static_cast<size_t>(count));
-  return count;
-}
-
-const BIO_METHOD* SocketWithBudget() {
-  static const BIO_METHOD* const method = [] {
-    const BIO_METHOD* const socket = BIO_s_socket();
-    BIO_METHOD* const own = BIO_meth_new(BIO_TYPE_SOCKET, "within a budget");
-    BIO_meth_set_read(own, ReadWithinBudget);
-    BIO_meth_set_write(own, BIO_meth_get_write(socket));
-    BIO_meth_set_ctrl(own, BIO_meth_get_ctrl(socket));
-    BIO_meth_set_create(own, BIO_meth_get_create(socket));
-    BIO_meth_set_destroy(own, BIO_meth_get_destroy(socket));
-    return own;
-  }();
-  return method;
-}
-
-SSL* NewSsl(int fd, size_t& budget, SSL_CTX* tls) {
-  SSL* const ssl = SSL_new(tls);
-  BIO* const bio = BIO_new(SocketWithBudget());
-  BIO_set_fd(bio, fd, BIO_NOCLOSE);
-  BIO_set_app_data(bio, &budget);
-  SSL_set_bio(ssl, bio, bio);
-  SSL_set_accept_state(ssl);
-  return ssl;
-}
-
 }  // namespace
 
 ClientStream::ClientStream(int fd, SSL_CTX* tls)
     : fd_(fd),
-      ssl_(tls == nullptr ? nullptr : NewSsl(fd, budget_, tls)),
+      ssl_(tls == nullptr ? nullptr : NewServer(fd, intake_, tls)),
       ready_(tls == nullptr) {}
 
 ClientStream::~ClientStream() { SSL_free(ssl_); }
@@ -100,12 +60,12 @@ ClientStream::Moved ClientStream::Read(absl::Span<char> into) {
     if (count < 0) return WhyErrno(Result::kWaitsForInput);
     return {Result::kDone, static_cast<size_t>(count)};
   }
-  budget_ = std::max(into.size(), kLeastBudget);
+  intake_.budget = std::max(into.size(), kLeastBudget);
   if (!ready_) {
     if (const Moved moved = Handshake(); moved.result != Result::kDone) {
       return moved;
     }
-    budget_ = std::max(into.size(), kLeastBudget);
+    intake_.budget = std::max(into.size(), kLeastBudget);
   }
   // A record has 16 KiB at most.
   size_t total = 0;
@@ -116,7 +76,7 @@ ClientStream::Moved ClientStream::Read(absl::Span<char> into) {
         SSL_read_ex(ssl_, into.data() + total, into.size() - total, &count);
     if (result <= 0) {
       if (total > 0) break;
-      if (budget_ == 0) {
+      if (intake_.budget == 0) {
         error_ = "the client sends records of TLS without content";
         return {Result::kLost};
       }
@@ -133,7 +93,7 @@ ClientStream::Moved ClientStream::Write(absl::string_view bytes) {
     if (count < 0) return WhyErrno(Result::kWaitsForRoom);
     return {Result::kDone, static_cast<size_t>(count)};
   }
-  budget_ = kLeastBudget;
+  intake_.budget = kLeastBudget;
   if (!ready_) {
     if (const Moved moved = Handshake(); moved.result != Result::kDone) {
       return moved;
@@ -165,6 +125,10 @@ ClientStream::Moved ClientStream::Handshake() {
   const int result = SSL_do_handshake(ssl_);
   if (result <= 0) {
     const Moved why = Why(result);
+    if (intake_.hello.exceeded()) {
+      error_ = "the client sends no ClientHello of at most 16 KiB";
+      return {Result::kLost};
+    }
     if (why.result != Result::kWaitsForInput ||
         BIO_number_read(SSL_get_rbio(ssl_)) <= kMaxHandshake) {
       return why;
@@ -176,6 +140,7 @@ ClientStream::Moved ClientStream::Handshake() {
     error_ = "the client does not ask for HTTP/2 (ALPN)";
     return {Result::kLost};
   }
+  SSL_set_msg_callback(ssl_, nullptr);
   ready_ = true;
   return {Result::kDone};
 }

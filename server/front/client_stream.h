@@ -10,6 +10,7 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "server/front/tls_intake.h"
 
 namespace tcptool::server {
 
@@ -60,8 +61,7 @@ class ClientStream {
   Moved WhyErrno(Result blocked);
 
   const int fd_;
-  // How many more bytes the running operation may read from the socket.
-  size_t budget_ = 0;
+  TlsIntake intake_;
   SSL* const ssl_;  // Null for clear text.
   bool ready_;
   std::string error_;

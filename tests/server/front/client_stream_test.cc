@@ -1,8 +1,7 @@
-// Over a pair of sockets; the other end is OpenSSL's, driven in turns with the
-// stream: neither waits, and the test has one thread.
 #include "server/front/client_stream.h"
 
 #include <gtest/gtest.h>
+#include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 #include <sys/socket.h>
@@ -10,15 +9,12 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <fstream>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/unique_fd.h"
-#include "server/security/tls.h"
-#include "tests/server/certificates.h"
+#include "tests/server/front/client_streams.h"
 
 namespace tcptool::server {
 namespace {
@@ -26,7 +22,6 @@ namespace {
 using dataplane::UniqueFd;
 using Result = ClientStream::Result;
 
-constexpr unsigned char kHttp2[] = {2, 'h', '2'};
 constexpr unsigned char kHttp1[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
 
 // More than there is room for between the two, no part like another.
@@ -35,92 +30,6 @@ std::string MuchContent() {
   for (int i = 0; content.size() < 4 << 20; ++i) absl::StrAppend(&content, i);
   return content;
 }
-
-void Send(const UniqueFd& fd, absl::string_view bytes) {
-  ASSERT_EQ(send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL),
-            static_cast<ssize_t>(bytes.size()));
-}
-
-class ClientStreamTest : public testing::Test {
- protected:
-  ClientStreamTest() {
-    Connect();
-    UseAlpn(kHttp2);
-  }
-
-  void Connect() {
-    std::array<int, 2> ends{};
-    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
-                         ends.data()),
-              0);
-    ours = UniqueFd(ends[0]);
-    clients = UniqueFd(ends[1]);
-  }
-
-  template <size_t kSize>
-  void UseAlpn(const unsigned char (&protocols)[kSize]) {
-    SSL_CTX_set_alpn_protos(client_context.get(), protocols, kSize);
-  }
-
-  void ShowCertificate(const Issued& issued) {
-    SSL_CTX_use_certificate(client_context.get(), issued.certificate.get());
-    SSL_CTX_use_PrivateKey(client_context.get(), issued.key.get());
-  }
-
-  // Clients' certificates are those of the authority's, if there are any.
-  void UseClientAuthority(bool required) {
-    options.tls_client_ca = Write("ca", ToPem(authority.certificate()));
-    options.tls_require_client_cert = required;
-    options.token_file = "tokens";
-  }
-
-  static std::string Write(const std::string& name, const std::string& text) {
-    const std::string path = absl::StrCat(testing::TempDir(), "/", name);
-    std::ofstream(path) << text;
-    return path;
-  }
-
-  ClientStream NewStream() {
-    const Issued server = authority.Issue({.name = "server"});
-    options.tls_cert = Write("cert", ToPem(server.certificate));
-    options.tls_key = Write("key", ToPem(server.key));
-    tls = *TlsContext::Load(options);
-    client.reset(SSL_new(client_context.get()));
-    SSL_set_fd(client.get(), clients.get());
-    SSL_set_connect_state(client.get());
-    return ClientStream(ours.get(), tls->Current().get());
-  }
-
-  // The stream's end of the handshake: kWaitsForInput when it is done and the
-  // client has sent nothing.
-  ClientStream::Moved Handshake(ClientStream& stream) {
-    std::array<char, 1> byte{};
-    ClientStream::Moved moved{Result::kWaitsForInput};
-    // The client has the last word in TLS 1.3, and the server in 1.2.
-    for (int turn = 0; turn < 10; ++turn) {
-      SSL_do_handshake(client.get());
-      moved = stream.Read(absl::MakeSpan(byte));
-      if (moved.result != Result::kWaitsForInput) break;
-    }
-    return moved;
-  }
-
-  void ExpectRefused(const std::string& why) {
-    ClientStream stream = NewStream();
-    EXPECT_EQ(Handshake(stream).result, Result::kLost);
-    EXPECT_FALSE(stream.ready());
-    EXPECT_NE(stream.error().find(why), std::string::npos) << stream.error();
-  }
-
-  UniqueFd ours;
-  UniqueFd clients;
-  const TestAuthority authority{"authority"};
-  SecurityOptions options;
-  std::unique_ptr<TlsContext> tls;
-  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> client_context{
-      SSL_CTX_new(TLS_client_method()), &SSL_CTX_free};
-  std::unique_ptr<SSL, decltype(&SSL_free)> client{nullptr, &SSL_free};
-};
 
 TEST_F(ClientStreamTest, IsReadyAtOnceInClearText) {
   ClientStream stream(ours.get(), nullptr);
@@ -321,28 +230,6 @@ TEST_F(ClientStreamTest, EndsIfNothingComes) {
   shutdown(clients.get(), SHUT_WR);
   std::array<char, 1> byte{};
   EXPECT_EQ(stream.Read(absl::MakeSpan(byte)).result, Result::kEnd);
-}
-
-// OpenSSL keeps what has come of it.
-TEST_F(ClientStreamTest, TakesNoHandshakeWithoutAnEnd) {
-  ClientStream stream = NewStream();
-  std::array<char, 1> byte{};
-  // Of a ClientHello of 128,000 bytes: records of 16 KiB (RFC 8446, 5.1).
-  constexpr size_t kRecord = 16 << 10;
-  const std::string header("\x16\x03\x01\x40\x00", 5);
-  const std::string hello("\x01\x01\xf4\x00\x03\x03", 6);
-  Send(clients,
-       absl::StrCat(header, hello, std::string(kRecord - hello.size(), 'x')));
-  EXPECT_EQ(stream.Read(absl::MakeSpan(byte)).result, Result::kWaitsForInput);
-  const std::string more = absl::StrCat(header, std::string(kRecord, 'x'));
-  Send(clients, absl::StrCat(more, more));
-  auto result = Result::kWaitsForInput;
-  // A part of it each time.
-  for (int i = 0; i < 4 && result == Result::kWaitsForInput; ++i) {
-    result = stream.Read(absl::MakeSpan(byte)).result;
-  }
-  EXPECT_EQ(result, Result::kLost);
-  EXPECT_NE(stream.error().find("32 KiB"), std::string::npos) << stream.error();
 }
 
 TEST_F(ClientStreamTest, HasTheCertificateThatTheClientShows) {
