@@ -15,9 +15,11 @@ namespace {
 constexpr int kDefaultSize = 100;
 constexpr int kMaxSize = 1000;
 
-// FNV-1a: the same in every process, unlike absl::Hash.
+// FNV-1a: the same in every process, unlike absl::Hash. Of the type too:
+// requests for different listings may have the same fields.
 uint64_t Fingerprint(const google::protobuf::MessageLite& message) {
-  const std::string bytes = SerializeDeterministically(message);
+  const std::string bytes = absl::StrCat(message.GetTypeName(), "\n",
+                                         SerializeDeterministically(message));
   uint64_t hash = 14695981039346656037u;
   for (const unsigned char byte : bytes) hash = (hash ^ byte) * 1099511628211u;
   return hash;
@@ -58,7 +60,8 @@ absl::StatusOr<Asked> Read(Request& request) {
   }
   if (fingerprint != asked.fingerprint) {
     return InvalidField("page_token",
-                        "it belongs to a request with other fields");
+                        "it belongs to another listing, or to a request with "
+                        "other fields");
   }
   asked.begin = text.substr(0, dot);
   return asked;

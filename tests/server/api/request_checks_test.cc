@@ -1,11 +1,10 @@
-// What is wrong with a request by itself, and its pages.
+// What is wrong with a request by itself.
 #include "server/api/request_checks.h"
 
 #include <gtest/gtest.h>
 
 #include "server/api/grpc_status.h"
 #include "server/api/names.h"
-#include "server/api/page_token.h"
 
 namespace tcptool::server {
 namespace {
@@ -86,27 +85,6 @@ TEST(RequestsTest, WatchOfTooManyNamesIsRefused) {
   EXPECT_TRUE(CheckRequest(request).ok());
   request.add_names("sessions/a");
   EXPECT_TRUE(absl::IsInvalidArgument(CheckRequest(request)));
-}
-
-TEST(PageTest, TokenBelongsToItsRequest) {
-  v1::ListSessionsRequest request;
-  (*request.mutable_labels())["a"] = "1";
-  (*request.mutable_labels())["b"] = "2";
-  request.set_page_token(Page::Of(request)->Token(42));
-  request.set_page_size(7);  // May change.
-  ASSERT_TRUE(Page::Of(request).ok());
-  EXPECT_EQ(Page::Of(request)->begin, 42u);
-  (*request.mutable_labels())["b"] = "3";
-  EXPECT_TRUE(absl::IsInvalidArgument(Page::Of(request).status()));
-}
-
-TEST(PageTest, SizesAreBounded) {
-  v1::ListRecipientsRequest request;
-  EXPECT_EQ(Page::Of(request)->size, 100);
-  request.set_page_size(5000);
-  EXPECT_EQ(Page::Of(request)->size, 1000);
-  request.set_page_size(-1);
-  EXPECT_TRUE(absl::IsInvalidArgument(Page::Of(request).status()));
 }
 
 TEST(GrpcStatusTest, LongMessageIsCutBetweenCharacters) {
