@@ -1,6 +1,7 @@
 #include "server/fleet/service/distribution_table.h"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <variant>
 
@@ -12,6 +13,12 @@
 namespace tcptool::fleet {
 
 using google::protobuf::util::MessageDifferencer;
+
+namespace {
+
+constexpr uint64_t kMostNumber = std::numeric_limits<int64_t>::max();
+
+}  // namespace
 
 absl::Status NoSuchDistribution(absl::string_view name) {
   return absl::NotFoundError(
@@ -89,9 +96,10 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
   if (absl::Status status = CheckReady(); !status.ok()) return status;
   api::ListDistributionsResponse response;
   size_t bytes = 0;
-  auto next = page->begin
-                  ? rows_.upper_bound(static_cast<int64_t>(*page->begin))
-                  : rows_.end();
+  // No row has a number beyond int64_t; a forged token may.
+  auto next = page->begin ? rows_.upper_bound(static_cast<int64_t>(
+                                std::min<uint64_t>(*page->begin, kMostNumber)))
+                          : rows_.end();
   while (next != rows_.begin()) {
     --next;
     const Row& row = next->second;

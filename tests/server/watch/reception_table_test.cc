@@ -131,6 +131,26 @@ TEST_F(ReceptionTableTest, EndIsToldOfWhatOnlyTheSnapshotHasTold) {
                                    "-receptions/a"}));
 }
 
+TEST_F(ReceptionTableTest, WatcherTooSlowForTheDeletionsIsToldSo) {
+  Insert("goes");
+  ReceptionTable::Cursor slow = Begin();
+  // It has not read its snapshot when all is over.
+  ReceptionTable::Cursor unread = slow;
+  Read(slow);
+  table_.Remove("receptions/goes");
+  for (size_t i = 0; i < ChangeLog<int, int>::kMaxDeletions; ++i) {
+    Insert("comes");
+    table_.Remove("receptions/comes");
+  }
+  // It would never learn that "goes" is gone.
+  for (ReceptionTable::Cursor* cursor : {&slow, &unread}) {
+    v1::WatchReceptionsResponse response;
+    const auto more = table_.Next({}, *cursor, 2, response);
+    EXPECT_TRUE(absl::IsOutOfRange(more.status())) << more.status();
+  }
+  EXPECT_TRUE(absl::IsOutOfRange(table_.Begin(slow.revision).status()));
+}
+
 TEST_F(ReceptionTableTest, FiltersByNameAndLabel) {
   for (const char* id : {"a", "b", "c"}) Insert(id);
   ReceptionTable::Filter filter;

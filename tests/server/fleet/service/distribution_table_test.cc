@@ -1,12 +1,15 @@
 // What watchers of distributions are told, and how distributions are listed.
 #include "server/fleet/service/distribution_table.h"
 
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/api/page_token.h"
+#include "server/watch/change_log.h"
 
 namespace tcptool::fleet {
 namespace {
@@ -142,6 +145,61 @@ TEST_F(DistributionTableTest, AWatchOfNamesIsToldOfNoOthers) {
 
 TEST_F(DistributionTableTest, ARevisionOfAnotherNodeIsOutOfRange) {
   EXPECT_EQ(table_.Begin(1).status().code(), absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(DistributionTableTest, AWatcherTooSlowForTheDeletionsIsToldSo) {
+  Set("goes", 1);
+  DistributionTable::Cursor slow = Begin();
+  // It has not read its snapshot when all is over.
+  DistributionTable::Cursor unread = slow;
+  Read(slow);
+  table_.Remove("distributions/goes");
+  for (size_t i = 0; i < server::ChangeLog<int, int>::kMaxDeletions; ++i) {
+    Set("comes", static_cast<int64_t>(i) + 2);
+    table_.Remove("distributions/comes");
+  }
+  // It would never learn that "goes" is gone.
+  for (DistributionTable::Cursor* cursor : {&slow, &unread}) {
+    api::WatchDistributionsResponse response;
+    const auto more = table_.Next({}, *cursor, 2, response);
+    EXPECT_TRUE(absl::IsOutOfRange(more.status())) << more.status();
+  }
+  EXPECT_TRUE(absl::IsOutOfRange(table_.Begin(slow.revision).status()));
+}
+
+// Numbers are etcd's: they outlive the node, and are the same at others.
+TEST_F(DistributionTableTest, APageTokenIsGoodAtEveryNode) {
+  DistributionTable other;
+  other.SetReady();
+  for (const std::string id : {"a", "b", "c"}) {
+    Set(id, id[0]);
+    api::Distribution distribution;
+    distribution.set_name("distributions/" + id);
+    other.Set(distribution, id[0]);
+  }
+  api::ListDistributionsRequest request;
+  request.set_page_size(2);
+  request.set_page_token(table_.List(request)->next_page_token());
+  // The one that the page begins with is gone there.
+  other.Remove("distributions/a");
+  api::Distribution late;
+  late.set_name("distributions/late");
+  other.Set(late, 'A');
+  const auto page = other.List(request);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->distributions_size(), 1);
+  EXPECT_EQ(page->distributions(0).name(), "distributions/late");
+}
+
+TEST_F(DistributionTableTest, ANumberBeyondAllBeginsWithTheNewest) {
+  for (const std::string id : {"a", "b"}) Set(id, id[0]);
+  api::ListDistributionsRequest request;
+  request.set_page_token(
+      server::Page::Of(request)->Token(std::numeric_limits<uint64_t>::max()));
+  const auto page = table_.List(request);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->distributions_size(), 2);
+  EXPECT_EQ(page->distributions(0).name(), "distributions/b");
 }
 
 TEST_F(DistributionTableTest, PagesHaveTheNewestFirst) {
