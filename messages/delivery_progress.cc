@@ -11,14 +11,19 @@ namespace tcptool {
 namespace {
 
 // `nodes`: whose bytes they are.
-std::string DoneText(int64_t bytes, int64_t nodes,
-                     const v1::Distribution& distribution) {
+std::optional<int> Percent(int64_t bytes, int64_t nodes,
+                           const v1::Distribution& distribution) {
   const double whole =
       static_cast<double>(distribution.content_length()) * nodes;
-  if (whole <= 0) return HumanBytes(bytes);
-  return absl::StrCat(static_cast<int>(std::min(
-                          100.0, 100.0 * static_cast<double>(bytes) / whole)),
-                      "%");
+  if (whole <= 0) return std::nullopt;
+  return static_cast<int>(
+      std::min(100.0, 100.0 * static_cast<double>(bytes) / whole));
+}
+
+std::string DoneText(int64_t bytes, int64_t nodes,
+                     const v1::Distribution& distribution) {
+  const std::optional<int> percent = Percent(bytes, nodes, distribution);
+  return percent ? absl::StrCat(*percent, "%") : HumanBytes(bytes);
 }
 
 std::string RateText(int64_t bytes_per_second) {
@@ -41,6 +46,18 @@ std::string LeftText(absl::Duration left) {
 }
 
 }  // namespace
+
+ProgressNumbers ProgressNumbersOf(const v1::Delivery& delivery,
+                                  const v1::Distribution& distribution) {
+  if (!delivery.has_bytes_received()) return {};
+  ProgressNumbers numbers;
+  numbers.percent_done = Percent(delivery.bytes_received(), 1, distribution);
+  const absl::Duration left = TimeLeft(delivery, distribution);
+  if (left != absl::ZeroDuration()) {
+    numbers.seconds_left = absl::ToInt64Seconds(left);
+  }
+  return numbers;
+}
 
 ProgressTexts ProgressTextsOf(const v1::Delivery& delivery,
                               const v1::Distribution& distribution) {

@@ -3,6 +3,7 @@
 #define TCPTOOL_MESSAGES_DELIVERY_PROGRESS_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/time/time.h"
@@ -17,7 +18,17 @@ struct ProgressTexts {
   std::string left;  // "5s".
 };
 
+// The same in numbers.
+struct ProgressNumbers {
+  std::optional<int> percent_done;      // 0 to 100, rounded down.
+  std::optional<int64_t> seconds_left;  // Not 0.
+};
+
 // `distribution`: of which the delivery is, for the content's length.
+ProgressNumbers ProgressNumbersOf(const v1::Delivery& delivery,
+                                  const v1::Distribution& distribution);
+
+// The same.
 ProgressTexts ProgressTextsOf(const v1::Delivery& delivery,
                               const v1::Distribution& distribution);
 

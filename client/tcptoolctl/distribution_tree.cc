@@ -92,12 +92,7 @@ std::vector<Place> Order(const DistributionPicture& picture) {
     const std::string rack = RackOf(picture, place.node);
     racks[{rack != first, rack}].push_back(std::move(place));
   };
-  const bool is_target =
-      std::any_of(picture.deliveries.begin(), picture.deliveries.end(),
-                  [&](const v1::Delivery& delivery) {
-                    return delivery.node() == picture.source;
-                  });
-  if (!picture.source.empty() && !is_target) add({.node = picture.source});
+  if (HasSourceAside(picture)) add({.node = picture.source});
   for (const v1::Delivery& delivery : picture.deliveries) {
     add({.node = delivery.node(), .delivery = &delivery});
   }
@@ -223,6 +218,14 @@ std::vector<Place> TakeHidden(std::vector<Place>& places, size_t room) {
 }
 
 }  // namespace
+
+bool HasSourceAside(const DistributionPicture& picture) {
+  return !picture.source.empty() &&
+         std::none_of(picture.deliveries.begin(), picture.deliveries.end(),
+                      [&](const v1::Delivery& delivery) {
+                        return delivery.node() == picture.source;
+                      });
+}
 
 std::string ReceptionHere(const v1::Reception& reception) {
   std::string text = absl::StrCat("this node: ", ReceptionProgress(reception));

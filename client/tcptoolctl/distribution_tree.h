@@ -25,6 +25,10 @@ struct DistributionPicture {
   std::optional<v1::Reception> reception;
 };
 
+// Whether the source's node has the file and gets nothing, so that no delivery
+// stands for it. Not of an upload, nor before the source is known.
+bool HasSourceAside(const DistributionPicture& picture);
+
 // "this node: RECEIVING, 3.0 MiB of 8.0 MiB, 1.0 MiB/s, 5s left".
 std::string ReceptionHere(const v1::Reception& reception);
 

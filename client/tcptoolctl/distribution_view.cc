@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "client/tcptoolctl/distribution_json.h"
 #include "client/tcptoolctl/distribution_text.h"
 #include "client/tcptoolctl/render.h"
 #include "messages/delivery_progress.h"
@@ -37,18 +38,17 @@ void DistributionView::Take(Look look) {
   for (const v1::FleetNode& node : look.nodes) {
     picture_.racks[node.node()] = node.rack();
   }
-  if (style_ == Style::kScreen) DrawLocked();
-  if (style_ != Style::kLines) return;
-  ProgressSum under_way;
-  for (const v1::Delivery& delivery : picture_.deliveries) {
-    ShowDelivery(delivery);
-    under_way.Add(delivery, picture_.distribution);
+  switch (style_) {
+    case Style::kScreen:
+      DrawLocked();
+      break;
+    case Style::kLines:
+      ShowDeliveries();
+      break;
+    case Style::kJson:
+      ShowNodes();
+      break;
   }
-  if (!under_way.empty()) {
-    out_ << "under way: "
-         << ProgressText(under_way.Progress(picture_.distribution)) << '\n';
-  }
-  if (picture_.reception) out_ << ReceptionHere(*picture_.reception) << '\n';
   out_.flush();
 }
 
@@ -59,10 +59,10 @@ void DistributionView::Draw() {
 
 void DistributionView::End() {
   const std::lock_guard lock(mutex_);
-  if (style_ == Style::kLines && IsFinal(picture_.distribution.state())) {
-    ShowLine();
-    out_.flush();
-  }
+  if (!IsFinal(picture_.distribution.state())) return;
+  if (style_ == Style::kLines) ShowLine();
+  if (style_ == Style::kJson) out_ << Json(picture_.distribution) << '\n';
+  out_.flush();
 }
 
 absl::StatusOr<v1::Distribution> DistributionView::Result() const {
@@ -74,16 +74,11 @@ absl::StatusOr<v1::Distribution> DistributionView::Result() const {
 }
 
 void DistributionView::Show() {
-  switch (style_) {
-    case Style::kJson:
-      out_ << Json(picture_.distribution) << '\n';
-      return;
-    case Style::kScreen:
-      return DrawLocked();
-    case Style::kLines:
-      // What its deliveries have come to reads better before its end.
-      if (!IsFinal(picture_.distribution.state())) ShowLine();
-  }
+  if (style_ == Style::kScreen) return DrawLocked();
+  // What its deliveries have come to reads better before its end.
+  if (IsFinal(picture_.distribution.state())) return;
+  if (style_ == Style::kLines) ShowLine();
+  if (style_ == Style::kJson) out_ << Json(picture_.distribution) << '\n';
 }
 
 void DistributionView::ShowLine() {
@@ -91,6 +86,28 @@ void DistributionView::ShowLine() {
       absl::StrCat(Printable(picture_.distribution.name()), ": ",
                    DistributionProgress(picture_.distribution));
   if (std::exchange(line_, line) != line) out_ << line << '\n';
+}
+
+void DistributionView::ShowNodes() {
+  for (auto& [node, object] : TreeJson(picture_)) {
+    std::string& shown = shown_nodes_[node];
+    if (shown == object) continue;
+    out_ << object << '\n';
+    shown = object;
+  }
+}
+
+void DistributionView::ShowDeliveries() {
+  ProgressSum under_way;
+  for (const v1::Delivery& delivery : picture_.deliveries) {
+    ShowDelivery(delivery);
+    under_way.Add(delivery, picture_.distribution);
+  }
+  if (!under_way.empty()) {
+    out_ << "under way: "
+         << ProgressText(under_way.Progress(picture_.distribution)) << '\n';
+  }
+  if (picture_.reception) out_ << ReceptionHere(*picture_.reception) << '\n';
 }
 
 void DistributionView::ShowDelivery(const v1::Delivery& delivery) {

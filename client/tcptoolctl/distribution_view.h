@@ -36,8 +36,9 @@ class DistributionView {
   // Writes to `screen` if there is one (kScreen), else to `out`; both must
   // outlive it. kLines: a line for each change of the distribution, of a
   // delivery's state and of whom it comes from; progress with each look, of all
-  // nodes that are under way in one line. kJson:
-  // the distribution alone.
+  // nodes that are under way in one line. kJson: the distribution as it comes,
+  // and each node that a look has found otherwise than the one before: see
+  // TreeJson().
   DistributionView(Style style, std::ostream& out, Screen* screen)
       : style_(style), out_(out), screen_(screen) {}
 
@@ -60,6 +61,8 @@ class DistributionView {
  private:
   void Show();
   void ShowLine();
+  void ShowNodes();
+  void ShowDeliveries();
   void ShowDelivery(const v1::Delivery& delivery);
   void DrawLocked();
 
@@ -69,8 +72,9 @@ class DistributionView {
 
   mutable std::mutex mutex_;
   DistributionPicture picture_;
-  std::map<std::string, v1::Delivery> shown_;  // By nodes. For kLines.
-  std::string line_;                           // The last that was shown.
+  std::map<std::string, v1::Delivery> shown_;       // By nodes. For kLines.
+  std::map<std::string, std::string> shown_nodes_;  // The same. For kJson.
+  std::string line_;                                // The last that was shown.
   bool deleted_ = false;
 };
 

@@ -140,9 +140,7 @@ absl::Status WatchDistribution(Client& client, const std::string& name,
       screen.emplace(STDOUT_FILENO, event.fd());
     }
     DistributionView view(style, std::cout, screen ? &*screen : nullptr);
-    const absl::Status status = style == DistributionView::Style::kJson
-                                    ? Watch(client, name, view)
-                                    : WatchAndLook(client, name, view, event);
+    const absl::Status status = WatchAndLook(client, name, view, event);
     if (!status.ok()) return status;
     distribution = view.Result();
   }

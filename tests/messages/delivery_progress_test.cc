@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <optional>
+#include <string>
+
 namespace tcptool {
 namespace {
 
@@ -39,6 +43,27 @@ TEST(DeliveryProgressTest, NothingIsLeftOfTheWhole) {
             "100%, 1.0 MiB/s");
   EXPECT_EQ(TextOf(Receiving(9 * kMiB, 0), OfLength(8 * kMiB)), "100%");
   EXPECT_EQ(TextOf(Receiving(0, 0), OfLength(0)), "0 B");
+}
+
+TEST(DeliveryProgressTest, SaysTheSameInNumbers) {
+  const ProgressNumbers some =
+      ProgressNumbersOf(Receiving(3 * kMiB, 2 * kMiB), OfLength(8 * kMiB));
+  EXPECT_EQ(some.percent_done, 37);
+  EXPECT_EQ(some.seconds_left, 3);
+  const ProgressNumbers still =
+      ProgressNumbersOf(Receiving(3 * kMiB, 0), OfLength(8 * kMiB));
+  EXPECT_EQ(still.percent_done, 37);
+  EXPECT_EQ(still.seconds_left, std::nullopt);
+  const ProgressNumbers all =
+      ProgressNumbersOf(Receiving(8 * kMiB, kMiB), OfLength(8 * kMiB));
+  EXPECT_EQ(all.percent_done, 100);
+  EXPECT_EQ(all.seconds_left, std::nullopt);
+  for (const ProgressNumbers& none :
+       {ProgressNumbersOf(Receiving(kMiB, kMiB), {}),
+        ProgressNumbersOf({}, OfLength(8 * kMiB))}) {
+    EXPECT_EQ(none.percent_done, std::nullopt);
+    EXPECT_EQ(none.seconds_left, std::nullopt);
+  }
 }
 
 TEST(ProgressSumTest, SumsThoseOfWhichItIsKnown) {

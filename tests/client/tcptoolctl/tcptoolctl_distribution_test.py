@@ -107,10 +107,57 @@ class TcptoolctlDistributionTest(DistributionCase):
         self.assertEqual(rest[-1], f"{name}: SUCCEEDED, 2 of 2 delivered")
         self.assertNotIn("\x1b", "".join(lines + rest))
 
-    def test_json_has_the_distribution_alone(self):
+    def assert_json_has_the_tree(self, lines):
+        """Of a watch to the end. Returns the distribution's name."""
+        objects = [json.loads(line) for line in lines]
+        distributions = [one for one in objects if "name" in one]
+        nodes = [one for one in objects if "node" in one]
+        self.assertEqual(len(distributions) + len(nodes), len(objects))
+        self.assertEqual({one["name"] for one in distributions}, {distributions[0]["name"]})
+        # It ends with what has become of all.
+        self.assertIs(objects[-1], distributions[-1])
+        self.assertEqual(objects[-1]["state"], "DISTRIBUTION_STATE_SUCCEEDED")
+        last = {one["node"]: one for one in nodes}
+        self.assertEqual(last["a"], {"node": "a", "rack": ""})
+        self.assertEqual(set(last), {"a", "b", "c"})
+        for node in ("b", "c"):
+            self.assertEqual(last[node]["rack"], "")
+            self.assertEqual(last[node]["delivery"]["node"], node)
+            self.assertEqual(last[node]["delivery"]["state"], "DELIVERY_STATE_DELIVERED")
+            self.assertIn("moves", last[node]["delivery"])
+        return objects[-1]["name"]
+
+    def test_json_has_what_the_tree_shows(self):
         lines = self.ctl(self.b, "--output=json", *self.FLAGS, "--to=all", "--watch").splitlines()
-        name = json.loads(lines[0])["name"]
-        self.assertEqual({json.loads(line)["name"] for line in lines}, {name})
+        name = self.assert_json_has_the_tree(lines)
+        # And what it has come to, when it is over.
+        wait_until(lambda: self.c.knows(name), "c knows of it")
+        self.assert_json_has_the_tree(self.ctl(self.c, "--output=json", "watch", name).splitlines())
+
+    def test_json_has_the_progress_of_each_node(self):
+        gate = self.hold(self.a, 4 << 20)
+        name = self.a.distribute("a")
+        with subprocess.Popen(
+            [harness.program("tcptoolctl"), "--server", self.a.control_address, "--output=json",
+             "watch", name],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as watch:  # fmt: skip
+            self.addCleanup(watch.kill)
+            lines = []
+            told = set()
+            # Until each has told how much it has.
+            while told != {"b", "c"}:
+                lines.append(watch.stdout.readline())
+                self.assertTrue(lines[-1], lines)
+                delivery = json.loads(lines[-1]).get("delivery", {})
+                if int(delivery.get("bytesReceived", 0)) > 0:
+                    self.assertIn("bytesPerSecond", delivery)
+                    self.assertTrue(delivery["parent"])
+                    told.add(delivery["node"])
+            gate.open()
+            lines += watch.stdout.read().splitlines()
+        self.assert_json_has_the_tree(lines)
 
     def test_each_way_to_name_targets(self):
         rack = self.join("d", "--rack=far", "--label=kind=new", "--label=zone=x")
