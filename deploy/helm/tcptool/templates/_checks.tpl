@@ -25,6 +25,9 @@
 {{- if ne (empty .Values.fleet.etcd.endpoints) (empty .Values.fleet.etcd.secretName) }}
 {{- fail "fleet.etcd: endpoints and secretName go together" }}
 {{- end }}
+{{- if and .Values.fleet.racks .Values.fleet.rackLabel }}
+{{- fail "fleet: racks or rackLabel, not both" }}
+{{- end }}
 {{- end }}
 {{- /* With which value to set what the chart sets. */}}
 {{- $owned := dict
@@ -46,7 +49,7 @@
 {{- $owned = merge $owned (dict
       "--fleet" "use fleet.name"
       "--node" "it is that of the Kubernetes node"
-      "--rack" "use fleet.racks"
+      "--rack" "use fleet.racks or fleet.rackLabel"
       "--etcd" "use fleet.etcd.endpoints"
       "--etcd-tls-ca" "use fleet.etcd.secretName"
       "--etcd-tls-cert" "use fleet.etcd.secretName"
@@ -55,6 +58,9 @@
       "--peer-data-port" "it is always 9873"
       "--peer-ca" "use fleet.issuerName"
       "--max-running-receptions" "it is always 8") }}
+{{- end }}
+{{- if and .Values.fleet.enabled .Values.fleet.rackLabel }}
+{{- $owned = merge $owned (dict "--config" "it has the rack") }}
 {{- end }}
 {{- range .Values.extraArgs }}
 {{- $option := regexFind "^[^=]*" . }}

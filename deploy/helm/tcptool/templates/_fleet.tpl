@@ -6,6 +6,7 @@
 {{- if .Values.networkPolicy.enabled }}{{ $files = append $files "fleet/etcd/networkpolicy" }}{{ end }}
 {{- if .Values.podDisruptionBudget.enabled }}{{ $files = append $files "fleet/etcd/poddisruptionbudget" }}{{ end }}
 {{- end }}
+{{- if .Values.fleet.rackLabel }}{{ $files = append $files "rack/role" }}{{ end }}
 {{- toJson $files }}
 {{- end }}
 
@@ -65,6 +66,8 @@
 {{- end }}
 {{- $_ := set $pod "volumes" $volumes }}
 
+{{- if $fleet.rackLabel }}{{ include "tcptool.rackLabel" (dict "root" $root "pod" $pod) }}{{ end }}
+
 {{- with .rack }}
 {{- $labels := dict "tcptool/rack" .name }}
 {{- $_ := set $object.metadata "name" (printf "%s-%s" $fullname .name) }}
@@ -73,6 +76,26 @@
 {{- $_ := set $metadata "labels" (merge (dict "topology.kubernetes.io/zone" .name) $labels $metadata.labels) }}
 {{- $_ := set $pod "nodeSelector" (merge (dict) .nodeSelector ($root.Values.nodeSelector | default dict)) }}
 {{- end }}
+{{- end }}
+
+{{- /* Has the DaemonSet's pod, `.pod`, take its rack from its node's label, as components/rack
+       does by its own file. */ -}}
+{{- define "tcptool.rackLabel" }}
+{{- $fleet := .root.Values.fleet }}
+{{- $pod := .pod }}
+{{- $patch := (.root.Files.Get "files/rack/rack.yaml" | fromYaml).spec.template.spec }}
+{{- $init := first $patch.initContainers }}
+{{- $_ := set $init "image" $fleet.rackImage }}
+{{- range $init.env }}{{ if eq .name "LABEL" }}{{ $_ := set . "value" $fleet.rackLabel }}{{ end }}{{ end }}
+{{- $_ := set $pod "initContainers" $patch.initContainers }}
+{{- $_ := set $pod "volumes" (concat $pod.volumes $patch.volumes) }}
+{{- $container := first $pod.containers }}
+{{- $change := first $patch.containers }}
+{{- $_ := set $container "volumeMounts" (concat $container.volumeMounts $change.volumeMounts) }}
+{{- $env := list }}
+{{- range $container.env }}{{ if ne .name "TCPTOOLD_RACK" }}{{ $env = append $env . }}{{ end }}{{ end }}
+{{- range $change.env }}{{ if not (hasKey . "$patch") }}{{ $env = append $env . }}{{ end }}{{ end }}
+{{- $_ := set $container "env" $env }}
 {{- end }}
 
 {{- /* The text of one of the fleet's files, with the release's name for etcd. */ -}}
@@ -90,6 +113,16 @@
 {{- $_ := set $object.spec.issuerRef "name" $values.fleet.issuerName }}
 {{- $_ := set $object.spec "dnsNames" (list $fullname) }}
 {{- $_ := set $object.spec "ipAddresses" $values.fleet.addresses }}
+{{- else if hasPrefix "ClusterRole" $object.kind }}
+{{- /* Of the cluster, where other namespaces have releases of the same name. */}}
+{{- $name := printf "%s-%s-rack" .root.Release.Namespace $fullname }}
+{{- $_ := set $object.metadata "name" $name }}
+{{- if eq $object.kind "ClusterRoleBinding" }}
+{{- $_ := set $object.roleRef "name" $name }}
+{{- $subject := first $object.subjects }}
+{{- $_ := set $subject "name" $fullname }}
+{{- $_ := set $subject "namespace" .root.Release.Namespace }}
+{{- end }}
 {{- else if eq $object.kind "StatefulSet" }}
 {{- $instance := dict "app.kubernetes.io/instance" .root.Release.Name }}
 {{- $metadata := $object.spec.template.metadata }}
