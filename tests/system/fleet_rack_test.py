@@ -2,8 +2,10 @@
 node's labels; and what it is allowed."""
 
 import json
+import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import harness
 import shipping
@@ -34,13 +36,17 @@ NODES = {
 
 class FleetRackTest(ManifestsCase):
     def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="labels.")
+        self.addCleanup(directory.cleanup)
+        self.home = pathlib.Path(directory.name)
         self.objects = self.rendered["overlays/fleet+rack"]
         self.pod = Sender(self.objects).pod
 
-    def start_api(self, place):
-        authority = Authority(place.path / "authority")
+    def start_api(self):
+        """Returns the command that runs others where it is."""
+        authority = Authority(self.home / "authority")
         certificate, key = authority.issue("apiserver", alternative=f"DNS:{API}")
-        network = PrivateNetwork(self, place.path, ["10.96.0.1"], [f"10.96.0.1 {API}"])
+        network = PrivateNetwork(self, self.home, ["10.96.0.1"], [f"10.96.0.1 {API}"])
         api = subprocess.Popen(
             [*network.prefix, "setpriv", "--pdeathsig=KILL",
              shipping.PROJECT / "tests/system/kubernetes_api.py",
@@ -52,14 +58,14 @@ class FleetRackTest(ManifestsCase):
         for end in (api.stdout.close, api.wait, api.kill):
             self.addCleanup(end)
         self.assertEqual(api.stdout.readline(), "up\n")
-        (place.path / "token").mkdir()
-        (place.path / "token/token").write_text(TOKEN)
-        shutil.copy(authority.path, place.path / "token/ca.crt")
-        (place.path / "rack").mkdir()
+        (self.home / "token").mkdir()
+        (self.home / "token/token").write_text(TOKEN)
+        shutil.copy(authority.path, self.home / "token/ca.crt")
+        (self.home / "rack").mkdir()
         return network.prefix
 
-    def run_container(self, place, prefix, node):
-        directories = {"rack": place.path / "rack", "rack-token": place.path / "token"}
+    def run_container(self, prefix, node):
+        directories = {"rack": self.home / "rack", "rack-token": self.home / "token"}
         pod = Pod(self.pod["initContainers"][0], {"spec.nodeName": node}, directories)
         return subprocess.run(
             [*prefix, "env", *(f"{k}={v}" for k, v in pod.environment.items()), *pod.command],
@@ -69,23 +75,21 @@ class FleetRackTest(ManifestsCase):
         )
 
     def test_the_rack_is_the_label_of_the_node(self):
-        place = shipping.Workplace()
-        self.addCleanup(place.close)
-        prefix = self.start_api(place)
+        prefix = self.start_api()
         for node, rack in (("node1", "r1"), ("node2", "")):
-            done = self.run_container(place, prefix, node)
+            done = self.run_container(prefix, node)
             self.assertEqual(done.returncode, 0, done.stderr)
-            self.assertEqual((place.path / "rack/rack.toml").read_text(), f'rack = "{rack}"\n')
+            self.assertEqual((self.home / "rack/rack.toml").read_text(), f'rack = "{rack}"\n')
             self.assertEqual(done.stdout, f'rack = "{rack}"\n')
         # What there is, tcptoold takes.
         shipping.run(
             harness.program("tcptoold"), "--check-config",
-            f"--config={place.path}/rack/rack.toml", "--fleet=lab", "--node=node1",
+            f"--config={self.home}/rack/rack.toml", "--fleet=lab", "--node=node1",
             "--etcd=127.0.0.1:2379", "--peer-address=127.0.0.1:9872",
         )  # fmt: skip
         # Rather no node than one in a wrong rack.
         for node, message in (("unknown", "404"), ("bare", "no labels")):
-            done = self.run_container(place, prefix, node)
+            done = self.run_container(prefix, node)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(message, done.stderr)
 

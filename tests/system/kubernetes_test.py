@@ -201,6 +201,52 @@ class KubernetesTest(ManifestsCase):
                 )
                 self.assertEqual(policy["egress"], [])
 
+    def test_the_policies_of_a_fleet_select_pods_that_they_reach(self):
+        for name in ("overlays/fleet", "fleet/job"):
+            pods = {
+                o["metadata"]["name"]: o["spec"]["template"]
+                for o in self.rendered[name]
+                if "template" in o.get("spec", {})
+            }
+            for policy in (o for o in self.rendered[name] if o["kind"] == "NetworkPolicy"):
+                # Each is called as the workload that it is for.
+                pod = pods[policy["metadata"]["name"]]
+                self.assertNotIn("hostNetwork", pod["spec"])
+                self.assertEqual(
+                    policy["spec"]["podSelector"]["matchLabels"], pod["metadata"]["labels"]
+                )
+
+    def test_etcd_is_open_to_its_clients_and_its_peers_to_each_other_alone(self):
+        policy = by_kind(self.rendered["overlays/fleet"], "NetworkPolicy", "tcptoold-etcd")["spec"]
+        self.assertEqual(policy["policyTypes"], ["Ingress"])
+        client, peer = policy["ingress"]
+        self.assertEqual(client, {"ports": [{"protocol": "TCP", "port": "client"}]})
+        self.assertEqual(peer["ports"], [{"protocol": "TCP", "port": "peer"}])
+        self.assertEqual(peer["from"], [{"podSelector": policy["podSelector"]}])
+        # Whoever comes is asked for a certificate.
+        etcd = by_kind(self.rendered["overlays/fleet"], "StatefulSet", "tcptoold-etcd")["spec"]
+        args = etcd["template"]["spec"]["containers"][0]["args"]
+        for flag in ("--client-cert-auth", "--peer-client-cert-auth"):
+            self.assertIn(flag, args)
+
+    def test_a_majority_of_etcd_stays_when_nodes_are_drained(self):
+        objects = self.rendered["overlays/fleet"]
+        members = by_kind(objects, "StatefulSet", "tcptoold-etcd")["spec"]["replicas"]
+        budget = by_kind(objects, "PodDisruptionBudget", "tcptoold-etcd")["spec"]
+        self.assertGreater(2 * (members - budget["maxUnavailable"]), members)
+
+    def test_the_job_that_distributes_reaches_the_api_and_is_reached_by_nobody(self):
+        job = by_kind(self.rendered["fleet/job"], "Job")["spec"]["template"]["spec"]
+        env = {v["name"]: v["value"] for v in job["containers"][0]["env"]}
+        policy = by_kind(self.rendered["fleet/job"], "NetworkPolicy")["spec"]
+        self.assertEqual(policy["policyTypes"], ["Ingress", "Egress"])
+        self.assertEqual(policy["ingress"], [])
+        api, dns = policy["egress"]
+        port = int(env["TCPTOOL_SERVER"].rpartition(":")[2])
+        self.assertEqual(api, {"ports": [{"protocol": "TCP", "port": port}]})
+        self.assertEqual({(p["protocol"], p["port"]) for p in dns["ports"]},
+                         {("UDP", 53), ("TCP", 53)})
+
     def test_paths_are_on_volumes_and_the_rest_is_read_only(self):
         for _, sender in self.each_sender():
             mounts = {m["mountPath"]: m for m in sender.container["volumeMounts"]}
@@ -266,6 +312,21 @@ class KubernetesTest(ManifestsCase):
         self.assertEqual(workload["spec"]["selector"]["matchLabels"]["tcptool/rack"], "r1")
         self.assertEqual(labels["tcptool/rack"], "r1")
         self.assertEqual(workload["spec"]["template"]["spec"]["nodeSelector"], {"rack": "r1"})
+
+    def test_a_rack_is_a_label_of_the_node_as_the_documentation_has_it(self):
+        text = (shipping.PROJECT / "docs/operations.md").read_text()
+        (example,) = re.findall(r"(?m)^ {6}namespace: .*\n(?:.+\n)*", text)
+        example = textwrap.dedent(example).replace("tcptool/deploy/kubernetes", "../kubernetes")
+        directory = self.work / "label"
+        directory.mkdir()
+        (directory / "kustomization.yaml").write_text(example)
+        objects = self.render(directory)
+        self.assertEqual(self.complaints(objects), [])
+        (subject,) = by_kind(objects, "ClusterRoleBinding")["subjects"]
+        account = by_kind(objects, "ServiceAccount")["metadata"]
+        self.assertEqual(
+            (subject["name"], subject["namespace"]), (account["name"], account["namespace"])
+        )
 
     def test_the_alerts_are_those_of_monitoring(self):
         made = shipping.run(KUBERNETES / "components/monitoring/make_rule")
