@@ -2,6 +2,7 @@
 they are. One machine is booted, with etcd; another node is a process beside its service."""
 
 import os
+import re
 import subprocess
 import unittest
 
@@ -105,4 +106,14 @@ class SystemdFleetTest(unittest.TestCase):
         wait_until(lambda: self.sees_both(credentials), "both nodes are there")
         self.assertEqual(self.in_root(listed), before)
         again = use.replace(" --watch", " --overwrite --watch")
+        self.assertIn("SUCCEEDED, 1 of 1 delivered", self.in_root(again))
+
+        # With users of etcd's own the nodes go on, and the operator may not write there.
+        issue = re.search(r"(?ms)^issue\(\).*?^}$", authority)[0]
+        (users,) = commands("Security")
+        write = f"{settings}\netcdctl put /tcptool/v1/lab/x y"
+        self.in_root(f"{write}\netcdctl del /tcptool/v1/lab/x")
+        self.in_root(f"{issue}\n{settings}\n{users}")
+        refused = self.machine.attempt("bash", "-euc", f"cd /root\n{write}")
+        self.assertNotEqual(refused.returncode, 0, refused.stdout)
         self.assertIn("SUCCEEDED, 1 of 1 delivered", self.in_root(again))
