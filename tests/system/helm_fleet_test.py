@@ -1,5 +1,7 @@
 """The chart's fleet, as helm renders it: the same as overlays/fleet, and what can be set."""
 
+import copy
+
 from charts import ChartCase, without_release
 from manifests import Sender, by_kind, unordered
 
@@ -143,6 +145,39 @@ class HelmFleetTest(ChartCase):
             names = [by_kind(objects, kind)["metadata"]["name"] for objects in (one, two)]
             self.assertNotEqual(*names)
 
+    def test_a_distribution_is_a_job_as_that_of_the_manifests(self):
+        one = {"id": "model-1", "file": "node1:content/model.bin", "to": ["all"],
+               "as": "received/model.bin"}  # fmt: skip
+        two = one | {"id": "model-2", "to": ["rack=r1", "node7"], "options": ["--overwrite"]}
+        values = self.values_file({"fleet": {"distributions": [one, two]}})
+        same = self.fleet(
+            values, fullnameOverride="tcptoold", tokens_secretName="tcptool-tokens"
+        )  # fmt: skip
+        self.assertEqual(self.complaints(list(same.values())), [])
+        expected = copy.deepcopy(self.rendered["fleet/job"])
+        job = by_kind(expected, "Job")["spec"]
+        # An upgrade would make it again.
+        del job["ttlSecondsAfterFinished"]
+        job["template"]["spec"]["containers"][0]["imagePullPolicy"] = "IfNotPresent"
+        self.assertEqual(without_release(same["Job", "tcptoold-model-1"]["spec"]), job)
+        self.assertEqual(
+            without_release(same["NetworkPolicy", "tcptoold-distribute"]["spec"]),
+            by_kind(expected, "NetworkPolicy")["spec"],
+        )
+
+        objects = self.fleet(
+            values, tokens_secretName="tcptool-tokens", fleet_operatorTokenSecretName="mine"
+        )  # fmt: skip
+        job = objects["Job", "test-tcptoold-model-2"]["spec"]["template"]
+        (container,) = job["spec"]["containers"]
+        for word in ("--to=rack=r1", "--to=node7", "--distribution-id=model-2", "--overwrite"):
+            self.assertIn(word, container["args"])
+        self.assertIn({"name": "TCPTOOL_SERVER", "value": "test-tcptoold:9875"}, container["env"])
+        secrets = {v["name"]: v["secret"]["secretName"] for v in job["spec"]["volumes"]}
+        self.assertEqual(secrets, {"ca": "test-tcptoold-tls", "token": "mine"})
+        policy = objects["NetworkPolicy", "test-tcptoold-distribute"]["spec"]
+        self.assertEqual(policy["podSelector"]["matchLabels"], job["metadata"]["labels"])
+
     def test_an_etcd_that_there_is_can_be_used(self):
         objects = self.fleet(
             "--set=fleet.etcd.endpoints={etcd1.example:2379,etcd2.example:2379}",
@@ -175,6 +210,11 @@ class HelmFleetTest(ChartCase):
             "--set=dataPorts.first=9870", "--set=dataPorts.last=9872",
         )  # fmt: skip
         self.assert_refused("use fleet.racks", *fleet, "--set=extraArgs={--rack=r1}")
+        self.assert_refused(
+            "fleet.distributions: their Jobs have a token", *fleet,
+            "--set=fleet.distributions[0].id=x", "--set=fleet.distributions[0].file=a:b/c",
+            "--set=fleet.distributions[0].to={all}", "--set=fleet.distributions[0].as=b/c",
+        )  # fmt: skip
         labelled = (*fleet, "--set=fleet.rackLabel=row")
         self.assert_refused("it has the rack", *labelled, "--set=extraArgs={--config=x}")
         self.assert_refused(

@@ -25,6 +25,9 @@
 {{- if ne (empty .Values.fleet.etcd.endpoints) (empty .Values.fleet.etcd.secretName) }}
 {{- fail "fleet.etcd: endpoints and secretName go together" }}
 {{- end }}
+{{- if and .Values.fleet.distributions (not .Values.tokens.secretName) }}
+{{- fail "fleet.distributions: their Jobs have a token; set tokens.secretName too" }}
+{{- end }}
 {{- if and .Values.fleet.racks .Values.fleet.rackLabel }}
 {{- fail "fleet: racks or rackLabel, not both" }}
 {{- end }}

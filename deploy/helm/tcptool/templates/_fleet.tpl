@@ -103,6 +103,42 @@
 {{- .root.Files.Get (printf "files/%s.yaml" .name) | replace "tcptoold-etcd" (printf "%s-etcd" (include "tcptool.fullname" .root)) }}
 {{- end }}
 
+{{- /* Puts one of fleet.distributions, `.distribution`, into the Job of fleet/job, `.object`; or
+       has the policy of that reach all of them. */ -}}
+{{- define "tcptool.distribution" }}
+{{- $values := .root.Values }}
+{{- $fullname := include "tcptool.fullname" .root }}
+{{- $object := .object }}
+{{- $_ := set $object.metadata "name" (printf "%s-%s" $fullname (.distribution | default (dict "id" "distribute")).id) }}
+{{- with .distribution }}
+{{- if gt (len $object.metadata.name) 63 }}
+{{- fail (printf "fleet.distributions: %s, the name of a Job, has more than 63 characters" $object.metadata.name) }}
+{{- end }}
+{{- /* It would be made again by an upgrade, and would find its distribution there. */}}
+{{- $_ := unset $object.spec "ttlSecondsAfterFinished" }}
+{{- $metadata := $object.spec.template.metadata }}
+{{- $_ := set $metadata "labels" (merge (dict "app.kubernetes.io/instance" $.root.Release.Name) $metadata.labels) }}
+{{- $pod := $object.spec.template.spec }}
+{{- with $values.imagePullSecrets }}{{ $_ := set $pod "imagePullSecrets" . }}{{ end }}
+{{- $container := first $pod.containers }}
+{{- $_ := set $container "image" (include "tcptool.image" $.root) }}
+{{- $_ := set $container "imagePullPolicy" ($values.image.pullPolicy | default "IfNotPresent") }}
+{{- $set := dict "--file" (list .file) "--to" .to "--as" (list .as) "--distribution-id" (list .id) "--request-id" (list .id) }}
+{{- $args := list }}
+{{- range $container.args }}
+{{- $option := regexFind "^[^=]*" . }}
+{{- if hasKey $set $option }}
+{{- range get $set $option }}{{ $args = append $args (printf "%s=%s" $option .) }}{{ end }}
+{{- else }}{{ $args = append $args . }}
+{{- end }}
+{{- end }}
+{{- $_ := set $container "args" (concat $args (.options | default list)) }}
+{{- range $container.env }}{{ if eq .name "TCPTOOL_SERVER" }}{{ $_ := set . "value" (printf "%s:9875" $fullname) }}{{ end }}{{ end }}
+{{- $secrets := dict "ca" (include "tcptool.tlsSecret" $.root) "token" $values.fleet.operatorTokenSecretName }}
+{{- range $pod.volumes }}{{ $_ := set .secret "secretName" (get $secrets .name) }}{{ end }}
+{{- end }}
+{{- end }}
+
 {{- /* Puts the values into the other objects of the fleet, `.object`. */ -}}
 {{- define "tcptool.fleetObject" }}
 {{- $values := .root.Values }}

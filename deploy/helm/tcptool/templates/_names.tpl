@@ -3,6 +3,11 @@
 {{- .Values.fullnameOverride | default (printf "%s-tcptoold" (.Release.Name | trunc 40 | trimSuffix "-")) }}
 {{- end }}
 
+{{- /* Of the programs. */ -}}
+{{- define "tcptool.image" -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) }}
+{{- end }}
+
 {{- /* The secret with the certificate of the control API; empty: it has none. */ -}}
 {{- define "tcptool.tlsSecret" -}}
 {{- if .Values.tls.secretName }}

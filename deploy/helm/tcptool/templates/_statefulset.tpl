@@ -19,7 +19,7 @@
 {{- $container := first $pod.containers }}
 {{- /* The pause of the preStop before the drain, and 25 s after it. */}}
 {{- $_ := set $pod "terminationGracePeriodSeconds" (add (int $container.lifecycle.preStop.sleep.seconds) (int $values.drainTimeoutSeconds) 25) }}
-{{- $_ := set $container "image" (printf "%s:%s" $values.image.repository ($values.image.tag | default .root.Chart.AppVersion)) }}
+{{- $_ := set $container "image" (include "tcptool.image" .root) }}
 {{- $_ := set $container "imagePullPolicy" ($values.image.pullPolicy | default $container.imagePullPolicy) }}
 {{- with $values.resources }}{{ $_ := set $container "resources" . }}{{ end }}
 
