@@ -20,7 +20,7 @@ _tcptoolctl_service() {
   done
 }
 
-# Prints the names that "list", "receptions" or "distributions" lists.
+# Prints the names that "list", "receptions", "distributions" or "nodes" lists.
 _tcptoolctl_names() {
   local -a service
   mapfile -t service < <(_tcptoolctl_service)
@@ -47,6 +47,8 @@ _tcptoolctl() {
     words="table json"
   elif [[ ${previous} == --reception ]]; then
     words=$(_tcptoolctl_names receptions)
+  elif [[ ${command} == distribute && ${previous} == --to ]]; then
+    words="all $(_tcptoolctl_names nodes)"
   elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} FILE\b" <<<"${help}"; then
     mapfile -t COMPREPLY < <(compgen -f -- "${current}")
     return

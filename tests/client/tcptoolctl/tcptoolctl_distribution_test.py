@@ -234,5 +234,6 @@ class TcptoolctlDistributionTest(DistributionCase):
             with self.subTest(shell.__name__):
                 for command in ("get", "watch", "cancel", "delete", "deliveries", "retry"):
                     self.assertEqual(shell(command, ""), [name])
-                for words in (("start", ""), ("distribute", "--to", ""), ("nodes", "")):
+                self.assertEqual(shell("distribute", "--to", ""), ["all", "a", "b", "c"])
+                for words in (("start", ""), ("receive", "--to", ""), ("nodes", "")):
                     self.assertEqual(shell(*words), [])
