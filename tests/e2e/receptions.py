@@ -70,6 +70,7 @@ class ReceptionCase(ServiceTest):
         self.disk = pathlib.Path(directory.name)
         roots = {"disk": self.disk, **self.more_roots()}
         self.service_flags = (
+            *self.service_flags,
             *(f"--receive={name}={path}" for name, path in roots.items()),
             "--log-format=json",
         )

@@ -1,6 +1,4 @@
-"""What a transfer costs in system calls, which do not depend on how fast or how busy the
-machine is as times do. A change that makes tcptool ask the kernel for less at a time, or
-more often, is seen here."""
+"""What a transfer of `tcptool -s` costs in system calls."""
 
 import os
 import subprocess
@@ -8,55 +6,10 @@ import sys
 import tempfile
 
 import harness
+from call_counts import LESS, MEBIBYTE, MORE, RECIPIENTS, assert_costs, counted, counts
 from tcptool_process import TcptoolTest
 
-MEBIBYTE = 1 << 20
-
-# Two contents, of which the difference is looked at: what a process or a connection does
-# once is in both.
-LESS, MORE = 8, 72
-
-# The figures are the least of several transfers, until they are good enough: a recipient
-# that is not given the processor when it could read makes the sender's calls smaller, and
-# nothing makes them fewer.
-TRIES = 6
-MARGIN = 1.1
-
 PORT = 20001
-
-# Connects as often as it is told; the last byte starts.
-RECIPIENTS = """
-import socket, sys, threading, time
-port, count = map(int, sys.argv[1:])
-recipients = []
-while len(recipients) < count:
-    try:
-        recipients.append(socket.create_connection(("127.0.0.1", port)))
-    except ConnectionRefusedError:
-        time.sleep(0.01)
-def read(recipient):
-    buffer = bytearray(1 << 20)
-    while recipient.recv_into(buffer):
-        pass
-    recipient.close()
-readers = [threading.Thread(target=read, args=[recipient]) for recipient in recipients]
-for reader in readers:
-    reader.start()
-for recipient in recipients:
-    recipient.sendall(bytes([recipient is recipients[-1]]))
-for reader in readers:
-    reader.join()
-"""
-
-
-def counts(summary):
-    """How often each call was made, by the table of `strace -c`."""
-    calls = {}
-    for line in summary.splitlines():
-        fields = line.split()
-        if len(fields) >= 5 and fields[3].isdigit():
-            calls[fields[-1]] = int(fields[3])
-    return calls
 
 
 class SystemCallsTest(TcptoolTest):
@@ -93,30 +46,17 @@ class SystemCallsTest(TcptoolTest):
         self.addCleanup(cat.wait)
         sender = self.start(
             "-d", "error", "-s", PORT, "-c", "unlimited", *([] if piped else [content]),
-            prefix=[*inside, "taskset", "--cpu-list", lane,
-                    "strace", "-f", "-c", "-o", self.summary],
+            prefix=[*inside, "taskset", "--cpu-list", lane, *counted(self.summary)],
             stdin=cat.stdout if piped else subprocess.DEVNULL,
         )  # fmt: skip
         cat.stdout.close()
         recipients = [sys.executable, "-c", RECIPIENTS, str(PORT), str(count)]
         subprocess.run([*inside, *recipients], check=True, timeout=harness.DEADLINE_S)
         self.assertEqual(self.finish(sender)[0], 0)
-        return counts(self.summary.read_text(encoding="ascii"))
+        return counts(self.summary)
 
     def assert_costs(self, recorded, count, piped=False):
-        """`recorded`: calls for each MiB to each recipient."""
-        least = {name: float("inf") for name in recorded}
-        for _ in range(TRIES):
-            less, more = (self.transfer(size, count, piped) for size in (LESS, MORE))
-            for name in recorded:
-                made = more.get(name, 0) - less.get(name, 0)
-                least[name] = min(least[name], made / (MORE - LESS) / count)
-            if all(least[name] <= most * MARGIN for name, most in recorded.items()):
-                break
-        # Where half of them are gone, they are others now, and are to be recorded anew.
-        for name, most in recorded.items():
-            self.assertLessEqual(least[name], most * MARGIN, f"{name}, calls per MiB")
-            self.assertGreater(least[name], most / 2, f"{name}, calls per MiB")
+        assert_costs(self, recorded, lambda size: self.transfer(size, count, piped), count)
 
     def test_file_that_is_copied_to_one(self):
         self.assert_costs({"sendto": 1.0, "preadv2": 1.0}, count=1)
