@@ -1,5 +1,5 @@
-"""Transfers that are over at once: how long after the start byte the recipients have
-all of the content, its end, and how long until the sender has the proof."""
+"""Transfers that are over at once: how long after the start byte the last of the recipients
+has the first byte, all of the content, and its end, and the sender the proof."""
 
 import statistics
 from contextlib import closing
@@ -18,7 +18,7 @@ PUSH = (1024, 64)
 # One is over in a moment, and another process that runs just then shows.
 TIMES_THE_ROUNDS = 3
 
-MILESTONES = ("last byte", "end", "proof")
+MILESTONES = ("first byte", "last byte", "end", "proof", "last byte to proof")
 
 
 def run(report, inputs, args):
@@ -52,9 +52,7 @@ def compare_on(report, path, nginx, inputs, args):
                 report.bar(
                     f"{what}: last byte / nginx's", ours["last byte"] / theirs["last byte"], most=1.0
                 )
-                report.bar(
-                    f"{what}: last byte to proof, ms", ours["proof"] - ours["last byte"], most=110.0
-                )
+                report.bar(f"{what}: last byte to proof, ms", ours["last byte to proof"], most=110.0)
     report.say(f"### {path.name}")
     report.say()
     report.table(["sender", "content", "recipients", *MILESTONES], rows)
@@ -65,12 +63,16 @@ def after_start(seen, ended):
     sender had the proof of all; None: it has none."""
     recipients = seen["recipients"]
     times = {
+        "first byte": max(recipient["first"] for recipient in recipients),
         "last byte": max(recipient["last"] for recipient in recipients),
         "end": max(recipient["end"] for recipient in recipients),
     }
     if ended is not None:
         times["proof"] = ended
-    return {milestone: (time - seen["start"]) * 1000 for milestone, time in times.items()}
+    after = {milestone: (time - seen["start"]) * 1000 for milestone, time in times.items()}
+    if ended is not None:
+        after["last byte to proof"] = after["proof"] - after["last byte"]
+    return after
 
 
 def median_of(transfers):
