@@ -1,21 +1,18 @@
-"""The control API: calls, lists, watchers, uploads, and memory."""
+"""The control API: calls, lists, watchers, and memory."""
 
 import json
 import os
 import statistics
 import subprocess
-import time
 from contextlib import contextmanager
 
 from paths import LOOPBACK
 from programs import (
     CONTROL_LOAD,
-    TCPTOOLCTL,
     Recipients,
     Tcptoold,
     duration,
     memory,
-    port_of,
 )
 from report import number, spread
 
@@ -25,8 +22,6 @@ BATCH = 4_000
 WATCHERS = 1_000
 RECIPIENTS = 100
 MEBIBYTES = 1024
-# Four processes take turns in an upload: it varies, and is soon over.
-UPLOADS_A_ROUND = 3
 
 
 def run(report, inputs, args):
@@ -37,7 +32,6 @@ def run(report, inputs, args):
         calls(report, service, inputs)
         fill_and_list(report, service, inputs, before)
     with Tcptoold(inputs.home) as service:
-        uploading(report, service, inputs, args)
         watching(report, service, inputs, args)
 
 
@@ -85,41 +79,6 @@ def fill_and_list(report, service, inputs, before):
         ],
     )
     report.keep("control/list", listed | {"bytes_per_session": each})
-
-
-def upload(service, content):
-    """GB/s of a pipe's content to one recipient, by way of the client."""
-    argv = [TCPTOOLCTL, f"--server={service.control_address}", "--output=json"]
-    with subprocess.Popen(
-        [*argv, "create", "--stdin"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as client:
-        try:
-            port = port_of(json.loads(client.stdout.readline()))
-            with Recipients(LOOPBACK, 1, port=port) as recipients:
-                recipients.wait_connected()
-                recipients.go()
-                begin = time.monotonic()
-                subprocess.run(
-                    ["dd", f"if={content}", "bs=1M", "status=none"], stdout=client.stdin, check=True
-                )
-                client.stdin.close()
-                seen = recipients.result(os.path.getsize(content))
-            if client.wait() != 0:
-                raise RuntimeError(f"tcptoolctl ended with {client.returncode}")
-        finally:
-            client.kill()
-    return os.path.getsize(content) / 1e9 / (seen["recipients"][0]["end"] - begin)
-
-
-def uploading(report, service, inputs, args):
-    content = inputs.file(MEBIBYTES // args.divisor)
-    rates = [upload(service, content) for _ in range(args.rounds * UPLOADS_A_ROUND)]
-    report.table(
-        ["an upload to one recipient", "GB/s"],
-        [["`dd` into `tcptoolctl create --stdin`", spread(rates)]],
-    )
-    report.bar("control: an upload to one recipient, in GB/s", statistics.median(rates), least=1)
-    report.keep("control/upload", {"gb_per_s": rates})
 
 
 @contextmanager

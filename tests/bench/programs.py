@@ -74,6 +74,7 @@ class OneShot:
     def __init__(self, argv, **options):
         self._process = subprocess.Popen(argv, **options)
         self.pid = self._process.pid
+        self.stdout = self._process.stdout
         self.cpu = None
 
     def wait(self):

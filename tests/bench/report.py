@@ -44,6 +44,10 @@ def number(value):
     return f"{value:.3g}" if abs(value) < 1 else f"{value:.2f}"
 
 
+def so_many_recipients(count):
+    return f"{count} recipient{'s' if count > 1 else ''}"
+
+
 @dataclass
 class Bar:
     """What a figure has to reach."""

@@ -16,8 +16,8 @@ import time
 from report import Report, machine
 
 SUITES = (
-    "fanout", "stream", "files", "small", "isolation", "scale", "cold", "control", "relay", "chain",
-    "fleet", "plan",
+    "fanout", "stream", "upload", "files", "small", "isolation", "scale", "lanes", "cold",
+    "fast_disk", "control", "relay", "chain", "fleet", "plan",
 )  # fmt: skip
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -60,7 +60,7 @@ def parse():
     parser.add_argument(
         "--document", action="store_true", help="put the tables into docs/benchmarks.md"
     )
-    parser.add_argument("--rounds", type=int, default=3, help="of each comparison (default 3)")
+    parser.add_argument("--rounds", type=int, default=5, help="of each comparison (default 5)")
     parser.add_argument(
         "--only", metavar="TEXT", default="", help="compare only senders whose names begin with it"
     )

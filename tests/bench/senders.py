@@ -93,11 +93,10 @@ def model_2008(path):
 class TcptooldSender:
     """The service, with one session for each transfer."""
 
-    name = "tcptoold"
-
-    def __init__(self, path, root):
+    def __init__(self, path, root, name="tcptoold", flags=()):
+        self.name = name
         self._path = path
-        self._service = Tcptoold(root, path)
+        self._service = Tcptoold(root, path, extra=flags)
 
     def measure(self, content, count):
         size = os.path.getsize(content)
