@@ -19,6 +19,9 @@ from senders import tcptool
 MEBIBYTES = 1024
 COUNTS = (1, 8)
 
+# For the file system itself, beside an eighth of the content.
+ROOM = 64 << 20
+
 
 def run(report, inputs, args):
     report.say("## A file that is not in the page cache, on a fast medium; GB/s are of its content")
@@ -54,7 +57,7 @@ def file_on_loop_device(content):
         home = stack.enter_context(tempfile.TemporaryDirectory(dir=OUTPUT))
         disk, mount = os.path.join(home, "disk"), os.path.join(home, "mount")
         with open(disk, "wb") as file:
-            file.truncate(os.path.getsize(content) * 5 // 4)
+            file.truncate(os.path.getsize(content) * 9 // 8 + ROOM)
         device = shell("losetup", "--find", "--show", disk)
         stack.callback(shell, "losetup", "--detach", device)
         shell("mkfs.ext4", "-q", device)
