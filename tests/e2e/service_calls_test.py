@@ -120,14 +120,17 @@ class ServiceCallsTest(ReceptionCase):
             )
         )
         recipients = self.start_recipients(session, count)
-        message = stubs.session_service.UploadContentRequest
         data = os.urandom(MEBIBYTE)
-        self.service.sessions.UploadContent(
-            message(
-                name=session.name, offset=part * MEBIBYTE, data=data, complete=part == size - 1
+        messages = (
+            stubs.session_service.UploadContentRequest(
+                name=session.name if part == 0 else "",
+                offset=part * MEBIBYTE,
+                data=data,
+                complete=part == size - 1,
             )
             for part in range(size)
         )
+        self.service.sessions.UploadContent(messages, timeout=harness.DEADLINE_S)
         self.assert_delivered(session, recipients)
 
     def test_reception(self):
