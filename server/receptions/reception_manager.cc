@@ -15,7 +15,8 @@
 namespace tcptool::server {
 namespace {
 
-// How often expired receptions are deleted.
+// How often expired receptions are deleted, and uploads that nobody expects
+// end.
 constexpr auto kTick = std::chrono::seconds(1);
 
 // The interval at which progress is shown to watchers; the API promises at most
@@ -121,6 +122,7 @@ void ReceptionManager::SetNodes(std::string name,
 
 void ReceptionManager::Drain() {
   creation_.StopAccepting();
+  uploads_.Stop();
   control_.PostAndWait([this] {
     restoration_.Stop();
     live_.Drain();
@@ -265,7 +267,11 @@ void ReceptionManager::AddFinished(const v1::Reception& reception) {
                     ToDuration(reception.spec().retention()));
 }
 
-void ReceptionManager::OnTick() { held_.PurgeExpired(dataplane::Clock::now()); }
+void ReceptionManager::OnTick() {
+  const auto now = dataplane::Clock::now();
+  held_.PurgeExpired(now);
+  uploads_.EndOverdue(now);
+}
 
 void ReceptionManager::OnProgress() {
   if (hub_.progress_pace().Allows(ProgressPace::Clock::now()) &&

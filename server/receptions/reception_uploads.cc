@@ -1,6 +1,7 @@
 #include "server/receptions/reception_uploads.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/receiving/push_upstream.h"
@@ -9,53 +10,109 @@ namespace tcptool::server {
 
 using dataplane::PushedContent;
 
+namespace {
+
+absl::Status Stopping() {
+  return absl::UnavailableError(
+      "the service is stopping; upload again when it has started");
+}
+
+}  // namespace
+
 void ReceptionUploads::Expect(const std::string& reception) {
   absl::MutexLock lock(&mutex_);
-  Content& content = contents_[reception];
-  if (content == nullptr) content = std::make_shared<PushedContent>();
+  Entry& entry = entries_[reception];
+  entry.is_expected = true;
+  if (entry.content == nullptr) {
+    entry.content = std::make_shared<PushedContent>();
+  }
 }
 
 absl::StatusOr<std::unique_ptr<ReceptionUpload>> ReceptionUploads::Begin(
     const std::string& reception, const std::string& name) {
   absl::MutexLock lock(&mutex_);
-  const auto found = contents_.find(reception);
-  if (found == contents_.end()) {
-    return absl::UnavailableError(absl::StrCat(
-        "the node has not begun its part in ", name, " yet; try again"));
-  }
-  const auto goes_on = [](const auto& one) {
-    return one.second->has_begun() && !one.second->result();
-  };
-  if (!found->second->has_begun() &&
-      std::ranges::count_if(contents_, goes_on) >=
-          static_cast<std::ptrdiff_t>(kMost)) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the node has ", kMost,
-        " uploads of distributions that are not finished, as many as it "
-        "takes; wait for one of them"));
-  }
-  if (!found->second->Begin()) {
+  const auto found = entries_.find(reception);
+  if (found != entries_.end() && found->second.content->has_begun()) {
     return absl::FailedPreconditionError(absl::StrCat(
         name,
         " has an upload already, or had one, and content is sent once; create "
         "another distribution, or try this one again if it has failed"));
   }
-  return std::make_unique<ReceptionUpload>(name, found->second);
+  if (found == entries_.end() && stopped_) return Stopping();
+  if (!HasRoom()) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the node has ", kMost,
+        " uploads of distributions that are not finished, as many as it "
+        "takes; wait for one of them"));
+  }
+  Entry& entry = entries_[reception];
+  if (!entry.is_expected) {
+    entry = {.content = std::make_shared<PushedContent>(),
+             .name = name,
+             .begun = Clock::now()};
+  }
+  entry.content->Begin();
+  return std::make_unique<ReceptionUpload>(name, entry.content);
+}
+
+bool ReceptionUploads::HasRoom() const {
+  const auto goes_on = [](const auto& one) {
+    const PushedContent& content = *one.second.content;
+    return content.has_begun() && !content.result();
+  };
+  return std::ranges::count_if(entries_, goes_on) <
+         static_cast<std::ptrdiff_t>(kMost);
+}
+
+void ReceptionUploads::EndOverdue(Clock::time_point now) {
+  for (const Entry& entry : TakeWaiting(now - kPatience)) {
+    entry.content->Finish(absl::UnavailableError(absl::StrCat(
+        "the upload has waited ", kPatience.count(),
+        " s for the node to begin its part in ", entry.name,
+        ", which it does once it is registered in its fleet; its log says what "
+        "keeps it from that (fleet_node_refused, etcd_trouble): see to it, and "
+        "upload again")));
+  }
+}
+
+void ReceptionUploads::Stop() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopped_ = true;
+  }
+  for (const Entry& entry : TakeWaiting(Clock::time_point::max())) {
+    entry.content->Finish(Stopping());
+  }
+}
+
+std::vector<ReceptionUploads::Entry> ReceptionUploads::TakeWaiting(
+    Clock::time_point begun_until) {
+  absl::MutexLock lock(&mutex_);
+  std::vector<Entry> taken;
+  for (auto at = entries_.begin(); at != entries_.end();) {
+    if (at->second.is_expected || at->second.begun > begun_until) {
+      ++at;
+    } else {
+      taken.push_back(std::move(at->second));
+      at = entries_.erase(at);
+    }
+  }
+  return taken;
 }
 
 bool ReceptionUploads::HasBegun(const std::string& reception) const {
-  const Content content = Find(reception);
+  const Content content = FindExpected(reception);
   return content != nullptr && content->has_begun();
 }
 
 absl::Status ReceptionUploads::FailureOf(const std::string& reception) const {
-  const Content content = Find(reception);
+  const Content content = FindExpected(reception);
   return content == nullptr ? absl::OkStatus() : content->failure();
 }
 
 std::unique_ptr<dataplane::Upstream> ReceptionUploads::NewUpstream(
     const std::string& reception) const {
-  Content content = Find(reception);
+  Content content = FindExpected(reception);
   if (content == nullptr) {
     content = std::make_shared<PushedContent>();
     content->Fail(absl::UnavailableError("there is no upload for it"));
@@ -65,7 +122,18 @@ std::unique_ptr<dataplane::Upstream> ReceptionUploads::NewUpstream(
 
 void ReceptionUploads::Finish(const std::string& reception,
                               const absl::Status& result) {
-  if (const Content content = Find(reception)) content->Finish(result);
+  Entry entry;
+  {
+    absl::MutexLock lock(&mutex_);
+    const auto found = entries_.find(reception);
+    if (found == entries_.end()) return;
+    entry = found->second;
+  }
+  entry.content->Finish(
+      result.ok() && !entry.is_expected
+          ? absl::FailedPreconditionError(absl::StrCat(
+                entry.name, " has its content already, from an upload before"))
+          : result);
 }
 
 void ReceptionUploads::Forget(const std::string& reception,
@@ -73,19 +141,21 @@ void ReceptionUploads::Forget(const std::string& reception,
   Content content;
   {
     absl::MutexLock lock(&mutex_);
-    const auto found = contents_.find(reception);
-    if (found == contents_.end()) return;
-    content = std::move(found->second);
-    contents_.erase(found);
+    const auto found = entries_.find(reception);
+    if (found == entries_.end()) return;
+    content = std::move(found->second.content);
+    entries_.erase(found);
   }
   content->Finish(result);
 }
 
-ReceptionUploads::Content ReceptionUploads::Find(
+ReceptionUploads::Content ReceptionUploads::FindExpected(
     const std::string& reception) const {
   absl::MutexLock lock(&mutex_);
-  const auto found = contents_.find(reception);
-  return found == contents_.end() ? nullptr : found->second;
+  const auto found = entries_.find(reception);
+  return found == entries_.end() || !found->second.is_expected
+             ? nullptr
+             : found->second.content;
 }
 
 }  // namespace tcptool::server

@@ -2,15 +2,18 @@
 #ifndef TCPTOOL_SERVER_RECEPTIONS_RECEPTION_UPLOADS_H_
 #define TCPTOOL_SERVER_RECEPTIONS_RECEPTION_UPLOADS_H_
 
+#include <chrono>
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "dataplane/base/clock.h"
 #include "dataplane/receiving/pushed_content.h"
 #include "dataplane/receiving/upstream.h"
 #include "server/receptions/reception_upload.h"
@@ -21,35 +24,60 @@ namespace tcptool::server {
 // which then waits with its first message. Any thread may call any method.
 class ReceptionUploads {
  public:
+  using Clock = dataplane::Clock;
+
   // At a time, that have begun and have no result; each holds a message.
   static constexpr size_t kMost = 16;
+  // How long one that has begun waits until it is expected: longer than the
+  // lease for which a node that was killed has to wait.
+  static constexpr std::chrono::seconds kPatience{30};
 
-  // One may begin from here on; no effect if that is so already.
+  // The node has begun its part, or will take one that begins from here on; no
+  // effect if that is so already.
   void Expect(const std::string& reception);
-  // Begins the one upload to a reception, of the distribution `name`.
-  // UNAVAILABLE: none is expected yet. FAILED_PRECONDITION: it has begun
-  // before. RESOURCE_EXHAUSTED: there are kMost.
+  // Begins the one upload to a reception, of the distribution `name`. One that
+  // is not expected yet waits for that, and ends with UNAVAILABLE when
+  // EndOverdue() or Stop() says so; then another one may begin.
+  // FAILED_PRECONDITION: it has begun before. RESOURCE_EXHAUSTED: there are
+  // kMost. UNAVAILABLE: it is not expected, and will not be, after Stop().
   absl::StatusOr<std::unique_ptr<ReceptionUpload>> Begin(
       const std::string& reception, const std::string& name);
+  // Ends those that have waited for kPatience. To be called again and again.
+  void EndOverdue(Clock::time_point now);
+  // Ends those that wait: nothing will be expected any more.
+  void Stop();
+
   bool HasBegun(const std::string& reception) const;
   // Why the upload to it has broken off; OK: it has not.
   absl::Status FailureOf(const std::string& reception) const;
   // What the reception receives from; where no upload is expected, it fails.
   std::unique_ptr<dataplane::Upstream> NewUpstream(
       const std::string& reception) const;
-  // What came of it: see PushedContent::Finish().
+  // What came of it: see PushedContent::Finish(). One that was not expected is
+  // not what the reception has the content from: FAILED_PRECONDITION if OK.
   void Finish(const std::string& reception, const absl::Status& result);
   // As Finish(); then another one may be expected.
   void Forget(const std::string& reception, const absl::Status& result);
 
  private:
   using Content = std::shared_ptr<dataplane::PushedContent>;
+  struct Entry {
+    Content content;
+    bool is_expected = false;
+    // Of one that was not expected when it began.
+    std::string name;
+    Clock::time_point begun;
+  };
 
   // Null: none is expected.
-  Content Find(const std::string& reception) const;
+  Content FindExpected(const std::string& reception) const;
+  // Removes those that are not expected, and had begun by then.
+  std::vector<Entry> TakeWaiting(Clock::time_point begun_until);
+  bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
-  std::map<std::string, Content> contents_ ABSL_GUARDED_BY(mutex_);
+  std::map<std::string, Entry> entries_ ABSL_GUARDED_BY(mutex_);
+  bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tcptool::server

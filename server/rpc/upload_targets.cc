@@ -52,14 +52,16 @@ void DistributionUploads::Fail(Upload& upload, const absl::Status& why) {
 }
 
 absl::Status DistributionUploads::EndedEarly(const Upload& upload) {
-  if (upload.result().ok()) {
+  const absl::Status result = upload.result();
+  if (result.ok()) {
     return absl::AbortedError(absl::StrCat("the node has the whole content of ",
                                            upload.name(),
                                            " already, from an upload before"));
   }
+  if (!absl::IsAborted(result)) return result;  // Nothing was taken of it.
   return absl::AbortedError(
       absl::StrCat("the node has not got the whole content of ", upload.name(),
-                   ": ", upload.result().message()));
+                   ": ", result.message()));
 }
 
 void DistributionUploads::Answer(Upload& upload, const Done& done) const {

@@ -343,6 +343,23 @@ class CommandLineTest(DistributionUploadCase):
         self.assertEqual(self.a.received_content(), self.content)
         self.assert_delivered("distributions/piped", *self.nodes_)
 
+    def test_a_node_that_has_just_been_killed_takes_one_when_it_is_registered(self):
+        self.a.restart()
+
+        def answers():
+            try:
+                return self.a.fleet_nodes()
+            except grpc.RpcError as error:
+                self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE)
+                return None
+
+        wait_until(answers, "it has read what the fleet has", 60)
+        ctl = self.start_ctl("--watch")
+        _, err = ctl.communicate(self.content, timeout=harness.DEADLINE_S)
+        self.assertEqual((ctl.returncode, err), (0, b""))
+        self.assertEqual(self.a.received_content(), self.content)
+        self.assert_delivered("distributions/piped", *self.nodes_)
+
     def test_one_that_is_killed_has_failed_it(self):
         ctl = self.start_ctl()
         ctl.stdin.write(self.content[: 2 * MIB])

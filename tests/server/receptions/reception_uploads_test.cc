@@ -1,6 +1,7 @@
 // Which uploads a node takes, and that their messages continue each other.
 #include "server/receptions/reception_uploads.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -27,7 +28,6 @@ v1::UploadDistributionRequest Message(int64_t offset, std::string data,
 
 TEST(ReceptionUploads, TakesOneOfThoseThatAreExpected) {
   ReceptionUploads uploads;
-  EXPECT_TRUE(absl::IsUnavailable(uploads.Begin(kReception, kName).status()));
   EXPECT_FALSE(uploads.HasBegun(kReception));
   uploads.Expect(kReception);
   EXPECT_FALSE(uploads.HasBegun(kReception));
@@ -87,6 +87,104 @@ TEST(ReceptionUploads, TellsOfTheEndAlsoIfItCameBefore) {
   EXPECT_EQ(changes, 1);
   EXPECT_TRUE((*upload)->closed());
   EXPECT_TRUE((*upload)->result().ok());
+}
+
+// One that begins before the node has begun its part.
+class EarlyUploadTest : public testing::Test {
+ protected:
+  using Clock = ReceptionUploads::Clock;
+
+  std::unique_ptr<ReceptionUpload> Begin(
+      const std::string& reception = kReception) {
+    auto upload = uploads_.Begin(reception, kName);
+    EXPECT_TRUE(upload.ok()) << upload.status();
+    return upload.ok() ? *std::move(upload) : nullptr;
+  }
+  static Clock::time_point AtLeast(Clock::duration later) {
+    return Clock::now() + later;
+  }
+
+  ReceptionUploads uploads_;
+};
+
+TEST_F(EarlyUploadTest, WaitsWithItsFirstMessageUntilItIsExpected) {
+  const auto upload = Begin();
+  v1::UploadDistributionRequest request = Message(0, "abc", /*complete=*/true);
+  ASSERT_TRUE(upload->Take(request).ok());
+  EXPECT_FALSE(upload->has_room());
+  EXPECT_FALSE(uploads_.HasBegun(kReception));
+  uploads_.Expect(kReception);
+  EXPECT_TRUE(uploads_.HasBegun(kReception));
+  EXPECT_FALSE(upload->closed());
+  // From then on it is as one that began later.
+  uploads_.EndOverdue(AtLeast(2 * ReceptionUploads::kPatience));
+  EXPECT_FALSE(upload->closed());
+  uploads_.Finish(kReception, absl::OkStatus());
+  EXPECT_TRUE(upload->closed());
+  EXPECT_TRUE(upload->result().ok());
+}
+
+TEST_F(EarlyUploadTest, IsTheOneUpload) {
+  const auto upload = Begin();
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(uploads_.Begin(kReception, kName).status()));
+}
+
+TEST_F(EarlyUploadTest, WaitsForSoLong) {
+  const Clock::time_point before = Clock::now();
+  const auto upload = Begin();
+  int changes = 0;
+  upload->set_on_change([&changes] { ++changes; });
+  uploads_.EndOverdue(before + ReceptionUploads::kPatience -
+                      Clock::duration(1));
+  EXPECT_FALSE(upload->closed());
+  uploads_.EndOverdue(AtLeast(ReceptionUploads::kPatience));
+  EXPECT_TRUE(upload->closed());
+  EXPECT_EQ(changes, 1);
+  EXPECT_TRUE(absl::IsUnavailable(upload->result()));
+  EXPECT_THAT(std::string(upload->result().message()),
+              testing::AllOf(testing::HasSubstr(kName),
+                             testing::HasSubstr("upload again")));
+  // So it may.
+  const auto again = Begin();
+  uploads_.Expect(kReception);
+  EXPECT_TRUE(uploads_.HasBegun(kReception));
+  EXPECT_FALSE(again->closed());
+}
+
+TEST_F(EarlyUploadTest, HasBrokenOffWhenItsCallIsCancelled) {
+  Begin()->Fail(absl::CancelledError("the client has cancelled the call"));
+  uploads_.Expect(kReception);
+  EXPECT_TRUE(absl::IsCancelled(uploads_.FailureOf(kReception)));
+}
+
+TEST_F(EarlyUploadTest, EndsWhenTheServiceStops) {
+  const auto upload = Begin();
+  uploads_.Stop();
+  EXPECT_TRUE(absl::IsUnavailable(upload->result()));
+  EXPECT_TRUE(absl::IsUnavailable(uploads_.Begin(kReception, kName).status()));
+  // What is expected goes on.
+  uploads_.Expect(kReception);
+  EXPECT_TRUE(uploads_.Begin(kReception, kName).ok());
+}
+
+TEST_F(EarlyUploadTest, CountsAmongThoseThatAreTaken) {
+  std::vector<std::unique_ptr<ReceptionUpload>> begun;
+  for (size_t i = 0; i < ReceptionUploads::kMost; ++i) {
+    begun.push_back(Begin(absl::StrCat(kReception, i)));
+  }
+  EXPECT_TRUE(
+      absl::IsResourceExhausted(uploads_.Begin(kReception, kName).status()));
+  uploads_.EndOverdue(AtLeast(ReceptionUploads::kPatience));
+  EXPECT_TRUE(uploads_.Begin(kReception, kName).ok());
+}
+
+TEST_F(EarlyUploadTest, IsNotWhatAnEarlierRunHasGot) {
+  const auto upload = Begin();
+  uploads_.Finish(kReception, absl::OkStatus());
+  EXPECT_TRUE(absl::IsFailedPrecondition(upload->result()));
+  uploads_.Forget(kReception, absl::AbortedError("it is over"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(upload->result()));
 }
 
 class ReceptionUploadTest : public testing::Test {

@@ -151,12 +151,25 @@ TEST_F(UploadedContentTest, OneThatIsReleasedTakesNoMore) {
   EXPECT_EQ(folder_.Get("copy"), "content");
 }
 
+TEST_F(UploadedContentTest, OneThatIsEarlierThanTheNodeIsReceived) {
+  const auto upload = BeginUpload();
+  Send(*upload, "content", true);
+  ReceiveUpload();
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(folder_.Get("copy"), "content");
+  EXPECT_TRUE(upload->result().ok());
+}
+
 TEST_F(UploadedContentTest, WhatAnEarlierRunHadOfItIsLost) {
+  const auto upload = BeginUpload();
+  Send(*upload, "content", true);
   ReceiveUpload(UploadSpec(), true);
   RunUntilState(v1::DELIVERY_STATE_FAILED);
   EXPECT_THAT(last_.detail, HasSubstr("upload it anew"));
-  EXPECT_TRUE(absl::IsUnavailable(
-      uploads().Begin(name(), "distributions/images-v2").status()));
+  // The beginning is not there any more, and this one is not added to it.
+  EXPECT_TRUE(absl::IsAborted(upload->result()));
+  EXPECT_THAT(std::string(upload->result().message()),
+              HasSubstr("upload it anew"));
 }
 
 TEST_F(UploadedContentTest, WhatAnEarlierRunHasGotWholeIsDelivered) {
@@ -165,8 +178,14 @@ TEST_F(UploadedContentTest, WhatAnEarlierRunHasGotWholeIsDelivered) {
   RunUntilState(v1::DELIVERY_STATE_DELIVERED);
   last_.state = v1::DELIVERY_STATE_UNSPECIFIED;
   Begin();
+  // As the next process has it.
+  uploads().Forget(name(), absl::OkStatus());
+  const auto other = BeginUpload();
+  Send(*other, "another content", true);
   ReceiveUpload(UploadSpec(), true);
   RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(folder_.Get("copy"), "content");
+  EXPECT_TRUE(absl::IsFailedPrecondition(other->result()));
 }
 
 }  // namespace
