@@ -49,6 +49,14 @@ class MembershipTest(FleetCase):
             registered["incarnation"], first.wait_event("fleet_registered")["incarnation"]
         )
 
+    def test_a_node_that_was_killed_does_not_wait_for_its_old_lease(self):
+        node = self.join("a")
+        before = node.wait_event("fleet_registered")["incarnation"]
+        node.restart()
+        after = node.wait_event("fleet_registered", 2)["incarnation"]
+        self.assertGreater(after, before)
+        self.assertEqual(node.events_of("fleet_node_refused"), [])
+
     def test_a_node_that_is_stopped_is_gone_at_once(self):
         node, other = self.join("a"), self.join("b")
         # It has a second to say so, in which a busy machine may not let it, but not each time.

@@ -67,6 +67,7 @@ void FleetNode::Join(const std::string& peer_address, const Service& service) {
   node.set_egress_bytes_per_second(options_.egress_bytes_per_second);
   node.mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
   node.set_version(std::string(kVersion));
+  node.set_life_sign(life_sign_.text());
   moves_ = &service.moves;
   asio::post(*io_, [this, node = std::move(node), service] {
     deliveries_.emplace(

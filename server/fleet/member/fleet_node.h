@@ -21,6 +21,7 @@
 #include "server/fleet/etcd/etcd_client.h"
 #include "server/fleet/member/fleet_member.h"
 #include "server/fleet/member/fleet_options.h"
+#include "server/fleet/membership/life_sign.h"
 #include "server/peers/distributed_contents.h"
 #include "server/peers/follow_clients.h"
 #include "server/peers/parent_moves.h"
@@ -100,6 +101,7 @@ class FleetNode {
 
   const FleetOptions options_;
   const FleetKeys keys_;
+  const LifeSign life_sign_;  // Of the registration: gone after it.
   // What NodeDeliveries is answered later may be answered when this is gone.
   const std::shared_ptr<asio::io_context> io_ =
       std::make_shared<asio::io_context>(1);

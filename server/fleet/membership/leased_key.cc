@@ -206,12 +206,35 @@ class LeasedKey::Holder final : public std::enable_shared_from_this<Holder> {
   // Until the watch tells that it is gone.
   void Wait(const etcdserverpb::KeyValue& key) {
     if (has_changed_) return Try();
+    if (options_.is_left != nullptr && key.lease() != 0 &&
+        key.lease() != revoked_ && options_.is_left(key.value())) {
+      return Revoke(key.lease());
+    }
     const std::chrono::milliseconds half = options_.check_interval / 2;
     RetryAfter(half + Random(half), [](Holder& holder) { holder.Check(); });
     if (taken_by_ == key.create_revision()) return;
     taken_by_ = key.create_revision();
     const auto taken = events_.taken;
     taken(key.value());
+  }
+
+  // That of a key whose holder is dead. Once: if that does not help, the key is
+  // waited for.
+  void Revoke(int64_t lease) {
+    revoked_ = lease;
+    is_trying_ = true;
+    etcdserverpb::LeaseRevokeRequest request;
+    request.set_id(lease);
+    etcd_->RevokeLease(
+        request,
+        [self = shared_from_this(), attempt = attempt_](
+            const absl::StatusOr<etcdserverpb::LeaseRevokeResponse>& response,
+            auto) {
+          if (self->ended_ || attempt != self->attempt_) return;
+          self->is_trying_ = false;
+          if (!response.ok()) self->Tell(response.status());
+          self->Try();
+        });
   }
 
   void Changed(const PrefixMirror::Changes& changes) {
@@ -298,6 +321,7 @@ class LeasedKey::Holder final : public std::enable_shared_from_this<Holder> {
   std::unique_ptr<PrefixWatch> watch_;
   int64_t create_revision_ = 0;
   int64_t taken_by_ = 0;  // The create revision of another's that was told.
+  int64_t revoked_ = 0;   // The lease of another's that was revoked last.
   int attempt_ = 0;       // Answers to earlier ones are not taken.
   bool is_trying_ = false;
   bool has_changed_ = false;  // Since it was last tried.

@@ -22,6 +22,10 @@ struct LeasedKeyOptions {
   // While another holds the key, and the watch of it tells nothing, etcd is
   // asked so often whether it still does; half of the time at random.
   std::chrono::milliseconds check_interval = std::chrono::seconds(30);
+  // Whether the process that has written a value is dead for certain: etcd is
+  // told to give its key away, and does not wait for the end of its lease.
+  // Null: of none.
+  std::function<bool(const std::string& value)> is_left = nullptr;
 };
 
 // Writes the key under a lease of its own when nobody has it, and tries again

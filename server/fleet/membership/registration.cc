@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/fleet/membership/life_sign.h"
 #include "server/fleet/state/values.h"
 
 namespace tcptool::fleet {
@@ -19,6 +20,11 @@ absl::Status NameIsTaken(const std::string& name, const std::string& value) {
       "node, wait until its lease has run out"));
 }
 
+bool IsLeft(const std::string& value) {
+  v1::Node other;
+  return ParseValue(value, other) && LifeSign::IsGone(other.life_sign());
+}
+
 }  // namespace
 
 Registration::Registration(const asio::any_io_executor& executor,
@@ -26,7 +32,9 @@ Registration::Registration(const asio::any_io_executor& executor,
                            const std::string& name, const v1::Node& node,
                            Events events)
     : key_(executor, etcd,
-           {.key = keys.Node(name), .value = node.SerializeAsString()},
+           {.key = keys.Node(name),
+            .value = node.SerializeAsString(),
+            .is_left = IsLeft},
            {.held = std::move(events.registered),
             .lost = std::move(events.lost),
             .taken =

@@ -29,7 +29,8 @@ class Registration {
     // It may not be any more; it will be registered again.
     std::function<void(const absl::Status&)> lost;
     // ALREADY_EXISTS: another node has the name. It will be tried again when
-    // that is gone. Once for each that has it.
+    // that is gone. Once for each that has it; of none that is dead for certain
+    // (LifeSign).
     std::function<void(const absl::Status&)> refused;
     // A call of etcd's has failed, and will be tried again.
     std::function<void(const absl::Status&)> trouble;

@@ -2,8 +2,10 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -232,6 +234,72 @@ TEST_F(LeasedKeyTest, IsFoundFreeByACheckIfTheWatchSaysNothing) {
   a_.connection.Cut();
   RunUntilTold(b_, 2);
   EXPECT_THAT(b_.told, ElementsAre("taken", "held"));
+}
+
+class LeftKeyTest : public LeasedKeyTest {
+ protected:
+  // b wants what a has, and does not wait for those that have written "dead".
+  void BeginSecond(const std::string& first) {
+    a_.Begin(first);
+    RunUntilTold(a_, 1);
+    lease_ = a_.key->lease();
+    b_.key = std::make_unique<LeasedKey>(
+        b_.executor, &b_.connection,
+        LeasedKeyOptions{.key = "k",
+                         .value = "b",
+                         .is_left =
+                             [this](const std::string& value) {
+                               if (before_answer_)
+                                 std::exchange(before_answer_, {})();
+                               return value == "dead";
+                             }},
+        LeasedKey::Events{
+            .held =
+                [this](int64_t revision) {
+                  b_.told.push_back(absl::StrCat("held ", revision));
+                },
+            .lost = [](const absl::Status&) {},
+            .taken =
+                [this](const std::string& by) {
+                  b_.told.push_back(absl::StrCat("taken by ", by));
+                },
+            .trouble = [this](const absl::Status&) { ++b_.troubles; }});
+  }
+
+  int64_t lease_ = 0;                    // a's.
+  std::function<void()> before_answer_;  // To the first question.
+};
+
+TEST_F(LeftKeyTest, OneOfADeadProcessIsNotWaitedFor) {
+  BeginSecond("dead");
+  a_.connection.Cut();
+  RunUntilTold(b_, 1);
+  // As after the end of the lease: another incarnation.
+  EXPECT_THAT(b_.told, ElementsAre("held 4"));
+  EXPECT_EQ(etcd_.keys().at("k").value(), "b");
+  EXPECT_EQ(etcd_.LeaseOf("k"), b_.key->lease());
+  EXPECT_NE(b_.key->lease(), lease_);
+}
+
+TEST_F(LeftKeyTest, OneOfALivingProcessIs) {
+  BeginSecond("alive");
+  RunUntilTold(b_, 1);
+  RunReady();
+  EXPECT_THAT(b_.told, ElementsAre("taken by alive"));
+  EXPECT_EQ(etcd_.LeaseOf("k"), lease_);
+  EXPECT_EQ(a_.key->create_revision(), 2);
+}
+
+TEST_F(LeftKeyTest, WhoHasTakenItMeanwhileKeepsIt) {
+  before_answer_ = [this] {
+    etcd_.EndLease(lease_);
+    etcd_.Put("k", "alive");
+  };
+  BeginSecond("dead");
+  RunUntilTold(b_, 1);
+  RunReady();
+  EXPECT_THAT(b_.told, ElementsAre("taken by alive"));
+  EXPECT_EQ(etcd_.keys().at("k").value(), "alive");
 }
 
 TEST_F(LeasedKeyTest, TellsNothingWhenItIsGone) {

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/fleet/membership/life_sign.h"
 #include "server/fleet/state/values.h"
 #include "tests/server/fleet/memory_etcd/memory_connection.h"
 #include "tests/server/fleet/memory_etcd/memory_etcd.h"
@@ -22,11 +23,12 @@ using ::testing::SizeIs;
 class RegisteredNode {
  public:
   RegisteredNode(asio::io_context& thread, MemoryEtcd* etcd,
-                 const std::string& address)
+                 const std::string& address, const std::string& life_sign = "")
       : connection_(thread.get_executor(), etcd) {
     v1::Node node;
     node.set_rack("r1");
     node.set_peer_address(address);
+    node.set_life_sign(life_sign);
     registration_ = std::make_unique<Registration>(
         thread.get_executor(), &connection_, *FleetKeys::Create("lab"), "n1",
         node,
@@ -85,6 +87,27 @@ TEST_F(RegistrationTest, RefusesASecondNodeOfTheNameUntilTheFirstIsGone) {
   RunUntilSize(second.incarnations, 1);
   EXPECT_GT(second.incarnations[0], first_.incarnations[0]);
   EXPECT_THAT(second.refused, SizeIs(1));
+}
+
+TEST_F(RegistrationTest, DoesNotWaitForAProcessThatIsDead) {
+  RunUntilSize(first_.incarnations, 1);
+  first_.registration().Withdraw([](const absl::Status&) {});
+  auto sign = std::make_unique<LifeSign>();
+  auto killed = std::make_unique<RegisteredNode>(
+      thread_, &etcd_, "192.0.2.2:7000", sign->text());
+  RunUntilSize(killed->incarnations, 1);
+  const int64_t incarnation = killed->incarnations[0];
+  killed.reset();  // Its registration stays.
+  ASSERT_TRUE(etcd_.keys().contains(key_));
+  {
+    RegisteredNode second(thread_, &etcd_, "192.0.2.2:7000");
+    RunUntilSize(second.refused, 1);
+  }
+  sign.reset();
+  RegisteredNode next(thread_, &etcd_, "192.0.2.2:7000");
+  RunUntilSize(next.incarnations, 1);
+  EXPECT_GT(next.incarnations[0], incarnation);
+  EXPECT_TRUE(next.refused.empty());
 }
 
 TEST_F(RegistrationTest, IsOfANewIncarnationWhenEtcdHadGivenItAway) {
