@@ -37,8 +37,9 @@ class ReceivedFileSource::RootCheck : public BlockDigests {
     const auto end = manifest_->end();
     if (!end || end->root == root_) return manifest_->error();
     return absl::DataLossError(
-        "the file is not what was received: its disk has lost something, or "
-        "somebody has written to it; receive it again");
+        "the file is not what it has to be: its disk has lost something, or "
+        "somebody has written to it; receive it again, or, if it is a source, "
+        "put back what it was");
   }
   // Bytes that have been read for it.
   uint64_t position() const { return manifest_->position(); }

@@ -1,4 +1,5 @@
-// The file that a reception has left, as a source of content for sessions.
+// A file whose content is known, as that which a reception has left, as a
+// source of content for sessions.
 #ifndef TCPTOOL_DATAPLANE_RECEIVING_RECEIVED_FILE_SOURCE_H_
 #define TCPTOOL_DATAPLANE_RECEIVING_RECEIVED_FILE_SOURCE_H_
 
@@ -34,14 +35,14 @@ struct ReceivedFile {
   std::shared_ptr<FileSource> reading;
 };
 
-// A file that has to be what was received, whatever a disk has lost or somebody
-// has written since. Beside the transfer it is read once more for its manifest,
-// on the disk's threads. Its digests are told, and its last block is sent, only
-// if its root is the right one: else it fails, with DATA_LOSS, and nobody has
-// got the whole of it.
+// A file that has to be what was received, or what others have received of it,
+// whatever a disk has lost or somebody has written since. Beside the transfer
+// it is read once more for its manifest, on the disk's threads. Its digests are
+// told, and its last block is sent, only if its root is the right one: else it
+// fails, with DATA_LOSS, and nobody has got the whole of it.
 class ReceivedFileSource : public FileSource {
  public:
-  // `root`: of what was received. `disk` outlives it.
+  // `root`: of what it has to be. `disk` outlives it.
   ReceivedFileSource(DiskThreads& disk, ReceivedFile file, const Digest& root)
       : FileSource(std::move(file.file), file.state, 0, file.state.size),
         disk_(disk),

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/api/names.h"
+#include "server/api/reception_spec.h"
 #include "server/api/spec_checker.h"
 
 namespace tcptool::server {
@@ -42,6 +43,16 @@ void CheckSource(const v1::SessionSpec& spec, SpecChecker& check) {
   check.Path("file", file.root(), file.path());
   if (file.offset() < 0) check.Wrong("file.offset", "it is negative");
   if (file.length() < 0) check.Wrong("file.length", "it is negative");
+  if (file.expected_root().empty()) return;
+  if (!ToDigest(file.expected_root())) {
+    check.Wrong("file.expected_root",
+                absl::StrCat("\"", file.expected_root(),
+                             "\" is not 64 hexadecimal digits"));
+  }
+  if (file.offset() != 0 || file.has_length()) {
+    check.Wrong("file.expected_root",
+                "it is that of the whole file; give no offset, and no length");
+  }
 }
 
 dataplane::AccessList ToAccessList(const v1::SessionSpec& spec,

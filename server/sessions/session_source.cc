@@ -6,11 +6,14 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/content/open_content.h"
+#include "dataplane/receiving/received_file_source.h"
+#include "server/api/reception_spec.h"
 
 namespace tcptool::server {
 namespace {
 
 using dataplane::FileState;
+using dataplane::ReceivedFile;
 using SourceResult = absl::StatusOr<std::shared_ptr<dataplane::Source>>;
 
 std::string At(absl::Time time) {
@@ -24,6 +27,16 @@ std::string ContentOf(const FileState& state) {
                       ", changed at ", At(state.changed));
 }
 
+// OK: it is the content of that state, or any will do.
+absl::Status CheckContent(const FileState& state,
+                          const std::optional<std::string>& content) {
+  if (!content || ContentOf(state) == *content) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat("the session serves a content that the file has no more (",
+                   *content, "; now ", ContentOf(state),
+                   "); create another session for the new content"));
+}
+
 absl::StatusOr<SessionSource> OpenFile(
     const ContentRoot& root, const v1::FileSource& file,
     const std::optional<std::string>& content) {
@@ -31,20 +44,30 @@ absl::StatusOr<SessionSource> OpenFile(
   if (!opened.ok()) return opened.status();
   const absl::StatusOr<FileState> state = (*opened)->State();
   if (!state.ok()) return state.status();
-  SessionSource source = {.content = ContentOf(*state)};
-  if (content && source.content != *content) {
-    return absl::DataLossError(
-        absl::StrCat("the session serves a content that the file has no more (",
-                     *content, "; now ", source.content,
-                     "); create another session for the new content"));
+  if (absl::Status status = CheckContent(*state, content); !status.ok()) {
+    return status;
   }
   auto opened_source = dataplane::OpenContent(
       *std::move(opened), static_cast<uint64_t>(file.offset()),
       file.has_length() ? std::optional<uint64_t>(file.length())
                         : std::nullopt);
   if (!opened_source.ok()) return opened_source.status();
-  source.source = *std::move(opened_source);
-  return source;
+  return SessionSource{.source = *std::move(opened_source),
+                       .content = ContentOf(*state)};
+}
+
+// One whose root is to be checked.
+absl::StatusOr<ReceivedFile> OpenWhole(
+    const ContentRoot& root, const v1::FileSource& file,
+    const std::optional<std::string>& content) {
+  auto opened = root.Open(file.path());
+  if (!opened.ok()) return opened.status();
+  auto whole = ReceivedFile::Open(*std::move(opened));
+  if (!whole.ok()) return whole.status();
+  if (absl::Status status = CheckContent(whole->state, content); !status.ok()) {
+    return status;
+  }
+  return whole;
 }
 
 // `field`: what errors begin with.
@@ -68,6 +91,22 @@ void SourceProvider::Open(
         [done = std::move(done)](const SourceResult& source) {
           if (source.ok()) return done(SessionSource{.source = *source});
           done(Named("session.spec.reception: ", source.status()));
+        });
+  }
+  if (const auto root = ToDigest(spec.file().expected_root())) {
+    return roots.Run<ReceivedFile>(
+        spec.file().root(),
+        [file = spec.file(), content](const ContentRoot& from) {
+          return OpenWhole(from, file, content);
+        },
+        [&engine = engine, root = *root,
+         done = std::move(done)](absl::StatusOr<ReceivedFile> file) {
+          if (!file.ok()) {
+            return done(Named("session.spec.file: ", file.status()));
+          }
+          SessionSource source = {.content = ContentOf(file->state)};
+          source.source = engine.SourceOf(*std::move(file), root);
+          done(std::move(source));
         });
   }
   roots.Run<SessionSource>(

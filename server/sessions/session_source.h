@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "dataplane/content/source.h"
 #include "dataplane/content/stream_source.h"
+#include "dataplane/engine/engine.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/received_content.h"
 #include "tcptool/v1/session.pb.h"
@@ -28,6 +29,7 @@ struct SessionSource {
 
 // Where sources come from. What it refers to outlives its use.
 struct SourceProvider {
+  dataplane::Engine& engine;
   const ContentRoots& roots;
   ReceivedContent& received;
   size_t upload_window_bytes;

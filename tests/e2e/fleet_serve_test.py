@@ -1,5 +1,7 @@
 """Recipients that are no nodes, at the nodes of a distribution."""
 
+import grpc
+
 import harness
 from fleets import DistributionCase
 from harness import stubs, wait_until
@@ -38,6 +40,11 @@ class ServeTest(DistributionCase):
             return delivery and delivery.serving.endpoint and delivery.serving
 
         return wait_until(serving, f"{node} serves")
+
+    def source_serving(self, name):
+        """The same, of node a, which has the file; None: not yet."""
+        serving = self.a.distribution(name).source_serving
+        return serving if serving.endpoint else None
 
     def recipient(self, serving, kind=KINDS[0]):
         """One that has what has come: whole blocks, as only these are verified."""
@@ -81,7 +88,7 @@ class ServeTest(DistributionCase):
         self.c.start()
         late = Recipient(KINDS[0], int(self.serving(name, "c").endpoint.rpartition(":")[2]), START)
         self.addCleanup(late.close)
-        source = self.a.distribution(name).source_serving
+        source = wait_until(lambda: self.source_serving(name), "the source serves", 60)
         at_source = Recipient(KINDS[0], int(source.endpoint.rpartition(":")[2]), START)
         self.addCleanup(at_source.close)
         for one in (late, at_source):
@@ -100,6 +107,31 @@ class ServeTest(DistributionCase):
     def has_ended(self, node, session):
         got = node.sessions.GetSession(stubs.session_service.GetSessionRequest(name=session))
         return got.state == stubs.session.SESSION_STATE_CANCELLED
+
+    def test_a_source_whose_file_was_changed_while_it_was_down_is_a_reset(self):
+        self.gate.open()
+        name = self.distribute()
+        self.assert_delivered(name, self.b, self.c)
+        serving = wait_until(lambda: self.source_serving(name), "the source serves", 60)
+        self.a.stop()
+        changed = bytes([self.content[0] ^ 1]) + self.content[1:]
+        self.a.write_file("content", changed)
+        self.a.start()
+
+        def begun_anew():
+            try:
+                got = self.a.get(serving.session)
+            except grpc.RpcError as error:
+                self.assertEqual(error.code(), grpc.StatusCode.NOT_FOUND)
+                return None
+            return None if got.HasField("end_time") else got
+
+        got = wait_until(begun_anew, "there is a session again", 60)
+        recipient = harness.connect(int(got.data_endpoint.rpartition(":")[2]), START)
+        self.addCleanup(recipient.close)
+        data, is_orderly = harness.read_to_end(recipient)
+        self.assertFalse(is_orderly)
+        self.assertLess(len(data), len(changed))
 
     def test_a_relay_that_is_cancelled_is_a_reset_for_its_recipients(self):
         name = self.distribute()

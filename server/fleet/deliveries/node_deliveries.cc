@@ -193,16 +193,18 @@ void NodeDeliveries::KeepServed(const std::set<DeliveryId>& ids) {
 }
 
 void NodeDeliveries::Serve(const DeliveryId& id,
-                           const v1::DistributionSpec& spec, bool is_source,
-                           OnServing serving) {
+                           const v1::DistributionSpec& spec,
+                           const v1::Content* source, OnServing serving) {
   tcptool::v1::CreateSessionRequest request;
   request.set_session_id(
       std::string(absl::StripPrefix(SessionNameOf(id), "sessions/")));
   tcptool::v1::SessionSpec& session =
       *request.mutable_session()->mutable_spec();
-  if (is_source) {
-    session.mutable_file()->set_root(spec.file().root());
-    session.mutable_file()->set_path(spec.file().path());
+  if (source != nullptr) {
+    tcptool::v1::FileSource& file = *session.mutable_file();
+    file.set_root(spec.file().root());
+    file.set_path(spec.file().path());
+    file.set_expected_root(absl::BytesToHexString(source->root()));
   } else {
     session.mutable_reception()->set_name(NameOf(id));
   }

@@ -76,7 +76,7 @@ class NodeDeliveries final : public DeliveryPort {
   void KeepServed(const std::set<DeliveryId>& ids) override;
   void SetNodeCount(size_t nodes) override { served_.SetNodeCount(nodes); }
   void Serve(const DeliveryId& id, const v1::DistributionSpec& spec,
-             bool is_source, OnServing serving) override;
+             const v1::Content* source, OnServing serving) override;
   void EndServing(const DeliveryId& id) override;
   void Release(const DeliveryId& id) override;
 

@@ -138,12 +138,13 @@ class DeliveryPort {
   // tell the counts of whom it serves.
   virtual void SetNodeCount(size_t /*nodes*/) {}
   // Serves the content to recipients that are no nodes, as the spec's `serve`
-  // says: its file, if the node is the source, else what the node receives, or
-  // has received, as soon as there is something of it. What an earlier run of
-  // the process has begun is gone on with.
+  // says: what the node receives, or has received, as soon as there is
+  // something of it; or, if the node is the source, its file, which has to be
+  // `source` then, what others receive. Null: it is not the source. What an
+  // earlier run of the process has begun is gone on with.
   virtual void Serve(const DeliveryId& /*id*/,
-                     const v1::DistributionSpec& /*spec*/, bool /*is_source*/,
-                     OnServing /*serving*/) {}
+                     const v1::DistributionSpec& /*spec*/,
+                     const v1::Content* /*source*/, OnServing /*serving*/) {}
   // No longer: those that have not all of it are reset. Nothing of it is called
   // after that.
   virtual void EndServing(const DeliveryId& /*id*/) {}

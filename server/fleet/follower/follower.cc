@@ -214,10 +214,16 @@ void Follower::Serve(const DeliveryId& id, const Distribution& distribution,
   } else if (is_wanted) {
     is_wanted = delivery.is_begun;
   }
+  // It may have been written to since it was read: others have what it was.
+  const v1::Content* source = nullptr;
+  if (is_wanted && delivery.is_source) {
+    is_wanted = distribution.head && distribution.head->value.has_content();
+    if (is_wanted) source = &distribution.head->value.content();
+  }
   if (!is_wanted) return EndServing(id, delivery);
   if (std::exchange(delivery.is_served, true)) return;
   port_->Serve(
-      id, distribution.spec->value, delivery.is_source,
+      id, distribution.spec->value, source,
       [this, id, alive = std::weak_ptr(alive_)](const v1::Serving& serving) {
         if (alive.expired()) return;
         const auto found = deliveries_.find(id);

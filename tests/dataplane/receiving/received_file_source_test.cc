@@ -129,7 +129,7 @@ TEST_F(ReceivedFileSourceTest, RecipientsOfAnotherAreReset) {
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
   EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kSourceFailed);
   EXPECT_EQ(
-      one.recorder->session().error.find("the file is not what was received"),
+      one.recorder->session().error.find("the file is not what it has to be"),
       0u)
       << one.recorder->session().error;
 }

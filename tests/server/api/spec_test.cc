@@ -67,6 +67,16 @@ TEST(SpecTest, SourceIsRequired) {
             "file.root");
   EXPECT_EQ(WrongField([](auto& spec) { spec.mutable_file()->clear_path(); }),
             "file.path");
+  const auto root = [](const std::string& text, bool is_part = false) {
+    return WrongField([&](auto& spec) {
+      spec.mutable_file()->set_expected_root(text);
+      if (is_part) spec.mutable_file()->set_length(1);
+    });
+  };
+  EXPECT_EQ(root(std::string(64, 'a')), "");
+  EXPECT_EQ(root(std::string(63, 'a')), "file.expected_root");
+  EXPECT_EQ(root(std::string(64, 'g')), "file.expected_root");
+  EXPECT_EQ(root(std::string(64, 'a'), true), "file.expected_root");
   EXPECT_EQ(WrongField([](auto& spec) { spec.mutable_upload(); }), "");
   const auto reception = [](const std::string& name) {
     return WrongField(

@@ -4,10 +4,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <string>
 
+#include "dataplane/receiving/manifest.h"
 #include "messages/states.h"
+#include "tests/dataplane/receiving/receptions.h"
+#include "tests/dataplane/testing.h"
 #include "tests/server/fleet/deliveries/receiving_node.h"
 
 namespace tcptool::fleet {
@@ -17,18 +22,33 @@ using testing::HasSubstr;
 
 class ServedContentsTest : public NodeDeliveriesTest {
  protected:
+  // What others have received of it.
+  static v1::Content ContentOfFile() {
+    const dataplane::Digest root =
+        dataplane::Root(dataplane::ManifestOf(TheContent()));
+    v1::Content content;
+    content.set_length(TheContent().size());
+    content.set_root(root.data(), root.size());
+    return content;
+  }
   void ServeContent(int port = 0, bool is_source = false) {
     v1::DistributionSpec spec = Spec();
     spec.mutable_serve()->set_port(port);
     spec.mutable_file()->set_root("files");
     spec.mutable_file()->set_path("file");
+    const v1::Content content = ContentOfFile();
     deliveries_->Serve(
-        id_, spec, is_source,
+        id_, spec, is_source ? &content : nullptr,
         [this](const v1::Serving& serving) { serving_ = serving; });
   }
   std::string session_name() const { return deliveries_->SessionNameOf(id_); }
   tcptool::v1::Session session() const {
     return session_table_.Get(session_name()).value_or(tcptool::v1::Session());
+  }
+  uint16_t Port() const {
+    const std::string& endpoint = serving_.endpoint();
+    return static_cast<uint16_t>(
+        std::stoi(endpoint.substr(endpoint.rfind(':') + 1)));
   }
   void RunUntilServed() {
     RunUntil([&] { return !serving_.endpoint().empty(); });
@@ -73,6 +93,26 @@ TEST_F(ServedContentsTest, TheSourceServesItsFile) {
   RunUntilServed();
   EXPECT_EQ(session().spec().file().path(), "file");
   EXPECT_EQ(session().content_length(), TheContent().size());
+  dataplane::Peer recipient(Port());
+  recipient.Say(1);
+  const dataplane::Peer::Result result = recipient.Read();
+  EXPECT_EQ(result.error, 0);
+  EXPECT_TRUE(result.data == TheContent());
+}
+
+TEST_F(ServedContentsTest, NobodyGetsTheWholeOfAFileThatWasChanged) {
+  std::string changed = TheContent();
+  changed[0] ^= 1;
+  files_.Put("file", changed);
+  ServeContent(0, true);
+  RunUntilServed();
+  dataplane::Peer recipient(Port());
+  recipient.Say(1);
+  const dataplane::Peer::Result result = recipient.Read();
+  EXPECT_EQ(result.error, ECONNRESET);
+  EXPECT_LT(result.data.size(), changed.size());
+  RunUntil([&] { return !serving_.error().empty(); });
+  EXPECT_THAT(serving_.error(), HasSubstr("not what it has to be"));
 }
 
 TEST_F(ServedContentsTest, APortThatIsTakenIsToldAndTheDeliveryGoesOn) {

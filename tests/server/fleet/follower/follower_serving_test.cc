@@ -55,7 +55,7 @@ TEST_F(FollowerServingTest, ServesWhileItReceivesAndTellsSo) {
   DistributeAndServe();
   Start();
   ASSERT_THAT(port_.served, SizeIs(1));
-  EXPECT_FALSE(port_.served.at("d").is_source);
+  EXPECT_FALSE(port_.served.at("d").source.has_value());
   Progress(v1::DELIVERY_STATE_RECEIVING);
   EXPECT_FALSE(Record().has_serving());
   Tell(2);
@@ -70,12 +70,14 @@ TEST_F(FollowerServingTest, ServesWhileItReceivesAndTellsSo) {
 TEST_F(FollowerServingTest, TheSourceServesItsFile) {
   DistributeAndServe();
   StartAs("source");
-  ASSERT_THAT(port_.served, SizeIs(1));
-  EXPECT_TRUE(port_.served.at("d").is_source);
   Progress(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_THAT(port_.served, IsEmpty()) << "It is not known yet what it is.";
+  SetHead(1, v1::DISTRIBUTION_STATE_RUNNING, ContentWithRoot('r'));
+  ASSERT_THAT(port_.served, SizeIs(1));
+  EXPECT_EQ(port_.served.at("d").source->root(), ContentWithRoot('r').root());
   Tell(1);
   EXPECT_EQ(Record("source").serving().delivered(), 1);
-  SetHead(1, v1::DISTRIBUTION_STATE_SUCCEEDED);
+  SetHead(1, v1::DISTRIBUTION_STATE_SUCCEEDED, ContentWithRoot('r'));
   Tell(2);
   EXPECT_EQ(Record("source").serving().delivered(), 2);
 }

@@ -103,10 +103,12 @@ class FollowerTest : public ::testing::Test {
                       record.SerializeAsString());
   }
   void SetHead(int64_t epoch,
-               v1::DistributionState state = v1::DISTRIBUTION_STATE_RUNNING) {
+               v1::DistributionState state = v1::DISTRIBUTION_STATE_RUNNING,
+               const std::optional<v1::Content>& content = std::nullopt) {
     v1::Head head;
     head.set_epoch(epoch);
     head.set_state(state);
+    if (content) *head.mutable_content() = *content;
     Change(fleet_.keys().Head("d"), head.SerializeAsString());
   }
   void Progress(v1::DeliveryState state, const std::string& detail = "") {

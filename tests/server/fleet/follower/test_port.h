@@ -25,7 +25,7 @@ class TestPort : public DeliveryPort {
   };
 
   struct Served {
-    bool is_source = false;
+    std::optional<v1::Content> source;
     OnServing tell;
   };
 
@@ -74,9 +74,11 @@ class TestPort : public DeliveryPort {
     kept_served.push_back(ids);
   }
   void Serve(const DeliveryId& id, const v1::DistributionSpec& /*spec*/,
-             bool is_source, OnServing serving) override {
-    served[id.distribution] = {.is_source = is_source,
-                               .tell = std::move(serving)};
+             const v1::Content* source, OnServing serving) override {
+    Served& one = served[id.distribution];
+    one.source.reset();
+    if (source != nullptr) one.source = *source;
+    one.tell = std::move(serving);
   }
   void EndServing(const DeliveryId& id) override {
     served.erase(id.distribution);
