@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/fleet/state/values.h"
+
 namespace tcptool::fleet {
 namespace {
 
@@ -52,8 +54,7 @@ bool HasSourceContent(const Distribution& distribution) {
       distribution.deliveries.find(distribution.spec->value.source_node());
   if (source == distribution.deliveries.end()) return false;
   const v1::Delivery& delivery = source->second.value;
-  return delivery.state() == v1::DELIVERY_STATE_RECEIVING ||
-         delivery.state() == v1::DELIVERY_STATE_VERIFYING ||
+  return HasSomething(delivery.state()) ||
          (IsDelivered(delivery) && delivery.not_given().empty());
 }
 

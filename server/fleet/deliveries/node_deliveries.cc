@@ -9,7 +9,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "messages/states.h"
 #include "messages/time.h"
@@ -47,9 +46,12 @@ std::string NodeDeliveries::NameOf(const DeliveryId& id) const {
   return ReceptionName(fleet_, id.distribution, id.revision);
 }
 
+std::string NodeDeliveries::IdOf(const DeliveryId& id) const {
+  return ReceptionId(fleet_, id.distribution, id.revision);
+}
+
 std::string NodeDeliveries::SessionNameOf(const DeliveryId& id) const {
-  return absl::StrCat("sessions/",
-                      absl::StripPrefix(NameOf(id), "receptions/"));
+  return absl::StrCat("sessions/", IdOf(id));
 }
 
 void NodeDeliveries::KeepOnly(const std::set<DeliveryId>& ids) {
@@ -74,8 +76,7 @@ tcptool::v1::CreateReceptionRequest NodeDeliveries::RequestFor(
     const DeliveryId& id, const v1::DistributionSpec& spec,
     bool may_replace) const {
   tcptool::v1::CreateReceptionRequest request;
-  request.set_reception_id(
-      std::string(absl::StripPrefix(NameOf(id), "receptions/")));
+  request.set_reception_id(IdOf(id));
   tcptool::v1::ReceptionSpec& reception =
       *request.mutable_reception()->mutable_spec();
   tcptool::v1::ReceptionLimits& limits = *reception.mutable_limits();
@@ -196,8 +197,7 @@ void NodeDeliveries::Serve(const DeliveryId& id,
                            const v1::DistributionSpec& spec,
                            const v1::Content* source, OnServing serving) {
   tcptool::v1::CreateSessionRequest request;
-  request.set_session_id(
-      std::string(absl::StripPrefix(SessionNameOf(id), "sessions/")));
+  request.set_session_id(IdOf(id));
   tcptool::v1::SessionSpec& session =
       *request.mutable_session()->mutable_spec();
   if (source != nullptr) {

@@ -86,6 +86,8 @@ class NodeDeliveries final : public DeliveryPort {
   std::string SessionNameOf(const DeliveryId& id) const;
 
  private:
+  // The last part of both.
+  std::string IdOf(const DeliveryId& id) const;
   // Of a reception, without its source.
   tcptool::v1::CreateReceptionRequest RequestFor(
       const DeliveryId& id, const v1::DistributionSpec& spec,

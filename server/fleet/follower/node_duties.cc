@@ -11,11 +11,6 @@ bool IsOver(const Distribution& distribution) {
   return distribution.head && IsFinal(distribution.head->value.state());
 }
 
-bool HasSomething(v1::DeliveryState state) {
-  return state == v1::DELIVERY_STATE_RECEIVING ||
-         state == v1::DELIVERY_STATE_VERIFYING;
-}
-
 bool IsUploadExpected(const Distribution& distribution,
                       v1::DeliveryState state) {
   if (state == v1::DELIVERY_STATE_DELIVERED) return false;

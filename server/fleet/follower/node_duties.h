@@ -17,9 +17,6 @@ bool IsOver(const Distribution& distribution);
 // that are no nodes.
 bool HasEndedWell(const Distribution& distribution);
 
-// A part of the content is there.
-bool HasSomething(v1::DeliveryState state);
-
 // `state`: of the node that the upload is sent to. It is a node like others
 // once it has the whole; or if it lacks it when somebody else has it.
 bool IsUploadExpected(const Distribution& distribution,

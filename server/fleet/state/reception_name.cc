@@ -7,13 +7,19 @@
 
 namespace tcptool::fleet {
 
-std::string ReceptionName(absl::string_view fleet,
-                          absl::string_view distribution, int64_t revision) {
+std::string ReceptionId(absl::string_view fleet, absl::string_view distribution,
+                        int64_t revision) {
   const std::string text =
       absl::StrCat(fleet, "/", distribution, "@", revision);
   const std::string hash =
       dataplane::ToHex(dataplane::Sha256::Of(std::as_bytes(std::span(text))));
-  return absl::StrCat("receptions/d-", hash.substr(0, 32));
+  return absl::StrCat("d-", hash.substr(0, 32));
+}
+
+std::string ReceptionName(absl::string_view fleet,
+                          absl::string_view distribution, int64_t revision) {
+  return absl::StrCat("receptions/",
+                      ReceptionId(fleet, distribution, revision));
 }
 
 }  // namespace tcptool::fleet

@@ -9,9 +9,13 @@
 
 namespace tcptool::fleet {
 
-// "receptions/{reception}", of a distribution whose spec was created at
+// The last part of that name, of a distribution whose spec was created at
 // `revision`: others that have had its name have other receptions, as have
 // those of other fleets. The next run of the process finds it again by that.
+std::string ReceptionId(absl::string_view fleet, absl::string_view distribution,
+                        int64_t revision);
+
+// "receptions/{reception}".
 std::string ReceptionName(absl::string_view fleet,
                           absl::string_view distribution, int64_t revision);
 

@@ -68,4 +68,9 @@ bool IsFinal(v1::DistributionState state) {
   return state >= v1::DISTRIBUTION_STATE_SUCCEEDED;
 }
 
+bool HasSomething(v1::DeliveryState state) {
+  return state == v1::DELIVERY_STATE_RECEIVING ||
+         state == v1::DELIVERY_STATE_VERIFYING;
+}
+
 }  // namespace tcptool::fleet

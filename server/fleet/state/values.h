@@ -20,6 +20,9 @@ bool ParseValue(const std::string& value, v1::Delivery& delivery);
 // SUCCEEDED, and all behind it.
 bool IsFinal(v1::DistributionState state);
 
+// A part of the content is there, and not the whole.
+bool HasSomething(v1::DeliveryState state);
+
 }  // namespace tcptool::fleet
 
 #endif  // TCPTOOL_SERVER_FLEET_STATE_VALUES_H_

@@ -14,6 +14,7 @@ TEST(ReceptionName, IsAnotherForEachDistribution) {
   const std::string name = ReceptionName("lab", "image", 7);
   EXPECT_EQ(name, ReceptionName("lab", "image", 7));
   EXPECT_EQ(name.substr(0, 13), "receptions/d-");
+  EXPECT_EQ(name, "receptions/" + ReceptionId("lab", "image", 7));
   EXPECT_EQ(name.size(), 13u + 32);
   const std::set<std::string> all = {name, ReceptionName("lab", "image", 8),
                                      ReceptionName("lab", "other", 7),

@@ -114,5 +114,17 @@ TEST(Values, StatesFromSucceededOnAreFinal) {
   }
 }
 
+TEST(Values, APartIsThereWhileItComesAndIsVerified) {
+  for (const auto state :
+       {v1::DELIVERY_STATE_RECEIVING, v1::DELIVERY_STATE_VERIFYING}) {
+    EXPECT_TRUE(HasSomething(state)) << state;
+  }
+  for (const auto state :
+       {v1::DELIVERY_STATE_UNSPECIFIED, v1::DELIVERY_STATE_WAITING,
+        v1::DELIVERY_STATE_DELIVERED, v1::DELIVERY_STATE_FAILED}) {
+    EXPECT_FALSE(HasSomething(state)) << state;
+  }
+}
+
 }  // namespace
 }  // namespace tcptool::fleet
