@@ -51,6 +51,7 @@ constexpr char kServiceConfig[] = R"({
       {"service": "tcptool.v1.SessionService", "method": "WatchSessions"},
       {"service": "tcptool.v1.SessionService", "method": "StartSession"},
       {"service": "tcptool.v1.SessionService", "method": "CancelSession"},
+      {"service": "tcptool.v1.SessionService", "method": "RetrySession"},
       {"service": "tcptool.v1.SessionService", "method": "ListRecipients"},
       {"service": "tcptool.v1.SessionService", "method": "DropRecipient"}
     ],

@@ -154,6 +154,12 @@ absl::StatusOr<v1::Session> Client::CancelSession(const std::string& name) {
   return Call(*sessions_, &v1::SessionService::Stub::CancelSession, request);
 }
 
+absl::StatusOr<v1::Session> Client::RetrySession(
+    v1::RetrySessionRequest request) {
+  if (request.request_id().empty()) request.set_request_id(RandomId());
+  return Call(*sessions_, &v1::SessionService::Stub::RetrySession, request);
+}
+
 absl::Status Client::DeleteSession(const std::string& name, bool force) {
   v1::DeleteSessionRequest request;
   request.set_name(name);

@@ -43,6 +43,8 @@ class Client {
   absl::StatusOr<v1::Session> GetSession(const std::string& name);
   absl::StatusOr<v1::Session> StartSession(const std::string& name);
   absl::StatusOr<v1::Session> CancelSession(const std::string& name);
+  // Generates a `request_id` as CreateSession() does.
+  absl::StatusOr<v1::Session> RetrySession(v1::RetrySessionRequest request);
   // `force`: cancel it first if it is not finished.
   absl::Status DeleteSession(const std::string& name, bool force);
 

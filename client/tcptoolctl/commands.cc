@@ -82,6 +82,33 @@ absl::Status UploadAndWatch(Client& client, const std::string& name,
   return watched.ok() ? uploaded : watched;
 }
 
+// Prints a session that was made, and does what else was asked for.
+absl::Status FollowNew(Client& client, const v1::Session& session,
+                       bool from_stdin, bool watch, const Options& options) {
+  if (IsJson(options)) {
+    std::cout << Json(session) << std::endl;
+  } else {
+    // Flushed: a script that reads it then starts the recipients.
+    std::cout << "session: " << session.name()
+              << "\naddress: " << session.data_endpoint()
+              << "\nlistening: " << session.listen_endpoint() << std::endl;
+  }
+  const std::string& name = session.name();
+  if (from_stdin && watch) return UploadAndWatch(client, name, options);
+  if (from_stdin) return UploadStdin(client, name, {});
+  if (watch) return WatchToEnd(client, name, options);
+  return absl::OkStatus();
+}
+
+// Whether standard input can be the content of a retry of the session.
+absl::Status CheckStdinFor(Client& client, const std::string& session_name) {
+  if (absl::Status status = CheckStdin(); !status.ok()) return status;
+  const absl::StatusOr<v1::Session> session = client.GetSession(session_name);
+  if (!session.ok() || session->spec().has_upload()) return session.status();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "the source of ", session_name, " is no upload; leave --stdin out"));
+}
+
 }  // namespace
 
 bool IsJson(const Options& options) { return options.output == "json"; }
@@ -99,27 +126,14 @@ absl::Status Create(Client& client, const Options& options) {
   const absl::StatusOr<v1::Session> session =
       client.CreateSession(options.create.request);
   if (!session.ok()) return session.status();
-  if (IsJson(options)) {
-    std::cout << Json(*session) << std::endl;
-  } else {
-    // Flushed: a script that reads it then starts the recipients.
-    std::cout << "session: " << session->name()
-              << "\naddress: " << session->data_endpoint()
-              << "\nlistening: " << session->listen_endpoint() << std::endl;
-  }
   // A file that some earlier step failed to write, more often than not.
   if (session->has_content_length() && session->content_length() == 0) {
     std::cerr << "tcptoolctl: create: warning: the content is empty (0 bytes); "
                  "recipients replace what they have by nothing"
               << std::endl;
   }
-  const std::string& name = session->name();
-  if (options.create.from_stdin && options.create.watch) {
-    return UploadAndWatch(client, name, options);
-  }
-  if (options.create.from_stdin) return UploadStdin(client, name, {});
-  if (options.create.watch) return WatchToEnd(client, name, options);
-  return absl::OkStatus();
+  return FollowNew(client, *session, options.create.from_stdin,
+                   options.create.watch, options);
 }
 
 absl::Status Get(Client& client, const Options& options) {
@@ -177,6 +191,21 @@ absl::Status Delete(Client& client, const Options& options) {
     return client.DeleteDistribution(options.name, options.force);
   }
   return client.DeleteSession(SessionName(options.name), options.force);
+}
+
+absl::Status Retry(Client& client, const Options& options) {
+  if (IsDistribution(options.name)) return RetryDistribution(client, options);
+  v1::RetrySessionRequest request;
+  request.set_name(SessionName(options.name));
+  request.set_request_id(options.retry.request_id);
+  if (options.retry.from_stdin) {
+    absl::Status status = CheckStdinFor(client, request.name());
+    if (!status.ok()) return status;
+  }
+  const absl::StatusOr<v1::Session> session = client.RetrySession(request);
+  if (!session.ok()) return session.status();
+  return FollowNew(client, *session, options.retry.from_stdin,
+                   options.retry.watch, options);
 }
 
 absl::Status Recipients(Client& client, const Options& options) {

@@ -14,6 +14,13 @@
 
 namespace tcptool {
 
+struct RetryFlags {
+  std::string request_id;
+  // As those of CreateFlags.
+  bool from_stdin = false;
+  bool watch = false;
+};
+
 struct Options {
   ChannelOptions channel;
   std::string token_file;
@@ -22,6 +29,7 @@ struct Options {
   CreateFlags create;
   ReceiveFlags receive;
   DistributeFlags distribute;
+  RetryFlags retry;
   std::string name;
   bool force = false;
 };
@@ -44,6 +52,8 @@ absl::Status Watch(Client& client, const Options& options);
 absl::Status Start(Client& client, const Options& options);
 absl::Status Cancel(Client& client, const Options& options);
 absl::Status Delete(Client& client, const Options& options);
+// Of a session, or of a distribution.
+absl::Status Retry(Client& client, const Options& options);
 absl::Status Recipients(Client& client, const Options& options);
 absl::Status Drop(Client& client, const Options& options);
 absl::Status Node(Client& client, const Options& options);
@@ -52,7 +62,6 @@ absl::Status Receptions(Client& client, const Options& options);
 absl::Status Distribute(Client& client, const Options& options);
 absl::Status Distributions(Client& client, const Options& options);
 absl::Status Deliveries(Client& client, const Options& options);
-absl::Status Retry(Client& client, const Options& options);
 absl::Status Nodes(Client& client, const Options& options);
 
 }  // namespace tcptool

@@ -111,9 +111,15 @@ absl::Status Deliveries(Client& client, const Options& options) {
   return absl::OkStatus();
 }
 
-absl::Status Retry(Client& client, const Options& options) {
-  return PrintDistribution(
-      client.RetryDistribution(DistributionName(options.name)), options);
+absl::Status RetryDistribution(Client& client, const Options& options) {
+  if (options.retry.from_stdin || !options.retry.request_id.empty()) {
+    return absl::InvalidArgumentError(
+        "--stdin and --request-id are for sessions; leave them out");
+  }
+  absl::Status status =
+      PrintDistribution(client.RetryDistribution(options.name), options);
+  if (!status.ok() || !options.retry.watch) return status;
+  return WatchDistribution(client, options.name, options);
 }
 
 absl::Status Nodes(Client& client, const Options& options) {

@@ -18,6 +18,8 @@ absl::Status PrintDistribution(
     const absl::StatusOr<v1::Distribution>& distribution,
     const Options& options);
 
+absl::Status RetryDistribution(Client& client, const Options& options);
+
 }  // namespace tcptool
 
 #endif  // TCPTOOL_CLIENT_TCPTOOLCTL_DISTRIBUTION_COMMANDS_H_

@@ -159,6 +159,7 @@ std::string SessionDetails(const v1::Session& session) {
   lines.Add("address", session.data_endpoint());
   lines.Add("listening", session.listen_endpoint());
   lines.Add("source", Source(session.spec()));
+  if (!session.retry_of().empty()) lines.Add("retry of", session.retry_of());
   if (session.has_content_length()) {
     lines.Add("size", absl::StrFormat("%s (%d bytes)",
                                       HumanBytes(session.content_length()),

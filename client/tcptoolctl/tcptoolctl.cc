@@ -114,6 +114,25 @@ void AddAnyName(CLI::App* command, Options& options) {
       ->type_name("");
 }
 
+// Of `retry`.
+void AddRetryFlags(CLI::App* command, Options& options) {
+  command
+      ->add_option("NAME", options.name,
+                   "The session: ID or sessions/ID; or a\ndistribution: "
+                   "distributions/ID")
+      ->required()
+      ->type_name("");
+  RetryFlags& flags = options.retry;
+  command->add_flag("--stdin", flags.from_stdin,
+                    "Upload standard input again, to a session");
+  command
+      ->add_option("--request-id", flags.request_id,
+                   "The same id makes the same session, when a script tries "
+                   "again")
+      ->type_name("ID");
+  command->add_flag("--watch", flags.watch, "Then watch it until it is final");
+}
+
 void AddDistributionName(CLI::App* command, Options& options) {
   command
       ->add_option("NAME", options.name,
@@ -143,6 +162,10 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
   AddAnyName(remove, options);
   remove->add_flag("--force", options.force,
                    "Cancel it first if it is not finished");
+  AddRetryFlags(
+      AddCommand(app, "retry", "Try one of them that is finished again", Retry,
+                 chosen),
+      options);
   AddName(AddCommand(app, "recipients", "List a session's recipients",
                      Recipients, chosen),
           options);
@@ -163,10 +186,6 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
                                  "List who gets a distribution, and from whom",
                                  Deliveries, chosen),
                       options);
-  AddDistributionName(
-      AddCommand(app, "retry", "Try a finished distribution again", Retry,
-                 chosen),
-      options);
   AddCommand(app, "nodes", "List the nodes of the fleet", Nodes, chosen);
   AddCommand(app, "node", "Show the service's node", Node, chosen);
   AddCommand(app, "drop", "Disconnect a recipient", Drop, chosen)

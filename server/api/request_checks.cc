@@ -32,6 +32,16 @@ absl::Status CheckReceptionName(absl::string_view path,
                                          "like receptions/ID"));
 }
 
+// May be empty.
+absl::Status CheckRequestId(const std::string& request_id) {
+  if (request_id.size() > kMaxRequestIdBytes ||
+      !std::ranges::all_of(request_id, absl::ascii_isprint)) {
+    return InvalidField("request_id",
+                        "it is not at most 64 printable ASCII characters");
+  }
+  return absl::OkStatus();
+}
+
 // Both may be empty. `path`: of the id.
 absl::Status CheckIds(absl::string_view path, const std::string& id,
                       const std::string& request_id) {
@@ -42,12 +52,7 @@ absl::Status CheckIds(absl::string_view path, const std::string& id,
                      "\" is not 1 to 63 characters of a-z, 0-9 and '-', the "
                      "first a letter, the last no '-'"));
   }
-  if (request_id.size() > kMaxRequestIdBytes ||
-      !std::ranges::all_of(request_id, absl::ascii_isprint)) {
-    return InvalidField("request_id",
-                        "it is not at most 64 printable ASCII characters");
-  }
-  return absl::OkStatus();
+  return CheckRequestId(request_id);
 }
 
 // `check_name`: CheckSessionName() and the like.
@@ -113,6 +118,12 @@ absl::Status CheckRequest(const v1::CancelSessionRequest& request) {
 
 absl::Status CheckRequest(const v1::DeleteSessionRequest& request) {
   return CheckSessionName("name", request.name());
+}
+
+absl::Status CheckRequest(const v1::RetrySessionRequest& request) {
+  absl::Status status = CheckSessionName("name", request.name());
+  if (!status.ok()) return status;
+  return CheckRequestId(request.request_id());
 }
 
 absl::Status CheckRequest(const v1::ListRecipientsRequest& request) {

@@ -39,6 +39,10 @@ void SessionService::AddTo(MethodTable& table) {
           done(google::protobuf::Empty());
         });
       });
+  unary.Add<v1::RetrySessionRequest, v1::Session>(
+      "RetrySession", [this](const auto& request, auto done) {
+        manager_.Retry(request, std::move(done));
+      });
   unary.Add<v1::ListRecipientsRequest, v1::ListRecipientsResponse>(
       "ListRecipients", [this](const auto& request, auto done) {
         done(table_.ListRecipients(request));

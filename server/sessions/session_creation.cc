@@ -12,6 +12,7 @@
 #include "server/api/translate.h"
 #include "server/base/log.h"
 #include "server/sessions/advertised_address.h"
+#include "server/sessions/session_retry.h"
 
 namespace tcptool::server {
 
@@ -43,6 +44,29 @@ void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
   creation->options = *std::move(options);
   asio::post(executor_, [this, creation] {
     if (!AnswerWithoutCreating(*creation)) Open(creation);
+  });
+}
+
+void SessionCreation::Retry(const v1::RetrySessionRequest& request, Done done) {
+  auto creation = std::make_shared<Creation>();
+  creation->fingerprint = RequestIds::Fingerprint(request);
+  creation->done = std::move(done);
+  creation->request.set_request_id(request.request_id());
+  creation->retry_of = request.name();
+  absl::Status status;
+  if (auto spec = SpecOfRetry(table_, request.name()); !spec.ok()) {
+    status = spec.status();
+  } else if (auto options = ToOptions(rules_, *spec); !options.ok()) {
+    status = options.status();
+  } else {
+    *creation->request.mutable_session()->mutable_spec() = *std::move(spec);
+    creation->options = *std::move(options);
+  }
+  asio::post(executor_, [this, creation, status] {
+    // Also if the session that it was for has been deleted since.
+    if (AnswerWithoutCreating(*creation)) return;
+    if (!status.ok()) return creation->done(status);
+    Open(creation);
   });
 }
 
@@ -78,6 +102,7 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
 
   v1::Session message;
   message.set_name(*name);
+  message.set_retry_of(std::move(creation.retry_of));
   *message.mutable_spec() =
       std::move(*creation.request.mutable_session()->mutable_spec());
   CopyStatus((*session)->initial_status(), message);
@@ -107,7 +132,8 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
                {"endpoint", message.data_endpoint()},
                {"root", message.spec().file().root()},
                {"path", message.spec().file().path()},
-               {"reception", message.spec().reception().name()}});
+               {"reception", message.spec().reception().name()},
+               {"retry_of", message.retry_of()}});
       done(std::move(message));
     });
   });

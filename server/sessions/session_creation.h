@@ -51,6 +51,8 @@ class SessionCreation {
 
   // As SessionService.CreateSession. Any thread.
   void Create(v1::CreateSessionRequest request, Done done);
+  // As SessionService.RetrySession. Any thread.
+  void Retry(const v1::RetrySessionRequest& request, Done done);
 
   // From now on, requests are refused with UNAVAILABLE. Any thread.
   void StopAccepting() { gate_.Close(); }
@@ -60,6 +62,7 @@ class SessionCreation {
   struct Creation {
     v1::CreateSessionRequest request;  // With the spec's defaults.
     std::string fingerprint;           // Of the request as it came.
+    std::string retry_of;              // Session.retry_of.
     dataplane::SessionOptions options;
     Done done;
   };

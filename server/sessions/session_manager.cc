@@ -108,6 +108,11 @@ void SessionManager::Create(v1::CreateSessionRequest request,
   creation_.Create(std::move(request), std::move(done));
 }
 
+void SessionManager::Retry(const v1::RetrySessionRequest& request,
+                           SessionDone done) {
+  creation_.Retry(request, std::move(done));
+}
+
 void SessionManager::Start(v1::StartSessionRequest request, SessionDone done) {
   control_.Post([this, request = std::move(request), done = std::move(done)] {
     commands_.Start(request, done);

@@ -65,6 +65,7 @@ class SessionManager {
   // See the methods of SessionService. Requests must have passed
   // CheckRequest(). What is answered is durable.
   void Create(v1::CreateSessionRequest request, SessionDone done);
+  void Retry(const v1::RetrySessionRequest& request, SessionDone done);
   void Start(v1::StartSessionRequest request, SessionDone done);
   void Cancel(v1::CancelSessionRequest request, SessionDone done);
   void Delete(v1::DeleteSessionRequest request, Done done);

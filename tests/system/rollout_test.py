@@ -120,6 +120,7 @@ class RolloutTest(harness.ServiceTest):
         # Only those that lacked it were asked again.
         session = self.service.get(rounds[1]["session"])
         self.assertEqual([one.label for one in session.spec.expected], [LOST])
+        self.assertEqual(session.retry_of, rounds[0]["session"])
 
     def run_python(self):
         # Debian's grpcio, and the stubs that the harness has made.

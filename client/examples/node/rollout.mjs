@@ -25,12 +25,15 @@ const FINAL = new Set([
   'SESSION_STATE_INTERRUPTED',
 ]);
 
-// What is safe to try again while the service is away: creating a session is, as it
+// What is safe to try again while the service is away: to make a session is, as it
 // has a request id.
 const SERVICE_CONFIG = JSON.stringify({
   methodConfig: [
     {
-      name: [{ service: 'tcptool.v1.SessionService', method: 'CreateSession' }],
+      name: [
+        { service: 'tcptool.v1.SessionService', method: 'CreateSession' },
+        { service: 'tcptool.v1.SessionService', method: 'RetrySession' },
+      ],
       retryPolicy: {
         maxAttempts: 5,
         initialBackoff: '0.1s',
@@ -62,27 +65,40 @@ function connect(server, protoDirectory) {
   });
 }
 
-// A session that expects the machines in `missing`.
-function create(service, options, missing, rollout, number) {
+// One call that makes a session.
+function make(service, method, request) {
+  return new Promise((resolve, reject) => {
+    service[method](request, { deadline: Date.now() + CALL_TIMEOUT_MS }, (error, session) =>
+      error ? reject(error) : resolve(session),
+    );
+  });
+}
+
+// A session that expects all machines.
+function create(service, options, fleet, rollout) {
   const slash = options.file.indexOf('/');
   const spec = {
     file: { root: options.file.slice(0, slash), path: options.file.slice(slash + 1) },
     listener: { port: options.port },
-    expected: [...missing].sort().map(([label, address]) => ({ address, label })),
+    expected: [...fleet].sort().map(([label, address]) => ({ address, label })),
     // Nobody else gets the file.
-    allow: [...new Set(missing.values())].sort(),
+    allow: [...new Set(fleet.values())].sort(),
     start: { ignore_start_byte: true, max_wait: { seconds: options.maxWait } },
-    labels: { rollout, round: String(number) },
+    labels: { rollout },
     // After max_wait and a moment nobody has come: the round is over.
     expire_after: { seconds: options.maxWait + 1 },
   };
-  return new Promise((resolve, reject) => {
-    service.CreateSession(
-      { session: { spec }, request_id: `${rollout}-${number}` },
-      { deadline: Date.now() + CALL_TIMEOUT_MS },
-      (error, session) => (error ? reject(error) : resolve(session)),
-    );
-  });
+  return make(service, 'CreateSession', { session: { spec }, request_id: rollout });
+}
+
+// A session for those whom another has not reached; null if that was deleted.
+async function retry(service, name, requestId) {
+  try {
+    return await make(service, 'RetrySession', { name, request_id: requestId });
+  } catch (error) {
+    if (error.code === grpc.status.NOT_FOUND) return null;
+    throw error;
+  }
 }
 
 // The changes of a session until it is final or deleted. Survives the service's restart.
@@ -120,22 +136,18 @@ async function* watch(service, name) {
   }
 }
 
-// Who of `missing` has the file after one more session.
-async function runRound(service, options, missing, rollout, number) {
-  const session = await create(service, options, missing, rollout, number);
-  say({ event: 'round', number, session: session.name, address: session.data_endpoint });
-  const delivered = new Set();
+// Takes those who get the file from `missing`, until the session is over.
+async function follow(service, name, missing) {
   const told = new Map();
-  for await (const { change, recipient } of watch(service, session.name)) {
+  for await (const { change, recipient } of watch(service, name)) {
     if (change !== 'recipient') continue;
     const { label, state, detail } = recipient;
     if (label && told.get(label) !== state) {
       told.set(label, state);
       say({ event: 'machine', machine: label, state, detail });
     }
-    if (state === 'RECIPIENT_STATE_DELIVERED') delivered.add(label);
+    if (state === 'RECIPIENT_STATE_DELIVERED') missing.delete(label);
   }
-  return delivered;
 }
 
 const { values } = parseArgs({
@@ -160,14 +172,17 @@ const options = {
   port: Number(values.port),
   maxWait: Number(values['max-wait']),
 };
-const missing = new Map(Object.entries(JSON.parse(readFileSync(values.fleet, 'utf8'))));
+const fleet = new Map(Object.entries(JSON.parse(readFileSync(values.fleet, 'utf8'))));
+const missing = new Set(fleet.keys());
 const rollout = randomUUID().slice(0, 8);
 const service = connect(values.server, values.proto);
-for (let number = 1; number <= Number(values.rounds) && missing.size > 0; ++number) {
-  for (const machine of await runRound(service, options, missing, rollout, number)) {
-    missing.delete(machine);
-  }
+let session = await create(service, options, fleet, rollout);
+for (let number = 1; session !== null; ++number) {
+  say({ event: 'round', number, session: session.name, address: session.data_endpoint });
+  await follow(service, session.name, missing);
+  if (missing.size === 0 || number >= Number(values.rounds)) break;
+  session = await retry(service, session.name, `${rollout}-${number}`);
 }
 service.close();
-say({ event: 'end', missing: [...missing.keys()].sort() });
+say({ event: 'end', missing: [...missing].sort() });
 process.exitCode = missing.size > 0 ? 1 : 0;

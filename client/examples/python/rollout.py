@@ -7,9 +7,9 @@ usage: rollout.py --server HOST:PORT --file ROOT/PATH --fleet FLEET.json
 FLEET.json names the machines: {"rack1-node1": "192.0.2.11", ...}. Each runs, again
 and again until it has the file, `tcptool -r SENDER:PORT --wait 10m --sync FILE`.
 
-A round is a session that expects all machines that lack the file. It starts when all
-of them are ready, or with those who are once --max-wait has passed. Whoever is not
-DELIVERED at its end is in the next round. Prints an object a line, in JSON; exits with
+The first round is a session that expects all machines. It starts when all of them are
+ready, or with those who are once --max-wait has passed. Each further round is a retry of
+the one before, which expects those who were not DELIVERED at its end. Prints an object a line, in JSON; exits with
 0 when the whole fleet has the file.
 
 Needs grpcio, and the stubs that protoc makes of proto/tcptool/v1 (docs/api.md).
@@ -42,13 +42,16 @@ FINAL = (
     session_pb2.SESSION_STATE_INTERRUPTED,
 )
 
-# What is safe to try again while the service is away: creating a session is, as it
+# What is safe to try again while the service is away: to make a session is, as it
 # has a request id.
 SERVICE_CONFIG = json.dumps(
     {
         "methodConfig": [
             {
-                "name": [{"service": "tcptool.v1.SessionService", "method": "CreateSession"}],
+                "name": [
+                    {"service": "tcptool.v1.SessionService", "method": "CreateSession"},
+                    {"service": "tcptool.v1.SessionService", "method": "RetrySession"},
+                ],
                 "retryPolicy": {
                     "maxAttempts": 5,
                     "initialBackoff": "0.1s",
@@ -66,31 +69,44 @@ def say(**what):
     print(json.dumps(what), flush=True)
 
 
-def create(service, args, missing, rollout, number):
-    """A session that expects the machines in `missing`."""
+def create(service, args, fleet, rollout):
+    """A session that expects all machines."""
     root, _, path = args.file.partition("/")
     spec = session_pb2.SessionSpec(
         file=session_pb2.FileSource(root=root, path=path),
         listener=session_pb2.Listener(port=args.port),
         expected=[
             session_pb2.ExpectedRecipient(address=address, label=machine)
-            for machine, address in sorted(missing.items())
+            for machine, address in sorted(fleet.items())
         ],
         # Nobody else gets the file.
-        allow=sorted(set(missing.values())),
+        allow=sorted(set(fleet.values())),
         start=session_pb2.StartPolicy(
             ignore_start_byte=True, max_wait=duration_pb2.Duration(seconds=args.max_wait)
         ),
-        labels={"rollout": rollout, "round": str(number)},
+        labels={"rollout": rollout},
     )
     # After max_wait and a moment nobody has come: the round is over.
     spec.expire_after.seconds = args.max_wait + 1
     return service.CreateSession(
         session_service_pb2.CreateSessionRequest(
-            session=session_pb2.Session(spec=spec), request_id=f"{rollout}-{number}"
+            session=session_pb2.Session(spec=spec), request_id=rollout
         ),
         timeout=CALL_TIMEOUT_S,
     )
+
+
+def retry(service, name, request_id):
+    """A session for those whom another has not reached; None if that was deleted."""
+    try:
+        return service.RetrySession(
+            session_service_pb2.RetrySessionRequest(name=name, request_id=request_id),
+            timeout=CALL_TIMEOUT_S,
+        )
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.NOT_FOUND:
+            return None
+        raise
 
 
 def watch(service, name):
@@ -124,13 +140,10 @@ def watch(service, name):
                 raise
 
 
-def run_round(service, args, missing, rollout, number):
-    """Who of `missing` has the file after one more session."""
-    session = create(service, args, missing, rollout, number)
-    say(event="round", number=number, session=session.name, address=session.data_endpoint)
-    delivered = set()
+def follow(service, name, missing):
+    """Takes those who get the file from `missing`, until the session is over."""
     told = {}
-    for change in watch(service, session.name):
+    for change in watch(service, name):
         if not change.HasField("recipient"):
             continue
         recipient = change.recipient
@@ -139,8 +152,7 @@ def run_round(service, args, missing, rollout, number):
             told[recipient.label] = state
             say(event="machine", machine=recipient.label, state=state, detail=recipient.detail)
         if recipient.state == recipient_pb2.RECIPIENT_STATE_DELIVERED:
-            delivered.add(recipient.label)
-    return delivered
+            missing.discard(recipient.label)
 
 
 def main():
@@ -154,7 +166,8 @@ def main():
     args = parser.parse_args()
 
     with open(args.fleet, encoding="utf-8") as fleet:
-        missing = json.load(fleet)
+        machines = json.load(fleet)
+    missing = set(machines)
     rollout = uuid.uuid4().hex[:12]
     with grpc.insecure_channel(
         args.server,
@@ -166,10 +179,14 @@ def main():
         ],
     ) as channel:
         service = session_service_pb2_grpc.SessionServiceStub(channel)
+        session = create(service, args, machines, rollout)
         for number in range(1, args.rounds + 1):
-            for machine in run_round(service, args, missing, rollout, number):
-                missing.pop(machine, None)
-            if not missing:
+            say(event="round", number=number, session=session.name, address=session.data_endpoint)
+            follow(service, session.name, missing)
+            if not missing or number == args.rounds:
+                break
+            session = retry(service, session.name, f"{rollout}-{number}")
+            if session is None:
                 break
     say(event="end", missing=sorted(missing))
     return 1 if missing else 0

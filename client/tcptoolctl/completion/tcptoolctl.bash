@@ -61,7 +61,10 @@ _tcptoolctl() {
   elif grep -q 'ID or sessions/ID' <<<"${help}"; then
     words=$(_tcptoolctl_names list)
     if grep -q 'receptions/ID' <<<"${help}"; then
-      words+=" $(_tcptoolctl_names receptions) $(_tcptoolctl_names distributions)"
+      words+=" $(_tcptoolctl_names receptions)"
+    fi
+    if grep -q 'distributions/ID' <<<"${help}"; then
+      words+=" $(_tcptoolctl_names distributions)"
     fi
   elif grep -q 'ID or distributions/ID' <<<"${help}"; then
     words=$(_tcptoolctl_names distributions)

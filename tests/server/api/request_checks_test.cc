@@ -69,6 +69,15 @@ TEST(RequestsTest, ReceptionsAreCheckedAsSessionsAre) {
   EXPECT_EQ(CheckRequest(list).message().substr(0, 11), "states[0]: ");
 }
 
+TEST(RequestsTest, ARetryNamesASession) {
+  v1::RetrySessionRequest request;
+  EXPECT_EQ(CheckRequest(request).message().substr(0, 6), "name: ");
+  request.set_name("sessions/a");
+  EXPECT_TRUE(CheckRequest(request).ok());
+  request.set_request_id("\n");
+  EXPECT_EQ(CheckRequest(request).message().substr(0, 12), "request_id: ");
+}
+
 TEST(RequestsTest, StatesThatAreNoneAreNamed) {
   v1::ListSessionsRequest request;
   request.add_states(v1::SESSION_STATE_WAITING);

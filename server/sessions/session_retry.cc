@@ -1,0 +1,55 @@
+#include "server/sessions/session_retry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "messages/states.h"
+
+namespace tcptool::server {
+namespace {
+
+// The expected recipients have the numbers from 1. One that never came may have
+// no record any more after a restart.
+bool HasContent(const SessionTable& table, const std::string& session,
+                int number) {
+  const auto recipient =
+      table.GetRecipient(absl::StrCat(session, "/recipients/", number));
+  return recipient.ok() && recipient->state() == v1::RECIPIENT_STATE_DELIVERED;
+}
+
+}  // namespace
+
+absl::StatusOr<v1::SessionSpec> SpecOfRetry(const SessionTable& table,
+                                            const std::string& name) {
+  absl::StatusOr<v1::Session> session = table.Get(name);
+  if (!session.ok()) return session.status();
+  if (!IsFinal(session->state())) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        name, " is not finished: it is ", StateName(session->state()),
+        "; cancel it first, or wait"));
+  }
+  v1::SessionSpec spec = std::move(*session->mutable_spec());
+  const auto expected = std::exchange(*spec.mutable_expected(), {});
+  if (expected.empty()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        name,
+        " expects nobody, so that nobody is known to lack the content; create "
+        "another session"));
+  }
+  for (int i = 0; i < expected.size(); ++i) {
+    if (!HasContent(table, name, i + 1)) *spec.add_expected() = expected[i];
+  }
+  if (spec.expected().empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("there is nothing to retry: all ", expected.size(),
+                     " recipients that ", name, " expects are DELIVERED"));
+  }
+  v1::StartPolicy& start = *spec.mutable_start();
+  start.set_min_recipients(
+      std::min(start.min_recipients(), spec.expected_size()));
+  return spec;
+}
+
+}  // namespace tcptool::server
