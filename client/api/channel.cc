@@ -49,6 +49,7 @@ constexpr char kServiceConfig[] = R"({
       {"service": "tcptool.v1.SessionService", "method": "GetSession"},
       {"service": "tcptool.v1.SessionService", "method": "ListSessions"},
       {"service": "tcptool.v1.SessionService", "method": "WatchSessions"},
+      {"service": "tcptool.v1.SessionService", "method": "WaitSession"},
       {"service": "tcptool.v1.SessionService", "method": "StartSession"},
       {"service": "tcptool.v1.SessionService", "method": "CancelSession"},
       {"service": "tcptool.v1.SessionService", "method": "RetrySession"},

@@ -1,5 +1,6 @@
 #include "client/api/client.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -18,6 +19,9 @@ using std::chrono::steady_clock;
 // The pause before a broken watch is started again; while there is no
 // connection, gRPC's own backoff comes on top.
 constexpr absl::Duration kWatchPause = absl::Milliseconds(500);
+
+// What the service takes a longer one for.
+constexpr absl::Duration kLongestWait = absl::Seconds(300);
 
 constexpr int32_t kPageSize = 1000;
 constexpr size_t kChunkBytes = size_t{1} << 20;
@@ -102,10 +106,10 @@ absl::StatusOr<Response> Client::Call(
     Service& service,
     grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
                                     Response*),
-    const Request& request) const {
+    const Request& request, absl::Duration wait) const {
   grpc::ClientContext context;
   Authorize(context);
-  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout_));
+  context.set_deadline(absl::ToChronoTime(absl::Now() + timeout_ + wait));
   Response response;
   const grpc::Status status = (service.*method)(&context, request, &response);
   if (!status.ok()) return ToAbsl(status);
@@ -140,6 +144,17 @@ absl::StatusOr<v1::Session> Client::GetSession(const std::string& name) {
   v1::GetSessionRequest request;
   request.set_name(name);
   return Call(*sessions_, &v1::SessionService::Stub::GetSession, request);
+}
+
+absl::StatusOr<v1::Session> Client::WaitSession(const std::string& name,
+                                                absl::Duration timeout) {
+  const absl::Duration wait = std::min(timeout, kLongestWait);
+  v1::WaitSessionRequest request;
+  request.set_name(name);
+  request.mutable_timeout()->set_seconds(
+      absl::ToInt64Seconds(absl::Ceil(wait, absl::Seconds(1))));
+  return Call(*sessions_, &v1::SessionService::Stub::WaitSession, request,
+              wait);
 }
 
 absl::StatusOr<v1::Session> Client::StartSession(const std::string& name) {

@@ -41,6 +41,10 @@ class Client {
 
   // Sessions are named "sessions/{session}".
   absl::StatusOr<v1::Session> GetSession(const std::string& name);
+  // Returns the session when it is finished, or, as it is then, after
+  // `timeout`, 300 s at most; `timeout` may be infinite.
+  absl::StatusOr<v1::Session> WaitSession(const std::string& name,
+                                          absl::Duration timeout);
   absl::StatusOr<v1::Session> StartSession(const std::string& name);
   absl::StatusOr<v1::Session> CancelSession(const std::string& name);
   // Generates a `request_id` as CreateSession() does.
@@ -124,13 +128,14 @@ class Client {
  private:
   void Authorize(grpc::ClientContext& context) const;
 
-  // One unary call.
+  // One unary call; the service may take `wait` longer to answer than
+  // `timeout`.
   template <typename Service, typename Request, typename Response>
   absl::StatusOr<Response> Call(
       Service& service,
       grpc::Status (Service::*method)(grpc::ClientContext*, const Request&,
                                       Response*),
-      const Request& request) const;
+      const Request& request, absl::Duration wait = absl::ZeroDuration()) const;
 
   // All pages of a list, from that of `request` on; `items` are a page's.
   template <typename Item, typename Service, typename Request,

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <iostream>
 #include <stop_token>
 #include <thread>
@@ -12,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "client/tcptoolctl/distribution_commands.h"
 #include "client/tcptoolctl/distribution_watch.h"
 #include "client/tcptoolctl/reception_commands.h"
@@ -47,7 +49,15 @@ absl::Status PrintSession(const absl::StatusOr<v1::Session>& session,
   return absl::OkStatus();
 }
 
-// Until the session is final; an error unless it has SUCCEEDED.
+// An error unless the session, which is final, has SUCCEEDED.
+absl::Status ResultOf(const v1::Session& session) {
+  if (session.state() == v1::SESSION_STATE_SUCCEEDED) return absl::OkStatus();
+  return absl::AbortedError(absl::StrCat(
+      session.name(), " ended as ", StateName(session.state()),
+      session.error().empty() ? "" : ": ", Printable(session.error())));
+}
+
+// Until the session is final, then as ResultOf() has it.
 absl::Status WatchToEnd(Client& client, const std::string& name,
                         const Options& options) {
   v1::WatchSessionsRequest request;
@@ -61,11 +71,7 @@ absl::Status WatchToEnd(Client& client, const std::string& name,
       });
   if (!status.ok()) return status;
   const absl::StatusOr<v1::Session> session = view.Result();
-  if (!session.ok()) return session.status();
-  if (session->state() == v1::SESSION_STATE_SUCCEEDED) return absl::OkStatus();
-  return absl::AbortedError(absl::StrCat(
-      name, " ended as ", StateName(session->state()),
-      session->error().empty() ? "" : ": ", Printable(session->error())));
+  return session.ok() ? ResultOf(*session) : session.status();
 }
 
 absl::Status UploadAndWatch(Client& client, const std::string& name,
@@ -167,6 +173,29 @@ absl::Status Watch(Client& client, const Options& options) {
     return WatchDistribution(client, options.name, options);
   }
   return WatchToEnd(client, SessionName(options.name), options);
+}
+
+absl::Status Wait(Client& client, const Options& options) {
+  using std::chrono::steady_clock;
+  const std::string name = SessionName(options.name);
+  absl::Duration wait;
+  absl::ParseDuration(options.wait, &wait);  // The flag's check passed.
+  const steady_clock::time_point start = steady_clock::now();
+  absl::Duration left = wait;
+  while (true) {
+    const auto session = client.WaitSession(name, left);
+    if (!session.ok()) return session.status();
+    left = wait - absl::FromChrono(steady_clock::now() - start);
+    if (IsFinal(session->state())) {
+      PrintSession(session, options).IgnoreError();
+      return ResultOf(*session);
+    }
+    if (left <= absl::ZeroDuration()) {
+      return absl::DeadlineExceededError(
+          absl::StrCat(name, " is still ", StateName(session->state()),
+                       " after ", options.wait));
+    }
+  }
 }
 
 absl::Status Start(Client& client, const Options& options) {

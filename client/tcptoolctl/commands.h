@@ -30,6 +30,7 @@ struct Options {
   ReceiveFlags receive;
   DistributeFlags distribute;
   RetryFlags retry;
+  std::string wait = "inf";
   std::string name;
   bool force = false;
 };
@@ -49,6 +50,9 @@ absl::Status List(Client& client, const Options& options);
 // distribution too.
 // Until the session is final; ABORTED unless it has SUCCEEDED.
 absl::Status Watch(Client& client, const Options& options);
+// Until the session is final, or for Options::wait: DEADLINE_EXCEEDED. Ends as
+// Watch() does.
+absl::Status Wait(Client& client, const Options& options);
 absl::Status Start(Client& client, const Options& options);
 absl::Status Cancel(Client& client, const Options& options);
 absl::Status Delete(Client& client, const Options& options);

@@ -152,6 +152,13 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
   AddAnyName(
       AddCommand(app, "watch", "Follow one of them to its end", Watch, chosen),
       options);
+  CLI::App* wait = AddCommand(
+      app, "wait", "Wait until a session has ended, and show it", Wait, chosen);
+  AddName(wait, options);
+  wait->add_option("--for", options.wait,
+                   "How long at most; default: until it has ended")
+      ->type_name("DURATION")
+      ->check(DurationIn(absl::ZeroDuration(), absl::Hours(8760)));
   AddName(AddCommand(app, "start", "Start a session with who is there", Start,
                      chosen),
           options);

@@ -4,8 +4,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "server/api/invalid_field.h"
 #include "server/api/names.h"
+#include "server/api/spec_checker.h"
 
 namespace tcptool::server {
 namespace {
@@ -106,6 +108,15 @@ absl::Status CheckRequest(const v1::ListSessionsRequest& request) {
 
 absl::Status CheckRequest(const v1::WatchSessionsRequest& request) {
   return CheckWatch(request, CheckSessionName);
+}
+
+absl::Status CheckRequest(const v1::WaitSessionRequest& request) {
+  absl::Status status = CheckSessionName("name", request.name());
+  if (!status.ok()) return status;
+  SpecChecker check("");
+  check.InRange("timeout", request.timeout(), absl::ZeroDuration(),
+                absl::InfiniteDuration());
+  return check.status();
 }
 
 absl::Status CheckRequest(const v1::StartSessionRequest& request) {

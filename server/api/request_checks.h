@@ -17,6 +17,7 @@ absl::Status CheckRequest(const v1::CreateSessionRequest& request);
 absl::Status CheckRequest(const v1::GetSessionRequest& request);
 absl::Status CheckRequest(const v1::ListSessionsRequest& request);
 absl::Status CheckRequest(const v1::WatchSessionsRequest& request);
+absl::Status CheckRequest(const v1::WaitSessionRequest& request);
 absl::Status CheckRequest(const v1::StartSessionRequest& request);
 absl::Status CheckRequest(const v1::CancelSessionRequest& request);
 absl::Status CheckRequest(const v1::DeleteSessionRequest& request);

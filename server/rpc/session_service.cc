@@ -4,6 +4,7 @@
 
 #include "server/rpc/unary_methods.h"
 #include "server/rpc/upload_reactor.h"
+#include "server/rpc/wait_reactor.h"
 #include "server/rpc/watch_reactor.h"
 #include "tcptool/v1/session_service.pb.h"
 
@@ -56,6 +57,10 @@ void SessionService::AddTo(MethodTable& table) {
   table.Add(watch, RequiredRole(watch), [this](Call::Headers headers) {
     return std::make_shared<WatchReactor<SessionWatch>>(std::move(headers),
                                                         table_, hub_);
+  });
+  const auto& wait = *service.FindMethodByName("WaitSession");
+  table.Add(wait, RequiredRole(wait), [this](Call::Headers headers) {
+    return std::make_shared<WaitReactor>(std::move(headers), table_, hub_);
   });
   const auto& upload = *service.FindMethodByName("UploadContent");
   table.Add(upload, RequiredRole(upload), [this](Call::Headers headers) {

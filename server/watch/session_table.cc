@@ -186,6 +186,13 @@ absl::StatusOr<v1::Session> SessionTable::Get(const std::string& name) const {
   return row->Whole();
 }
 
+absl::StatusOr<bool> SessionTable::HasEnded(const std::string& name) const {
+  absl::ReaderMutexLock lock(&mutex_);
+  const SessionRow* row = Find(name);
+  if (row == nullptr) return NoSuchSession(name);
+  return row->status.has_end_time();
+}
+
 absl::StatusOr<v1::Recipient> SessionTable::GetRecipient(
     const std::string& name) const {
   absl::ReaderMutexLock lock(&mutex_);

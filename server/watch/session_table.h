@@ -77,6 +77,8 @@ class SessionTable {
 
   // NOT_FOUND names the session or recipient.
   absl::StatusOr<v1::Session> Get(const std::string& name) const;
+  // Whether the session is finished; costs less than to Get() it.
+  absl::StatusOr<bool> HasEnded(const std::string& name) const;
   absl::StatusOr<v1::Recipient> GetRecipient(const std::string& name) const;
   absl::StatusOr<v1::ListSessionsResponse> List(
       const v1::ListSessionsRequest& request) const;

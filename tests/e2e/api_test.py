@@ -1,5 +1,7 @@
 """The control API, as a fleet's integration in another language uses it."""
 
+import datetime
+import signal
 
 import grpc
 
@@ -77,6 +79,36 @@ class ApiTest(harness.ServiceTest):
         request = self.messages.CancelSessionRequest(name=created.name)
         for _ in range(2):
             self.assert_session_state(self.service.sessions.CancelSession(request), "CANCELLED")
+
+    def wait(self, name, **timeout):
+        request = self.messages.WaitSessionRequest(name=name)
+        if timeout:
+            request.timeout.FromTimedelta(datetime.timedelta(**timeout))
+        return self.service.sessions.WaitSession(request, timeout=harness.DEADLINE_S)
+
+    def test_wait_ends_with_the_session_or_its_time(self):
+        created = self.service.create()
+        self.assert_session_state(self.wait(created.name, seconds=0), "WAITING")
+        self.assert_session_state(self.wait(created.name, milliseconds=1), "WAITING")
+        self.recipient(created, recipients.START)
+        ended = self.wait(created.name)
+        self.assert_session_state(ended, "SUCCEEDED")
+        self.assertEqual(ended, self.service.get(created.name))
+        self.assertEqual(self.wait(created.name), ended)
+
+    def test_wait_outlives_no_service(self):
+        """A client that waits is told, and waits again."""
+        created = self.service.create()
+        waits = self.service.sessions.WaitSession.future(
+            self.messages.WaitSessionRequest(name=created.name), timeout=harness.DEADLINE_S
+        )
+        self.service.process.send_signal(signal.SIGTERM)
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+        self.assertEqual(
+            waits.exception(timeout=harness.DEADLINE_S).code(), grpc.StatusCode.UNAVAILABLE
+        )
+        self.service.start()
+        self.assert_session_state(self.wait(created.name, seconds=0), "WAITING")
 
     def test_drop_resets_one_recipient(self):
         created = self.service.create()

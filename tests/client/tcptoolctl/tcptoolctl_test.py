@@ -112,6 +112,22 @@ class TcptoolctlTest(harness.ServiceTest):
         self.ctl("delete", name)
         self.assertEqual(self.run_ctl("get", name).returncode, 1)
 
+    def test_wait_ends_as_the_session_does(self):
+        served, cancelled = self.create(), self.create()
+        self.serve(served)
+        shown = self.ctl_json("wait", served["name"])
+        self.assertEqual(shown, self.ctl_json("get", served["name"]))
+        self.assertEqual(shown["state"], "SESSION_STATE_SUCCEEDED")
+        self.ctl("cancel", cancelled["name"])
+        done = self.run_ctl("wait", cancelled["name"], "--for=1h")
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("ended as CANCELLED", done.stderr)
+
+    def test_wait_ends_when_its_time_is_over(self):
+        done = self.run_ctl("wait", self.create()["name"], "--for=100ms")
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("is still WAITING after 100ms", done.stderr)
+
     def test_names_need_no_prefix(self):
         name = self.create()["name"]
         self.assertEqual(self.ctl_json("get", name.partition("/")[2])["name"], name)

@@ -78,6 +78,20 @@ TEST(RequestsTest, ARetryNamesASession) {
   EXPECT_EQ(CheckRequest(request).message().substr(0, 12), "request_id: ");
 }
 
+TEST(RequestsTest, AWaitHasATimeThatIsNotNegative) {
+  v1::WaitSessionRequest request;
+  EXPECT_EQ(CheckRequest(request).message().substr(0, 6), "name: ");
+  request.set_name("sessions/a");
+  EXPECT_TRUE(CheckRequest(request).ok());
+  request.mutable_timeout()->set_seconds(1'000'000'000'000);
+  EXPECT_TRUE(CheckRequest(request).ok());
+  request.mutable_timeout()->set_seconds(-1);
+  EXPECT_EQ(CheckRequest(request).message().substr(0, 9), "timeout: ");
+  request.mutable_timeout()->set_seconds(0);
+  request.mutable_timeout()->set_nanos(1'000'000'000);
+  EXPECT_EQ(CheckRequest(request).message().substr(0, 9), "timeout: ");
+}
+
 TEST(RequestsTest, StatesThatAreNoneAreNamed) {
   v1::ListSessionsRequest request;
   request.add_states(v1::SESSION_STATE_WAITING);
