@@ -126,6 +126,9 @@ WatchView::Style StyleOf(const Options& options) {
 }
 
 absl::Status Create(Client& client, const Options& options) {
+  if (options.create.request.validate_only()) {
+    return PrintSession(client.CreateSession(options.create.request), options);
+  }
   if (options.create.from_stdin) {
     if (absl::Status status = CheckStdin(); !status.ok()) return status;
   }
@@ -213,13 +216,16 @@ absl::Status Cancel(Client& client, const Options& options) {
 }
 
 absl::Status Delete(Client& client, const Options& options) {
+  absl::Status status;
   if (IsReception(options.name)) {
-    return client.DeleteReception(options.name, options.force);
+    status = client.DeleteReception(options.name, options.force);
+  } else if (IsDistribution(options.name)) {
+    status = client.DeleteDistribution(options.name, options.force);
+  } else {
+    status = client.DeleteSession(SessionName(options.name), options.force);
   }
-  if (IsDistribution(options.name)) {
-    return client.DeleteDistribution(options.name, options.force);
-  }
-  return client.DeleteSession(SessionName(options.name), options.force);
+  const bool is_missing = absl::IsNotFound(status) && options.allow_missing;
+  return is_missing ? absl::OkStatus() : status;
 }
 
 absl::Status Retry(Client& client, const Options& options) {

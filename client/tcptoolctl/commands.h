@@ -33,6 +33,7 @@ struct Options {
   std::string wait = "inf";
   std::string name;
   bool force = false;
+  bool allow_missing = false;
 };
 
 // Whether output is for programs.

@@ -153,11 +153,13 @@ std::string SessionTable(const std::vector<v1::Session>& sessions,
 
 std::string SessionDetails(const v1::Session& session) {
   LabelledLines lines;
-  lines.Add("session", session.name());
+  // One that was only checked has no name, and what comes with it.
+  const bool is_made = !session.name().empty();
+  if (is_made) lines.Add("session", session.name());
   lines.Add("state", StateName(session.state()));
   if (!session.error().empty()) lines.Add("error", session.error());
-  lines.Add("address", session.data_endpoint());
-  lines.Add("listening", session.listen_endpoint());
+  if (is_made) lines.Add("address", session.data_endpoint());
+  if (is_made) lines.Add("listening", session.listen_endpoint());
   lines.Add("source", Source(session.spec()));
   if (!session.retry_of().empty()) lines.Add("retry of", session.retry_of());
   if (session.has_content_length()) {
@@ -171,9 +173,13 @@ std::string SessionDetails(const v1::Session& session) {
   lines.Add("recipients", Counts(session.counts()));
   lines.Add("sent", HumanBytes(session.bytes_sent()));
   lines.Add("acknowledged", HumanBytes(session.bytes_acked()));
-  lines.AddTime("created", session.create_time());
+  if (is_made) lines.AddTime("created", session.create_time());
   if (session.has_start_time()) lines.AddTime("started", session.start_time());
-  if (session.has_end_time()) lines.AddTime("ended", session.end_time());
+  if (session.has_end_time()) {
+    lines.AddTime("ended", session.end_time());
+  } else if (session.has_expire_time()) {
+    lines.AddTime("expires", session.expire_time());
+  }
   return std::move(lines).Take();
 }
 

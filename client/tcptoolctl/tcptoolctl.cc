@@ -169,6 +169,8 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
   AddAnyName(remove, options);
   remove->add_flag("--force", options.force,
                    "Cancel it first if it is not finished");
+  remove->add_flag("--allow-missing", options.allow_missing,
+                   "It is no error if there is none");
   AddRetryFlags(
       AddCommand(app, "retry", "Try one of them that is finished again", Retry,
                  chosen),

@@ -95,7 +95,7 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
   Impl(asio::io_context& io, SocketApi& sockets)
       : sockets_(sockets), acceptor_(io), retry_(io), spare_(OpenSpare()) {}
 
-  absl::Status Listen(tcp::endpoint endpoint) {
+  absl::Status Bind(tcp::endpoint endpoint) {
     std::error_code error;
     OpenDualStack(acceptor_, endpoint, error);
     if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
@@ -114,6 +114,12 @@ class Listener::Impl : public std::enable_shared_from_this<Impl> {
     }
     if (!error) acceptor_.bind(endpoint, error);
     if (error) return BindError(endpoint, error);
+    return absl::OkStatus();
+  }
+
+  absl::Status Listen(const tcp::endpoint& endpoint) {
+    if (absl::Status status = Bind(endpoint); !status.ok()) return status;
+    std::error_code error;
     acceptor_.listen(asio::socket_base::max_listen_connections, error);
     // With SO_REUSEADDR two sockets may bind(2) the same port while neither of
     // them listens; the second listen(2) fails.
@@ -226,6 +232,12 @@ absl::StatusOr<Listener> Listener::Listen(asio::io_context& io,
     return status;
   }
   return Listener(std::move(impl));
+}
+
+absl::Status Listener::Check(const tcp::endpoint& endpoint) {
+  asio::io_context io;
+  SocketApi sockets;
+  return std::make_shared<Impl>(io, sockets)->Bind(endpoint);
 }
 
 const tcp::endpoint& Listener::endpoint() const { return impl_->endpoint(); }

@@ -30,6 +30,10 @@ class Listener {
       asio::io_context& io, SocketApi& sockets,
       const asio::ip::tcp::endpoint& endpoint);
 
+  // Whether Listen() would succeed now, by binding and not listening; errors
+  // are its.
+  static absl::Status Check(const asio::ip::tcp::endpoint& endpoint);
+
   const asio::ip::tcp::endpoint& endpoint() const;
 
   // Calls the handlers for each connection until the listener is closed or

@@ -117,6 +117,12 @@ void CopyStatus(const dataplane::SessionStatus& status, v1::Session& session) {
   }
 }
 
+void SetExpireTime(v1::Session& session) {
+  *session.mutable_expire_time() =
+      ToTimestamp(ToTime(session.create_time()) +
+                  ToDuration(session.spec().expire_after()));
+}
+
 v1::Recipient ToProto(absl::string_view session_name,
                       const dataplane::RecipientStatus& status) {
   v1::Recipient recipient;

@@ -22,6 +22,8 @@ std::string ToString(const asio::ip::tcp::endpoint& endpoint);
 // Sets the fields that the data plane knows of: not `data_endpoint`, which
 // depends on the network around the node.
 void CopyStatus(const dataplane::SessionStatus& status, v1::Session& session);
+// Sets `expire_time`, from `create_time` and the spec.
+void SetExpireTime(v1::Session& session);
 v1::Recipient ToProto(absl::string_view session_name,
                       const dataplane::RecipientStatus& status);
 // The way back, for a message that was stored. DATA_LOSS: it is not one of

@@ -3,9 +3,24 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/session/listener.h"
 #include "server/api/invalid_field.h"
 
 namespace tcptool::server {
+namespace {
+
+absl::Status PortInUse(const absl::Status& status) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("session.spec.listener.port: ", status.message()));
+}
+
+// The error with the field that it is about, if it is about one.
+absl::Status ListenError(const absl::Status& status) {
+  if (!absl::IsInvalidArgument(status)) return status;
+  return InvalidField("session.spec.listener.bind_address", status.message());
+}
+
+}  // namespace
 
 DataPorts::DataPorts(dataplane::Engine& engine, uint16_t first, uint16_t last)
     : engine_(engine),
@@ -31,8 +46,7 @@ absl::StatusOr<std::shared_ptr<dataplane::Session>> DataPorts::Listen(
   if (options.port != 0) {
     auto session = ListenOn(options, source, observer);
     if (!absl::IsAlreadyExists(session.status())) return session;
-    return absl::FailedPreconditionError(absl::StrCat(
-        "session.spec.listener.port: ", session.status().message()));
+    return PortInUse(session.status());
   }
   for (const auto& [use, port] : free_) {
     options.port = port;
@@ -40,6 +54,26 @@ absl::StatusOr<std::shared_ptr<dataplane::Session>> DataPorts::Listen(
     // Another process may use the port.
     if (!absl::IsAlreadyExists(session.status())) return session;
   }
+  return NoneIsFree();
+}
+
+absl::Status DataPorts::Check(const dataplane::SessionOptions& options) const {
+  const auto check = [&options](uint16_t port) {
+    return ListenError(
+        dataplane::Listener::Check({options.bind_address, port}));
+  };
+  if (options.port != 0) {
+    absl::Status status = check(options.port);
+    return absl::IsAlreadyExists(status) ? PortInUse(status) : status;
+  }
+  for (const auto& [use, port] : free_) {
+    absl::Status status = check(port);
+    if (!absl::IsAlreadyExists(status)) return status;
+  }
+  return NoneIsFree();
+}
+
+absl::Status DataPorts::NoneIsFree() const {
   return absl::ResourceExhaustedError(absl::StrCat(
       "no port is free in ", first_, "-", last_,
       "; end a session, or start the service with more --data-ports"));
@@ -50,16 +84,11 @@ absl::StatusOr<std::shared_ptr<dataplane::Session>> DataPorts::ListenOn(
     const std::shared_ptr<dataplane::Source>& source,
     const std::shared_ptr<dataplane::SessionObserver>& observer) {
   auto session = engine_.CreateSession(options, source, observer);
-  if (absl::IsInvalidArgument(session.status())) {
-    return InvalidField("session.spec.listener.bind_address",
-                        session.status().message());
+  if (!session.ok()) return ListenError(session.status());
+  if (IsOurs(options.port)) {
+    free_.erase({LastUse(options.port), options.port});
   }
-  if (session.ok()) {
-    if (IsOurs(options.port)) {
-      free_.erase({LastUse(options.port), options.port});
-    }
-    ++used_[options.port];
-  }
+  ++used_[options.port];
   return session;
 }
 

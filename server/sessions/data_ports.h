@@ -36,6 +36,8 @@ class DataPorts {
       dataplane::SessionOptions options,
       std::shared_ptr<dataplane::Source> source,
       std::shared_ptr<dataplane::SessionObserver> observer);
+  // Whether Listen() would find a port now; errors are its.
+  absl::Status Check(const dataplane::SessionOptions& options) const;
   // The session on the port has ended.
   void Release(uint16_t port);
 
@@ -48,6 +50,7 @@ class DataPorts {
       const dataplane::SessionOptions& options,
       const std::shared_ptr<dataplane::Source>& source,
       const std::shared_ptr<dataplane::SessionObserver>& observer);
+  absl::Status NoneIsFree() const;
   bool IsOurs(uint16_t port) const { return port >= first_ && port <= last_; }
   uint64_t& LastUse(uint16_t port) { return last_use_[port - first_]; }
 

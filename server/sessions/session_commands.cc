@@ -63,6 +63,9 @@ void SessionCommands::Cancel(const v1::CancelSessionRequest& request,
 void SessionCommands::Delete(const v1::DeleteSessionRequest& request,
                              Done done) {
   const auto session = GetForCommand(request.name(), request.etag());
+  if (absl::IsNotFound(session.status()) && request.allow_missing()) {
+    return done(absl::OkStatus());
+  }
   if (!session.ok()) return done(session.status());
   if (!live_.contains(request.name())) {
     return held_.PurgeDurably(request.name(), executor_, std::move(done));

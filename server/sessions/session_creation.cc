@@ -36,6 +36,8 @@ SessionCreation::SessionCreation(asio::any_io_executor executor,
 
 void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
   auto creation = std::make_shared<Creation>();
+  // A request that makes nothing cannot be one that has made something.
+  if (request.validate_only()) request.clear_request_id();
   creation->fingerprint = RequestIds::Fingerprint(request);
   creation->done = std::move(done);
   auto options = ToOptions(rules_, *request.mutable_session()->mutable_spec());
@@ -87,6 +89,20 @@ bool SessionCreation::AnswerWithoutCreating(const Creation& creation) {
                              creation.fingerprint, creation.done);
 }
 
+absl::StatusOr<v1::Session> SessionCreation::Validate(
+    Creation& creation, const dataplane::Source& source) const {
+  absl::Status status = ports_.Check(creation.options);
+  if (!status.ok()) return status;
+  v1::Session session;
+  *session.mutable_spec() =
+      std::move(*creation.request.mutable_session()->mutable_spec());
+  session.set_state(v1::SESSION_STATE_WAITING);
+  if (const auto length = source.length()) {
+    session.set_content_length(static_cast<int64_t>(*length));
+  }
+  return session;
+}
+
 void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   const Done& done = creation.done;
   if (absl::Status status = held_.CheckRoom(); !status.ok()) {
@@ -95,6 +111,9 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   const absl::StatusOr<std::string> name =
       ChooseName(creation.request.session_id());
   if (!name.ok()) return done(name.status());
+  if (creation.request.validate_only()) {
+    return done(Validate(creation, *source.source));
+  }
   auto session =
       ports_.Listen(std::move(creation.options), std::move(source.source),
                     live_.NewObserver(*name));
@@ -106,6 +125,7 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   *message.mutable_spec() =
       std::move(*creation.request.mutable_session()->mutable_spec());
   CopyStatus((*session)->initial_status(), message);
+  SetExpireTime(message);
   message.set_data_endpoint(AdvertisedAddress(rules_.advertise_address)
                                 .EndpointOf((*session)->data_endpoint()));
   message.set_etag(NewEtag(message));

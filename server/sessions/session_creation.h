@@ -11,6 +11,7 @@
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "dataplane/content/source.h"
 #include "dataplane/session/session_options.h"
 #include "server/api/spec.h"
 #include "server/sessions/creation_gate.h"
@@ -71,6 +72,9 @@ class SessionCreation {
   // Answers a request that is to create no session: the service stops, or its
   // id has created one before. False: continue.
   bool AnswerWithoutCreating(const Creation& creation);
+  // What CreateSession answers with validate_only.
+  absl::StatusOr<v1::Session> Validate(Creation& creation,
+                                       const dataplane::Source& source) const;
   void CreateOpened(Creation& creation, SessionSource source);
   void RollBack(const std::string& name, const std::string& request_id,
                 std::function<void()> then);

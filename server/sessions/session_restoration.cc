@@ -90,6 +90,7 @@ absl::Status SessionRestoration::ListenAgain(StoredSession& stored) {
   if (!session.ok()) return session.status();
   v1::Session message = stored.session;
   CopyStatus((*session)->initial_status(), message);
+  SetExpireTime(message);
   message.set_data_endpoint(AdvertisedAddress(rules_.advertise_address)
                                 .EndpointOf((*session)->data_endpoint()));
   for (const v1::Recipient& recipient : stored.recipients) {

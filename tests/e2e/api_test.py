@@ -33,6 +33,10 @@ class ApiTest(harness.ServiceTest):
         self.assert_session_state(created, "WAITING")
         self.assertEqual(created.content_length, 8)
         self.assertEqual(created.spec.limits.stall_timeout.seconds, 60)
+        self.assertEqual(
+            created.expire_time.ToNanoseconds() - created.create_time.ToNanoseconds(),
+            24 * 3600 * 10**9,
+        )
         other = self.service.create()
 
         listed = sessions.ListSessions(self.messages.ListSessionsRequest()).sessions
@@ -79,6 +83,56 @@ class ApiTest(harness.ServiceTest):
         request = self.messages.CancelSessionRequest(name=created.name)
         for _ in range(2):
             self.assert_session_state(self.service.sessions.CancelSession(request), "CANCELLED")
+
+    def validate(self, path="content", **spec):
+        session = harness.stubs.session
+        spec = session.SessionSpec(file=session.FileSource(root="files", path=path), **spec)
+        return self.messages.CreateSessionRequest(
+            session_id="one",
+            session=session.Session(spec=spec),
+            request_id="once",
+            validate_only=True,
+        )
+
+    def test_validate_only_checks_and_makes_nothing(self):
+        sessions = self.service.sessions
+        listener = harness.stubs.session.Listener(port=self.service.first_port)
+        request = self.validate(listener=listener)
+        valid = sessions.CreateSession(request)
+        self.assertEqual((valid.name, valid.data_endpoint, valid.etag), ("", "", ""))
+        self.assert_session_state(valid, "WAITING")
+        self.assertEqual(valid.content_length, 8)
+        self.assertEqual(valid.spec.expire_after.seconds, 24 * 3600)
+        self.assertEqual(len(sessions.ListSessions(self.messages.ListSessionsRequest()).sessions), 0)
+        # Neither the id, nor the name, nor the port is taken.
+        request.validate_only = False
+        made = sessions.CreateSession(request)
+        self.assertEqual(made.spec, valid.spec)
+        # It is checked, though the id has made one.
+        request.validate_only = True
+        codes = grpc.StatusCode
+        self.assertEqual(self.code_of(sessions.CreateSession, request), codes.ALREADY_EXISTS)
+        request.session_id = ""
+        self.assertEqual(self.code_of(sessions.CreateSession, request), codes.FAILED_PRECONDITION)
+        for wrong, code in (
+            (self.validate(path="absent"), codes.NOT_FOUND),
+            (self.validate(allow=["nonsense"]), codes.INVALID_ARGUMENT),
+        ):
+            wrong.session_id = ""
+            self.assertEqual(self.code_of(sessions.CreateSession, wrong), code)
+
+    def test_delete_of_what_is_not_there_may_be_allowed(self):
+        sessions = self.service.sessions
+        request = self.messages.DeleteSessionRequest(name=self.service.create().name)
+        request.allow_missing = True
+        self.assertEqual(
+            self.code_of(sessions.DeleteSession, request), grpc.StatusCode.FAILED_PRECONDITION
+        )
+        request.force = True
+        for _ in range(2):
+            sessions.DeleteSession(request)
+        request.allow_missing = False
+        self.assertEqual(self.code_of(sessions.DeleteSession, request), grpc.StatusCode.NOT_FOUND)
 
     def wait(self, name, **timeout):
         request = self.messages.WaitSessionRequest(name=name)

@@ -128,6 +128,20 @@ class TcptoolctlTest(harness.ServiceTest):
         self.assertEqual(done.returncode, 1, done)
         self.assertIn("is still WAITING after 100ms", done.stderr)
 
+    def test_validate_only_makes_nothing(self):
+        shown = self.ctl("create", "--file=files/content", "--validate-only")
+        self.assertIn("8 bytes", shown)
+        self.assertNotIn("session:", shown)
+        self.assertEqual(self.ctl_json("list").get("sessions", []), [])
+        done = self.run_ctl("create", "--file=files/absent", "--validate-only")
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("NOT_FOUND", done.stderr)
+
+    def test_delete_of_what_is_not_there(self):
+        for name in ("absent", "receptions/absent"):
+            self.assertEqual(self.run_ctl("delete", name).returncode, 1)
+            self.ctl("delete", "--allow-missing", name)
+
     def test_names_need_no_prefix(self):
         name = self.create()["name"]
         self.assertEqual(self.ctl_json("get", name.partition("/")[2])["name"], name)

@@ -64,5 +64,15 @@ TEST(TranslateTest, DamagedRecipientIsDataLoss) {
   EXPECT_TRUE(absl::IsDataLoss(FromProto(message).status()));
 }
 
+TEST(TranslateTest, SessionExpiresSoLongAfterItWasCreated) {
+  v1::Session session;
+  session.mutable_create_time()->set_seconds(1'000'000'000);
+  session.mutable_create_time()->set_nanos(500'000'000);
+  session.mutable_spec()->mutable_expire_after()->set_seconds(3600);
+  SetExpireTime(session);
+  EXPECT_EQ(session.expire_time().seconds(), 1'000'003'600);
+  EXPECT_EQ(session.expire_time().nanos(), 500'000'000);
+}
+
 }  // namespace
 }  // namespace tcptool::server

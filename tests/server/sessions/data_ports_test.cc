@@ -158,6 +158,32 @@ TEST_F(DataPortsTest, OneOnTwoAddressesIsInUseUntilBothHaveEnded) {
   EXPECT_EQ(*Listen(), 9000);
 }
 
+TEST_F(DataPortsTest, ACheckTakesNone) {
+  const auto check = [&](uint16_t port, const asio::ip::address& at) {
+    dataplane::SessionOptions options;
+    options.bind_address = at;
+    options.port = port;
+    return ports.Check(options);
+  };
+  EXPECT_TRUE(check(kFirst, address).ok());
+  EXPECT_TRUE(check(0, address).ok());
+  EXPECT_THAT(ports.in_use(), IsEmpty());
+  ASSERT_TRUE(Listen(kFirst, address).ok());
+  const absl::Status in_use = check(kFirst, address);
+  EXPECT_TRUE(absl::IsFailedPrecondition(in_use));
+  EXPECT_THAT(std::string(in_use.message()),
+              HasSubstr("session.spec.listener.port: "));
+  EXPECT_TRUE(check(kFirst, RandomLoopback()).ok());
+  ASSERT_TRUE(Listen(kFirst + 1, address).ok());
+  ASSERT_TRUE(Listen(kFirst + 2, address).ok());
+  EXPECT_TRUE(absl::IsResourceExhausted(check(0, address)));
+  const absl::Status foreign =
+      check(kFirst, asio::ip::make_address("192.0.2.1"));
+  EXPECT_TRUE(absl::IsInvalidArgument(foreign));
+  EXPECT_THAT(std::string(foreign.message()),
+              HasSubstr("session.spec.listener.bind_address: "));
+}
+
 TEST_F(DataPortsTest, AddressOfAnotherHostIsNamed) {
   const absl::Status status = Listen(0, asio::ip::make_address("192.0.2.1"));
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
