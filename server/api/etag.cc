@@ -1,6 +1,7 @@
 #include "server/api/etag.h"
 
 #include "absl/strings/str_cat.h"
+#include "server/api/errors.h"
 #include "server/api/reception_translate.h"
 #include "server/api/translate.h"
 
@@ -35,8 +36,10 @@ std::optional<dataplane::ReceptionState> StateOf(
 }
 
 absl::Status EtagMismatch(absl::string_view name, absl::string_view what) {
-  return absl::AbortedError(absl::StrCat("etag: ", name, " has changed since; ",
-                                         what, ". Read it, and try again"));
+  return WithReason(
+      absl::AbortedError(absl::StrCat("etag: ", name, " has changed since; ",
+                                      what, ". Read it, and try again")),
+      v1::ERROR_REASON_ETAG_MISMATCH);
 }
 
 }  // namespace tcptool::server

@@ -8,9 +8,9 @@
 
 namespace tcptool::server {
 
-// The codes are the same numbers. A message that quotes a very long field is
-// truncated: clients accept 8 KiB of trailers, and replace a larger status by
-// an error of their own.
+// The codes are the same numbers. An error has a google.rpc.Status as its
+// details, which gRPC sends as "grpc-status-details-bin"; error_details.h has
+// their bounds.
 grpc::Status ToGrpc(const absl::Status& status);
 
 // The same UNAVAILABLE, of what has been tried for long already: clients that

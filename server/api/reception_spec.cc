@@ -191,8 +191,8 @@ absl::StatusOr<ReceptionPlan> ToReceptionPlan(v1::ReceptionSpec& spec) {
   check.InRange("retention", spec, &v1::ReceptionSpec::has_retention,
                 &v1::ReceptionSpec::mutable_retention, absl::Hours(168),
                 absl::Seconds(1), kYear);
-  check.Labels(spec.labels());
-  if (!check.status().ok()) return check.status();
+  check.Labels("labels", spec.labels());
+  if (!check.ok()) return check.status();
   return plan;
 }
 

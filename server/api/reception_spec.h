@@ -46,7 +46,7 @@ struct ReceptionPlan {
 };
 
 // Checks `spec`, and fills in its defaults. Does not look for the destination.
-// INVALID_ARGUMENT names the first field that is wrong.
+// INVALID_ARGUMENT names the fields that are wrong.
 absl::StatusOr<ReceptionPlan> ToReceptionPlan(v1::ReceptionSpec& spec);
 
 // None: it is not 64 hexadecimal digits, upper or lower case.

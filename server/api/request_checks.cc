@@ -17,81 +17,101 @@ constexpr int kMaxNames = 1000;
 
 template <typename States>
 absl::Status CheckStates(const States& states, bool (*is_valid)(int)) {
-  for (int i = 0; i < states.size(); ++i) {
+  InvalidFields wrong;
+  for (int i = 0; i < states.size() && !wrong.full(); ++i) {
     if (states.Get(i) == 0 || !is_valid(states.Get(i))) {
-      return InvalidField(absl::StrCat("states[", i, "]"),
-                          absl::StrCat(states.Get(i), " is no state"));
+      wrong.Add(absl::StrCat("states[", i, "]"),
+                absl::StrCat(states.Get(i), " is no state"));
     }
   }
-  return absl::OkStatus();
+  return wrong.status();
+}
+
+void AddSessionName(absl::string_view path, const std::string& name,
+                    InvalidFields& wrong) {
+  if (IsSessionName(name)) return;
+  wrong.Add(path, absl::StrCat("\"", name,
+                               "\" is no session's name; they look like "
+                               "sessions/ID"));
+}
+
+void AddReceptionName(absl::string_view path, const std::string& name,
+                      InvalidFields& wrong) {
+  if (IsReceptionName(name)) return;
+  wrong.Add(path, absl::StrCat("\"", name,
+                               "\" is no reception's name; they look like "
+                               "receptions/ID"));
+}
+
+void AddDistributionName(absl::string_view path, const std::string& name,
+                         InvalidFields& wrong) {
+  if (IsDistributionName(name)) return;
+  wrong.Add(path, absl::StrCat("\"", name,
+                               "\" is no distribution's name; they look like "
+                               "distributions/ID"));
 }
 
 absl::Status CheckReceptionName(absl::string_view path,
                                 const std::string& name) {
-  if (IsReceptionName(name)) return absl::OkStatus();
-  return InvalidField(path, absl::StrCat("\"", name,
-                                         "\" is no reception's name; they look "
-                                         "like receptions/ID"));
+  InvalidFields wrong;
+  AddReceptionName(path, name, wrong);
+  return wrong.status();
 }
 
 // May be empty.
-absl::Status CheckRequestId(const std::string& request_id) {
+void AddRequestId(const std::string& request_id, InvalidFields& wrong) {
   if (request_id.size() > kMaxRequestIdBytes ||
       !std::ranges::all_of(request_id, absl::ascii_isprint)) {
-    return InvalidField("request_id",
-                        "it is not at most 64 printable ASCII characters");
+    wrong.Add("request_id", "it is not at most 64 printable ASCII characters");
   }
-  return absl::OkStatus();
 }
 
 // Both may be empty. `path`: of the id.
 absl::Status CheckIds(absl::string_view path, const std::string& id,
                       const std::string& request_id) {
+  InvalidFields wrong;
   if (!id.empty() && !IsResourceId(id)) {
-    return InvalidField(
-        path,
-        absl::StrCat("\"", id,
-                     "\" is not 1 to 63 characters of a-z, 0-9 and '-', the "
-                     "first a letter, the last no '-'"));
+    wrong.Add(path, absl::StrCat(
+                        "\"", id,
+                        "\" is not 1 to 63 characters of a-z, 0-9 and '-', the "
+                        "first a letter, the last no '-'"));
   }
-  return CheckRequestId(request_id);
+  AddRequestId(request_id, wrong);
+  return wrong.status();
 }
 
-// `check_name`: CheckSessionName() and the like.
+// `check_name`: AddSessionName() and the like.
 template <typename Request>
 absl::Status CheckWatch(const Request& request,
-                        absl::Status (*check_name)(absl::string_view path,
-                                                   const std::string& name)) {
+                        void (*check_name)(absl::string_view path,
+                                           const std::string& name,
+                                           InvalidFields& wrong)) {
+  InvalidFields wrong;
   if (request.names_size() > kMaxNames) {
-    return InvalidField("names",
-                        absl::StrCat("there are more than ", kMaxNames));
+    wrong.Add("names", absl::StrCat("there are more than ", kMaxNames));
   }
-  for (int i = 0; i < request.names_size(); ++i) {
-    absl::Status status =
-        check_name(absl::StrCat("names[", i, "]"), request.names(i));
-    if (!status.ok()) return status;
+  for (int i = 0; i < std::min(request.names_size(), kMaxNames); ++i) {
+    check_name(absl::StrCat("names[", i, "]"), request.names(i), wrong);
   }
   if (request.resume_revision() < 0) {
-    return InvalidField("resume_revision", "it is negative");
+    wrong.Add("resume_revision", "it is negative");
   }
-  return absl::OkStatus();
+  return wrong.status();
 }
 
 }  // namespace
 
 absl::Status CheckSessionName(absl::string_view path, const std::string& name) {
-  if (IsSessionName(name)) return absl::OkStatus();
-  return InvalidField(path, absl::StrCat("\"", name,
-                                         "\" is no session's name; they look "
-                                         "like sessions/ID"));
+  InvalidFields wrong;
+  AddSessionName(path, name, wrong);
+  return wrong.status();
 }
 
 absl::Status CheckDistributionName(absl::string_view path,
                                    const std::string& name) {
-  if (IsDistributionName(name)) return absl::OkStatus();
-  return InvalidField(path, absl::StrCat("\"", name,
-                                         "\" is no distribution's name; they "
-                                         "look like distributions/ID"));
+  InvalidFields wrong;
+  AddDistributionName(path, name, wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::CreateSessionRequest& request) {
@@ -107,7 +127,7 @@ absl::Status CheckRequest(const v1::ListSessionsRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::WatchSessionsRequest& request) {
-  return CheckWatch(request, CheckSessionName);
+  return CheckWatch(request, AddSessionName);
 }
 
 absl::Status CheckRequest(const v1::WaitSessionRequest& request) {
@@ -169,7 +189,7 @@ absl::Status CheckRequest(const v1::ListReceptionsRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::WatchReceptionsRequest& request) {
-  return CheckWatch(request, CheckReceptionName);
+  return CheckWatch(request, AddReceptionName);
 }
 
 absl::Status CheckRequest(const v1::CancelReceptionRequest& request) {
@@ -194,7 +214,7 @@ absl::Status CheckRequest(const v1::ListDistributionsRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::WatchDistributionsRequest& request) {
-  return CheckWatch(request, CheckDistributionName);
+  return CheckWatch(request, AddDistributionName);
 }
 
 absl::Status CheckRequest(const v1::CancelDistributionRequest& request) {

@@ -55,19 +55,23 @@ void CheckSource(const v1::SessionSpec& spec, SpecChecker& check) {
   }
 }
 
+// Of wrong rules, a list that allows everybody, so that nobody who is expected
+// is found wrong for their sake.
 dataplane::AccessList ToAccessList(const v1::SessionSpec& spec,
                                    SpecChecker& check) {
-  dataplane::AccessList allow;
   if (static_cast<size_t>(spec.allow_size()) > kMaxRules) {
     check.Wrong("allow", absl::StrCat("there are more than ", kMaxRules));
-    return allow;
+    return {};
   }
+  dataplane::AccessList allow;
+  bool all_are_rules = true;
   for (int i = 0; i < spec.allow_size(); ++i) {
     if (absl::Status status = allow.Add(spec.allow(i)); !status.ok()) {
       check.Wrong(absl::StrCat("allow[", i, "]"), status.message());
+      all_are_rules = false;
     }
   }
-  return allow;
+  return all_are_rules ? allow : dataplane::AccessList();
 }
 
 dataplane::StartPolicy ToStartPolicy(v1::SessionSpec& spec,
@@ -217,8 +221,8 @@ absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
       ToStartPolicy(spec, options.expire_after, rules.max_recipients, check);
   options.expected = ToExpected(spec, options.allow, check);
   options.limits = ToLimits(spec, check);
-  check.Labels(spec.labels());
-  if (!check.status().ok()) return check.status();
+  check.Labels("labels", spec.labels());
+  if (!check.ok()) return check.status();
   return options;
 }
 

@@ -24,7 +24,7 @@ struct SpecRules {
 
 // Checks `spec`, fills in its defaults, and returns the options for the data
 // plane. Port 0 stays 0. Does not check whether the file exists.
-// INVALID_ARGUMENT names the first field that is wrong.
+// INVALID_ARGUMENT names the fields that are wrong.
 absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
                                                     v1::SessionSpec& spec);
 

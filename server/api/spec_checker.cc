@@ -4,7 +4,6 @@
 
 #include "absl/strings/match.h"
 #include "dataplane/base/ip_address.h"
-#include "server/api/invalid_field.h"
 
 namespace tcptool::server {
 namespace {
@@ -16,7 +15,7 @@ constexpr int32_t kNanosInSecond = 1'000'000'000;
 }  // namespace
 
 void SpecChecker::Wrong(absl::string_view field, absl::string_view what) {
-  if (status_.ok()) status_ = InvalidField(absl::StrCat(prefix_, field), what);
+  wrong_.Add(absl::StrCat(prefix_, field), what);
 }
 
 absl::Duration SpecChecker::InRange(absl::string_view field,
@@ -57,9 +56,10 @@ void SpecChecker::Path(absl::string_view field, const std::string& root,
 }
 
 void SpecChecker::Labels(
+    absl::string_view field,
     const google::protobuf::Map<std::string, std::string>& labels) {
   if (labels.size() > kMaxLabels) {
-    Wrong("labels", absl::StrCat("there are more than ", kMaxLabels));
+    Wrong(field, absl::StrCat("there are more than ", kMaxLabels));
   }
   for (const auto& [key, value] : labels) {
     const bool key_is_good =
@@ -67,14 +67,14 @@ void SpecChecker::Labels(
         key.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-/") ==
             std::string::npos;
     if (!key_is_good) {
-      Wrong("labels",
+      Wrong(field,
             absl::StrCat("key \"", key,
                          "\" is not 1 to 63 characters of a-z, 0-9, '.', "
                          "'_', '-' and '/', the first a letter"));
     }
     if (value.size() > kMaxLabelBytes) {
-      Wrong("labels", absl::StrCat("the value of \"", key, "\" is longer than ",
-                                   kMaxLabelBytes, " bytes"));
+      Wrong(field, absl::StrCat("the value of \"", key, "\" is longer than ",
+                                kMaxLabelBytes, " bytes"));
     }
   }
 }

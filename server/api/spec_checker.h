@@ -14,10 +14,11 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "messages/time.h"
+#include "server/api/invalid_field.h"
 
 namespace tcptool::server {
 
-// Keeps the first error that is found. Fields are named by their path below the
+// Keeps what is wrong with each field. Fields are named by their path below the
 // spec: "limits.stall_timeout".
 class SpecChecker {
  public:
@@ -26,7 +27,9 @@ class SpecChecker {
   // `prefix`: the path of the spec in its request, "session.spec.".
   explicit SpecChecker(std::string prefix) : prefix_(std::move(prefix)) {}
 
-  const absl::Status& status() const { return status_; }
+  bool ok() const { return wrong_.empty(); }
+  // InvalidFields::status().
+  absl::Status status() const { return wrong_.status(); }
 
   void Wrong(absl::string_view field, absl::string_view what);
 
@@ -65,11 +68,12 @@ class SpecChecker {
   void Path(absl::string_view field, const std::string& root,
             const std::string& path);
 
-  void Labels(const google::protobuf::Map<std::string, std::string>& labels);
+  void Labels(absl::string_view field,
+              const google::protobuf::Map<std::string, std::string>& labels);
 
  private:
   const std::string prefix_;
-  absl::Status status_;
+  InvalidFields wrong_;
 };
 
 }  // namespace tcptool::server

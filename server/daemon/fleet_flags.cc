@@ -61,8 +61,8 @@ std::string CheckLabel(const std::string& text) {
   }
   const Label label = ToLabel(text);
   SpecChecker check("");
-  check.Labels(
-      google::protobuf::Map<std::string, std::string>(&label, &label + 1));
+  check.Labels("labels", google::protobuf::Map<std::string, std::string>(
+                             &label, &label + 1));
   return std::string(absl::StripPrefix(check.status().message(), "labels: "));
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "dataplane/receiving/partial_sweep.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 namespace {
@@ -19,13 +20,15 @@ absl::Status CheckWritable(int directory, const std::string& where) {
     return absl::OkStatus();
   }
   if (errno == EROFS) {
-    return absl::FailedPreconditionError(
+    return FailedPrecondition(
+        v1::ERROR_REASON_READ_ONLY_FILE_SYSTEM, where,
         absl::StrCat("the file system of ", where, " is read-only"));
   }
   if (errno == EACCES || errno == EPERM) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("the service may not write to ", where,
-                     "; give its user write permission"));
+    return WithReason(absl::PermissionDeniedError(
+                          absl::StrCat("the service may not write to ", where,
+                                       "; give its user write permission")),
+                      v1::ERROR_REASON_SYSTEM_DENIES);
   }
   return absl::ErrnoToStatus(errno, absl::StrCat("looking at ", where));
 }
@@ -37,10 +40,10 @@ absl::Status CheckSpace(int directory, uint64_t length,
   const uint64_t free = uint64_t{status.f_bavail} * status.f_frsize;
   // Some file systems do not say what they have.
   if (status.f_blocks == 0 || free >= length) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the file system of ", where, " has ", free,
-                   " bytes free, and the content has ", length, ", so that ",
-                   length - free, " are missing"));
+  return Exhausted(v1::ERROR_REASON_NO_SPACE, where,
+                   absl::StrCat("the file system of ", where, " has ", free,
+                                " bytes free, and the content has ", length,
+                                ", so that ", length - free, " are missing"));
 }
 
 }  // namespace
@@ -57,6 +60,13 @@ absl::Status OpenDestination(const ContentRoot& root, const std::string& path,
   // The path is one of something that is there, and cannot be received into.
   if (absl::IsFailedPrecondition(status)) {
     return absl::InvalidArgumentError(status.message());
+  }
+  if (absl::IsAlreadyExists(status)) {
+    return AlreadyExists(
+        v1::ERROR_REASON_DESTINATION_EXISTS, kFileType,
+        absl::StrCat(root.name(), "/", path == "." ? "" : path + "/",
+                     destination.name),
+        status.message());
   }
   const std::string where =
       absl::StrCat("directory \"", path, "\" in root \"", root.name(), "\"");

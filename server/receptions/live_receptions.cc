@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/receiving/sender_upstream.h"
 #include "messages/states.h"
+#include "server/api/errors.h"
 #include "server/api/etag.h"
 #include "server/api/reception_translate.h"
 #include "server/receptions/reception_mailbox.h"
@@ -96,10 +97,12 @@ void LiveReceptions::WaitForEnd(const std::string& name, bool limited,
 absl::Status LiveReceptions::CommitHangs(const std::string& name) const {
   const auto reception = table_.Get(name);
   if (!reception.ok()) return reception.status();
-  return absl::UnavailableError(absl::StrCat(
-      "the file system of root \"", reception->spec().destination().root(),
-      "\" does not answer: the whole content of ", name,
-      " has come, and is being given its name; try again when it is back"));
+  return Unavailable(
+      v1::ERROR_REASON_ROOT_DOES_NOT_ANSWER,
+      absl::StrCat(
+          "the file system of root \"", reception->spec().destination().root(),
+          "\" does not answer: the whole content of ", name,
+          " has come, and is being given its name; try again when it is back"));
 }
 
 void LiveReceptions::Drain() {

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "messages/time.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 
@@ -25,7 +26,8 @@ absl::StatusOr<dataplane::ReceivedFile> OpenUntouched(
   // Nobody can set it back, and another file under the name has another one.
   if (state.changed != ToTime(reception.file_change_time()) ||
       state.size != length) {
-    return absl::FailedPreconditionError(
+    return FailedPrecondition(
+        v1::ERROR_REASON_RECEIVED_FILE_CHANGED, reception.name(),
         absl::StrCat("the file was changed, or its owner or mode, at ",
                      absl::FormatTime(state.changed, absl::UTCTimeZone()),
                      ", and ", reception.name(), " left it at ",

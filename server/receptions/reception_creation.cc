@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "messages/source.h"
 #include "messages/time.h"
+#include "server/api/errors.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
 #include "server/base/log.h"
@@ -82,10 +83,11 @@ bool ReceptionCreation::AnswerWithoutCreating(const Creation& creation) {
 void ReceptionCreation::Keep(const std::shared_ptr<Creation>& creation) {
   const Done& done = creation->done;
   if (live_.size() + making_.size() >= max_running_) {
-    return done(absl::ResourceExhaustedError(absl::StrCat(
-        "the service has ", max_running_,
-        " receptions that are not finished, as many as it allows; end one, or "
-        "wait for one")));
+    return done(Exhausted(v1::ERROR_REASON_TOO_MANY_RECEPTIONS, "receptions",
+                          absl::StrCat("the service has ", max_running_,
+                                       " receptions that are not finished, as "
+                                       "many as it allows; end one, or "
+                                       "wait for one")));
   }
   const absl::StatusOr<std::string> name =
       ChooseName(creation->request.reception_id());
@@ -143,8 +145,9 @@ absl::StatusOr<std::string> ReceptionCreation::ChooseName(
   if (!id.empty()) {
     std::string name = absl::StrCat("receptions/", id);
     if (IsTaken(name)) {
-      return absl::AlreadyExistsError(absl::StrCat(
-          "reception_id: there is a reception \"", id, "\" already"));
+      return AlreadyExists(v1::ERROR_REASON_ID_TAKEN, kReceptionType, name,
+                           absl::StrCat("reception_id: there is a reception \"",
+                                        id, "\" already"));
     }
     return name;
   }

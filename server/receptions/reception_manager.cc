@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "messages/states.h"
 #include "messages/time.h"
+#include "server/api/errors.h"
 #include "server/api/etag.h"
 #include "server/base/log.h"
 #include "server/receptions/received_file.h"
@@ -25,11 +26,13 @@ constexpr auto kProgress = std::chrono::milliseconds(250);
 
 // One that is neither live nor final.
 absl::Status GoesOnLater(const v1::Reception& reception) {
-  return absl::UnavailableError(absl::StrCat(
-      reception.name(),
-      " is gone on with when the service has started, and the file system of "
-      "root \"",
-      reception.spec().destination().root(), "\" answers: try again then"));
+  return Unavailable(v1::ERROR_REASON_NOT_READY,
+                     absl::StrCat(reception.name(),
+                                  " is gone on with when the service has "
+                                  "started, and the file system of "
+                                  "root \"",
+                                  reception.spec().destination().root(),
+                                  "\" answers: try again then"));
 }
 
 }  // namespace
@@ -191,7 +194,8 @@ void ReceptionManager::DeleteNow(const v1::DeleteReceptionRequest& request,
     return held_.PurgeDurably(request.name(), executor, done);
   }
   if (!request.force()) {
-    return done(absl::FailedPreconditionError(
+    return done(FailedPrecondition(
+        v1::ERROR_REASON_RESOURCE_NOT_FINISHED, request.name(),
         absl::StrCat(request.name(), " is ", StateName(reception->state()),
                      "; cancel it first, or set force")));
   }
@@ -220,16 +224,19 @@ void ReceptionManager::OpenNow(const std::string& name, bool with_sha256,
     const v1::ReceptionSpec& spec = reception->spec();
     if (with_sha256 && !spec.compute_sha256() &&
         spec.expected_sha256().empty()) {
-      return done(absl::FailedPreconditionError(absl::StrCat(
-          name,
-          " computes no SHA-256 of what it receives; create it with "
-          "compute_sha256, or the session without")));
+      return done(FailedPrecondition(
+          v1::ERROR_REASON_RECEPTION_WITHOUT_SHA256, name,
+          absl::StrCat(
+              name,
+              " computes no SHA-256 of what it receives; create it with "
+              "compute_sha256, or the session without")));
     }
     return done(live_.OpenSource(name));
   }
   if (!IsFinal(reception->state())) return done(GoesOnLater(*reception));
   if (reception->state() != v1::RECEPTION_STATE_SUCCEEDED) {
-    return done(absl::FailedPreconditionError(
+    return done(FailedPrecondition(
+        v1::ERROR_REASON_RECEPTION_WITHOUT_CONTENT, name,
         absl::StrCat(name, " is ", StateName(reception->state()),
                      reception->detail().empty() ? "" : ": ",
                      reception->detail(), "; there is nothing to be sent")));

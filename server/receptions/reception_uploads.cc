@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/receiving/push_upstream.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 
@@ -13,7 +14,8 @@ using dataplane::PushedContent;
 namespace {
 
 absl::Status Stopping() {
-  return absl::UnavailableError(
+  return Unavailable(
+      v1::ERROR_REASON_SERVICE_STOPPING,
       "the service is stopping; upload again when it has started");
 }
 
@@ -33,17 +35,22 @@ absl::StatusOr<std::unique_ptr<ReceptionUpload>> ReceptionUploads::Begin(
   absl::MutexLock lock(&mutex_);
   const auto found = entries_.find(reception);
   if (found != entries_.end() && found->second.content->has_begun()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        name,
-        " has an upload already, or had one, and content is sent once; create "
-        "another distribution, or try this one again if it has failed"));
+    return FailedPrecondition(
+        v1::ERROR_REASON_UPLOAD_TAKEN, name,
+        absl::StrCat(
+            name,
+            " has an upload already, or had one, and content is sent once; "
+            "create another distribution, or try this one again if it has "
+            "failed"));
   }
   if (found == entries_.end() && stopped_) return Stopping();
   if (!HasRoom()) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the node has ", kMost,
-        " uploads of distributions that are not finished, as many as it "
-        "takes; wait for one of them"));
+    return Exhausted(
+        v1::ERROR_REASON_TOO_MANY_UPLOADS, "uploads of distributions",
+        absl::StrCat(
+            "the node has ", kMost,
+            " uploads of distributions that are not finished, as many as it "
+            "takes; wait for one of them"));
   }
   Entry& entry = entries_[reception];
   if (!entry.is_expected) {
@@ -66,12 +73,14 @@ bool ReceptionUploads::HasRoom() const {
 
 void ReceptionUploads::EndOverdue(Clock::time_point now) {
   for (const Entry& entry : TakeWaiting(now - kPatience)) {
-    entry.content->Finish(absl::UnavailableError(absl::StrCat(
-        "the upload has waited ", kPatience.count(),
-        " s for the node to begin its part in ", entry.name,
-        ", which it does once it is registered in its fleet; its log says what "
-        "keeps it from that (fleet_node_refused, etcd_trouble): see to it, and "
-        "upload again")));
+    entry.content->Finish(Unavailable(
+        v1::ERROR_REASON_NOT_READY,
+        absl::StrCat(
+            "the upload has waited ", kPatience.count(),
+            " s for the node to begin its part in ", entry.name,
+            ", which it does once it is registered in its fleet; its log says "
+            "what keeps it from that (fleet_node_refused, etcd_trouble): see "
+            "to it, and upload again")));
   }
 }
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/api/errors.h"
 #include "server/front/grpc_pair.h"
 #include "server/rpc/refused_call.h"
 
@@ -12,6 +13,21 @@ namespace {
 // How long a caller without credentials may take to send its request, and to
 // read the answer.
 constexpr auto kStrangerLimit = std::chrono::seconds(5);
+
+// `status`, of a call that is not allowed, with its reason.
+absl::Status WithRefusal(absl::Status status,
+                         const grpc::GenericCallbackServerContext& context,
+                         Role required) {
+  if (absl::IsPermissionDenied(status)) {
+    return WithReason(std::move(status), v1::ERROR_REASON_ROLE_MISSING,
+                      {{"role", RoleName(required)}});
+  }
+  const auto& metadata = context.client_metadata();
+  return WithReason(std::move(status),
+                    metadata.count("authorization") > 0
+                        ? v1::ERROR_REASON_CREDENTIALS_UNKNOWN
+                        : v1::ERROR_REASON_CREDENTIALS_MISSING);
+}
 
 }  // namespace
 
@@ -59,6 +75,7 @@ std::shared_ptr<Call> Dispatcher::NewCall(
                               ? CheckRole(path, headers.required, *caller)
                               : caller.status();
     if (!status.ok()) {
+      status = WithRefusal(std::move(status), context, headers.required);
       refusals_.Add(caller.ok() ? caller->name : "unknown", headers.peer, path,
                     status);
       return std::make_shared<RefusedCall>(std::move(headers),

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/api/errors.h"
 #include "server/rpc/refused_call.h"
 #include "server/rpc/unary_methods.h"
 #include "server/rpc/upload_reactor.h"
@@ -16,7 +17,8 @@ namespace tcptool::server {
 namespace {
 
 absl::Status NoFleet() {
-  return absl::FailedPreconditionError(
+  return FailedPrecondition(
+      v1::ERROR_REASON_NOT_IN_A_FLEET, "fleet",
       "the node is in no fleet; start its service with --fleet, or ask one "
       "that is in it");
 }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/api/errors.h"
 #include "server/api/request_checks.h"
 
 namespace tcptool::server {
@@ -20,8 +21,9 @@ void SessionUploads::Fail(Upload& upload, const absl::Status& why) {
 }
 
 absl::Status SessionUploads::EndedEarly(const Upload& /*upload*/) {
-  return absl::AbortedError(
-      "the session ended before the upload did; its state and error say why");
+  return WithReason(absl::AbortedError("the session ended before the upload "
+                                       "did; its state and error say why"),
+                    v1::ERROR_REASON_UPLOAD_CUT_SHORT);
 }
 
 void SessionUploads::Answer(Upload& upload, Done done) const {
@@ -54,14 +56,16 @@ void DistributionUploads::Fail(Upload& upload, const absl::Status& why) {
 absl::Status DistributionUploads::EndedEarly(const Upload& upload) {
   const absl::Status result = upload.result();
   if (result.ok()) {
-    return absl::AbortedError(absl::StrCat("the node has the whole content of ",
-                                           upload.name(),
-                                           " already, from an upload before"));
+    return WithReason(absl::AbortedError(absl::StrCat(
+                          "the node has the whole content of ", upload.name(),
+                          " already, from an upload before")),
+                      v1::ERROR_REASON_UPLOAD_CUT_SHORT);
   }
   if (!absl::IsAborted(result)) return result;  // Nothing was taken of it.
-  return absl::AbortedError(
-      absl::StrCat("the node has not got the whole content of ", upload.name(),
-                   ": ", result.message()));
+  return WithReason(absl::AbortedError(absl::StrCat(
+                        "the node has not got the whole content of ",
+                        upload.name(), ": ", result.message())),
+                    v1::ERROR_REASON_UPLOAD_CUT_SHORT);
 }
 
 void DistributionUploads::Answer(Upload& upload, const Done& done) const {
@@ -69,7 +73,8 @@ void DistributionUploads::Answer(Upload& upload, const Done& done) const {
   absl::StatusOr<v1::Distribution> distribution =
       distributions.table().Get(upload.name());
   if (absl::IsNotFound(distribution.status())) {
-    return done(absl::NotFoundError(
+    return done(NotFound(
+        v1::ERROR_REASON_RESOURCE_DELETED, kDistributionType, upload.name(),
         absl::StrCat("the node has taken the whole content of ", upload.name(),
                      ", which has been deleted since")));
   }

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "server/api/errors.h"
 #include "server/api/request_checks.h"
 
 namespace tcptool::server {
@@ -125,8 +126,9 @@ void WatchReactor<Watch>::Advance() {
     writing_ = true;
     Write(response);
   } else if (stopping_) {
-    EndOnce(absl::UnavailableError(
-        "the service is stopping; watch again when it is back"));
+    EndOnce(
+        Unavailable(v1::ERROR_REASON_SERVICE_STOPPING,
+                    "the service is stopping; watch again when it is back"));
   }
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/closing_threads.h"
 #include "dataplane/base/disk_of.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 namespace {
@@ -25,22 +26,28 @@ UniqueFd OpenRoot(const std::string& directory) {
 constexpr size_t kMaxUnclosed = 64;
 constexpr std::chrono::seconds kCloseLimit{5};
 
-absl::Status OpenError(const std::string& file, int error) {
+// `file`: what messages call it.
+absl::Status OpenError(const std::string& file, const std::string& root,
+                       const std::string& path, int error) {
   switch (error) {
     case ENOENT:
     case ENOTDIR:
-      return absl::NotFoundError(absl::StrCat("there is no ", file));
+      return NotFound(v1::ERROR_REASON_FILE_NOT_FOUND, kFileType,
+                      absl::StrCat(root, "/", path),
+                      absl::StrCat("there is no ", file));
     case EACCES:
     case EPERM:
-      return absl::PermissionDeniedError(
-          absl::StrCat("the service may not read ", file,
-                       "; give its user read permission"));
+      return WithReason(absl::PermissionDeniedError(
+                            absl::StrCat("the service may not read ", file,
+                                         "; give its user read permission")),
+                        v1::ERROR_REASON_SYSTEM_DENIES);
     case EXDEV:
     case ELOOP:
-      return absl::PermissionDeniedError(
-          absl::StrCat(file,
-                       " leads out of its root, by \"..\", a leading "
-                       "\"/\" or a symbolic link"));
+      return WithReason(absl::PermissionDeniedError(absl::StrCat(
+                            file,
+                            " leads out of its root, by \"..\", a leading "
+                            "\"/\" or a symbolic link")),
+                        v1::ERROR_REASON_OUTSIDE_OF_ROOT);
     case ENAMETOOLONG:
       return absl::InvalidArgumentError(
           absl::StrCat("the path is too long for the file system"));
@@ -65,14 +72,16 @@ absl::StatusOr<UniqueFd> ContentRoot::Find(const std::string& path,
                                absl::StrCat("entering root \"", name_, "\""));
   }
   UniqueFd found = FindBeneath(method_, directory.get(), path);
-  if (!found.valid()) return OpenError(what, errno);
+  if (!found.valid()) return OpenError(what, name_, path, errno);
   const auto unclosed = dataplane::ClosingThreads::OfProcess().BacklogOf(
       dataplane::DiskOf(found.get()));
   if (unclosed.tasks >= kMaxUnclosed && unclosed.running >= kCloseLimit) {
-    return absl::UnavailableError(absl::StrCat(
-        "root \"", name_, "\" does not answer: ", unclosed.tasks,
-        " files of its file system wait to be closed; try again when it is "
-        "back"));
+    return Unavailable(
+        v1::ERROR_REASON_ROOT_DOES_NOT_ANSWER,
+        absl::StrCat(
+            "root \"", name_, "\" does not answer: ", unclosed.tasks,
+            " files of its file system wait to be closed; try again when it is "
+            "back"));
   }
   return found;
 }
@@ -85,7 +94,9 @@ absl::StatusOr<UniqueFd> ContentRoot::OpenDirectory(
   if (!found.ok()) return found.status();
   UniqueFd directory(
       openat(found->get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory.valid()) return OpenError(what, errno);
+  if (!directory.valid()) {
+    return OpenError(what, name_, path, errno);
+  }
   return directory;
 }
 
@@ -96,7 +107,9 @@ absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> ContentRoot::Open(
   const auto found = Find(path, file);
   if (!found.ok()) return found.status();
   struct stat status;
-  if (fstat(found->get(), &status) != 0) return OpenError(file, errno);
+  if (fstat(found->get(), &status) != 0) {
+    return OpenError(file, name_, path, errno);
+  }
   if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
     return absl::InvalidArgumentError(absl::StrCat(
         file, " is ", S_ISDIR(status.st_mode) ? "a directory" : "special",
@@ -105,7 +118,9 @@ absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> ContentRoot::Open(
   // Opens the file that was checked, even if the path names another one by now.
   UniqueFd fd(open(absl::StrCat("/proc/self/fd/", found->get()).c_str(),
                    O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
-  if (!fd.valid()) return OpenError(file, errno);
+  if (!fd.valid()) {
+    return OpenError(file, name_, path, errno);
+  }
   return dataplane::RandomAccessFile::FromDescriptor(fd.release());
 }
 

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
+#include "server/api/errors.h"
 #include "server/base/log.h"
 
 namespace tcptool::server {
@@ -81,22 +82,26 @@ absl::StatusOr<const ContentRoots::Root*> ContentRoots::Find(
       absl::StrJoin(roots_, ", ", [](std::string* out, const auto& entry) {
         absl::StrAppend(out, entry.first);
       });
-  return absl::NotFoundError(absl::StrCat(
-      "the service has no root \"", name, "\"; ",
-      known.empty()
-          ? absl::StrCat("it has none: start it with ", flag_, " NAME=DIR")
-          : absl::StrCat("it has: ", known)));
+  return NotFound(
+      v1::ERROR_REASON_ROOT_NOT_FOUND, kRootType, name,
+      absl::StrCat("the service has no root \"", name, "\"; ",
+                   known.empty() ? absl::StrCat("it has none: start it with ",
+                                                flag_, " NAME=DIR")
+                                 : absl::StrCat("it has: ", known)));
 }
 
 absl::Status ContentRoots::NoAnswer(absl::string_view name,
                                     DiskWorker::Failure failure) {
   if (failure == DiskWorker::Failure::kNoThread) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the system gives the service no thread for root \"", name,
-        "\"; raise its limit of tasks (TasksMax=, a container's limit of "
-        "pids)"));
+    return Exhausted(
+        v1::ERROR_REASON_SYSTEM_LIMIT, "threads",
+        absl::StrCat(
+            "the system gives the service no thread for root \"", name,
+            "\"; raise its limit of tasks (TasksMax=, a container's limit of "
+            "pids)"));
   }
-  return absl::UnavailableError(
+  return Unavailable(
+      v1::ERROR_REASON_ROOT_DOES_NOT_ANSWER,
       absl::StrCat("the file system of root \"", name,
                    "\" does not answer; try again when it is back"));
 }

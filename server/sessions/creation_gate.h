@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/api/errors.h"
 #include "server/sessions/request_ids.h"
 #include "server/store/store.h"
 
@@ -38,8 +39,8 @@ class CreationGate {
   void Close() { is_open_ = false; }
   bool is_open() const { return is_open_; }  // Any thread.
   static absl::Status Closed() {
-    return absl::UnavailableError(
-        "the service is stopping; try again when it is back");
+    return Unavailable(v1::ERROR_REASON_SERVICE_STOPPING,
+                       "the service is stopping; try again when it is back");
   }
 
   // Answers a request that is to create nothing: the service stops, or its id
@@ -74,7 +75,8 @@ class CreationGate {
             const auto made = request_ids_.Find(id, fingerprint);
             if (!made.ok()) return done(made.status());
             if (!*made) {
-              return done(absl::UnavailableError(
+              return done(Unavailable(
+                  v1::ERROR_REASON_FIRST_CALL_FAILED,
                   absl::StrCat("request_id: the first call with \"", id,
                                "\" has failed meanwhile; try again")));
             }

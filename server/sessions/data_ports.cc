@@ -4,20 +4,32 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/session/listener.h"
+#include "server/api/errors.h"
 #include "server/api/invalid_field.h"
 
 namespace tcptool::server {
 namespace {
 
 absl::Status PortInUse(const absl::Status& status) {
-  return absl::FailedPreconditionError(
-      absl::StrCat("session.spec.listener.port: ", status.message()));
+  constexpr absl::string_view kField = "session.spec.listener.port";
+  return FailedPrecondition(v1::ERROR_REASON_PORT_IN_USE, kField,
+                            absl::StrCat(kField, ": ", status.message()));
 }
 
-// The error with the field that it is about, if it is about one.
+// The error with its reason, or with the field that it is about.
 absl::Status ListenError(const absl::Status& status) {
-  if (!absl::IsInvalidArgument(status)) return status;
-  return InvalidField("session.spec.listener.bind_address", status.message());
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return InvalidField("session.spec.listener.bind_address",
+                          status.message());
+    case absl::StatusCode::kResourceExhausted:
+      return Exhausted(v1::ERROR_REASON_SYSTEM_LIMIT, "descriptors",
+                       status.message());
+    case absl::StatusCode::kPermissionDenied:
+      return WithReason(status, v1::ERROR_REASON_SYSTEM_DENIES);
+    default:
+      return status;
+  }
 }
 
 }  // namespace
@@ -74,9 +86,11 @@ absl::Status DataPorts::Check(const dataplane::SessionOptions& options) const {
 }
 
 absl::Status DataPorts::NoneIsFree() const {
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "no port is free in ", first_, "-", last_,
-      "; end a session, or start the service with more --data-ports"));
+  return Exhausted(
+      v1::ERROR_REASON_NO_PORT_FREE, "data ports",
+      absl::StrCat(
+          "no port is free in ", first_, "-", last_,
+          "; end a session, or start the service with more --data-ports"));
 }
 
 absl::StatusOr<std::shared_ptr<dataplane::Session>> DataPorts::ListenOn(

@@ -4,14 +4,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "messages/time.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 
 absl::Status HeldSessions::CheckRoom() const {
   if (held_.HasRoom()) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat(
-      "the service has ", held_.count(),
-      " sessions that are not finished, as many as it allows; end one"));
+  return Exhausted(
+      v1::ERROR_REASON_TOO_MANY_SESSIONS, "sessions",
+      absl::StrCat(
+          "the service has ", held_.count(),
+          " sessions that are not finished, as many as it allows; end one"));
 }
 
 void HeldSessions::AddFinished(const v1::Session& session) {

@@ -5,15 +5,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "messages/states.h"
+#include "server/api/errors.h"
 #include "server/api/etag.h"
 #include "server/api/translate.h"
 
 namespace tcptool::server {
 
 absl::Status WaitsForNextStart(const std::string& session_name) {
-  return absl::UnavailableError(
-      absl::StrCat("the service is stopping; ", session_name,
-                   " goes on when it is back: try again then"));
+  return Unavailable(v1::ERROR_REASON_SERVICE_STOPPING,
+                     absl::StrCat("the service is stopping; ", session_name,
+                                  " goes on when it is back: try again then"));
 }
 
 std::shared_ptr<dataplane::SessionObserver> LiveSessions::NewObserver(

@@ -6,9 +6,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/api/deterministic.h"
+#include "server/api/errors.h"
 #include "server/base/steady_time.h"
 
 namespace tcptool::server {
+namespace {
+
+absl::string_view TypeOf(RequestKind kind) {
+  return kind == RequestKind::kSession ? kSessionType : kReceptionType;
+}
+
+}  // namespace
 
 std::string RequestIds::Fingerprint(
     const google::protobuf::MessageLite& request) {
@@ -39,15 +47,21 @@ absl::StatusOr<std::optional<std::string>> RequestIds::Find(
   const auto found = made_.find(id);
   if (found == made_.end()) return std::nullopt;
   if (found->second.request.fingerprint != fingerprint) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "request_id: \"", id,
-        "\" came with another request before, which made ",
-        found->second.request.name, "; choose a new id for each request"));
+    return AlreadyExists(
+        v1::ERROR_REASON_REQUEST_ID_REUSED, TypeOf(kind_),
+        found->second.request.name,
+        absl::StrCat("request_id: \"", id,
+                     "\" came with another request before, which made ",
+                     found->second.request.name,
+                     "; choose a new id for each request"));
   }
   if (found->second.request.deleted) {
-    return absl::NotFoundError(absl::StrCat(
-        "request_id: \"", id, "\" has made ", found->second.request.name,
-        ", which was deleted since; choose a new id for another request"));
+    return NotFound(
+        v1::ERROR_REASON_RESOURCE_DELETED, TypeOf(kind_),
+        found->second.request.name,
+        absl::StrCat(
+            "request_id: \"", id, "\" has made ", found->second.request.name,
+            ", which was deleted since; choose a new id for another request"));
   }
   return found->second.request.name;
 }

@@ -5,11 +5,26 @@
 
 #include "absl/strings/str_cat.h"
 #include "messages/states.h"
+#include "server/api/errors.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
 #include "server/api/translate.h"
 
 namespace tcptool::server {
+
+namespace {
+
+// `why` a session has not dropped its recipient `name`.
+absl::Status NotDropped(const std::string& name, const absl::Status& why) {
+  if (absl::IsNotFound(why)) {
+    return NotFound(v1::ERROR_REASON_RESOURCE_NOT_FOUND, kRecipientType, name,
+                    why.message());
+  }
+  return FailedPrecondition(v1::ERROR_REASON_RECIPIENT_NOT_CONNECTED, name,
+                            why.message());
+}
+
+}  // namespace
 
 absl::StatusOr<v1::Session> SessionCommands::GetForCommand(
     const std::string& name, const std::string& etag) const {
@@ -24,13 +39,24 @@ absl::StatusOr<v1::Session> SessionCommands::GetForCommand(
   return session;
 }
 
+absl::Status SessionCommands::NotStarted(const std::string& name,
+                                         const absl::Status& why) {
+  const LiveSessions::Live* live = live_.Find(name);
+  const bool waits =
+      live != nullptr && live->message.state() == v1::SESSION_STATE_WAITING;
+  return FailedPrecondition(waits ? v1::ERROR_REASON_NO_RECIPIENT_READY
+                                  : v1::ERROR_REASON_RESOURCE_FINISHED,
+                            name, why.message());
+}
+
 void SessionCommands::Start(const v1::StartSessionRequest& request,
                             SessionDone done) {
   const auto session = GetForCommand(request.name(), request.etag());
   if (!session.ok()) return done(session.status());
   const LiveSessions::Live* live = live_.Find(request.name());
   if (live == nullptr) {
-    return done(absl::FailedPreconditionError(
+    return done(FailedPrecondition(
+        v1::ERROR_REASON_RESOURCE_FINISHED, request.name(),
         absl::StrCat(request.name(), " is finished: it is ",
                      StateName(session->state()), "; create another")));
   }
@@ -41,7 +67,7 @@ void SessionCommands::Start(const v1::StartSessionRequest& request,
           if (absl::IsAborted(status)) {
             return done(EtagMismatch(name, status.message()));
           }
-          if (!status.ok()) return done(status);
+          if (!status.ok()) return done(NotStarted(name, status));
           live_.WhenShown(name, [this, name, done] { done(table_.Get(name)); });
         });
       });
@@ -71,7 +97,8 @@ void SessionCommands::Delete(const v1::DeleteSessionRequest& request,
     return held_.PurgeDurably(request.name(), executor_, std::move(done));
   }
   if (!request.force()) {
-    return done(absl::FailedPreconditionError(
+    return done(FailedPrecondition(
+        v1::ERROR_REASON_RESOURCE_NOT_FINISHED, request.name(),
         absl::StrCat(request.name(), " is ", StateName(session->state()),
                      "; cancel it first, or set force")));
   }
@@ -92,14 +119,17 @@ void SessionCommands::Drop(const v1::DropRecipientRequest& request,
   if (!session.ok()) return done(session.status());
   const LiveSessions::Live* live = live_.Find(SessionOf(request.name()));
   if (live == nullptr) {
-    return done(absl::FailedPreconditionError(
+    return done(FailedPrecondition(
+        v1::ERROR_REASON_RECIPIENT_NOT_CONNECTED, request.name(),
         absl::StrCat(request.name(), " is not connected: it is ",
                      v1::RecipientState_Name(recipient->state()))));
   }
   live->session->Drop(*RecipientNumber(request.name()),
                       [this, name = request.name(), done](absl::Status status) {
                         asio::post(executor_, [this, name, done, status] {
-                          if (!status.ok()) return done(status);
+                          if (!status.ok()) {
+                            return done(NotDropped(name, status));
+                          }
                           live_.WhenShown(SessionOf(name), [this, name, done] {
                             done(table_.GetRecipient(name));
                           });

@@ -50,6 +50,8 @@ class SessionCommands {
   // does not match; UNAVAILABLE: Drain() has ended it until the next start.
   absl::StatusOr<v1::Session> GetForCommand(const std::string& name,
                                             const std::string& etag) const;
+  // FAILED_PRECONDITION: `why` the live session `name` refuses to start.
+  absl::Status NotStarted(const std::string& name, const absl::Status& why);
 
   const asio::any_io_executor executor_;
   SessionTable& table_;

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/api/errors.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
 #include "server/api/translate.h"
@@ -175,7 +176,8 @@ absl::StatusOr<std::string> SessionCreation::ChooseName(const std::string& id) {
   if (!id.empty()) {
     std::string name = absl::StrCat("sessions/", id);
     if (table_.Get(name).ok()) {
-      return absl::AlreadyExistsError(
+      return AlreadyExists(
+          v1::ERROR_REASON_ID_TAKEN, kSessionType, name,
           absl::StrCat("session_id: there is a session \"", id, "\" already"));
     }
     return name;

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "dataplane/content/open_content.h"
 #include "dataplane/receiving/received_file_source.h"
+#include "server/api/errors.h"
 #include "server/api/reception_spec.h"
 
 namespace tcptool::server {
@@ -43,6 +44,11 @@ absl::StatusOr<SessionSource> OpenFile(
   auto opened = root.Open(file.path());
   if (!opened.ok()) return opened.status();
   const absl::StatusOr<FileState> state = (*opened)->State();
+  if (absl::IsFailedPrecondition(state.status())) {
+    return FailedPrecondition(v1::ERROR_REASON_DEVICE_EMPTY,
+                              absl::StrCat(file.root(), "/", file.path()),
+                              state.status().message());
+  }
   if (!state.ok()) return state.status();
   if (absl::Status status = CheckContent(*state, content); !status.ok()) {
     return status;
@@ -51,6 +57,9 @@ absl::StatusOr<SessionSource> OpenFile(
       *std::move(opened), static_cast<uint64_t>(file.offset()),
       file.has_length() ? std::optional<uint64_t>(file.length())
                         : std::nullopt);
+  if (absl::IsOutOfRange(opened_source.status())) {
+    return WithReason(opened_source.status(), v1::ERROR_REASON_OUTSIDE_OF_FILE);
+  }
   if (!opened_source.ok()) return opened_source.status();
   return SessionSource{.source = *std::move(opened_source),
                        .content = ContentOf(*state)};
@@ -70,11 +79,6 @@ absl::StatusOr<ReceivedFile> OpenWhole(
   return whole;
 }
 
-// `field`: what errors begin with.
-absl::Status Named(absl::string_view field, const absl::Status& error) {
-  return {error.code(), absl::StrCat(field, error.message())};
-}
-
 }  // namespace
 
 void SourceProvider::Open(
@@ -90,7 +94,7 @@ void SourceProvider::Open(
         spec.reception().name(), spec.compute_sha256(),
         [done = std::move(done)](const SourceResult& source) {
           if (source.ok()) return done(SessionSource{.source = *source});
-          done(Named("session.spec.reception: ", source.status()));
+          done(Prefixed("session.spec.reception: ", source.status()));
         });
   }
   if (const auto root = ToDigest(spec.file().expected_root())) {
@@ -102,7 +106,7 @@ void SourceProvider::Open(
         [&engine = engine, root = *root,
          done = std::move(done)](absl::StatusOr<ReceivedFile> file) {
           if (!file.ok()) {
-            return done(Named("session.spec.file: ", file.status()));
+            return done(Prefixed("session.spec.file: ", file.status()));
           }
           SessionSource source = {.content = ContentOf(file->state)};
           source.source = engine.SourceOf(*std::move(file), root);
@@ -116,7 +120,7 @@ void SourceProvider::Open(
       },
       [done = std::move(done)](absl::StatusOr<SessionSource> source) {
         if (source.ok()) return done(*std::move(source));
-        done(Named("session.spec.file: ", source.status()));
+        done(Prefixed("session.spec.file: ", source.status()));
       });
 }
 

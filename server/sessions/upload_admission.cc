@@ -2,32 +2,39 @@
 
 #include "absl/strings/str_cat.h"
 #include "messages/states.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 
 absl::Status UploadAdmission::Check(const v1::Session& session,
                                     const LiveSessions::Live* live) const {
   if (!session.spec().has_upload()) {
-    return absl::FailedPreconditionError(
+    return FailedPrecondition(
+        v1::ERROR_REASON_NOT_AN_UPLOAD, session.name(),
         absl::StrCat(session.name(),
                      " serves a file; create a session with an upload source"));
   }
   if (live == nullptr) {
-    return absl::FailedPreconditionError(
+    return FailedPrecondition(
+        v1::ERROR_REASON_RESOURCE_FINISHED, session.name(),
         absl::StrCat(session.name(), " is finished: it is ",
                      StateName(session.state()), "; create another"));
   }
   if (live->upload == nullptr) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        session.name(),
-        " has an upload already, and content is sent once; create another "
-        "session"));
+    return FailedPrecondition(
+        v1::ERROR_REASON_UPLOAD_TAKEN, session.name(),
+        absl::StrCat(
+            session.name(),
+            " has an upload already, and content is sent once; create another "
+            "session"));
   }
   if (reserved_bytes_ + window_bytes_ > max_bytes_) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        "the uploads that go on may hold ", reserved_bytes_, " of the ",
-        max_bytes_,
-        " bytes that the service allows; wait until a session has ended"));
+    return Exhausted(
+        v1::ERROR_REASON_UPLOAD_MEMORY_FULL, "upload bytes",
+        absl::StrCat(
+            "the uploads that go on may hold ", reserved_bytes_, " of the ",
+            max_bytes_,
+            " bytes that the service allows; wait until a session has ended"));
   }
   return absl::OkStatus();
 }

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 namespace {
@@ -94,8 +95,17 @@ absl::Status NamedState(const std::string& path, const absl::Status& status) {
           ? ". It is damaged and was left as it is: move it away, or put a "
             "backup in its place"
           : "";
-  return absl::Status(status.code(), absl::StrCat("--state ", path, ": ",
-                                                  status.message(), advice));
+  absl::Status named(status.code(), absl::StrCat("--state ", path, ": ",
+                                                 status.message(), advice));
+  if (absl::IsResourceExhausted(named)) {
+    return Exhausted(v1::ERROR_REASON_STATE_STORAGE_FULL, path,
+                     named.message());
+  }
+  if (absl::IsUnavailable(named)) {
+    return Unavailable(v1::ERROR_REASON_STATE_STORAGE_UNAVAILABLE,
+                       named.message());
+  }
+  return named;
 }
 
 }  // namespace tcptool::server

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 
@@ -40,21 +41,24 @@ class ChangeBatch {
   int measured_ = 0;
 };
 
-// OUT_OF_RANGE: the ChangeLog does not have everything after `revision`. `what`
-// begins the message.
+inline constexpr absl::string_view kResumeRevision = "resume_revision: ";
+inline constexpr absl::string_view kSlowReader =
+    "the client reads too slowly: the revision that it has come to, ";
+
+// OUT_OF_RANGE: the ChangeLog does not have everything after `revision`.
+// `what`, one of these two, begins the message.
 template <typename Log>
 absl::Status CheckRemembers(const Log& log, absl::string_view what,
                             int64_t revision) {
   if (log.Remembers(revision)) return absl::OkStatus();
-  return absl::OutOfRangeError(absl::StrCat(
-      what, revision, " is not among the revisions ", log.oldest(), " to ",
-      log.revision(),
-      " that the service remembers; watch anew, without resume_revision"));
+  return WithReason(
+      absl::OutOfRangeError(absl::StrCat(
+          what, revision, " is not among the revisions ", log.oldest(), " to ",
+          log.revision(),
+          " that the service remembers; watch anew, without resume_revision")),
+      what == kSlowReader ? v1::ERROR_REASON_WATCHER_TOO_SLOW
+                          : v1::ERROR_REASON_REVISION_FORGOTTEN);
 }
-
-inline constexpr absl::string_view kResumeRevision = "resume_revision: ";
-inline constexpr absl::string_view kSlowReader =
-    "the client reads too slowly: the revision that it has come to, ";
 
 }  // namespace tcptool::server
 

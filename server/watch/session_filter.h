@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 
@@ -43,13 +44,15 @@ bool Matches(const WatchFilter& filter, const std::string& name,
 }
 
 inline absl::Status NoSuchReception(absl::string_view name) {
-  return absl::NotFoundError(absl::StrCat("there is no reception \"", name,
-                                          "\"; names look like receptions/ID"));
+  return NotFound(v1::ERROR_REASON_RESOURCE_NOT_FOUND, kReceptionType, name,
+                  absl::StrCat("there is no reception \"", name,
+                               "\"; names look like receptions/ID"));
 }
 
 inline absl::Status NoSuchSession(absl::string_view name) {
-  return absl::NotFoundError(absl::StrCat("there is no session \"", name,
-                                          "\"; names look like sessions/ID"));
+  return NotFound(v1::ERROR_REASON_RESOURCE_NOT_FOUND, kSessionType, name,
+                  absl::StrCat("there is no session \"", name,
+                               "\"; names look like sessions/ID"));
 }
 
 }  // namespace tcptool::server

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/api/errors.h"
 #include "server/api/names.h"
 #include "server/watch/session_filter.h"
 
@@ -200,7 +201,8 @@ absl::StatusOr<v1::Recipient> SessionTable::GetRecipient(
   if (row == nullptr) return NoSuchSession(SessionOf(name));
   const auto found = row->recipients.find(RecipientNumber(name).value_or(0));
   if (found == row->recipients.end()) {
-    return absl::NotFoundError(
+    return NotFound(
+        v1::ERROR_REASON_RESOURCE_NOT_FOUND, kRecipientType, name,
         absl::StrCat("there is no recipient \"", name,
                      "\"; names look like sessions/ID/recipients/NUMBER"));
   }

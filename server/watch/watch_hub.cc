@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/processors.h"
+#include "server/api/errors.h"
 #include "server/base/thread_priority.h"
 
 namespace tcptool::server {
@@ -39,9 +40,13 @@ WatchHub::~WatchHub() {
 
 absl::Status WatchHub::Add(std::shared_ptr<Watcher> watcher) {
   absl::MutexLock lock(&mutex_);
-  if (stopped_) return absl::UnavailableError("the service is stopping");
+  if (stopped_) {
+    return Unavailable(v1::ERROR_REASON_SERVICE_STOPPING,
+                       "the service is stopping");
+  }
   if (watchers_.size() >= max_watchers_) {
-    return absl::ResourceExhaustedError(
+    return Exhausted(
+        v1::ERROR_REASON_TOO_MANY_WATCHERS, "watchers",
         absl::StrCat("the service has ", max_watchers_,
                      " watchers, as many as it allows; end one, or watch all "
                      "sessions in one stream"));

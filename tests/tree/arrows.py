@@ -41,6 +41,7 @@ SYSTEM = {
 # How the name of a generated header begins: what generates it.
 GENERATED = {
     "etcd/": "//third_party:etcd",
+    "google/rpc/": "//third_party:google_rpc",
     "grpc/health/": "//third_party:grpc_standard_services",
     "grpc/reflection/": "//third_party:grpc_standard_services",
     "tcptool/fleet/v1/": "//proto",

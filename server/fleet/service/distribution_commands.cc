@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "messages/distribution_states.h"
+#include "server/api/errors.h"
 #include "server/api/etag.h"
 #include "server/fleet/service/distribution_table.h"
 #include "server/fleet/service/etcd_errors.h"
@@ -54,9 +55,11 @@ void DistributionCommands::Write(const Shared& command, DistributionStep step) {
           if (++command->tries < kTries) {
             return StepAgain(command, revision);
           }
-          return command->done(absl::AbortedError(
-              absl::StrCat(DistributionName(command->id),
-                           " changes all the time; try again")));
+          return command->done(
+              server::WithReason(absl::AbortedError(absl::StrCat(
+                                     DistributionName(command->id),
+                                     " changes all the time; try again")),
+                                 api::ERROR_REASON_CONCURRENT_CHANGES));
         }
         if (has_next) return StepAgain(command, revision);
         seen_.When(revision, [command] { command->done({}); });

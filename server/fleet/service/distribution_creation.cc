@@ -8,6 +8,7 @@
 #include "dataplane/base/sha256.h"
 #include "messages/time.h"
 #include "server/api/deterministic.h"
+#include "server/api/errors.h"
 #include "server/api/names.h"
 #include "server/fleet/etcd/transaction.h"
 #include "server/fleet/service/distribution_spec.h"
@@ -145,10 +146,12 @@ void DistributionCreation::Written(
   }
   if (!response->succeeded()) return Refused(creation, *response);
   if (response->responses().empty()) {
-    return Fail(creation,
-                absl::ResourceExhaustedError(absl::StrCat(
-                    "the fleet has ", kMaxDistributions,
-                    " distributions, as many as it may; delete some")));
+    return Fail(
+        creation,
+        server::Exhausted(
+            api::ERROR_REASON_TOO_MANY_DISTRIBUTIONS, "distributions",
+            absl::StrCat("the fleet has ", kMaxDistributions,
+                         " distributions, as many as it may; delete some")));
   }
   Answer(creation, creation->id, creation->spec, response->header().revision());
 }
@@ -169,9 +172,12 @@ void DistributionCreation::Refused(const Shared& creation,
                   spec->create_revision());
   }
   if (!creation->given_id.empty()) {
-    return Fail(creation, absl::AlreadyExistsError(absl::StrCat(
-                              "distribution_id: there is a distribution \"",
-                              creation->id, "\" already")));
+    return Fail(creation,
+                server::AlreadyExists(
+                    api::ERROR_REASON_ID_TAKEN, server::kDistributionType,
+                    DistributionName(creation->id),
+                    absl::StrCat("distribution_id: there is a distribution \"",
+                                 creation->id, "\" already")));
   }
   creation->id.clear();
   Write(creation);
@@ -183,11 +189,14 @@ void DistributionCreation::AnswerAgain(const Shared& creation,
   const bool is_known = made.ParseFromString(request.value());
   const std::string name = DistributionName(made.distribution());
   if (!is_known || made.fingerprint() != creation->fingerprint) {
-    return Fail(creation,
-                absl::AlreadyExistsError(absl::StrCat(
-                    "request_id: \"", creation->request_id,
-                    "\" came with another request before, which made ", name,
-                    "; choose a new id for each request")));
+    return Fail(
+        creation,
+        server::AlreadyExists(
+            api::ERROR_REASON_REQUEST_ID_REUSED, server::kDistributionType,
+            name,
+            absl::StrCat("request_id: \"", creation->request_id,
+                         "\" came with another request before, which made ",
+                         name, "; choose a new id for each request")));
   }
   etcdserverpb::RangeRequest range;
   range.set_key(state_.keys().Spec(made.distribution()));
@@ -203,11 +212,15 @@ void DistributionCreation::AnswerAgain(const Shared& creation,
         if (response->kvs().empty() ||
             response->kvs(0).create_revision() != create_revision ||
             !ParseValue(response->kvs(0).value(), spec)) {
-          return Fail(creation, absl::NotFoundError(absl::StrCat(
-                                    "request_id: \"", creation->request_id,
-                                    "\" has made ", name,
-                                    ", which was deleted since; choose a new "
-                                    "id for another request")));
+          return Fail(
+              creation,
+              server::NotFound(
+                  api::ERROR_REASON_RESOURCE_DELETED, server::kDistributionType,
+                  name,
+                  absl::StrCat("request_id: \"", creation->request_id,
+                               "\" has made ", name,
+                               ", which was deleted since; choose a new "
+                               "id for another request")));
         }
         // The lease of this try has no key, unless it has made it itself.
         Answer(creation, id, spec, create_revision);

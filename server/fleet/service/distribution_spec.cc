@@ -74,11 +74,10 @@ void CheckTargets(SpecChecker& check, const api::DistributionTargets& targets) {
     check.Wrong("targets.racks",
                 absl::StrCat("there are more than ", kMaxRacks));
   }
-  if (!check.status().ok()) return;
-  for (int i = 0; i < targets.nodes_size(); ++i) {
+  for (int i = 0; i < std::min(targets.nodes_size(), kMaxNodes); ++i) {
     CheckNode(check, absl::StrCat("targets.nodes[", i, "]"), targets.nodes(i));
   }
-  for (int i = 0; i < targets.racks_size(); ++i) {
+  for (int i = 0; i < std::min(targets.racks_size(), kMaxRacks); ++i) {
     if (targets.racks(i).size() <= kMaxRackBytes) continue;
     check.Wrong(absl::StrCat("targets.racks[", i, "]"),
                 absl::StrCat("it is longer than ", kMaxRackBytes, " bytes"));
@@ -120,10 +119,7 @@ absl::Status Check(const api::DistributionSpec& spec) {
     check.Wrong("targets",
                 "it names nobody but the source, which is no target itself");
   }
-  if (!check.status().ok()) return check.status();
-  SpecChecker labels("distribution.spec.targets.");
-  labels.Labels(spec.targets().labels());
-  if (!labels.status().ok()) return labels.status();
+  check.Labels("targets.labels", spec.targets().labels());
   check.Path("destination", spec.destination().root(),
              spec.destination().path());
   CheckPath(check, "destination.path", spec.destination().path());

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "messages/distribution_states.h"
 #include "messages/time.h"
+#include "server/api/errors.h"
 #include "server/fleet/coordinator/targets.h"
 #include "server/fleet/etcd/prefix_watch.h"
 #include "server/fleet/etcd/transaction.h"
@@ -102,9 +103,11 @@ absl::StatusOr<std::optional<DistributionStep>> DeleteStep(
     const FleetKeys& keys, const std::string& id,
     const Distribution& distribution, bool force) {
   if (!force && !IsFinalNow(distribution)) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        DistributionName(id), " is ", StateName(StateOf(distribution)),
-        "; cancel it first, or set force"));
+    return server::FailedPrecondition(
+        api::ERROR_REASON_RESOURCE_NOT_FINISHED, DistributionName(id),
+        absl::StrCat(DistributionName(id), " is ",
+                     StateName(StateOf(distribution)),
+                     "; cancel it first, or set force"));
   }
   DistributionStep step = {.request = BeginStep(keys, id, distribution)};
   // It may have been tried again.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "google/protobuf/util/message_differencer.h"
+#include "server/api/errors.h"
 #include "server/api/page_token.h"
 #include "server/watch/page_items.h"
 
@@ -21,9 +22,10 @@ constexpr uint64_t kMostNumber = std::numeric_limits<int64_t>::max();
 }  // namespace
 
 absl::Status NoSuchDistribution(absl::string_view name) {
-  return absl::NotFoundError(
-      absl::StrCat("there is no distribution \"", name,
-                   "\"; names look like distributions/ID"));
+  return server::NotFound(api::ERROR_REASON_RESOURCE_NOT_FOUND,
+                          server::kDistributionType, name,
+                          absl::StrCat("there is no distribution \"", name,
+                                       "\"; names look like distributions/ID"));
 }
 
 api::Distribution DistributionTable::Row::Whole() const {
@@ -39,7 +41,8 @@ void DistributionTable::SetReady() {
 
 absl::Status DistributionTable::CheckReady() const {
   if (ready_) return absl::OkStatus();
-  return absl::UnavailableError(
+  return server::Unavailable(
+      api::ERROR_REASON_NOT_READY,
       "the node has not read from etcd yet what its fleet has; try again");
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "messages/distribution_states.h"
+#include "server/api/errors.h"
 #include "server/api/page_token.h"
 #include "server/fleet/service/distribution_commands.h"
 #include "server/fleet/service/distribution_creation.h"
@@ -237,10 +238,12 @@ class FleetDistributions::Service final
 
  private:
   static absl::Status Stopping() {
-    return absl::UnavailableError("the service is stopping");
+    return server::Unavailable(api::ERROR_REASON_SERVICE_STOPPING,
+                               "the service is stopping");
   }
   static absl::Status NotReady() {
-    return absl::UnavailableError(
+    return server::Unavailable(
+        api::ERROR_REASON_NOT_READY,
         "the node has not read from etcd yet what its fleet has; try again");
   }
 

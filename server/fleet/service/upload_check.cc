@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "messages/distribution_states.h"
+#include "server/api/errors.h"
 #include "server/fleet/service/fleet_messages.h"
 
 namespace tcptool::fleet {
@@ -12,17 +13,26 @@ absl::Status CheckUpload(const std::string& id,
   const v1::DistributionSpec& spec = distribution.spec->value;
   const std::string name = DistributionName(id);
   if (!spec.has_upload()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        name, " is made from a file; create one whose source is an upload"));
+    return server::FailedPrecondition(
+        api::ERROR_REASON_NOT_AN_UPLOAD, name,
+        absl::StrCat(
+            name,
+            " is made from a file; create one whose source is an upload"));
   }
   if (spec.source_node() != node) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(name, " takes its upload at node '", spec.source_node(),
-                     "', and this is node '", node, "': upload it there"));
+    return server::WithReason(
+        server::FailedPrecondition(
+            api::ERROR_REASON_UPLOAD_AT_ANOTHER_NODE, name,
+            absl::StrCat(name, " takes its upload at node '",
+                         spec.source_node(), "', and this is node '", node,
+                         "': upload it there")),
+        api::ERROR_REASON_UPLOAD_AT_ANOTHER_NODE,
+        {{"node", spec.source_node()}});
   }
   const api::DistributionState state = StateOf(distribution);
   if (::tcptool::IsFinal(state)) {
-    return absl::FailedPreconditionError(
+    return server::FailedPrecondition(
+        api::ERROR_REASON_RESOURCE_FINISHED, name,
         absl::StrCat(name, " is finished: it is ", StateName(state),
                      "; create another, or try it again if it has failed"));
   }
@@ -32,10 +42,12 @@ absl::Status CheckUpload(const std::string& id,
     return absl::OkStatus();
   }
   if (delivery->second.value.state() == v1::DELIVERY_STATE_DELIVERED) {
-    return absl::FailedPreconditionError(
+    return server::FailedPrecondition(
+        api::ERROR_REASON_UPLOAD_TAKEN, name,
         absl::StrCat(name, " has its content already"));
   }
-  return absl::FailedPreconditionError(
+  return server::FailedPrecondition(
+      api::ERROR_REASON_UPLOAD_DELIVERY_ENDED, name,
       absl::StrCat(name, " can have no upload, as the delivery on node '", node,
                    "' has ended: ", delivery->second.value.detail()));
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "google/rpc/error_details.pb.h"
 #include "server/api/grpc_status.h"
 #include "server/api/names.h"
 
@@ -108,6 +109,22 @@ TEST(RequestsTest, WatchOfTooManyNamesIsRefused) {
   EXPECT_TRUE(CheckRequest(request).ok());
   request.add_names("sessions/a");
   EXPECT_TRUE(absl::IsInvalidArgument(CheckRequest(request)));
+}
+
+TEST(RequestsTest, AllWrongFieldsOfAWatchAreNamed) {
+  v1::WatchSessionsRequest watch;
+  watch.add_names("sessions/a");
+  watch.add_names("a");
+  watch.set_resume_revision(-1);
+  google::rpc::BadRequest wrong;
+  const absl::Status status = CheckRequest(watch);
+  const auto detail =
+      status.GetPayload("type.googleapis.com/google.rpc.BadRequest");
+  ASSERT_TRUE(detail);
+  ASSERT_TRUE(wrong.ParseFromString(std::string(*detail)));
+  ASSERT_EQ(wrong.field_violations_size(), 2);
+  EXPECT_EQ(wrong.field_violations(0).field(), "names[1]");
+  EXPECT_EQ(wrong.field_violations(1).field(), "resume_revision");
 }
 
 TEST(GrpcStatusTest, LongMessageIsCutBetweenCharacters) {

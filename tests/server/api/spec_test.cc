@@ -5,6 +5,9 @@
 
 #include <functional>
 #include <string>
+#include <vector>
+
+#include "google/rpc/error_details.pb.h"
 
 namespace tcptool::server {
 namespace {
@@ -49,6 +52,31 @@ TEST(SpecTest, DefaultsAreFilledIn) {
   EXPECT_EQ(spec.limits().dead_timeout().seconds(), 15);
   EXPECT_EQ(options->expire_after, absl::Hours(24));
   EXPECT_EQ(options->port, 0);
+}
+
+TEST(SpecTest, AllWrongFieldsAreNamed) {
+  v1::SessionSpec spec = FileSpec();
+  spec.mutable_file()->set_offset(-1);
+  spec.add_allow("10.0.0.0/8");
+  spec.add_allow("nobody");
+  spec.add_expected()->set_address("192.0.2.7");
+  spec.add_expected()->set_address("somebody");
+  spec.mutable_limits()->mutable_stall_timeout()->set_nanos(2'000'000'000);
+  const absl::Status status = ToOptions(kRules, spec).status();
+  google::rpc::BadRequest wrong;
+  const auto detail =
+      status.GetPayload("type.googleapis.com/google.rpc.BadRequest");
+  ASSERT_TRUE(detail);
+  ASSERT_TRUE(wrong.ParseFromString(std::string(*detail)));
+  std::vector<std::string> fields;
+  for (const auto& one : wrong.field_violations()) {
+    fields.push_back(one.field());
+  }
+  // Not who is expected, though it may be that no rule will allow him.
+  EXPECT_EQ(fields, (std::vector<std::string>{
+                        "session.spec.file.offset", "session.spec.allow[1]",
+                        "session.spec.expected[1].address",
+                        "session.spec.limits.stall_timeout"}));
 }
 
 TEST(SpecTest, SpecThatWasFilledInStaysTheSame) {

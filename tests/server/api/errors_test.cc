@@ -1,0 +1,183 @@
+// What the trailers of a failed call say of its error, and how much of it.
+#include "server/api/errors.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "server/api/etag.h"
+#include "server/api/grpc_status.h"
+#include "server/api/invalid_field.h"
+
+namespace tcptool::server {
+namespace {
+
+// As a client decodes it.
+google::rpc::Status Decode(const grpc::Status& status) {
+  google::rpc::Status decoded;
+  EXPECT_TRUE(decoded.ParseFromString(status.error_details()));
+  EXPECT_EQ(decoded.code(), static_cast<int>(status.error_code()));
+  EXPECT_EQ(decoded.message(), status.error_message());
+  return decoded;
+}
+
+template <typename Detail>
+std::optional<Detail> Find(const google::rpc::Status& status) {
+  Detail detail;
+  for (const google::protobuf::Any& any : status.details()) {
+    if (any.UnpackTo(&detail)) return detail;
+  }
+  return std::nullopt;
+}
+
+template <typename Detail>
+std::optional<Detail> Find(const absl::Status& status) {
+  return Find<Detail>(Decode(ToGrpc(status)));
+}
+
+std::string ReasonOf(const absl::Status& status) {
+  const auto info = Find<google::rpc::ErrorInfo>(status);
+  if (!info) return "";
+  EXPECT_EQ(info->domain(), "tcptool");
+  return info->reason();
+}
+
+// What a message takes in the trailers, as gRPC encodes it.
+size_t TrailerBytes(const grpc::Status& status) {
+  size_t bytes = (status.error_details().size() + 2) / 3 * 4;
+  for (const char byte : status.error_message()) {
+    bytes += byte >= ' ' && byte <= '~' && byte != '%' ? 1 : 3;
+  }
+  return bytes;
+}
+
+TEST(ErrorsTest, SuccessHasNoDetails) {
+  EXPECT_TRUE(ToGrpc(absl::OkStatus()).ok());
+  EXPECT_EQ(ToGrpc(absl::OkStatus()).error_details(), "");
+}
+
+TEST(ErrorsTest, ErrorWithoutReasonHasThatOfItsCode) {
+  EXPECT_EQ(ReasonOf(absl::UnimplementedError("")), "UNIMPLEMENTED");
+  EXPECT_EQ(ReasonOf(absl::DataLossError("")), "INTERNAL");
+  EXPECT_EQ(ReasonOf(absl::InvalidArgumentError("")), "INVALID_REQUEST");
+  for (int code = 1; code <= 16; ++code) {
+    EXPECT_NE(ReasonOf(absl::Status(static_cast<absl::StatusCode>(code), "")),
+              "")
+        << code;
+  }
+}
+
+TEST(ErrorsTest, ReasonComesWithItsMetadata) {
+  const absl::Status status =
+      WithReason(absl::PermissionDeniedError("no"),
+                 v1::ERROR_REASON_ROLE_MISSING, {{"role", "operator"}});
+  EXPECT_EQ(ReasonOf(status), "ROLE_MISSING");
+  const auto info = Find<google::rpc::ErrorInfo>(status);
+  ASSERT_TRUE(info);
+  EXPECT_EQ(info->metadata().at("role"), "operator");
+  EXPECT_EQ(ReasonOf(EtagMismatch("sessions/a", "it is FAILED")),
+            "ETAG_MISMATCH");
+}
+
+TEST(ErrorsTest, EachKindOfErrorHasItsDetail) {
+  const auto precondition = Find<google::rpc::PreconditionFailure>(
+      FailedPrecondition(v1::ERROR_REASON_PORT_IN_USE, "port", "it is in use"));
+  ASSERT_TRUE(precondition);
+  EXPECT_EQ(precondition->violations(0).type(), "PORT_IN_USE");
+  EXPECT_EQ(precondition->violations(0).subject(), "port");
+  EXPECT_EQ(precondition->violations(0).description(), "it is in use");
+
+  const auto quota = Find<google::rpc::QuotaFailure>(
+      Exhausted(v1::ERROR_REASON_TOO_MANY_SESSIONS, "sessions", "too many"));
+  ASSERT_TRUE(quota);
+  EXPECT_EQ(quota->violations(0).subject(), "sessions");
+
+  for (const absl::Status& status :
+       {NotFound(v1::ERROR_REASON_RESOURCE_NOT_FOUND, kSessionType,
+                 "sessions/a", "there is none"),
+        AlreadyExists(v1::ERROR_REASON_ID_TAKEN, kSessionType, "sessions/a",
+                      "there is one")}) {
+    const auto resource = Find<google::rpc::ResourceInfo>(status);
+    ASSERT_TRUE(resource);
+    EXPECT_EQ(resource->resource_type(), "tcptool/Session");
+    EXPECT_EQ(resource->resource_name(), "sessions/a");
+  }
+
+  const auto retry = Find<google::rpc::RetryInfo>(
+      Unavailable(v1::ERROR_REASON_SERVICE_STOPPING, "it stops"));
+  ASSERT_TRUE(retry);
+  EXPECT_EQ(retry->retry_delay().seconds(), 1);
+}
+
+TEST(ErrorsTest, PrefixKeepsTheDetails) {
+  const absl::Status status = Prefixed(
+      "session.spec.file: ", NotFound(v1::ERROR_REASON_FILE_NOT_FOUND,
+                                      kFileType, "a", "there is no file"));
+  EXPECT_EQ(status.message(), "session.spec.file: there is no file");
+  EXPECT_EQ(ReasonOf(status), "FILE_NOT_FOUND");
+  EXPECT_TRUE(Find<google::rpc::ResourceInfo>(status));
+}
+
+TEST(ErrorsTest, AllWrongFieldsAreNamedOnceEach) {
+  InvalidFields wrong;
+  EXPECT_TRUE(wrong.status().ok());
+  wrong.Add("a", "it is empty");
+  wrong.Add("b[1]", "it is negative");
+  wrong.Add("a", "it follows from the first");
+  EXPECT_EQ(wrong.status().message(), "a: it is empty");
+  EXPECT_EQ(ReasonOf(wrong.status()), "INVALID_FIELD");
+  const auto request = Find<google::rpc::BadRequest>(wrong.status());
+  ASSERT_TRUE(request);
+  ASSERT_EQ(request->field_violations_size(), 2);
+  EXPECT_EQ(request->field_violations(0).field(), "a");
+  EXPECT_EQ(request->field_violations(0).description(), "it is empty");
+  EXPECT_EQ(request->field_violations(1).field(), "b[1]");
+}
+
+TEST(ErrorsTest, NoMoreThanSoManyWrongFieldsAreKept) {
+  InvalidFields wrong;
+  for (int i = 0; i < 1000; ++i) wrong.Add(absl::StrCat("f[", i, "]"), "no");
+  EXPECT_TRUE(wrong.full());
+  const auto request = Find<google::rpc::BadRequest>(wrong.status());
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->field_violations_size(), InvalidFields::kMost);
+}
+
+// Clients accept 8 KiB of trailers.
+TEST(ErrorsTest, DetailsFitIntoTheTrailers) {
+  for (const std::string character : {"x", "\u00fc", "%", "\n"}) {
+    std::string text;
+    for (int i = 0; i < 5000; ++i) text += character;
+    InvalidFields wrong;
+    for (int i = 0; i < 32; ++i) wrong.Add(absl::StrCat("f[", i, "]"), text);
+    const grpc::Status status = ToGrpc(wrong.status());
+    EXPECT_LE(TrailerBytes(status), 7000u) << character;
+    const auto request = Find<google::rpc::BadRequest>(Decode(status));
+    ASSERT_TRUE(request) << character;
+    EXPECT_GE(request->field_violations_size(), 1);
+    EXPECT_LT(request->field_violations_size(), 32);
+    EXPECT_EQ(request->field_violations(0).field(), "f[0]");
+
+    const grpc::Status missing = ToGrpc(
+        NotFound(v1::ERROR_REASON_FILE_NOT_FOUND, kFileType, text, text));
+    EXPECT_LE(TrailerBytes(missing), 7000u) << character;
+    EXPECT_TRUE(Find<google::rpc::ResourceInfo>(Decode(missing))) << character;
+  }
+}
+
+TEST(ErrorsTest, BytesThatAreNoTextAreReplaced) {
+  const grpc::Status status =
+      ToGrpc(NotFound(v1::ERROR_REASON_FILE_NOT_FOUND, kFileType, "a\xff",
+                      "there is no a\xff\n"));
+  EXPECT_EQ(status.error_message(), "there is no a?\n");
+  const auto resource = Find<google::rpc::ResourceInfo>(Decode(status));
+  ASSERT_TRUE(resource);
+  EXPECT_EQ(resource->resource_name(), "a?");
+}
+
+}  // namespace
+}  // namespace tcptool::server

@@ -1,0 +1,60 @@
+// The details of errors as they come over the wire, from each kind of call.
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "tests/server/testing.h"
+
+namespace tcptool::server {
+namespace {
+
+// The reason in the trailers of a call that has ended so; empty: there is none.
+std::string ReasonOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  EXPECT_EQ(details.code(), static_cast<int>(status.error_code()));
+  EXPECT_EQ(details.message(), status.error_message());
+  google::rpc::ErrorInfo info;
+  for (const google::protobuf::Any& detail : details.details()) {
+    if (detail.UnpackTo(&info)) return info.reason();
+  }
+  return "";
+}
+
+class ErrorDetailsTest : public testing::Test {
+ protected:
+  InProcessService service;
+  grpc::ClientContext context;
+};
+
+TEST_F(ErrorDetailsTest, OfACallWithOneAnswer) {
+  v1::GetSessionRequest request;
+  request.set_name("sessions/absent");
+  v1::Session session;
+  EXPECT_EQ(ReasonOf(service.stub().GetSession(&context, request, &session)),
+            "RESOURCE_NOT_FOUND");
+}
+
+TEST_F(ErrorDetailsTest, OfAWatch) {
+  v1::WatchSessionsRequest request;
+  request.add_names("sessions/absent");
+  const auto watch = service.stub().WatchSessions(&context, request);
+  v1::WatchSessionsResponse message;
+  EXPECT_FALSE(watch->Read(&message));
+  EXPECT_EQ(ReasonOf(watch->Finish()), "RESOURCE_NOT_FOUND");
+}
+
+TEST_F(ErrorDetailsTest, OfAnUpload) {
+  v1::UploadContentResponse response;
+  const auto upload = service.stub().UploadContent(&context, &response);
+  v1::UploadContentRequest request;
+  request.set_name("nobody's");
+  upload->Write(request);
+  upload->WritesDone();
+  EXPECT_EQ(ReasonOf(upload->Finish()), "INVALID_FIELD");
+}
+
+}  // namespace
+}  // namespace tcptool::server
