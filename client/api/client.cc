@@ -7,9 +7,11 @@
 #include <random>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "google/rpc/status.pb.h"
 
 namespace tcptool {
 namespace {
@@ -28,8 +30,14 @@ constexpr size_t kChunkBytes = size_t{1} << 20;
 
 absl::Status ToAbsl(const grpc::Status& status) {
   // The codes are the same numbers.
-  return {static_cast<absl::StatusCode>(status.error_code()),
-          status.error_message()};
+  absl::Status result(static_cast<absl::StatusCode>(status.error_code()),
+                      status.error_message());
+  google::rpc::Status details;
+  if (!details.ParseFromString(status.error_details())) return result;
+  for (const google::protobuf::Any& detail : details.details()) {
+    result.SetPayload(detail.type_url(), absl::Cord(detail.value()));
+  }
+  return result;
 }
 
 // Whether a watch ended because of its connection, not by the service: gRPC has

@@ -23,7 +23,9 @@ namespace tcptool {
 
 // Calls block their thread. Any thread may call any method, several at a time.
 //
-// Errors have the service's code and message. A call that takes longer than
+// Errors have the service's code and message, and its details as payloads, by
+// the URLs of their types ("type.googleapis.com/google.rpc.ErrorInfo");
+// proto/tcptool/v1/errors.proto says which. A call that takes longer than
 // `timeout` ends with DEADLINE_EXCEEDED. While the service is UNAVAILABLE,
 // calls that are safe to repeat, all but those that delete and those that
 // upload, are retried for about two seconds.

@@ -19,11 +19,11 @@
 #include "client/api/client.h"
 #include "client/tcptoolctl/commands.h"
 #include "client/tcptoolctl/distribute_flags.h"
+#include "client/tcptoolctl/error_text.h"
 #include "client/tcptoolctl/flag_values.h"
 #include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
 #include "process/standard_descriptors.h"
-#include "text/characters.h"
 #include "text/host_port.h"
 #include "version.h"
 
@@ -267,9 +267,12 @@ int Main(int argc, char** argv) {
     status = absl::UnknownError("cannot write standard output");
   }
   if (status.ok()) return 0;
-  std::cerr << "tcptoolctl: " << app.get_subcommands().front()->get_name()
-            << ": " << absl::StatusCodeToString(status.code()) << ": "
-            << Printable(status.message()) << '\n';
+  if (options.output == "json") {
+    std::cerr << ErrorJson(status);
+  } else {
+    std::cerr << "tcptoolctl: " << app.get_subcommands().front()->get_name()
+              << ": " << ErrorText(status);
+  }
   return kFailed;
 }
 

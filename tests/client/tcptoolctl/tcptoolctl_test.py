@@ -257,6 +257,34 @@ class TcptoolctlTest(harness.ServiceTest):
                 self.assertIn(words, done.stderr)
                 self.assertEqual(done.stdout, "")
 
+    def test_an_error_in_json_has_its_details(self):
+        done = self.run_ctl("--output=json", "get", "absent")
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done)
+        error = json.loads(done.stderr)["error"]
+        self.assertEqual(error["code"], 5)
+        self.assertIn("sessions/absent", error["message"])
+        details = {one["@type"].rpartition(".")[2]: one for one in error["details"]}
+        self.assertEqual(details["ErrorInfo"]["reason"], "RESOURCE_NOT_FOUND")
+        self.assertEqual(details["ResourceInfo"]["resourceName"], "sessions/absent")
+        # One that the service has not given has none.
+        done = self.run_ctl("--output=json", "--server=127.0.0.1:1", "list")
+        error = json.loads(done.stderr)["error"]
+        self.assertEqual((error["code"], error["details"]), (14, []))
+
+    def test_all_wrong_fields_are_printed(self):
+        done = self.run_ctl(
+            "create", "--file=files/content", "--allow=nobody", "--expect=somebody"
+        )
+        self.assertEqual(done.returncode, 1, done)
+        first, *others = done.stderr.splitlines()
+        self.assertTrue(
+            first.startswith("tcptoolctl: create: INVALID_ARGUMENT: session.spec.allow[0]: ")
+        )
+        self.assertEqual(
+            [line.partition(": ")[0] for line in others],
+            ["  session.spec.expected[0].address"],
+        )
+
     def test_usage_errors_end_with_2(self):
         for arguments, words in (
             ([], "subcommand"),
