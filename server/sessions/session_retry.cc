@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "messages/states.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 namespace {
@@ -26,23 +27,26 @@ absl::StatusOr<v1::SessionSpec> SpecOfRetry(const SessionTable& table,
   absl::StatusOr<v1::Session> session = table.Get(name);
   if (!session.ok()) return session.status();
   if (!IsFinal(session->state())) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        name, " is not finished: it is ", StateName(session->state()),
-        "; cancel it first, or wait"));
+    return FailedPrecondition(
+        v1::ERROR_REASON_RESOURCE_NOT_FINISHED, name,
+        absl::StrCat(name, " is not finished: it is ",
+                     StateName(session->state()), "; cancel it first, or wait"));
   }
   v1::SessionSpec spec = std::move(*session->mutable_spec());
   const auto expected = std::exchange(*spec.mutable_expected(), {});
   if (expected.empty()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        name,
-        " expects nobody, so that nobody is known to lack the content; create "
-        "another session"));
+    return FailedPrecondition(
+        v1::ERROR_REASON_NOTHING_TO_RETRY, name,
+        absl::StrCat(name,
+                     " expects nobody, so that nobody is known to lack the "
+                     "content; create another session"));
   }
   for (int i = 0; i < expected.size(); ++i) {
     if (!HasContent(table, name, i + 1)) *spec.add_expected() = expected[i];
   }
   if (spec.expected().empty()) {
-    return absl::FailedPreconditionError(
+    return FailedPrecondition(
+        v1::ERROR_REASON_NOTHING_TO_RETRY, name,
         absl::StrCat("there is nothing to retry: all ", expected.size(),
                      " recipients that ", name, " expects are DELIVERED"));
   }

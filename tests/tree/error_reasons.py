@@ -1,0 +1,41 @@
+#!/usr/bin/env python3
+"""Checks that each reason of an error is one that the service gives and the docs have.
+
+usage: error_reasons.py DIRECTORY
+
+Compares the values of ErrorReason in DIRECTORY, a checkout, with the sources of the server,
+which use each, and with the table in docs/api.md, which lists them and no others. Prints
+what does not fit, a line each, and exits with 1 if anything does not.
+"""
+
+import pathlib
+import re
+import sys
+
+VALUE = re.compile(r"^  ERROR_REASON_(\w+) = \d+;$", re.MULTILINE)
+USED = re.compile(r"\bERROR_REASON_(\w+)\b")
+# From the heading to the next one, of which the rows' second cells have the reasons.
+SECTION = re.compile(r"^## Errors that programs read$.*?^## ", re.MULTILINE | re.DOTALL)
+ROW = re.compile(r"^\| \w+ \| ([A-Z0-9_, ]+) \|", re.MULTILINE)
+
+
+def main(directory):
+    text = (directory / "proto/tcptool/v1/errors.proto").read_text(encoding="utf-8")
+    reasons = set(VALUE.findall(text)) - {"UNSPECIFIED"}
+    used = {
+        reason
+        for pattern in ("server/**/*.cc", "server/**/*.h")
+        for source in directory.glob(pattern)
+        for reason in USED.findall(source.read_text(encoding="utf-8"))
+    }
+    section = SECTION.search((directory / "docs/api.md").read_text(encoding="utf-8"))[0]
+    listed = {reason for cell in ROW.findall(section) for reason in cell.split(", ")}
+    wrong = [f"errors.proto: nothing gives the reason {name}" for name in sorted(reasons - used)]
+    wrong += [f"docs/api.md: the reason {name} is missing" for name in sorted(reasons - listed)]
+    wrong += [f"docs/api.md: there is no reason {name}" for name in sorted(listed - reasons)]
+    print("\n".join(wrong), end="\n" if wrong else "")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1])))
