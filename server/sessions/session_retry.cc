@@ -27,10 +27,10 @@ absl::StatusOr<v1::SessionSpec> SpecOfRetry(const SessionTable& table,
   absl::StatusOr<v1::Session> session = table.Get(name);
   if (!session.ok()) return session.status();
   if (!IsFinal(session->state())) {
-    return FailedPrecondition(
-        v1::ERROR_REASON_RESOURCE_NOT_FINISHED, name,
-        absl::StrCat(name, " is not finished: it is ",
-                     StateName(session->state()), "; cancel it first, or wait"));
+    return FailedPrecondition(v1::ERROR_REASON_RESOURCE_NOT_FINISHED, name,
+                              absl::StrCat(name, " is not finished: it is ",
+                                           StateName(session->state()),
+                                           "; cancel it first, or wait"));
   }
   v1::SessionSpec spec = std::move(*session->mutable_spec());
   const auto expected = std::exchange(*spec.mutable_expected(), {});
