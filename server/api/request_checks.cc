@@ -152,9 +152,10 @@ absl::Status CheckRequest(const v1::DeleteSessionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::RetrySessionRequest& request) {
-  absl::Status status = CheckSessionName("name", request.name());
-  if (!status.ok()) return status;
-  return CheckRequestId(request.request_id());
+  InvalidFields wrong;
+  AddSessionName("name", request.name(), wrong);
+  AddRequestId(request.request_id(), wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::ListRecipientsRequest& request) {
