@@ -1,94 +1,27 @@
 #include "client/api/client.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
-#include <optional>
 #include <random>
 #include <utility>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
-#include "google/rpc/status.pb.h"
+#include "client/api/to_absl.h"
 
 namespace tcptool {
 namespace {
-
-using std::chrono::steady_clock;
-
-// The pause before a broken watch is started again; while there is no
-// connection, gRPC's own backoff comes on top.
-constexpr absl::Duration kWatchPause = absl::Milliseconds(500);
 
 // What the service takes a longer one for.
 constexpr absl::Duration kLongestWait = absl::Seconds(300);
 
 constexpr int32_t kPageSize = 1000;
-constexpr size_t kChunkBytes = size_t{1} << 20;
-
-absl::Status ToAbsl(const grpc::Status& status) {
-  // The codes are the same numbers.
-  absl::Status result(static_cast<absl::StatusCode>(status.error_code()),
-                      status.error_message());
-  google::rpc::Status details;
-  if (!details.ParseFromString(status.error_details())) return result;
-  for (const google::protobuf::Any& detail : details.details()) {
-    result.SetPayload(detail.type_url(), absl::Cord(detail.value()));
-  }
-  return result;
-}
-
-// Whether a watch ended because of its connection, not by the service: gRPC has
-// these codes for a reset of the HTTP/2 stream, by which proxies end idle ones,
-// and for lost connections.
-bool IsConnectionError(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsInternal(status) ||
-         absl::IsCancelled(status) || absl::IsUnknown(status);
-}
 
 std::string RandomId() {
   std::random_device random;
   return absl::StrFormat("%08x%08x%08x%08x", random(), random(), random(),
                          random());
-}
-
-// Reads until `data` is full or the content ends.
-absl::Status Fill(Client::ContentReader reader, std::string& data) {
-  data.resize(kChunkBytes);
-  size_t filled = 0;
-  while (filled < data.size()) {
-    const absl::StatusOr<size_t> count =
-        reader(data.data() + filled, data.size() - filled);
-    if (!count.ok()) return count.status();
-    if (*count == 0) break;
-    filled += *count;
-  }
-  data.resize(filled);
-  return absl::OkStatus();
-}
-
-// Sends what `reader` gives by messages like `request`, and waits for the
-// response.
-template <typename Request>
-absl::Status Send(grpc::ClientContext& context,
-                  grpc::ClientWriter<Request>& stream, Request& request,
-                  Client::ContentReader reader) {
-  int64_t offset = 0;
-  do {
-    if (absl::Status status = Fill(reader, *request.mutable_data());
-        !status.ok()) {
-      context.TryCancel();
-      stream.Finish();
-      return status;
-    }
-    request.set_offset(offset);
-    offset += static_cast<int64_t>(request.data().size());
-    request.set_complete(request.data().size() < kChunkBytes);
-  } while (stream.Write(request) && !request.complete());
-  stream.WritesDone();
-  return ToAbsl(stream.Finish());
 }
 
 }  // namespace
@@ -308,97 +241,6 @@ absl::StatusOr<std::vector<v1::FleetNode>> Client::ListNodes() {
 
 absl::StatusOr<v1::Node> Client::GetNode() {
   return Call(*nodes_, &v1::NodeService::Stub::GetNode, v1::GetNodeRequest());
-}
-
-template <typename Request, typename Response, typename Open>
-absl::Status Client::Watch(Request request,
-                           absl::FunctionRef<bool(const Response&)> callback,
-                           Open open) const {
-  // Since when nothing has come from the service: the end of the last watch
-  // that received a message. None: no message has come yet.
-  std::optional<steady_clock::time_point> lost;
-  while (true) {
-    grpc::ClientContext context;
-    Authorize(context);
-    const auto stream = open(context, request);
-    bool heard = false;
-    Response response;
-    while (stream->Read(&response)) {
-      if (response.bookmark()) {
-        request.set_resume_revision(response.revision());
-      }
-      if (!callback(response)) {
-        context.TryCancel();
-        stream->Finish();
-        return absl::OkStatus();
-      }
-      heard = true;
-    }
-    const absl::Status status = ToAbsl(stream->Finish());
-    if (absl::IsOutOfRange(status)) {  // Take a new snapshot.
-      request.set_resume_revision(0);
-      continue;
-    }
-    if (heard) lost = steady_clock::now();
-    if (!IsConnectionError(status) || !lost ||
-        steady_clock::now() - *lost > absl::ToChronoNanoseconds(timeout_)) {
-      return status;
-    }
-    absl::SleepFor(kWatchPause);
-  }
-}
-
-absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
-                                   WatchCallback callback) {
-  return Watch(std::move(request), callback,
-               [this](grpc::ClientContext& context, const auto& from) {
-                 return sessions_->WatchSessions(&context, from);
-               });
-}
-
-absl::Status Client::WatchReceptions(v1::WatchReceptionsRequest request,
-                                     ReceptionsCallback callback) {
-  return Watch(std::move(request), callback,
-               [this](grpc::ClientContext& context, const auto& from) {
-                 return receptions_->WatchReceptions(&context, from);
-               });
-}
-
-absl::Status Client::WatchDistributions(v1::WatchDistributionsRequest request,
-                                        DistributionsCallback callback) {
-  return Watch(std::move(request), callback,
-               [this](grpc::ClientContext& context, const auto& from) {
-                 return distributions_->WatchDistributions(&context, from);
-               });
-}
-
-absl::StatusOr<v1::Session> Client::UploadContent(const std::string& session,
-                                                  ContentReader reader) {
-  grpc::ClientContext context;
-  Authorize(context);
-  v1::UploadContentResponse response;
-  const auto stream = sessions_->UploadContent(&context, &response);
-  v1::UploadContentRequest request;
-  request.set_name(session);
-  absl::Status status = Send(context, *stream, request, reader);
-  if (!status.ok()) return status;
-  return std::move(*response.mutable_session());
-}
-
-absl::StatusOr<v1::Distribution> Client::UploadDistribution(
-    const std::string& distribution, ContentReader reader) {
-  grpc::ClientContext context;
-  Authorize(context);
-  v1::UploadDistributionResponse response;
-  const auto stream = distributions_->UploadDistribution(&context, &response);
-  v1::UploadDistributionRequest request;
-  request.set_name(distribution);
-  // The upload begins at once: if the content never comes, it has broken off,
-  // and nobody waits for it.
-  stream->Write(request);
-  absl::Status status = Send(context, *stream, request, reader);
-  if (!status.ok()) return status;
-  return std::move(*response.mutable_distribution());
 }
 
 }  // namespace tcptool
