@@ -1,9 +1,7 @@
 """Distributions of what a client sends, over real nodes, with Debian's etcd."""
 
 import hashlib
-import os
 import queue
-import subprocess
 
 import grpc
 
@@ -51,7 +49,7 @@ class UploadStream:
         self.end()
 
 
-class DistributionUploadCase(DistributionCase):
+class DistributionUploadTest(DistributionCase):
     """The content comes to node a."""
 
     def create(self, **upload):
@@ -78,21 +76,6 @@ class DistributionUploadCase(DistributionCase):
             stream.result()
         return raised.exception.code(), raised.exception.details()
 
-    def received(self, node, name):
-        """Bytes that have come to the node."""
-        reception = node.reception_of(name)
-        return 0 if reception is None else reception.bytes_received
-
-    def assert_failed(self, name, words, node=None):
-        """And that no node has a file, or a part of one."""
-        distribution = (node or self.a).wait_distribution(name, "FAILED")
-        self.assertIn(words, distribution.detail)
-        for node_ in self.nodes_:
-            wait_until(lambda node=node_: not node.files(), f"{node_.name} has no file")
-        return distribution
-
-
-class DistributionUploadTest(DistributionUploadCase):
     def test_all_nodes_have_the_beginning_before_the_end_comes(self):
         name = self.create()
         self.assertEqual(state_of(self.a.distribution(name)), "PLANNING")
@@ -286,127 +269,3 @@ class DistributionUploadTest(DistributionUploadCase):
             )
         self.assertEqual(raised.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
         self.assertIn("reception.spec.upload: ", raised.exception.details())
-
-
-class CommandLineTest(DistributionUploadCase):
-    """`tcptoolctl distribute --stdin`."""
-
-    def start_ctl(self, *arguments):
-        flags = ("--stdin", "--to=all", "--as=disk/file", "--distribution-id=piped")
-        server = ("--server", self.a.control_address)
-        ctl = self.enterContext(
-            subprocess.Popen(
-                [harness.program("tcptoolctl"), *server, "distribute", *flags, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-        )
-        self.addCleanup(ctl.kill)
-        return ctl
-
-    def wait_received(self, node, least):
-        wait_until(
-            lambda: self.received(node, "distributions/piped") >= least,
-            f"{node.name} has {least} bytes",
-        )
-
-    def test_a_pipe_is_distributed_while_it_is_open(self):
-        ctl = self.start_ctl("--watch", f"--length={self.size}")
-        half = self.size // 2
-        ctl.stdin.write(self.content[:half])
-        ctl.stdin.flush()
-        for node in self.nodes_:
-            self.wait_received(node, half // MIB * MIB)
-        out, err = ctl.communicate(self.content[half:], timeout=harness.DEADLINE_S)
-        self.assertEqual((ctl.returncode, err), (0, b""))
-        lines = out.decode().splitlines()
-        self.assertEqual(lines[0], "distribution: distributions/piped")
-        self.assertEqual(lines[-1], "distributions/piped: SUCCEEDED, 3 of 3 delivered")
-        self.assert_delivered("distributions/piped", *self.nodes_)
-        details = subprocess.check_output(
-            [
-                harness.program("tcptoolctl"),
-                "--server",
-                self.a.control_address,
-                "get",
-                "distributions/piped",
-            ],
-            text=True,
-        )
-        self.assertIn("from:           upload to a", details.splitlines())
-
-    def test_without_a_watch_it_ends_when_the_node_has_it(self):
-        ctl = self.start_ctl()
-        _, err = ctl.communicate(self.content, timeout=harness.DEADLINE_S)
-        self.assertEqual((ctl.returncode, err), (0, b""))
-        self.assertEqual(self.a.received_content(), self.content)
-        self.assert_delivered("distributions/piped", *self.nodes_)
-
-    def test_a_node_that_has_just_been_killed_takes_one_when_it_is_registered(self):
-        self.a.restart()
-
-        def answers():
-            try:
-                return self.a.fleet_nodes()
-            except grpc.RpcError as error:
-                self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE)
-                return None
-
-        wait_until(answers, "it has read what the fleet has", 60)
-        ctl = self.start_ctl("--watch")
-        _, err = ctl.communicate(self.content, timeout=harness.DEADLINE_S)
-        self.assertEqual((ctl.returncode, err), (0, b""))
-        self.assertEqual(self.a.received_content(), self.content)
-        self.assert_delivered("distributions/piped", *self.nodes_)
-
-    def test_one_that_is_killed_has_failed_it(self):
-        ctl = self.start_ctl()
-        ctl.stdin.write(self.content[: 2 * MIB])
-        ctl.stdin.flush()
-        self.wait_received(self.b, MIB)
-        ctl.kill()
-        self.assert_failed("distributions/piped", "the upload broke off")
-
-    def test_one_that_is_killed_before_anything_comes_has_failed_it(self):
-        ctl = self.start_ctl()
-        wait_until(
-            lambda: self.a.reception_of("distributions/piped"), "the upload has begun"
-        )
-        ctl.kill()
-        self.assert_failed("distributions/piped", "the upload broke off after 0 bytes")
-
-    def test_a_wrong_length_or_digest_is_an_error(self):
-        for flags in ((f"--length={self.size + 1}",), ("--sha256=" + 64 * "0", "--watch")):
-            with self.subTest(flags):
-                ctl = self.start_ctl(*flags)
-                _, err = ctl.communicate(self.content, timeout=harness.DEADLINE_S)
-                self.assertEqual(ctl.returncode, 1, err)
-                self.assertIn(b"MISMATCH", err)
-                self.assert_failed("distributions/piped", "MISMATCH")
-                self.a.distributions.DeleteDistribution(
-                    names.DeleteDistributionRequest(name="distributions/piped")
-                )
-
-    def test_the_command_line_is_checked(self):
-        for flags in (
-            ("--stdin", "--file=a:files/content"),
-            (),
-            ("--file=a:files/content", "--length=1"),
-            ("--file=a:files/content", "--sha256=" + 64 * "0"),
-        ):
-            with self.subTest(flags):
-                done = subprocess.run(
-                    [
-                        harness.program("tcptoolctl"),
-                        "distribute",
-                        "--to=all",
-                        "--as=disk/file",
-                        *flags,
-                    ],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    check=False,
-                    env=dict(os.environ, TCPTOOL_SERVER=self.a.control_address),
-                )
-                self.assertEqual(done.returncode, 2, done.stderr)

@@ -222,3 +222,16 @@ class DistributionCase(FleetCase):
             self.assertEqual(node.files(), {"file"})
             reception = node.reception_of(name)
             self.assertEqual(reception.content_root, distribution.content_root)
+
+    def received(self, node, name):
+        """Bytes that have come to the node."""
+        reception = node.reception_of(name)
+        return 0 if reception is None else reception.bytes_received
+
+    def assert_failed(self, name, words, asked=None):
+        """And that no node has a file, or a part of one."""
+        distribution = (asked or self.a).wait_distribution(name, "FAILED")
+        self.assertIn(words, distribution.detail)
+        for node in self.nodes_:
+            wait_until(lambda node=node: not node.files(), f"{node.name} has no file")
+        return distribution
