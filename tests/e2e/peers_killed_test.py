@@ -1,11 +1,14 @@
-"""A chain of three nodes, of which each is killed on its way, and goes on."""
+"""Nodes that are killed on the way of a content, and what becomes of those behind them."""
 
 import harness
+from harness import stubs
 from nodes import NodesCase
-from receptions import FINAL, MIB, state_of
+from receptions import FINAL, MIB, reason_of, state_of
 
 
 class PeersKilledTest(NodesCase):
+    """A chain of three nodes, of which each is killed on its way, and goes on."""
+
     size = 12 * MIB + 17
 
     def setUp(self):
@@ -69,3 +72,36 @@ class PeersKilledTest(NodesCase):
         for node in (self.c, self.b, self.a):
             node.start()
         self.assert_all_whole()
+
+
+class StartedSessionTest(NodesCase):
+    """A session that is not immediate ends with the service: it was for those who were there
+    at its start."""
+
+    def test_who_has_no_fallback_fails_and_who_has_one_goes_on(self):
+        session = self.a.create().name
+        source, gate = self.source_with_gate(session, 3 * MIB)
+        # It is held at the gate as well, so that the content is not whole before the kill.
+        fallback = self.a.source(self.serve(), host="127.0.0.2")
+        alone = self.b.receive(source)
+        spared = self.c.receive(
+            self.a.source(session, host="127.0.0.2", fallbacks=[fallback])
+        )
+        self.a.wait_ready(session, 2)
+        self.a.sessions.StartSession(stubs.session_service.StartSessionRequest(name=session))
+        for node, name in ((self.b, alone), (self.c, spared)):
+            node.wait_bytes(name, 2 * MIB)
+        self.a.restart()
+        ended = self.a.get(session)
+        self.assertEqual(ended.state, stubs.session.SESSION_STATE_INTERRUPTED, ended)
+        reception = self.b.wait_reception(alone)
+        self.assertEqual(
+            (state_of(reception), reason_of(reception)), ("FAILED", "CONNECTION_LOST"), reception
+        )
+        self.assertIn(
+            f"{session} is INTERRUPTED: its content cannot be had from it any more",
+            reception.detail,
+        )
+        harness.wait_until(lambda: not self.b.files(), "nothing is left")
+        gate.open()
+        self.assert_whole(self.c, spared)
