@@ -97,10 +97,7 @@ def through(nodes, file):
         names.append(node.receive(source))
         source = f"{node.peer_address}/{names[-1]}"
     for node, name in zip(others, names):
-        wait_until(
-            lambda: node.get(name)["state"] != "RECEPTION_STATE_CONNECTING",  # noqa: B023
-            f"{name} is connected",
-        )
+        node.wait_connected(name)
     first.control("start", session)
     ended = [node.wait_received(name) for node, name in zip(others, names)]
     times = {

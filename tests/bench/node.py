@@ -31,6 +31,12 @@ class Node(Tcptoold):
         )
         return reception["name"]
 
+    def wait_connected(self, name):
+        wait_until(
+            lambda: self.get(name)["state"] != "RECEPTION_STATE_CONNECTING",
+            f"{name} is connected",
+        )
+
     def wait_received(self, name):
         # Seldom, as each look is a process beside those that are measured. Its times are
         # the reception's own.

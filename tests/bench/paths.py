@@ -19,6 +19,16 @@ class Path:
     sender_address: str = LOOPBACK_ADDRESS
     recipient_address: str = LOOPBACK_ADDRESS
 
+    def back(self):
+        """The other way: from the recipient's side to the sender's."""
+        return Path(
+            self.name,
+            self.recipient_prefix,
+            self.sender_prefix,
+            self.recipient_address,
+            self.sender_address,
+        )
+
 
 LOOPBACK = Path("loopback")
 

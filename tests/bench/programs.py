@@ -68,6 +68,16 @@ def wait_until(condition, what, pause_s=0.005):
     return value
 
 
+def wait_listening(path, port):
+    """Until the sender's side listens there; it is not connected to, as that would be a
+    recipient."""
+    command = [*path.sender_prefix, "ss", "-Hltn", f"sport = :{port}"]
+    wait_until(
+        lambda: subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout,
+        f"port {port} listens",
+    )
+
+
 class OneShot:
     """A sender that ends with its transfer. `cpu` once it has been waited for."""
 

@@ -16,22 +16,28 @@ from programs import (
     TCPTOOL,
     cpu_seconds,
     free_port,
+    wait_listening,
 )
 from report import spread
 from senders import NginxSender
 
 MEBIBYTES = 1024
 RECEIVER = [TCPTOOL, "-d", "error", "--wait", "10s", "-t"]
+# Bytes a second that come to a relay between nodes: less than two cores do for all of them.
+RELAYED_RATE = 200_000_000
+# A node keeps the files that others have followed open for a minute: each round's.
+RELAYED_MEBIBYTES = 256
 
 
 @contextmanager
 def sender(path, content, port):
-    """A `tcptool -s` that starts with its first recipient."""
+    """A `tcptool -s` that listens, and starts with its first recipient."""
     process = OneShot(
         [*path.sender_prefix, TCPTOOL, "-d", "error", "-s", str(port), "-c", "1", content]
     )
     try:
-        yield
+        wait_listening(path, port)
+        yield process
         process.wait()
     finally:
         process.kill()
@@ -42,24 +48,23 @@ def run(report, inputs, args):
     with veth() as pair:
         for path in (LOOPBACK, pair):
             receive(report, path, inputs, content, args)
-        relay(report, content, args)
-        slow_child(report, content, args)
+        for path in (LOOPBACK, pair):
+            relay(report, path, content, args)
+    slow_child(report, content, args)
+    slow_node(report, inputs.file(RELAYED_MEBIBYTES // args.divisor), args)
 
 
 # --- One reception ---
 
 
 def receive(report, path, inputs, content, args):
-    """A reception, with its manifest, beside programs that write and hash nothing."""
+    """A reception, with its manifest, beside a program that hashes too, and those that do
+    not."""
     if path is LOOPBACK:
         report.say("## One file received into a file in memory")
         report.say()
-    # Nobody calls it as a node, so that it may listen on loopback, without credentials.
-    there = replace(
-        path, sender_prefix=path.recipient_prefix, sender_address=LOOPBACK.sender_address
-    )
     with ExitStack() as stack:
-        node = stack.enter_context(closing(Node(there)))
+        node = stack.enter_context(closing(receiver(path)))
         nginx = stack.enter_context(closing(NginxSender(path, inputs.home)))
         results = compare(
             report,
@@ -75,7 +80,8 @@ def receive(report, path, inputs, content, args):
             who="receiver",
         )
     if not args.only:
-        # Both write and hash all that comes.
+        # Both write and hash all that comes. Where all cores are busy, a program that hashes
+        # nothing has what the hash takes for its content: docs/benchmarks.md.
         ours, hashing, *_ = results.values()
         report.bar(
             f"reception, {path.name}: rate / that of tcptool -r --sha256",
@@ -84,13 +90,20 @@ def receive(report, path, inputs, content, args):
         )
 
 
+def receiver(path):
+    """A node on the recipient's side. Nobody calls it as a node, so that it may listen on
+    loopback, without credentials."""
+    return Node(replace(path.back(), sender_address=LOOPBACK.sender_address))
+
+
 def by_reception(path, node, content):
     before = cpu_seconds(node.pid)
     port = free_port()
     with sender(path, content, port):
         reception = node.wait_received(node.receive(f"{path.sender_address}:{port}", "--start"))
     cpu = cpu_seconds(node.pid) - before
-    return Transfer(size_of(content), seconds_between(reception, "connectTime", "endTime"), cpu)
+    # As programs are timed: with what comes before the connection.
+    return Transfer(size_of(content), seconds_between(reception, "createTime", "endTime"), cpu)
 
 
 def by_program(path, content, *options):
@@ -106,7 +119,7 @@ def by_curl(path, nginx, content):
 
 
 def received(path, content, command):
-    """What a program takes that writes the content to a file, and ends."""
+    """What a program takes, from its start to its end, that writes the content to a file."""
     with tempfile.TemporaryDirectory(dir=OUTPUT) as home:
         output = os.path.join(home, "file")
         begin = time.monotonic()
@@ -125,17 +138,18 @@ def size_of(content):
 # --- A relay ---
 
 
-def relay(report, content, args):
-    report.say("## A relay: what comes is written, hashed, and sent on to one recipient")
-    report.say()
-    with closing(Node()) as node:
+def relay(report, path, content, args):
+    if path is LOOPBACK:
+        report.say("## A relay: what comes is written, hashed, and sent on to one recipient")
+        report.say()
+    with closing(receiver(path)) as node:
         results = compare(
             report,
-            "relay/cost",
-            "loopback",
+            f"relay/cost/{path.name}",
+            path.name,
             {
-                "tcptoold, relay": lambda: by_relay(node, content),
-                "tcptool -r, then tcptool -s": lambda: by_two_programs(content),
+                "tcptoold, relay": lambda: by_relay(path, node, content),
+                "tcptool -r, then tcptool -s": lambda: by_two_programs(path, content),
             },
             args,
             who="relay",
@@ -143,42 +157,49 @@ def relay(report, content, args):
     if not args.only:
         ours, programs = results.values()
         report.bar(
-            "relay: CPU per GB / that of tcptool -r and tcptool -s", ours.cost / programs.cost, most=1.5
+            f"relay, {path.name}: CPU per GB / that of tcptool -r and tcptool -s",
+            ours.cost / programs.cost,
+            most=1.5,
         )
 
 
-def by_relay(node, content):
+def by_relay(path, node, content):
     before = cpu_seconds(node.pid)
     port = free_port()
-    reception = node.receive(f"{LOOPBACK.sender_address}:{port}", "--start")
+    reception = node.receive(f"{path.sender_address}:{port}", "--start")
     _, session = node.send_on(reception)
     with ExitStack() as stack:
-        recipients = stack.enter_context(Recipients(LOOPBACK, 1, port=session))
+        # On the side that the content comes from.
+        recipients = stack.enter_context(Recipients(path.back(), 1, port=session))
         recipients.wait_connected()
         recipients.go()
-        stack.enter_context(sender(LOOPBACK, content, port))
+        stack.enter_context(sender(path, content, port))
         recipients.result(os.path.getsize(content))
         ended = node.wait_received(reception)
     seconds = seconds_between(ended, "startTime", "endTime")
     return Transfer(size_of(content), seconds, cpu_seconds(node.pid) - before)
 
 
-def by_two_programs(content):
+def by_two_programs(path, content):
     with tempfile.TemporaryDirectory(dir=OUTPUT) as home:
         output = os.path.join(home, "file")
         port = free_port()
-        with sender(LOOPBACK, content, port):
+        with sender(path, content, port):
             begin = time.monotonic()
-            first = OneShot([*RECEIVER, "-r", f"{LOOPBACK.sender_address}:{port}", output])
+            address = f"{path.sender_address}:{port}"
+            first = OneShot([*path.recipient_prefix, *RECEIVER, "-r", address, output])
             first.wait()
+            seconds = time.monotonic() - begin
         port = free_port()
-        second = OneShot([TCPTOOL, "-d", "error", "-s", str(port), "-c", "1", output])
-        with Recipients(LOOPBACK, 1, port=port) as recipients:
+        with (
+            sender(path.back(), output, port) as second,
+            Recipients(path.back(), 1, port=port) as recipients,
+        ):
             recipients.wait_connected()
+            begin = time.monotonic()
             recipients.go()
             recipients.result(os.path.getsize(content))
-        second.wait()
-        seconds = time.monotonic() - begin
+            seconds += time.monotonic() - begin
     return Transfer(size_of(content), seconds, first.cpu + second.cpu)
 
 
@@ -188,16 +209,27 @@ def by_two_programs(content):
 def slow_child(report, content, args):
     report.say("## A relay's fast recipient, beside one that reads a tenth as fast")
     report.say()
-    rates = {"alone": [], "beside a slow one": []}
     with closing(Node()) as node:
         slow = int(fast_rate(node, content) * 1e9 / 10)
-        for _ in range(args.rounds + 2):
-            for what, made in rates.items():
-                made.append(fast_rate(node, content, slow if what != "alone" else None))
-    ratio = statistics.median(rates["beside a slow one"]) / statistics.median(rates["alone"])
-    report.table(["recipient", "GB/s"], [[what, spread(made)] for what, made in rates.items()])
-    report.keep("relay/slow child", rates)
+        ratio = beside_a_slow_one(
+            report,
+            "relay/slow child",
+            "recipient",
+            lambda beside: fast_rate(node, content, slow if beside else None),
+            args,
+        )
     report.bar("relay: fast recipient's rate beside a slow one / alone", ratio, least=1.0)
+
+
+def beside_a_slow_one(report, key, who, rate, args):
+    """The ratio of rate(True), beside a slow one, to rate(False), alone."""
+    rates = {"alone": [], "beside a slow one": []}
+    for _ in range(args.rounds + 2):
+        for what, made in rates.items():
+            made.append(rate(what != "alone"))
+    report.table([who, "GB/s"], [[what, spread(made)] for what, made in rates.items()])
+    report.keep(key, rates)
+    return statistics.median(rates["beside a slow one"]) / statistics.median(rates["alone"])
 
 
 def fast_rate(node, content, slow=None):
@@ -214,11 +246,53 @@ def fast_rate(node, content, slow=None):
             stack.enter_context(recipients)
             recipients.wait_connected()
             recipients.go()
-        stack.enter_context(sender(LOOPBACK, content, port))
+        # It may be connected to as soon as it listens.
         begin = time.monotonic()
+        stack.enter_context(sender(LOOPBACK, content, port))
         every[0].result(os.path.getsize(content))
         seconds = time.monotonic() - begin
         node.wait_received(reception)
     # Or it keeps the file's memory when that has been replaced.
     node.control("cancel", name)
     return size_of(content) / seconds
+
+
+def slow_node(report, content, args):
+    report.say("## A relay's fast child, beside one that is held to a tenth: all are nodes")
+    report.say()
+    with ExitStack() as stack:
+        first = stack.enter_context(closing(Node(root=os.path.dirname(content))))
+        others = [stack.enter_context(closing(Node())) for _ in range(3)]
+        ratio = beside_a_slow_one(
+            report,
+            "relay/slow node",
+            "child",
+            lambda beside: fast_node_rate(first, *others, content, beside),
+            args,
+        )
+    # Both have the rate of what comes to the relay, to a hundredth.
+    report.bar("relay: fast node's rate beside a slow one / alone", round(ratio, 2), least=1.0)
+
+
+def fast_node_rate(first, relay_node, fast, slow, content, beside):
+    """GB/s of `fast`, which follows what the relay receives from `first`; beside `slow` or
+    not."""
+    session, _ = first.create(os.path.basename(content), f"--recipient-rate={RELAYED_RATE}")
+    relayed = relay_node.receive(f"{first.peer_address}/{session}")
+    name = fast.receive(f"{relay_node.peer_address}/{relayed}")
+    relay_node.wait_connected(relayed)
+    fast.wait_connected(name)
+    if beside:
+        held, _ = relay_node.send_on(
+            relayed, "--immediate", f"--recipient-rate={RELAYED_RATE // 10}"
+        )
+        late = slow.receive(f"{relay_node.peer_address}/{held}")
+        slow.wait_connected(late)
+    first.control("start", session)
+    received_by_it = fast.wait_received(name)
+    relay_node.wait_received(relayed)
+    if beside:
+        slow.control("cancel", late)
+        # Or it keeps the file's memory when that has been replaced.
+        relay_node.control("cancel", held)
+    return size_of(content) / seconds_between(received_by_it, "startTime", "endTime")
