@@ -9,7 +9,7 @@ import sys
 
 import harness
 from call_counts import LESS, MEBIBYTE, MORE, RECIPIENTS, TRIES
-from harness import START_DEADLINE_S
+from harness import DEADLINE_S
 from tcptool_process import TcptoolTest
 
 # For each MiB to each recipient: a part of what it would be at least if each byte were looked
@@ -52,13 +52,13 @@ class InstructionsTest(TcptoolTest):
         subprocess.run(
             [sys.executable, "-c", RECIPIENTS, str(self.port), str(count)],
             check=True,
-            timeout=START_DEADLINE_S,
+            timeout=DEADLINE_S,
         )
         return self.counted(sender)
 
     def receive(self, size):
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            listener.settimeout(START_DEADLINE_S)
+            listener.settimeout(DEADLINE_S)
             address = f"127.0.0.1:{listener.getsockname()[1]}"
             recipient = self.start_counted(
                 "-r", address, self.home / "output",
