@@ -16,7 +16,8 @@ namespace tcptool::fleet {
 // somebody has taken the name since.
 class LifeSign {
  public:
-  // Needs /proc; without it, or without a descriptor, there is none.
+  // Needs /proc/sys and /proc/self; without them, or without a descriptor,
+  // there is none.
   LifeSign();
 
   // What is told of it; empty: there is none.
