@@ -28,7 +28,7 @@ def run(report, inputs, args):
 
     with Tcptoold(inputs.home) as service:
         crowd(service, inputs, add)
-        latency_and_fairness(service, inputs, add, args)
+        latency_and_fairness(report, service, inputs, add, args)
         rates(service, inputs, add)
     report.table(["what", "measured"], rows)
     report.keep("scale", rows)
@@ -67,7 +67,7 @@ def crowd(service, inputs, add):
         add("memory for each while transferring", (most - before) / MANY / 1024, "KiB", most=4.0)
 
 
-def latency_and_fairness(service, inputs, add, args):
+def latency_and_fairness(report, service, inputs, add, args):
     latencies, ratios = [], {count: [] for count in FAIR}
     for _ in range(args.rounds):
         with ready(service, inputs.file(1), WAITING) as (_, recipients, _):

@@ -1,11 +1,11 @@
 """A pipe's content that a client uploads to the service, to 1 and 8 recipients, and what `dd`
 into `nc` does to one."""
 
+import copy
 import json
 import os
 import subprocess
 import time
-from argparse import Namespace
 from contextlib import ExitStack
 
 from compare import Transfer, compare
@@ -28,7 +28,8 @@ PART_OF_NC = 0.8
 def run(report, inputs, args):
     report.say("## A pipe's content to recipients on loopback, which discard it, by an upload")
     report.say()
-    args = Namespace(**{**vars(args), "rounds": args.rounds * TIMES_THE_ROUNDS})
+    args = copy.copy(args)
+    args.rounds *= TIMES_THE_ROUNDS
     with Tcptoold(inputs.home) as service:
         for count, size in SIZES.items():
             content = inputs.file(size // args.divisor)
