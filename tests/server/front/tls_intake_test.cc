@@ -67,6 +67,17 @@ TEST_F(TlsIntakeTest, TakesNoMessageThatIsNoClientHello) {
   EXPECT_EQ(stream.error(), kNoHello);
 }
 
+// An alert (RFC 8446, section 6), which a server of TLS 1.2 passes over.
+TEST_F(TlsIntakeTest, TakesNoClientHelloThatIsTooLargeBehindAnAlert) {
+  ClientStream stream = NewStream();
+  Send(clients, absl::string_view("\x15\x03\x01\x00\x02\x01\x5a", 7));
+  std::array<char, 1> byte{};
+  EXPECT_EQ(stream.Read(absl::MakeSpan(byte)).result, Result::kWaitsForInput);
+  Send(clients, kHugeHello);
+  EXPECT_EQ(stream.Read(absl::MakeSpan(byte)).result, Result::kLost);
+  EXPECT_EQ(stream.error(), kNoHello);
+}
+
 TEST_F(TlsIntakeTest, TakesNoSecondClientHelloThatIsTooLarge) {
   for (const bool huge : {false, true}) {
     Connect();
@@ -89,22 +100,28 @@ TEST_F(TlsIntakeTest, TakesNoSecondClientHelloThatIsTooLarge) {
 // protocols.
 TEST_F(TlsIntakeTest, TakesALargeClientHelloByteByByte) {
   UseManyProtocols();
-  ClientStream stream = NewStream();
-  BIO* const sent = BIO_new(BIO_s_mem());
-  SSL_set0_wbio(client.get(), sent);
-  SSL_do_handshake(client.get());
-  char* data = nullptr;
-  const long size = BIO_get_mem_data(sent, &data);
-  EXPECT_GT(size, 15'000);
-  std::array<char, 1> byte{};
-  for (const char each : std::string(data, static_cast<size_t>(size))) {
-    Send(clients, absl::string_view(&each, 1));
-    ASSERT_EQ(stream.Read(absl::MakeSpan(byte)).result, Result::kWaitsForInput)
-        << stream.error();
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    SSL_CTX_set_max_proto_version(client_context.get(), version);
+    Connect();
+    ClientStream stream = NewStream();
+    BIO* const sent = BIO_new(BIO_s_mem());
+    SSL_set0_wbio(client.get(), sent);
+    SSL_do_handshake(client.get());
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(sent, &data);
+    EXPECT_GT(size, 15'000);
+    std::array<char, 1> byte{};
+    for (const char each : std::string(data, static_cast<size_t>(size))) {
+      Send(clients, absl::string_view(&each, 1));
+      ASSERT_EQ(stream.Read(absl::MakeSpan(byte)).result,
+                Result::kWaitsForInput)
+          << stream.error();
+    }
+    SSL_set_fd(client.get(), clients.get());
+    EXPECT_EQ(Handshake(stream).result, Result::kWaitsForInput);
+    EXPECT_TRUE(stream.ready()) << stream.error();
+    EXPECT_EQ(SSL_version(client.get()), version);
   }
-  SSL_set_fd(client.get(), clients.get());
-  EXPECT_EQ(Handshake(stream).result, Result::kWaitsForInput);
-  EXPECT_TRUE(stream.ready()) << stream.error();
 }
 
 // OpenSSL keeps what has come of it.
