@@ -290,6 +290,20 @@ TEST_F(LeftKeyTest, OneOfALivingProcessIs) {
   EXPECT_EQ(a_.key->create_revision(), 2);
 }
 
+TEST_F(LeftKeyTest, OneThatMayNotBeRevokedIsWaitedFor) {
+  b_.connection.may_revoke = false;
+  BeginSecond("dead");
+  a_.connection.Cut();
+  RunUntilTold(b_, 1);
+  RunReady();
+  EXPECT_THAT(b_.told, ElementsAre("taken by dead"));
+  EXPECT_EQ(b_.troubles, 1);
+  EXPECT_EQ(etcd_.LeaseOf("k"), lease_);
+  etcd_.EndLease(lease_);
+  RunUntilTold(b_, 2);
+  EXPECT_EQ(b_.told.back(), "held 4");
+}
+
 TEST_F(LeftKeyTest, WhoHasTakenItMeanwhileKeepsIt) {
   before_answer_ = [this] {
     etcd_.EndLease(lease_);

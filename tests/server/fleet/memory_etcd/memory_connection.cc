@@ -200,6 +200,10 @@ void MemoryConnection::RevokeLease(
     const etcdserverpb::LeaseRevokeRequest& request,
     EtcdDone<etcdserverpb::LeaseRevokeResponse> done) {
   if (state_->is_cut) return;
+  if (!may_revoke) {
+    return Answer<etcdserverpb::LeaseRevokeResponse>(
+        std::move(done), absl::PermissionDeniedError("permission denied"));
+  }
   etcd_->EndLease(request.id());
   Answer<etcdserverpb::LeaseRevokeResponse>(
       std::move(done), etcdserverpb::LeaseRevokeResponse());

@@ -30,6 +30,8 @@ class MemoryConnection final : public EtcdCalls {
 
   // Asked before each transaction; by default, all are answered.
   std::function<Fate(const etcdserverpb::TxnRequest&)> fate;
+  // If not, RevokeLease() is PERMISSION_DENIED.
+  bool may_revoke = true;
   // From here on nothing gets through, in either direction: no call is carried
   // out or answered, and no watch has events.
   void Cut();
