@@ -99,6 +99,10 @@ RecipientStatus Roster::Connect(const RecipientStatus& recipient) {
   } else {
     id = has_place ? *places->second.vacant.begin() : ++last_id_;
   }
+  // Of the record's last connection, which may have been another node's.
+  if (const std::string last = records_[id].status.node; last != status.node) {
+    ForgetNode(last, id);
+  }
   if (!status.node.empty()) {
     Node& node = nodes_[status.node];
     node.id = id;
@@ -283,6 +287,14 @@ void Roster::FillPlaces(const asio::ip::address& address) {
 void Roster::Exchange(uint64_t one, uint64_t other) {
   const Record first = records_[one];
   const Record second = records_[other];
+  const auto node_of_first = nodes_.find(first.status.node);
+  const auto node_of_second = nodes_.find(second.status.node);
+  const bool first_is_last =
+      node_of_first != nodes_.end() && node_of_first->second.id == one;
+  const bool second_is_last =
+      node_of_second != nodes_.end() && node_of_second->second.id == other;
+  if (first_is_last) node_of_first->second.id = other;
+  if (second_is_last) node_of_second->second.id = one;
   // No later state of an attempt follows a final one.
   if (IsFinal(first.status.state)) BeginAttempt(records_[one].status);
   if (IsFinal(second.status.state)) BeginAttempt(records_[other].status);
@@ -290,6 +302,11 @@ void Roster::Exchange(uint64_t one, uint64_t other) {
   Set(other, first.status, first.connection);
   if (second.connection != 0) connections_[second.connection] = one;
   if (first.connection != 0) connections_[first.connection] = other;
+}
+
+void Roster::ForgetNode(const std::string& node, uint64_t id) {
+  const auto found = nodes_.find(node);
+  if (found != nodes_.end() && found->second.id == id) nodes_.erase(found);
 }
 
 void Roster::KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max) {
@@ -300,7 +317,7 @@ void Roster::KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max) {
   const auto oldest = records_.find(ended.front());
   const auto places = places_.find(oldest->second.status.peer.address());
   if (places != places_.end()) places->second.delivered.erase(ended.front());
-  nodes_.erase(oldest->second.status.node);
+  ForgetNode(oldest->second.status.node, ended.front());
   records_.erase(oldest);
   forgotten_.push_back(ended.front());
   ended.pop_front();

@@ -86,6 +86,8 @@ class Roster {
   uint64_t ConnectionOfNode(const std::string& node) const;
   // Nodes that were being served, and have FAILED.
   uint64_t missing_nodes() const;
+  // Nodes whose last record is kept, and is theirs still: no more than records.
+  size_t known_nodes() const { return nodes_.size(); }
   // Adds a record of a peer that is REJECTED before a fan-out gets it.
   void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
               std::string detail);
@@ -175,8 +177,10 @@ class Roster {
   // Gives the open places of an address to connections from there that have
   // none, and the vacant ones first to those that were DELIVERED without one.
   void FillPlaces(const asio::ip::address& address);
-  // Swaps the contents of two records, and their connections.
+  // Swaps the contents of two records, their connections and their nodes.
   void Exchange(uint64_t one, uint64_t other);
+  // The record `id` is not that of the node any more.
+  void ForgetNode(const std::string& node, uint64_t id);
   // Keeps the record of a recipient that has ended, and drops older ones above
   // `max`.
   void KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max);
@@ -202,7 +206,7 @@ class Roster {
   // Only addresses of expected recipients.
   std::map<asio::ip::address, Places> places_;
   struct Node {
-    uint64_t id = 0;  // The last record of it; it may not be kept any more.
+    uint64_t id = 0;  // The last record of it.
     // Where it was lost; what follows counts from there.
     std::optional<uint64_t> lost_at;
     int returns = 0;  // Since then.

@@ -137,6 +137,36 @@ TEST_F(RosterOutcomeTest, EarlierAttemptsAreBounded) {
   EXPECT_EQ(last.earlier->back().attempt, last.attempt - 1);
 }
 
+TEST_F(RosterOutcomeTest, NodesThatAreKnownAreBounded) {
+  Roster roster(Expected(1), 0, counters_);
+  roster.OnStart();
+  for (int i = 0; i < 20'000; ++i) {
+    const RecipientStatus node = {.peer = Peer(1),
+                                  .node = "n" + std::to_string(i)};
+    Go(roster, roster.Connect(node), RecipientState::kFailed);
+    roster.ClearChanges();
+  }
+  EXPECT_EQ(roster.known_nodes(), 1u);
+  EXPECT_TRUE(roster.MayReturn("n19999"));
+  EXPECT_FALSE(roster.MayReturn("n19998"));
+}
+
+TEST_F(RosterOutcomeTest, NodesThatLoseTheirPlaceAreKnownStill) {
+  Roster roster(Expected(1), 0, counters_);
+  roster.OnStart();
+  const RecipientStatus first =
+      roster.Connect({.peer = Peer(1), .node = "first"});
+  Go(roster, first, RecipientState::kReady);
+  const RecipientStatus second =
+      roster.Connect({.peer = Peer(1), .node = "second"});
+  Go(roster, second, RecipientState::kReady);
+  Go(roster, first, RecipientState::kFailed);
+  ASSERT_EQ(roster.Find(1)->node, "second");
+  EXPECT_EQ(roster.ConnectionOfNode("second"), second.id);
+  EXPECT_TRUE(roster.MayReturn("first"));
+  EXPECT_EQ(roster.known_nodes(), 2u);
+}
+
 TEST_F(RosterOutcomeTest, RecordsOfThoseWhoWereReadyAndLeftAreBounded) {
   Roster roster({}, 0, counters_);
   const auto count = Roster::kMaxStrangers + 10;
