@@ -134,10 +134,10 @@ absl::Status PartialFile::OpenAndLock(int flags) {
   constexpr auto kPause = std::chrono::milliseconds(20);
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     if (attempt > 0) std::this_thread::sleep_for(kPause);
-    const int file = files_.OpenAt(destination_.directory.get(), partial_name_,
-                                   O_RDWR | O_NOFOLLOW | flags, kMode);
-    if (file < 0) return Result(file, "opening the partial file");
-    file_ = UniqueFd(file);
+    auto opened = Open(partial_name_, flags, "opening the partial file");
+    if (!opened.ok()) return opened.status();
+    file_ = *std::move(opened);
+    const int file = file_.get();
     // Other errors mean that the file system has no locks: another owner could
     // not be noticed, and the file is used without a lock.
     if (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
@@ -153,13 +153,37 @@ absl::Status PartialFile::OpenAndLock(int flags) {
       "'", partial_name_, "' is in use: another process receives into it"));
 }
 
+absl::StatusOr<UniqueFd> PartialFile::Open(const std::string& name, int flags,
+                                           const std::string& doing) const {
+  const int directory = destination_.directory.get();
+  const absl::Status special = absl::FailedPreconditionError(absl::StrCat(
+      "'", name,
+      "' is there, and is not a regular file, as what is received is; remove "
+      "it"));
+  // Before it is opened, which may have an effect on a device.
+  struct stat status;
+  if (fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0 &&
+      !S_ISREG(status.st_mode)) {
+    return special;
+  }
+  // The flags are for what has come there since: a FIFO, of which nobody has
+  // the other end, is not waited for.
+  const int file =
+      files_.OpenAt(directory, name,
+                    O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | flags, kMode);
+  if (file < 0) return Result(file, doing);
+  UniqueFd opened(file);
+  if (fstat(file, &status) != 0) return Result(-errno, doing);
+  if (!S_ISREG(status.st_mode)) return special;
+  return opened;
+}
+
 absl::Status PartialFile::OpenMap(int flags) {
-  const int map = files_.OpenAt(destination_.directory.get(), map_name_,
-                                O_RDWR | O_NOFOLLOW | flags, kMode);
-  if (map < 0) return Result(map, "opening the range map");
-  map_file_ = UniqueFd(map);
+  auto opened = Open(map_name_, flags, "opening the range map");
+  if (!opened.ok()) return opened.status();
+  map_file_ = *std::move(opened);
   if ((flags & O_TRUNC) == 0) return absl::OkStatus();
-  return Result(files_.WriteAt(map, 0, RangeMap::Header()),
+  return Result(files_.WriteAt(map_file_.get(), 0, RangeMap::Header()),
                 "writing the range map");
 }
 

@@ -354,6 +354,35 @@ TEST(PartialFileTest, NothingToTakeUp) {
   EXPECT_TRUE(folder.Names().empty());
 }
 
+TEST(PartialFileTest, WhatIsNoRegularFileIsNotOpened) {
+  for (const std::string name : {".tcptool-part.r1", ".tcptool-part.r1.map"}) {
+    const Folder folder;
+    LeaveBehind(folder);
+    std::filesystem::remove(folder.path(name));
+    ASSERT_EQ(mkfifo(folder.path(name).c_str(), 0600), 0);
+    int opened = 0;
+    FaultyFiles files([&](Call call) {
+      opened += call == Call::kOpen ? 1 : 0;
+      return 0;
+    });
+    const int opened_before = name.ends_with(kMapSuffix) ? 1 : 0;
+    const auto destination = [&] {
+      Destination to = folder.To("content");
+      to.resumable = true;
+      return to;
+    };
+    for (const bool resumes : {true, false}) {
+      opened = 0;
+      const auto partial = resumes ? PartialFile::Resume(files, destination())
+                                   : PartialFile::Create(files, destination());
+      EXPECT_TRUE(absl::IsFailedPrecondition(partial.status()))
+          << partial.status();
+      EXPECT_NE(partial.status().message().find(name), std::string::npos);
+      EXPECT_EQ(opened, opened_before) << name;
+    }
+  }
+}
+
 TEST(PartialFileTest, HasOneOwner) {
   const Folder folder;
   Destination destination = folder.To("content");
