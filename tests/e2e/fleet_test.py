@@ -1,9 +1,11 @@
 """Daemons that are nodes of a fleet, with Debian's etcd."""
 
+import signal
+import time
 import unittest
 
 from fleets import FleetCase
-from harness import run_daemon, wait_until
+from harness import run_daemon, stop_still, wait_until
 
 
 class MembershipTest(FleetCase):
@@ -59,7 +61,8 @@ class MembershipTest(FleetCase):
 
     def test_a_node_that_is_stopped_is_gone_at_once(self):
         node, other = self.join("a"), self.join("b")
-        # It has a second to say so, in which a busy machine may not let it, but not each time.
+        # It has half a second to say so, in which a busy machine may not let it, but not each
+        # time.
         for registered in range(2, 7):
             node.stop()
             self.assertEqual(node.process.returncode, 0)
@@ -93,6 +96,35 @@ class WithoutEtcdTest(FleetCase):
         node.wait_event("etcd_trouble")
         node.stop()
         self.assertEqual(node.process.returncode, 0, node.log())
+
+
+class SilentEtcdTest(FleetCase):
+    # As IdleStopTest of stop_test: a stop that waits for longer does so each time.
+    STOPS = 10
+    LIMIT_S = 1
+
+    def time_of_stop(self, node, registered):
+        """Of one that is registered, and hears nothing of etcd any more."""
+        node.wait_event("fleet_registered", registered)
+        member = self.etcd.members[0].process
+        stop_still(member)
+        try:
+            began = time.monotonic()
+            node.stop()
+            took = time.monotonic() - began
+        finally:
+            member.send_signal(signal.SIGCONT)
+        self.assertEqual(node.process.returncode, 0, node.log())
+        return took
+
+    def test_a_node_that_has_nothing_to_do_stops_within_a_second(self):
+        self.etcd.start()
+        node = self.start_node("a")
+        took = [self.time_of_stop(node, 1)]
+        while min(took) >= self.LIMIT_S and len(took) < self.STOPS:
+            node.start()
+            took.append(self.time_of_stop(node, len(took) + 1))
+        self.assertLess(min(took), self.LIMIT_S, took)
 
 
 class OptionsTest(unittest.TestCase):
