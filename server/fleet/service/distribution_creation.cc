@@ -54,6 +54,7 @@ struct DistributionCreation::Creation {
   std::string fingerprint;
   v1::DistributionSpec spec;
   std::string value;  // The spec, as it is written.
+  absl::Status room;  // What the last transaction was made by.
   Done done;
 
   std::string id;
@@ -102,7 +103,7 @@ TxnRequest DistributionCreation::Transaction(const Creation& creation) const {
   TxnRequest request;
   const FleetKeys& keys = state_.keys();
   // With too many there, it only looks whether the request has made one.
-  const bool has_room = state_.distributions().size() < kMaxDistributions;
+  const bool has_room = creation.room.ok();
   if (!creation.request_id.empty()) {
     const std::string key = keys.Request(creation.request_id);
     GuardAbsent(request, key);
@@ -119,12 +120,30 @@ TxnRequest DistributionCreation::Transaction(const Creation& creation) const {
   return request;
 }
 
+absl::Status DistributionCreation::CheckRoom(const Creation& creation) const {
+  if (state_.distributions().size() >= kMaxDistributions) {
+    return server::Exhausted(
+        api::ERROR_REASON_TOO_MANY_DISTRIBUTIONS, "distributions",
+        absl::StrCat("the fleet has ", kMaxDistributions,
+                     " distributions, as many as it may; delete some"));
+  }
+  if (!creation.request_id.empty() && state_.requests() >= kMaxRequests) {
+    return server::Exhausted(
+        api::ERROR_REASON_TOO_MANY_DISTRIBUTIONS, "request ids",
+        absl::StrCat("the fleet remembers ", kMaxRequests,
+                     " request ids of distributions, as many as it may, each "
+                     "for an hour; wait, or create it without a request_id"));
+  }
+  return absl::OkStatus();
+}
+
 void DistributionCreation::Write(const Shared& creation) {
   if (creation->id.empty()) {
     creation->id = creation->given_id.empty()
                        ? DistributionId(server::RandomDistributionName(random_))
                        : creation->given_id;
   }
+  creation->room = CheckRoom(*creation);
   etcd_->Txn(Transaction(*creation),
              [this, creation](
                  const absl::StatusOr<etcdserverpb::TxnResponse>& response,
@@ -145,14 +164,7 @@ void DistributionCreation::Written(
     return Fail(creation, EtcdErrorForClient(response.status()));
   }
   if (!response->succeeded()) return Refused(creation, *response);
-  if (response->responses().empty()) {
-    return Fail(
-        creation,
-        server::Exhausted(
-            api::ERROR_REASON_TOO_MANY_DISTRIBUTIONS, "distributions",
-            absl::StrCat("the fleet has ", kMaxDistributions,
-                         " distributions, as many as it may; delete some")));
-  }
+  if (!creation->room.ok()) return Fail(creation, creation->room);
   Answer(creation, creation->id, creation->spec, response->header().revision());
 }
 

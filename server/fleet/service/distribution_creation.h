@@ -30,7 +30,10 @@ class DistributionCreation {
  public:
   using Done = std::function<void(absl::StatusOr<api::Distribution>)>;
 
-  static constexpr size_t kMaxDistributions = 1000;  // Of the fleet.
+  // Of the fleet. Nodes that make some at once may go beyond them by what each
+  // has not seen of the others yet.
+  static constexpr size_t kMaxDistributions = 1000;
+  static constexpr size_t kMaxRequests = 100'000;  // Ids, each for an hour.
 
   // `node`: the name of this one, which takes uploads.
   DistributionCreation(EtcdCalls* etcd, const FleetState& state,
@@ -47,6 +50,8 @@ class DistributionCreation {
   void GrantLease(const Shared& creation);
   void Write(const Shared& creation);
   etcdserverpb::TxnRequest Transaction(const Creation& creation) const;
+  // Why nothing is made; OK: it may be.
+  absl::Status CheckRoom(const Creation& creation) const;
   void Written(const Shared& creation,
                const absl::StatusOr<etcdserverpb::TxnResponse>& response);
   // Something of it is there already.

@@ -1,5 +1,6 @@
 #include "server/fleet/state/fleet_state.h"
 
+#include <functional>
 #include <utility>
 
 #include "server/fleet/state/values.h"
@@ -45,7 +46,14 @@ void FleetState::Apply(const PrefixMirror::Changes& changes) {
       Store(change, key->node, nodes_);
     } else if (key->kind == Kind::kCoordinator) {
       Store(change, coordinator_);
-    } else if (key->kind != Kind::kRequest) {
+    } else if (key->kind == Kind::kRequest) {
+      const size_t hash = std::hash<std::string>()(change.key);
+      if (IsPut(change)) {
+        requests_.insert(hash);
+      } else {
+        requests_.erase(hash);
+      }
+    } else {
       ApplyToDistribution(*key, change);
     }
   }

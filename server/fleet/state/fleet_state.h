@@ -2,11 +2,13 @@
 #ifndef TCPTOOL_SERVER_FLEET_STATE_FLEET_STATE_H_
 #define TCPTOOL_SERVER_FLEET_STATE_FLEET_STATE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 
+#include "absl/container/flat_hash_set.h"
 #include "server/fleet/etcd/prefix_mirror.h"
 #include "server/fleet/state/fleet_keys.h"
 #include "tcptool/fleet/v1/fleet.pb.h"
@@ -63,6 +65,8 @@ class FleetState {
   const std::map<std::string, Distribution>& distributions() const {
     return distributions_;
   }
+  // How many ids of requests are remembered.
+  size_t requests() const { return requests_.size(); }
   // How many changes were not understood.
   int64_t skipped() const { return skipped_; }
 
@@ -79,6 +83,8 @@ class FleetState {
   std::map<std::string, Stored<v1::Node>> nodes_;
   std::optional<Stored<v1::Coordinator>> coordinator_;
   std::map<std::string, Distribution> distributions_;
+  // Hashes of their keys.
+  absl::flat_hash_set<size_t> requests_;
   int64_t skipped_ = 0;
 };
 

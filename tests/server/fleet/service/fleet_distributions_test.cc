@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "server/fleet/service/distribution_creation.h"
 #include "tests/server/fleet/service/serving_node.h"
 
 namespace tcptool::fleet {
@@ -272,6 +273,32 @@ TEST_F(FleetDistributionsTest, AllIsAnsweredWhenItStops) {
   node_.service().Stop();
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_TRUE(absl::IsUnavailable(node_.Create(RequestToAll()).status()));
+}
+
+TEST(FleetRequestsTest, NoMoreIdsAreRememberedThanTheBound) {
+  asio::io_context thread;
+  const auto work = asio::make_work_guard(thread);
+  TestFleet fleet;
+  fleet.AddNode("source");
+  for (size_t i = 1; i < DistributionCreation::kMaxRequests; ++i) {
+    fleet.etcd().Put(fleet.keys().Request(absl::StrCat(i)), "");
+  }
+  ServingNode node(thread, fleet);
+  node.Read();
+  api::CreateDistributionRequest request = RequestToAll();
+  request.set_request_id("the last");
+  const auto made = node.Create(request);
+  ASSERT_TRUE(made.ok()) << made.status();
+  // What is remembered is answered, and nothing else that has an id.
+  const auto again = node.Create(request);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->name(), made->name());
+  request.set_request_id("another");
+  EXPECT_TRUE(absl::IsResourceExhausted(node.Create(request).status()));
+  fleet.etcd().Delete(fleet.keys().Request("1"));
+  // This is answered when the node has seen that.
+  EXPECT_TRUE(node.Create(RequestToAll()).ok());
+  EXPECT_TRUE(node.Create(request).ok());
 }
 
 }  // namespace

@@ -47,6 +47,16 @@ TEST_F(FleetStateTest, HasTheNodesThatAreThere) {
   EXPECT_EQ(state_.skipped(), 0);
 }
 
+TEST_F(FleetStateTest, CountsRequests) {
+  Put(keys().Request("a"), "x");
+  Put(keys().Request("a"), "y");
+  Put(keys().Request("b"), "x");
+  EXPECT_EQ(state_.requests(), 2u);
+  Delete(keys().Request("a"));
+  EXPECT_EQ(state_.requests(), 1u);
+  EXPECT_EQ(state_.skipped(), 0);
+}
+
 TEST_F(FleetStateTest, HasTheCoordinator) {
   v1::Coordinator coordinator;
   coordinator.set_node("n1");
