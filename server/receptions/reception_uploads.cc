@@ -54,10 +54,10 @@ absl::StatusOr<std::unique_ptr<ReceptionUpload>> ReceptionUploads::Begin(
   }
   Entry& entry = entries_[reception];
   if (!entry.is_expected) {
-    entry = {.content = std::make_shared<PushedContent>(),
-             .name = name,
-             .begun = Clock::now()};
+    entry.content = std::make_shared<PushedContent>();
+    entry.since = Clock::now();
   }
+  entry.name = name;
   entry.content->Begin();
   return std::make_unique<ReceptionUpload>(name, entry.content);
 }
@@ -71,8 +71,33 @@ bool ReceptionUploads::HasRoom() const {
          static_cast<std::ptrdiff_t>(kMost);
 }
 
+void ReceptionUploads::BeginTry(const std::string& reception) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = entries_.find(reception);
+  if (found != entries_.end()) found->second.is_tried = true;
+}
+
+void ReceptionUploads::SetHindrance(const std::string& reception,
+                                    const absl::Status& why) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = entries_.find(reception);
+  if (found == entries_.end()) return;
+  Entry& entry = found->second;
+  entry.is_tried = false;
+  if (!entry.content->has_begun()) return;
+  if (entry.hindrance.ok()) entry.since = Clock::now();
+  entry.hindrance = why;
+}
+
 void ReceptionUploads::EndOverdue(Clock::time_point now) {
-  for (const Entry& entry : TakeWaiting(now - kPatience)) {
+  for (const Entry& entry : TakeHindered(now - kPatience)) {
+    entry.content->Finish(
+        Unavailable(v1::ERROR_REASON_NOT_READY,
+                    absl::StrCat("the upload has waited ", kPatience.count(),
+                                 " s for the node to begin to receive ",
+                                 entry.name, ": ", entry.hindrance.message())));
+  }
+  for (const Entry& entry : TakeUnexpected(now - kPatience)) {
     entry.content->Finish(Unavailable(
         v1::ERROR_REASON_NOT_READY,
         absl::StrCat(
@@ -89,22 +114,36 @@ void ReceptionUploads::Stop() {
     absl::MutexLock lock(&mutex_);
     stopped_ = true;
   }
-  for (const Entry& entry : TakeWaiting(Clock::time_point::max())) {
+  for (const Entry& entry : TakeUnexpected(Clock::time_point::max())) {
     entry.content->Finish(Stopping());
   }
 }
 
-std::vector<ReceptionUploads::Entry> ReceptionUploads::TakeWaiting(
-    Clock::time_point begun_until) {
+std::vector<ReceptionUploads::Entry> ReceptionUploads::TakeUnexpected(
+    Clock::time_point since) {
   absl::MutexLock lock(&mutex_);
   std::vector<Entry> taken;
   for (auto at = entries_.begin(); at != entries_.end();) {
-    if (at->second.is_expected || at->second.begun > begun_until) {
+    if (at->second.is_expected || at->second.since > since) {
       ++at;
     } else {
       taken.push_back(std::move(at->second));
       at = entries_.erase(at);
     }
+  }
+  return taken;
+}
+
+std::vector<ReceptionUploads::Entry> ReceptionUploads::TakeHindered(
+    Clock::time_point since) {
+  absl::MutexLock lock(&mutex_);
+  std::vector<Entry> taken;
+  for (auto& [reception, entry] : entries_) {
+    if (entry.is_tried || entry.hindrance.ok() || entry.since > since) {
+      continue;
+    }
+    taken.push_back(std::move(entry));
+    entry = {.content = std::make_shared<PushedContent>(), .is_expected = true};
   }
   return taken;
 }

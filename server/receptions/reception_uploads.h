@@ -28,8 +28,9 @@ class ReceptionUploads {
 
   // At a time, that have begun and have no result; each holds a message.
   static constexpr size_t kMost = 16;
-  // How long one that has begun waits until it is expected: longer than the
-  // lease for which a node that was killed has to wait.
+  // How long one that has begun waits until it is expected, and one that is
+  // expected until its reception can be made: longer than the lease for which a
+  // node that was killed has to wait.
   static constexpr std::chrono::seconds kPatience{30};
 
   // The node has begun its part, or will take one that begins from here on; no
@@ -42,6 +43,12 @@ class ReceptionUploads {
   // kMost. UNAVAILABLE: it is not expected, and will not be, after Stop().
   absl::StatusOr<std::unique_ptr<ReceptionUpload>> Begin(
       const std::string& reception, const std::string& name);
+  // A reception is asked for: its upload does not end before SetHindrance().
+  void BeginTry(const std::string& reception);
+  // It was asked for in vain, for this reason: its upload, if it has begun,
+  // waits for kPatience from the first time on; then it ends, and another one
+  // may begin. OK: it does not wait for that any more.
+  void SetHindrance(const std::string& reception, const absl::Status& why);
   // Ends those that have waited for kPatience. To be called again and again.
   void EndOverdue(Clock::time_point now);
   // Ends those that wait: nothing will be expected any more.
@@ -64,15 +71,21 @@ class ReceptionUploads {
   struct Entry {
     Content content;
     bool is_expected = false;
-    // Of one that was not expected when it began.
+    // Of one that has begun.
     std::string name;
-    Clock::time_point begun;
+    // Since when it has waited; of one that is expected, only if there is a
+    // hindrance.
+    Clock::time_point since;
+    absl::Status hindrance;
+    bool is_tried = false;  // Between BeginTry() and SetHindrance().
   };
 
   // Null: none is expected.
   Content FindExpected(const std::string& reception) const;
-  // Removes those that are not expected, and had begun by then.
-  std::vector<Entry> TakeWaiting(Clock::time_point begun_until);
+  // Takes away those that are not expected, and have waited since then.
+  std::vector<Entry> TakeUnexpected(Clock::time_point since);
+  // The same of those that are expected; others of these may begin.
+  std::vector<Entry> TakeHindered(Clock::time_point since);
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;

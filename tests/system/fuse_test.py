@@ -12,8 +12,9 @@ import unittest
 import grpc
 
 import harness
+from fleets import DistributionCase, state_of
 from fuse import FILE, Fuse
-from harness import Service, ServiceTest, port_of
+from harness import Service, ServiceTest, port_of, wait_until
 from tcptool_process import TcptoolTest
 
 SIZE = 64 << 20
@@ -196,3 +197,42 @@ class DeadRootTest(unittest.TestCase):
         # The kernel has a thread of it still, which waits for the server.
         self.mounted.come_back()
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+
+
+class DeadReceiveRootTest(DistributionCase):
+    """A distribution into a root whose server is gone."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="root.")
+        self.addCleanup(directory.cleanup)
+        path = pathlib.Path(directory.name) / "mounted"
+        self.mounted = mount(self, path, SMALL, valid_s=0)
+        self.node_flags = (f"--receive=dead={path}",)
+        super().setUp()
+        # Before the services are closed: the kernel ends no process that waits for one.
+        self.addCleanup(self.mounted.come_back)
+
+    def test_an_upload_ends_and_is_told_which_root_it_is(self):
+        names = harness.stubs.distribution_service
+        types = harness.stubs.distribution
+        self.mounted.hang()
+        spec = types.DistributionSpec(
+            upload=types.FleetUploadSource(),
+            targets=types.DistributionTargets(all=True),
+            destination=types.DistributionDestination(root="dead", path="file"),
+        )
+        name = self.a.distributions.CreateDistribution(
+            names.CreateDistributionRequest(distribution=types.Distribution(spec=spec))
+        ).name
+        message = names.UploadDistributionRequest(name=name, data=b"content", complete=True)
+        upload = self.a.distributions.UploadDistribution.future(
+            iter([message]), timeout=harness.DEADLINE_S
+        )
+        wait_until(
+            lambda: 'root "dead"' in self.a.distribution(name).detail,
+            "the distribution names the root that it waits for",
+        )
+        self.assertEqual(upload.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertIn('root "dead"', upload.details())
+        # It waits for another one.
+        self.assertEqual(state_of(self.a.distribution(name)), "PLANNING")

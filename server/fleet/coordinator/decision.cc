@@ -88,13 +88,29 @@ std::optional<Outcome> OutcomeOf(const Distribution& distribution,
   return std::nullopt;
 }
 
+// What the source's node lacks to begin, as it says. Empty: nothing.
+std::string HindranceOfSource(const Distribution& distribution) {
+  const auto source =
+      distribution.deliveries.find(distribution.spec->value.source_node());
+  return source != distribution.deliveries.end() &&
+                 source->second.value.state() == v1::DELIVERY_STATE_WAITING
+             ? source->second.value.detail()
+             : "";
+}
+
 std::string WhatItWaitsFor(const Distribution& distribution,
                            const NewPlan& plan, const Tally& tally,
                            const v1::Content* content) {
   const v1::DistributionSpec& spec = distribution.spec->value;
+  const std::string hindrance = HindranceOfSource(distribution);
   if (content == nullptr && !HasSourceContent(distribution)) {
     return absl::StrCat("nothing of the upload has come to node '",
-                        spec.source_node(), "' yet");
+                        spec.source_node(), "' yet",
+                        hindrance.empty() ? "" : ": ", hindrance);
+  }
+  if (content == nullptr && !hindrance.empty()) {
+    return absl::StrCat("the source, node '", spec.source_node(),
+                        "', has not begun: ", hindrance);
   }
   if (plan.lacks_source) {
     return absl::StrCat(

@@ -55,14 +55,17 @@ void OfferedFile::Opened(server::PeerContents::Found found) {
   const absl::Status& status = found.status();
   if (absl::IsUnavailable(status) || absl::IsResourceExhausted(status)) {
     next_try_ = Clock::now() + kPause;
-    return Tell({.state = v1::DELIVERY_STATE_WAITING});
+    return Tell({.state = v1::DELIVERY_STATE_WAITING,
+                 .detail = std::string(status.message())});
   }
   Tell({.state = v1::DELIVERY_STATE_FAILED,
         .detail = std::string(status.message())});
 }
 
 void OfferedFile::Tell(const DeliveryProgress& progress) {
-  if (std::exchange(told_, progress.state) == progress.state) return;
+  if (told_ == progress.state && told_detail_ == progress.detail) return;
+  told_ = progress.state;
+  told_detail_ = progress.detail;
   // It may let go of this.
   const auto self = shared_from_this();
   progress_(progress);

@@ -41,6 +41,7 @@ class OfferedFile : public std::enable_shared_from_this<OfferedFile> {
   bool is_opening_ = false;
   Clock::time_point next_try_;
   v1::DeliveryState told_ = v1::DELIVERY_STATE_UNSPECIFIED;
+  std::string told_detail_;
 };
 
 }  // namespace tcptool::fleet

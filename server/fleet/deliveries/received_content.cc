@@ -132,7 +132,7 @@ void ReceivedContent::Look(bool may_begin) {
     const bool has_source =
         is_upload_ ? service_.receptions.uploads().HasBegun(name_)
                    : !request_.reception().spec().node().address().empty();
-    if (!has_source) return Tell({.state = v1::DELIVERY_STATE_WAITING});
+    if (!has_source) return TellWaiting("");
     return may_begin ? Create() : WaitForTurn();
   }
   Tell({.state = v1::DELIVERY_STATE_CANCELLED,
@@ -227,18 +227,20 @@ void ReceivedContent::WaitForTurn() {
     return Tell({.state = v1::DELIVERY_STATE_FAILED,
                  .detail = std::string(broken.message())});
   }
-  if (std::exchange(waits_for_turn_, true)) return;
-  has_news_ = true;
-  Tell({.state = v1::DELIVERY_STATE_WAITING,
-        .detail =
-            "the node receives as many distributions as it may at a time "
-            "(--max-deliveries); those that were made earlier come first"});
+  waits_for_turn_ = true;
+  TellWaiting(
+      "the node receives as many distributions as it may at a time "
+      "(--max-deliveries); those that were made earlier come first");
 }
 
 void ReceivedContent::Create() {
   is_asking_ = true;
-  if (std::exchange(waits_for_turn_, false)) has_news_ = true;
-  Tell({.state = v1::DELIVERY_STATE_WAITING});
+  // What hinders it is not taken back before it is known that it does no more.
+  if (std::exchange(waits_for_turn_, false) ||
+      told_.state != v1::DELIVERY_STATE_WAITING) {
+    TellWaiting("");
+  }
+  if (is_upload_) service_.receptions.uploads().BeginTry(name_);
   service_.receptions.Create(
       request_, [self = shared_from_this(),
                  io = service_.io](const absl::StatusOr<Reception>& reception) {
@@ -265,9 +267,15 @@ void ReceivedContent::Delete() {
 void ReceivedContent::Answered(const absl::Status& status) {
   is_asking_ = false;
   if (on_answer_ != nullptr) return std::exchange(on_answer_, nullptr)();
-  if (status.ok()) return;
-  if (MayPass(status) || service_.table.contains(name_)) {
+  const bool may_pass = MayPass(status);
+  if (is_upload_) {
+    service_.receptions.uploads().SetHindrance(
+        name_, may_pass ? status : absl::OkStatus());
+  }
+  if (status.ok()) return TellWaiting("");
+  if (may_pass || service_.table.contains(name_)) {
     next_try_ = Clock::now() + kPause;
+    if (may_pass) TellWaiting(std::string(status.message()));
     return;
   }
   Tell({.state = v1::DELIVERY_STATE_FAILED,
@@ -278,6 +286,11 @@ void ReceivedContent::Leave(std::function<void()> done) {
   is_over_ = true;
   if (!is_asking_) return done();
   on_answer_ = std::move(done);
+}
+
+void ReceivedContent::TellWaiting(std::string detail) {
+  if (told_.detail != detail) has_news_ = true;
+  Tell({.state = v1::DELIVERY_STATE_WAITING, .detail = std::move(detail)});
 }
 
 void ReceivedContent::Tell(DeliveryProgress progress) {

@@ -88,6 +88,8 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
   DeliveryProgress UploadLost() const;
   // What was asked for is answered.
   void Answered(const absl::Status& status);
+  // It is WAITING; empty: as it does in order.
+  void TellWaiting(std::string detail);
   void Tell(DeliveryProgress progress);
 
   const Service service_;

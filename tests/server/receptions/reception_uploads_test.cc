@@ -187,6 +187,82 @@ TEST_F(EarlyUploadTest, IsNotWhatAnEarlierRunHasGot) {
   EXPECT_TRUE(absl::IsFailedPrecondition(upload->result()));
 }
 
+// One that is expected, whose reception cannot be made.
+class HinderedUploadTest : public EarlyUploadTest {
+ protected:
+  HinderedUploadTest() { uploads_.Expect(kReception); }
+
+  void Hinder(const std::string& why) {
+    uploads_.SetHindrance(kReception, absl::UnavailableError(why));
+  }
+};
+
+TEST_F(HinderedUploadTest, WaitsForSoLongFromTheFirstTimeOn) {
+  const auto upload = Begin();
+  uploads_.EndOverdue(AtLeast(2 * ReceptionUploads::kPatience));
+  EXPECT_FALSE(upload->closed()) << "Nothing hinders it.";
+  const Clock::time_point before = Clock::now();
+  Hinder("first");
+  uploads_.EndOverdue(before + ReceptionUploads::kPatience -
+                      Clock::duration(1));
+  EXPECT_FALSE(upload->closed());
+  const Clock::time_point end = AtLeast(ReceptionUploads::kPatience);
+  Hinder("the disk is away");
+  uploads_.EndOverdue(end);
+  EXPECT_TRUE(upload->closed());
+  EXPECT_TRUE(absl::IsUnavailable(upload->result()));
+  EXPECT_THAT(std::string(upload->result().message()),
+              testing::AllOf(testing::HasSubstr(kName),
+                             testing::HasSubstr("the disk is away")));
+}
+
+TEST_F(HinderedUploadTest, AnotherMayFollow) {
+  Hinder("before any has begun");
+  const auto first = Begin();
+  Hinder("the disk is away");
+  uploads_.EndOverdue(AtLeast(ReceptionUploads::kPatience));
+  EXPECT_TRUE(first->closed());
+  EXPECT_FALSE(uploads_.HasBegun(kReception));
+  const auto second = Begin();
+  EXPECT_TRUE(uploads_.HasBegun(kReception));
+  uploads_.EndOverdue(AtLeast(2 * ReceptionUploads::kPatience));
+  EXPECT_FALSE(second->closed()) << "That hindered the first one.";
+}
+
+TEST_F(HinderedUploadTest, GoesOnOnceNothingHindersIt) {
+  const auto upload = Begin();
+  Hinder("the disk is away");
+  uploads_.SetHindrance(kReception, absl::OkStatus());
+  uploads_.EndOverdue(AtLeast(2 * ReceptionUploads::kPatience));
+  EXPECT_FALSE(upload->closed());
+}
+
+// There would be a reception without an upload else.
+TEST_F(HinderedUploadTest, DoesNotEndWhileItIsTried) {
+  const auto upload = Begin();
+  Hinder("the disk is away");
+  uploads_.BeginTry(kReception);
+  uploads_.EndOverdue(AtLeast(2 * ReceptionUploads::kPatience));
+  EXPECT_FALSE(upload->closed());
+  Hinder("the disk is away");
+  uploads_.EndOverdue(AtLeast(2 * ReceptionUploads::kPatience));
+  EXPECT_TRUE(upload->closed());
+}
+
+TEST_F(HinderedUploadTest, MakesRoom) {
+  std::vector<std::unique_ptr<ReceptionUpload>> begun;
+  for (size_t i = 0; i < ReceptionUploads::kMost; ++i) {
+    const std::string reception = absl::StrCat(kReception, i);
+    uploads_.Expect(reception);
+    begun.push_back(Begin(reception));
+    uploads_.SetHindrance(reception, absl::UnavailableError("away"));
+  }
+  EXPECT_TRUE(
+      absl::IsResourceExhausted(uploads_.Begin(kReception, kName).status()));
+  uploads_.EndOverdue(AtLeast(ReceptionUploads::kPatience));
+  EXPECT_TRUE(uploads_.Begin(kReception, kName).ok());
+}
+
 class ReceptionUploadTest : public testing::Test {
  protected:
   absl::Status Take(v1::UploadDistributionRequest request) {

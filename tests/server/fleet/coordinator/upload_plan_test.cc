@@ -48,6 +48,17 @@ TEST_F(UploadPlanTest, NobodyIsPlannedBeforeSomethingHasCome) {
               ElementsAre(Pair("n1", "source"), Pair("n2", "n1")));
 }
 
+TEST_F(UploadPlanTest, TheDetailSaysWhatTheSourceLacks) {
+  v1::Delivery delivery;
+  delivery.set_state(v1::DELIVERY_STATE_WAITING);
+  delivery.set_detail("its disk is away");
+  fleet_.etcd().Put(fleet_.keys().Delivery("d", "source"),
+                    delivery.SerializeAsString());
+  const v1::Head head = Decided();
+  EXPECT_EQ(head.state(), v1::DISTRIBUTION_STATE_PLANNING);
+  EXPECT_THAT(head.detail(), HasSubstr("its disk is away"));
+}
+
 TEST_F(UploadPlanTest, HasSucceededWhenTheSourceHasItToo) {
   Put("source", v1::DELIVERY_STATE_RECEIVING);
   Decided();

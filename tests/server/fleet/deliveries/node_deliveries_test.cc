@@ -5,10 +5,12 @@
 
 #include <string>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "dataplane/receiving/manifest.h"
 #include "messages/states.h"
 #include "tests/server/fleet/deliveries/receiving_node.h"
+#include "tests/server/hanging_root.h"
 
 namespace tcptool::fleet {
 namespace {
@@ -275,6 +277,46 @@ TEST_F(NodeDeliveriesTest, TellsThatThereIsNoSuchFile) {
   deliveries_->Offer(id_, file, Remember());
   RunUntilState(v1::DELIVERY_STATE_FAILED);
   EXPECT_THAT(last_.detail, HasSubstr("none"));
+}
+
+class HangingRootTest : public NodeDeliveriesTest {
+ protected:
+  HangingRootTest() : NodeDeliveriesTest(absl::Seconds(1)) {}
+
+  // Until it is told which root it is.
+  void RunUntilItWaitsFor(const std::string& root) {
+    RunUntil([&] {
+      return absl::StrContains(last_.detail,
+                               absl::StrCat("root \"", root, "\""));
+    });
+    EXPECT_EQ(last_.state, v1::DELIVERY_STATE_WAITING);
+  }
+};
+
+TEST_F(HangingRootTest, WhatIsReceivedIntoItSaysSoAndWaits) {
+  const server::HangingRoot disk(roots_, "disk");
+  disk.Hang();
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntilItWaitsFor("disk");
+  disk.Answer();
+  RunUntil([&] { return table_->contains(name()); });
+  RunUntil([&] { return last_.detail.empty(); });
+  Send(sender, TheContent());
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+}
+
+TEST_F(HangingRootTest, WhatIsOfferedFromItSaysSoAndWaits) {
+  const server::HangingRoot files(roots_of_files_, "files");
+  files.Hang();
+  v1::FileSource file;
+  file.set_root("files");
+  file.set_path("file");
+  deliveries_->Offer(id_, file, Remember());
+  RunUntilItWaitsFor("files");
+  files.Answer();
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(last_.detail, "");
 }
 
 }  // namespace

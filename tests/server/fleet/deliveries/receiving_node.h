@@ -33,7 +33,10 @@ inline server::LiveReceptions::NodeUpstream FromSender(
 
 class NodeDeliveriesTest : public server::ServingNode {
  protected:
-  NodeDeliveriesTest() : ServingNode({.new_node_upstream = FromSender}) {
+  // `deadline`: of the roots, see ContentRoots.
+  explicit NodeDeliveriesTest(
+      absl::Duration deadline = server::ContentRoots::kDeadline)
+      : ServingNode({.new_node_upstream = FromSender}, deadline) {
     PeerContents::Service service = parts();
     service.distributions = &places_;
     contents_ = std::make_shared<PeerContents>(service);

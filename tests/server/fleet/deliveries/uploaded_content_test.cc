@@ -11,6 +11,7 @@
 #include "dataplane/receiving/manifest.h"
 #include "server/receptions/reception_uploads.h"
 #include "tests/server/fleet/deliveries/receiving_node.h"
+#include "tests/server/hanging_root.h"
 
 namespace tcptool::fleet {
 namespace {
@@ -20,6 +21,8 @@ using testing::HasSubstr;
 
 class UploadedContentTest : public NodeDeliveriesTest {
  protected:
+  using NodeDeliveriesTest::NodeDeliveriesTest;
+
   static v1::DistributionSpec UploadSpec() {
     v1::DistributionSpec spec = Spec();
     spec.mutable_upload();
@@ -186,6 +189,49 @@ TEST_F(UploadedContentTest, WhatAnEarlierRunHasGotWholeIsDelivered) {
   RunUntilState(v1::DELIVERY_STATE_DELIVERED);
   EXPECT_EQ(folder_.Get("copy"), "content");
   EXPECT_TRUE(absl::IsFailedPrecondition(other->result()));
+}
+
+class UploadToAHangingRootTest : public UploadedContentTest {
+ protected:
+  UploadToAHangingRootTest() : UploadedContentTest(absl::Seconds(1)) {}
+
+  // One that has to wait.
+  std::unique_ptr<ReceptionUpload> BeginHindered() {
+    disk_.Hang();
+    ReceiveUpload();
+    auto upload = BeginUpload();
+    Send(*upload, "content", true);
+    RunUntil([&] { return absl::StrContains(last_.detail, "root \"disk\""); });
+    EXPECT_EQ(last_.state, v1::DELIVERY_STATE_WAITING);
+    EXPECT_FALSE(upload->closed());
+    return upload;
+  }
+
+  const server::HangingRoot disk_{roots_, "disk"};
+};
+
+TEST_F(UploadToAHangingRootTest, GoesOnWhenItAnswers) {
+  const auto upload = BeginHindered();
+  disk_.Answer();
+  RunUntilState(v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(last_.detail, "");
+  EXPECT_TRUE(upload->result().ok());
+}
+
+TEST_F(UploadToAHangingRootTest, EndsWithItsNameIfItDoesNotAnswer) {
+  using Uploads = server::ReceptionUploads;
+  const auto upload = BeginHindered();
+  // It does not end while the root is asked.
+  RunUntil([&] {
+    uploads().EndOverdue(Uploads::Clock::now() + Uploads::kPatience);
+    return upload->closed();
+  });
+  ASSERT_TRUE(upload->closed());
+  EXPECT_TRUE(absl::IsUnavailable(upload->result()));
+  EXPECT_THAT(std::string(upload->result().message()),
+              HasSubstr("root \"disk\""));
+  RunUntil([&] { return last_.detail.empty(); });
+  EXPECT_EQ(last_.state, v1::DELIVERY_STATE_WAITING);
 }
 
 }  // namespace
