@@ -8,6 +8,16 @@
 #include "dataplane/base/page_block.h"
 
 namespace tcptool::dataplane {
+namespace {
+
+absl::Status LostError(uint64_t index) {
+  return absl::DataLossError(
+      absl::StrCat("the block at byte ", index * kManifestBlock,
+                   " is not what was written there: the disk has lost it, or "
+                   "somebody else writes to the partial file"));
+}
+
+}  // namespace
 
 DiskWriter::DiskWriter(DiskThreads& disk, DiskThreads::Client client,
                        std::shared_ptr<PartialFile> file,
@@ -159,10 +169,7 @@ void DiskWriter::HashFile() {
         buffer.first(std::min<uint64_t>(kManifestBlock, known.length - start));
     status = file_->Read(start, data);
     if (status.ok() && Sha256::Of(data) != known.blocks[i]) {
-      status = absl::DataLossError(
-          absl::StrCat("the block at byte ", start,
-                       " is not what was written there: the disk has lost it, "
-                       "or somebody else writes to the partial file"));
+      status = LostError(i);
     }
     sha256.Update(data);
   }
@@ -198,6 +205,19 @@ void DiskWriter::CheckKept() {
   ++kept_checked_;
   StartCheckKept();
   StartHashFile();
+}
+
+void DiskWriter::Lost(uint64_t index, const Digest& digest) {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (index >= digests_.size() || digests_[index] != digest) return;
+    if (options_.expects_digests) {
+      SetBad(index);
+    } else {
+      Fail(LostError(index));
+    }
+  }
+  changed_();
 }
 
 void DiskWriter::Complete(uint64_t length) {
@@ -310,7 +330,8 @@ absl::Status DiskWriter::RewindNow(uint64_t index, bool forgets_all) {
   durable_ = std::min(durable_, index);
   length_.reset();
   ended_ = false;
-  bad_block_.reset();
+  // An earlier one may have been found lost meanwhile.
+  if (bad_block_ && *bad_block_ >= index) bad_block_.reset();
   // A hash cannot be rewound: the file is hashed at the end instead.
   if (sha256_ || hashed_ > digests_.size()) hash_file_ = true;
   sha256_.reset();

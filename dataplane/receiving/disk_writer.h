@@ -62,8 +62,8 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
     bool idle = true;
     // All of the content is written and hashed; after Complete().
     bool complete = false;
-    // The first block whose digest is not the expected one, or a kept one that
-    // has changed in the file or cannot be read.
+    // The first block whose digest is not the expected one, or that has changed
+    // in the file since it was written, or a kept one that cannot be read.
     std::optional<uint64_t> bad_block;
     // Of the disk. Nothing is written after it.
     absl::Status error;
@@ -101,6 +101,12 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   // Forgets this block and those behind it, none of which was given to Write():
   // they come again.
   void Drop(uint64_t index) { recent_.DropFrom(index); }
+
+  // Block number `index`, which had this digest when it was written, has
+  // another one in the file. It is bad where the source's digests are known, so
+  // that it comes again; else that is an error. Nothing happens if the block
+  // has come again since, or is about to.
+  void Lost(uint64_t index, const Digest& digest);
 
   // Everything is written, and nothing more comes: the file alone has it.
   void FreeMemory() { recent_.Close(); }

@@ -237,6 +237,7 @@ void Reception::ForgetConnection() {
 
 void Reception::OnWriterChanged() {
   change_posted_ = false;
+  if (is_committing_) return;  // The name may be there.
   const DiskWriter::State state = writer_->state();
   if (!state.error.ok()) return FailFile(state.error);
   status_.bytes_durable = state.marks.durable;

@@ -88,6 +88,14 @@ void Reception::FailOrDoubt(const std::string& wrong) {
 }
 
 void Reception::Commit() {
+  const DiskWriter::State state = writer_->state();
+  if (!state.error.ok() || state.bad_block) {
+    // Somebody who reads what has come has found that the disk has lost it.
+    is_finishing_ = false;
+    status_.sha256.reset();
+    status_.root.reset();
+    return OnWriterChanged();
+  }
   // Where nothing else says that the content is complete, the sender's end
   // does, unless a reset follows it.
   if (!upstream_->resumable()) {

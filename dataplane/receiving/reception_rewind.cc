@@ -82,6 +82,11 @@ void Reception::OnRewound() {
   if (!state.error.ok()) return FailFile(state.error);
   status_.bytes_received = state.marks.written;
   status_.bytes_durable = state.marks.durable;
+  // A checkpoint may have been made of it since StartRewind(): then it is a
+  // kept one.
+  status_.bytes_verified =
+      std::min(status_.bytes_verified, status_.bytes_received);
+  Publish();
   // The digests of what was dropped may have been told to those who have come
   // since StartRewind(), too.
   if (has_forgotten_all && status_.bytes_received < vouched_) {
@@ -89,6 +94,8 @@ void Reception::OnRewound() {
     vouched_ = status_.bytes_verified = state.marks.verified;
   }
   Connect(std::exchange(rewind_reason_, absl::OkStatus()));
+  // Found meanwhile: it is another one's turn to come again.
+  if (state.bad_block && !ended()) OnWriterChanged();
 }
 
 }  // namespace tcptool::dataplane

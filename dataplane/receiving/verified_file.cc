@@ -19,9 +19,9 @@ ssize_t VerifiedFile::Read(uint64_t offset, std::span<std::byte> buffer) {
   if (!digest) return -EIO;
   const ssize_t got = writer_->file()->ReadUpTo(offset, buffer);
   if (got < 0) return got;
-  return Sha256::Of(buffer.first(static_cast<size_t>(got))) == *digest
-             ? got
-             : -EBADMSG;
+  if (Sha256::Of(buffer.first(static_cast<size_t>(got))) == *digest) return got;
+  writer_->Lost(offset / kManifestBlock, *digest);
+  return -EBADMSG;
 }
 
 }  // namespace tcptool::dataplane

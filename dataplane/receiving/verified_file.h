@@ -12,9 +12,9 @@ namespace tcptool::dataplane {
 
 // Each block is hashed when it is read, and compared with the digest that it
 // had when it came: what a disk has lost, or somebody else has written, is
-// -EBADMSG and sent to nobody. So all reads are made by the disk's threads
-// (ReadCached() has nothing), and there is no sendfile(2). Read() takes one
-// whole block, as BlockCache does.
+// -EBADMSG and sent to nobody, and the writer is told (DiskWriter::Lost()). So
+// all reads are made by the disk's threads (ReadCached() has nothing), and
+// there is no sendfile(2). Read() takes one whole block, as BlockCache does.
 class VerifiedFile : public RandomAccessFile {
  public:
   explicit VerifiedFile(std::shared_ptr<DiskWriter> writer)

@@ -168,6 +168,39 @@ TEST_F(DiskWriterTest, KeptBlockThatTheDiskHasLostIsBad) {
   End();  // It uses the files.
 }
 
+TEST_F(DiskWriterTest, BlockThatIsLostOnceItIsWrittenIsBad) {
+  const std::string content = Content(3 * kManifestBlock);
+  const std::vector<Digest> digests = DigestsOf(content);
+  Make({.expects_digests = true});
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  GiveAll(content);
+  ASSERT_TRUE(WaitUntilComplete());
+  writer_->Lost(1, digests[2]);  // It has come again, as another one.
+  writer_->Lost(3, digests[2]);  // It is about to.
+  EXPECT_EQ(writer_->state().bad_block, std::nullopt);
+  writer_->Lost(2, digests[2]);
+  writer_->Lost(1, digests[1]);
+  EXPECT_EQ(writer_->state().bad_block, 1u);
+  absl::Notification rewound;
+  writer_->Rewind(3, false, [&rewound](const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    rewound.Notify();
+  });
+  rewound.WaitForNotification();
+  // One that was found bad too late for this.
+  EXPECT_EQ(writer_->state().bad_block, 1u);
+}
+
+TEST_F(DiskWriterTest, BlockThatIsLostAndCannotComeAgainIsAnError) {
+  const std::string content = Content(3 * kManifestBlock);
+  Make();
+  GiveAll(content);
+  ASSERT_TRUE(WaitUntilComplete());
+  writer_->Lost(1, DigestsOf(content)[1]);
+  EXPECT_TRUE(absl::IsDataLoss(writer_->state().error));
+  EXPECT_FALSE(writer_->state().complete);
+}
+
 // What was verified by what a source has said that was wrong.
 TEST_F(DiskWriterTest, WhatIsDoubtedIsVerifiedAnew) {
   const std::string content = Content(3 * kManifestBlock);

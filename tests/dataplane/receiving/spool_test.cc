@@ -243,8 +243,17 @@ TEST_F(SpoolTest, BlockThatTheDiskHasLostGoesToNobody) {
   EXPECT_EQ(result.error, ECONNRESET);
   EXPECT_EQ(result.data, "");
   EXPECT_EQ(recorder_->WaitForEnd(), SessionState::kFailed);
-  EXPECT_NE(recorder_->session().error.find("not on the disk as it came"),
-            std::string::npos);
+  EXPECT_NE(recorder_->session().error.find("the disk has lost it"),
+            std::string::npos)
+      << recorder_->session().error;
+  // The sender cannot send it again.
+  sender_.End();
+  const ReceptionStatus status = one_->recorder->WaitForEnd();
+  EXPECT_EQ(status.state, ReceptionState::kFailed);
+  EXPECT_EQ(status.reason, ReceptionReason::kDestinationFailed);
+  session_ = nullptr;
+  one_->Finish();
+  EXPECT_TRUE(folder_.Names().empty());
 }
 
 TEST_F(SpoolTest, ThroughManyRelays) {

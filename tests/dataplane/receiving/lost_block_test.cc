@@ -1,0 +1,95 @@
+// What the disk loses of a content that is being received comes again.
+#include <gtest/gtest.h>
+
+#include <asio/ip/address_v4.hpp>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/notification.h"
+#include "tests/dataplane/receiving/resumable_receptions.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+// Who reads what has come finds it.
+class LostBlockTest : public ResumableReceptionTest {
+ protected:
+  // The first blocks have left the memory when so much has come.
+  static constexpr size_t kWhole = (RecentBlocks::kBlocks + 2) * kManifestBlock;
+
+  void ReceiveWholeBlocks() {
+    Accept();
+    Announce(content_);
+    ASSERT_TRUE(sender_.Send(content_.substr(0, kWhole)));
+    ASSERT_TRUE(WaitForBytes(kWhole));
+  }
+  void LoseFirstBlock() {
+    folder_.Spoil(".tcptool-part.r1", 100);
+    SessionOptions session;
+    session.bind_address = asio::ip::address_v4::loopback();
+    session.start.immediate = true;
+    const auto created = one_->engine().CreateSession(
+        session, one_->reception().OpenSource(Spool::Level::kReceived),
+        std::make_shared<Recorder>());
+    ASSERT_TRUE(created.ok()) << created.status();
+    Peer peer((*created)->data_endpoint().port());
+    peer.Say(0);
+    const Peer::Result result = peer.Read();
+    EXPECT_EQ(result.error, ECONNRESET);
+    EXPECT_EQ(result.data, "");
+  }
+  void ExpectWholeWhenItHasComeAgain() {
+    const ScriptedUpstream::Asked asked = Accept();
+    EXPECT_EQ(asked.offset, 0u);
+    EXPECT_TRUE(absl::IsDataLoss(asked.lost)) << asked.lost;
+    Announce(content_);
+    ASSERT_TRUE(sender_.Send(content_));
+    EXPECT_EQ(one_->recorder->WaitForEnd().state, ReceptionState::kSucceeded);
+    EXPECT_TRUE(folder_.Get("content") == content_);
+  }
+
+  const std::string content_ = Content(kWhole + 99);
+};
+
+TEST_F(LostBlockTest, ComesAgain) {
+  Begin();
+  ReceiveWholeBlocks();
+  LoseFirstBlock();
+  ExpectWholeWhenItHasComeAgain();
+}
+
+TEST_F(LostBlockTest, ComesAgainAlsoWhenAllHasCome) {
+  std::atomic<bool> holds{false};
+  absl::Notification held;
+  absl::Notification released;
+  FaultyFiles files([&](FaultyFiles::Call call) {
+    if (call == FaultyFiles::Call::kSyncData && holds.exchange(false)) {
+      held.Notify();
+      released.WaitForNotification();
+    }
+    return 0;
+  });
+  Begin({}, {.files = &files});
+  const auto end = absl::MakeCleanup([&] {
+    if (!released.HasBeenNotified()) released.Notify();
+    one_ = nullptr;  // It uses the files.
+  });
+  ReceiveWholeBlocks();
+  ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
+    return status.bytes_durable == kWhole;
+  }));
+  holds = true;  // What is synced next is the whole.
+  ASSERT_TRUE(sender_.Send(content_.substr(kWhole)));
+  ASSERT_TRUE(held.WaitForNotificationWithTimeout(kDeadline));
+  LoseFirstBlock();
+  released.Notify();
+  ExpectWholeWhenItHasComeAgain();
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
