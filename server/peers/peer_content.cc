@@ -222,9 +222,14 @@ class SourceContent : public NodesContent {
   uint64_t available() const override { return source_->available(); }
   Route route() const override { return source_->route(); }
   // A file may be changed when its digests are known. What ends before is told
-  // by these.
+  // by these; where they go on, what the disk has lost may come again, for
+  // another session.
   absl::Status error() const override {
-    return digests_->end() ? session_error() : HasFailed(digests_->error());
+    absl::Status sending = session_error();
+    if (digests_->end()) return sending;
+    absl::Status error = HasFailed(digests_->error());
+    if (!error.ok() || sending.ok()) return error;
+    return absl::UnavailableError(sending.message());
   }
 
  private:

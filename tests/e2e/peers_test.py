@@ -5,7 +5,7 @@ import urllib.request
 
 import harness
 from harness import stubs
-from nodes import Cut, Flip, NodesCase, Proxy
+from nodes import Cut, Flip, Gate, NodesCase, Proxy
 from receptions import MIB, reason_of, state_of
 
 
@@ -248,3 +248,28 @@ class PeersTest(NodesCase):
         )
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertEqual((self.b.disk / "file").read_bytes(), self.content)
+
+
+class LostBlockTest(NodesCase):
+    size = 24 * MIB + 17
+
+    def test_disk_of_a_relay_loses_what_it_has_received_while_the_rest_comes(self):
+        gate = Gate(self, 20 * MIB)
+        Proxy(self, self.a.port)
+        proxy = Proxy(self, self.a.data_port, gate)
+        relay = self.b.receive(self.a.source(self.serve(), host="127.0.0.2"))
+        ahead = self.c.receive(self.b.source(relay))
+        # The first block has left the relay's memory.
+        self.c.wait_bytes(ahead, 18 * MIB)
+        [partial] = [
+            path for path in self.b.disk.glob(".tcptool-part.*") if path.suffix != ".map"
+        ]
+        with open(partial, "r+b") as file:
+            file.seek(100)
+            file.write(bytes([self.content[100] ^ 1]))
+        late_node = self.start()
+        late = late_node.receive(self.b.source(relay))
+        harness.wait_until(lambda: proxy.connections >= 2, "the relay receives it again")
+        gate.open()
+        for node, name in ((self.b, relay), (self.c, ahead), (late_node, late)):
+            self.assert_whole(node, name)
