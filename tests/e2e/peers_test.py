@@ -69,6 +69,25 @@ class PeersTest(NodesCase):
         }
         self.assertEqual(len(roots), 1)
 
+    def test_bytes_go_on_to_nodes_before_their_block_is_verified(self):
+        source, gate = self.source_with_gate(self.serve(), MIB // 2)
+        relay = self.b.receive(source)
+        session = self.b.get(self.serve_reception(self.b, relay))
+        # One that verifies nothing itself has nothing of it before.
+        recipient = harness.connect(harness.port_of(session), b"\0")
+        last = self.c.receive(self.b.source(relay))
+        harness.wait_until(
+            lambda: self.c.reception(last).bytes_received >= MIB // 16, "a part of it has come"
+        )
+        recipient.setblocking(False)
+        with self.assertRaises(BlockingIOError):
+            recipient.recv(1)
+        recipient.settimeout(harness.DEADLINE_S)
+        gate.open()
+        self.assertEqual(harness.read_to_end(recipient), (self.content, True))
+        self.assert_whole(self.b, relay)
+        self.assert_whole(self.c, last)
+
     def test_session_of_a_reception_that_is_still_running(self):
         source, gate = self.source_with_gate(self.serve(), 2 * MIB)
         relay = self.b.receive(source)
