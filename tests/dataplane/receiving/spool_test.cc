@@ -257,9 +257,12 @@ TEST_F(SpoolTest, BlockThatTheDiskHasLostGoesToNobody) {
 }
 
 TEST_F(SpoolTest, ThroughManyRelays) {
+  // Of the content, at the first of them.
+  enum class End : uint8_t { kOrderly, kReset, kStop };
   constexpr int kRelays = 5;
   const std::string content = Content(3 * kManifestBlock + 7);
-  for (const bool cut : {false, true}) {
+  for (const End end : {End::kOrderly, End::kReset, End::kStop}) {
+    const bool cut = end != End::kOrderly;
     ScriptedSender sender;
     std::vector<std::unique_ptr<Folder>> folders;
     std::vector<std::unique_ptr<OneReception>> relays;
@@ -287,18 +290,28 @@ TEST_F(SpoolTest, ThroughManyRelays) {
     sender.AcceptAndReadByte();
     ASSERT_TRUE(sender.Send(content));
     EXPECT_TRUE(last.Read(content.size()).data == content);
-    if (cut) {
-      sender.Reset();
-    } else {
-      sender.End();
+    switch (end) {
+      case End::kOrderly:
+        sender.End();
+        break;
+      case End::kReset:
+        sender.Reset();
+        break;
+      case End::kStop:
+        relays.front()->engine().Stop();
+        break;
     }
-    const Peer::Result end = last.ReadAndClose();
-    EXPECT_EQ(end.error, cut ? ECONNRESET : 0);
+    EXPECT_EQ(last.ReadAndClose().error, cut ? ECONNRESET : 0);
     for (int i = 0; i < kRelays; ++i) {
+      const bool is_stopped = end == End::kStop && i == 0;
       EXPECT_EQ(relays[i]->recorder->WaitForEnd().state,
-                cut ? ReceptionState::kFailed : ReceptionState::kSucceeded);
-      EXPECT_EQ(recorders[i]->WaitForEnd(),
-                cut ? SessionState::kFailed : SessionState::kSucceeded);
+                is_stopped ? ReceptionState::kInterrupted
+                : cut      ? ReceptionState::kFailed
+                           : ReceptionState::kSucceeded);
+      EXPECT_EQ(recorders[i]->WaitForEnd(), is_stopped
+                                                ? SessionState::kInterrupted
+                                            : cut ? SessionState::kFailed
+                                                  : SessionState::kSucceeded);
       relays[i]->Finish();
       EXPECT_EQ(folders[i]->Get("content") == content, !cut);
     }
