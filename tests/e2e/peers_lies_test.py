@@ -4,6 +4,7 @@ import concurrent.futures
 import hashlib
 import random
 import socket
+import threading
 import time
 
 import grpc
@@ -43,9 +44,12 @@ class PeersLiesTest(NodesCase):
         self.assert_whole(self.b, self.b.receive(source, **spec))
         (self.b.disk / "file").unlink()
 
-    def lie(self, digests=b"", end=None, content=None, ends_early=False):
+    def lie(
+        self, digests=b"", end=None, content=None, ends_early=False, end_is_due=lambda: True
+    ):
         """A node that says this of what it sends, and without an end goes away, and comes
-        again: the source of a reception. Sends this content, or else the right one."""
+        again: the source of a reception. Sends this content, or else the right one. The end
+        is not told before it is due."""
         data = socket.create_server(("127.0.0.1", 0))
         data.settimeout(harness.DEADLINE_S)
         self.addCleanup(data.close)
@@ -55,11 +59,12 @@ class PeersLiesTest(NodesCase):
         class Liar(stubs.peer_grpc.PeerServiceServicer):
             def Follow(self, request, context):
                 wants_content = request.HasField("offset")
+                told = end_is_due()
                 ticket = stubs.peer.Ticket(secret=bytes(32), port=data.getsockname()[1])
                 yield stubs.peer.FollowResponse(
                     ticket=ticket if wants_content else None,
                     digests=digests[32 * request.first_block :],
-                    end=end,
+                    end=end if told else None,
                 )
                 if wants_content:
                     try:
@@ -67,7 +72,8 @@ class PeersLiesTest(NodesCase):
                     except OSError:  # It does not believe it, or the test has ended.
                         return
                 while end and context.is_active():
-                    yield stubs.peer.FollowResponse()
+                    was_told, told = told, end_is_due()
+                    yield stubs.peer.FollowResponse(end=end if told and not was_told else None)
                     time.sleep(0.2)
 
         server = grpc.server(concurrent.futures.ThreadPoolExecutor(8))
@@ -122,6 +128,28 @@ class PeersLiesTest(NodesCase):
                 )
         with self.subTest("nothing"):
             self.assert_whole(self.b, self.b.receive(self.lie(digests, truth)))
+
+    def test_wrong_root_is_a_reset_behind_relays(self):
+        digests, _ = truth_of(self.content)
+        end = stubs.peer.ContentEnd(length=self.size, root=bytes(32))
+        all_have_a_block = threading.Event()
+        source = self.lie(digests, end, end_is_due=all_have_a_block.is_set)
+        relays = []
+        for node in (self.b, self.c):
+            name = node.receive(source)
+            session = node.get(self.serve_reception(node, name))
+            # One of the old wire, which would believe an orderly end.
+            recipient = harness.connect(harness.port_of(session), b"\0")
+            self.assertEqual(harness.read_exactly(recipient, MIB), self.content[:MIB])
+            relays.append((node, name, recipient))
+            source = node.source(name, wait={"seconds": 1})
+        all_have_a_block.set()
+        for node, name, recipient in relays:
+            rest, is_whole = harness.read_to_end(recipient)
+            self.assertFalse(is_whole)
+            self.assertTrue(self.content[MIB:].startswith(rest))
+            self.assertEqual(state_of(node.wait_reception(name)), "FAILED")
+            harness.wait_until(lambda node=node: not node.files(), "nothing is left")
 
     def test_who_begins_another_content_and_goes_and_comes(self):
         """What it has said and sent is not held against the only one who has the right one."""
