@@ -126,10 +126,13 @@ class Spool::SpoolFeed : public Feed {
       if (generation != generation_) {
         generation_ = generation;
         block_ = nullptr;
+        is_in_file_ = false;
         ForgetFile();
       }
-      if (block_ == nullptr || block_index_ != index) {
-        block_ = index * kManifestBlock < end ? Find(index) : nullptr;
+      if (block_index_ != index || (block_ == nullptr && !is_in_file_)) {
+        const bool has_come = index * kManifestBlock < end;
+        block_ = has_come ? Find(index) : nullptr;
+        is_in_file_ = has_come && block_ == nullptr;
         block_index_ = index;
       }
       if (spool_->generation_ == generation) return end;
@@ -177,6 +180,8 @@ class Spool::SpoolFeed : public Feed {
   // The block that was sent last, if it is in memory.
   DiskWriter::Block block_;
   uint64_t block_index_ = 0;
+  // It has left the memory, into which it does not come back.
+  bool is_in_file_ = false;
   uint64_t generation_ = 0;  // Of what is known of blocks.
   std::shared_ptr<VerifiedFile> file_;
   bool is_reading_ = false;
