@@ -227,7 +227,11 @@ absl::Status PartialFile::LoadMap() {
 
 absl::Status PartialFile::Write(uint64_t offset,
                                 std::span<const std::byte> data) {
-  const int error = files_.WriteAt(file_.get(), offset, data);
+  int error = 0;
+  {
+    const absl::MutexLock lock(&write_mutex_);
+    error = files_.WriteAt(file_.get(), offset, data);
+  }
   if (error == 0) return absl::OkStatus();
   return Result(
       error, absl::StrCat("writing ", data.size(), " bytes at byte ", offset));

@@ -150,6 +150,9 @@ class PartialFile {
   UniqueFd map_file_;  // Not valid: not resumable.
   RangeMap map_;
   std::atomic<uint64_t> length_ = 0;  // 0: not known.
+  // The kernel lets one thread at a time write to a file, and has the others
+  // spin; with this they sleep.
+  absl::Mutex write_mutex_;
   // Held while room is set aside or given back, by whichever thread.
   absl::Mutex room_mutex_;
   // The most that was set aside.
