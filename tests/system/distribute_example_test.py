@@ -114,6 +114,24 @@ class DistributeExampleTest(DistributionCase):
         )
         self.assertEqual(self.b.received_content(), b"of somebody")
 
+    def assert_ends_without_its_distribution(self, program):
+        """Somebody deletes it while it goes on."""
+        self.hold(self.a, MIB)
+
+        def delete(event):
+            if event["event"] == "progress" and event["state"].endswith("RUNNING"):
+                self.c.distributions.DeleteDistribution(
+                    harness.stubs.distribution_service.DeleteDistributionRequest(
+                        name=self.said("distribution")[0]["name"], force=True
+                    )
+                )
+
+        status = self.run_example(program, [self.c], on_event=delete)
+        self.assertEqual(status, 1, self.events)
+        self.assertEqual(
+            self.said("end"), [{"event": "end", "state": "DELETED", "missing": []}]
+        )
+
     def test_python_mends_a_node_that_has_no_place(self):
         self.assert_mends_a_node_that_has_no_place(self.python)
 
@@ -131,3 +149,9 @@ class DistributeExampleTest(DistributionCase):
 
     def test_node_gives_up(self):
         self.assert_gives_up(self.node)
+
+    def test_python_ends_when_its_distribution_is_deleted(self):
+        self.assert_ends_without_its_distribution(self.python)
+
+    def test_node_ends_when_its_distribution_is_deleted(self):
+        self.assert_ends_without_its_distribution(self.node)

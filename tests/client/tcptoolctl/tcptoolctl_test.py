@@ -157,6 +157,22 @@ class TcptoolctlTest(harness.ServiceTest):
         self.assertIn("SUCCEEDED", lines[-1])
         self.assertNotIn("\x1b", "".join(lines))
 
+    def test_watch_ends_when_its_session_is_deleted(self):
+        for output in ("table", "json"):
+            with self.subTest(output):
+                name = self.create()["name"]
+                watch = subprocess.Popen(
+                    self.command(f"--output={output}", "watch", name),
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                )
+                self.addCleanup(watch.kill)
+                # It is shown, so it is watched.
+                self.assertIn(name, watch.stdout.readline())
+                self.ctl("delete", "--force", name)
+                lines, errors = watch.communicate(timeout=harness.DEADLINE_S)
+                self.assertEqual(watch.returncode, 1, errors)
+                self.assertIn("CANCELLED", lines + errors)
+
     def test_watch_draws_a_table_on_a_terminal(self):
         session = self.create()
         terminal, end = pty.openpty()
