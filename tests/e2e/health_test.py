@@ -4,14 +4,11 @@ Debian has no Python package for either, so the parts of their protos that are n
 here are written out, and compiled as the API's own are.
 """
 
-import ctypes
-import errno
 import importlib
 import os
 import pathlib
 import signal
 import socket
-import stat
 import tempfile
 import urllib.error
 import urllib.request
@@ -21,9 +18,8 @@ import grpc
 import harness
 import http2
 from harness import Service, ServiceTest, stubs
+from listeners import listener_of
 from nodes import Node
-
-PIDFD_GETFD = 438  # pidfd_getfd(2), for which Python has no function.
 
 HEALTH_PROTO = """
 syntax = "proto3";
@@ -76,33 +72,6 @@ def compile_proto(name, text):
 
 health, health_grpc = compile_proto("health", HEALTH_PROTO)
 reflection, reflection_grpc = compile_proto("reflection", REFLECTION_PROTO)
-
-
-def listener_of(pid, port):
-    """Another process's listening socket, as a descriptor of this one."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    pidfd = os.pidfd_open(pid)
-    try:
-        for name in os.listdir(f"/proc/{pid}/fd"):
-            descriptor = libc.syscall(PIDFD_GETFD, pidfd, int(name), 0)
-            if descriptor < 0:
-                if (error := ctypes.get_errno()) == errno.EBADF:  # Closed since.
-                    continue
-                raise OSError(error, f"pidfd_getfd: {os.strerror(error)}")
-            if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
-                os.close(descriptor)
-                continue
-            one = socket.socket(fileno=descriptor)
-            if (
-                one.family in (socket.AF_INET, socket.AF_INET6)
-                and one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-                and one.getsockname()[1] == port
-            ):
-                return one
-            one.close()
-    finally:
-        os.close(pidfd)
-    raise AssertionError(f"nobody listens on port {port}")
 
 
 class HealthTest(ServiceTest):

@@ -9,6 +9,8 @@ import uuid
 
 import harness
 from harness import Service, port_of
+from listeners import listener_of
+from tcptool_process import free_ports
 
 
 class ServiceManagerTest(unittest.TestCase):
@@ -91,6 +93,29 @@ class ServiceManagerTest(unittest.TestCase):
         elsewhere.rename(path)
         manager.settimeout(harness.DEADLINE_S)
         self.assertEqual(manager.recv(100), b"WATCHDOG=1")
+        self.assert_answers(service)
+
+    def test_watchdog_hears_of_a_service_whose_peer_address_nobody_reaches(self):
+        port, data_port = free_ports(2, 5_000, 9_999)
+        service, manager = self.start_abstract(
+            "WATCHDOG_USEC=1000000",
+            flags=(f"--peer-address=127.0.0.1:{port}", f"--peer-data-port={data_port}"),
+        )
+        listener = listener_of(service.process.pid, port)
+        self.addCleanup(listener.close)
+        # It listens no more.
+        listener.shutdown(socket.SHUT_RD)
+        harness.wait_until(
+            lambda: "control_unreachable" in service.log(), "the service says so"
+        )
+        # What it had sent before.
+        manager.setblocking(False)
+        with self.assertRaises(BlockingIOError):
+            while True:
+                manager.recv(100)
+        manager.settimeout(harness.DEADLINE_S)
+        for _ in range(3):
+            self.assertEqual(manager.recv(100), b"WATCHDOG=1")
         self.assert_answers(service)
 
     def test_watchdog_of_another_process_hears_nothing(self):
