@@ -29,20 +29,27 @@ class CrowdCase(SecurityTest):
     def serve_with_few_descriptors(self, descriptors):
         """A service with all of its ports, that may have so many descriptors. It has a file
         "content". Returns a channel to it too."""
+        service = self.serve_all_ports(descriptors)
+        channel = grpc.insecure_channel(service.control_address, options=OWN_CONNECTION)
+        self.addCleanup(channel.close)
+        return service, channel
+
+    def serve_all_ports(self, descriptors, *flags):
+        """The same, and no channel: `flags` may have it take TLS alone."""
         self.peer_port, self.peer_data_port = free_port(), free_port()
         service = self.serve(
             f"--token-file={self.write_tokens(otto=('operator', 'o'))}",
             f"--peer-address=127.0.0.1:{self.peer_port}",
             f"--peer-data-port={self.peer_data_port}",
+            *flags,
             prefix=("prlimit", f"--nofile={descriptors}:{descriptors}"),
         )
         service.write_file("content", b"x")
-        channel = grpc.insecure_channel(service.control_address, options=OWN_CONNECTION)
-        self.addCleanup(channel.close)
-        return service, channel
+        return service
 
-    def crowd(self, port, count, says):
-        """So many strangers, of whom each says something, and three are of one host."""
+    def crowd(self, port, count, says, wrap=lambda plain: plain):
+        """So many strangers, of whom each says something, and three are of one host. `wrap`: what
+        becomes of the connection of one, such as TLS."""
         hosts = (f"127.1.{i >> 7}.{1 + (i & 127)}" for i in itertools.count())
         crowd = []
         for host in itertools.islice(hosts, count // 3):
@@ -54,12 +61,14 @@ class CrowdCase(SecurityTest):
                 # There may be no place.
                 with contextlib.suppress(ConnectionResetError, BrokenPipeError):
                     stranger.connect(("127.0.0.1", port))
+                    stranger = wrap(stranger)
+                    self.addCleanup(stranger.close)
                     stranger.sendall(says)
                 crowd.append(stranger)
         return crowd
 
-    def fill(self, port, count, says):
-        crowd = self.crowd(port, count, says)
+    def fill(self, port, count, says, wrap=lambda plain: plain):
+        crowd = self.crowd(port, count, says, wrap)
         harness.wait_until(lambda: any(map(is_closed, crowd)), f"port {port} is full")
 
     def create(self, channel):

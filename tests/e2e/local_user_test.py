@@ -3,10 +3,15 @@ may have, on all ports at once: on loopback, where he has as many addresses as h
 
 import pathlib
 import resource
+import ssl
+
+import grpc
 
 import harness
 import http2
+from certificates import Authority
 from crowds import PREFACE, CrowdCase
+from security import NODE, call
 
 # With so many, all but the data ports have the most that they ever have.
 DESCRIPTORS = 16_384
@@ -25,6 +30,8 @@ REQUEST = b"GET /metrics HTTP/1.1\r\nX: " + b"x" * 15_900
 # docs/architecture.md, "Bounds": 4 KiB for each at the data ports, 153 KiB at the control port
 # and the peer address, 16 KiB of HTTP.
 BOUND = (DESCRIPTORS - RESERVE) * 4096 + 2 * CALLERS * (153 << 10) + OF_HTTP * (16 << 10)
+# The same: with TLS, 173 KiB for each at the control port and the peer address.
+TLS_BOUND = 2 * CALLERS * (173 << 10)
 
 
 def kernel_memory():
@@ -67,3 +74,24 @@ class LocalUserTest(CrowdCase):
         self.assertLess(descriptors, DESCRIPTORS)
         self.assertLess(memory, BOUND)
         self.assertEqual(self.events(service, "control_starved"), [])
+
+    def test_the_control_port_and_the_peer_address_over_tls(self):
+        authority = Authority(self.home / "authority")
+        certificate, key = authority.issue("localhost")
+        service = self.serve_all_ports(
+            DESCRIPTORS, f"--tls-cert={certificate}", f"--tls-key={key}"
+        )
+        context = ssl.create_default_context(cafile=authority.path)
+        context.set_alpn_protocols(["h2"])
+
+        def wrap(plain):
+            return context.wrap_socket(plain, server_hostname="127.0.0.1")
+
+        memory = service.peak_memory()
+        for port in (harness.port_of_address(service.control_address), self.peer_port):
+            self.fill(port, CALLERS + 20, PREFACE + GOAWAYS + HEADERS, wrap)
+        code, words, _ = call(self.channel(service, authority), f"/{NODE}/GetNode", "o")
+        self.assertEqual(code, grpc.StatusCode.OK, words)
+        memory = service.peak_memory() - memory
+        print(f"{service.descriptors()} descriptors, {memory >> 20} MiB of memory")
+        self.assertLess(memory, TLS_BOUND)
