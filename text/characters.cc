@@ -11,6 +11,23 @@ size_t Width(Character character) {
   return static_cast<size_t>(utf8proc_charwidth(character.code_point));
 }
 
+bool IsNoUtf8(Character character) { return character.code_point < 0; }
+
+std::string Replace(absl::string_view text, bool (*is_wrong)(Character)) {
+  std::string result;
+  result.reserve(text.size());
+  while (!text.empty()) {
+    const Character character = FirstCharacter(text);
+    if (is_wrong(character)) {
+      result += '?';
+    } else {
+      result.append(text.data(), character.bytes);
+    }
+    text.remove_prefix(character.bytes);
+  }
+  return result;
+}
+
 }  // namespace
 
 Character FirstCharacter(absl::string_view text) {
@@ -23,7 +40,7 @@ Character FirstCharacter(absl::string_view text) {
 }
 
 bool IsUnsafe(Character character) {
-  if (character.code_point < 0) return true;
+  if (IsNoUtf8(character)) return true;
   switch (utf8proc_category(character.code_point)) {
     case UTF8PROC_CATEGORY_CC:
     case UTF8PROC_CATEGORY_CF:
@@ -37,19 +54,10 @@ bool IsUnsafe(Character character) {
 }
 
 std::string Printable(absl::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  while (!text.empty()) {
-    const Character character = FirstCharacter(text);
-    if (IsUnsafe(character)) {
-      result += '?';
-    } else {
-      result.append(text.data(), character.bytes);
-    }
-    text.remove_prefix(character.bytes);
-  }
-  return result;
+  return Replace(text, IsUnsafe);
 }
+
+std::string ToUtf8(absl::string_view text) { return Replace(text, IsNoUtf8); }
 
 size_t Columns(absl::string_view text) {
   size_t columns = 0;

@@ -29,6 +29,10 @@ bool IsUnsafe(Character character);
 // `text` with each unsafe character replaced by '?'.
 std::string Printable(absl::string_view text);
 
+// `text` with each byte that is no UTF-8 replaced by '?', and nothing else: for
+// strings of Protobuf, of which a message with other bytes cannot be parsed.
+std::string ToUtf8(absl::string_view text);
+
 // How many cells `text`, which has no unsafe character, takes in a line of a
 // terminal: two for a wide character of East Asia or an emoji, none for a
 // combining accent.

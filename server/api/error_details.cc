@@ -42,20 +42,6 @@ std::string CutAt(absl::string_view text, size_t size) {
   return absl::StrCat(text.substr(0, size), "...");
 }
 
-// `text` with a '?' for each byte that is no UTF-8, as the names of files may
-// have: it would make details unreadable, whose texts are strings of Protobuf.
-std::string ToUtf8(absl::string_view text) {
-  std::string result;
-  result.reserve(text.size());
-  while (!text.empty()) {
-    const Character character = FirstCharacter(text);
-    const bool is_utf8 = character.code_point >= 0;
-    absl::StrAppend(&result, is_utf8 ? text.substr(0, character.bytes) : "?");
-    text.remove_prefix(character.bytes);
-  }
-  return result;
-}
-
 v1::ErrorReason ReasonOf(absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kCancelled:
@@ -89,7 +75,7 @@ v1::ErrorReason ReasonOf(absl::StatusCode code) {
   }
 }
 
-void Shorten(std::string& text) { text = CutAt(ToUtf8(text), kMaxTextBytes); }
+void Shorten(std::string& text) { text = CutAt(text, kMaxTextBytes); }
 
 void Bound(google::rpc::ErrorInfo& info) {
   for (auto& [key, value] : *info.mutable_metadata()) Shorten(value);

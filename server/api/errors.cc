@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "google/rpc/error_details.pb.h"
+#include "text/characters.h"
 
 namespace tcptool::server {
 namespace {
@@ -27,8 +28,8 @@ google::rpc::ResourceInfo Resource(absl::string_view type,
                                    absl::string_view message) {
   google::rpc::ResourceInfo info;
   info.set_resource_type(std::string(type));
-  info.set_resource_name(std::string(name));
-  info.set_description(std::string(message));
+  info.set_resource_name(ToUtf8(name));
+  info.set_description(ToUtf8(message));
   return info;
 }
 
@@ -42,7 +43,7 @@ absl::Status WithReason(
   info.set_reason(NameOf(reason));
   info.set_domain(std::string(kErrorDomain));
   for (const auto& [key, value] : metadata) {
-    (*info.mutable_metadata())[std::string(key)] = std::string(value);
+    (*info.mutable_metadata())[std::string(key)] = ToUtf8(value);
   }
   Attach(status, info);
   return status;
@@ -65,8 +66,8 @@ absl::Status FailedPrecondition(v1::ErrorReason reason,
   google::rpc::PreconditionFailure failure;
   auto& violation = *failure.add_violations();
   violation.set_type(NameOf(reason));
-  violation.set_subject(std::string(subject));
-  violation.set_description(std::string(message));
+  violation.set_subject(ToUtf8(subject));
+  violation.set_description(ToUtf8(message));
   Attach(status, failure);
   return status;
 }
@@ -77,8 +78,8 @@ absl::Status Exhausted(v1::ErrorReason reason, absl::string_view subject,
       WithReason(absl::ResourceExhaustedError(message), reason);
   google::rpc::QuotaFailure failure;
   auto& violation = *failure.add_violations();
-  violation.set_subject(std::string(subject));
-  violation.set_description(std::string(message));
+  violation.set_subject(ToUtf8(subject));
+  violation.set_description(ToUtf8(message));
   Attach(status, failure);
   return status;
 }

@@ -1,5 +1,6 @@
 // Errors that programs can read: statuses that carry the standard details of
-// google.rpc, which ToGrpc() puts into the trailers.
+// google.rpc, which ToGrpc() puts into the trailers. Texts may have any bytes,
+// as the names of files do: in details a '?' stands for what is no UTF-8.
 // proto/tcptool/v1/errors.proto has the reasons, and says which details come
 // with which code.
 #ifndef TCPTOOL_SERVER_API_ERRORS_H_

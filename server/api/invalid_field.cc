@@ -6,6 +6,7 @@
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "server/api/errors.h"
+#include "text/characters.h"
 
 namespace tcptool::server {
 
@@ -17,7 +18,7 @@ void InvalidFields::Add(absl::string_view path, absl::string_view what) {
   }
   auto& violation = *violations_.add_field_violations();
   violation.set_field(std::string(path));
-  violation.set_description(std::string(what));
+  violation.set_description(ToUtf8(what));
 }
 
 absl::Status InvalidFields::status() const {

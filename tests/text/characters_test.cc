@@ -38,6 +38,12 @@ TEST(PrintableTest, ReplacesEachByteThatIsNoUtf8) {
   EXPECT_EQ(Printable("\xe2\x82"), "??");
 }
 
+TEST(ToUtf8Test, ReplacesBytesAndNoCharacters) {
+  EXPECT_EQ(ToUtf8("a\x80z"), "a?z");
+  EXPECT_EQ(ToUtf8("\xe2\x82"), "??");
+  EXPECT_EQ(ToUtf8("a\x1b\n\u202e\u65e5"), "a\x1b\n\u202e\u65e5");
+}
+
 TEST(ColumnsTest, CountsTheCellsOfATerminal) {
   EXPECT_EQ(Columns(""), 0);
   EXPECT_EQ(Columns("node-1"), 6);

@@ -177,6 +177,22 @@ TEST(ErrorsTest, BytesThatAreNoTextAreReplaced) {
   const auto resource = Find<google::rpc::ResourceInfo>(Decode(status));
   ASSERT_TRUE(resource);
   EXPECT_EQ(resource->resource_name(), "a?");
+
+  const absl::Status taken = WithReason(
+      FailedPrecondition(v1::ERROR_REASON_DEVICE_EMPTY, "a\xff", "none\xff"),
+      v1::ERROR_REASON_DEVICE_EMPTY, {{"node", "n\xff"}});
+  EXPECT_EQ(ReasonOf(taken), "DEVICE_EMPTY");
+  const auto failure = Find<google::rpc::PreconditionFailure>(taken);
+  ASSERT_TRUE(failure);
+  EXPECT_EQ(failure->violations(0).subject(), "a?");
+  const auto quota = Find<google::rpc::QuotaFailure>(
+      Exhausted(v1::ERROR_REASON_NO_SPACE, "d\xff", "full\xff"));
+  ASSERT_TRUE(quota);
+  EXPECT_EQ(quota->violations(0).description(), "full?");
+  const auto request =
+      Find<google::rpc::BadRequest>(InvalidField("path", "no \xff"));
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->field_violations(0).description(), "no ?");
 }
 
 }  // namespace
