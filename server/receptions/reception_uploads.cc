@@ -179,8 +179,10 @@ void ReceptionUploads::Finish(const std::string& reception,
   }
   entry.content->Finish(
       result.ok() && !entry.is_expected
-          ? absl::FailedPreconditionError(absl::StrCat(
-                entry.name, " has its content already, from an upload before"))
+          ? FailedPrecondition(
+                v1::ERROR_REASON_UPLOAD_TAKEN, entry.name,
+                absl::StrCat(entry.name,
+                             " has its content already, from an upload before"))
           : result);
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/time/time.h"
 #include "messages/time.h"
+#include "server/api/errors.h"
 #include "server/api/request_checks.h"
 
 namespace tcptool::server {
@@ -50,8 +51,8 @@ void WaitReactor::Wake() {
 void WaitReactor::Stop() {
   absl::MutexLock lock(&mutex_);
   AnswerIfDue();
-  EndOnce(absl::UnavailableError(
-      "the service is stopping; wait again when it is back"));
+  EndOnce(Unavailable(v1::ERROR_REASON_SERVICE_STOPPING,
+                      "the service is stopping; wait again when it is back"));
 }
 
 void WaitReactor::OnCancel() {

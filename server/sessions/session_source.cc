@@ -8,6 +8,7 @@
 #include "dataplane/content/open_content.h"
 #include "dataplane/receiving/received_file_source.h"
 #include "server/api/errors.h"
+#include "server/api/invalid_field.h"
 #include "server/api/reception_spec.h"
 
 namespace tcptool::server {
@@ -38,18 +39,29 @@ absl::Status CheckContent(const FileState& state,
                    "); create another session for the new content"));
 }
 
+// `error`: of asking for the file's state.
+absl::Status StateError(const v1::FileSource& file, const absl::Status& error) {
+  if (!absl::IsFailedPrecondition(error)) return error;
+  return FailedPrecondition(v1::ERROR_REASON_DEVICE_EMPTY,
+                            absl::StrCat(file.root(), "/", file.path()),
+                            error.message());
+}
+
+// `error`: of what `field` names.
+absl::Status ErrorOf(absl::string_view field, const absl::Status& error) {
+  if (absl::IsInvalidArgument(error)) {
+    return InvalidField(field, error.message());
+  }
+  return Prefixed(absl::StrCat(field, ": "), error);
+}
+
 absl::StatusOr<SessionSource> OpenFile(
     const ContentRoot& root, const v1::FileSource& file,
     const std::optional<std::string>& content) {
   auto opened = root.Open(file.path());
   if (!opened.ok()) return opened.status();
   const absl::StatusOr<FileState> state = (*opened)->State();
-  if (absl::IsFailedPrecondition(state.status())) {
-    return FailedPrecondition(v1::ERROR_REASON_DEVICE_EMPTY,
-                              absl::StrCat(file.root(), "/", file.path()),
-                              state.status().message());
-  }
-  if (!state.ok()) return state.status();
+  if (!state.ok()) return StateError(file, state.status());
   if (absl::Status status = CheckContent(*state, content); !status.ok()) {
     return status;
   }
@@ -72,7 +84,7 @@ absl::StatusOr<ReceivedFile> OpenWhole(
   auto opened = root.Open(file.path());
   if (!opened.ok()) return opened.status();
   auto whole = ReceivedFile::Open(*std::move(opened));
-  if (!whole.ok()) return whole.status();
+  if (!whole.ok()) return StateError(file, whole.status());
   if (absl::Status status = CheckContent(whole->state, content); !status.ok()) {
     return status;
   }
@@ -94,7 +106,7 @@ void SourceProvider::Open(
         spec.reception().name(), spec.compute_sha256(),
         [done = std::move(done)](const SourceResult& source) {
           if (source.ok()) return done(SessionSource{.source = *source});
-          done(Prefixed("session.spec.reception: ", source.status()));
+          done(ErrorOf("session.spec.reception", source.status()));
         });
   }
   if (const auto root = ToDigest(spec.file().expected_root())) {
@@ -106,7 +118,7 @@ void SourceProvider::Open(
         [&engine = engine, root = *root,
          done = std::move(done)](absl::StatusOr<ReceivedFile> file) {
           if (!file.ok()) {
-            return done(Prefixed("session.spec.file: ", file.status()));
+            return done(ErrorOf("session.spec.file", file.status()));
           }
           SessionSource source = {.content = ContentOf(file->state)};
           source.source = engine.SourceOf(*std::move(file), root);
@@ -120,7 +132,7 @@ void SourceProvider::Open(
       },
       [done = std::move(done)](absl::StatusOr<SessionSource> source) {
         if (source.ok()) return done(*std::move(source));
-        done(Prefixed("session.spec.file: ", source.status()));
+        done(ErrorOf("session.spec.file", source.status()));
       });
 }
 

@@ -58,6 +58,19 @@ class ErrorDetailsTest(harness.ServiceTest):
         )
         self.assertTrue(all(one.description for one in wrong))
 
+    def test_a_source_that_cannot_be_one_is_a_wrong_field(self):
+        (self.service.root / "folder").mkdir()
+        for path in ("folder", "x" * 4000):
+            session = self.spec()
+            session.spec.file.path = path
+            reason, details = self.details(
+                self.service.sessions.CreateSession,
+                self.messages.CreateSessionRequest(session=session),
+            )
+            self.assertEqual((reason, list(details)), ("INVALID_FIELD", ["BadRequest"]))
+            (wrong,) = details["BadRequest"].field_violations
+            self.assertEqual(wrong.field, "session.spec.file")
+
     def test_long_fields_do_not_hide_the_error(self):
         session = self.spec(allow=["\u00fc" * 3000] * 100)
         reason, details = self.details(

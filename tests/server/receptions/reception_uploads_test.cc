@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "google/rpc/error_details.pb.h"
+#include "server/api/error_details.h"
 
 namespace tcptool::server {
 namespace {
@@ -183,6 +185,13 @@ TEST_F(EarlyUploadTest, IsNotWhatAnEarlierRunHasGot) {
   const auto upload = Begin();
   uploads_.Finish(kReception, absl::OkStatus());
   EXPECT_TRUE(absl::IsFailedPrecondition(upload->result()));
+  // Which the client gets as it is.
+  google::rpc::ErrorInfo info;
+  for (const google::protobuf::Any& detail :
+       DetailsOf(upload->result(), "").details()) {
+    detail.UnpackTo(&info);
+  }
+  EXPECT_EQ(info.reason(), "UPLOAD_TAKEN");
   uploads_.Forget(kReception, absl::AbortedError("it is over"));
   EXPECT_TRUE(absl::IsFailedPrecondition(upload->result()));
 }
