@@ -11,6 +11,7 @@
 #include "messages/time.h"
 #include "server/api/errors.h"
 #include "server/api/etag.h"
+#include "server/api/invalid_field.h"
 #include "server/api/names.h"
 #include "server/base/log.h"
 #include "server/receptions/destination.h"
@@ -68,6 +69,10 @@ void ReceptionCreation::Open(const std::shared_ptr<Creation>& creation) {
       [this, creation](absl::StatusOr<Opened> opened) {
         asio::post(executor_, [this, creation, opened = std::move(opened)] {
           if (AnswerWithoutCreating(*creation)) return;
+          if (absl::IsInvalidArgument(opened.status())) {
+            return creation->done(InvalidField("reception.spec.destination",
+                                               opened.status().message()));
+          }
           if (!opened.ok()) return creation->done(opened.status());
           creation->plan.options.destination = std::move(**opened);
           Keep(creation);

@@ -9,8 +9,8 @@ and again until it has the file, `tcptool -r SENDER:PORT --wait 10m --sync FILE`
 
 The first round is a session that expects all machines. It starts when all of them are
 ready, or with those who are once --max-wait has passed. Each further round is a retry of
-the one before, which expects those who were not DELIVERED at its end. Prints an object a line, in JSON; exits with
-0 when the whole fleet has the file.
+the one before, which expects those who were not DELIVERED at its end. Prints an object a
+line, in JSON; exits with 0 when the whole fleet has the file.
 
 Needs grpcio, and the stubs that protoc makes of proto/tcptool/v1 (docs/api.md).
 """

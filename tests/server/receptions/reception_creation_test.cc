@@ -57,6 +57,14 @@ TEST_F(ReceptionCreationTest, DestinationsThatCannotBe) {
   EXPECT_EQ(table_->List({})->receptions_size(), 0);
 }
 
+TEST_F(ReceptionCreationTest, ADestinationThatCanBeNoneIsAWrongField) {
+  std::filesystem::create_directory(folder_.path("folder"));
+  const absl::Status status = Create(RequestOf(sender_, "folder")).status();
+  EXPECT_EQ(status.message().find("reception.spec.destination: "), 0u)
+      << status;
+  EXPECT_TRUE(status.GetPayload("type.googleapis.com/google.rpc.BadRequest"));
+}
+
 TEST_F(ReceptionCreationTest, WhatALostDatabaseHasLeftIsSwept) {
   const auto old =
       std::filesystem::file_time_type::clock::now() - std::chrono::hours(25);
