@@ -1,5 +1,6 @@
 """Sessions for those whom another session has not reached."""
 
+import hashlib
 import os
 import socket
 
@@ -165,6 +166,34 @@ class SessionRetryTest(ServiceTest):
         self.assertIn("session.spec.file", words)
         self.service.write_file("content", b"newer")
         self.assertEqual(self.retry(first.name).content_length, 5)
+
+    def test_a_file_still_has_to_be_what_was_expected(self):
+        messages = stubs.session_service
+        right = b"firmware"
+        manifest = b"tcptool manifest 1\n" + len(right).to_bytes(8, "little")
+        manifest += (1 << 20).to_bytes(8, "little") + hashlib.sha256(right).digest()
+        file = stubs.session.FileSource(
+            root="files", path="content", expected_root=hashlib.sha256(manifest).hexdigest()
+        )
+        spec = stubs.session.SessionSpec(file=file, expected=expected({"gate": FLEET["gate"]}))
+        request = messages.CreateSessionRequest(session=stubs.session.Session(spec=spec))
+        self.service.write_file("content", b"hardware")
+        # It is compared while it is sent, and not before.
+        request.validate_only = True
+        valid = self.service.sessions.CreateSession(request)
+        self.assertEqual(valid.content_length, len(right))
+        request.validate_only = False
+        first = self.service.sessions.CreateSession(request)
+        self.assertEqual(first.spec, valid.spec)
+        self.lost_machine("gate", first)
+        self.assert_session_state(self.service.wait_final(first.name), "FAILED")
+        self.service.write_file("content", right)
+        second = self.retry(first.name)
+        self.assertEqual(second.spec.file, file)
+        program = self.machine("gate", second)
+        program.wait()
+        self.assertEqual(program.output.read_bytes(), right)
+        self.assert_session_state(self.service.wait_final(second.name), "SUCCEEDED")
 
     def test_an_upload_is_sent_again(self):
         messages = stubs.session_service
