@@ -40,9 +40,9 @@ void CheckPath(SpecChecker& check, absl::string_view field,
     check.Wrong(field, absl::StrCat("\"", path, "\" begins with '/'"));
   }
   for (const absl::string_view part : absl::StrSplit(path, '/')) {
-    if (part == "..") {
-      check.Wrong(field, absl::StrCat("\"", path, "\" leads up, by \"..\""));
-    }
+    if (part != "..") continue;
+    check.Wrong(field, absl::StrCat("\"", path, "\" leads up, by \"..\""));
+    break;
   }
   if (absl::EndsWith(path, "/") || path == "." || absl::EndsWith(path, "/.")) {
     check.Wrong(field, absl::StrCat("\"", path,

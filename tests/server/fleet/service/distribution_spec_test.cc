@@ -72,6 +72,11 @@ TEST(DistributionSpec, WrongFieldsAreNamed) {
   expect(spec + "file.root", [](Spec& s) { s.mutable_file()->clear_root(); });
   expect(spec + "file.path",
          [](Spec& s) { s.mutable_file()->set_path(std::string(5000, 'x')); });
+  // The error quotes it once, not for each of its parts.
+  expect(spec + "file.path", [](Spec& s) {
+    std::string& path = *s.mutable_file()->mutable_path();
+    for (int i = 0; i < 1'000'000; ++i) path += "../";
+  });
   for (const std::string& path :
        {"/x"s, ".."s, "../x"s, "x/../y"s, "x/"s, "."s, "x\0y"s}) {
     expect(spec + "file.path",
