@@ -1,6 +1,10 @@
 #include "client/tcptoolctl/error_text.h"
 
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <memory>
+#include <utility>
 
 #include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
@@ -25,11 +29,18 @@ google::rpc::BadRequest WrongFields(const absl::Status& error) {
   return fields;
 }
 
-// One of another type has no JSON.
-bool IsKnown(absl::string_view type) {
-  return absl::ConsumePrefix(&type, kTypePrefix) &&
-         google::protobuf::DescriptorPool::generated_pool()
-                 ->FindMessageTypeByName(std::string(type)) != nullptr;
+// Others have no JSON.
+bool IsReadable(absl::string_view type, const std::string& detail) {
+  if (!absl::ConsumePrefix(&type, kTypePrefix)) return false;
+  const google::protobuf::Descriptor* descriptor =
+      google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
+          std::string(type));
+  if (descriptor == nullptr) return false;
+  const std::unique_ptr<google::protobuf::Message> message(
+      google::protobuf::MessageFactory::generated_factory()
+          ->GetPrototype(descriptor)
+          ->New());
+  return message->ParseFromString(detail);
 }
 
 }  // namespace
@@ -55,17 +66,13 @@ std::string ErrorJson(const absl::Status& error) {
   status.set_message(Printable(error.message()));
   error.ForEachPayload(
       [&status](absl::string_view type, const absl::Cord& detail) {
-        if (!IsKnown(type)) return;
+        std::string value(detail);
+        if (!IsReadable(type, value)) return;
         google::protobuf::Any& any = *status.add_details();
         any.set_type_url(std::string(type));
-        any.set_value(std::string(detail));
+        any.set_value(std::move(value));
       });
-  std::string json = Json(status);
-  if (json == "{}") {  // A detail is not what its type says.
-    status.clear_details();
-    json = Json(status);
-  }
-  return absl::StrCat("{\"error\":", json, "}\n");
+  return absl::StrCat("{\"error\":", Json(status), "}\n");
 }
 
 }  // namespace tcptool

@@ -37,8 +37,8 @@ struct SendingNode {
 struct DeliveryProgress {
   v1::DeliveryState state = v1::DELIVERY_STATE_WAITING;
   v1::Content content;  // If it is DELIVERED.
-  // Why it is FAILED or CANCELLED; if it is WAITING for its turn, that it is, or
-  // what the node lacks to begin.
+  // Why it is FAILED or CANCELLED; if it is WAITING for its turn, that it is,
+  // or what the node lacks to begin.
   std::string detail;
   // Why others cannot have the content from here, if it is DELIVERED all the
   // same; empty: they can.
