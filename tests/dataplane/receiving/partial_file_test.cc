@@ -177,40 +177,6 @@ TEST(PartialFileTest, ChangeTimeIsThatOfTheFileUnderItsName) {
   EXPECT_EQ((*file)->ChangeTime(), absl::TimeFromTimespec(status.st_ctim));
 }
 
-TEST(PartialFileTest, OnlyRegularFilesAreReplaced) {
-  const Folder folder;
-  std::filesystem::create_directory(folder.path("content"));
-  std::filesystem::create_symlink("elsewhere", folder.path("link"));
-  for (const char* name : {"content", "link"}) {
-    Destination destination = folder.To(name);
-    destination.overwrite = true;
-    EXPECT_TRUE(absl::IsFailedPrecondition(CheckDestination(destination)));
-  }
-}
-
-TEST(PartialFileTest, OnlyRegularFilesAreReplacedAlsoIfTheyComeMeanwhile) {
-  for (const bool is_link : {false, true}) {
-    const Folder folder;
-    Destination destination = folder.To("content");
-    destination.overwrite = true;
-    const auto file =
-        PartialFile::Create(FileApi::Real(), std::move(destination));
-    ASSERT_TRUE(file.ok()) << file.status();
-    if (is_link) {
-      std::filesystem::create_symlink("elsewhere", folder.path("content"));
-    } else {
-      ASSERT_EQ(mkfifo(folder.path("content").c_str(), 0600), 0);
-    }
-    EXPECT_TRUE(absl::IsFailedPrecondition((*file)->Commit()));
-    EXPECT_FALSE((*file)->committed());
-    const auto status = std::filesystem::symlink_status(folder.path("content"));
-    EXPECT_EQ(status.type(), is_link ? std::filesystem::file_type::symlink
-                                     : std::filesystem::file_type::fifo);
-    (*file)->Abandon();
-    EXPECT_EQ(folder.Names(), std::set<std::string>{"content"});
-  }
-}
-
 TEST(PartialFileTest, NamesThatAreNoneAreRefused) {
   const Folder folder;
   for (const std::string name : {"", ".", "..", "a/b", ".tcptool-part.x"}) {
@@ -352,35 +318,6 @@ TEST(PartialFileTest, NothingToTakeUp) {
   const Folder folder;
   EXPECT_TRUE(absl::IsNotFound(Resume(folder).status()));
   EXPECT_TRUE(folder.Names().empty());
-}
-
-TEST(PartialFileTest, WhatIsNoRegularFileIsNotOpened) {
-  for (const std::string name : {".tcptool-part.r1", ".tcptool-part.r1.map"}) {
-    const Folder folder;
-    LeaveBehind(folder);
-    std::filesystem::remove(folder.path(name));
-    ASSERT_EQ(mkfifo(folder.path(name).c_str(), 0600), 0);
-    int opened = 0;
-    FaultyFiles files([&](Call call) {
-      opened += call == Call::kOpen ? 1 : 0;
-      return 0;
-    });
-    const int opened_before = name.ends_with(kMapSuffix) ? 1 : 0;
-    const auto destination = [&] {
-      Destination to = folder.To("content");
-      to.resumable = true;
-      return to;
-    };
-    for (const bool resumes : {true, false}) {
-      opened = 0;
-      const auto partial = resumes ? PartialFile::Resume(files, destination())
-                                   : PartialFile::Create(files, destination());
-      EXPECT_TRUE(absl::IsFailedPrecondition(partial.status()))
-          << partial.status();
-      EXPECT_NE(partial.status().message().find(name), std::string::npos);
-      EXPECT_EQ(opened, opened_before) << name;
-    }
-  }
 }
 
 TEST(PartialFileTest, HasOneOwner) {
