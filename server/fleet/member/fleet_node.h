@@ -101,7 +101,11 @@ class FleetNode {
 
   const FleetOptions options_;
   const FleetKeys keys_;
-  const LifeSign life_sign_;  // Of the registration: gone after it.
+  // Its text is in the registration. Another process of this host that wants to
+  // be the same node takes the registration over as soon as this socket is
+  // closed, without waiting for the lease to end. So it is declared before
+  // `member_`, which holds the registration, and closed after that is gone.
+  const LifeSign life_sign_;
   // What NodeDeliveries is answered later may be answered when this is gone.
   const std::shared_ptr<asio::io_context> io_ =
       std::make_shared<asio::io_context>(1);
