@@ -152,6 +152,18 @@ class RolloutTest(harness.ServiceTest):
         self.assertEqual(run(), 1, self.events)
         self.assertEqual(self.events[-1], {"event": "end", "missing": sorted(FLEET)})
 
+    def remove_file(self, event):
+        (self.service.root / "firmware.bin").unlink()
+        self.service.sessions.CancelSession(
+            harness.stubs.session_service.CancelSessionRequest(name=event["session"])
+        )
+
+    def assert_fails_without_the_file(self, run):
+        """The session is there, so that it is an error and no end."""
+        self.on_round = self.remove_file
+        self.assertEqual(run(), 1, self.events)
+        self.assertNotIn("end", [event["event"] for event in self.events])
+
     def test_python(self):
         self.assert_rolled_out(self.run_python())
 
@@ -163,3 +175,9 @@ class RolloutTest(harness.ServiceTest):
 
     def test_node_ends_when_its_sessions_are_deleted(self):
         self.assert_ends_without_its_sessions(self.run_node)
+
+    def test_python_fails_when_its_file_is_missing(self):
+        self.assert_fails_without_the_file(self.run_python)
+
+    def test_node_fails_when_its_file_is_missing(self):
+        self.assert_fails_without_the_file(self.run_node)

@@ -33,6 +33,7 @@ const SERVICE_CONFIG = JSON.stringify({
       name: [
         { service: 'tcptool.v1.SessionService', method: 'CreateSession' },
         { service: 'tcptool.v1.SessionService', method: 'RetrySession' },
+        { service: 'tcptool.v1.SessionService', method: 'GetSession' },
       ],
       retryPolicy: {
         maxAttempts: 5,
@@ -65,8 +66,8 @@ function connect(server, protoDirectory) {
   });
 }
 
-// One call that makes a session.
-function make(service, method, request) {
+// One call whose answer is a session.
+function call(service, method, request) {
   return new Promise((resolve, reject) => {
     service[method](request, { deadline: Date.now() + CALL_TIMEOUT_MS }, (error, session) =>
       error ? reject(error) : resolve(session),
@@ -88,17 +89,29 @@ function create(service, options, fleet, rollout) {
     // After max_wait and a moment nobody has come: the round is over.
     expire_after: { seconds: options.maxWait + 1 },
   };
-  return make(service, 'CreateSession', { session: { spec }, request_id: rollout });
+  return call(service, 'CreateSession', { session: { spec }, request_id: rollout });
 }
 
 // A session for those whom another has not reached; null if that was deleted.
 async function retry(service, name, requestId) {
   try {
-    return await make(service, 'RetrySession', { name, request_id: requestId });
+    return await call(service, 'RetrySession', { name, request_id: requestId });
   } catch (error) {
-    if (error.code === grpc.status.NOT_FOUND) return null;
+    // A file that is missing is NOT_FOUND too; so is its root.
+    if (error.code === grpc.status.NOT_FOUND && !(await exists(service, name))) return null;
     throw error;
   }
+}
+
+// Whether there is a session of this name.
+async function exists(service, name) {
+  try {
+    await call(service, 'GetSession', { name });
+  } catch (error) {
+    if (error.code === grpc.status.NOT_FOUND) return false;
+    throw error;
+  }
+  return true;
 }
 
 // The changes of a session until it is final or deleted. Survives the service's restart.

@@ -51,6 +51,7 @@ SERVICE_CONFIG = json.dumps(
                 "name": [
                     {"service": "tcptool.v1.SessionService", "method": "CreateSession"},
                     {"service": "tcptool.v1.SessionService", "method": "RetrySession"},
+                    {"service": "tcptool.v1.SessionService", "method": "GetSession"},
                 ],
                 "retryPolicy": {
                     "maxAttempts": 5,
@@ -104,9 +105,23 @@ def retry(service, name, request_id):
             timeout=CALL_TIMEOUT_S,
         )
     except grpc.RpcError as error:
-        if error.code() == grpc.StatusCode.NOT_FOUND:
+        # A file that is missing is NOT_FOUND too; so is its root.
+        if error.code() == grpc.StatusCode.NOT_FOUND and not exists(service, name):
             return None
         raise
+
+
+def exists(service, name):
+    """Whether there is a session of this name."""
+    try:
+        service.GetSession(
+            session_service_pb2.GetSessionRequest(name=name), timeout=CALL_TIMEOUT_S
+        )
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def watch(service, name):
