@@ -23,6 +23,7 @@ absl::Status Stopping() {
 
 void ReceptionUploads::Expect(const std::string& reception) {
   absl::MutexLock lock(&mutex_);
+  DropBroken();
   Entry& entry = entries_[reception];
   entry.is_expected = true;
   if (entry.content == nullptr) {
@@ -33,6 +34,7 @@ void ReceptionUploads::Expect(const std::string& reception) {
 absl::StatusOr<std::unique_ptr<ReceptionUpload>> ReceptionUploads::Begin(
     const std::string& reception, const std::string& name) {
   absl::MutexLock lock(&mutex_);
+  DropBroken();
   const auto found = entries_.find(reception);
   if (found != entries_.end() && found->second.content->has_begun()) {
     return FailedPrecondition(
@@ -60,6 +62,13 @@ absl::StatusOr<std::unique_ptr<ReceptionUpload>> ReceptionUploads::Begin(
   entry.name = name;
   entry.content->Begin();
   return std::make_unique<ReceptionUpload>(name, entry.content);
+}
+
+void ReceptionUploads::DropBroken() {
+  std::erase_if(entries_, [](const auto& one) {
+    const Entry& entry = one.second;
+    return !entry.is_expected && !entry.content->failure().ok();
+  });
 }
 
 bool ReceptionUploads::HasRoom() const {

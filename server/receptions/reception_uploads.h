@@ -38,7 +38,8 @@ class ReceptionUploads {
   void Expect(const std::string& reception);
   // Begins the one upload to a reception, of the distribution `name`. One that
   // is not expected yet waits for that, and ends with UNAVAILABLE when
-  // EndOverdue() or Stop() says so; then another one may begin.
+  // EndOverdue() or Stop() says so; then another one may begin, as it may when
+  // this one breaks off while it waits.
   // FAILED_PRECONDITION: it has begun before. RESOURCE_EXHAUSTED: there are
   // kMost. UNAVAILABLE: it is not expected, and will not be, after Stop().
   absl::StatusOr<std::unique_ptr<ReceptionUpload>> Begin(
@@ -86,6 +87,9 @@ class ReceptionUploads {
   std::vector<Entry> TakeUnexpected(Clock::time_point since);
   // The same of those that are expected; others of these may begin.
   std::vector<Entry> TakeHindered(Clock::time_point since);
+  // Those that have broken off before they were expected: nothing has come of
+  // them, and they fail nothing.
+  void DropBroken() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasRoom() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;

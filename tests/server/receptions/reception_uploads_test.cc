@@ -154,10 +154,37 @@ TEST_F(EarlyUploadTest, WaitsForSoLong) {
   EXPECT_FALSE(again->closed());
 }
 
-TEST_F(EarlyUploadTest, HasBrokenOffWhenItsCallIsCancelled) {
+// Nothing has come of it, so that it does not fail what is expected later.
+TEST_F(EarlyUploadTest, AnotherMayFollowOneThatHasBrokenOff) {
   Begin()->Fail(absl::CancelledError("the client has cancelled the call"));
+  Begin()->Fail(absl::DeadlineExceededError("the client sends nothing"));
   uploads_.Expect(kReception);
+  EXPECT_FALSE(uploads_.HasBegun(kReception));
+  EXPECT_TRUE(uploads_.FailureOf(kReception).ok());
+  const auto last = Begin();
+  EXPECT_TRUE(uploads_.HasBegun(kReception));
+  // One that breaks off from here on does fail it.
+  last->Fail(absl::CancelledError("the client has cancelled the call"));
   EXPECT_TRUE(absl::IsCancelled(uploads_.FailureOf(kReception)));
+  EXPECT_TRUE(
+      absl::IsFailedPrecondition(uploads_.Begin(kReception, kName).status()));
+}
+
+// The whole of it may have come before its client was lost.
+TEST_F(EarlyUploadTest, IsKeptOnceItIsComplete) {
+  const auto upload = Begin();
+  v1::UploadDistributionRequest request = Message(0, "abc", /*complete=*/true);
+  ASSERT_TRUE(upload->Take(request).ok());
+  upload->Fail(absl::CancelledError("the client has cancelled the call"));
+  uploads_.Expect(kReception);
+  EXPECT_TRUE(uploads_.HasBegun(kReception));
+  EXPECT_TRUE(uploads_.FailureOf(kReception).ok());
+}
+
+TEST_F(EarlyUploadTest, TakesNoPlaceOnceItHasBrokenOff) {
+  for (size_t i = 0; i <= ReceptionUploads::kMost; ++i) {
+    Begin(absl::StrCat(kReception, i))->Fail(absl::CancelledError("lost"));
+  }
 }
 
 TEST_F(EarlyUploadTest, EndsWhenTheServiceStops) {
