@@ -220,8 +220,12 @@ void Follower::Serve(const DeliveryId& id, const Distribution& distribution,
     is_wanted = distribution.head && distribution.head->value.has_content();
     if (is_wanted) source = &distribution.head->value.content();
   }
-  if (!is_wanted) return EndServing(id, delivery);
-  if (std::exchange(delivery.is_served, true)) return;
+  const std::string root = source == nullptr ? "" : source->root();
+  // One update may tell both that it has FAILED and that a retry has another
+  // content, as its file has changed.
+  if (!is_wanted || root != delivery.served_root) EndServing(id, delivery);
+  if (!is_wanted || std::exchange(delivery.is_served, true)) return;
+  delivery.served_root = root;
   port_->Serve(
       id, distribution.spec->value, source,
       [this, id, alive = std::weak_ptr(alive_)](const v1::Serving& serving) {

@@ -91,8 +91,9 @@ class Follower {
     uint64_t attempt = 0;       // Of those that were begun.
     int64_t epoch = 0;          // Of the edge that it obeys.
     std::vector<SendingNode> nodes;
-    bool is_served = false;  // To recipients that are no nodes.
-    v1::Serving serving;     // As it was told last.
+    bool is_served = false;   // To recipients that are no nodes.
+    std::string served_root;  // Of what is served, if this is the source.
+    v1::Serving serving;      // As it was told last.
     // The revision of the head by which it was limited; 0: it was not yet.
     int64_t limited_at = 0;
   };

@@ -82,6 +82,23 @@ TEST_F(FollowerServingTest, TheSourceServesItsFile) {
   EXPECT_EQ(Record("source").serving().delivered(), 2);
 }
 
+// As one update tells it that covers an end and a retry.
+TEST_F(FollowerServingTest, TheSourceServesAnewWhatAnotherContentIsMadeOf) {
+  DistributeAndServe();
+  StartAs("source");
+  Progress(v1::DELIVERY_STATE_DELIVERED);
+  SetHead(1, v1::DISTRIBUTION_STATE_RUNNING, ContentWithRoot('r'));
+  Tell(1);
+  SetHead(2, v1::DISTRIBUTION_STATE_RUNNING, ContentWithRoot('r'));
+  EXPECT_NE(Record("source").serving().endpoint(), "") << "It is the same.";
+  SetHead(3, v1::DISTRIBUTION_STATE_RUNNING, ContentWithRoot('s'));
+  EXPECT_EQ(Record("source").serving().endpoint(), "");
+  ASSERT_THAT(port_.served, SizeIs(1));
+  EXPECT_EQ(port_.served.at("d").source->root(), ContentWithRoot('s').root());
+  Tell(0);
+  EXPECT_NE(Record("source").serving().endpoint(), "");
+}
+
 TEST_F(FollowerServingTest, GoesOnWhenTheDistributionHasSucceeded) {
   DistributeAndServe();
   Start();
