@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "client/api/reconnection.h"
 #include "client/tcptoolctl/distribution_commands.h"
 #include "client/tcptoolctl/distribution_watch.h"
 #include "client/tcptoolctl/reception_commands.h"
@@ -183,12 +184,26 @@ absl::Status Wait(Client& client, const Options& options) {
   const std::string name = SessionName(options.name);
   absl::Duration wait;
   absl::ParseDuration(options.wait, &wait);  // The flag's check passed.
+  absl::Duration timeout;
+  absl::ParseDuration(options.timeout, &timeout);  // So did this one's.
+  Reconnection reconnection(timeout);
   const steady_clock::time_point start = steady_clock::now();
-  absl::Duration left = wait;
+  // One that does not wait tells, first and after a loss, that the service is
+  // there.
+  absl::Duration next = absl::ZeroDuration();
   while (true) {
-    const auto session = client.WaitSession(name, left);
-    if (!session.ok()) return session.status();
-    left = wait - absl::FromChrono(steady_clock::now() - start);
+    const auto session = client.WaitSession(name, next);
+    const absl::Duration left =
+        wait - absl::FromChrono(steady_clock::now() - start);
+    if (!session.ok()) {
+      if (left <= absl::ZeroDuration() ||
+          !reconnection.TriesAgainAfter(session.status())) {
+        return session.status();
+      }
+      next = absl::ZeroDuration();
+      continue;
+    }
+    reconnection.Heard();
     if (IsFinal(session->state())) {
       PrintSession(session, options).IgnoreError();
       return ResultOf(*session);
@@ -198,6 +213,7 @@ absl::Status Wait(Client& client, const Options& options) {
           absl::StrCat(name, " is still ", StateName(session->state()),
                        " after ", options.wait));
     }
+    next = left;
   }
 }
 

@@ -52,7 +52,7 @@ absl::Status List(Client& client, const Options& options);
 // Until the session is final; ABORTED unless it has SUCCEEDED.
 absl::Status Watch(Client& client, const Options& options);
 // Until the session is final, or for Options::wait: DEADLINE_EXCEEDED. Ends as
-// Watch() does.
+// Watch() does, and survives as it does that the service is away.
 absl::Status Wait(Client& client, const Options& options);
 absl::Status Start(Client& client, const Options& options);
 absl::Status Cancel(Client& client, const Options& options);

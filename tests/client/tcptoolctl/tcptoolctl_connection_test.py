@@ -70,14 +70,19 @@ class Http2Peer:
                 pass
 
 
-def answer(peer, stream, **fields):
-    """One message of a watch, with the headers before it."""
-    message = stubs.session_service.WatchSessionsResponse(**fields).SerializeToString()
+def send(peer, stream, message):
+    """The first message of an answer, with the headers before it."""
+    data = message.SerializeToString()
     headers = b"\x88" + literal("content-type", "application/grpc")
     peer.sendall(
         frame(HEADERS, END_HEADERS, stream, headers)
-        + frame(DATA, 0, stream, struct.pack(">BI", 0, len(message)) + message)
+        + frame(DATA, 0, stream, struct.pack(">BI", 0, len(data)) + data)
     )
+
+
+def answer(peer, stream, **fields):
+    """A message of a watch."""
+    send(peer, stream, stubs.session_service.WatchSessionsResponse(**fields))
 
 
 def begin(peer, stream):
@@ -94,20 +99,26 @@ def finish(peer, stream):
     )
 
 
-def run_watch(server, *flags, **environment):
+def run_ctl(server, *arguments, **environment):
     return subprocess.run(
-        [harness.program("tcptoolctl"), "--server", server, *flags, "watch", "a"],
+        [harness.program("tcptoolctl"), "--server", server, *arguments],
         capture_output=True, text=True, check=False, timeout=harness.DEADLINE_S,
         env=os.environ | environment,
     )
 
 
-class WatchTest(unittest.TestCase):
+def run_watch(server, *flags, **environment):
+    return run_ctl(server, *flags, "watch", "a", **environment)
+
+
+class PeerTest(unittest.TestCase):
     def peer(self, *calls):
         peer = Http2Peer(*calls)
         self.addCleanup(peer.close)
         return peer
 
+
+class WatchTest(PeerTest):
     def test_goes_on_after_a_proxy_has_reset_its_stream(self):
         for code in (0, 1, 2, 7, 8):  # RFC 9113, section 7.
             with self.subTest(code):
@@ -153,6 +164,40 @@ class WatchTest(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("PERMISSION_DENIED", done.stderr)
         self.assertEqual(served.calls_left(), 1)
+
+
+class WaitTest(PeerTest):
+    """Of `wait`, whose calls are answered with the session as it is."""
+
+    @staticmethod
+    def tell(state):
+        def call(peer, stream):
+            send(peer, stream, stubs.session.Session(name="sessions/a", state=state))
+            trailers = literal("grpc-status", "0")
+            peer.sendall(frame(HEADERS, END_HEADERS | END_STREAM, stream, trailers))
+
+        return call
+
+    def test_goes_on_after_a_lost_connection(self):
+        def lose(peer, stream):
+            peer.shutdown(socket.SHUT_RDWR)
+
+        waiting = self.tell(stubs.session.SESSION_STATE_WAITING)
+        ended = self.tell(stubs.session.SESSION_STATE_SUCCEEDED)
+        # More than gRPC tries one call.
+        done = run_ctl(self.peer(waiting, *[lose] * 7, ended).address, "wait", "a")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("SUCCEEDED", done.stdout)
+
+    def test_ends_when_the_service_stays_away(self):
+        def leave(peer, stream):
+            served.close()
+            peer.shutdown(socket.SHUT_RDWR)
+
+        served = self.peer(self.tell(stubs.session.SESSION_STATE_WAITING), leave)
+        done = run_ctl(served.address, "--timeout=1s", "wait", "a")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("UNAVAILABLE", done.stderr)
 
 
 class ServiceConnectionTest(ServiceTest):
