@@ -33,7 +33,7 @@ class UnaryCall : public Call {
     if (absl::Status status = Parse(request_); !status.ok()) {
       return End(status);
     }
-    set_target(NameIn(request_));
+    set_target(TargetOf(request_));
     function_(request_, [self = shared_from_this(),
                          this](absl::StatusOr<Response> response) {
       if (!response.ok()) return End(response.status());

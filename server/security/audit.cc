@@ -27,6 +27,15 @@ std::string NameIn(const google::protobuf::Message& message) {
   return message.GetReflection()->GetString(message, field);
 }
 
+std::string TargetOf(const google::protobuf::Message& request) {
+  const google::protobuf::FieldDescriptor* field =
+      request.GetDescriptor()->FindFieldByName("validate_only");
+  if (field != nullptr && request.GetReflection()->GetBool(request, field)) {
+    return "(validate_only)";
+  }
+  return NameIn(request);
+}
+
 void LogAudit(absl::string_view who, absl::string_view peer,
               absl::string_view method, absl::string_view target,
               const absl::Status& outcome) {

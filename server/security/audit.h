@@ -19,6 +19,10 @@ namespace tcptool::server {
 // has none.
 std::string NameIn(const google::protobuf::Message& message);
 
+// What a request is about: its `name` or, of one that is to make nothing, that
+// it is `validate_only`.
+std::string TargetOf(const google::protobuf::Message& request);
+
 // Any thread. `who`: the caller's name when the call began.
 void LogAudit(absl::string_view who, absl::string_view peer,
               absl::string_view method, absl::string_view target,

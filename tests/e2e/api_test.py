@@ -121,6 +121,22 @@ class ApiTest(harness.ServiceTest):
             wrong.session_id = ""
             self.assertEqual(self.code_of(sessions.CreateSession, wrong), code)
 
+    def test_audit_tells_what_was_validated_from_what_was_made(self):
+        request = self.validate()
+        self.service.sessions.CreateSession(request)
+        request.validate_only = False
+        made = self.service.sessions.CreateSession(request)
+
+        def audited():
+            events = [one for one in self.service.events() if one["event"] == "audit"]
+            return events if len(events) == 2 else None
+
+        events = harness.wait_until(audited, "both are audited")
+        self.assertEqual(
+            [(one["target"], one["outcome"]) for one in events],
+            [("(validate_only)", "OK"), (made.name, "OK")],
+        )
+
     def test_delete_of_what_is_not_there_may_be_allowed(self):
         sessions = self.service.sessions
         request = self.messages.DeleteSessionRequest(name=self.service.create().name)
