@@ -75,19 +75,15 @@ absl::Status UploadStdinToDistribution(Client& client, const std::string& name,
                                        bool is_own,
                                        const std::stop_token& stop) {
   EnlargePipe();
-  bool is_read = true;
   const absl::Status status =
       client
           .UploadDistribution(name,
-                              [&](char* buffer, size_t size) {
-                                absl::StatusOr<size_t> count =
-                                    ReadStdin(buffer, size, stop);
-                                is_read = count.ok();
-                                return count;
+                              [&stop](char* buffer, size_t size) {
+                                return ReadStdin(buffer, size, stop);
                               })
           .status();
   // Its node fails the distribution, and says why.
-  if (status.ok() || !is_read || absl::IsAborted(status)) return status;
+  if (status.ok() || absl::IsAborted(status)) return status;
   if (is_own && WaitsForUpload(client, name)) {
     client.CancelDistribution(name).IgnoreError();
   }

@@ -21,7 +21,7 @@ absl::Status UploadStdin(Client& client, const std::string& session,
 
 // The same to a distribution, as the disk of its node takes it. One that has
 // begun and breaks off has failed the distribution: ABORTED, or CANCELLED as
-// above. If it has not begun, and `is_own` is true, the distribution is
+// above. If nothing has come of it, and `is_own` is true, the distribution is
 // cancelled, so that nobody waits for an upload; one that is not this caller's
 // own may have one of somebody else.
 absl::Status UploadStdinToDistribution(Client& client,

@@ -14,13 +14,13 @@ from receptions import MIB
 class DistributionStdinTest(DistributionCase):
     """The content comes to node a."""
 
-    def start_ctl(self, *arguments):
+    def start_ctl(self, *arguments, stdin=subprocess.PIPE):
         flags = ("--stdin", "--to=all", "--as=disk/file", "--distribution-id=piped")
         server = ("--server", self.a.control_address)
         ctl = self.enterContext(
             subprocess.Popen(
                 [harness.program("tcptoolctl"), *server, "distribute", *flags, *arguments],
-                stdin=subprocess.PIPE,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
@@ -98,6 +98,15 @@ class DistributionStdinTest(DistributionCase):
         )
         ctl.kill()
         self.assert_failed("distributions/piped", "the upload broke off after 0 bytes")
+
+    def test_one_that_cannot_be_read_leaves_nobody_waiting(self):
+        """Its node fails it, or tcptoolctl cancels it if the node has not begun."""
+        directory = os.open("/", os.O_RDONLY)
+        self.addCleanup(os.close, directory)
+        ctl = self.start_ctl("--watch", stdin=directory)
+        out, err = ctl.communicate(timeout=harness.DEADLINE_S)
+        self.assertEqual(ctl.returncode, 1, (out, err))
+        self.assertRegex(err.decode(), "ended as (FAILED|CANCELLED)")
 
     def test_a_wrong_length_or_digest_is_an_error(self):
         for flags in ((f"--length={self.size + 1}",), ("--sha256=" + 64 * "0", "--watch")):
