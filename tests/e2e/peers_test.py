@@ -233,7 +233,7 @@ class PeersTest(NodesCase):
         self.assertEqual(
             (state_of(reception), reason_of(reception)), ("FAILED", "DIGEST_MISMATCH"), reception
         )
-        self.assertIn("not what was received", reception.detail)
+        self.assertIn("not what it has to be", reception.detail)
         harness.wait_until(lambda: not self.c.files(), "nothing is left")
         name = self.c.receive(self.b.source(relay, fallbacks=[self.a.source(session)]))
         self.assert_whole(self.c, name)

@@ -213,7 +213,7 @@ class ReceptionSessionTest(ReceptionCase):
         self.assertFalse(is_orderly)
         self.assertLess(len(data), len(self.content))
         self.assertIn(
-            "not what was received", self.wait_session(session.name, "FAILED").error
+            "not what it has to be", self.wait_session(session.name, "FAILED").error
         )
         for one in recipients:
             one.wait()
