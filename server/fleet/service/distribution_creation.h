@@ -33,7 +33,7 @@ class DistributionCreation {
   // Of the fleet. Nodes that make some at once may go beyond them by what each
   // has not seen of the others yet.
   static constexpr size_t kMaxDistributions = 1000;
-  static constexpr size_t kMaxRequests = 100'000;  // Ids, each for an hour.
+  static constexpr size_t kMaxRequests = 10'000;  // Ids, each for an hour.
 
   // `node`: the name of this one, which takes uploads.
   DistributionCreation(EtcdCalls* etcd, const FleetState& state,
