@@ -10,6 +10,8 @@ import recipients
 
 
 class ApiTest(harness.ServiceTest):
+    service_flags = ("--log-format=json",)
+
     def setUp(self):
         super().setUp()
         self.service.write_file("content", b"firmware")
