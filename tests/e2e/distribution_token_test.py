@@ -104,8 +104,11 @@ class DistributionTokenTest(SecurityTest):
             self.assertEqual(error.code(), grpc.StatusCode.UNAUTHENTICATED)
             self.assertIn("taken away", error.details())
         # What has come is not taken for the whole.
-        wait_until(lambda: state_of(self.distribution()) == "FAILED", "it has failed", 60)
-        self.assertIn("taken away", self.distribution().detail)
+        wait_until(lambda: state_of(self.distribution()) == "FAILED", "it has failed")
+        (delivery,) = self.node.distributions.ListDeliveries(
+            names.ListDeliveriesRequest(parent=self.name), metadata=bearer("v")
+        ).deliveries
+        self.assertIn("taken away", delivery.detail)
         wait_until(lambda: not self.node.files(), "the node has no part of it")
         # Others go on.
         watches[1].cancel()
