@@ -272,7 +272,11 @@ void ReceivedContent::Answered(const absl::Status& status) {
     service_.receptions.uploads().SetHindrance(
         name_, may_pass ? status : absl::OkStatus());
   }
-  if (status.ok()) return TellWaiting("");
+  if (status.ok()) {
+    // What hindered it does so no more.
+    if (told_.state == v1::DELIVERY_STATE_WAITING) TellWaiting("");
+    return;
+  }
   if (may_pass || service_.table.contains(name_)) {
     next_try_ = Clock::now() + kPause;
     if (may_pass) TellWaiting(std::string(status.message()));

@@ -17,6 +17,7 @@ namespace {
 
 using dataplane::Digest;
 using dataplane::ManifestOf;
+using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -251,7 +252,7 @@ TEST_F(NodeDeliveriesTest, WaitsForItsTurn) {
   ASSERT_EQ(senders.front()->AcceptAndReadByte(), 0);
   senders.front()->End();
   RunUntil([&] { return table_->contains(name()); });
-  EXPECT_THAT(states_, ElementsAre(v1::DELIVERY_STATE_WAITING));
+  EXPECT_THAT(states_, Each(v1::DELIVERY_STATE_WAITING));
 }
 
 TEST_F(NodeDeliveriesTest, OffersAFile) {
