@@ -214,8 +214,8 @@ TEST_F(EarlyUploadTest, IsNotWhatAnEarlierRunHasGot) {
   EXPECT_TRUE(absl::IsFailedPrecondition(upload->result()));
   // Which the client gets as it is.
   google::rpc::ErrorInfo info;
-  for (const google::protobuf::Any& detail :
-       DetailsOf(upload->result(), "").details()) {
+  const auto details = DetailsOf(upload->result(), "");
+  for (const google::protobuf::Any& detail : details.details()) {
     detail.UnpackTo(&info);
   }
   EXPECT_EQ(info.reason(), "UPLOAD_TAKEN");
