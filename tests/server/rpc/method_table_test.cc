@@ -90,7 +90,7 @@ TEST_F(MethodTableTest, MethodsTakeAnOperatorUnlessTheirProtoSaysThatTheyRead) {
     // The protos' own habit: https://google.aip.dev/130.
     const std::string& name = method->name();
     EXPECT_EQ(reads, name.starts_with("Get") || name.starts_with("List") ||
-                         name.starts_with("Watch"))
+                         name.starts_with("Watch") || name.starts_with("Wait"))
         << name;
   }
 }
