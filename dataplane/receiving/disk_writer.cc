@@ -322,9 +322,9 @@ absl::Status DiskWriter::RewindNow(uint64_t index, bool forgets_all) {
   recent_.DropFrom(index);
   digests_.resize(std::min<uint64_t>(digests_.size(), index));
   // It may be that what was expected was wrong: it is told anew. But what is
-  // verified may have been sent on already: the blocks that come in the place
-  // of kept ones have to be the same.
-  const uint64_t same = forgets_all ? 0 : is_durable ? verified_ : index;
+  // verified may have been sent on already: the blocks that come in its place,
+  // as it was lost or was a kept one's, have to be the same.
+  const uint64_t same = forgets_all ? 0 : std::max(index, verified_);
   expected_.resize(std::min<uint64_t>(expected_.size(), same));
   verified_ = forgets_all ? 0 : std::min<uint64_t>(verified_, index);
   durable_ = std::min(durable_, index);

@@ -103,7 +103,8 @@ class PartialFile {
   absl::Status Restart();
   // The content, all of which is written, has `length` bytes: what lies behind
   // them, of another one that was dropped, goes, and the room that was set
-  // aside for that. Before Mark(), as it is a write.
+  // aside for that. Before Mark(), as it is a write. DATA_LOSS: the file has
+  // less.
   absl::Status EndAt(uint64_t length);
   // See MarkOf().
   absl::StatusOr<std::string> Mark() const { return MarkOf(file_.get()); }

@@ -58,9 +58,14 @@ absl::Status PartialFile::EndAt(uint64_t length) {
   if (fstat(file_.get(), &file) != 0) {
     return Result(-errno, "asking for the size of the partial file");
   }
-  if (static_cast<uint64_t>(file.st_size) <= length && allocated_ <= length) {
-    return absl::OkStatus();
+  const auto size = static_cast<uint64_t>(file.st_size);
+  if (size < length) {
+    return absl::DataLossError(absl::StrCat(
+        "the partial file has ", size, " bytes of the ", length,
+        " that were written: somebody has cut it off, or its disk has lost "
+        "them; see to that, and receive it again"));
   }
+  if (size == length && allocated_ <= length) return absl::OkStatus();
   allocated_ = std::min(allocated_, length);
   return Result(files_.Truncate(file_.get(), length),
                 "cutting off what is behind the end of the content");

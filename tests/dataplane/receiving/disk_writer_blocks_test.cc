@@ -191,6 +191,29 @@ TEST_F(DiskWriterTest, BlockThatIsLostOnceItIsWrittenIsBad) {
   EXPECT_EQ(writer_->state().bad_block, 1u);
 }
 
+// Others may have it, and those behind it, already.
+TEST_F(DiskWriterTest, BlockThatIsLostComesAgainAsTheSame) {
+  const std::string content = Content(3 * kManifestBlock);
+  const std::vector<Digest> digests = DigestsOf(content);
+  Make({.expects_digests = true});
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  GiveAll(content);
+  ASSERT_TRUE(WaitUntilComplete());
+  writer_->Lost(1, digests[1]);
+  absl::Notification rewound;
+  writer_->Rewind(1, false, [&rewound](const absl::Status& status) {
+    EXPECT_TRUE(status.ok()) << status;
+    rewound.Notify();
+  });
+  rewound.WaitForNotification();
+  for (const size_t other : {1, 2}) {
+    std::vector<Digest> others = digests;
+    others[other] = digests[0];
+    EXPECT_TRUE(absl::IsFailedPrecondition(writer_->Expect(0, others)));
+  }
+  EXPECT_TRUE(writer_->Expect(0, digests).ok());
+}
+
 TEST_F(DiskWriterTest, BlockThatIsLostAndCannotComeAgainIsAnError) {
   const std::string content = Content(3 * kManifestBlock);
   Make();

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <filesystem>
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/receiving/manifest.h"
@@ -60,6 +61,17 @@ TEST(PartialFileRoomTest, WhatIsBehindTheEndIsCutOff) {
   ASSERT_TRUE((*partial)->EndAt(11).ok());
   ASSERT_TRUE((*partial)->Commit().ok());
   EXPECT_EQ(folder.Get("content"), "the content");
+}
+
+TEST(PartialFileRoomTest, FileThatWasCutOffIsNotTheContent) {
+  const Folder folder;
+  auto partial = PartialFile::Create(FileApi::Real(), folder.To("content"));
+  ASSERT_TRUE(partial.ok());
+  ASSERT_TRUE((*partial)->Write(0, Bytes("the content")).ok());
+  std::filesystem::resize_file(folder.path(".tcptool-part.r1"), 4);
+  EXPECT_TRUE(absl::IsDataLoss((*partial)->EndAt(11)));
+  (*partial)->Abandon();
+  EXPECT_TRUE(folder.Names().empty());
 }
 
 TEST(PartialFileRoomTest, WhatIsToldBehindTheEndChangesNothing) {
