@@ -61,6 +61,7 @@ Roster::Roster(const std::vector<ExpectedRecipient>& expected, uint64_t last_id,
     status.state = RecipientState::kExpected;
     status.id = ++last_id_;
     status.label = recipient.label;
+    addresses_.push_back(status.peer.address());
     places_.try_emplace(status.peer.address());
     Replace(status, 0);
   }
@@ -93,7 +94,13 @@ RecipientStatus Roster::Connect(const RecipientStatus& recipient) {
       places != places_.end() && !places->second.vacant.empty();
   uint64_t id = 0;
   const RecipientStatus* const before = FindNode(status.node);
-  if (before != nullptr && before->state == RecipientState::kFailed) {
+  // A place is for its address alone; one that its address has comes first.
+  const bool goes_on =
+      before != nullptr && before->state == RecipientState::kFailed &&
+      (IsExpected(before->id)
+           ? addresses_[before->id - 1] == status.peer.address()
+           : !has_place);
+  if (goes_on) {
     id = before->id;
     Revive(id);
   } else {
@@ -248,7 +255,7 @@ void Roster::Count(const RecipientStatus& status, int sign) {
 }
 
 void Roster::CountPlace(const RecipientStatus& status, int sign) {
-  Places& places = places_.find(status.peer.address())->second;
+  Places& places = places_.at(addresses_[status.id - 1]);
   switch (status.state) {
     case RecipientState::kHandshaking:
       return AddOrErase(places.handshaking, status.id, sign);

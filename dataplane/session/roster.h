@@ -36,6 +36,12 @@ namespace tcptool::dataplane {
 // from its place. The two records then swap their contents; if the place's
 // connection had ended, its next attempt begins.
 //
+// A node that comes again goes on in its record. But a place is its address's,
+// also for nodes, whatever address their call has come from: from another
+// address a node does not get back into the place that it had, and where its
+// address has a vacant place, it takes that. The record that it has left stays
+// as it is.
+//
 // One thread at a time.
 class Roster {
  public:
@@ -69,8 +75,9 @@ class Roster {
 
   // A peer has connected, and is HANDSHAKING. Of `recipient`, its peer, node
   // and offset are used. A node that has not got the content in an earlier
-  // connection, which has ended, goes on in the same record. Returns the status
-  // for its fan-out, whose `id` is the number of the connection.
+  // connection, which has ended, goes on in the same record, unless that is, or
+  // its address has, another place. Returns the status for its fan-out, whose
+  // `id` is the number of the connection.
   RecipientStatus Connect(const RecipientStatus& recipient);
   RecipientStatus Connect(const asio::ip::tcp::endpoint& peer) {
     return Connect(RecipientStatus{.peer = peer});
@@ -186,6 +193,8 @@ class Roster {
   void KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max);
 
   const uint64_t expected_;
+  std::vector<asio::ip::address>
+      addresses_;  // Of the expected, in their order.
   Counters& counters_;
   std::map<uint64_t, Record> records_;  // By id.
   uint64_t last_id_ = 0;

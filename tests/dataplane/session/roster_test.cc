@@ -34,11 +34,17 @@ class RosterTest : public testing::Test {
     }
     return connection;
   }
-  static RecipientStatus Ready(Roster& roster, const tcp::endpoint& peer) {
+  static RecipientStatus Ready(Roster& roster, const RecipientStatus& peer) {
     RecipientStatus connection =
         In(roster.Connect(peer), RecipientState::kReady);
     roster.Update(connection);
     return connection;
+  }
+  static RecipientStatus Ready(Roster& roster, const tcp::endpoint& peer) {
+    return Ready(roster, RecipientStatus{.peer = peer});
+  }
+  static RecipientStatus ReadyNode(Roster& roster, const tcp::endpoint& peer) {
+    return Ready(roster, RecipientStatus{.peer = peer, .node = "node"});
   }
   static void Fail(Roster& roster, RecipientStatus connection) {
     connection.state = RecipientState::kFailed;
@@ -259,6 +265,59 @@ TEST_F(RosterTest, ThoseThatLeaveBeforeTheyAreServedAreForgottenButCounted) {
   EXPECT_EQ(roster.ConnectionOf(1), 0u);
   EXPECT_EQ(roster.count(RecipientState::kRejected), Roster::kMaxStrangers);
   EXPECT_EQ(roster.count(RecipientState::kFailed), 1u);
+}
+
+TEST_F(RosterTest, NodeGoesOnInItsPlace) {
+  Roster roster = Expecting();
+  Fail(roster, ReadyNode(roster, At(kHost, 1)));
+  const RecipientStatus again = ReadyNode(roster, At(kHost, 2));
+  EXPECT_EQ(roster.ConnectionOf(1), again.id);
+  EXPECT_EQ(roster.Find(1)->attempt, 2u);
+  EXPECT_EQ(roster.Find(3), nullptr);
+}
+
+TEST_F(RosterTest, NodeGetsNoPlaceByAnAddressThatNobodyExpects) {
+  Roster roster = Expecting();
+  Fail(roster, ReadyNode(roster, At(kHost)));
+  const RecipientStatus again = ReadyNode(roster, At("192.0.2.3"));
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kFailed);
+  EXPECT_EQ(roster.Find(1)->peer, At(kHost));
+  EXPECT_EQ(roster.ConnectionOf(3), again.id);
+  EXPECT_EQ(roster.Find(3)->label, "");
+  EXPECT_EQ(roster.ConnectionOfNode("node"), again.id);
+  roster.Update(In(again, RecipientState::kDelivered));
+  EXPECT_EQ(roster.outcome().delivered, 0u);
+  EXPECT_EQ(roster.outcome().missing, 2u);
+  EXPECT_EQ(roster.missing_nodes(), 0u);
+  // The place is there for its address.
+  Ready(roster, At(kHost, 2));
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kReady);
+}
+
+TEST_F(RosterTest, NodeTakesThePlaceOfTheAddressThatItComesFrom) {
+  Roster roster = Expecting();
+  Fail(roster, ReadyNode(roster, At(kHost)));
+  roster.Update(In(ReadyNode(roster, At(kOther)), RecipientState::kDelivered));
+  EXPECT_EQ(roster.Find(1)->state, RecipientState::kFailed);
+  EXPECT_EQ(roster.Find(1)->label, "a");
+  EXPECT_EQ(roster.Find(2)->state, RecipientState::kDelivered);
+  EXPECT_EQ(roster.Find(2)->label, "b");
+  EXPECT_EQ(roster.Find(2)->peer, At(kOther));
+  EXPECT_EQ(roster.Find(2)->attempt, 1u);
+  // Whoever comes from there too has no place to fill.
+  roster.Update(In(Ready(roster, At(kOther, 2)), RecipientState::kDelivered));
+  EXPECT_FALSE(roster.AllExpectedAreDelivered());
+  EXPECT_EQ(roster.outcome().delivered, 1u);
+  EXPECT_EQ(roster.outcome().missing, 1u);
+}
+
+TEST_F(RosterTest, NodeThatHadNoPlaceLeavesItsRecordForOne) {
+  Roster roster = Expecting();
+  Fail(roster, ReadyNode(roster, At("192.0.2.3")));
+  const RecipientStatus again = ReadyNode(roster, At(kHost));
+  EXPECT_EQ(roster.ConnectionOf(1), again.id);
+  EXPECT_EQ(roster.Find(3)->state, RecipientState::kFailed);
+  EXPECT_EQ(roster.count(RecipientState::kExpected), 1u);
 }
 
 TEST_F(RosterTest, NodeComesAgainForNothingOnlySoOften) {
