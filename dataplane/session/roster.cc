@@ -74,10 +74,14 @@ Roster::~Roster() {
 
 void Roster::Restore(const std::vector<RecipientStatus>& recipients) {
   started_ = true;
-  for (const RecipientStatus& status : recipients) {
-    Replace(status, 0);
-    if (!status.node.empty()) nodes_[status.node].id = status.id;
+  std::vector<const RecipientStatus*> in_time;
+  for (const RecipientStatus& status : recipients) in_time.push_back(&status);
+  std::ranges::stable_sort(in_time, {}, &RecipientStatus::connect_time);
+  // Before CameAgain() is asked about those that they have left.
+  for (const RecipientStatus* status : in_time) {
+    if (!status->node.empty()) nodes_[status->node].id = status->id;
   }
+  for (const RecipientStatus& status : recipients) Replace(status, 0);
   // Whoever had a place is gone, and another connection may have got all.
   for (const auto& [address, places] : places_) FillPlaces(address);
 }

@@ -2,6 +2,8 @@
 // records are kept.
 #include <gtest/gtest.h>
 
+#include <vector>
+
 #include "absl/time/clock.h"
 #include "dataplane/session/roster.h"
 
@@ -231,6 +233,27 @@ TEST_F(RosterOutcomeTest, RestoredPlaceGoesToOneThatIsDelivered) {
   EXPECT_EQ(roster.Find(1)->state, RecipientState::kDelivered);
   EXPECT_EQ(roster.Find(2)->state, RecipientState::kFailed);
   EXPECT_TRUE(roster.AllExpectedAreDelivered());
+}
+
+// A record that a node has left says nothing of it, whichever is the first.
+TEST_F(RosterOutcomeTest, RestoredNodeIsInTheRecordThatItCameToLast) {
+  for (const uint64_t last : {1, 2}) {
+    RecipientStatus left = {.id = 3 - last, .peer = Peer(1), .node = "n"};
+    left.attempt = 1;
+    left.state = RecipientState::kFailed;
+    left.connect_time = left.start_time = left.end_time = absl::Now();
+    left.handshake_time = absl::Milliseconds(1);
+    RecipientStatus has = left;
+    has.id = last;
+    has.state = RecipientState::kDelivered;
+    has.connect_time += absl::Seconds(1);
+    Roster roster({}, 2, counters_);
+    roster.Restore(last == 1 ? std::vector{has, left} : std::vector{left, has});
+    EXPECT_EQ(roster.missing_nodes(), 0u) << last;
+    EXPECT_FALSE(roster.MayReturn("n")) << last;
+    EXPECT_EQ(roster.outcome().delivered, 1u) << last;
+    EXPECT_EQ(roster.outcome().missing, 0u) << last;
+  }
 }
 
 TEST_F(RosterOutcomeTest, RestoredRecipientsGoOnAndAreNotCountedAgain) {
