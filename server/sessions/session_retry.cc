@@ -44,6 +44,13 @@ absl::StatusOr<v1::SessionSpec> SpecOfRetry(const SessionTable& table,
   for (int i = 0; i < expected.size(); ++i) {
     if (!HasContent(table, name, i + 1)) *spec.add_expected() = expected[i];
   }
+  // One that is deleted meanwhile, in whose place there may be another, has no
+  // recipients: they are not known to lack the content.
+  const absl::StatusOr<v1::Session> still = table.Get(name);
+  if (!still.ok() || still->etag() != session->etag()) {
+    return NotFound(v1::ERROR_REASON_RESOURCE_DELETED, kSessionType, name,
+                    absl::StrCat(name, " has just been deleted"));
+  }
   if (spec.expected().empty()) {
     return FailedPrecondition(
         v1::ERROR_REASON_NOTHING_TO_RETRY, name,

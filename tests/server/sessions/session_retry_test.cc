@@ -3,7 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -96,6 +98,42 @@ TEST_F(SessionRetryTest, ASessionThatIsNotThereIsNamed) {
   const absl::Status status = SpecOfRetry(table_, kName).status();
   EXPECT_TRUE(absl::IsNotFound(status));
   EXPECT_NE(status.message().find(kName), std::string::npos) << status;
+}
+
+// All have the content, at any time at which there are any.
+TEST_F(SessionRetryTest, WhoseSessionIsDeletedMeanwhileIsNotExpectedAgain) {
+  constexpr int kExpected = 100;
+  constexpr int kSessions = 100;
+  v1::Session running;
+  running.set_name(kName);
+  *running.mutable_spec() = SpecOf(kExpected);
+  running.set_state(v1::SESSION_STATE_TRANSFERRING);
+  std::vector<v1::Recipient> delivered(kExpected);
+  for (int i = 0; i < kExpected; ++i) {
+    delivered[i].set_name(absl::StrCat(kName, "/recipients/", i + 1));
+    delivered[i].set_state(v1::RECIPIENT_STATE_DELIVERED);
+  }
+  std::atomic<bool> are_over = false;
+  std::thread others([&] {
+    for (int i = 0; i < kSessions; ++i) {
+      v1::Session session = running;
+      session.set_etag(absl::StrCat(i));
+      table_.Insert(session);
+      session.set_state(v1::SESSION_STATE_SUCCEEDED);
+      table_.Update(session, delivered, {});
+      // It is there for as long as somebody asks for it.
+      for (int j = 0; j < 10; ++j) {
+        EXPECT_FALSE(SpecOfRetry(table_, kName).ok());
+      }
+      table_.Remove(kName);
+    }
+    are_over = true;
+  });
+  while (!are_over) {
+    const auto spec = SpecOfRetry(table_, kName);
+    EXPECT_FALSE(spec.ok()) << spec->expected_size();
+  }
+  others.join();
 }
 
 TEST_F(SessionRetryTest, ASessionThatGoesOnCannotBeRetried) {
