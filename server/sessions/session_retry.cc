@@ -48,7 +48,7 @@ absl::StatusOr<v1::SessionSpec> SpecOfRetry(const SessionTable& table,
   // recipients: they are not known to lack the content.
   const absl::StatusOr<v1::Session> still = table.Get(name);
   if (!still.ok() || still->etag() != session->etag()) {
-    return NotFound(v1::ERROR_REASON_RESOURCE_DELETED, kSessionType, name,
+    return NotFound(v1::ERROR_REASON_RESOURCE_NOT_FOUND, kSessionType, name,
                     absl::StrCat(name, " has just been deleted"));
   }
   if (spec.expected().empty()) {
