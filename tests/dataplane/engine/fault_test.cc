@@ -67,7 +67,8 @@ Outcome Transfer(SocketApi& sockets, std::shared_ptr<RandomAccessFile> file) {
     outcome.peers[first.port()] = first.Join();
     outcome.peers[second.port()] = second.Join();
   }
-  EXPECT_EQ(OpenDescriptors(), before);
+  // One of the transfer before may have been closed only meanwhile.
+  EXPECT_LE(OpenDescriptors(), before);
   for (const auto& [port, peer] : outcome.peers) {
     // An orderly end says that the content is complete.
     EXPECT_TRUE(peer.error != 0 || peer.data == TheContent());
