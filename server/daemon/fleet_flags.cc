@@ -13,6 +13,7 @@
 #include "server/api/spec_checker.h"
 #include "server/daemon/flags.h"
 #include "server/fleet/state/fleet_keys.h"
+#include "text/characters.h"
 #include "text/host_port.h"
 
 namespace tcptool::server {
@@ -43,6 +44,8 @@ std::string CheckEndpoint(const std::string& text) {
 }
 
 std::string CheckRack(const std::string& text) {
+  // Others could not read the node's registration.
+  if (ToUtf8(text) != text) return "it is not UTF-8";
   if (text.size() <= SpecChecker::kMaxLabelBytes) return "";
   return absl::StrCat("it is longer than ", SpecChecker::kMaxLabelBytes,
                       " bytes");

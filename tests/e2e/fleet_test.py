@@ -157,6 +157,7 @@ class OptionsTest(unittest.TestCase):
             ((*self.FLEET, f"--egress={1 << 63}"), "--egress"),
             ((*self.FLEET, "--max-deliveries=0"), "--max-deliveries"),
             ((*self.FLEET, "--rack=" + 256 * "r"), "longer than 255"),
+            ((*self.FLEET, "--rack=r\udcff"), "not UTF-8"),
             (self.FLEET[:1], "--fleet wants --etcd"),
             ((self.FLEET[0], self.FLEET[2]), "--fleet wants --node"),
             (self.FLEET[:3], "--fleet wants --peer-address"),

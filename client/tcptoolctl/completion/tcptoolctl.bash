@@ -20,12 +20,15 @@ _tcptoolctl_service() {
   done
 }
 
-# Prints the names that "list", "receptions", "distributions" or "nodes" lists.
+# Prints the names that "list", "receptions", "distributions" or "nodes" lists; none with
+# other characters than names have: bash expands what it completes ("compgen -W"), and what
+# says such a name is no service of ours.
 _tcptoolctl_names() {
   local -a service
   mapfile -t service < <(_tcptoolctl_service)
   # The service may be away: not for long.
-  "${COMP_WORDS[0]}" "${service[@]}" --timeout 1s "$1" 2>/dev/null | awk 'NR > 1 { print $1 }'
+  "${COMP_WORDS[0]}" "${service[@]}" --timeout 1s "$1" 2>/dev/null |
+    awk 'NR > 1 && $1 ~ /^[A-Za-z0-9._\/-]+$/ { print $1 }'
 }
 
 _tcptoolctl() {

@@ -1,9 +1,13 @@
 """tcptoolctl's help, its man page and its completions say the same."""
 
+import concurrent.futures
 import pathlib
 import re
 import subprocess
+import tempfile
 import unittest
+
+import grpc
 
 import harness
 from completions import Completions
@@ -90,6 +94,36 @@ class CompletionTest(harness.ServiceTest):
 
     def test_bash_offers_what_fits(self):
         self.assertEqual(self.completions.bash("g"), ["get"])
+
+
+class HostileServiceTest(unittest.TestCase):
+    """What answers at the service's address may be something else."""
+
+    def test_names_are_never_run(self):
+        home = tempfile.TemporaryDirectory()
+        self.addCleanup(home.cleanup)
+        mark = pathlib.Path(home.name) / "ran"
+        command = f"touch${{IFS}}{mark}"
+        names = ["sessions/fine", f"sessions/$({command})", f"sessions/`{command}`"]
+        stubs = harness.stubs
+
+        class Hostile(stubs.session_service_grpc.SessionServiceServicer):
+            def ListSessions(self, request, context):
+                return stubs.session_service.ListSessionsResponse(
+                    sessions=[stubs.session.Session(name=name) for name in names]
+                )
+
+        server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+        stubs.session_service_grpc.add_SessionServiceServicer_to_server(Hostile(), server)
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        self.addCleanup(server.stop, 0)
+        completions = Completions("tcptoolctl", TCPTOOL_SERVER=f"127.0.0.1:{port}")
+        for shell in completions.shells:
+            with self.subTest(shell.__name__):
+                self.assertIn("fine", shell("start", ""))
+                self.assertFalse(mark.exists(), "a name was run")
+        self.assertEqual(completions.bash("start", ""), ["fine"])
 
 
 class ReceptionCompletionTest(ReceptionCase):
