@@ -95,6 +95,7 @@ void Bound(google::rpc::PreconditionFailure& failure) {
 
 void Bound(google::rpc::QuotaFailure& failure) {
   for (auto& one : *failure.mutable_violations()) {
+    Shorten(*one.mutable_subject());
     Shorten(*one.mutable_description());
   }
 }

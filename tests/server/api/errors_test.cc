@@ -166,6 +166,11 @@ TEST(ErrorsTest, DetailsFitIntoTheTrailers) {
         NotFound(v1::ERROR_REASON_FILE_NOT_FOUND, kFileType, text, text));
     EXPECT_LE(TrailerBytes(missing), 7000u) << character;
     EXPECT_TRUE(Find<google::rpc::ResourceInfo>(Decode(missing))) << character;
+
+    const grpc::Status full =
+        ToGrpc(Exhausted(v1::ERROR_REASON_NO_SPACE, text, text));
+    EXPECT_LE(TrailerBytes(full), 7000u) << character;
+    EXPECT_TRUE(Find<google::rpc::QuotaFailure>(Decode(full))) << character;
   }
 }
 
