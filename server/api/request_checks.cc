@@ -27,28 +27,28 @@ absl::Status CheckStates(const States& states, bool (*is_valid)(int)) {
   return wrong.status();
 }
 
+// `kind`: "session", whose names are sessions/ID.
+void AddWrongName(absl::string_view path, const std::string& name,
+                  absl::string_view kind, InvalidFields& wrong) {
+  wrong.Add(path, absl::StrCat("\"", name, "\" is no ", kind,
+                               "'s name; they look like ", kind, "s/ID"));
+}
+
 void AddSessionName(absl::string_view path, const std::string& name,
                     InvalidFields& wrong) {
-  if (IsSessionName(name)) return;
-  wrong.Add(path, absl::StrCat("\"", name,
-                               "\" is no session's name; they look like "
-                               "sessions/ID"));
+  if (!IsSessionName(name)) AddWrongName(path, name, "session", wrong);
 }
 
 void AddReceptionName(absl::string_view path, const std::string& name,
                       InvalidFields& wrong) {
-  if (IsReceptionName(name)) return;
-  wrong.Add(path, absl::StrCat("\"", name,
-                               "\" is no reception's name; they look like "
-                               "receptions/ID"));
+  if (!IsReceptionName(name)) AddWrongName(path, name, "reception", wrong);
 }
 
 void AddDistributionName(absl::string_view path, const std::string& name,
                          InvalidFields& wrong) {
-  if (IsDistributionName(name)) return;
-  wrong.Add(path, absl::StrCat("\"", name,
-                               "\" is no distribution's name; they look like "
-                               "distributions/ID"));
+  if (!IsDistributionName(name)) {
+    AddWrongName(path, name, "distribution", wrong);
+  }
 }
 
 absl::Status CheckReceptionName(absl::string_view path,
