@@ -98,30 +98,33 @@ CLI::App* AddCommand(CLI::App& app, const std::string& name,
       ->callback([command, &chosen] { chosen = command; });
 }
 
-void AddName(CLI::App* command, Options& options) {
-  command->add_option("NAME", options.name, "The session: ID or sessions/ID")
-      ->required()
-      ->type_name("");
+// `what`: what the name is of.
+void AddName(CLI::App* command, const std::string& what, Options& options) {
+  command->add_option("NAME", options.name, what)->required()->type_name("");
+}
+
+void AddSessionName(CLI::App* command, Options& options) {
+  AddName(command, "The session: ID or sessions/ID", options);
+}
+
+void AddDistributionName(CLI::App* command, Options& options) {
+  AddName(command, "The distribution: ID or distributions/ID", options);
 }
 
 // Of a command that knows receptions and distributions too.
 void AddAnyName(CLI::App* command, Options& options) {
-  command
-      ->add_option("NAME", options.name,
-                   "The session: ID or sessions/ID; a reception: "
-                   "receptions/ID; or a\ndistribution: distributions/ID")
-      ->required()
-      ->type_name("");
+  AddName(command,
+          "The session: ID or sessions/ID; a reception: receptions/ID; or a\n"
+          "distribution: distributions/ID",
+          options);
 }
 
 // Of `retry`.
 void AddRetryFlags(CLI::App* command, Options& options) {
-  command
-      ->add_option("NAME", options.name,
-                   "The session: ID or sessions/ID; or a\ndistribution: "
-                   "distributions/ID")
-      ->required()
-      ->type_name("");
+  AddName(
+      command,
+      "The session: ID or sessions/ID; or a\ndistribution: distributions/ID",
+      options);
   RetryFlags& flags = options.retry;
   command->add_flag("--stdin", flags.from_stdin,
                     "Upload standard input again, to a session");
@@ -131,14 +134,6 @@ void AddRetryFlags(CLI::App* command, Options& options) {
                    "again")
       ->type_name("ID");
   command->add_flag("--watch", flags.watch, "Then watch it until it is final");
-}
-
-void AddDistributionName(CLI::App* command, Options& options) {
-  command
-      ->add_option("NAME", options.name,
-                   "The distribution: ID or distributions/ID")
-      ->required()
-      ->type_name("");
 }
 
 void AddCommands(CLI::App& app, Options& options, Command& chosen) {
@@ -154,14 +149,14 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
       options);
   CLI::App* wait = AddCommand(
       app, "wait", "Wait until a session has ended, and show it", Wait, chosen);
-  AddName(wait, options);
+  AddSessionName(wait, options);
   wait->add_option("--for", options.wait,
                    "How long at most; default: until it has ended")
       ->type_name("DURATION")
       ->check(DurationIn(absl::ZeroDuration(), absl::Hours(8760)));
-  AddName(AddCommand(app, "start", "Start a session with who is there", Start,
-                     chosen),
-          options);
+  AddSessionName(AddCommand(app, "start", "Start a session with who is there",
+                            Start, chosen),
+                 options);
   AddAnyName(AddCommand(app, "cancel", "End one of them", Cancel, chosen),
              options);
   CLI::App* remove = AddCommand(
@@ -172,12 +167,12 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
   remove->add_flag("--allow-missing", options.allow_missing,
                    "It is no error if there is none");
   AddRetryFlags(
-      AddCommand(app, "retry", "Try one of them that is finished again", Retry,
-                 chosen),
+      AddCommand(app, "retry", "Try a finished session, or distribution, again",
+                 Retry, chosen),
       options);
-  AddName(AddCommand(app, "recipients", "List a session's recipients",
-                     Recipients, chosen),
-          options);
+  AddSessionName(AddCommand(app, "recipients", "List a session's recipients",
+                            Recipients, chosen),
+                 options);
   AddReceiveFlags(
       *AddCommand(app, "receive", "Receive a file from a sender onto the node",
                   Receive, chosen),

@@ -113,7 +113,7 @@ void AddControlFlags(CLI::App& app, ControlOptions& options) {
   add_limit("--max-concurrent-streams", options.max_concurrent_streams,
             "Calls that one connection may have at a time", 1, 100'000);
   add_limit("--max-watchers", options.max_watchers,
-            "Watches of sessions, receptions and distributions at a time", 1,
+            "Watches, and calls that wait for a session, at a time", 1,
             100'000);
   add_limit("--max-sessions", options.max_sessions,
             "Sessions that are held, the finished ones included", 1, 1'000'000);
