@@ -12,16 +12,7 @@ import grpc
 import harness
 from harness import stubs
 from nodes import NodesCase
-from receptions import MIB, reason_of, state_of
-
-
-def truth_of(content, length=None):
-    """The content's digests, and the root that goes with them and this length."""
-    blocks = [content[at : at + MIB] for at in range(0, len(content), MIB)]
-    digests = b"".join(hashlib.sha256(block).digest() for block in blocks)
-    head = b"tcptool manifest 1\n" + (length or len(content)).to_bytes(8, "little")
-    root = hashlib.sha256(head + MIB.to_bytes(8, "little") + digests).digest()
-    return digests, root
+from receptions import MIB, reason_of, state_of, truth_of
 
 
 class PeersLiesTest(NodesCase):

@@ -1,5 +1,6 @@
 """What tests of receptions share: a service that receives, and senders of theirs."""
 
+import hashlib
 import os
 import pathlib
 import random
@@ -25,6 +26,15 @@ def reason_of(reception):
     return stubs.reception.ReceptionReason.Name(reception.reason).removeprefix(
         "RECEPTION_REASON_"
     )
+
+
+def truth_of(content, length=None):
+    """The content's digests, and the root that goes with them and this length."""
+    blocks = [content[at : at + MIB] for at in range(0, len(content), MIB)]
+    digests = b"".join(hashlib.sha256(block).digest() for block in blocks)
+    head = b"tcptool manifest 1\n" + (length or len(content)).to_bytes(8, "little")
+    root = hashlib.sha256(head + MIB.to_bytes(8, "little") + digests).digest()
+    return digests, root
 
 
 def is_refused(peer, content):

@@ -1,6 +1,5 @@
 """Sessions for those whom another session has not reached."""
 
-import hashlib
 import os
 import socket
 
@@ -9,6 +8,7 @@ import grpc
 import harness
 import recipients
 from harness import ServiceTest, port_of, stubs
+from receptions import truth_of
 
 # Machines are addresses of the loopback network.
 FLEET = {"gate": "127.0.0.11", "yard": "127.0.0.12", "roof": "127.0.0.13"}
@@ -170,10 +170,8 @@ class SessionRetryTest(ServiceTest):
     def test_a_file_still_has_to_be_what_was_expected(self):
         messages = stubs.session_service
         right = b"firmware"
-        manifest = b"tcptool manifest 1\n" + len(right).to_bytes(8, "little")
-        manifest += (1 << 20).to_bytes(8, "little") + hashlib.sha256(right).digest()
         file = stubs.session.FileSource(
-            root="files", path="content", expected_root=hashlib.sha256(manifest).hexdigest()
+            root="files", path="content", expected_root=truth_of(right)[1].hex()
         )
         spec = stubs.session.SessionSpec(file=file, expected=expected({"gate": FLEET["gate"]}))
         request = messages.CreateSessionRequest(session=stubs.session.Session(spec=spec))
