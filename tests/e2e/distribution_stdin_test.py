@@ -76,7 +76,7 @@ class DistributionStdinTest(DistributionCase):
                 self.assertEqual(error.code(), grpc.StatusCode.UNAVAILABLE)
                 return None
 
-        wait_until(answers, "it has read what the fleet has", 60)
+        wait_until(answers, "it has read what the fleet has")
         ctl = self.start_ctl("--watch")
         _, err = ctl.communicate(self.content, timeout=harness.DEADLINE_S)
         self.assertEqual((ctl.returncode, err), (0, b""))

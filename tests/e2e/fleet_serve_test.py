@@ -88,7 +88,7 @@ class ServeTest(DistributionCase):
         self.c.start()
         late = Recipient(KINDS[0], int(self.serving(name, "c").endpoint.rpartition(":")[2]), START)
         self.addCleanup(late.close)
-        source = wait_until(lambda: self.source_serving(name), "the source serves", 60)
+        source = wait_until(lambda: self.source_serving(name), "the source serves")
         at_source = Recipient(KINDS[0], int(source.endpoint.rpartition(":")[2]), START)
         self.addCleanup(at_source.close)
         for one in (late, at_source):
@@ -112,7 +112,7 @@ class ServeTest(DistributionCase):
         self.gate.open()
         name = self.distribute()
         self.assert_delivered(name, self.b, self.c)
-        serving = wait_until(lambda: self.source_serving(name), "the source serves", 60)
+        serving = wait_until(lambda: self.source_serving(name), "the source serves")
         self.a.stop()
         changed = bytes([self.content[0] ^ 1]) + self.content[1:]
         self.a.write_file("content", changed)
@@ -126,7 +126,7 @@ class ServeTest(DistributionCase):
                 return None
             return None if got.HasField("end_time") else got
 
-        got = wait_until(begun_anew, "there is a session again", 60)
+        got = wait_until(begun_anew, "there is a session again")
         recipient = harness.connect(int(got.data_endpoint.rpartition(":")[2]), START)
         self.addCleanup(recipient.close)
         data, is_orderly = harness.read_to_end(recipient)

@@ -44,7 +44,7 @@ class MetricsTest(HttpTest):
         self.service.write_file("content", b"x" * 300 * KIB)
         session = self.service.create(
             # The other one has it too.
-            limits=stubs.session.Limits(handshake_timeout={"seconds": 5}),
+            limits=stubs.session.Limits(handshake_timeout={"seconds": 10}),
         )
         silent = socket.create_connection(("127.0.0.1", port_of(session)))
         self.addCleanup(silent.close)

@@ -49,7 +49,7 @@ TEST(WireTest, OnlyTheLowestBitStarts) {
 TEST(WireTest, SilentPeerBlocksNobodyAndTimesOut) {
   SessionOptions options;
   // The good one has to say its byte within it, too.
-  options.limits.handshake_timeout = absl::Seconds(3);
+  options.limits.handshake_timeout = absl::Seconds(10);
   OneSession one(FileOf(Content(kSmall)), options);
   Peer silent(one.port());
   ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kHandshaking, 1));

@@ -57,7 +57,7 @@ TEST(CountersTest, CountWhatRecipientsGotAndHowTheyEnded) {
   constexpr size_t kSize = 3'000'000;
   SessionOptions options;
   // The good ones have to say their byte within it, too.
-  options.limits.handshake_timeout = absl::Seconds(3);
+  options.limits.handshake_timeout = absl::Seconds(10);
   OneSession one(FileOf(Content(kSize)), options);
   Peer silent(one.port());
   ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, 1));
