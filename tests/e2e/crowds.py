@@ -4,6 +4,7 @@ import contextlib
 import itertools
 import select
 import socket
+import ssl
 import urllib.request
 
 import grpc
@@ -18,6 +19,8 @@ PREFACE = http2.PREFACE + http2.frame(http2.SETTINGS, 0, 0)
 
 
 def is_closed(stranger):
+    if stranger.fileno() < 0:  # TLS has closed what was ended in its handshake.
+        return True
     poll = select.poll()
     poll.register(stranger, select.POLLRDHUP)
     return bool(poll.poll(0))
@@ -59,7 +62,7 @@ class CrowdCase(SecurityTest):
                 stranger.settimeout(harness.DEADLINE_S)
                 stranger.bind((host, 0))
                 # There may be no place.
-                with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+                with contextlib.suppress(ConnectionResetError, BrokenPipeError, ssl.SSLEOFError):
                     stranger.connect(("127.0.0.1", port))
                     stranger = wrap(stranger)
                     self.addCleanup(stranger.close)
