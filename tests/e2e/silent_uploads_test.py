@@ -102,4 +102,6 @@ class SilentUploadsTest(unittest.TestCase):
                 + http2.frame(http2.DATA, 0, 1, http2.message(request.SerializeToString()))
             )
 
-        self.assert_fail_and_make_room(self.begin_all(begin), "", GONE_S)
+        self.assert_fail_and_make_room(
+            self.begin_all(begin), "the upload broke off after 1 bytes", GONE_S
+        )
