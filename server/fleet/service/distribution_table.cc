@@ -9,6 +9,7 @@
 #include "google/protobuf/util/message_differencer.h"
 #include "server/api/errors.h"
 #include "server/api/page_token.h"
+#include "server/fleet/service/etcd_errors.h"
 #include "server/watch/page_items.h"
 
 namespace tcptool::fleet {
@@ -40,10 +41,7 @@ void DistributionTable::SetReady() {
 }
 
 absl::Status DistributionTable::CheckReady() const {
-  if (ready_) return absl::OkStatus();
-  return server::Unavailable(
-      api::ERROR_REASON_NOT_READY,
-      "the node has not read from etcd yet what its fleet has; try again");
+  return ready_ ? absl::OkStatus() : NotReady();
 }
 
 bool DistributionTable::Set(api::Distribution distribution, int64_t number) {

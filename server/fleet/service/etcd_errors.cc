@@ -29,4 +29,10 @@ absl::Status EtcdErrorForClient(const absl::Status& status) {
   return {status.code(), message};
 }
 
+absl::Status NotReady() {
+  return server::Unavailable(
+      api::ERROR_REASON_NOT_READY,
+      "the node has not read from etcd yet what its fleet has; try again");
+}
+
 }  // namespace tcptool::fleet

@@ -15,6 +15,9 @@ inline constexpr int kTries = 5;
 // whether it has carried something out, or takes the node for somebody else.
 absl::Status EtcdErrorForClient(const absl::Status& status);
 
+// UNAVAILABLE: the node does not know yet what its fleet has.
+absl::Status NotReady();
+
 }  // namespace tcptool::fleet
 
 #endif  // TCPTOOL_SERVER_FLEET_SERVICE_ETCD_ERRORS_H_

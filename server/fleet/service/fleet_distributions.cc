@@ -14,6 +14,7 @@
 #include "server/fleet/service/distribution_commands.h"
 #include "server/fleet/service/distribution_creation.h"
 #include "server/fleet/service/distribution_overview.h"
+#include "server/fleet/service/etcd_errors.h"
 #include "server/fleet/service/fleet_messages.h"
 #include "server/fleet/service/open_answers.h"
 #include "server/fleet/service/seen_revisions.h"
@@ -240,11 +241,6 @@ class FleetDistributions::Service final
   static absl::Status Stopping() {
     return server::Unavailable(api::ERROR_REASON_SERVICE_STOPPING,
                                "the service is stopping");
-  }
-  static absl::Status NotReady() {
-    return server::Unavailable(
-        api::ERROR_REASON_NOT_READY,
-        "the node has not read from etcd yet what its fleet has; try again");
   }
 
   // Brings the table up to date.
