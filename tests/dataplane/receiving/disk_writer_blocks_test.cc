@@ -5,7 +5,6 @@
 #include <atomic>
 #include <cerrno>
 
-#include "absl/synchronization/notification.h"
 #include "tests/dataplane/receiving/disk_writers.h"
 
 namespace tcptool::dataplane {
@@ -32,12 +31,7 @@ TEST_F(DiskWriterTest, BlockThatIsNotTheExpectedOneIsBad) {
       return state.marks.verified == 2 * kManifestBlock;
     }));
     // Another source has the right one.
-    absl::Notification rewound;
-    writer_->Rewind(2, false, [&rewound](const absl::Status& status) {
-      EXPECT_TRUE(status.ok());
-      rewound.Notify();
-    });
-    rewound.WaitForNotification();
+    Rewind(2);
     ASSERT_TRUE(WaitUntilIdle());
     EXPECT_EQ(writer_->state().marks.written, 2 * kManifestBlock);
     ASSERT_TRUE(writer_->Expect(2, std::span(digests).subspan(2)).ok());
@@ -82,10 +76,7 @@ TEST_F(DiskWriterTest, WhatWasKeptOfAnotherContentIsDropped) {
   content[kManifestBlock] ^= 1;
   ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
   EXPECT_EQ(writer_->state().bad_block, 1u);
-  absl::Notification rewound;
-  writer_->Rewind(1, false,
-                  [&rewound](const absl::Status&) { rewound.Notify(); });
-  rewound.WaitForNotification();
+  Rewind(1);
   ASSERT_TRUE(WaitUntilIdle());
   EXPECT_EQ(writer_->state().marks.written, 0u);
   EXPECT_EQ(writer_->state().marks.durable, 0u);
@@ -112,10 +103,7 @@ TEST_F(DiskWriterTest, HashOfWhatWasDroppedIsForgotten) {
   ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
   EXPECT_EQ(writer_->state().bad_block, 2u);
   ASSERT_TRUE(WaitUntilIdle());
-  absl::Notification rewound;
-  writer_->Rewind(2, false,
-                  [&rewound](const absl::Status&) { rewound.Notify(); });
-  rewound.WaitForNotification();
+  Rewind(2);
   ASSERT_TRUE(WaitUntilIdle());
   ASSERT_TRUE(writer_->Expect(0, DigestsOf(content)).ok());
   GiveAll(content, 2);
@@ -154,12 +142,7 @@ TEST_F(DiskWriterTest, KeptBlockThatTheDiskHasLostIsBad) {
   }));
   EXPECT_TRUE(writer_->state().error.ok()) << writer_->state().error;
   is_lost = false;
-  absl::Notification rewound;
-  writer_->Rewind(0, false, [&rewound](const absl::Status& status) {
-    EXPECT_TRUE(status.ok()) << status;
-    rewound.Notify();
-  });
-  rewound.WaitForNotification();
+  Rewind(0);
   ASSERT_TRUE(WaitUntilIdle());
   ASSERT_TRUE(writer_->Expect(0, digests).ok());
   GiveAll(content);
@@ -181,12 +164,7 @@ TEST_F(DiskWriterTest, BlockThatIsLostOnceItIsWrittenIsBad) {
   writer_->Lost(2, digests[2]);
   writer_->Lost(1, digests[1]);
   EXPECT_EQ(writer_->state().bad_block, 1u);
-  absl::Notification rewound;
-  writer_->Rewind(3, false, [&rewound](const absl::Status& status) {
-    EXPECT_TRUE(status.ok()) << status;
-    rewound.Notify();
-  });
-  rewound.WaitForNotification();
+  Rewind(3);
   // One that was found bad too late for this.
   EXPECT_EQ(writer_->state().bad_block, 1u);
 }
@@ -200,12 +178,7 @@ TEST_F(DiskWriterTest, BlockThatIsLostComesAgainAsTheSame) {
   GiveAll(content);
   ASSERT_TRUE(WaitUntilComplete());
   writer_->Lost(1, digests[1]);
-  absl::Notification rewound;
-  writer_->Rewind(1, false, [&rewound](const absl::Status& status) {
-    EXPECT_TRUE(status.ok()) << status;
-    rewound.Notify();
-  });
-  rewound.WaitForNotification();
+  Rewind(1);
   for (const size_t other : {1, 2}) {
     std::vector<Digest> others = digests;
     others[other] = Digest();
@@ -232,12 +205,7 @@ TEST_F(DiskWriterTest, WhatIsDoubtedIsVerifiedAnew) {
   ASSERT_TRUE(writer_->Expect(0, digests).ok());
   GiveAll(content);
   ASSERT_TRUE(WaitUntilComplete());
-  absl::Notification rewound;
-  writer_->Rewind(3, true, [&rewound](const absl::Status& status) {
-    EXPECT_TRUE(status.ok()) << status;
-    rewound.Notify();
-  });
-  rewound.WaitForNotification();
+  Rewind(3, /*forgets_all=*/true);
   ASSERT_TRUE(WaitUntilIdle());
   EXPECT_EQ(writer_->state().marks.written, content.size());
   EXPECT_EQ(writer_->state().marks.verified, 0u);

@@ -15,7 +15,9 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "dataplane/receiving/disk_writer.h"
 #include "tests/dataplane/receiving/files.h"
@@ -86,6 +88,16 @@ class DiskWriterTest : public testing::Test {
     return WaitFor([](const DiskWriter::State& state) {
       return state.idle && (state.complete || !state.error.ok());
     });
+  }
+
+  // And waits until it is done.
+  void Rewind(uint64_t index, bool forgets_all = false) {
+    absl::Notification rewound;
+    writer_->Rewind(index, forgets_all, [&rewound](const absl::Status& status) {
+      EXPECT_TRUE(status.ok()) << status;
+      rewound.Notify();
+    });
+    rewound.WaitForNotification();
   }
 
   // The tasks of the disk's threads have let go of it too, and of its file.
