@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""The part of Kubernetes' API that tells of nodes, as far as overlays/fleet needs it.
+"""The part of Kubernetes' API that tells of nodes, as far as components/rack needs it.
 
 Usage: kubernetes_api.py CERTIFICATE KEY TOKEN NODES, where NODES is a JSON object of the
 metadata of each node by its name. Prints "up" when it listens, on all addresses.
