@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 
 import harness
 import recipients
@@ -83,13 +84,15 @@ class BadPeersTest(ServiceTest):
         (gone,) = self.failed(session)
         self.assert_recipient(gone, "FAILED", "CONNECTION_LOST")
 
-    def test_peers_that_reset_while_it_waits_hold_no_descriptor(self):
+    def time_to_free_descriptors(self):
+        """Of many who reset their connections while their session waits."""
         session = self.service.create()
         before = self.service.descriptors()
         crowd = [connect(session) for _ in range(30)]
         for peer in crowd:
             peer.sendall(recipients.WAIT)
         self.service.wait_ready(session.name, len(crowd))
+        began = time.monotonic()
         for peer in crowd:
             harness.reset(peer)
         # The session waits still. The service has a few more or fewer at any time, as it
@@ -98,7 +101,17 @@ class BadPeersTest(ServiceTest):
             lambda: self.service.descriptors() < before + len(crowd) // 2,
             "their descriptors are free",
         )
+        took = time.monotonic() - began
         self.assert_session_state(self.service.get(session.name), "WAITING")
+        return took
+
+    def test_peers_that_reset_while_it_waits_hold_no_descriptor(self):
+        # What looks for them now and then takes longer each time; what a busy machine slows
+        # down does not.
+        took = [self.time_to_free_descriptors()]
+        while min(took) >= LIMIT_S and len(took) < 10:
+            took.append(self.time_to_free_descriptors())
+        self.assertLess(min(took), LIMIT_S, took)
 
     def test_peer_that_resets_in_the_transfer_fails(self):
         session = self.service.create()
