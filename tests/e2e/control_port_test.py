@@ -123,6 +123,16 @@ class StrangerTest(unittest.TestCase):
         harness.wait_until(lambda: service.descriptors() >= 190, "the crowd is in")
         # More than there are descriptors for: what is beyond is turned away.
         self.assertLess(service.descriptors(), 230)
+        states = harness.stubs.recipient
+        reasons = harness.wait_until(
+            lambda: {
+                one.reason
+                for one in service.recipients(session.name)
+                if one.state == states.RECIPIENT_STATE_REJECTED
+            },
+            "some are told to be turned away",
+        )
+        self.assertEqual(reasons, {states.RECIPIENT_REASON_CAPACITY})
         controls = crowd(lambda: self.connect(service))
         harness.wait_until(
             lambda: any(event["event"] == "control_full" for event in service.events()),
@@ -145,11 +155,13 @@ class StrangerTest(unittest.TestCase):
         harness.wait_until(serves, "new connections are served")
 
     def test_a_client_that_pings_is_welcome(self):
-        service = self.serve()
-        connection = self.connect(service)
-        for _ in range(100):
-            connection.send(http2.frame(http2.PING, 0, 0, b"12345678"))
-            self.assert_serves_ping(connection)
+        # With a front between the client and gRPC, and without.
+        for flags in ((), (f"--token-file={self.token_file()}",)):
+            with self.subTest(flags):
+                connection = self.connect(self.serve(*flags))
+                for _ in range(100):
+                    connection.send(http2.frame(http2.PING, 0, 0, b"12345678"))
+                    self.assert_serves_ping(connection)
 
     def assert_serves_ping(self, connection):
         while (frame := connection.read_frame()) is not None:
