@@ -47,6 +47,18 @@ class ChangedByTheServerTest(TcptoolTest):
         self.assertIn("the file has changed", errors)
 
 
+class MountedLaterTest(ServiceTest):
+    def test_a_root_that_is_mounted_after_the_start_is_served_as_it_is_then(self):
+        with self.assertRaises(grpc.RpcError) as refused:
+            self.service.create(path=FILE)
+        self.assertEqual(refused.exception.code(), grpc.StatusCode.NOT_FOUND)
+        self.addCleanup(Fuse(self.service.root, SMALL, valid_s=600).close)
+        session = self.service.create(path=FILE)
+        content = harness.read_all(self.connect(session, b"\1"))
+        self.assertEqual(content, b"O" * SMALL)
+        self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
+
+
 class DeadRootsTest(unittest.TestCase):
     ROOTS = 3
     # A root that does not answer takes the start 5 s, and its first sessions 5 s more.
