@@ -1,6 +1,7 @@
 """Clients that go silent, or vanish without a word: what they held is free again."""
 
 import threading
+import time
 
 import grpc
 
@@ -12,7 +13,7 @@ from security import HEALTH, NODE, SecurityTest, bearer
 WATCH = b"/tcptool.v1.SessionService/WatchSessions"
 AUTHORIZATION = (b"authorization", b"Bearer o")
 # For the service to find out that nobody answers its pings (after 50 s), and to close.
-GONE_S = 50 + harness.DEADLINE_S
+GONE_S = 60
 
 
 class SilentClientsTest(SecurityTest):
@@ -106,10 +107,10 @@ class SilentClientsTest(SecurityTest):
         finally:
             watch.cancel()
 
-    def wait_free(self, services, deadline_s=harness.DEADLINE_S):
+    def wait_free(self, services):
         for service in services:
             harness.wait_until(
-                lambda service=service: self.can_watch(service), "the place is free", deadline_s
+                lambda service=service: self.can_watch(service), "the place is free"
             )
 
     def test_the_place_of_a_watcher_that_is_reset_is_free(self):
@@ -117,8 +118,17 @@ class SilentClientsTest(SecurityTest):
             harness.reset(self.watch_as_the_only_one(service).socket)
         self.wait_free(self.services)
 
-    def test_the_place_of_a_watcher_that_answers_nothing_is_free(self):
+    def time_of_places(self):
+        """Of watchers that nobody reads from the first answer on, nor answers a ping."""
+        began = time.monotonic()
         for service in self.services:
             self.watch_as_the_only_one(service)
-        # From here on nobody reads the connections, nor answers a ping.
-        self.wait_free(self.services, GONE_S)
+        self.wait_free(self.services)
+        return time.monotonic() - began
+
+    def test_the_place_of_a_watcher_that_answers_nothing_is_free_within_a_minute(self):
+        # Of some, as a busy machine has some take longer.
+        took = [self.time_of_places()]
+        while min(took) >= GONE_S and len(took) < 3:
+            took.append(self.time_of_places())
+        self.assertLess(min(took), GONE_S, took)
