@@ -137,6 +137,8 @@ TEST_F(FollowerTest, GivesToOthersWhatItHasAlsoIfNobodyElseIsThere) {
   EXPECT_TRUE(port_.contents.at("d").was_delivered);
   // It turns out that it has lost it.
   Progress(v1::DELIVERY_STATE_WAITING);
+  EXPECT_EQ(Record().state(), v1::DELIVERY_STATE_WAITING);
+  EXPECT_FALSE(Record().has_end_time());
   fleet_.AddNode("n1");
   Settle();
   EXPECT_THAT(Parents(), ElementsAre("n1"));
