@@ -1,6 +1,8 @@
 """Who may call by TLS and client certificates."""
 
 import shutil
+import socket
+import ssl
 
 import grpc
 
@@ -92,6 +94,20 @@ class TlsTest(SecurityTest):
         self.assertEqual(call(channel, get_node, "o")[0], grpc.StatusCode.UNAVAILABLE)
         channel = self.channel(service, self.authority, clients.issue("anybody"))
         self.assertEqual(call(channel, get_node, "o")[0], grpc.StatusCode.OK)
+
+    def test_the_handshake_wants_a_certificate_where_it_is_the_only_way_in(self):
+        clients = Authority(self.home / "clients")
+        service = self.serve_tls("--peer-address=127.0.0.1:0", clients=clients)
+        context = ssl.create_default_context(cafile=self.authority.path)
+        context.set_alpn_protocols(["h2"])
+        for address in (service.control_address, service.peer_address):
+            host, _, port = address.rpartition(":")
+            with self.subTest(address), socket.create_connection(
+                (host, int(port)), timeout=DEADLINE_S
+            ) as plain, context.wrap_socket(plain, server_hostname=host) as stranger:
+                # Nothing of HTTP/2 is said before.
+                with self.assertRaisesRegex(ssl.SSLError, "(?i)certificate.required"):
+                    stranger.recv(1)
 
     def test_a_watch_goes_on_while_certificates_change(self):
         service = self.serve_tls()
