@@ -3,6 +3,7 @@
 import shutil
 import socket
 import ssl
+import urllib.request
 
 import grpc
 
@@ -108,6 +109,10 @@ class TlsTest(SecurityTest):
                 # Nothing of HTTP/2 is said before.
                 with self.assertRaisesRegex(ssl.SSLError, "(?i)certificate.required"):
                     stranger.recv(1)
+        # Probes have HTTP, and the service itself reaches its ports.
+        url = f"http://{service.http_address}/healthz"
+        with urllib.request.urlopen(url, timeout=DEADLINE_S) as answer:
+            self.assertEqual(answer.status, 200)
 
     def test_a_watch_goes_on_while_certificates_change(self):
         service = self.serve_tls()
