@@ -144,6 +144,9 @@ class DeadRootTest(unittest.TestCase):
     """Beside a root whose server is gone, with a session that waits for a block of it, a
     call that waits for a name in it, and the attributes of none known."""
 
+    # For the answer that the root gives none, which takes 5 s.
+    ANSWER_S = 20
+
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="root.")
         self.addCleanup(directory.cleanup)
@@ -165,7 +168,9 @@ class DeadRootTest(unittest.TestCase):
         while recipient in select.select([recipient], [], [], 1)[0]:
             self.assertTrue(recipient.recv(1 << 20))
         # LOOKUP.
-        self.waits = self.service.sessions.CreateSession.future(self.request())
+        self.waits = self.service.sessions.CreateSession.future(
+            self.request(), timeout=self.ANSWER_S
+        )
 
     def request(self, **source):
         session = harness.stubs.session
