@@ -21,9 +21,12 @@ bool IsConnectionError(const absl::Status& status) {
 }  // namespace
 
 bool Reconnection::TriesAgainAfter(const absl::Status& error) {
-  if (!was_heard_ || !IsConnectionError(error)) return false;
+  if (!was_heard_ || !IsConnectionError(Cause(error))) return false;
   const steady_clock::time_point now = steady_clock::now();
-  if (!lost_) lost_ = now;
+  if (!lost_) {
+    lost_ = now;
+    loss_ = error;
+  }
   if (now - *lost_ > absl::ToChronoNanoseconds(patience_)) return false;
   absl::SleepFor(kPause);
   return true;

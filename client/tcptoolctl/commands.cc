@@ -198,7 +198,7 @@ absl::Status Wait(Client& client, const Options& options) {
     if (!session.ok()) {
       if (left <= absl::ZeroDuration() ||
           !reconnection.TriesAgainAfter(session.status())) {
-        return session.status();
+        return reconnection.Cause(session.status());
       }
       next = absl::ZeroDuration();
       continue;

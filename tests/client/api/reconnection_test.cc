@@ -37,5 +37,21 @@ TEST(ReconnectionTest, EachTimeForSoLong) {
   }
 }
 
+TEST(ReconnectionTest, DeadlineOfACallToAServiceThatIsAwayIsItsLoss) {
+  Reconnection reconnection(absl::InfiniteDuration());
+  const absl::Status late = absl::DeadlineExceededError("no answer within 1s");
+  reconnection.Heard();
+  EXPECT_FALSE(reconnection.TriesAgainAfter(late));
+  EXPECT_EQ(reconnection.Cause(late), late);
+  EXPECT_TRUE(reconnection.TriesAgainAfter(Lost()));
+  EXPECT_TRUE(reconnection.TriesAgainAfter(late));
+  EXPECT_EQ(reconnection.Cause(late), Lost());
+  EXPECT_EQ(reconnection.Cause(absl::NotFoundError("gone")),
+            absl::NotFoundError("gone"));
+  reconnection.Heard();
+  EXPECT_FALSE(reconnection.TriesAgainAfter(late));
+  EXPECT_EQ(reconnection.Cause(late), late);
+}
+
 }  // namespace
 }  // namespace tcptool
