@@ -23,6 +23,7 @@ class Way:
         self._home = tempfile.TemporaryDirectory(dir=OUTPUT)
         os.chmod(self._home.name, 0o755)  # Some programs become another user.
         self._log = os.path.join(self._home.name, "log")
+        open(self._log, "xb").close()  # Also of ways that run nothing by run().
         self._running = []
         for target in self.targets:
             os.mkdir(self.directory(target))
