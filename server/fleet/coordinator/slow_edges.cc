@@ -15,8 +15,8 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// An edge tells each 10 s: more often is more than it may.
-constexpr seconds kLeastPause(5);
+// An edge tells each 2 s: more often is more than it may.
+constexpr seconds kLeastPause(1);
 // Longer ago it was slow for another reason.
 constexpr seconds kLongestPause(30);
 // What is measured in less says little.

@@ -47,7 +47,7 @@ class SlowEdges {
   using Time = std::chrono::steady_clock::time_point;
 
   // Whom to plan to the end now, if anybody. Ignored is what is not of an edge
-  // that is in force, or comes within 5 s of what was told of it before.
+  // that is in force, or comes within 1 s of what was told of it before.
   std::optional<SlowNode> Report(const FleetState& state, const EdgeRate& rate,
                                  Time now);
 

@@ -9,9 +9,9 @@
 namespace tcptool::fleet {
 namespace {
 
-// For each node of the fleet, between what one tells of its progress: so its
-// coordinator is told 200 times a second at most.
-constexpr std::chrono::milliseconds kProgressOfANode(5);
+// For each node of the fleet, between two reports of one: so its coordinator is
+// told 200 times a second at most.
+constexpr std::chrono::milliseconds kReportsOfANode(5);
 
 absl::Status NotCoordinator() {
   return absl::FailedPreconditionError(
@@ -39,8 +39,7 @@ FleetMember::FleetMember(const asio::any_io_executor& executor, EtcdCalls* etcd,
           {.changed = [this](const PrefixMirror::Changes& changes,
                              int64_t revision) { Changed(changes, revision); },
            .trouble = events_.trouble}),
-      report_timer_(executor),
-      progress_timer_(executor) {}
+      report_timer_(executor) {}
 
 FleetMember::~FleetMember() { StopAnswering(); }
 
@@ -70,7 +69,6 @@ void FleetMember::Join(const v1::Node& node, DeliveryPort* port) {
               },
           .trouble = events_.trouble});
   ReportLater();
-  ReportProgressLater();
 }
 
 void FleetMember::Registered(int64_t incarnation) {
@@ -99,7 +97,8 @@ void FleetMember::Registered(int64_t incarnation) {
 }
 
 void FleetMember::ReportLater() {
-  report_timer_.expires_after(options_.report_interval);
+  report_timer_.expires_after(std::max<std::chrono::milliseconds>(
+      options_.report_interval, kReportsOfANode * state_.nodes().size()));
   report_timer_.async_wait(
       [this, alive = std::weak_ptr(alive_)](std::error_code error) {
         if (error || alive.expired() || !follower_) return;
@@ -110,31 +109,13 @@ void FleetMember::ReportLater() {
 
 void FleetMember::Report() {
   const EdgeRates rates = follower_->TakeRates();
-  if (rates.empty()) return;
+  const std::vector<NodeProgress> progress = follower_->Progress();
+  if (rates.empty() && progress.empty()) return;
   if (const auto address = OtherCoordinator()) {
-    return events_.report(*address, rates);
+    return events_.report(*address, rates, progress);
   }
   // Unless it is not the coordinator.
   TakeReport(rates).IgnoreError();
-}
-
-void FleetMember::ReportProgressLater() {
-  progress_timer_.expires_after(std::max<std::chrono::milliseconds>(
-      options_.progress_interval, kProgressOfANode * state_.nodes().size()));
-  progress_timer_.async_wait(
-      [this, alive = std::weak_ptr(alive_)](std::error_code error) {
-        if (error || alive.expired() || !follower_) return;
-        ReportProgress();
-        ReportProgressLater();
-      });
-}
-
-void FleetMember::ReportProgress() {
-  const std::vector<NodeProgress> progress = follower_->Progress();
-  if (progress.empty()) return;
-  if (const auto address = OtherCoordinator()) {
-    return events_.report_progress(*address, progress);
-  }
   TakeProgress(progress).IgnoreError();
 }
 
@@ -216,7 +197,6 @@ void FleetMember::Leave(std::function<void()> done) {
   counts_->SetCoordinator(false);
   follower_.reset();
   report_timer_.cancel();
-  progress_timer_.cancel();
   const auto both = std::make_shared<int>(coordinator_ ? 2 : 1);
   const auto one = [both, done = std::move(done)](const absl::Status&) {
     if (--*both == 0) done();

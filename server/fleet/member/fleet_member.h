@@ -42,11 +42,10 @@ struct FleetMemberOptions {
   FleetKeys keys;
   std::string node;  // The name of this one.
   std::function<absl::Time()> now = absl::Now;
-  // How often the coordinator is told how fast distributions come.
-  std::chrono::milliseconds report_interval = std::chrono::seconds(10);
-  // How often it is told how far they are; less often where the nodes would
-  // tell it more than 200 times a second in all.
-  std::chrono::milliseconds progress_interval = std::chrono::seconds(2);
+  // How often the coordinator is told how fast distributions come and how far
+  // they are; less often where the nodes would tell it more than 200 times a
+  // second in all.
+  std::chrono::milliseconds report_interval = std::chrono::seconds(2);
 };
 
 // Reads from etcd what the fleet has, answers clients by that and, from Join()
@@ -70,14 +69,11 @@ class FleetMember {
     // As Coordinator::Events::slow.
     std::function<void(const SlowNode&)> slow;
     // Another node, whose PeerService is there, is to be told this.
-    std::function<void(const std::string& address, const EdgeRates&)> report;
+    std::function<void(const std::string& address, const EdgeRates&,
+                       const std::vector<NodeProgress>&)>
+        report;
     // A call of etcd's has failed, and will be tried again.
     std::function<void(const absl::Status&)> trouble;
-    // As `report`.
-    std::function<void(const std::string& address,
-                       const std::vector<NodeProgress>&)>
-        report_progress =
-            [](const std::string&, const std::vector<NodeProgress>&) {};
     // Another node is to be asked.
     ProgressLookup::Ask get_progress =
         [](const std::string&, const std::string&, int64_t,
@@ -127,11 +123,9 @@ class FleetMember {
   // Does what etcd says, as far as the node may.
   void Follow();
   void ReportLater();
-  // Whoever coordinates is told how fast distributions come here. Nobody: it is
-  // dropped.
+  // Whoever coordinates is told how fast distributions come here, and how far
+  // they are. Nobody: it is dropped.
   void Report();
-  void ReportProgressLater();
-  void ReportProgress();
   bool IsCoordinator() const;
   // Where the coordinator's PeerService is. None: it is not known, or it is
   // this node.
@@ -158,7 +152,6 @@ class FleetMember {
   std::optional<Registration> registration_;
   std::optional<Coordinator> coordinator_;
   asio::steady_timer report_timer_;
-  asio::steady_timer progress_timer_;
   // Gone with this: for what the timer calls later.
   const std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);
 };

@@ -188,8 +188,10 @@ FleetMember::Events FleetNode::Events() {
                                      {"usual_bytes_per_second", slow.usual}});
           },
       .report =
-          [this](const std::string& address, const EdgeRates& rates) {
-            clients_->Report(address, ToRequest(options_.node, rates));
+          [this](const std::string& address, const EdgeRates& rates,
+                 const std::vector<NodeProgress>& progress) {
+            clients_->Report(address,
+                             ToRequest(options_.node, rates, progress));
           },
       .trouble =
           [this](const absl::Status& status) {
@@ -197,11 +199,6 @@ FleetMember::Events FleetNode::Events() {
             LogWarning("etcd_trouble",
                        {{"error", status.message()},
                         {"untold_before", trouble_.TakeUntold()}});
-          },
-      .report_progress =
-          [this](const std::string& address,
-                 const std::vector<NodeProgress>& progress) {
-            clients_->Report(address, ToRequest(options_.node, progress));
           },
       .get_progress =
           [this](const std::string& address, const std::string& distribution,

@@ -19,8 +19,9 @@ int64_t Told(int64_t number) {
 
 }  // namespace
 
-peer::v1::ReportRatesRequest ToRequest(const std::string& node,
-                                       const EdgeRates& rates) {
+peer::v1::ReportRatesRequest ToRequest(
+    const std::string& node, const EdgeRates& rates,
+    const std::vector<NodeProgress>& progress) {
   peer::v1::ReportRatesRequest request;
   request.set_node(node);
   for (const EdgeRate& rate : rates) {
@@ -31,6 +32,13 @@ peer::v1::ReportRatesRequest ToRequest(const std::string& node,
     edge.set_busy_milliseconds(rate.busy.count());
     edge.set_bytes(static_cast<int64_t>(rate.bytes));
     edge.set_allowed_bytes_per_second(static_cast<int64_t>(rate.allowed));
+  }
+  for (const NodeProgress& one : progress) {
+    peer::v1::DeliveryProgress& delivery = *request.add_progress();
+    delivery.set_distribution(one.distribution);
+    delivery.set_revision(one.revision);
+    delivery.set_bytes_received(one.bytes_received);
+    delivery.set_bytes_per_second(one.bytes_per_second);
   }
   return request;
 }
@@ -48,20 +56,6 @@ EdgeRates ToRates(const peer::v1::ReportRatesRequest& request) {
          .allowed = static_cast<uint64_t>(edge.allowed_bytes_per_second())});
   }
   return rates;
-}
-
-peer::v1::ReportRatesRequest ToRequest(const std::string& node,
-                                       const std::vector<NodeProgress>& all) {
-  peer::v1::ReportRatesRequest request;
-  request.set_node(node);
-  for (const NodeProgress& one : all) {
-    peer::v1::DeliveryProgress& progress = *request.add_progress();
-    progress.set_distribution(one.distribution);
-    progress.set_revision(one.revision);
-    progress.set_bytes_received(one.bytes_received);
-    progress.set_bytes_per_second(one.bytes_per_second);
-  }
-  return request;
 }
 
 std::vector<NodeProgress> ToProgress(

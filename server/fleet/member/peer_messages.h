@@ -12,10 +12,9 @@
 
 namespace tcptool::fleet {
 
-peer::v1::ReportRatesRequest ToRequest(const std::string& node,
-                                       const EdgeRates& rates);
-peer::v1::ReportRatesRequest ToRequest(const std::string& node,
-                                       const std::vector<NodeProgress>& all);
+peer::v1::ReportRatesRequest ToRequest(
+    const std::string& node, const EdgeRates& rates,
+    const std::vector<NodeProgress>& progress);
 peer::v1::GetProgressResponse ToResponse(const std::vector<NodeProgress>& all);
 
 EdgeRates ToRates(const peer::v1::ReportRatesRequest& request);

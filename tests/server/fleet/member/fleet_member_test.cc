@@ -34,8 +34,7 @@ class Process {
             FleetMemberOptions{
                 .keys = fleet.keys(),
                 .node = node,
-                .report_interval = std::chrono::milliseconds(20),
-                .progress_interval = std::chrono::milliseconds(20)},
+                .report_interval = std::chrono::milliseconds(20)},
             hub_,
             FleetMember::Events{
                 .registered = [this](int64_t i) { incarnations.push_back(i); },
@@ -45,15 +44,12 @@ class Process {
                 .coordinating = [this](bool is) { coordinates = is; },
                 .slow = [this](const SlowNode& one) { slow.push_back(one); },
                 .report =
-                    [this](const std::string& address, const EdgeRates& rates) {
-                      reports.emplace_back(address, rates);
+                    [this](const std::string& address, const EdgeRates& rates,
+                           const std::vector<NodeProgress>& all) {
+                      if (!rates.empty()) reports.emplace_back(address, rates);
+                      if (!all.empty()) progress.emplace_back(address, all);
                     },
                 .trouble = [](const absl::Status&) {},
-                .report_progress =
-                    [this](const std::string& address,
-                           const std::vector<NodeProgress>& all) {
-                      progress.emplace_back(address, all);
-                    },
                 .get_progress =
                     [this](const std::string& address, const std::string&,
                            int64_t,

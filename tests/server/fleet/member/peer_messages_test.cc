@@ -22,7 +22,7 @@ TEST(PeerMessages, WhatIsReportedIsWhatIsTaken) {
                              .bytes_received = 5'000'000'000,
                              .bytes_per_second = 1'000};
   const std::vector<NodeProgress> taken =
-      ToProgress(ToRequest("a", std::vector<NodeProgress>{told}));
+      ToProgress(ToRequest("a", {}, {told}));
   ASSERT_EQ(taken.size(), 1U);
   EXPECT_EQ(taken[0].distribution, "d");
   EXPECT_EQ(taken[0].revision, 7);

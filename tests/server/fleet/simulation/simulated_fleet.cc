@@ -28,7 +28,8 @@ constexpr milliseconds kExpiry = minutes(15);
 
 // docs/architecture.md, "The fleet".
 constexpr milliseconds kLease = seconds(15);
-constexpr milliseconds kReports = seconds(10);
+constexpr milliseconds kReports = seconds(2);
+constexpr milliseconds kReportsOfANode(5);
 
 // Within so long a node knows of a change in etcd, each at another time.
 constexpr milliseconds kLatency(300);
@@ -254,10 +255,12 @@ void SimulatedFleet::Tell() {
 }
 
 void SimulatedFleet::ReportRates() {
+  const auto interval =
+      std::max<milliseconds>(kReports, kReportsOfANode * nodes_.size());
   milliseconds at = now_;
   for (const auto& [name, node] : nodes_) {
     at += kStep;
-    if (at % kReports >= kStep || !node->is_running()) continue;
+    if (at % interval >= kStep || !node->is_running()) continue;
     const EdgeRates rates = node->TakeRates();
     SimulatedNode* const coordinator = CoordinatorNode();
     if (rates.empty() || coordinator == nullptr || !node->is_reachable() ||
