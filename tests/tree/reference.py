@@ -21,7 +21,7 @@ REFERENCE = pathlib.Path("docs/reference.md")
 GOOGLE_API = ("google/api/field_behavior.proto", "google/api/resource.proto")
 HEADER = """# Reference of the API
 
-Made of the protos in [proto/tcptool/v1](../proto/tcptool/v1) by `./dev reference`: change
+Made of the protos in [proto/tcptool/v1](../proto/tcptool/v1) by `./dev fmt`: change
 these instead. [api.md](api.md) is the introduction.
 """
 Field = descriptor_pb2.FieldDescriptorProto
@@ -82,7 +82,9 @@ def load(root):
 
         files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes()).file
     sources = [
-        Source(file, field_behavior_pb2, resource_pb2) for file in files if file.name not in GOOGLE_API
+        Source(file, field_behavior_pb2, resource_pb2)
+        for file in files
+        if file.name not in GOOGLE_API
     ]
     return sorted(sources, key=lambda source: (not source.file.service, source.file.name))
 
@@ -95,8 +97,10 @@ def cell(text):
 
 def link(type_name):
     """A message or an enumeration by its full name."""
+    if not type_name.startswith(".tcptool.v1."):
+        return f"`{type_name[1:]}`"
     name = type_name.rpartition(".")[2]
-    return f"[{name}](#{name.lower()})" if type_name.startswith(".tcptool.v1.") else f"`{type_name[1:]}`"
+    return f"[{name}](#{name.lower()})"
 
 
 def field_type(field, entries):
@@ -200,7 +204,7 @@ def main():
     if args.write:
         path.write_text(renewed, encoding="utf-8")
     elif not path.exists() or path.read_text(encoding="utf-8") != renewed:
-        print(f"{REFERENCE}: is not what the protos say; run ./dev reference")
+        print(f"{REFERENCE}: is not what the protos say; run ./dev fmt")
         return 1
     return 0
 

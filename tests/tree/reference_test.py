@@ -151,10 +151,10 @@ class ReferenceTest(unittest.TestCase):
         self.assertEqual(self.run_reference(), "")
 
     def test_tells_of_one_that_is_out_of_date(self):
-        self.assertIn("./dev reference", self.run_reference())
+        self.assertIn("./dev fmt", self.run_reference())
         self.run_reference("--write")
         (self.protos / "pot.proto").write_text(POT.replace("In litres", "In cups"))
-        self.assertIn("./dev reference", self.run_reference())
+        self.assertIn("./dev fmt", self.run_reference())
 
 
 if __name__ == "__main__":
