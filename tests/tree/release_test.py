@@ -11,7 +11,7 @@ RELEASE = pathlib.Path("deploy/release").resolve()
 # Stands for buf: says what it was asked for, and writes an image.
 BUF = """#!/bin/sh
 echo "buf $*"
-[ "$1" = build ] && echo image >"$3"
+[ "$1" = build ] && echo image >"$4"
 exit {breaks}
 """
 
