@@ -11,82 +11,19 @@ Debian's python3-protobuf.
 import argparse
 import pathlib
 import re
-import subprocess
 import sys
-import tempfile
 
 from google.protobuf import descriptor_pb2
 
+import api_protos
+
 REFERENCE = pathlib.Path("docs/reference.md")
-GOOGLE_API = ("google/api/field_behavior.proto", "google/api/resource.proto")
 HEADER = """# Reference of the API
 
 Made of the protos in [proto/tcptool/v1](../proto/tcptool/v1) by `./dev fmt`: change
 these instead. [api.md](api.md) is the introduction.
 """
 Field = descriptor_pb2.FieldDescriptorProto
-# What a comment begins with where the annotation says it too.
-BEHAVIOUR = re.compile(r"^(?:(?:Output only|Required|Immutable)\. ?)+")
-
-
-class Source:
-    """A file, the comments in it, and the annotations."""
-
-    def __init__(self, file, field_behavior, resource):
-        self.file = file
-        self.field_behavior = field_behavior
-        self.resource = resource
-        self._comments = {tuple(one.path): one for one in file.source_code_info.location}
-
-    def comment(self, *path):
-        """The lines before a thing, without what they are indented by."""
-        location = self._comments.get(path)
-        return unindented(location.leading_comments) if location else ""
-
-    def paragraphs_before(self, *path):
-        """Comments that stand by themselves before it: headings of what follows."""
-        location = self._comments.get(path)
-        return [unindented(text) for text in location.leading_detached_comments] if location else []
-
-    def behaviours(self, field):
-        names = [
-            self.field_behavior.FieldBehavior.Name(value).lower().replace("_", " ")
-            for value in field.options.Extensions[self.field_behavior.field_behavior]
-        ]
-        # What may be left out is the rule.
-        return [name for name in names if name != "optional"]
-
-    def pattern(self, message):
-        """What the resource's names look like; empty: it is none."""
-        return ", ".join(message.options.Extensions[self.resource.resource].pattern)
-
-
-def unindented(comment):
-    return "\n".join(line.removeprefix(" ") for line in comment.strip("\n").split("\n")).strip()
-
-
-def load(root):
-    """All files of tcptool.v1, those with services first."""
-    protos = sorted((root / "proto/tcptool/v1").glob("*.proto"))
-    with tempfile.TemporaryDirectory(prefix="reference.") as out:
-        image = pathlib.Path(out) / "image"
-        subprocess.run(
-            ["protoc", f"--proto_path={root / 'proto'}", f"--proto_path={root / 'third_party'}",
-             f"--descriptor_set_out={image}", "--include_source_info", f"--python_out={out}",
-             *map(str, protos), *GOOGLE_API],
-            check=True,
-        )
-        sys.path.insert(0, out)
-        # Before the image is read, as it has their extensions.
-        from google.api import field_behavior_pb2, resource_pb2
-
-        files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes()).file
-    sources = [
-        Source(file, field_behavior_pb2, resource_pb2)
-        for file in files
-        if file.name not in GOOGLE_API
-    ]
-    return sorted(sources, key=lambda source: (not source.file.service, source.file.name))
 
 
 def cell(text):
@@ -117,12 +54,13 @@ def field_type(field, entries):
 
 def field_rows(source, path, message, entries):
     for number, field in enumerate(message.field):
-        notes = source.behaviours(field)
+        # What may be left out is the rule.
+        notes = [one for one in source.behaviours(field) if one != "optional"]
         if field.HasField("oneof_index") and not field.proto3_optional:
             notes.append(f"one of `{message.oneof_decl[field.oneof_index].name}`")
         text = source.comment(*path, 2, number)
         if notes:
-            text = BEHAVIOUR.sub("", text)
+            text = api_protos.BEHAVIOUR.sub("", text)
         kind = ", ".join([field_type(field, entries), *notes])
         yield f"| `{field.name}` | {field.number} | {kind} | {cell(text)} |"
 
@@ -200,7 +138,7 @@ def main():
     parser.add_argument("directory", type=pathlib.Path)
     args = parser.parse_args()
     path = args.directory / REFERENCE
-    renewed = reference(load(args.directory))
+    renewed = reference(api_protos.load(args.directory))
     if args.write:
         path.write_text(renewed, encoding="utf-8")
     elif not path.exists() or path.read_text(encoding="utf-8") != renewed:
