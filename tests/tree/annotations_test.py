@@ -12,6 +12,11 @@ PROTO = """syntax = "proto3";
 package tcptool.v1;
 import "google/api/field_behavior.proto";
 import "google/api/resource.proto";
+// Uses both.
+message NoticeResponse {
+  string pot = 1 [(google.api.field_behavior) = OUTPUT_ONLY,
+                  (google.api.resource_reference).type = "tcptool/Pot"];
+}
 %s
 """
 RIGHT = """

@@ -1,5 +1,6 @@
 """The protos of the API as protoc reads them, with their comments and annotations."""
 
+import importlib
 import pathlib
 import re
 import subprocess
@@ -65,11 +66,11 @@ def load(root):
         )
         sys.path.insert(0, out)
         # Before the image is read, as it has their extensions.
-        from google.api import field_behavior_pb2, resource_pb2
-
+        field_behavior = importlib.import_module("google.api.field_behavior_pb2")
+        resource = importlib.import_module("google.api.resource_pb2")
         files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes()).file
     sources = [
-        Source(file, field_behavior_pb2, resource_pb2)
+        Source(file, field_behavior, resource)
         for file in files
         if file.name not in GOOGLE_API
     ]

@@ -28,7 +28,8 @@ def credentials(ca_file, token_file):
     )
 
 
-def main(server, ca_file, token_file, file):
+def main():
+    server, ca_file, token_file, file = sys.argv[1:]
     root, _, path = file.partition("/")
     source = session_pb2.FileSource(root=root, path=path)
     spec = session_pb2.SessionSpec(file=source, max_recipients=1)
@@ -48,6 +49,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 5:
         sys.exit(__doc__)
     try:
-        sys.exit(main(*sys.argv[1:]))
+        sys.exit(main())
     except grpc.RpcError as error:
         sys.exit(f"{error.code().name}: {error.details()}")
