@@ -20,7 +20,7 @@ void ReceptionService::AddTo(MethodTable& table) {
       });
   unary.Add<v1::GetReceptionRequest, v1::Reception>(
       "GetReception", [this](const auto& request, auto done) {
-        done(table_.Get(request.name()));
+        done(table_.Get(request.name(), request.view()));
       });
   unary.Add<v1::ListReceptionsRequest, v1::ListReceptionsResponse>(
       "ListReceptions",

@@ -20,7 +20,7 @@ void SessionService::AddTo(MethodTable& table) {
       });
   unary.Add<v1::GetSessionRequest, v1::Session>(
       "GetSession", [this](const auto& request, auto done) {
-        done(table_.Get(request.name()));
+        done(table_.Get(request.name(), request.view()));
       });
   unary.Add<v1::ListSessionsRequest, v1::ListSessionsResponse>(
       "ListSessions",

@@ -21,7 +21,8 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
         !HasLabels(row.spec, request.labels())) {
       continue;
     }
-    if (!AddToPage(*page, row.Whole(), bytes, *response.mutable_sessions())) {
+    if (!AddToPage(*page, row.In(request.view()), bytes,
+                   *response.mutable_sessions())) {
       response.set_next_page_token(page->Token(next->first));
       break;
     }
