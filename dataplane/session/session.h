@@ -130,8 +130,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void SetRate(uint64_t connection, uint64_t bytes_per_second);
   // Changes what is given of it, all or nothing; `done` gets the ids of the
   // records of those that are expected now too. FAILED_PRECONDITION: it has
-  // ended, or takes no more recipients and is to expect some. ABORTED: its
-  // state is not `expected`, if that is given.
+  // ended. UNAVAILABLE: it takes no more recipients, and is to expect some.
+  // ABORTED: its state is not `expected`, if that is given.
   using Changed = std::function<void(absl::StatusOr<std::vector<uint64_t>>)>;
   void Change(SessionChanges changes, std::optional<SessionState> expected,
               Changed done);

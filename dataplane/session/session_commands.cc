@@ -69,7 +69,7 @@ void Session::Change(SessionChanges changes,
               Name(self->ending_.value_or(self->status_.state)).data()))));
     }
     if (!changes.more_expected.empty() && !self->takes_recipients_) {
-      return done(absl::FailedPreconditionError(
+      return done(absl::UnavailableError(
           "the session takes no more recipients, and can expect none"));
     }
     done(self->Apply(std::move(changes)));

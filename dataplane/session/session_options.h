@@ -80,6 +80,11 @@ struct SessionChanges {
   std::optional<absl::Duration> expire_after;
   std::optional<AccessList> allow;
   std::vector<ExpectedRecipient> more_expected;
+
+  bool empty() const {
+    return !recipient_bytes_per_second && !session_bytes_per_second &&
+           !expire_after && !allow && more_expected.empty();
+  }
 };
 
 }  // namespace tcptool::dataplane

@@ -57,9 +57,9 @@ absl::Status NoFleet() {
 
 PeerService::PeerService()
     : take_rates_(
-          [this](const peer::v1::ReportRatesRequest& request,
+          [this](const peer::v1::ReportRatesRequest& request, const Caller&,
                  const RatesCall::Done& done) { TakeRates(request, done); }),
-      get_progress_([this](const peer::v1::GetProgressRequest& request,
+      get_progress_([this](const peer::v1::GetProgressRequest& request, const Caller&,
                            const ProgressCall::Done& done) {
         GetProgress(request, done);
       }) {}

@@ -41,7 +41,7 @@ void NodeService::AddTo(MethodTable& table) {
                             ->FindServiceByName("NodeService")
                             ->FindMethodByName("GetNode");
   table.Add(method, RequiredRole(method),
-            [function = GetNodeCall::Function([this](const auto&, auto done) {
+            [function = GetNodeCall::Function([this](const auto&, const auto&, auto done) {
                GetNode(std::move(done));
              })](Call::Headers headers) {
               return std::make_shared<GetNodeCall>(std::move(headers),

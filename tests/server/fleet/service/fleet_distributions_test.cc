@@ -267,7 +267,7 @@ TEST_F(FleetDistributionsTest, AllIsAnsweredWhenItStops) {
   absl::Status status;
   node_.connection().Cut();
   node_.service().Create(
-      RequestToAll(), [&status](const auto& made) { status = made.status(); });
+      RequestToAll(), "", [&status](const auto& made) { status = made.status(); });
   thread_.poll();
   EXPECT_EQ(status, absl::OkStatus());
   node_.service().Stop();
