@@ -53,6 +53,7 @@ constexpr char kServiceConfig[] = R"({
       {"service": "tcptool.v1.SessionService", "method": "StartSession"},
       {"service": "tcptool.v1.SessionService", "method": "CancelSession"},
       {"service": "tcptool.v1.SessionService", "method": "RetrySession"},
+      {"service": "tcptool.v1.SessionService", "method": "UpdateSession"},
       {"service": "tcptool.v1.SessionService", "method": "ListRecipients"},
       {"service": "tcptool.v1.SessionService", "method": "DropRecipient"}
     ],

@@ -51,6 +51,8 @@ class Client {
   absl::StatusOr<v1::Session> CancelSession(const std::string& name);
   // Generates a `request_id` as CreateSession() does.
   absl::StatusOr<v1::Session> RetrySession(v1::RetrySessionRequest request);
+  absl::StatusOr<v1::Session> UpdateSession(
+      const v1::UpdateSessionRequest& request);
   // `force`: cancel it first if it is not finished.
   absl::Status DeleteSession(const std::string& name, bool force);
 
