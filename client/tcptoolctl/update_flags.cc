@@ -72,13 +72,13 @@ void AddUpdateFlags(CLI::App& command, UpdateFlags& flags) {
                   .mutable_limits()
                   ->set_session_bytes_per_second(n);
             });
-  AddDuration(changes, "--expire-after", absl::Seconds(1), kYear,
-              "End the session if it has not started by then, counted from "
-              "its creation",
-              [&flags] {
-                return Changed(flags, "spec.expire_after")
-                    .mutable_expire_after();
-              });
+  AddDuration(
+      changes, "--expire-after", absl::Seconds(1), kYear,
+      "End the session if it has not started by then, counted from "
+      "its creation",
+      [&flags] {
+        return Changed(flags, "spec.expire_after").mutable_expire_after();
+      });
   AddDuration(changes, "--retention", absl::Seconds(1), kYear,
               "How long to remember the session after its end", [&flags] {
                 return Changed(flags, "spec.retention").mutable_retention();

@@ -9,17 +9,17 @@
 namespace tcptool {
 
 struct UpdateFlags {
-  // With its mask. Labels, rules and expected recipients are those alone that are
-  // to be added: see AddToLists().
+  // With its mask. Labels, rules and expected recipients are those alone that
+  // are to be added: see AddToLists().
   v1::UpdateSessionRequest request;
 };
 
 // As AddCreateFlags().
 void AddUpdateFlags(CLI::App& command, UpdateFlags& flags);
 
-// Makes a request that adds to lists one that replaces them: with what `session`
-// has, and with its etag, so that nothing is lost that another adds meanwhile. No
-// effect on one that adds to none.
+// Makes a request that adds to lists one that replaces them: with what
+// `session` has, and with its etag, so that nothing is lost that another adds
+// meanwhile. No effect on one that adds to none.
 void AddToLists(const v1::Session& session, v1::UpdateSessionRequest& request);
 
 }  // namespace tcptool

@@ -14,8 +14,8 @@ std::string Text(const google::protobuf::Timestamp& time) {
 
 template <typename Resource>
 std::string EtagOf(const Resource& resource, absl::string_view more = "") {
-  return absl::StrCat("\"", Text(resource.create_time()), ".",
-                      resource.state(), more, "\"");
+  return absl::StrCat("\"", Text(resource.create_time()), ".", resource.state(),
+                      more, "\"");
 }
 
 }  // namespace

@@ -252,9 +252,9 @@ absl::StatusOr<dataplane::SessionOptions> ToChangedOptions(
   if (spec.start().has_max_wait() &&
       ToDuration(spec.start().max_wait()) > options.expire_after) {
     check.Wrong("expire_after",
-                absl::StrCat("it is less than start.max_wait, ",
-                             absl::FormatDuration(
-                                 ToDuration(spec.start().max_wait()))));
+                absl::StrCat(
+                    "it is less than start.max_wait, ",
+                    absl::FormatDuration(ToDuration(spec.start().max_wait()))));
   }
   if (!check.ok()) return check.status();
   return options;

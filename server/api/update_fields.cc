@@ -16,10 +16,8 @@ const UpdateField kFields[] = {
     {.path = "spec.labels",
      .of_finished = true,
      .is_set = [](const Spec& spec) { return !spec.labels().empty(); },
-     .copy =
-         [](const Spec& from, Spec& to) {
-           *to.mutable_labels() = from.labels();
-         }},
+     .copy = [](const Spec& from,
+                Spec& to) { *to.mutable_labels() = from.labels(); }},
     {.path = "spec.retention",
      .of_finished = true,
      .is_set = [](const Spec& spec) { return spec.has_retention(); },
@@ -62,15 +60,13 @@ const UpdateField kFields[] = {
     {.path = "spec.allow",
      .of_finished = false,
      .is_set = [](const Spec& spec) { return !spec.allow().empty(); },
-     .copy =
-         [](const Spec& from, Spec& to) { *to.mutable_allow() = from.allow(); }},
+     .copy = [](const Spec& from,
+                Spec& to) { *to.mutable_allow() = from.allow(); }},
     {.path = "spec.expected",
      .of_finished = false,
      .is_set = [](const Spec& spec) { return !spec.expected().empty(); },
-     .copy =
-         [](const Spec& from, Spec& to) {
-           *to.mutable_expected() = from.expected();
-         }},
+     .copy = [](const Spec& from,
+                Spec& to) { *to.mutable_expected() = from.expected(); }},
 };
 
 std::string AllPaths() {
@@ -86,22 +82,22 @@ std::vector<const UpdateField*> UpdateFieldsOf(
     const v1::UpdateSessionRequest& request, InvalidFields& wrong) {
   const auto& paths = request.update_mask().paths();
   for (int i = 0; i < paths.size() && !wrong.full(); ++i) {
-    if (paths[i] == kAll || std::ranges::find(kFields, paths[i],
-                                              &UpdateField::path) !=
-                                std::end(kFields)) {
+    if (paths[i] == kAll ||
+        std::ranges::find(kFields, paths[i], &UpdateField::path) !=
+            std::end(kFields)) {
       continue;
     }
     wrong.Add(absl::StrCat("update_mask.paths[", i, "]"),
-              absl::StrCat("\"", paths[i], "\" cannot be changed; these can: ",
-                           AllPaths()));
+              absl::StrCat("\"", paths[i],
+                           "\" cannot be changed; these can: ", AllPaths()));
   }
   const bool all = std::ranges::find(paths, kAll) != paths.end();
   std::vector<const UpdateField*> fields;
   for (const UpdateField& field : kFields) {
     const bool is_named =
-        paths.empty() ? field.is_set(request.session().spec())
-                      : all || std::ranges::find(paths, field.path) !=
-                                   paths.end();
+        paths.empty()
+            ? field.is_set(request.session().spec())
+            : all || std::ranges::find(paths, field.path) != paths.end();
     if (is_named) fields.push_back(&field);
   }
   if (paths.empty() && fields.empty()) {

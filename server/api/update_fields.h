@@ -18,8 +18,8 @@ struct UpdateField {
 };
 
 // Those that the request's mask names, or that are set in its session if it has
-// no mask; in an order of their own, each once. Paths that are none of them go to
-// `wrong`.
+// no mask; in an order of their own, each once. Paths that are none of them go
+// to `wrong`.
 std::vector<const UpdateField*> UpdateFieldsOf(
     const v1::UpdateSessionRequest& request, InvalidFields& wrong);
 

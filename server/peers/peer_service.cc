@@ -59,8 +59,8 @@ PeerService::PeerService()
     : take_rates_(
           [this](const peer::v1::ReportRatesRequest& request, const Caller&,
                  const RatesCall::Done& done) { TakeRates(request, done); }),
-      get_progress_([this](const peer::v1::GetProgressRequest& request, const Caller&,
-                           const ProgressCall::Done& done) {
+      get_progress_([this](const peer::v1::GetProgressRequest& request,
+                           const Caller&, const ProgressCall::Done& done) {
         GetProgress(request, done);
       }) {}
 

@@ -142,13 +142,13 @@ void ReceptionManager::Stop() {
 void ReceptionManager::Create(v1::CreateReceptionRequest request,
                               std::string creator, ReceptionDone done) {
   const bool makes_one = !request.validate_only();
-  creation_.Create(
-      std::move(request), std::move(creator),
-      [this, makes_one, done = std::move(done)](
-          const absl::StatusOr<v1::Reception>& reception) {
-        done(reception);
-        if (reception.ok() && makes_one) sweeper_.SweepFor(*reception);
-      });
+  creation_.Create(std::move(request), std::move(creator),
+                   [this, makes_one, done = std::move(done)](
+                       const absl::StatusOr<v1::Reception>& reception) {
+                     done(reception);
+                     if (reception.ok() && makes_one)
+                       sweeper_.SweepFor(*reception);
+                   });
 }
 
 absl::StatusOr<v1::Reception> ReceptionManager::GetForCommand(

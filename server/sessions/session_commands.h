@@ -59,7 +59,7 @@ class SessionCommands {
   // A session on its way to another spec.
   struct Change {
     std::string name;
-    std::string uid;       // If another has its name since, that stays as it is.
+    std::string uid;  // If another has its name since, that stays as it is.
     v1::SessionSpec spec;  // The new one.
     SessionDone done;
   };

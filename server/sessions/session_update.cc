@@ -1,5 +1,5 @@
-// UpdateSession: what of a session's spec changes, in the data plane, in the store,
-// and then for all to see.
+// UpdateSession: what of a session's spec changes, in the data plane, in the
+// store, and then for all to see.
 #include <asio/post.hpp>
 #include <memory>
 #include <utility>
@@ -71,10 +71,10 @@ void SessionCommands::Update(const v1::UpdateSessionRequest& request,
   const auto session = GetForCommand(name, etag);
   if (!session.ok()) return done(session.status());
   if (changing_.contains(name)) {
-    return done(WithReason(
-        absl::AbortedError(absl::StrCat(
-            "another call is just changing ", name, "; try again")),
-        v1::ERROR_REASON_CONCURRENT_CHANGES));
+    return done(
+        WithReason(absl::AbortedError(absl::StrCat(
+                       "another call is just changing ", name, "; try again")),
+                   v1::ERROR_REASON_CONCURRENT_CHANGES));
   }
   const LiveSessions::Live* const live = live_.Find(name);
   auto change = std::make_shared<Change>(Change{.name = name,
@@ -138,17 +138,17 @@ void SessionCommands::SetSpecOfFinished(const Change& change,
   SetChangedSpec(change.spec, session);
   store_.PutSession(session, {});
   // The store tries again what it cannot write: it is shown anyway.
-  store_.WhenDurable([this, change, session = std::move(session)](
-                         const absl::Status&) {
-    asio::post(executor_, [this, change, session] {
-      const auto now = table_.Get(change.name, v1::VIEW_BASIC);
-      if (now.ok() && now->uid() == change.uid &&
-          table_.Update(session, {}, {})) {
-        hub_.WakeAll();
-      }
-      EndChange(change);
-    });
-  });
+  store_.WhenDurable(
+      [this, change, session = std::move(session)](const absl::Status&) {
+        asio::post(executor_, [this, change, session] {
+          const auto now = table_.Get(change.name, v1::VIEW_BASIC);
+          if (now.ok() && now->uid() == change.uid &&
+              table_.Update(session, {}, {})) {
+            hub_.WakeAll();
+          }
+          EndChange(change);
+        });
+      });
 }
 
 void SessionCommands::EndChange(const Change& change) {

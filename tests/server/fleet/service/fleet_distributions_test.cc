@@ -266,8 +266,9 @@ TEST_F(FleetDistributionsTest, ListsNodesByTheirNames) {
 TEST_F(FleetDistributionsTest, AllIsAnsweredWhenItStops) {
   absl::Status status;
   node_.connection().Cut();
-  node_.service().Create(
-      RequestToAll(), "", [&status](const auto& made) { status = made.status(); });
+  node_.service().Create(RequestToAll(), "", [&status](const auto& made) {
+    status = made.status();
+  });
   thread_.poll();
   EXPECT_EQ(status, absl::OkStatus());
   node_.service().Stop();
