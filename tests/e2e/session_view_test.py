@@ -1,13 +1,15 @@
 """What is answered of sessions and receptions beside their specs: views, uid, creator."""
 
+import pathlib
+import tempfile
 import uuid
 
 import grpc
 
+import harness
 from harness import stubs, until_bookmark
 from security import SecurityTest
 from tcptool_process import free_port
-import harness
 
 LABELS = {"job": "7"}
 
@@ -23,7 +25,8 @@ class SessionViewTest(harness.ServiceTest):
         self.assertFalse(session.spec.HasField("file"))
         self.assertFalse(session.spec.HasField("limits"))
         self.assertEqual(
-            (session.name, session.state, session.counts), (created.name, created.state, created.counts)
+            (session.name, session.state, session.counts),
+            (created.name, created.state, created.counts),
         )
 
     def test_basic_views_have_no_spec_but_its_labels(self):
@@ -88,7 +91,7 @@ class ReceptionTest(harness.ServiceTest):
     """What receptions have of what sessions have."""
 
     def setUp(self):
-        self.home = harness.tempfile.TemporaryDirectory()
+        self.home = tempfile.TemporaryDirectory()
         self.addCleanup(self.home.cleanup)
         self.service_flags = (f"--receive=in={self.home.name}",)
         super().setUp()
@@ -116,7 +119,7 @@ class ReceptionTest(harness.ServiceTest):
         self.assertFalse(listed.receptions)
         made = self.create(request_id="once")
         self.assertTrue(made.name)
-        (harness.pathlib.Path(self.home.name) / "file").write_bytes(b"")
+        (pathlib.Path(self.home.name) / "file").write_bytes(b"")
         with self.assertRaises(grpc.RpcError) as caught:
             self.create(validate_only=True)
         self.assertEqual(caught.exception.code(), grpc.StatusCode.ALREADY_EXISTS)
