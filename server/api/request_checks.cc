@@ -242,11 +242,14 @@ absl::Status CheckRequest(const v1::CreateDistributionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::GetDistributionRequest& request) {
-  return CheckDistributionName("name", request.name());
+  InvalidFields wrong;
+  AddDistributionName("name", request.name(), wrong);
+  AddView(request.view(), wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::ListDistributionsRequest& request) {
-  return CheckStates(request.states(), v1::DistributionState_IsValid);
+  return CheckList(request, v1::DistributionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchDistributionsRequest& request) {

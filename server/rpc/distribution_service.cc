@@ -51,7 +51,7 @@ void DistributionService::AddTo(MethodTable& table) {
       "GetDistribution",
       InFleet(distributions_,
               [](Distributions& fleet, const auto& request, auto done) {
-                done(fleet.table().Get(request.name()));
+                done(fleet.table().Get(request.name(), request.view()));
               }));
   unary.Add<v1::ListDistributionsRequest, v1::ListDistributionsResponse>(
       "ListDistributions",

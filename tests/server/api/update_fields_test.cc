@@ -65,7 +65,8 @@ TEST(UpdateFieldsTest, OneThatIsNotSetIsTakenAway) {
 
 TEST(UpdateFieldsTest, AllThatCannotBeChangedIsNamedAtOnce) {
   v1::UpdateSessionRequest request;
-  for (const char* path : {"spec.file", "spec.labels", "name", "spec", "x", ""}) {
+  for (const char* path :
+       {"spec.file", "spec.labels", "name", "spec", "x", ""}) {
     request.mutable_update_mask()->add_paths(path);
   }
   const absl::Status status = CheckRequest(request);

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/watch/session_table.h"
 #include "server/api/names.h"
+#include "server/watch/session_table.h"
 #include "tests/server/watch/messages.h"
 
 namespace tcptool::server {
