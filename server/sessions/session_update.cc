@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "messages/states.h"
+#include "messages/time.h"
 #include "server/api/errors.h"
 #include "server/api/etag.h"
 #include "server/api/spec.h"
