@@ -19,8 +19,9 @@ namespace tcptool {
 namespace {
 
 // The Delete methods are not among them: if only its answer was lost, trying
-// again would answer NOT_FOUND. Nor are those that upload: their stream's end
-// fails the session, or the distribution. A watch is tried again until its
+// again would answer NOT_FOUND. Nor is UpdateSession, whose etag its first try
+// may have changed. Nor are those that upload: their stream's end fails the
+// session, or the distribution. A watch is tried again until its
 // first message, by gRPC; after that by Client::WatchSessions().
 constexpr char kServiceConfig[] = R"({
   "methodConfig": [{

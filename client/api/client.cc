@@ -116,6 +116,11 @@ absl::StatusOr<v1::Session> Client::RetrySession(
   return Call(*sessions_, &v1::SessionService::Stub::RetrySession, request);
 }
 
+absl::StatusOr<v1::Session> Client::UpdateSession(
+    const v1::UpdateSessionRequest& request) {
+  return Call(*sessions_, &v1::SessionService::Stub::UpdateSession, request);
+}
+
 absl::Status Client::DeleteSession(const std::string& name, bool force) {
   v1::DeleteSessionRequest request;
   request.set_name(name);

@@ -27,8 +27,8 @@ namespace tcptool {
 // the URLs of their types ("type.googleapis.com/google.rpc.ErrorInfo");
 // proto/tcptool/v1/errors.proto says which. A call that takes longer than
 // `timeout` ends with DEADLINE_EXCEEDED. While the service is UNAVAILABLE,
-// calls that are safe to repeat, all but those that delete and those that
-// upload, are retried for about two seconds.
+// calls that are safe to repeat, all but those that update, delete or upload,
+// are retried for about two seconds.
 class Client {
  public:
   // `channel`: of NewChannel() (channel.h), which is set up to try again.
@@ -51,6 +51,8 @@ class Client {
   absl::StatusOr<v1::Session> CancelSession(const std::string& name);
   // Generates a `request_id` as CreateSession() does.
   absl::StatusOr<v1::Session> RetrySession(v1::RetrySessionRequest request);
+  absl::StatusOr<v1::Session> UpdateSession(
+      const v1::UpdateSessionRequest& request);
   // `force`: cancel it first if it is not finished.
   absl::Status DeleteSession(const std::string& name, bool force);
 

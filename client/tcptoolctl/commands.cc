@@ -29,6 +29,9 @@
 namespace tcptool {
 namespace {
 
+// How often a change is tried that others get ahead of.
+constexpr int kUpdateTries = 5;
+
 std::string SessionName(const std::string& name) {
   return absl::StartsWith(name, "sessions/") ? name
                                              : absl::StrCat("sessions/", name);
@@ -219,6 +222,22 @@ absl::Status Wait(Client& client, const Options& options) {
 
 absl::Status Start(Client& client, const Options& options) {
   return PrintSession(client.StartSession(SessionName(options.name)), options);
+}
+
+absl::Status Update(Client& client, const Options& options) {
+  const std::string name = SessionName(options.name);
+  absl::StatusOr<v1::Session> session;
+  // Others may change it between the two calls.
+  for (int tries = 0; tries < kUpdateTries; ++tries) {
+    session = client.GetSession(name);
+    if (!session.ok()) break;
+    v1::UpdateSessionRequest request = options.update.request;
+    request.mutable_session()->set_name(name);
+    AddToLists(*session, request);
+    session = client.UpdateSession(request);
+    if (!absl::IsAborted(session.status())) break;
+  }
+  return PrintSession(session, options);
 }
 
 absl::Status Cancel(Client& client, const Options& options) {

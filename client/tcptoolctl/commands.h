@@ -10,6 +10,7 @@
 #include "client/tcptoolctl/distribute_flags.h"
 #include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
+#include "client/tcptoolctl/update_flags.h"
 #include "client/tcptoolctl/watch_view.h"
 
 namespace tcptool {
@@ -30,6 +31,7 @@ struct Options {
   ReceiveFlags receive;
   DistributeFlags distribute;
   RetryFlags retry;
+  UpdateFlags update;
   std::string wait = "inf";
   std::string name;
   bool force = false;
@@ -55,6 +57,7 @@ absl::Status Watch(Client& client, const Options& options);
 // Watch() does, and survives as it does that the service is away.
 absl::Status Wait(Client& client, const Options& options);
 absl::Status Start(Client& client, const Options& options);
+absl::Status Update(Client& client, const Options& options);
 absl::Status Cancel(Client& client, const Options& options);
 absl::Status Delete(Client& client, const Options& options);
 // Of a session, or of a distribution.

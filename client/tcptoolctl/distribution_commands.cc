@@ -62,12 +62,14 @@ absl::Status PrintDistribution(
 }
 
 absl::Status Distribute(Client& client, const Options& options) {
-  if (options.distribute.from_stdin) {
+  const bool is_made = !options.distribute.request.validate_only();
+  if (is_made && options.distribute.from_stdin) {
     if (absl::Status status = CheckStdin(); !status.ok()) return status;
   }
   const absl::StatusOr<v1::Distribution> distribution =
       client.CreateDistribution(options.distribute.request);
   if (!distribution.ok()) return distribution.status();
+  if (!is_made) return PrintDistribution(distribution, options);
   if (IsJson(options)) {
     std::cout << Json(*distribution) << std::endl;
   } else {

@@ -1,6 +1,7 @@
 #include "client/tcptoolctl/flag_values.h"
 
 #include <CLI/CLI.hpp>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -68,6 +69,19 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& flag, int64_t high,
   return app.add_option_function<std::string>(flag, set_checked, description)
       ->type_name("N")
       ->check(check);
+}
+
+CLI::Option* AddList(CLI::App& app, const std::string& flag,
+                     const std::string& type, const std::string& description,
+                     const std::function<void(const std::string&)>& add) {
+  const auto set = [add](const std::vector<std::string>& values) {
+    for (const std::string& value : values) add(value);
+  };
+  return app
+      .add_option_function<std::vector<std::string>>(
+          flag, set, absl::StrCat(description, "; may be repeated"))
+      ->type_name(type)
+      ->allow_extra_args(false);
 }
 
 }  // namespace tcptool

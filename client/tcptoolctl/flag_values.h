@@ -42,6 +42,11 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& flag, int64_t high,
                        const std::string& description,
                        std::function<void(int64_t)> set);
 
+// May be given several times, with one value each.
+CLI::Option* AddList(CLI::App& app, const std::string& flag,
+                     const std::string& type, const std::string& description,
+                     const std::function<void(const std::string&)>& add);
+
 // `flag`, for the root and the path of a FileDestination or a
 // DistributionDestination, and --overwrite. `destination` outlives `app`.
 template <typename Destination>

@@ -45,6 +45,9 @@ absl::Status Receive(Client& client, const Options& options) {
   const absl::StatusOr<v1::Reception> reception =
       client.CreateReception(options.receive.request);
   if (!reception.ok()) return reception.status();
+  if (options.receive.request.validate_only()) {
+    return PrintReception(reception, options);
+  }
   if (IsJson(options)) {
     std::cout << Json(*reception) << std::endl;
   } else {

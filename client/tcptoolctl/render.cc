@@ -162,6 +162,7 @@ std::string SessionDetails(const v1::Session& session) {
   if (is_made) lines.Add("listening", session.listen_endpoint());
   lines.Add("source", Source(session.spec()));
   if (!session.retry_of().empty()) lines.Add("retry of", session.retry_of());
+  if (!session.creator().empty()) lines.Add("creator", session.creator());
   if (session.has_content_length()) {
     lines.Add("size", absl::StrFormat("%s (%d bytes)",
                                       HumanBytes(session.content_length()),

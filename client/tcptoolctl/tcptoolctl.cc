@@ -157,6 +157,10 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
   AddSessionName(AddCommand(app, "start", "Start a session with who is there",
                             Start, chosen),
                  options);
+  CLI::App* const update =
+      AddCommand(app, "update", "Change a session", Update, chosen);
+  AddSessionName(update, options);
+  AddUpdateFlags(*update, options.update);
   AddAnyName(AddCommand(app, "cancel", "End one of them", Cancel, chosen),
              options);
   CLI::App* remove = AddCommand(

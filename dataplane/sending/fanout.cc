@@ -30,12 +30,12 @@ bool IsUnserved(const Recipient& recipient) {
 }  // namespace
 
 Fanout::Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
-               Reporter reporter)
+               std::shared_ptr<TokenBucket> budget, Reporter reporter)
     : lane_(lane),
       source_(std::move(source)),
       limits_(limits),
       reporter_(std::move(reporter)),
-      budget_(limits.session_bytes_per_second),
+      budget_(std::move(budget)),
       budget_timer_(lane.io()),
       measure_timer_(lane.io()),
       memory_timer_(lane.io()) {
@@ -127,6 +127,11 @@ void Fanout::SetRate(uint64_t id, uint64_t bytes_per_second) {
   found->second->SetRate(bytes_per_second);
 }
 
+void Fanout::SetRecipientRate(uint64_t bytes_per_second) {
+  limits_.recipient_bytes_per_second = bytes_per_second;
+  for (const auto& [id, recipient] : recipients_) recipient->ApplyRate();
+}
+
 void Fanout::FailAllThat(bool (*matches)(const Recipient&), Reason reason,
                          const std::string& detail) {
   for (const auto& [id, recipient] : recipients_) {
@@ -179,8 +184,8 @@ void Fanout::RunTurn() {
   for (size_t i = 0; i < planned; ++i) {
     positions_.push_back(turn_[i]->position());
   }
-  plan_.Make(positions_, turn_.size(), budget_.Available(now),
-             budget_.limited());
+  plan_.Make(positions_, turn_.size(), budget_->Available(now),
+             budget_->limited());
   size_t left = plan_.most;
   auto step = plan_.steps.begin();
   for (; step != plan_.steps.end() && left > 0; ++step) {
@@ -200,7 +205,7 @@ void Fanout::RunTurn() {
   TellFeed();
   turn_posted_ = false;
   if (queue_.empty()) return;
-  if (budget_.Available(now) > 0) return PostTurn();
+  if (budget_->Available(now) > 0) return PostTurn();
   turn_posted_ = true;
   budget_timer_.expires_after(kBudgetPause);
   budget_timer_.async_wait(
@@ -219,7 +224,7 @@ size_t Fanout::Serve(const std::shared_ptr<Recipient>& recipient,
     sent = recipient->Send(*feed_, std::min(piece, most - total), now);
     if (sent.bytes > 0) {
       total += sent.bytes;
-      budget_.Spend(sent.bytes);
+      budget_->Spend(sent.bytes);
       if (lag_) lag_->Move(recipient->status().id, recipient->position());
     }
     piece = plan_.share;

@@ -40,8 +40,9 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   using Reporter = std::function<void(Report)>;
 
   // Reports on the lane's thread, progress at most four times a second.
+  // `budget`: what all fan-outs of the session may send.
   Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
-         Reporter reporter);
+         std::shared_ptr<TokenBucket> budget, Reporter reporter);
 
   // Takes a new connection and waits for its handshake.
   void Add(UniqueFd socket, RecipientStatus status);
@@ -65,6 +66,8 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   void ConfirmWithin(uint64_t id, absl::Duration time);
   // As Recipient::SetRate(). The same.
   void SetRate(uint64_t id, uint64_t bytes_per_second);
+  // Another Limits::recipient_bytes_per_second, for those that it has too.
+  void SetRecipientRate(uint64_t bytes_per_second);
 
  private:
   using List = std::vector<std::shared_ptr<Recipient>>;
@@ -103,7 +106,7 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
 
   Lane& lane_;
   const std::shared_ptr<Source> source_;
-  const Limits limits_;
+  Limits limits_;
   const Reporter reporter_;
   std::unique_ptr<Feed> feed_;  // From Begin() on.
   std::map<uint64_t, std::shared_ptr<Recipient>> recipients_;
@@ -118,7 +121,7 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   bool turn_posted_ = false;
   TaskMemory turn_memory_;
   std::optional<LagTracker> lag_;  // Streams: those that are sent to.
-  TokenBucket budget_;
+  const std::shared_ptr<TokenBucket> budget_;
   asio::steady_timer budget_timer_;
 
   std::map<uint64_t, RecipientStatus> report_;

@@ -80,6 +80,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Bytes a second that it is sent at most from now on, and what Limits allow;
   // 0: as much as these. The kernel holds it to that.
   void SetRate(uint64_t bytes_per_second);
+  // Limits::recipient_bytes_per_second has changed.
+  void ApplyRate();
 
   // Hands at most `limit` bytes, and at most the rest of one block, to the
   // kernel. The recipient is TRANSFERRING.
@@ -144,7 +146,8 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   SocketApi& sockets_;
   const Limits& limits_;
   Owner& owner_;
-  uint64_t rate_;  // Bytes a second; 0: no limit.
+  uint64_t rate_;            // Bytes a second; 0: no limit.
+  uint64_t asked_rate_ = 0;  // By SetRate().
   asio::ip::tcp::socket socket_;
   RecipientStatus status_;
   SendMethod method_ = SendMethod::kCopy;

@@ -17,10 +17,15 @@ constexpr auto kAnswerTime = std::chrono::seconds(2);
 }  // namespace
 
 void Recipient::SetRate(uint64_t bytes_per_second) {
+  asked_rate_ = bytes_per_second;
+  ApplyRate();
+}
+
+void Recipient::ApplyRate() {
   const uint64_t limit = limits_.recipient_bytes_per_second;
-  const uint64_t rate = limit == 0 || bytes_per_second == 0
-                            ? std::max(limit, bytes_per_second)
-                            : std::min(limit, bytes_per_second);
+  const uint64_t rate = limit == 0 || asked_rate_ == 0
+                            ? std::max(limit, asked_rate_)
+                            : std::min(limit, asked_rate_);
   if (std::exchange(rate_, rate) == rate || !progress_ || closed()) return;
   SetPacing(socket_.native_handle(), rate);
   progress_->SetRate(rate);

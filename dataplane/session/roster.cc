@@ -11,22 +11,8 @@ namespace {
 
 using asio::ip::tcp;
 
-void AddOrErase(std::set<uint64_t>& ids, uint64_t id, int sign) {
-  if (sign > 0) {
-    ids.insert(id);
-  } else {
-    ids.erase(id);
-  }
-}
-
 bool WasServed(const RecipientStatus& status) {
   return status.start_time != absl::InfinitePast();
-}
-
-bool IsBeingServed(const RecipientStatus& status) {
-  return status.state == RecipientState::kReady ||
-         status.state == RecipientState::kTransferring ||
-         status.state == RecipientState::kConfirming;
 }
 
 // The earlier attempts of a recipient that connects again: those in `before`,
@@ -54,17 +40,8 @@ std::shared_ptr<const EndedAttempts> EarlierAttempts(
 
 Roster::Roster(const std::vector<ExpectedRecipient>& expected, uint64_t last_id,
                Counters& counters)
-    : expected_(expected.size()), counters_(counters) {
-  for (const ExpectedRecipient& recipient : expected) {
-    RecipientStatus status;
-    status.peer = tcp::endpoint(Unmapped(recipient.address), 0);
-    status.state = RecipientState::kExpected;
-    status.id = ++last_id_;
-    status.label = recipient.label;
-    addresses_.push_back(status.peer.address());
-    places_.try_emplace(status.peer.address());
-    Replace(status, 0);
-  }
+    : counters_(counters) {
+  for (const ExpectedRecipient& recipient : expected) AddPlace(recipient);
   last_id_ = std::max(last_id_, last_id);
 }
 
@@ -99,11 +76,11 @@ RecipientStatus Roster::Connect(const RecipientStatus& recipient) {
   uint64_t id = 0;
   const RecipientStatus* const before = FindNode(status.node);
   // A place is for its address alone; one that its address has comes first.
-  const bool goes_on =
-      before != nullptr && before->state == RecipientState::kFailed &&
-      (IsExpected(before->id)
-           ? addresses_[before->id - 1] == status.peer.address()
-           : !has_place);
+  const bool goes_on = before != nullptr &&
+                       before->state == RecipientState::kFailed &&
+                       (IsExpected(before->id)
+                            ? addresses_.at(before->id) == status.peer.address()
+                            : !has_place);
   if (goes_on) {
     id = before->id;
     Revive(id);
@@ -250,69 +227,7 @@ void Roster::Count(const RecipientStatus& status, int sign) {
     return;
   }
   const auto places = places_.find(status.peer.address());
-  if (places == places_.end()) return;
-  if (IsBeingServed(status)) {
-    AddOrErase(places->second.without_place, status.id, sign);
-  } else if (status.state == RecipientState::kDelivered) {
-    AddOrErase(places->second.delivered, status.id, sign);
-  }
-}
-
-void Roster::CountPlace(const RecipientStatus& status, int sign) {
-  Places& places = places_.at(addresses_[status.id - 1]);
-  switch (status.state) {
-    case RecipientState::kHandshaking:
-      return AddOrErase(places.handshaking, status.id, sign);
-    case RecipientState::kReady:
-      expected_ready_ += sign;
-      return;
-    case RecipientState::kDelivered:
-      expected_delivered_ += sign;
-      return;
-    case RecipientState::kTransferring:
-    case RecipientState::kConfirming:
-      return;
-    case RecipientState::kExpected:
-    case RecipientState::kFailed:
-    case RecipientState::kRejected:
-    case RecipientState::kDropped:
-      return AddOrErase(places.vacant, status.id, sign);
-  }
-}
-
-void Roster::FillPlaces(const asio::ip::address& address) {
-  const auto found = places_.find(address);
-  if (found == places_.end()) return;
-  const Places& places = found->second;
-  while (!places.vacant.empty() && !places.delivered.empty()) {
-    Exchange(*places.vacant.begin(), *places.delivered.begin());
-  }
-  while (!places.without_place.empty()) {
-    const std::set<uint64_t>& open =
-        places.vacant.empty() ? places.handshaking : places.vacant;
-    if (open.empty()) return;
-    Exchange(*open.begin(), *places.without_place.begin());
-  }
-}
-
-void Roster::Exchange(uint64_t one, uint64_t other) {
-  const Record first = records_[one];
-  const Record second = records_[other];
-  const auto node_of_first = nodes_.find(first.status.node);
-  const auto node_of_second = nodes_.find(second.status.node);
-  const bool first_is_last =
-      node_of_first != nodes_.end() && node_of_first->second.id == one;
-  const bool second_is_last =
-      node_of_second != nodes_.end() && node_of_second->second.id == other;
-  if (first_is_last) node_of_first->second.id = other;
-  if (second_is_last) node_of_second->second.id = one;
-  // No later state of an attempt follows a final one.
-  if (IsFinal(first.status.state)) BeginAttempt(records_[one].status);
-  if (IsFinal(second.status.state)) BeginAttempt(records_[other].status);
-  Set(one, second.status, second.connection);
-  Set(other, first.status, first.connection);
-  if (second.connection != 0) connections_[second.connection] = one;
-  if (first.connection != 0) connections_[first.connection] = other;
+  if (places != places_.end()) CountOther(status, places->second, sign);
 }
 
 void Roster::ForgetNode(const std::string& node, uint64_t id) {
@@ -335,9 +250,9 @@ void Roster::KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max) {
 }
 
 Roster::Outcome Roster::outcome() const {
-  if (expected_ > 0) {
+  if (!addresses_.empty()) {
     return {.delivered = expected_delivered_,
-            .missing = expected_ - expected_delivered_};
+            .missing = addresses_.size() - expected_delivered_};
   }
   return {.delivered = count(RecipientState::kDelivered),
           .missing = failed_since_start_};

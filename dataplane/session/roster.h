@@ -63,8 +63,8 @@ class Roster {
   static constexpr int kMostReturns = 16;
   static constexpr uint64_t kProgress = Progress::kFloor;
 
-  // Expected recipients get the ids from 1, in their order. Other ids are also
-  // above `last_id`. `counters` must outlive the roster.
+  // Expected recipients that have no id yet get the next ones, in their order.
+  // Other ids are also above `last_id`. `counters` must outlive the roster.
   Roster(const std::vector<ExpectedRecipient>& expected, uint64_t last_id,
          Counters& counters);
   ~Roster();
@@ -72,6 +72,12 @@ class Roster {
   // Takes over the recipients of a session from before a restart. Call it
   // first. They are not counted in the counters, which are this process's.
   void Restore(const std::vector<RecipientStatus>& recipients);
+
+  // More recipients are expected. Where an address has a connection without a
+  // place, or one that was DELIVERED without one, its record becomes the place.
+  // Returns the records' ids.
+  std::vector<uint64_t> Expect(
+      const std::vector<ExpectedRecipient>& recipients);
 
   // A peer has connected, and is HANDSHAKING. Of `recipient`, its peer, node
   // and offset are used. A node that has not got the content in an earlier
@@ -127,13 +133,14 @@ class Roster {
     uint64_t missing = 0;
   };
   Outcome outcome() const;
+  bool expects() const { return !addresses_.empty(); }
   // False as well if none is expected.
   bool AllExpectedAreDelivered() const {
-    return expected_ > 0 && expected_delivered_ == expected_;
+    return !addresses_.empty() && expected_delivered_ == addresses_.size();
   }
   // False as well if none is expected.
   bool AllExpectedAreReady() const {
-    return expected_ > 0 && expected_ready_ == expected_;
+    return !addresses_.empty() && expected_ready_ == addresses_.size();
   }
   // Puts the sums over all recipients into a session's status.
   void Sum(SessionStatus& session) const;
@@ -161,7 +168,11 @@ class Roster {
     std::set<uint64_t> delivered;
   };
 
-  bool IsExpected(uint64_t id) const { return id <= expected_; }
+  bool IsExpected(uint64_t id) const { return addresses_.contains(id); }
+  // Adds the record of an expected recipient, and returns its id.
+  uint64_t AddPlace(const ExpectedRecipient& recipient);
+  // A record that was not expected is now that of an expected recipient.
+  void BecomePlace(uint64_t id, const ExpectedRecipient& recipient);
   // Replaces a record's contents, except for its id, label and attempts.
   // `connection` is its connection from now on; 0: none.
   void Set(uint64_t id, RecipientStatus status, uint64_t connection);
@@ -181,6 +192,8 @@ class Roster {
   // them (-1).
   void Count(const RecipientStatus& status, int sign);
   void CountPlace(const RecipientStatus& status, int sign);
+  static void CountOther(const RecipientStatus& status, Places& places,
+                         int sign);
   // Gives the open places of an address to connections from there that have
   // none, and the vacant ones first to those that were DELIVERED without one.
   void FillPlaces(const asio::ip::address& address);
@@ -192,9 +205,8 @@ class Roster {
   // `max`.
   void KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max);
 
-  const uint64_t expected_;
-  std::vector<asio::ip::address>
-      addresses_;  // Of the expected, in their order.
+  // Of the expected, by the ids of their records.
+  absl::flat_hash_map<uint64_t, asio::ip::address> addresses_;
   Counters& counters_;
   std::map<uint64_t, Record> records_;  // By id.
   uint64_t last_id_ = 0;

@@ -45,12 +45,15 @@ Session::Session(Environment environment, SessionOptions options,
       source_(std::move(source)),
       observer_(std::move(observer)),
       listener_(std::move(listener)),
+      budget_(std::make_shared<TokenBucket>(
+          options_.limits.session_bytes_per_second)),
+      allow_(std::move(options_.allow)),
       start_condition_(options_.start, options_.max_recipients),
       roster_(options_.expected,
               options_.resume ? options_.resume->last_recipient : 0,
               environment_.counters) {
-  // A stream's feed and a session's token bucket have no lock: the recipients
-  // that share one are on one lane.
+  // A stream's feed has no lock: its recipients are on one lane. So are those
+  // of a session with a rate, which a lane's turns share out evenly.
   if (!source_->feed_per_lane() ||
       options_.limits.session_bytes_per_second > 0) {
     environment_.lanes.resize(1);
@@ -75,7 +78,7 @@ void Session::Open() {
   if (ending_) return;
   for (Lane* lane : environment_.lanes) {
     fanouts_.push_back(std::make_shared<Fanout>(
-        *lane, source_, options_.limits,
+        *lane, source_, options_.limits, budget_,
         [weak = weak_from_this()](Fanout::Report report) {
           const auto self = weak.lock();
           if (self == nullptr) return;
@@ -103,11 +106,7 @@ void Session::Open() {
   } else {
     max_wait_is_over_ = true;
   }
-  if (options_.expire_after != absl::InfiniteDuration()) {
-    RunAfter(expiry_timer_.emplace(environment_.lanes[0]->io()),
-             status_.create_time + options_.expire_after - absl::Now(),
-             &Session::OnExpiry);
-  }
+  SetExpiry();
   source_->WhenFailed([weak = weak_from_this()](const absl::Status& error) {
     if (const auto self = weak.lock()) self->FailSource(error);
   });
@@ -249,13 +248,20 @@ void Session::OnDigestEnd(const absl::Status& status) {
   Notify();
 }
 
+void Session::SetExpiry() {
+  if (options_.expire_after == absl::InfiniteDuration()) return;
+  RunAfter(expiry_timer_.emplace(environment_.lanes[0]->io()),
+           status_.create_time + options_.expire_after - absl::Now(),
+           &Session::OnExpiry);
+}
+
 void Session::OnExpiry() {
+  // Cancelling a timer does not take back a handler that asio has queued.
+  if (!expiry_timer_ || expiry_timer_->expiry() > Clock::now()) return;
   if (options_.start.immediate) {
     StopAccepting();
     return FinishIfDone();
   }
-  // It may have started since: cancelling a timer does not take back a handler
-  // that asio has queued already.
   if (status_.state != SessionState::kWaiting) return;
   End(SessionState::kExpired, Reason::kSessionCancelled,
       "nobody started the session in time");
@@ -335,7 +341,7 @@ void Session::Finish(SessionState state) {
   status_.end_time = absl::Now();
   if (options_.listens) environment_.counters.SessionEnded(state);
   if (state == SessionState::kFailed && status_.error.empty()) {
-    status_.error = options_.expected.empty()
+    status_.error = !roster_.expects()
                         ? "no recipient has the whole content"
                         : "no expected recipient has the whole content";
   }

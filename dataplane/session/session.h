@@ -14,10 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/types/span.h"
 #include "dataplane/base/state.h"
+#include "dataplane/base/token_bucket.h"
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/counters.h"
 #include "dataplane/lanes/disk_threads.h"
@@ -125,8 +128,15 @@ class Session : public std::enable_shared_from_this<Session> {
   // Bytes a second that a connection is sent at most from now on, and what
   // Limits allow; 0: as much as these. No effect on one that has ended.
   void SetRate(uint64_t connection, uint64_t bytes_per_second);
-  // PERMISSION_DENIED: no access rule (SessionOptions::allow) matches the
-  // address. Answers on the caller's thread.
+  // Changes what is given of it, all or nothing; `done` gets the ids of the
+  // records of those that are expected now too. FAILED_PRECONDITION: it has
+  // ended. UNAVAILABLE: it takes no more recipients, and is to expect some.
+  // ABORTED: its state is not `expected`, if that is given.
+  using Changed = std::function<void(absl::StatusOr<std::vector<uint64_t>>)>;
+  void Change(SessionChanges changes, std::optional<SessionState> expected,
+              Changed done);
+  // PERMISSION_DENIED: no access rule (SessionOptions::allow, or a later one)
+  // matches the address. Answers on the caller's thread.
   absl::Status CheckAllows(const asio::ip::address& peer) const;
   // Disconnects one recipient. NOT_FOUND, or FAILED_PRECONDITION if it has
   // ended.
@@ -171,6 +181,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // ABORTED: its state is not `expected`, if that is given.
   absl::Status CheckUnchanged(std::optional<SessionState> expected) const;
+  std::vector<uint64_t> Apply(SessionChanges changes);
   absl::Status CheckTakes(const std::string& node) const;
   // Recipients that count against SessionOptions::max_recipients.
   uint64_t Admitted() const;
@@ -216,6 +227,8 @@ class Session : public std::enable_shared_from_this<Session> {
   // the node had made progress since it was lost before.
   void WaitForNode(const RecipientStatus& status);
   void OnNodeIsGone();
+  // Has the session expire when its time is over, from its creation.
+  void SetExpiry();
   void OnExpiry();
   // Accepts the connections that are in the queue, and none after them.
   void StopAccepting();
@@ -242,7 +255,7 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   Environment environment_;
-  const SessionOptions options_;
+  SessionOptions options_;  // `allow` is moved to allow_.
   const std::shared_ptr<Source> source_;
   std::shared_ptr<SessionObserver> observer_;  // Null once it has ended.
   bool takes_recipients_ = true;
@@ -254,7 +267,10 @@ class Session : public std::enable_shared_from_this<Session> {
   std::optional<asio::steady_timer> node_timer_;
   // While the source is prepared or hashed: Limits::disk_timeout.
   std::optional<asio::steady_timer> disk_timer_;
+  const std::shared_ptr<TokenBucket> budget_;     // Of all fan-outs together.
   std::vector<std::shared_ptr<Fanout>> fanouts_;  // One for each lane.
+  mutable absl::Mutex allow_mutex_;
+  AccessList allow_ ABSL_GUARDED_BY(allow_mutex_);
 
   SessionStatus initial_status_;
   std::vector<RecipientStatus> initial_recipients_;

@@ -55,6 +55,48 @@ void Session::Cancel(std::optional<SessionState> expected, Done done) {
   });
 }
 
+void Session::Change(SessionChanges changes,
+                     std::optional<SessionState> expected, Changed done) {
+  OnLane(0, [self = shared_from_this(), changes = std::move(changes), expected,
+             done = std::move(done)]() mutable {
+    if (absl::Status status = self->CheckUnchanged(expected); !status.ok()) {
+      return done(status);
+    }
+    if (self->ending_ || IsFinal(self->status_.state)) {
+      return done(absl::FailedPreconditionError(absl::StrCat(
+          "the session has ended: it is ",
+          absl::string_view(
+              Name(self->ending_.value_or(self->status_.state)).data()))));
+    }
+    if (!changes.more_expected.empty() && !self->takes_recipients_) {
+      return done(absl::UnavailableError(
+          "the session takes no more recipients, and can expect none"));
+    }
+    done(self->Apply(std::move(changes)));
+    self->StopAcceptingIfServed();
+    self->StartIfDue();
+    self->Notify();
+  });
+}
+
+std::vector<uint64_t> Session::Apply(SessionChanges changes) {
+  if (changes.allow) {
+    absl::MutexLock lock(&allow_mutex_);
+    allow_ = *std::move(changes.allow);
+  }
+  if (changes.session_bytes_per_second) {
+    budget_->SetRate(*changes.session_bytes_per_second, Clock::now());
+  }
+  if (const auto rate = changes.recipient_bytes_per_second) {
+    OnEachFanout([rate](Fanout& fanout) { fanout.SetRecipientRate(*rate); });
+  }
+  if (changes.expire_after) {
+    options_.expire_after = *changes.expire_after;
+    if (takes_recipients_) SetExpiry();
+  }
+  return roster_.Expect(changes.more_expected);
+}
+
 absl::Status Session::CheckTakes(const std::string& node) const {
   const bool is_over = ending_ || IsFinal(status_.state);
   if (!is_over && (takes_recipients_ || roster_.MayReturn(node))) {
@@ -71,7 +113,8 @@ void Session::MayTake(std::string node, Done done) {
 }
 
 absl::Status Session::CheckAllows(const asio::ip::address& peer) const {
-  if (options_.allow.Allows(peer)) return absl::OkStatus();
+  absl::ReaderMutexLock lock(&allow_mutex_);
+  if (allow_.Allows(peer)) return absl::OkStatus();
   return absl::PermissionDeniedError(
       absl::StrCat(peer.to_string(), " matches no access rule of the session"));
 }

@@ -37,6 +37,7 @@ struct StartPolicy {
 struct ExpectedRecipient {
   asio::ip::address address;
   std::string label;
+  uint64_t id = 0;  // Of its record; 0: the next one.
 };
 
 // What a session from before a restart of the program continues from.
@@ -70,6 +71,20 @@ struct SessionOptions {
   std::optional<Resume> resume;
   // How long a session that has nobody else waits for a node that was lost.
   absl::Duration nodes_may_return = absl::Seconds(30);
+};
+
+// What changes of a session that goes on; none: it stays as it is.
+struct SessionChanges {
+  std::optional<uint64_t> recipient_bytes_per_second;
+  std::optional<uint64_t> session_bytes_per_second;
+  std::optional<absl::Duration> expire_after;
+  std::optional<AccessList> allow;
+  std::vector<ExpectedRecipient> more_expected;
+
+  bool empty() const {
+    return !recipient_bytes_per_second && !session_bytes_per_second &&
+           !expire_after && !allow && more_expected.empty();
+  }
 };
 
 }  // namespace tcptool::dataplane

@@ -8,16 +8,22 @@
 namespace tcptool::server {
 namespace {
 
+std::string Text(const google::protobuf::Timestamp& time) {
+  return absl::StrCat(time.seconds(), ".", time.nanos());
+}
+
 template <typename Resource>
-std::string EtagOf(const Resource& resource) {
-  return absl::StrCat("\"", resource.create_time().seconds(), ".",
-                      resource.create_time().nanos(), ".", resource.state(),
-                      "\"");
+std::string EtagOf(const Resource& resource, absl::string_view more = "") {
+  return absl::StrCat("\"", Text(resource.create_time()), ".", resource.state(),
+                      more, "\"");
 }
 
 }  // namespace
 
-std::string NewEtag(const v1::Session& session) { return EtagOf(session); }
+std::string NewEtag(const v1::Session& session) {
+  if (!session.has_update_time()) return EtagOf(session);
+  return EtagOf(session, absl::StrCat(".", Text(session.update_time())));
+}
 
 std::string NewEtag(const v1::Reception& reception) {
   return EtagOf(reception);

@@ -4,6 +4,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 
 namespace tcptool::server {
@@ -57,6 +58,14 @@ std::string RandomReceptionName(absl::BitGenRef random) {
 
 std::string RandomDistributionName(absl::BitGenRef random) {
   return RandomName(kDistributions, 'd', random);
+}
+
+std::string RandomUid(absl::BitGenRef random) {
+  const auto high = absl::Uniform<uint64_t>(random);
+  const auto low = absl::Uniform<uint64_t>(random);
+  return absl::StrFormat("%08x-%04x-4%03x-%04x-%012x", high >> 32,
+                         high >> 16 & 0xffff, high & 0xfff,
+                         (low >> 48 & 0x3fff) | 0x8000, low & 0xffffffffffff);
 }
 
 std::optional<uint64_t> RecipientNumber(absl::string_view name) {

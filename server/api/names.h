@@ -27,6 +27,9 @@ std::string RandomSessionName(absl::BitGenRef random);
 std::string RandomReceptionName(absl::BitGenRef random);
 std::string RandomDistributionName(absl::BitGenRef random);
 
+// A random UUID (RFC 9562, version 4).
+std::string RandomUid(absl::BitGenRef random);
+
 // The number in "sessions/{session}/recipients/{number}"; none for another
 // form. Only the canonical form of a number is accepted, so that each recipient
 // has one name.

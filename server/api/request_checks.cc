@@ -8,6 +8,7 @@
 #include "server/api/invalid_field.h"
 #include "server/api/names.h"
 #include "server/api/spec_checker.h"
+#include "server/api/update_fields.h"
 
 namespace tcptool::server {
 namespace {
@@ -16,14 +17,34 @@ constexpr size_t kMaxRequestIdBytes = 64;
 constexpr int kMaxNames = 1000;
 
 template <typename States>
-absl::Status CheckStates(const States& states, bool (*is_valid)(int)) {
-  InvalidFields wrong;
+void AddStates(const States& states, bool (*is_valid)(int),
+               InvalidFields& wrong) {
   for (int i = 0; i < states.size() && !wrong.full(); ++i) {
     if (states.Get(i) == 0 || !is_valid(states.Get(i))) {
       wrong.Add(absl::StrCat("states[", i, "]"),
                 absl::StrCat(states.Get(i), " is no state"));
     }
   }
+}
+
+template <typename States>
+absl::Status CheckStates(const States& states, bool (*is_valid)(int)) {
+  InvalidFields wrong;
+  AddStates(states, is_valid, wrong);
+  return wrong.status();
+}
+
+void AddView(v1::View view, InvalidFields& wrong) {
+  if (!v1::View_IsValid(view)) {
+    wrong.Add("view", absl::StrCat(static_cast<int>(view), " is no view"));
+  }
+}
+
+template <typename Request>
+absl::Status CheckList(const Request& request, bool (*is_valid_state)(int)) {
+  InvalidFields wrong;
+  AddStates(request.states(), is_valid_state, wrong);
+  AddView(request.view(), wrong);
   return wrong.status();
 }
 
@@ -96,6 +117,7 @@ absl::Status CheckWatch(const Request& request,
   if (request.resume_revision() < 0) {
     wrong.Add("resume_revision", "it is negative");
   }
+  if constexpr (requires { request.view(); }) AddView(request.view(), wrong);
   return wrong.status();
 }
 
@@ -119,11 +141,14 @@ absl::Status CheckRequest(const v1::CreateSessionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::GetSessionRequest& request) {
-  return CheckSessionName("name", request.name());
+  InvalidFields wrong;
+  AddSessionName("name", request.name(), wrong);
+  AddView(request.view(), wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::ListSessionsRequest& request) {
-  return CheckStates(request.states(), v1::SessionState_IsValid);
+  return CheckList(request, v1::SessionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchSessionsRequest& request) {
@@ -158,6 +183,13 @@ absl::Status CheckRequest(const v1::RetrySessionRequest& request) {
   return wrong.status();
 }
 
+absl::Status CheckRequest(const v1::UpdateSessionRequest& request) {
+  InvalidFields wrong;
+  AddSessionName("session.name", request.session().name(), wrong);
+  UpdateFieldsOf(request, wrong);
+  return wrong.status();
+}
+
 absl::Status CheckRequest(const v1::ListRecipientsRequest& request) {
   absl::Status status = CheckSessionName("parent", request.parent());
   if (!status.ok()) return status;
@@ -182,11 +214,14 @@ absl::Status CheckRequest(const v1::CreateReceptionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::GetReceptionRequest& request) {
-  return CheckReceptionName("name", request.name());
+  InvalidFields wrong;
+  AddReceptionName("name", request.name(), wrong);
+  AddView(request.view(), wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::ListReceptionsRequest& request) {
-  return CheckStates(request.states(), v1::ReceptionState_IsValid);
+  return CheckList(request, v1::ReceptionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchReceptionsRequest& request) {
@@ -207,11 +242,14 @@ absl::Status CheckRequest(const v1::CreateDistributionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::GetDistributionRequest& request) {
-  return CheckDistributionName("name", request.name());
+  InvalidFields wrong;
+  AddDistributionName("name", request.name(), wrong);
+  AddView(request.view(), wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::ListDistributionsRequest& request) {
-  return CheckStates(request.states(), v1::DistributionState_IsValid);
+  return CheckList(request, v1::DistributionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchDistributionsRequest& request) {

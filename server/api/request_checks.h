@@ -22,6 +22,7 @@ absl::Status CheckRequest(const v1::StartSessionRequest& request);
 absl::Status CheckRequest(const v1::CancelSessionRequest& request);
 absl::Status CheckRequest(const v1::DeleteSessionRequest& request);
 absl::Status CheckRequest(const v1::RetrySessionRequest& request);
+absl::Status CheckRequest(const v1::UpdateSessionRequest& request);
 absl::Status CheckRequest(const v1::ListRecipientsRequest& request);
 absl::Status CheckRequest(const v1::DropRecipientRequest& request);
 absl::Status CheckRequest(const v1::CreateReceptionRequest& request);

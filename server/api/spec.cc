@@ -1,6 +1,7 @@
 #include "server/api/spec.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
 
 #include "absl/status/status.h"
@@ -145,7 +146,9 @@ std::vector<dataplane::ExpectedRecipient> ToExpected(
                   absl::StrCat("it is longer than ",
                                SpecChecker::kMaxLabelBytes, " bytes"));
     }
-    expected.push_back({address, recipient.label()});
+    expected.push_back({.address = address,
+                        .label = recipient.label(),
+                        .id = static_cast<uint64_t>(recipient.number())});
   }
   return expected;
 }
@@ -187,12 +190,78 @@ dataplane::Limits ToLimits(v1::SessionSpec& spec, SpecChecker& check) {
   return limits;
 }
 
+void CheckGrowth(const v1::SessionSpec& before, const v1::SessionSpec& spec,
+                 SpecChecker& check) {
+  const auto begins_with = [](const auto& all, const auto& first, auto same) {
+    return all.size() >= first.size() &&
+           std::equal(first.begin(), first.end(), all.begin(), same);
+  };
+  if (!begins_with(spec.allow(), before.allow(), std::equal_to<>()) ||
+      (before.allow().empty() && !spec.allow().empty())) {
+    check.Wrong("allow", before.allow().empty()
+                             ? "it may only grow: everybody is allowed already"
+                             : "it may only grow; begin with the rules that "
+                               "the session has");
+  }
+  if (!begins_with(spec.expected(), before.expected(),
+                   [](const auto& one, const auto& other) {
+                     return one.address() == other.address() &&
+                            one.label() == other.label();
+                   })) {
+    check.Wrong("expected",
+                "it may only grow; begin with those that the session expects");
+  }
+}
+
+// What UpdateSession changes.
+void ToChangeable(v1::SessionSpec& spec, SpecChecker& check,
+                  dataplane::SessionOptions& options) {
+  constexpr auto kSecond = absl::Seconds(1);
+  constexpr auto kYear = absl::Hours(8760);
+  options.allow = ToAccessList(spec, check);
+  options.expire_after = check.InRange(
+      "expire_after", spec, &v1::SessionSpec::has_expire_after,
+      &v1::SessionSpec::mutable_expire_after, absl::Hours(24), kSecond, kYear);
+  check.InRange("retention", spec, &v1::SessionSpec::has_retention,
+                &v1::SessionSpec::mutable_retention, absl::Hours(168), kSecond,
+                kYear);
+  options.expected = ToExpected(spec, options.allow, check);
+  options.limits = ToLimits(spec, check);
+  check.Labels("labels", spec.labels());
+}
+
 }  // namespace
+
+void NumberExpected(v1::SessionSpec& spec) {
+  int64_t number = 0;
+  for (v1::ExpectedRecipient& recipient : *spec.mutable_expected()) {
+    recipient.set_number(++number);
+  }
+}
+
+absl::StatusOr<dataplane::SessionOptions> ToChangedOptions(
+    const v1::SessionSpec& before, v1::SessionSpec& spec) {
+  SpecChecker check("session.spec.");
+  dataplane::SessionOptions options;
+  CheckGrowth(before, spec, check);
+  for (int i = 0; i < spec.expected_size(); ++i) {
+    spec.mutable_expected(i)->set_number(
+        i < before.expected_size() ? before.expected(i).number() : 0);
+  }
+  ToChangeable(spec, check, options);
+  if (spec.start().has_max_wait() &&
+      ToDuration(spec.start().max_wait()) > options.expire_after) {
+    check.Wrong("expire_after",
+                absl::StrCat(
+                    "it is less than start.max_wait, ",
+                    absl::FormatDuration(ToDuration(spec.start().max_wait()))));
+  }
+  if (!check.ok()) return check.status();
+  return options;
+}
 
 absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
                                                     v1::SessionSpec& spec) {
-  constexpr auto kSecond = absl::Seconds(1);
-  constexpr auto kYear = absl::Hours(8760);
   SpecChecker check("session.spec.");
   dataplane::SessionOptions options;
   CheckSource(spec, check);
@@ -209,19 +278,10 @@ absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
   options.port = static_cast<uint16_t>(listener.port());
   options.max_recipients = check.InRange(
       "max_recipients", spec.max_recipients(), 0, rules.max_recipients);
-  options.allow = ToAccessList(spec, check);
   options.compute_sha256 = spec.compute_sha256();
-  options.expire_after = check.InRange(
-      "expire_after", spec, &v1::SessionSpec::has_expire_after,
-      &v1::SessionSpec::mutable_expire_after, absl::Hours(24), kSecond, kYear);
-  check.InRange("retention", spec, &v1::SessionSpec::has_retention,
-                &v1::SessionSpec::mutable_retention, absl::Hours(168), kSecond,
-                kYear);
+  ToChangeable(spec, check, options);
   options.start =
       ToStartPolicy(spec, options.expire_after, rules.max_recipients, check);
-  options.expected = ToExpected(spec, options.allow, check);
-  options.limits = ToLimits(spec, check);
-  check.Labels("labels", spec.labels());
   if (!check.ok()) return check.status();
   return options;
 }

@@ -28,6 +28,16 @@ struct SpecRules {
 absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
                                                     v1::SessionSpec& spec);
 
+// The same of a spec that was `before`, where UpdateSession has changed it:
+// only the fields that it can change are looked at, and only the options that
+// these give are set. INVALID_ARGUMENT as well if something has shrunk that may
+// only grow.
+absl::StatusOr<dataplane::SessionOptions> ToChangedOptions(
+    const v1::SessionSpec& before, v1::SessionSpec& spec);
+
+// Gives those that a new session expects the numbers of their records: from 1.
+void NumberExpected(v1::SessionSpec& spec);
+
 }  // namespace tcptool::server
 
 #endif  // TCPTOOL_SERVER_API_SPEC_H_

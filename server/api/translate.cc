@@ -10,7 +10,9 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "messages/time.h"
+#include "server/api/etag.h"
 #include "server/api/names.h"
 
 namespace tcptool::server {
@@ -121,6 +123,13 @@ void SetExpireTime(v1::Session& session) {
   *session.mutable_expire_time() =
       ToTimestamp(ToTime(session.create_time()) +
                   ToDuration(session.spec().expire_after()));
+}
+
+void SetChangedSpec(const v1::SessionSpec& spec, v1::Session& session) {
+  *session.mutable_spec() = spec;
+  *session.mutable_update_time() = ToTimestamp(absl::Now());
+  SetExpireTime(session);
+  session.set_etag(NewEtag(session));
 }
 
 v1::Recipient ToProto(absl::string_view session_name,

@@ -24,6 +24,8 @@ std::string ToString(const asio::ip::tcp::endpoint& endpoint);
 void CopyStatus(const dataplane::SessionStatus& status, v1::Session& session);
 // Sets `expire_time`, from `create_time` and the spec.
 void SetExpireTime(v1::Session& session);
+// UpdateSession has given it this spec now: sets what follows from it too.
+void SetChangedSpec(const v1::SessionSpec& spec, v1::Session& session);
 v1::Recipient ToProto(absl::string_view session_name,
                       const dataplane::RecipientStatus& status);
 // The way back, for a message that was stored. DATA_LOSS: it is not one of

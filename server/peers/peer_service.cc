@@ -57,10 +57,10 @@ absl::Status NoFleet() {
 
 PeerService::PeerService()
     : take_rates_(
-          [this](const peer::v1::ReportRatesRequest& request,
+          [this](const peer::v1::ReportRatesRequest& request, const Caller&,
                  const RatesCall::Done& done) { TakeRates(request, done); }),
       get_progress_([this](const peer::v1::GetProgressRequest& request,
-                           const ProgressCall::Done& done) {
+                           const Caller&, const ProgressCall::Done& done) {
         GetProgress(request, done);
       }) {}
 

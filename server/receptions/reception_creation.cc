@@ -35,9 +35,13 @@ ReceptionCreation::ReceptionCreation(asio::any_io_executor executor,
       request_ids_(request_ids),
       gate_(executor_, table, store, request_ids) {}
 
-void ReceptionCreation::Create(v1::CreateReceptionRequest request, Done done) {
+void ReceptionCreation::Create(v1::CreateReceptionRequest request,
+                               std::string creator, Done done) {
   auto creation = std::make_shared<Creation>();
+  // A request that makes nothing cannot be one that has made something.
+  if (request.validate_only()) request.clear_request_id();
   creation->fingerprint = RequestIds::Fingerprint(request);
+  creation->creator = std::move(creator);
   creation->done = std::move(done);
   auto plan = ToReceptionPlan(*request.mutable_reception()->mutable_spec());
   if (!plan.ok()) return creation->done(plan.status());
@@ -98,13 +102,16 @@ void ReceptionCreation::Keep(const std::shared_ptr<Creation>& creation) {
       ChooseName(creation->request.reception_id());
   if (!name.ok()) return done(name.status());
   v1::Reception message;
-  message.set_name(*name);
   *message.mutable_spec() =
       std::move(*creation->request.mutable_reception()->mutable_spec());
   message.set_state(v1::RECEPTION_STATE_CONNECTING);
   if (message.spec().has_expected_length()) {
     message.set_content_length(message.spec().expected_length());
   }
+  if (creation->request.validate_only()) return done(std::move(message));
+  message.set_name(*name);
+  message.set_uid(RandomUid(random_));
+  message.set_creator(std::move(creation->creator));
   *message.mutable_create_time() = ToTimestamp(absl::Now());
   message.set_etag(NewEtag(message));
   making_.insert(*name);

@@ -48,8 +48,10 @@ class ReceptionCreation {
                     WatchHub& hub, Store& store, LiveReceptions& live,
                     HeldResources& held, RequestIds& request_ids);
 
-  // As ReceptionService.CreateReception. Any thread.
-  void Create(v1::CreateReceptionRequest request, Done done);
+  // As ReceptionService.CreateReception. `creator`: Reception.creator. Any
+  // thread.
+  void Create(v1::CreateReceptionRequest request, std::string creator,
+              Done done);
 
   // From now on, requests are refused with UNAVAILABLE. Any thread.
   void StopAccepting() { gate_.Close(); }
@@ -59,6 +61,7 @@ class ReceptionCreation {
   struct Creation {
     v1::CreateReceptionRequest request;  // With the spec's defaults.
     std::string fingerprint;             // Of the request as it came.
+    std::string creator;                 // Reception.creator.
     ReceptionPlan plan;
     Done done;
   };

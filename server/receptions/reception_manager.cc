@@ -140,12 +140,14 @@ void ReceptionManager::Stop() {
 }
 
 void ReceptionManager::Create(v1::CreateReceptionRequest request,
-                              ReceptionDone done) {
-  creation_.Create(std::move(request),
-                   [this, done = std::move(done)](
+                              std::string creator, ReceptionDone done) {
+  const bool makes_one = !request.validate_only();
+  creation_.Create(std::move(request), std::move(creator),
+                   [this, makes_one, done = std::move(done)](
                        const absl::StatusOr<v1::Reception>& reception) {
                      done(reception);
-                     if (reception.ok()) sweeper_.SweepFor(*reception);
+                     if (reception.ok() && makes_one)
+                       sweeper_.SweepFor(*reception);
                    });
 }
 
@@ -187,6 +189,9 @@ void ReceptionManager::Delete(v1::DeleteReceptionRequest request, Done done) {
 void ReceptionManager::DeleteNow(const v1::DeleteReceptionRequest& request,
                                  const Done& done) {
   const auto reception = GetForCommand(request.name(), request.etag());
+  if (absl::IsNotFound(reception.status()) && request.allow_missing()) {
+    return done(absl::OkStatus());
+  }
   if (!reception.ok()) return done(reception.status());
   const auto executor = control_.get_executor();
   if (!live_.contains(request.name())) {

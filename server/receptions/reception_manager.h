@@ -61,7 +61,9 @@ class ReceptionManager : public ReceivedContent {
 
   // See the methods of ReceptionService. Requests must have passed
   // CheckRequest(). What is answered is durable.
-  void Create(v1::CreateReceptionRequest request, ReceptionDone done);
+  // `creator`: Reception.creator.
+  void Create(v1::CreateReceptionRequest request, std::string creator,
+              ReceptionDone done);
   void Cancel(v1::CancelReceptionRequest request, ReceptionDone done);
   void Delete(v1::DeleteReceptionRequest request, Done done);
 

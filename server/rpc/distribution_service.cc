@@ -41,17 +41,17 @@ void DistributionService::AddTo(MethodTable& table) {
       *v1::CreateDistributionRequest::descriptor()->file()->FindServiceByName(
           "DistributionService");
   UnaryMethods unary(table, service);
-  unary.Add<v1::CreateDistributionRequest, v1::Distribution>(
+  unary.AddWithCaller<v1::CreateDistributionRequest, v1::Distribution>(
       "CreateDistribution",
-      InFleet(distributions_,
-              [](Distributions& fleet, const auto& request, auto done) {
-                fleet.Create(request, std::move(done));
-              }));
+      [this](const auto& request, const Caller& caller, auto done) {
+        if (distributions_ == nullptr) return done(NoFleet());
+        distributions_->Create(request, caller.identity(), std::move(done));
+      });
   unary.Add<v1::GetDistributionRequest, v1::Distribution>(
       "GetDistribution",
       InFleet(distributions_,
               [](Distributions& fleet, const auto& request, auto done) {
-                done(fleet.table().Get(request.name()));
+                done(fleet.table().Get(request.name(), request.view()));
               }));
   unary.Add<v1::ListDistributionsRequest, v1::ListDistributionsResponse>(
       "ListDistributions",

@@ -94,7 +94,7 @@ class HealthService::WatchCall : public Call {
 };
 
 HealthService::HealthService()
-    : check_([this](const HealthCheckRequest& request,
+    : check_([this](const HealthCheckRequest& request, const Caller&,
                     const CheckCall::Done& done) { Check(request, done); }) {}
 
 void HealthService::AddTo(MethodTable& table) {

@@ -40,13 +40,14 @@ void NodeService::AddTo(MethodTable& table) {
                             ->file()
                             ->FindServiceByName("NodeService")
                             ->FindMethodByName("GetNode");
-  table.Add(method, RequiredRole(method),
-            [function = GetNodeCall::Function([this](const auto&, auto done) {
-               GetNode(std::move(done));
-             })](Call::Headers headers) {
-              return std::make_shared<GetNodeCall>(std::move(headers),
-                                                   function);
-            });
+  table.Add(
+      method, RequiredRole(method),
+      [function =
+           GetNodeCall::Function([this](const auto&, const auto&, auto done) {
+             GetNode(std::move(done));
+           })](Call::Headers headers) {
+        return std::make_shared<GetNodeCall>(std::move(headers), function);
+      });
 }
 
 void NodeService::GetNode(GetNodeCall::Done done) {

@@ -14,13 +14,14 @@ void ReceptionService::AddTo(MethodTable& table) {
       *v1::CreateReceptionRequest::descriptor()->file()->FindServiceByName(
           "ReceptionService");
   UnaryMethods unary(table, service);
-  unary.Add<v1::CreateReceptionRequest, v1::Reception>(
-      "CreateReception", [this](const auto& request, auto done) {
-        manager_.Create(request, std::move(done));
+  unary.AddWithCaller<v1::CreateReceptionRequest, v1::Reception>(
+      "CreateReception",
+      [this](const auto& request, const Caller& caller, auto done) {
+        manager_.Create(request, caller.identity(), std::move(done));
       });
   unary.Add<v1::GetReceptionRequest, v1::Reception>(
       "GetReception", [this](const auto& request, auto done) {
-        done(table_.Get(request.name()));
+        done(table_.Get(request.name(), request.view()));
       });
   unary.Add<v1::ListReceptionsRequest, v1::ListReceptionsResponse>(
       "ListReceptions",

@@ -14,13 +14,14 @@ void SessionService::AddTo(MethodTable& table) {
       *v1::CreateSessionRequest::descriptor()->file()->FindServiceByName(
           "SessionService");
   UnaryMethods unary(table, service);
-  unary.Add<v1::CreateSessionRequest, v1::Session>(
-      "CreateSession", [this](const auto& request, auto done) {
-        manager_.Create(request, std::move(done));
+  unary.AddWithCaller<v1::CreateSessionRequest, v1::Session>(
+      "CreateSession",
+      [this](const auto& request, const Caller& caller, auto done) {
+        manager_.Create(request, caller.identity(), std::move(done));
       });
   unary.Add<v1::GetSessionRequest, v1::Session>(
       "GetSession", [this](const auto& request, auto done) {
-        done(table_.Get(request.name()));
+        done(table_.Get(request.name(), request.view()));
       });
   unary.Add<v1::ListSessionsRequest, v1::ListSessionsResponse>(
       "ListSessions",
@@ -40,9 +41,14 @@ void SessionService::AddTo(MethodTable& table) {
           done(google::protobuf::Empty());
         });
       });
-  unary.Add<v1::RetrySessionRequest, v1::Session>(
-      "RetrySession", [this](const auto& request, auto done) {
-        manager_.Retry(request, std::move(done));
+  unary.AddWithCaller<v1::RetrySessionRequest, v1::Session>(
+      "RetrySession",
+      [this](const auto& request, const Caller& caller, auto done) {
+        manager_.Retry(request, caller.identity(), std::move(done));
+      });
+  unary.Add<v1::UpdateSessionRequest, v1::Session>(
+      "UpdateSession", [this](const auto& request, auto done) {
+        manager_.Update(request, std::move(done));
       });
   unary.Add<v1::ListRecipientsRequest, v1::ListRecipientsResponse>(
       "ListRecipients", [this](const auto& request, auto done) {

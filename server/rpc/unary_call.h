@@ -16,8 +16,10 @@ template <typename Request, typename Response>
 class UnaryCall : public Call {
  public:
   using Done = std::function<void(absl::StatusOr<Response>)>;
-  // Calls `done` once, on any thread. The request lives as long as the call.
-  using Function = std::function<void(const Request&, Done done)>;
+  // Calls `done` once, on any thread. The request and the caller live as long
+  // as the call.
+  using Function =
+      std::function<void(const Request&, const Caller& caller, Done done)>;
 
   // `function` outlives the call.
   UnaryCall(Headers headers, const Function& function)
@@ -34,13 +36,14 @@ class UnaryCall : public Call {
       return End(status);
     }
     set_target(TargetOf(request_));
-    function_(request_, [self = shared_from_this(),
-                         this](absl::StatusOr<Response> response) {
-      if (!response.ok()) return End(response.status());
-      // The resource got its name by this call.
-      if (target().empty()) set_target(NameIn(*response));
-      WriteAndEnd(*response);
-    });
+    function_(
+        request_, caller(),
+        [self = shared_from_this(), this](absl::StatusOr<Response> response) {
+          if (!response.ok()) return End(response.status());
+          // The resource got its name by this call.
+          if (target().empty()) set_target(NameIn(*response));
+          WriteAndEnd(*response);
+        });
   }
 
   const Function& function_;

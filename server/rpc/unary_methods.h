@@ -4,6 +4,7 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -26,7 +27,19 @@ class UnaryMethods {
   // `function` gets requests that CheckRequest() accepts.
   template <typename Request, typename Response>
   void Add(const std::string& name,
-           typename UnaryCall<Request, Response>::Function function) {
+           std::function<void(const Request&,
+                              typename UnaryCall<Request, Response>::Done)>
+               function) {
+    AddWithCaller<Request, Response>(
+        name, [function = std::move(function)](const Request& request,
+                                               const Caller&, auto done) {
+          function(request, std::move(done));
+        });
+  }
+  // The same of one that wants to know who calls.
+  template <typename Request, typename Response>
+  void AddWithCaller(const std::string& name,
+                     typename UnaryCall<Request, Response>::Function function) {
     const auto& method = *service_.FindMethodByName(name);
     table_.Add(method, RequiredRole(method),
                [checked = Checked<Request, Response>(std::move(function))](
@@ -40,11 +53,12 @@ class UnaryMethods {
   template <typename Request, typename Response>
   static typename UnaryCall<Request, Response>::Function Checked(
       typename UnaryCall<Request, Response>::Function function) {
-    return [function = std::move(function)](const Request& request, auto done) {
+    return [function = std::move(function)](const Request& request,
+                                            const Caller& caller, auto done) {
       if (absl::Status status = CheckRequest(request); !status.ok()) {
         return done(status);
       }
-      function(request, std::move(done));
+      function(request, caller, std::move(done));
     };
   }
 

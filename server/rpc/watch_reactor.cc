@@ -28,6 +28,7 @@ SessionFilter SessionWatch::FilterOf(const Request& request) {
   SessionFilter filter;
   Select(request, filter);
   filter.include_recipients = request.include_recipients();
+  filter.view = request.view();
   return filter;
 }
 

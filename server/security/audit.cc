@@ -33,6 +33,11 @@ std::string TargetOf(const google::protobuf::Message& request) {
   if (field != nullptr && request.GetReflection()->GetBool(request, field)) {
     return "(validate_only)";
   }
+  // An update names its resource in the resource itself, the first field.
+  if (request.GetDescriptor()->FindFieldByName("update_mask") != nullptr) {
+    return NameIn(request.GetReflection()->GetMessage(
+        request, request.GetDescriptor()->field(0)));
+  }
   return NameIn(request);
 }
 

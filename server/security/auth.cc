@@ -62,7 +62,10 @@ absl::StatusOr<std::unique_ptr<Auth>> Auth::Create(
 
 absl::StatusOr<Caller> Auth::Identify(const Metadata& metadata,
                                       const Peer& peer) const {
-  if (!enabled()) return Caller{.name = "anonymous", .role = Role::kOperator};
+  if (!enabled()) {
+    return Caller{.name = std::string(Caller::kAnonymous),
+                  .role = Role::kOperator};
+  }
   const auto found = metadata.find("authorization");
   if (tokens_ != nullptr && found != metadata.end()) {
     const absl::string_view authorization = View(found->second);

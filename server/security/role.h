@@ -25,6 +25,11 @@ struct Caller {
   Role role = Role::kNone;
   // The hash of the caller's token; empty without one.
   std::string token_hash;
+
+  // The name of a caller whom the service knows; else empty.
+  std::string identity() const { return name == kAnonymous ? "" : name; }
+
+  static constexpr absl::string_view kAnonymous = "anonymous";
 };
 
 // "viewer", "peer" or "operator".

@@ -51,6 +51,12 @@ class HeldResources {
     retention_.Add(name, SteadyTimeOf(end), kept);
   }
 
+  // Of one that has finished: it is kept for another time.
+  void SetRetention(const std::string& name, absl::Time end,
+                    absl::Duration kept) {
+    if (retention_.Remove(name)) AddFinished(name, end, kept);
+  }
+
   // No effect if it has not finished, or does not exist.
   void Purge(const std::string& name);
   // Purges, and calls `done` on `executor` when that is durable.

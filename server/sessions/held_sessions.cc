@@ -1,5 +1,6 @@
 #include "server/sessions/held_sessions.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include "absl/strings/str_cat.h"
@@ -20,7 +21,10 @@ absl::Status HeldSessions::CheckRoom() const {
 void HeldSessions::AddFinished(const v1::Session& session) {
   held_.AddFinished(session.name(), ToTime(session.end_time()),
                     ToDuration(session.spec().retention()));
-  const auto expected = static_cast<uint64_t>(session.spec().expected_size());
+  uint64_t expected = 0;
+  for (const auto& recipient : session.spec().expected()) {
+    expected = std::max<uint64_t>(expected, recipient.number());
+  }
   const size_t count = table_.CountRecipientsAbove(session.name(), expected);
   if (count == 0) return;
   records_.push_back(
@@ -35,6 +39,11 @@ void HeldSessions::AddFinished(const v1::Session& session) {
     records_of_.erase(oldest.session_name);
     records_.pop_front();
   }
+}
+
+void HeldSessions::SetRetention(const v1::Session& session) {
+  held_.SetRetention(session.name(), ToTime(session.end_time()),
+                     ToDuration(session.spec().retention()));
 }
 
 void HeldSessions::Forget(const std::string& name) {

@@ -49,6 +49,9 @@ class HeldSessions {
   // its spec.
   void AddFinished(const v1::Session& session);
 
+  // The spec of one that has finished has changed.
+  void SetRetention(const v1::Session& session);
+
   // As those of HeldResources.
   void Purge(const std::string& name) { held_.Purge(name); }
   void PurgeDurably(const std::string& name, asio::any_io_executor executor,
@@ -64,7 +67,8 @@ class HeldSessions {
   // How many records of recipients that nobody expected a finished session has.
   struct Records {
     std::string session_name;
-    uint64_t expected = 0;  // The numbers up to this are kept.
+    uint64_t expected = 0;  // The numbers up to this, the highest of one that
+                            // is expected, are kept.
     size_t count = 0;
   };
 

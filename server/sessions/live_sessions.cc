@@ -61,6 +61,18 @@ void LiveSessions::WhenShown(const std::string& name,
   live->ledger->WhenShown(std::move(then));
 }
 
+void LiveSessions::ChangeSpec(const std::string& name,
+                              const v1::SessionSpec& spec,
+                              std::function<void()> then) {
+  Live& live = live_.at(name);
+  v1::Session changed = live.message;
+  SetChangedSpec(spec, changed);
+  live.message = changed;
+  live.message.clear_spec();
+  live.ledger->Add({.session = std::move(changed)});
+  live.ledger->WhenShown(std::move(then));
+}
+
 void LiveSessions::Cancel(const std::string& name,
                           std::optional<dataplane::SessionState> expected,
                           Done done) {

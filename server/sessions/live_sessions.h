@@ -76,6 +76,10 @@ class LiveSessions {
   // Calls `then` when the table shows everything that has happened to the
   // session so far, possibly before this returns.
   void WhenShown(const std::string& name, std::function<void()> then);
+  // Gives the session another spec, and calls `then` when the table shows it,
+  // which it does once it is durable.
+  void ChangeSpec(const std::string& name, const v1::SessionSpec& spec,
+                  std::function<void()> then);
   // Cancels a session; `done` is called when the table shows its end. ABORTED:
   // it is not `expected`, if that is given.
   void Cancel(const std::string& name,

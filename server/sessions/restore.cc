@@ -20,11 +20,10 @@ namespace {
 // the store.
 void AddExpected(StoredSession& stored) {
   std::map<uint64_t, v1::Recipient> all;
-  uint64_t number = 0;
   for (const auto& expected : stored.session.spec().expected()) {
-    v1::Recipient& recipient = all[++number];
+    v1::Recipient& recipient = all[expected.number()];
     recipient.set_name(
-        absl::StrCat(stored.session.name(), "/recipients/", number));
+        absl::StrCat(stored.session.name(), "/recipients/", expected.number()));
     recipient.set_address(expected.address());
     recipient.set_label(expected.label());
     recipient.set_state(v1::RECIPIENT_STATE_EXPECTED);

@@ -7,13 +7,16 @@
 #include <memory>
 #include <string>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/sessions/held_sessions.h"
 #include "server/sessions/live_sessions.h"
 #include "server/sessions/upload.h"
 #include "server/sessions/upload_admission.h"
+#include "server/store/store.h"
 #include "server/watch/session_table.h"
+#include "server/watch/watch_hub.h"
 #include "tcptool/v1/session_service.pb.h"
 
 namespace tcptool::server {
@@ -29,10 +32,12 @@ class SessionCommands {
 
   // The references outlive it.
   SessionCommands(asio::any_io_executor executor, SessionTable& table,
-                  LiveSessions& live, HeldSessions& held,
-                  UploadAdmission& uploads)
+                  WatchHub& hub, Store& store, LiveSessions& live,
+                  HeldSessions& held, UploadAdmission& uploads)
       : executor_(std::move(executor)),
         table_(table),
+        hub_(hub),
+        store_(store),
         live_(live),
         held_(held),
         uploads_(uploads) {}
@@ -41,6 +46,7 @@ class SessionCommands {
   void Start(const v1::StartSessionRequest& request, SessionDone done);
   void Cancel(const v1::CancelSessionRequest& request, SessionDone done);
   void Delete(const v1::DeleteSessionRequest& request, Done done);
+  void Update(const v1::UpdateSessionRequest& request, SessionDone done);
   void Drop(const v1::DropRecipientRequest& request, RecipientDone done);
   // As SessionManager::OpenUpload().
   void OpenUpload(const std::string& name, UploadDone done);
@@ -50,14 +56,30 @@ class SessionCommands {
   // does not match; UNAVAILABLE: Drain() has ended it until the next start.
   absl::StatusOr<v1::Session> GetForCommand(const std::string& name,
                                             const std::string& etag) const;
+  // A session on its way to another spec.
+  struct Change {
+    std::string name;
+    std::string uid;  // If another has its name since, that stays as it is.
+    v1::SessionSpec spec;  // The new one.
+    SessionDone done;
+  };
+  // The data plane has done its part, or there is none for it.
+  void SetSpec(const Change& change);
+  void SetSpecOfFinished(const Change& change, v1::Session session);
+  // Answers once the change is durable.
+  void EndChange(const Change& change);
   // FAILED_PRECONDITION: `why` the live session `name` refuses to start.
   absl::Status NotStarted(const std::string& name, const absl::Status& why);
 
   const asio::any_io_executor executor_;
   SessionTable& table_;
+  WatchHub& hub_;
+  Store& store_;
   LiveSessions& live_;
   HeldSessions& held_;
   UploadAdmission& uploads_;
+  // Sessions that Update() is changing.
+  absl::flat_hash_set<std::string> changing_;
 };
 
 }  // namespace tcptool::server

@@ -35,12 +35,15 @@ SessionCreation::SessionCreation(asio::any_io_executor executor,
       request_ids_(request_ids),
       gate_(executor_, table, store, request_ids) {}
 
-void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
+void SessionCreation::Create(v1::CreateSessionRequest request,
+                             std::string creator, Done done) {
   auto creation = std::make_shared<Creation>();
   // A request that makes nothing cannot be one that has made something.
   if (request.validate_only()) request.clear_request_id();
   creation->fingerprint = RequestIds::Fingerprint(request);
+  creation->creator = std::move(creator);
   creation->done = std::move(done);
+  NumberExpected(*request.mutable_session()->mutable_spec());
   auto options = ToOptions(rules_, *request.mutable_session()->mutable_spec());
   if (!options.ok()) return creation->done(options.status());
   creation->request = std::move(request);
@@ -50,9 +53,11 @@ void SessionCreation::Create(v1::CreateSessionRequest request, Done done) {
   });
 }
 
-void SessionCreation::Retry(const v1::RetrySessionRequest& request, Done done) {
+void SessionCreation::Retry(const v1::RetrySessionRequest& request,
+                            std::string creator, Done done) {
   auto creation = std::make_shared<Creation>();
   creation->fingerprint = RequestIds::Fingerprint(request);
+  creation->creator = std::move(creator);
   creation->done = std::move(done);
   creation->request.set_request_id(request.request_id());
   creation->retry_of = request.name();
@@ -122,6 +127,8 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
 
   v1::Session message;
   message.set_name(*name);
+  message.set_uid(RandomUid(random_));
+  message.set_creator(std::move(creation.creator));
   message.set_retry_of(std::move(creation.retry_of));
   *message.mutable_spec() =
       std::move(*creation.request.mutable_session()->mutable_spec());

@@ -50,10 +50,11 @@ class SessionCreation {
                   LiveSessions& live, HeldSessions& held,
                   RequestIds& request_ids);
 
-  // As SessionService.CreateSession. Any thread.
-  void Create(v1::CreateSessionRequest request, Done done);
-  // As SessionService.RetrySession. Any thread.
-  void Retry(const v1::RetrySessionRequest& request, Done done);
+  // As SessionService.CreateSession. `creator`: Session.creator. Any thread.
+  void Create(v1::CreateSessionRequest request, std::string creator, Done done);
+  // As SessionService.RetrySession. The same.
+  void Retry(const v1::RetrySessionRequest& request, std::string creator,
+             Done done);
 
   // From now on, requests are refused with UNAVAILABLE. Any thread.
   void StopAccepting() { gate_.Close(); }
@@ -64,6 +65,7 @@ class SessionCreation {
     v1::CreateSessionRequest request;  // With the spec's defaults.
     std::string fingerprint;           // Of the request as it came.
     std::string retry_of;              // Session.retry_of.
+    std::string creator;               // Session.creator.
     dataplane::SessionOptions options;
     Done done;
   };

@@ -7,7 +7,12 @@
 namespace tcptool::server {
 
 void SessionLedger::Update::Merge(Update newer) {
-  if (!newer.empty()) session = std::move(newer.session);
+  if (!newer.empty()) {
+    if (session.has_spec() && !newer.session.has_spec()) {
+      *newer.session.mutable_spec() = std::move(*session.mutable_spec());
+    }
+    session = std::move(newer.session);
+  }
   for (auto& [number, recipient] : newer.changed) {
     changed[number] = std::move(recipient);
   }
@@ -38,7 +43,8 @@ ShowWhen SessionLedger::WriteToStore(const Update& update) {
     // The spec has those that are expected.
     if (recipient.state() == v1::RECIPIENT_STATE_EXPECTED) continue;
     const StoredState state = {.state = recipient.state(),
-                               .attempt = recipient.attempt()};
+                               .attempt = recipient.attempt(),
+                               .label = recipient.label()};
     const auto [stored, is_new] = stored_recipients_.try_emplace(number);
     if (!is_new && stored->second == state) continue;
     stored->second = state;
@@ -52,9 +58,10 @@ ShowWhen SessionLedger::WriteToStore(const Update& update) {
   // The session after its recipients: the store may write at any moment what it
   // has been given, and a session that is stored as finished must not count
   // recipients whose rows a crash then loses.
-  if (update.session.state() != stored_.state()) {
+  if (update.session.state() != stored_.state() || update.session.has_spec()) {
     stored_ = update.session;
     store_.PutSession(stored_, extra_);
+    stored_.clear_spec();
     when = ShowWhen::kDurable;
   }
   return when;

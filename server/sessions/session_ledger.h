@@ -27,7 +27,7 @@ namespace tcptool::server {
 class SessionLedger {
  public:
   struct Update {
-    v1::Session session;
+    v1::Session session;  // With its spec, if that has changed.
     std::map<uint64_t, v1::Recipient> changed;  // By number.
     std::vector<uint64_t> forgotten;
     bool is_over = false;  // The last one.
@@ -68,6 +68,7 @@ class SessionLedger {
   struct StoredState {
     v1::RecipientState state = v1::RECIPIENT_STATE_UNSPECIFIED;
     int32_t attempt = 0;
+    std::string label;
 
     bool operator==(const StoredState&) const = default;
   };

@@ -45,7 +45,8 @@ SessionManager::SessionManager(Options options, dataplane::Engine& engine,
       request_ids_(store, RequestKind::kSession),
       held_(options_.max_sessions, table, hub, store, request_ids_),
       uploads_(options_.stream_window_bytes, options_.max_upload_bytes),
-      commands_(control_.get_executor(), table, live_, held_, uploads_),
+      commands_(control_.get_executor(), table, hub, store, live_, held_,
+                uploads_),
       creation_(control_.get_executor(), options_.rules, sources_, table, hub,
                 store, ports_, live_, held_, request_ids_),
       tick_(control_.get_executor(), kTick, [this] { OnTick(); }),
@@ -104,13 +105,13 @@ void SessionManager::Stop() {
 }
 
 void SessionManager::Create(v1::CreateSessionRequest request,
-                            SessionDone done) {
-  creation_.Create(std::move(request), std::move(done));
+                            std::string creator, SessionDone done) {
+  creation_.Create(std::move(request), std::move(creator), std::move(done));
 }
 
 void SessionManager::Retry(const v1::RetrySessionRequest& request,
-                           SessionDone done) {
-  creation_.Retry(request, std::move(done));
+                           std::string creator, SessionDone done) {
+  creation_.Retry(request, std::move(creator), std::move(done));
 }
 
 void SessionManager::Start(v1::StartSessionRequest request, SessionDone done) {
@@ -129,6 +130,13 @@ void SessionManager::Cancel(v1::CancelSessionRequest request,
 void SessionManager::Delete(v1::DeleteSessionRequest request, Done done) {
   control_.Post([this, request = std::move(request), done = std::move(done)] {
     commands_.Delete(request, done);
+  });
+}
+
+void SessionManager::Update(v1::UpdateSessionRequest request,
+                            SessionDone done) {
+  control_.Post([this, request = std::move(request), done = std::move(done)] {
+    commands_.Update(request, done);
   });
 }
 

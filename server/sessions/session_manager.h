@@ -64,11 +64,15 @@ class SessionManager {
 
   // See the methods of SessionService. Requests must have passed
   // CheckRequest(). What is answered is durable.
-  void Create(v1::CreateSessionRequest request, SessionDone done);
-  void Retry(const v1::RetrySessionRequest& request, SessionDone done);
+  // `creator`: Session.creator.
+  void Create(v1::CreateSessionRequest request, std::string creator,
+              SessionDone done);
+  void Retry(const v1::RetrySessionRequest& request, std::string creator,
+             SessionDone done);
   void Start(v1::StartSessionRequest request, SessionDone done);
   void Cancel(v1::CancelSessionRequest request, SessionDone done);
   void Delete(v1::DeleteSessionRequest request, Done done);
+  void Update(v1::UpdateSessionRequest request, SessionDone done);
   void Drop(v1::DropRecipientRequest request, RecipientDone done);
 
   // Opens the upload of a session whose source is one; once per session. Errors

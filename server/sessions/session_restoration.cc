@@ -17,6 +17,13 @@
 namespace tcptool::server {
 
 void SessionRestoration::Restore(std::vector<StoredSession> sessions) {
+  for (StoredSession& stored : sessions) {
+    v1::SessionSpec& spec = *stored.session.mutable_spec();
+    // A service before 0.2.0 has stored no numbers.
+    if (!spec.expected().empty() && spec.expected(0).number() == 0) {
+      NumberExpected(spec);
+    }
+  }
   OpenFirst(sessions);
   for (StoredSession& stored : sessions) Restore(std::move(stored));
 }

@@ -7,14 +7,15 @@
 #include "absl/strings/str_cat.h"
 #include "messages/states.h"
 #include "server/api/errors.h"
+#include "server/api/spec.h"
 
 namespace tcptool::server {
 namespace {
 
-// The expected recipients have the numbers from 1. One that never came may have
-// no record any more after a restart.
+// One that is expected and never came may have no record any more after a
+// restart.
 bool HasContent(const SessionTable& table, const std::string& session,
-                int number) {
+                int64_t number) {
   const auto recipient =
       table.GetRecipient(absl::StrCat(session, "/recipients/", number));
   return recipient.ok() && recipient->state() == v1::RECIPIENT_STATE_DELIVERED;
@@ -42,7 +43,8 @@ absl::StatusOr<v1::SessionSpec> SpecOfRetry(const SessionTable& table,
                      "content; create another session"));
   }
   for (int i = 0; i < expected.size(); ++i) {
-    if (!HasContent(table, name, i + 1)) *spec.add_expected() = expected[i];
+    if (!HasContent(table, name, expected[i].number()))
+      *spec.add_expected() = expected[i];
   }
   // One that is deleted meanwhile, in whose place there may be another, has no
   // recipients: they are not known to lack the content.
@@ -57,6 +59,7 @@ absl::StatusOr<v1::SessionSpec> SpecOfRetry(const SessionTable& table,
         absl::StrCat("there is nothing to retry: all ", expected.size(),
                      " recipients that ", name, " expects are DELIVERED"));
   }
+  NumberExpected(spec);
   v1::StartPolicy& start = *spec.mutable_start();
   start.set_min_recipients(
       std::min(start.min_recipients(), spec.expected_size()));

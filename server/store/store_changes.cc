@@ -99,8 +99,11 @@ void StoreChanges::Merge(SessionChange& older, SessionChange&& newer) {
     return;
   }
   if (newer.row) {
-    // The spec never changes, and may not have been written yet.
+    // They may not have been written yet.
     if (older.row && !newer.row->spec) newer.row->spec = older.row->spec;
+    if (older.row && newer.row->extra.number == 0) {
+      newer.row->extra.number = older.row->extra.number;
+    }
     older.row = std::move(newer.row);
   }
   if (newer.last_kept_recipient) {

@@ -30,6 +30,7 @@ absl::Status WriteSession(SqliteDatabase& database, const std::string& name,
                   " last_recipient, upload_begun, content)"
                   " VALUES (NULLIF(?, 0), ?, ?, ?, ?, ?, ?)"
                   " ON CONFLICT (name) DO UPDATE SET"
+                  " spec = excluded.spec,"
                   " status = excluded.status,"
                   " last_recipient = excluded.last_recipient,"
                   " upload_begun = excluded.upload_begun,"

@@ -11,9 +11,9 @@ namespace tcptool::server {
 
 ReceptionTable::ReceptionTable(int64_t revision) : log_(revision) {}
 
-v1::Reception ReceptionTable::Row::Whole() const {
+v1::Reception ReceptionTable::Row::In(v1::View view) const {
   v1::Reception reception = status;
-  *reception.mutable_spec() = spec;
+  *reception.mutable_spec() = SpecIn(view, spec);
   return reception;
 }
 
@@ -89,12 +89,12 @@ const ReceptionTable::Row* ReceptionTable::Find(const std::string& name) const {
   return found == numbers_.end() ? nullptr : &receptions_.at(found->second);
 }
 
-absl::StatusOr<v1::Reception> ReceptionTable::Get(
-    const std::string& name) const {
+absl::StatusOr<v1::Reception> ReceptionTable::Get(const std::string& name,
+                                                  v1::View view) const {
   absl::ReaderMutexLock lock(&mutex_);
   const Row* row = Find(name);
   if (row == nullptr) return NoSuchReception(name);
-  return row->Whole();
+  return row->In(view);
 }
 
 bool ReceptionTable::contains(const std::string& name) const {
@@ -118,7 +118,8 @@ absl::StatusOr<v1::ListReceptionsResponse> ReceptionTable::List(
         !HasLabels(row.spec, request.labels())) {
       continue;
     }
-    if (!AddToPage(*page, row.Whole(), bytes, *response.mutable_receptions())) {
+    if (!AddToPage(*page, row.In(request.view()), bytes,
+                   *response.mutable_receptions())) {
       response.set_next_page_token(page->Token(next->first));
       break;
     }
@@ -171,7 +172,7 @@ void ReceptionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     cursor.snapshot_reception = row->first;
     if (!Matches(filter, row->second.status.name(), row->second.spec)) continue;
     if (batch.full()) return;
-    *batch.Add().mutable_reception() = row->second.Whole();
+    *batch.Add().mutable_reception() = row->second.In(v1::VIEW_FULL);
   }
   cursor.in_snapshot = false;
   cursor.snapshot_end = log_.revision();
@@ -204,7 +205,7 @@ bool ReceptionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     if (!Matches(filter, row.status.name(), row.spec)) continue;
     // A watcher that knows the reception has its spec.
     *batch.Add().mutable_reception() =
-        row.create_revision > seen ? row.Whole() : row.status;
+        row.create_revision > seen ? row.In(v1::VIEW_FULL) : row.status;
   }
   if (next != log_.end()) return false;
   cursor.revision = std::max(seen, log_.revision());

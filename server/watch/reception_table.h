@@ -60,7 +60,8 @@ class ReceptionTable {
   void Remove(const std::string& name);
 
   // NOT_FOUND names the reception.
-  absl::StatusOr<v1::Reception> Get(const std::string& name) const;
+  absl::StatusOr<v1::Reception> Get(const std::string& name,
+                                    v1::View view = v1::VIEW_FULL) const;
   bool contains(const std::string& name) const;
   absl::StatusOr<v1::ListReceptionsResponse> List(
       const v1::ListReceptionsRequest& request) const;
@@ -88,7 +89,7 @@ class ReceptionTable {
     int64_t revision = 0;
     bool progressed = false;  // Since the entry in the log.
 
-    v1::Reception Whole() const;
+    v1::Reception In(v1::View view) const;
   };
   struct Deletion {
     // The final state, without the spec, and that state's revision: for

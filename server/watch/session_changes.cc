@@ -9,11 +9,15 @@ namespace tcptool::server {
 absl::StatusOr<SessionTable::Cursor> SessionTable::Begin(
     int64_t resume_revision) const {
   absl::ReaderMutexLock lock(&mutex_);
-  if (resume_revision == 0) return Cursor{.revision = log_.revision()};
+  if (resume_revision == 0) {
+    return Cursor{.revision = log_.revision(), .complete = log_.revision()};
+  }
   const absl::Status status =
       CheckRemembers(log_, kResumeRevision, resume_revision);
   if (!status.ok()) return status;
-  return Cursor{.in_snapshot = false, .revision = resume_revision};
+  return Cursor{.in_snapshot = false,
+                .revision = resume_revision,
+                .complete = resume_revision};
 }
 
 absl::StatusOr<bool> SessionTable::Next(
@@ -45,7 +49,7 @@ void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     if (Matches(filter, row->second.status.name(), row->second.spec)) {
       if (cursor.snapshot_recipient == 0) {
         if (batch.full()) return;
-        *batch.Add().mutable_session() = row->second.Whole();
+        *batch.Add().mutable_session() = row->second.In(filter.view);
       }
       const auto& recipients = row->second.recipients;
       for (auto next = recipients.upper_bound(cursor.snapshot_recipient);
@@ -92,14 +96,15 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     if (key.recipient == 0) {
       // A watcher that knows the session has its spec, which may be large.
       *batch.Add().mutable_session() =
-          row.create_revision > seen && introduced != key.session ? row.Whole()
-                                                                  : row.status;
+          row.spec_revision > cursor.complete && introduced != key.session
+              ? row.In(filter.view)
+              : row.status;
       introduced = key.session;
     } else if (filter.include_recipients) {
       // A recipient comes after its session, also where the session's entry has
       // moved on in the log.
       if (row.create_revision > seen && introduced != key.session) {
-        *batch.Add().mutable_session() = row.Whole();
+        *batch.Add().mutable_session() = row.In(filter.view);
         introduced = key.session;
       }
       *batch.Add().mutable_recipient() =
@@ -108,6 +113,7 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
   }
   if (next != log_.end()) return false;
   cursor.revision = std::max(seen, log_.revision());
+  cursor.complete = cursor.revision;
   return true;
 }
 

@@ -1,5 +1,5 @@
-// Which sessions, or receptions, a request selects, and the error where one
-// does not exist.
+// Which sessions, or receptions, a request selects, what it wants of each, and
+// the error where one does not exist.
 #ifndef TCPTOOL_SERVER_WATCH_SESSION_FILTER_H_
 #define TCPTOOL_SERVER_WATCH_SESSION_FILTER_H_
 
@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/api/errors.h"
+#include "tcptool/v1/view.pb.h"
 
 namespace tcptool::server {
 
@@ -22,7 +23,19 @@ struct WatchFilter {
 };
 struct SessionFilter : WatchFilter {
   bool include_recipients = false;
+  v1::View view = v1::VIEW_FULL;
 };
+
+// What a view has of a spec.
+template <typename Spec>
+Spec SpecIn(v1::View view, const Spec& spec) {
+  if (view != v1::VIEW_BASIC) return spec;
+  Spec basic;
+  if constexpr (requires { spec.labels(); }) {
+    *basic.mutable_labels() = spec.labels();
+  }
+  return basic;
+}
 
 template <typename Spec, typename Labels>
 bool HasLabels(const Spec& spec, const Labels& wanted) {

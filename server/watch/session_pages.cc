@@ -1,4 +1,7 @@
 // Lists of sessions and of recipients, a page at a time.
+#include <algorithm>
+
+#include "absl/container/flat_hash_set.h"
 #include "server/api/page_token.h"
 #include "server/watch/page_items.h"
 #include "server/watch/session_filter.h"
@@ -21,7 +24,8 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
         !HasLabels(row.spec, request.labels())) {
       continue;
     }
-    if (!AddToPage(*page, row.Whole(), bytes, *response.mutable_sessions())) {
+    if (!AddToPage(*page, row.In(request.view()), bytes,
+                   *response.mutable_sessions())) {
       response.set_next_page_token(page->Token(next->first));
       break;
     }
@@ -51,16 +55,28 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
     return true;
   };
   const auto& all = row->recipients;
-  const uint64_t expected = row->spec.expected_size();
-  const bool in_expected = !page->begin || *page->begin <= expected;
+  const auto& expected = row->spec.expected();
+  absl::flat_hash_set<uint64_t> places;
+  for (const auto& recipient : expected) places.insert(recipient.number());
+  const bool in_expected = !page->begin || places.contains(*page->begin);
   if (in_expected) {
-    for (auto next = all.lower_bound(page->begin.value_or(0));
-         next != all.end() && next->first <= expected; ++next) {
-      if (!add(next->first, next->second.recipient)) return response;
+    auto place = expected.begin();
+    if (page->begin) {
+      place = std::ranges::find_if(expected, [&page](const auto& recipient) {
+        return static_cast<uint64_t>(recipient.number()) == *page->begin;
+      });
+    }
+    for (; place != expected.end(); ++place) {
+      const auto found = all.find(place->number());
+      if (found != all.end() && !add(found->first, found->second.recipient)) {
+        return response;
+      }
     }
   }
   auto next = in_expected ? all.end() : all.upper_bound(*page->begin);
-  while (next != all.begin() && (--next)->first > expected) {
+  while (next != all.begin()) {
+    --next;
+    if (places.contains(next->first)) continue;
     if (!add(next->first, next->second.recipient)) return response;
   }
   return response;

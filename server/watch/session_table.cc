@@ -45,9 +45,9 @@ Difference Compare(const v1::Recipient& before, const v1::Recipient& after) {
 
 SessionTable::SessionTable(int64_t revision) : log_(revision) {}
 
-v1::Session SessionTable::SessionRow::Whole() const {
+v1::Session SessionTable::SessionRow::In(v1::View view) const {
   v1::Session session = status;
-  *session.mutable_spec() = spec;
+  *session.mutable_spec() = SpecIn(view, spec);
   return session;
 }
 
@@ -61,7 +61,7 @@ uint64_t SessionTable::Insert(v1::Session session, uint64_t number) {
   session.clear_spec();
   row.status = std::move(session);
   log_.Append(row.revision, {.session = number});
-  row.create_revision = row.revision;
+  row.create_revision = row.spec_revision = row.revision;
   return number;
 }
 
@@ -85,10 +85,14 @@ bool SessionTable::Update(v1::Session session,
   if (found == numbers_.end()) return false;
   const uint64_t number = found->second;
   SessionRow& row = sessions_[number];
-  const Difference difference = Compare(row.status, session);
+  const bool has_spec = session.has_spec();
+  const Difference difference =
+      has_spec ? Difference::kMore : Compare(row.status, session);
+  if (has_spec) row.spec = std::move(*session.mutable_spec());
   session.clear_spec();
   row.status = std::move(session);
   if (difference == Difference::kMore) LogNow(row, {.session = number});
+  if (has_spec) row.spec_revision = row.revision;
   if (difference == Difference::kProgress) LogLater(row, {.session = number});
   bool logged = difference == Difference::kMore;
   for (const v1::Recipient& recipient : changed) {
@@ -180,11 +184,12 @@ const SessionTable::SessionRow* SessionTable::Find(
   return found == numbers_.end() ? nullptr : &sessions_.at(found->second);
 }
 
-absl::StatusOr<v1::Session> SessionTable::Get(const std::string& name) const {
+absl::StatusOr<v1::Session> SessionTable::Get(const std::string& name,
+                                              v1::View view) const {
   absl::ReaderMutexLock lock(&mutex_);
   const SessionRow* row = Find(name);
   if (row == nullptr) return NoSuchSession(name);
-  return row->Whole();
+  return row->In(view);
 }
 
 absl::StatusOr<bool> SessionTable::HasEnded(const std::string& name) const {

@@ -48,6 +48,9 @@ class SessionTable {
     // The newest revision when the snapshot ended; 0: it goes on, or there was
     // none. What was created up to then was in the snapshot, if it was there.
     int64_t snapshot_end = 0;
+    // Everything up to this was sent, whatever has moved on in the log since:
+    // the specs that are older too.
+    int64_t complete = 0;
   };
 
   // `revision`: revisions begin above it; must be higher than those of earlier
@@ -60,10 +63,10 @@ class SessionTable {
   // which page tokens refer to. It must be higher than that of every session
   // created before; 0 chooses the next one. Returns it.
   uint64_t Insert(v1::Session session, uint64_t number = 0);
-  // Updates a session, whose spec is ignored as it never changes, and those of
-  // its recipients that have changed. `forgotten`: the numbers of recipients
-  // whose records were dropped. Returns whether watchers have something to be
-  // sent. No effect if the session is not in the table.
+  // Updates a session, its spec too if that is set, and those of its recipients
+  // that have changed. `forgotten`: the numbers of recipients whose records
+  // were dropped. Returns whether watchers have something to be sent. No effect
+  // if the session is not in the table.
   bool Update(v1::Session session, absl::Span<const v1::Recipient> changed,
               absl::Span<const uint64_t> forgotten);
   // Puts the progress since the last call into the log. False: there was none.
@@ -76,7 +79,8 @@ class SessionTable {
   void Remove(const std::string& name);
 
   // NOT_FOUND names the session or recipient.
-  absl::StatusOr<v1::Session> Get(const std::string& name) const;
+  absl::StatusOr<v1::Session> Get(const std::string& name,
+                                  v1::View view = v1::VIEW_FULL) const;
   // Whether the session is finished; costs less than to Get() it.
   absl::StatusOr<bool> HasEnded(const std::string& name) const;
   absl::StatusOr<v1::Recipient> GetRecipient(const std::string& name) const;
@@ -113,11 +117,12 @@ class SessionTable {
     v1::Session status;  // Without the spec.
     v1::SessionSpec spec;
     int64_t create_revision = 0;
+    int64_t spec_revision = 0;  // Of the last change of the spec.
     int64_t revision = 0;
     bool progressed = false;
     std::map<uint64_t, RecipientRow> recipients;
 
-    v1::Session Whole() const;
+    v1::Session In(v1::View view) const;
   };
   // What an entry of the log refers to. `recipient` 0: the session itself.
   struct Key {

@@ -50,6 +50,8 @@ class Stubs:
             "reception_service",
             "distribution_service",
             "node_service",
+            "update_session",
+            "view",
         ):
             setattr(self, name, importlib.import_module(f"tcptool.v1.{name}_pb2"))
         for name in (

@@ -242,8 +242,9 @@ void ReceivedContent::Create() {
   }
   if (is_upload_) service_.receptions.uploads().BeginTry(name_);
   service_.receptions.Create(
-      request_, [self = shared_from_this(),
-                 io = service_.io](const absl::StatusOr<Reception>& reception) {
+      request_, /*creator=*/"",
+      [self = shared_from_this(),
+       io = service_.io](const absl::StatusOr<Reception>& reception) {
         PostWeakly(io, [self, status = reception.status()] {
           self->is_there_ = status.ok();
           self->Answered(status);

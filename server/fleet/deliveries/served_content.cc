@@ -101,14 +101,14 @@ bool ServedContent::HasSource() const {
 
 void ServedContent::Create() {
   is_asking_ = true;
-  service_.sessions.Create(
-      request_, [self = shared_from_this(),
-                 io = service_.io](const absl::StatusOr<Session>& session) {
-        PostWeakly(io, [self, status = session.status()] {
-          self->is_there_ = status.ok();
-          self->Answered(status);
-        });
-      });
+  service_.sessions.Create(request_, /*creator=*/"",
+                           [self = shared_from_this(), io = service_.io](
+                               const absl::StatusOr<Session>& session) {
+                             PostWeakly(io, [self, status = session.status()] {
+                               self->is_there_ = status.ok();
+                               self->Answered(status);
+                             });
+                           });
 }
 
 void ServedContent::Delete() {

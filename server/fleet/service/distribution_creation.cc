@@ -46,6 +46,14 @@ const KeyValue* Find(const etcdserverpb::TxnResponse& response,
   return nullptr;
 }
 
+absl::Status IdTaken(const std::string& id) {
+  return server::AlreadyExists(
+      api::ERROR_REASON_ID_TAKEN, server::kDistributionType,
+      DistributionName(id),
+      absl::StrCat("distribution_id: there is a distribution \"", id,
+                   "\" already"));
+}
+
 }  // namespace
 
 struct DistributionCreation::Creation {
@@ -63,10 +71,13 @@ struct DistributionCreation::Creation {
 };
 
 void DistributionCreation::Create(const api::CreateDistributionRequest& request,
-                                  absl::Time now, Done done) {
+                                  const std::string& creator, absl::Time now,
+                                  Done done) {
   auto spec = ToStored(request.distribution().spec(), node_);
   if (!spec.ok()) return done(spec.status());
   spec->set_request_id(request.request_id());
+  spec->set_uid(server::RandomUid(random_));
+  spec->set_creator(creator);
   *spec->mutable_create_time() = ToTimestamp(now);
   if (spec->has_expire_after()) {
     *spec->mutable_expire_time() =
@@ -79,8 +90,27 @@ void DistributionCreation::Create(const api::CreateDistributionRequest& request,
   creation->value = server::SerializeDeterministically(*spec);
   creation->spec = *std::move(spec);
   creation->done = std::move(done);
+  if (request.validate_only()) return creation->done(Validate(*creation));
   if (!creation->request_id.empty()) return GrantLease(creation);
   Write(creation);
+}
+
+absl::StatusOr<api::Distribution> DistributionCreation::Validate(
+    const Creation& creation) const {
+  if (state_.distributions().contains(creation.given_id)) {
+    return IdTaken(creation.given_id);
+  }
+  if (absl::Status status = CheckRoom(creation); !status.ok()) return status;
+  Distribution checked;
+  checked.spec = {.value = creation.spec};
+  api::Distribution message = ToMessage("", checked, state_.nodes());
+  message.clear_name();
+  message.clear_uid();
+  message.clear_creator();
+  message.clear_create_time();
+  message.clear_expire_time();
+  message.clear_etag();
+  return message;
 }
 
 void DistributionCreation::GrantLease(const Shared& creation) {
@@ -184,12 +214,7 @@ void DistributionCreation::Refused(const Shared& creation,
                   spec->create_revision());
   }
   if (!creation->given_id.empty()) {
-    return Fail(creation,
-                server::AlreadyExists(
-                    api::ERROR_REASON_ID_TAKEN, server::kDistributionType,
-                    DistributionName(creation->id),
-                    absl::StrCat("distribution_id: there is a distribution \"",
-                                 creation->id, "\" already")));
+    return Fail(creation, IdTaken(creation->id));
   }
   creation->id.clear();
   Write(creation);

@@ -40,13 +40,16 @@ class DistributionCreation {
                        std::string node, SeenRevisions& seen)
       : etcd_(etcd), state_(state), node_(std::move(node)), seen_(seen) {}
 
-  void Create(const api::CreateDistributionRequest& request, absl::Time now,
-              Done done);
+  // `creator`: Distribution.creator.
+  void Create(const api::CreateDistributionRequest& request,
+              const std::string& creator, absl::Time now, Done done);
 
  private:
   struct Creation;
   using Shared = std::shared_ptr<Creation>;
 
+  // What Create() answers with validate_only.
+  absl::StatusOr<api::Distribution> Validate(const Creation& creation) const;
   void GrantLease(const Shared& creation);
   void Write(const Shared& creation);
   etcdserverpb::TxnRequest Transaction(const Creation& creation) const;

@@ -29,9 +29,9 @@ absl::Status NoSuchDistribution(absl::string_view name) {
                                        "\"; names look like distributions/ID"));
 }
 
-api::Distribution DistributionTable::Row::Whole() const {
+api::Distribution DistributionTable::Row::In(api::View view) const {
   api::Distribution distribution = status;
-  *distribution.mutable_spec() = spec;
+  *distribution.mutable_spec() = server::SpecIn(view, spec);
   return distribution;
 }
 
@@ -81,12 +81,12 @@ bool DistributionTable::RemoveLocked(const std::string& name) {
 }
 
 absl::StatusOr<api::Distribution> DistributionTable::Get(
-    const std::string& name) const {
+    const std::string& name, api::View view) const {
   absl::ReaderMutexLock lock(&mutex_);
   if (absl::Status status = CheckReady(); !status.ok()) return status;
   const auto found = numbers_.find(name);
   if (found == numbers_.end()) return NoSuchDistribution(name);
-  return rows_.at(found->second).Whole();
+  return rows_.at(found->second).In(view);
 }
 
 absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
@@ -105,7 +105,7 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
     --next;
     const Row& row = next->second;
     if (!server::IsOneOf(request.states(), row.status.state())) continue;
-    if (!server::AddToPage(*page, row.Whole(), bytes,
+    if (!server::AddToPage(*page, row.In(request.view()), bytes,
                            *response.mutable_distributions())) {
       response.set_next_page_token(
           page->Token(static_cast<uint64_t>(next->first)));
@@ -177,7 +177,7 @@ void DistributionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     cursor.snapshot_distribution = row->first;
     if (!server::MatchesName(filter, row->second.status.name())) continue;
     if (batch.full()) return;
-    *batch.Add().mutable_distribution() = row->second.Whole();
+    *batch.Add().mutable_distribution() = row->second.In(api::VIEW_FULL);
   }
   cursor.in_snapshot = false;
   cursor.snapshot_end = log_.revision();
@@ -208,7 +208,7 @@ bool DistributionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     if (!server::MatchesName(filter, row.status.name())) continue;
     // A watcher that knows the distribution has its spec.
     *batch.Add().mutable_distribution() =
-        row.create_revision > seen ? row.Whole() : row.status;
+        row.create_revision > seen ? row.In(api::VIEW_FULL) : row.status;
   }
   if (next != log_.end()) return false;
   cursor.revision = std::max(seen, log_.revision());

@@ -66,7 +66,8 @@ class DistributionTable {
   bool Remove(const std::string& name);
 
   // NOT_FOUND names the distribution.
-  absl::StatusOr<api::Distribution> Get(const std::string& name) const;
+  absl::StatusOr<api::Distribution> Get(const std::string& name,
+                                        api::View view = api::VIEW_FULL) const;
   absl::StatusOr<api::ListDistributionsResponse> List(
       const api::ListDistributionsRequest& request) const;
 
@@ -85,7 +86,7 @@ class DistributionTable {
     int64_t create_revision = 0;
     int64_t revision = 0;
 
-    api::Distribution Whole() const;
+    api::Distribution In(api::View view) const;
   };
   struct Deletion {
     // The last state, without the spec, and that state's revision: for watchers

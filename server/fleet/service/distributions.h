@@ -26,6 +26,7 @@ class Distributions {
   virtual ~Distributions() = default;
 
   virtual void Create(const api::CreateDistributionRequest& request,
+                      const std::string& creator,
                       Done<api::Distribution> done) = 0;
   virtual void Cancel(const api::CancelDistributionRequest& request,
                       Done<api::Distribution> done) = 0;

@@ -89,11 +89,11 @@ class FleetDistributions::Service final
   }
 
   void Create(const api::CreateDistributionRequest& request,
-              Done<api::Distribution> done) {
+              const std::string& creator, Done<api::Distribution> done) {
     Post<api::Distribution>(
-        std::move(done), [request](Service& self, auto answer) {
+        std::move(done), [request, creator](Service& self, auto answer) {
           self.creation_.Create(
-              request, self.now_(),
+              request, creator, self.now_(),
               [kept = self.shared_from_this(), answer = std::move(answer)](
                   absl::StatusOr<api::Distribution> made) {
                 kept->Refresh();
@@ -303,8 +303,9 @@ void FleetDistributions::Changed(const PrefixMirror::Changes& changes,
 void FleetDistributions::Stop() { service_->Stop(); }
 
 void FleetDistributions::Create(const api::CreateDistributionRequest& request,
+                                const std::string& creator,
                                 Done<api::Distribution> done) {
-  service_->Create(request, std::move(done));
+  service_->Create(request, creator, std::move(done));
 }
 
 void FleetDistributions::Cancel(const api::CancelDistributionRequest& request,
@@ -334,8 +335,11 @@ void FleetDistributions::Retry(const api::RetryDistributionRequest& request,
 void FleetDistributions::Delete(const api::DeleteDistributionRequest& request,
                                 std::function<void(const absl::Status&)> done) {
   service_->Delete(
-      request, [done = std::move(done)](const absl::StatusOr<bool>& deleted) {
-        done(deleted.status());
+      request, [allow_missing = request.allow_missing(),
+                done = std::move(done)](const absl::StatusOr<bool>& deleted) {
+        const bool is_done =
+            allow_missing && absl::IsNotFound(deleted.status());
+        done(is_done ? absl::OkStatus() : deleted.status());
       });
 }
 

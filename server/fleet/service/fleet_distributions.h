@@ -54,6 +54,7 @@ class FleetDistributions final : public Distributions {
   void Stop();
 
   void Create(const api::CreateDistributionRequest& request,
+              const std::string& creator,
               Done<api::Distribution> done) override;
   void Cancel(const api::CancelDistributionRequest& request,
               Done<api::Distribution> done) override;

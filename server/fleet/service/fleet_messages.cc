@@ -102,6 +102,8 @@ api::Distribution ToMessage(const std::string& id,
   if (spec.has_expire_time()) {
     *message.mutable_expire_time() = spec.expire_time();
   }
+  message.set_uid(spec.uid());
+  message.set_creator(spec.creator());
   message.set_etag(EtagOf(distribution));
   return message;
 }

@@ -50,5 +50,24 @@ TEST(TokenBucketTest, LowestRateStillSendsSomething) {
   EXPECT_EQ(bucket.Available(TokenBucket::Clock::now() + seconds(2)), 1u);
 }
 
+TEST(TokenBucketTest, AnotherRateHoldsAtOnce) {
+  TokenBucket bucket(1);
+  const auto start = TokenBucket::Clock::now() + seconds(1);
+  bucket.Spend(bucket.Available(start));
+  bucket.SetRate(kRate, start);
+  EXPECT_NEAR(bucket.Available(start + milliseconds(10)), kRate / 100, 1);
+  bucket.SetRate(0, start + milliseconds(10));
+  EXPECT_FALSE(bucket.limited());
+}
+
+// It has not saved since it was made.
+TEST(TokenBucketTest, FirstRateBeginsWithNothing) {
+  TokenBucket bucket(0);
+  const auto later = TokenBucket::Clock::now() + seconds(1000);
+  bucket.SetRate(kRate, later);
+  EXPECT_EQ(bucket.Available(later), 0u);
+  EXPECT_NEAR(bucket.Available(later + milliseconds(10)), kRate / 100, 1);
+}
+
 }  // namespace
 }  // namespace tcptool::dataplane

@@ -25,6 +25,7 @@ class OneFanout {
     EXPECT_TRUE(source->Prepare().ok());
     fanout_ = std::make_shared<Fanout>(
         lane_, std::move(source), limits_,
+        std::make_shared<TokenBucket>(limits_.session_bytes_per_second),
         [this](Fanout::Report report) { OnReport(std::move(report)); });
   }
   ~OneFanout() {

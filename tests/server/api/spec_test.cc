@@ -290,5 +290,72 @@ TEST(SpecTest, LabelsAreBounded) {
             "labels");
 }
 
+// What ToChangedOptions() says of a change.
+absl::Status Changed(v1::SessionSpec before,
+                     const std::function<void(v1::SessionSpec&)>& change) {
+  EXPECT_TRUE(ToOptions(kRules, before).ok());
+  NumberExpected(before);
+  v1::SessionSpec after = before;
+  change(after);
+  return ToChangedOptions(before, after).status();
+}
+
+TEST(SpecChangeTest, ListsMayGrowAndNotShrink) {
+  v1::SessionSpec spec = FileSpec();
+  spec.add_allow("192.0.2.0/24");
+  spec.add_expected()->set_address("192.0.2.1");
+  EXPECT_TRUE(Changed(spec, [](v1::SessionSpec& after) {
+                after.add_allow("198.51.100.0/24");
+                after.add_expected()->set_address("198.51.100.1");
+              }).ok());
+  const absl::Status status = Changed(spec, [](v1::SessionSpec& after) {
+    after.clear_allow();
+    after.mutable_expected(0)->set_address("192.0.2.2");
+    after.mutable_limits()->set_session_bytes_per_second(-1);
+  });
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  google::rpc::BadRequest wrong;
+  ASSERT_TRUE(wrong.ParseFromString(std::string(
+      *status.GetPayload("type.googleapis.com/google.rpc.BadRequest"))));
+  ASSERT_EQ(wrong.field_violations_size(), 3);
+  EXPECT_EQ(wrong.field_violations(0).field(), "session.spec.allow");
+  EXPECT_EQ(wrong.field_violations(1).field(), "session.spec.expected");
+  EXPECT_EQ(wrong.field_violations(2).field(),
+            "session.spec.limits.session_bytes_per_second");
+}
+
+TEST(SpecChangeTest, WhereEverybodyIsAllowedNoRuleShutsOut) {
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(Changed(FileSpec(), [](v1::SessionSpec& after) {
+        after.add_allow("192.0.2.0/24");
+      })));
+}
+
+TEST(SpecChangeTest, ItDoesNotExpireBeforeItMayStart) {
+  v1::SessionSpec spec = FileSpec();
+  spec.mutable_start()->mutable_max_wait()->set_seconds(60);
+  EXPECT_TRUE(Changed(spec, [](v1::SessionSpec& after) {
+                after.mutable_expire_after()->set_seconds(60);
+              }).ok());
+  EXPECT_TRUE(absl::IsInvalidArgument(Changed(spec, [](v1::SessionSpec& after) {
+    after.mutable_expire_after()->set_seconds(59);
+  })));
+}
+
+// The numbers are the service's.
+TEST(SpecChangeTest, NumbersOfThoseExpectedStay) {
+  v1::SessionSpec before = FileSpec();
+  before.add_expected()->set_address("192.0.2.1");
+  before.mutable_expected(0)->set_number(7);
+  v1::SessionSpec after = before;
+  after.mutable_expected(0)->set_number(8);
+  after.add_expected()->set_address("192.0.2.2");
+  after.mutable_expected(1)->set_number(9);
+  const auto options = ToChangedOptions(before, after);
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->expected[0].id, 7u);
+  EXPECT_EQ(options->expected[1].id, 0u);
+}
+
 }  // namespace
 }  // namespace tcptool::server

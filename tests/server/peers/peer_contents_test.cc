@@ -70,7 +70,7 @@ TEST_F(PeerContentsTest, StreamCannotBeHad) {
   v1::CreateSessionRequest request;
   request.mutable_session()->mutable_spec()->mutable_upload();
   const auto session = Wait<absl::StatusOr<v1::Session>>(
-      [&](auto done) { sessions_->Create(request, done); });
+      [&](auto done) { sessions_->Create(request, "", done); });
   ASSERT_TRUE(session.ok()) << session.status();
   const absl::Status status = Find(session->name()).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;

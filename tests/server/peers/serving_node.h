@@ -69,7 +69,7 @@ class ServingNode : public ManagedReceptions {
     spec.mutable_start()->set_immediate(true);
     change(spec);
     const auto session = Wait<absl::StatusOr<v1::Session>>(
-        [&](auto done) { sessions_->Create(request, done); });
+        [&](auto done) { sessions_->Create(request, "", done); });
     EXPECT_TRUE(session.ok()) << session.status();
     return session.ok() ? session->name() : "";
   }

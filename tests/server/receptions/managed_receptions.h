@@ -68,7 +68,7 @@ class ManagedReceptions : public testing::Test {
   absl::StatusOr<v1::Reception> Create(
       const v1::CreateReceptionRequest& request) {
     return Wait<absl::StatusOr<v1::Reception>>(
-        [&](auto done) { manager_->Create(request, done); });
+        [&](auto done) { manager_->Create(request, "", done); });
   }
   absl::StatusOr<v1::Reception> Cancel(const std::string& name,
                                        const std::string& etag = "") {

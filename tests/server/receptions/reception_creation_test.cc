@@ -93,7 +93,7 @@ TEST_F(ReceptionCreationTest, SameNameAtTheSameTimeIsGivenOnce) {
   request.set_reception_id("mine");
   std::promise<absl::Status> results[8];
   for (auto& result : results) {
-    manager_->Create(request, [&result](const auto& made) {
+    manager_->Create(request, "", [&result](const auto& made) {
       result.set_value(made.status());
     });
   }
@@ -111,7 +111,7 @@ TEST_F(ReceptionCreationTest, RetryGetsTheReceptionOfTheFirstCall) {
   request.set_request_id("request");
   std::promise<absl::StatusOr<v1::Reception>> results[2];
   for (auto& result : results) {
-    manager_->Create(request,
+    manager_->Create(request, "",
                      [&result](const auto& made) { result.set_value(made); });
   }
   const auto first = results[0].get_future().get();

@@ -20,7 +20,7 @@ class HeldSessionsTest : public testing::Test {
     v1::Session session;
     session.set_name("sessions/" + id);
     session.set_state(v1::SESSION_STATE_FAILED);
-    session.mutable_spec()->add_expected();
+    session.mutable_spec()->add_expected()->set_number(1);
     session.mutable_spec()->mutable_retention()->set_seconds(3600);
     *session.mutable_end_time() = ToTimestamp(absl::Now() - ago);
     std::vector<v1::Recipient> recipients;

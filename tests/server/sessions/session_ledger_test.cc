@@ -119,5 +119,23 @@ TEST_F(SessionLedgerTest, FinalStateBehindAHeldOneIsHeldToo) {
   EXPECT_EQ(shown_[1].changed.at(1).state(), v1::RECIPIENT_STATE_FAILED);
 }
 
+TEST_F(SessionLedgerTest, AnotherSpecIsShownWhenItIsDurable) {
+  (*session_.mutable_spec()->mutable_labels())["fleet"] = "blue";
+  Add();
+  EXPECT_TRUE(shown_.empty());
+  // What comes behind it has no spec, and does not take it away.
+  session_.clear_spec();
+  session_.set_bytes_sent(1);
+  Add();
+  session_.mutable_spec()->mutable_labels()->clear();
+  (*session_.mutable_spec()->mutable_labels())["fleet"] = "red";
+  Add();
+  session_.clear_spec();
+  Add();
+  RunUntilShown(2);
+  EXPECT_EQ(shown_[0].session.spec().labels().at("fleet"), "blue");
+  EXPECT_EQ(shown_[1].session.spec().labels().at("fleet"), "red");
+}
+
 }  // namespace
 }  // namespace tcptool::server

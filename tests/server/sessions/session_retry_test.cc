@@ -29,6 +29,7 @@ class SessionRetryTest : public testing::Test {
       v1::ExpectedRecipient& one = *spec.add_expected();
       one.set_address(absl::StrCat("192.0.2.", i));
       one.set_label(absl::StrCat("node", i));
+      one.set_number(i);
     }
     return spec;
   }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "server/api/names.h"
 #include "server/watch/session_table.h"
 #include "tests/server/watch/messages.h"
 
@@ -105,7 +106,9 @@ TEST(SessionPagesTest, ListsFilterByStateAndLabels) {
 TEST(SessionPagesTest, RecipientsListExpectedFirstThenTheNewest) {
   SessionTable table;
   v1::Session session = Waiting("s");
-  for (int i = 0; i < 3; ++i) session.mutable_spec()->add_expected();
+  for (int i = 1; i <= 3; ++i) {
+    session.mutable_spec()->add_expected()->set_number(i);
+  }
   table.Insert(session);
   std::vector<v1::Recipient> recipients;
   for (uint64_t id = 1; id <= 10'000; ++id) {
@@ -152,6 +155,56 @@ TEST(SessionPagesTest, PageTokensHoldTheNumbersThatSessionsWereGiven) {
   ASSERT_TRUE(page.ok());
   ASSERT_EQ(page->sessions_size(), 1);
   EXPECT_EQ(page->sessions(0).name(), "sessions/s4");
+}
+
+TEST(SessionPagesTest, RecipientsThatAreExpectedLaterComeInTheOrderOfTheSpec) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  for (const int number : {1, 7, 3}) {
+    session.mutable_spec()->add_expected()->set_number(number);
+  }
+  table.Insert(session);
+  std::vector<v1::Recipient> recipients;
+  for (uint64_t id = 1; id <= 8; ++id) {
+    recipients.push_back(Recipient(session, id, v1::RECIPIENT_STATE_READY));
+  }
+  table.Update(StatusOf(session), recipients, {});
+  v1::ListRecipientsRequest request;
+  request.set_parent(session.name());
+  for (const int page_size : {1, 2, 3, 100}) {
+    request.set_page_size(page_size);
+    request.clear_page_token();
+    std::vector<uint64_t> numbers;
+    do {
+      const auto page = table.ListRecipients(request);
+      ASSERT_TRUE(page.ok()) << page.status();
+      for (const auto& one : page->recipients()) {
+        numbers.push_back(*RecipientNumber(one.name()));
+      }
+      request.set_page_token(page->next_page_token());
+    } while (!request.page_token().empty());
+    EXPECT_EQ(numbers, (std::vector<uint64_t>{1, 7, 3, 8, 6, 5, 4, 2}));
+  }
+}
+
+TEST(SessionPagesTest, BasicViewHasOfTheSpecTheLabelsAlone) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  (*session.mutable_spec()->mutable_labels())["fleet"] = "blue";
+  table.Insert(session);
+  v1::ListSessionsRequest request;
+  request.set_view(v1::VIEW_BASIC);
+  const v1::Session listed = table.List(request)->sessions(0);
+  EXPECT_EQ(listed.name(), session.name());
+  EXPECT_EQ(listed.state(), session.state());
+  EXPECT_FALSE(listed.spec().has_file());
+  EXPECT_EQ(listed.spec().labels().at("fleet"), "blue");
+  EXPECT_FALSE(table.Get(session.name(), v1::VIEW_BASIC)->spec().has_file());
+  for (const v1::View view : {v1::VIEW_UNSPECIFIED, v1::VIEW_FULL}) {
+    request.set_view(view);
+    EXPECT_TRUE(table.List(request)->sessions(0).spec().has_file());
+    EXPECT_TRUE(table.Get(session.name(), view)->spec().has_file());
+  }
 }
 
 }  // namespace

@@ -328,5 +328,65 @@ TEST(SessionTableTest, RecipientsAboveANumberAreForgottenSilently) {
   EXPECT_EQ(watch.All().size(), 2u);
 }
 
+TEST(SessionTableTest, SpecThatHasChangedIsSentOnce) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  table.Insert(session);
+  Watch watch(table);
+  watch.All();
+  (*session.mutable_spec()->mutable_labels())["fleet"] = "blue";
+  EXPECT_TRUE(table.Update(session, {}, {}));
+  EXPECT_EQ(table.Get(session.name())->spec().labels().at("fleet"), "blue");
+  auto changes = watch.All();
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_EQ(changes[0].session().spec().labels().at("fleet"), "blue");
+  session.set_state(v1::SESSION_STATE_CANCELLED);
+  table.Update(StatusOf(session), {}, {});
+  changes = watch.All();
+  ASSERT_EQ(changes.size(), 1u);
+  EXPECT_FALSE(changes[0].session().has_spec());
+}
+
+// The session's entry in the log moves on before the watcher has come to it.
+TEST(SessionTableTest, WatcherThatLagsGetsTheSpecThatHasChanged) {
+  SessionTable table;
+  v1::Session changed = Waiting("changed");
+  v1::Session other = Waiting("other");
+  table.Insert(changed);
+  table.Insert(other);
+  Watch watch(table);
+  watch.All();
+  other.set_bytes_sent(1);
+  (*changed.mutable_spec()->mutable_labels())["fleet"] = "blue";
+  table.Update(changed, {}, {});
+  other.set_state(v1::SESSION_STATE_TRANSFERRING);
+  table.Update(StatusOf(other), {}, {});
+  changed.set_state(v1::SESSION_STATE_TRANSFERRING);
+  table.Update(StatusOf(changed), {}, {});
+  bool has_spec = false;
+  for (const v1::Change& change : watch.All(1)) {
+    has_spec |= change.session().spec().labels().contains("fleet");
+  }
+  EXPECT_TRUE(has_spec);
+}
+
+TEST(SessionTableTest, BasicWatchHasOfTheSpecTheLabelsAlone) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  (*session.mutable_spec()->mutable_labels())["fleet"] = "blue";
+  table.Insert(session);
+  SessionTable::Filter filter;
+  filter.view = v1::VIEW_BASIC;
+  Watch watch(table, filter);
+  (*session.mutable_spec()->mutable_labels())["fleet"] = "red";
+  table.Update(session, {}, {});
+  const auto changes = watch.All();
+  ASSERT_FALSE(changes.empty());
+  for (const v1::Change& change : changes) {
+    EXPECT_FALSE(change.session().spec().has_file());
+  }
+  EXPECT_EQ(changes.back().session().spec().labels().at("fleet"), "red");
+}
+
 }  // namespace
 }  // namespace tcptool::server

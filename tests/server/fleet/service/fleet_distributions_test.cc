@@ -3,6 +3,7 @@
 
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
+#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -55,6 +56,58 @@ TEST_F(FleetDistributionsTest, WhatIsMadeIsThereAtOnce) {
   // The coordinator understands it.
   fleet_.Coordinate({}, node_.now);
   EXPECT_EQ(fleet_.Head("image").state(), v1::DISTRIBUTION_STATE_RUNNING);
+}
+
+TEST_F(FleetDistributionsTest, WhatIsValidatedIsNotMade) {
+  api::CreateDistributionRequest request = RequestToAll("image");
+  request.set_request_id("once");
+  request.set_validate_only(true);
+  const auto checked = node_.Create(request);
+  ASSERT_TRUE(checked.ok()) << checked.status();
+  EXPECT_EQ(checked->name(), "");
+  EXPECT_EQ(checked->uid(), "");
+  EXPECT_EQ(checked->etag(), "");
+  EXPECT_FALSE(checked->has_create_time());
+  EXPECT_TRUE(checked->has_spec());
+  EXPECT_EQ(checked->counts().expected(), 3);
+  EXPECT_EQ(Specs(), 0U);
+  request.set_validate_only(false);
+  ASSERT_TRUE(node_.Create(request).ok());
+  request.set_validate_only(true);
+  EXPECT_TRUE(absl::IsAlreadyExists(node_.Create(request).status()));
+  request.mutable_distribution()->mutable_spec()->clear_destination();
+  EXPECT_TRUE(absl::IsInvalidArgument(node_.Create(request).status()));
+}
+
+TEST_F(FleetDistributionsTest, UidTellsOneFromTheNextOfItsName) {
+  const auto made = node_.Create(RequestToAll("image"));
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->uid().size(), 36U);
+  ASSERT_TRUE(node_.Delete(made->name(), /*force=*/true).ok());
+  const auto again = node_.Create(RequestToAll("image"));
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_NE(again->uid(), made->uid());
+}
+
+TEST_F(FleetDistributionsTest, BasicViewHasNoSpec) {
+  const auto made = node_.Create(RequestToAll("image"));
+  ASSERT_TRUE(made.ok()) << made.status();
+  const auto basic = node_.table().Get(made->name(), api::VIEW_BASIC);
+  ASSERT_TRUE(basic.ok()) << basic.status();
+  EXPECT_FALSE(basic->spec().has_file());
+  EXPECT_EQ(basic->counts().expected(), 3);
+  EXPECT_TRUE(node_.table().Get(made->name())->spec().has_file());
+}
+
+TEST_F(FleetDistributionsTest, DeleteOfWhatIsNotThereMayBeAllowed) {
+  api::DeleteDistributionRequest request;
+  request.set_name("distributions/image");
+  request.set_allow_missing(true);
+  std::optional<absl::Status> answer;
+  node_.service().Delete(
+      request, [&answer](const absl::Status& status) { answer = status; });
+  node_.RunUntil([&answer] { return answer.has_value(); });
+  EXPECT_EQ(*answer, absl::OkStatus());
 }
 
 TEST_F(FleetDistributionsTest, AnIdThatIsTakenIsRefused) {
@@ -266,8 +319,9 @@ TEST_F(FleetDistributionsTest, ListsNodesByTheirNames) {
 TEST_F(FleetDistributionsTest, AllIsAnsweredWhenItStops) {
   absl::Status status;
   node_.connection().Cut();
-  node_.service().Create(
-      RequestToAll(), [&status](const auto& made) { status = made.status(); });
+  node_.service().Create(RequestToAll(), "", [&status](const auto& made) {
+    status = made.status();
+  });
   thread_.poll();
   EXPECT_EQ(status, absl::OkStatus());
   node_.service().Stop();

@@ -81,7 +81,7 @@ class ServingNode {
   absl::StatusOr<api::Distribution> Create(
       const api::CreateDistributionRequest& request) {
     return Answer<api::Distribution>(
-        [&](auto done) { service_.Create(request, done); });
+        [&](auto done) { service_.Create(request, "", done); });
   }
   absl::StatusOr<api::Distribution> Cancel(const std::string& name,
                                            const std::string& etag = "") {

@@ -1,0 +1,83 @@
+"""tcptoolctl update: what of a session changes."""
+
+import json
+import subprocess
+
+import harness
+
+NOBODY = "192.0.2.1"
+
+
+class UpdateTest(harness.ServiceTest):
+    def setUp(self):
+        super().setUp()
+        self.service.write_file("content", b"firmware")
+
+    def run_ctl(self, *arguments):
+        return subprocess.run(
+            [harness.program("tcptoolctl"), "--server", self.service.control_address, *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=harness.DEADLINE_S,
+        )
+
+    def ctl(self, *arguments):
+        """The answer of a command that must succeed."""
+        done = self.run_ctl("--output=json", *arguments)
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
+        return json.loads(done.stdout)
+
+    def test_it_adds_to_lists_and_replaces_the_rest(self):
+        name = self.ctl(
+            "create",
+            "--file=files/content",
+            "--label=fleet=blue",
+            "--label=job=1",
+            "--allow=192.0.2.0/24",
+            f"--expect={NOBODY}=gate",
+            "--session-rate=5",
+        )["name"]
+        self.ctl(
+            "update",
+            name,
+            "--label=job=2",
+            "--allow=198.51.100.7",
+            "--expect=198.51.100.7=yard",
+            "--recipient-rate=7",
+            "--session-rate=0",
+            "--expire-after=2h",
+            "--retention=3h",
+        )
+        spec = self.service.get(name).spec
+        self.assertEqual(dict(spec.labels), {"fleet": "blue", "job": "2"})
+        self.assertEqual(list(spec.allow), ["192.0.2.0/24", "198.51.100.7"])
+        self.assertEqual(
+            [(one.address, one.label, one.number) for one in spec.expected],
+            [(NOBODY, "gate", 1), ("198.51.100.7", "yard", 2)],
+        )
+        self.assertEqual(spec.limits.recipient_bytes_per_second, 7)
+        self.assertEqual(spec.limits.session_bytes_per_second, 0)
+        self.assertEqual((spec.expire_after.seconds, spec.retention.seconds), (7200, 10800))
+
+    def test_what_is_not_named_stays(self):
+        name = self.ctl("create", "--file=files/content", "--label=job=1", "--session-rate=5")
+        before = self.service.get(name["name"]).spec
+        self.ctl("update", name["name"].partition("/")[2], "--recipient-rate=7")
+        before.limits.recipient_bytes_per_second = 7
+        self.assertEqual(self.service.get(name["name"]).spec, before)
+
+    def test_something_has_to_change(self):
+        done = self.run_ctl("update", "any")
+        self.assertEqual(done.returncode, 2, done)
+
+    def test_the_service_says_why_not(self):
+        name = self.ctl("create", "--file=files/content")["name"]
+        done = self.run_ctl("update", name, "--allow=192.0.2.1")
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("session.spec.allow: it may only grow", done.stderr)
+        self.ctl("cancel", name)
+        done = self.run_ctl("update", name, "--session-rate=1")
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("is finished", done.stderr)
+        self.assertEqual(self.ctl("update", name, "--label=a=b")["spec"]["labels"], {"a": "b"})
