@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/api/filter_checks.h"
 #include "server/api/invalid_field.h"
 #include "server/api/names.h"
 #include "server/api/spec_checker.h"
@@ -16,14 +17,23 @@ constexpr size_t kMaxRequestIdBytes = 64;
 constexpr int kMaxNames = 1000;
 
 template <typename States>
-absl::Status CheckStates(const States& states, bool (*is_valid)(int)) {
-  InvalidFields wrong;
+void AddWrongStates(const States& states, bool (*is_valid)(int),
+                    InvalidFields& wrong) {
   for (int i = 0; i < states.size() && !wrong.full(); ++i) {
     if (states.Get(i) == 0 || !is_valid(states.Get(i))) {
       wrong.Add(absl::StrCat("states[", i, "]"),
                 absl::StrCat(states.Get(i), " is no state"));
     }
   }
+}
+
+// `Request`: of a list with states and a filter.
+template <typename Request, typename Filter>
+absl::Status CheckList(const Request& request, const Filter& filter,
+                       bool (*is_state)(int)) {
+  InvalidFields wrong;
+  AddWrongStates(request.states(), is_state, wrong);
+  CheckFilter(filter, wrong);
   return wrong.status();
 }
 
@@ -81,12 +91,12 @@ absl::Status CheckIds(absl::string_view path, const std::string& id,
 }
 
 // `check_name`: AddSessionName() and the like.
-template <typename Request>
-absl::Status CheckWatch(const Request& request,
-                        void (*check_name)(absl::string_view path,
-                                           const std::string& name,
-                                           InvalidFields& wrong)) {
-  InvalidFields wrong;
+template <typename Request, typename Filter>
+void CheckWatch(const Request& request, const Filter& filter,
+                void (*check_name)(absl::string_view path,
+                                   const std::string& name,
+                                   InvalidFields& wrong),
+                InvalidFields& wrong) {
   if (request.names_size() > kMaxNames) {
     wrong.Add("names", absl::StrCat("there are more than ", kMaxNames));
   }
@@ -96,7 +106,7 @@ absl::Status CheckWatch(const Request& request,
   if (request.resume_revision() < 0) {
     wrong.Add("resume_revision", "it is negative");
   }
-  return wrong.status();
+  CheckFilter(filter, wrong);
 }
 
 }  // namespace
@@ -123,11 +133,17 @@ absl::Status CheckRequest(const v1::GetSessionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListSessionsRequest& request) {
-  return CheckStates(request.states(), v1::SessionState_IsValid);
+  return CheckList(request, request.session_filter(), v1::SessionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchSessionsRequest& request) {
-  return CheckWatch(request, AddSessionName);
+  InvalidFields wrong;
+  CheckWatch(request, request.session_filter(), AddSessionName, wrong);
+  if (request.has_recipient_filter() && !request.include_recipients()) {
+    wrong.Add("recipient_filter", "it is of no use without include_recipients");
+  }
+  CheckFilter(request.recipient_filter(), wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::WaitSessionRequest& request) {
@@ -161,7 +177,8 @@ absl::Status CheckRequest(const v1::RetrySessionRequest& request) {
 absl::Status CheckRequest(const v1::ListRecipientsRequest& request) {
   absl::Status status = CheckSessionName("parent", request.parent());
   if (!status.ok()) return status;
-  return CheckStates(request.states(), v1::RecipientState_IsValid);
+  return CheckList(request, request.recipient_filter(),
+                   v1::RecipientState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::DropRecipientRequest& request) {
@@ -186,11 +203,14 @@ absl::Status CheckRequest(const v1::GetReceptionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListReceptionsRequest& request) {
-  return CheckStates(request.states(), v1::ReceptionState_IsValid);
+  return CheckList(request, request.reception_filter(),
+                   v1::ReceptionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchReceptionsRequest& request) {
-  return CheckWatch(request, AddReceptionName);
+  InvalidFields wrong;
+  CheckWatch(request, request.reception_filter(), AddReceptionName, wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::CancelReceptionRequest& request) {
@@ -211,11 +231,15 @@ absl::Status CheckRequest(const v1::GetDistributionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListDistributionsRequest& request) {
-  return CheckStates(request.states(), v1::DistributionState_IsValid);
+  return CheckList(request, request.distribution_filter(),
+                   v1::DistributionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchDistributionsRequest& request) {
-  return CheckWatch(request, AddDistributionName);
+  InvalidFields wrong;
+  CheckWatch(request, request.distribution_filter(), AddDistributionName,
+             wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::CancelDistributionRequest& request) {
@@ -233,7 +257,9 @@ absl::Status CheckRequest(const v1::RetryDistributionRequest& request) {
 absl::Status CheckRequest(const v1::ListDeliveriesRequest& request) {
   absl::Status status = CheckDistributionName("parent", request.parent());
   if (!status.ok()) return status;
-  return CheckStates(request.states(), v1::DeliveryState_IsValid);
+  InvalidFields wrong;
+  AddWrongStates(request.states(), v1::DeliveryState_IsValid, wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::ListNodesRequest&) {
