@@ -3,10 +3,8 @@
 #include <google/protobuf/util/json_util.h>
 
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <string>
-#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -32,20 +30,6 @@ Check ReadSpec(v1::SessionSpec* spec) {
     return absl::StrCat(path,
                         " is no SessionSpec: ", std::string(status.message()));
   };
-}
-
-// May be given several times, with one value each.
-CLI::Option* AddList(CLI::App& app, const std::string& flag,
-                     const std::string& type, const std::string& description,
-                     const std::function<void(const std::string&)>& add) {
-  const auto set = [add](const std::vector<std::string>& values) {
-    for (const std::string& value : values) add(value);
-  };
-  return app
-      .add_option_function<std::vector<std::string>>(
-          flag, set, absl::StrCat(description, "; may be repeated"))
-      ->type_name(type)
-      ->allow_extra_args(false);
 }
 
 void AddSource(CLI::App& command, CreateFlags& flags) {
