@@ -22,11 +22,11 @@ template <typename Selection>
 struct WatchFilter {
   absl::flat_hash_set<std::string> names;  // Empty: all.
   std::map<std::string, std::string> labels;
-  Selection selection;
+  Selection selection{};
 };
 struct SessionFilter : WatchFilter<v1::SessionFilter> {
   bool include_recipients = false;
-  RecipientSelection recipients;
+  RecipientSelection recipients{};
 };
 
 template <typename Spec, typename Labels>
