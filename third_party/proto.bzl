@@ -8,8 +8,8 @@ def cc_grpc_library(name, srcs, imports = [], deps = [], **kwargs):
         "acme/v1/a.proto" gives "acme/v1/a.pb.h" and "acme/v1/a.grpc.pb.h".
       srcs: .proto files of this package, with every one that they import, except
         those that come with Protobuf itself, and `imports`.
-      imports: .proto files of //third_party, and of other libraries of this package,
-        that `srcs` import.
+      imports: .proto files of this package, or of //third_party, that `srcs` import,
+        directly or not.
       deps: the libraries that are made of `imports`.
       **kwargs: of the cc_library.
     """

@@ -129,16 +129,14 @@ absl::Status Client::DeleteSession(const std::string& name, bool force) {
       .status();
 }
 
-absl::StatusOr<std::vector<v1::Session>> Client::ListSessions() {
+absl::StatusOr<std::vector<v1::Session>> Client::ListSessions(
+    const v1::ListSessionsRequest& request) {
   return List(*sessions_, &v1::SessionService::Stub::ListSessions,
-              &v1::ListSessionsResponse::mutable_sessions,
-              v1::ListSessionsRequest());
+              &v1::ListSessionsResponse::mutable_sessions, request);
 }
 
 absl::StatusOr<std::vector<v1::Recipient>> Client::ListRecipients(
-    const std::string& session) {
-  v1::ListRecipientsRequest request;
-  request.set_parent(session);
+    const v1::ListRecipientsRequest& request) {
   return List(*sessions_, &v1::SessionService::Stub::ListRecipients,
               &v1::ListRecipientsResponse::mutable_recipients, request);
 }
@@ -224,11 +222,11 @@ absl::Status Client::DeleteDistribution(const std::string& name, bool force) {
       .status();
 }
 
-absl::StatusOr<std::vector<v1::Distribution>> Client::ListDistributions() {
+absl::StatusOr<std::vector<v1::Distribution>> Client::ListDistributions(
+    const v1::ListDistributionsRequest& request) {
   return List(*distributions_,
               &v1::DistributionService::Stub::ListDistributions,
-              &v1::ListDistributionsResponse::mutable_distributions,
-              v1::ListDistributionsRequest());
+              &v1::ListDistributionsResponse::mutable_distributions, request);
 }
 
 absl::StatusOr<std::vector<v1::Delivery>> Client::ListDeliveries(

@@ -6,7 +6,9 @@
 #include <grpcpp/client_context.h>
 
 #include <cstddef>
+#include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -56,10 +58,11 @@ class Client {
   // `force`: cancel it first if it is not finished.
   absl::Status DeleteSession(const std::string& name, bool force);
 
-  // All pages, in the service's order.
-  absl::StatusOr<std::vector<v1::Session>> ListSessions();
+  // Of all pages, in the service's order, those that `request` selects.
+  absl::StatusOr<std::vector<v1::Session>> ListSessions(
+      const v1::ListSessionsRequest& request = {});
   absl::StatusOr<std::vector<v1::Recipient>> ListRecipients(
-      const std::string& session);
+      const v1::ListRecipientsRequest& request);
 
   // Named "sessions/{session}/recipients/{recipient}".
   absl::StatusOr<v1::Recipient> DropRecipient(const std::string& name);
@@ -70,7 +73,6 @@ class Client {
   absl::StatusOr<v1::Reception> GetReception(const std::string& name);
   absl::StatusOr<v1::Reception> CancelReception(const std::string& name);
   absl::Status DeleteReception(const std::string& name, bool force);
-  // Of all pages, those that `request` chooses.
   absl::StatusOr<std::vector<v1::Reception>> ListReceptions(
       const v1::ListReceptionsRequest& request = {});
 
@@ -81,7 +83,8 @@ class Client {
   absl::StatusOr<v1::Distribution> CancelDistribution(const std::string& name);
   absl::StatusOr<v1::Distribution> RetryDistribution(const std::string& name);
   absl::Status DeleteDistribution(const std::string& name, bool force);
-  absl::StatusOr<std::vector<v1::Distribution>> ListDistributions();
+  absl::StatusOr<std::vector<v1::Distribution>> ListDistributions(
+      const v1::ListDistributionsRequest& request = {});
   absl::StatusOr<std::vector<v1::Delivery>> ListDeliveries(
       const std::string& distribution);
   // Of the fleet.
@@ -93,6 +96,14 @@ class Client {
   using WatchCallback =
       absl::FunctionRef<bool(const v1::WatchSessionsResponse&)>;
 
+  struct WatchOptions {
+    // Ends the watch, which is OK. Other threads may ask for it.
+    std::stop_token stop;
+    // Called, if it is set, before a new snapshot comes, on the watch's thread:
+    // what there was before, and is not in it, is gone. The error is why.
+    std::function<void(const absl::Status&)> on_restart;
+  };
+
   // Passes each message to `callback`, on this thread, until `callback` ends
   // the watch, which is OK, or the service does. A watch that has begun
   // survives a lost connection, a stream that a proxy resets, and a service
@@ -102,7 +113,8 @@ class Client {
   // longer has what follows that bookmark, a new snapshot comes, and deletions
   // in between are not reported.
   absl::Status WatchSessions(v1::WatchSessionsRequest request,
-                             WatchCallback callback);
+                             WatchCallback callback,
+                             const WatchOptions& options = {});
 
   // As WatchSessions().
   using ReceptionsCallback =
@@ -155,7 +167,7 @@ class Client {
   template <typename Request, typename Response, typename Open>
   absl::Status Watch(Request request,
                      absl::FunctionRef<bool(const Response&)> callback,
-                     Open open) const;
+                     const WatchOptions& options, Open open) const;
 
   const std::unique_ptr<v1::SessionService::Stub> sessions_;
   const std::unique_ptr<v1::ReceptionService::Stub> receptions_;

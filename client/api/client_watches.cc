@@ -10,11 +10,13 @@ namespace tcptool {
 template <typename Request, typename Response, typename Open>
 absl::Status Client::Watch(Request request,
                            absl::FunctionRef<bool(const Response&)> callback,
-                           Open open) const {
+                           const WatchOptions& options, Open open) const {
   Reconnection reconnection(timeout_);
   while (true) {
     grpc::ClientContext context;
     Authorize(context);
+    const std::stop_callback cancel(options.stop,
+                                    [&context] { context.TryCancel(); });
     const auto stream = open(context, request);
     Response response;
     while (stream->Read(&response)) {
@@ -29,17 +31,22 @@ absl::Status Client::Watch(Request request,
       reconnection.Heard();
     }
     const absl::Status status = ToAbsl(stream->Finish());
-    if (absl::IsOutOfRange(status)) {  // Take a new snapshot.
+    if (options.stop.stop_requested()) return absl::OkStatus();
+    if (absl::IsOutOfRange(status)) {
       request.set_resume_revision(0);
-      continue;
+    } else if (!reconnection.TriesAgainAfter(status)) {
+      return status;
     }
-    if (!reconnection.TriesAgainAfter(status)) return status;
+    if (request.resume_revision() == 0 && options.on_restart) {
+      options.on_restart(status);
+    }
   }
 }
 
 absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
-                                   WatchCallback callback) {
-  return Watch(std::move(request), callback,
+                                   WatchCallback callback,
+                                   const WatchOptions& options) {
+  return Watch(std::move(request), callback, options,
                [this](grpc::ClientContext& context, const auto& from) {
                  return sessions_->WatchSessions(&context, from);
                });
@@ -47,7 +54,7 @@ absl::Status Client::WatchSessions(v1::WatchSessionsRequest request,
 
 absl::Status Client::WatchReceptions(v1::WatchReceptionsRequest request,
                                      ReceptionsCallback callback) {
-  return Watch(std::move(request), callback,
+  return Watch(std::move(request), callback, WatchOptions(),
                [this](grpc::ClientContext& context, const auto& from) {
                  return receptions_->WatchReceptions(&context, from);
                });
@@ -55,7 +62,7 @@ absl::Status Client::WatchReceptions(v1::WatchReceptionsRequest request,
 
 absl::Status Client::WatchDistributions(v1::WatchDistributionsRequest request,
                                         DistributionsCallback callback) {
-  return Watch(std::move(request), callback,
+  return Watch(std::move(request), callback, WatchOptions(),
                [this](grpc::ClientContext& context, const auto& from) {
                  return distributions_->WatchDistributions(&context, from);
                });

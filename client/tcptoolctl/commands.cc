@@ -19,11 +19,9 @@
 #include "client/tcptoolctl/distribution_watch.h"
 #include "client/tcptoolctl/reception_commands.h"
 #include "client/tcptoolctl/render.h"
-#include "client/tcptoolctl/screen.h"
+#include "client/tcptoolctl/session_watch.h"
 #include "client/tcptoolctl/upload_stdin.h"
-#include "client/tcptoolctl/watch_view.h"
 #include "messages/states.h"
-#include "text/characters.h"
 #include "text/terminal.h"
 
 namespace tcptool {
@@ -51,31 +49,6 @@ absl::Status PrintSession(const absl::StatusOr<v1::Session>& session,
   std::cout << (IsJson(options) ? Json(*session) + "\n"
                                 : SessionDetails(*session));
   return absl::OkStatus();
-}
-
-// An error unless the session, which is final, has SUCCEEDED.
-absl::Status ResultOf(const v1::Session& session) {
-  if (session.state() == v1::SESSION_STATE_SUCCEEDED) return absl::OkStatus();
-  return absl::AbortedError(absl::StrCat(
-      session.name(), " ended as ", StateName(session.state()),
-      session.error().empty() ? "" : ": ", Printable(session.error())));
-}
-
-// Until the session is final, then as ResultOf() has it.
-absl::Status WatchToEnd(Client& client, const std::string& name,
-                        const Options& options) {
-  v1::WatchSessionsRequest request;
-  request.add_names(name);
-  request.set_include_recipients(true);
-  WatchView view(StyleOf(options), std::cout,
-                 [] { return SizeOfTerminal(STDOUT_FILENO); });
-  const absl::Status status = client.WatchSessions(
-      request, [&view](const v1::WatchSessionsResponse& response) {
-        return view.Update(response, WatchView::Clock::now());
-      });
-  if (!status.ok()) return status;
-  const absl::StatusOr<v1::Session> session = view.Result();
-  return session.ok() ? ResultOf(*session) : session.status();
 }
 
 absl::Status UploadAndWatch(Client& client, const std::string& name,
@@ -125,8 +98,10 @@ bool IsJson(const Options& options) { return options.output == "json"; }
 
 WatchView::Style StyleOf(const Options& options) {
   if (IsJson(options)) return WatchView::Style::kJson;
-  return CanRedraw(STDOUT_FILENO) ? WatchView::Style::kScreen
-                                  : WatchView::Style::kLines;
+  // What commands print would come between what is drawn.
+  return CanRedraw(STDOUT_FILENO) && options.exec.empty()
+             ? WatchView::Style::kScreen
+             : WatchView::Style::kLines;
 }
 
 absl::Status Create(Client& client, const Options& options) {
@@ -160,7 +135,7 @@ absl::Status Get(Client& client, const Options& options) {
 }
 
 absl::Status List(Client& client, const Options& options) {
-  const auto sessions = client.ListSessions();
+  const auto sessions = client.ListSessions(SessionsRequest(options.list));
   if (!sessions.ok()) return sessions.status();
   if (IsJson(options)) {
     v1::ListSessionsResponse list;
@@ -173,6 +148,12 @@ absl::Status List(Client& client, const Options& options) {
 }
 
 absl::Status Watch(Client& client, const Options& options) {
+  const bool is_session =
+      !IsReception(options.name) && !IsDistribution(options.name);
+  if (!options.exec.empty() && !is_session) {
+    return absl::InvalidArgumentError(
+        "--exec is for the recipients of sessions; leave it out");
+  }
   if (IsReception(options.name)) {
     return WatchReception(client, options.name, options);
   }
@@ -279,7 +260,9 @@ absl::Status Retry(Client& client, const Options& options) {
 }
 
 absl::Status Recipients(Client& client, const Options& options) {
-  const auto recipients = client.ListRecipients(SessionName(options.name));
+  v1::ListRecipientsRequest request = RecipientsRequest(options.list);
+  request.set_parent(SessionName(options.name));
+  const auto recipients = client.ListRecipients(request);
   if (!recipients.ok()) return recipients.status();
   if (IsJson(options)) {
     v1::ListRecipientsResponse list;

@@ -8,6 +8,7 @@
 #include "client/api/channel.h"
 #include "client/api/client.h"
 #include "client/tcptoolctl/distribute_flags.h"
+#include "client/tcptoolctl/list_flags.h"
 #include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
 #include "client/tcptoolctl/update_flags.h"
@@ -33,6 +34,11 @@ struct Options {
   RetryFlags retry;
   UpdateFlags update;
   std::string wait = "inf";
+  ListFlags list;
+  // Of `watch`: what to run at each recipient's end. Empty: nothing.
+  std::string exec;
+  // Of `events`: a revision, or a file. Empty: begin with a snapshot.
+  std::string resume;
   std::string name;
   bool force = false;
   bool allow_missing = false;
@@ -56,6 +62,8 @@ absl::Status Watch(Client& client, const Options& options);
 // Until the session is final, or for Options::wait: DEADLINE_EXCEEDED. Ends as
 // Watch() does, and survives as it does that the service is away.
 absl::Status Wait(Client& client, const Options& options);
+// All changes of all sessions and their recipients, until it is told to end.
+absl::Status Events(Client& client, const Options& options);
 absl::Status Start(Client& client, const Options& options);
 absl::Status Update(Client& client, const Options& options);
 absl::Status Cancel(Client& client, const Options& options);

@@ -87,7 +87,8 @@ absl::Status Distribute(Client& client, const Options& options) {
 }
 
 absl::Status Distributions(Client& client, const Options& options) {
-  const auto distributions = client.ListDistributions();
+  const auto distributions =
+      client.ListDistributions(DistributionsRequest(options.list));
   if (!distributions.ok()) return distributions.status();
   if (IsJson(options)) {
     v1::ListDistributionsResponse list;

@@ -3,12 +3,37 @@
 #include <CLI/CLI.hpp>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "messages/time.h"
 
 namespace tcptool {
+namespace {
+
+constexpr absl::Duration kLongestAgo = absl::Hours(100 * 8760);
+// Of what a Timestamp may have.
+constexpr absl::Time kFirst = absl::FromUnixSeconds(-62'135'596'800);
+constexpr absl::Time kLast = absl::FromUnixSeconds(253'402'300'799);
+
+}  // namespace
+
+std::optional<absl::Time> ParseMoment(const std::string& text, absl::Time now) {
+  absl::Duration ago;
+  if (absl::ParseDuration(text, &ago)) {
+    if (ago < absl::ZeroDuration() || ago > kLongestAgo) return std::nullopt;
+    return now - ago;
+  }
+  absl::Time time;
+  if (!absl::ParseTime(absl::RFC3339_full, text, &time, nullptr) ||
+      time < kFirst || time > kLast) {
+    return std::nullopt;
+  }
+  return time;
+}
 
 Pair SplitPair(const std::string& text, char separator) {
   return absl::StrSplit(text, absl::MaxSplits(separator, 1));
@@ -82,6 +107,48 @@ CLI::Option* AddList(CLI::App& app, const std::string& flag,
           flag, set, absl::StrCat(description, "; may be repeated"))
       ->type_name(type)
       ->allow_extra_args(false);
+}
+
+void AddMoment(CLI::App& app, const std::string& flag,
+               const std::string& description,
+               std::function<google::protobuf::Timestamp*()> field) {
+  const auto check = [](const std::string& text) -> std::string {
+    if (ParseMoment(text, absl::Now())) return "";
+    return absl::StrCat("\"", text,
+                        "\" is no point in time; write it as 90m, for so long "
+                        "ago, or as 2030-01-31T12:00:00Z");
+  };
+  const auto set = [field = std::move(field)](const std::string& text) {
+    if (const auto time = ParseMoment(text, absl::Now())) {
+      *field() = ToTimestamp(*time);
+    }
+  };
+  app.add_option_function<std::string>(flag, set, description)
+      ->type_name("WHEN")
+      ->check(check);
+}
+
+void AddEnums(CLI::App& app, const std::string& flag,
+              const google::protobuf::EnumDescriptor* values,
+              const std::string& prefix, const std::string& description,
+              const std::function<void(int)>& add) {
+  const auto number = [values, prefix](const std::string& text) {
+    const auto* value = values->FindValueByName(
+        absl::StrCat(prefix, absl::AsciiStrToUpper(text)));
+    return value == nullptr ? 0 : value->number();
+  };
+  const auto check = [=](const std::string& text) -> std::string {
+    if (number(text) != 0) return "";
+    std::string names;
+    for (int i = 1; i < values->value_count(); ++i) {
+      absl::StrAppend(&names, i == 1 ? "" : ", ",
+                      absl::StripPrefix(values->value(i)->name(), prefix));
+    }
+    return absl::StrCat("\"", text, "\" is none of ", names);
+  };
+  AddList(app, flag, "NAME", description, [=](const std::string& text) {
+    add(number(text));
+  })->check(check);
 }
 
 }  // namespace tcptool

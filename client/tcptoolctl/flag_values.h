@@ -2,13 +2,16 @@
 #ifndef TCPTOOL_CLIENT_TCPTOOLCTL_FLAG_VALUES_H_
 #define TCPTOOL_CLIENT_TCPTOOLCTL_FLAG_VALUES_H_
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/duration.pb.h>
+#include <google/protobuf/timestamp.pb.h>
 
 #include <CLI/App.hpp>
 #include <CLI/Option.hpp>
 #include <CLI/Validators.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -42,10 +45,27 @@ CLI::Option* AddNumber(CLI::App& app, const std::string& flag, int64_t high,
                        const std::string& description,
                        std::function<void(int64_t)> set);
 
-// May be given several times, with one value each.
+// May be given several times, with one value each. `type`: what --help calls a
+// value.
 CLI::Option* AddList(CLI::App& app, const std::string& flag,
                      const std::string& type, const std::string& description,
                      const std::function<void(const std::string&)>& add);
+
+// "90m", so long before `now`, or "2030-01-31T12:00:00Z" (RFC 3339); none: it
+// is neither, or cannot be a Timestamp.
+std::optional<absl::Time> ParseMoment(const std::string& text, absl::Time now);
+
+// Sets what `field` gives when the flag is on the command line.
+void AddMoment(CLI::App& app, const std::string& flag,
+               const std::string& description,
+               std::function<google::protobuf::Timestamp*()> field);
+
+// As AddList(), with the numbers of the `values` of an enumeration, which are
+// written without `prefix`, in upper or lower case.
+void AddEnums(CLI::App& app, const std::string& flag,
+              const google::protobuf::EnumDescriptor* values,
+              const std::string& prefix, const std::string& description,
+              const std::function<void(int)>& add);
 
 // `flag`, for the root and the path of a FileDestination or a
 // DistributionDestination, and --overwrite. `destination` outlives `app`.

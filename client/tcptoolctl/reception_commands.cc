@@ -59,7 +59,8 @@ absl::Status Receive(Client& client, const Options& options) {
 }
 
 absl::Status Receptions(Client& client, const Options& options) {
-  const auto receptions = client.ListReceptions();
+  const auto receptions =
+      client.ListReceptions(ReceptionsRequest(options.list));
   if (!receptions.ok()) return receptions.status();
   if (IsJson(options)) {
     v1::ListReceptionsResponse list;

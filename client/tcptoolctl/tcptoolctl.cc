@@ -21,6 +21,7 @@
 #include "client/tcptoolctl/distribute_flags.h"
 #include "client/tcptoolctl/error_text.h"
 #include "client/tcptoolctl/flag_values.h"
+#include "client/tcptoolctl/list_flags.h"
 #include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
 #include "process/standard_descriptors.h"
@@ -143,10 +144,26 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
       AddCommand(app, "get", "Show a session, a reception or a distribution",
                  Get, chosen),
       options);
-  AddCommand(app, "list", "List all sessions, the newest first", List, chosen);
-  AddAnyName(
-      AddCommand(app, "watch", "Follow one of them to its end", Watch, chosen),
-      options);
+  AddSessionListFlags(
+      *AddCommand(app, "list", "List sessions, the newest first", List, chosen),
+      options.list);
+  CLI::App* watch =
+      AddCommand(app, "watch", "Follow one of them to its end", Watch, chosen);
+  AddAnyName(watch, options);
+  watch
+      ->add_option("--exec", options.exec,
+                   "At the end of each recipient of a session, run this in a "
+                   "shell,\n"
+                   "with TCPTOOL_ADDRESS, TCPTOOL_STATE and others in its "
+                   "environment")
+      ->type_name("COMMAND");
+  AddCommand(app, "events", "Print all changes of all sessions, as JSON",
+             Events, chosen)
+      ->add_option("--resume", options.resume,
+                   "Go on after this revision, or after those lines that this "
+                   "file\n"
+                   "has of an earlier run; default: begin with what there is")
+      ->type_name("REVISION|FILE");
   CLI::App* wait = AddCommand(
       app, "wait", "Wait until a session has ended, and show it", Wait, chosen);
   AddSessionName(wait, options);
@@ -174,22 +191,27 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
       AddCommand(app, "retry", "Try a finished session, or distribution, again",
                  Retry, chosen),
       options);
-  AddSessionName(AddCommand(app, "recipients", "List a session's recipients",
-                            Recipients, chosen),
-                 options);
+  CLI::App* recipients = AddCommand(
+      app, "recipients", "List a session's recipients", Recipients, chosen);
+  AddSessionName(recipients, options);
+  AddRecipientListFlags(*recipients, options.list);
   AddReceiveFlags(
       *AddCommand(app, "receive", "Receive a file from a sender onto the node",
                   Receive, chosen),
       options.receive);
-  AddCommand(app, "receptions", "List all receptions, the newest first",
-             Receptions, chosen);
+  AddReceptionListFlags(
+      *AddCommand(app, "receptions", "List receptions, the newest first",
+                  Receptions, chosen),
+      options.list);
   AddDistributeFlags(
       *AddCommand(app, "distribute",
                   "Have nodes of the fleet get a file, or standard input",
                   Distribute, chosen),
       options.distribute);
-  AddCommand(app, "distributions", "List all distributions, the newest first",
-             Distributions, chosen);
+  AddDistributionListFlags(
+      *AddCommand(app, "distributions", "List distributions, the newest first",
+                  Distributions, chosen),
+      options.list);
   AddDistributionName(AddCommand(app, "deliveries",
                                  "List who gets a distribution, and from whom",
                                  Deliveries, chosen),

@@ -5,6 +5,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "server/api/filter_checks.h"
 #include "server/api/invalid_field.h"
 #include "server/api/names.h"
 #include "server/api/spec_checker.h"
@@ -40,11 +41,14 @@ void AddView(v1::View view, InvalidFields& wrong) {
   }
 }
 
-template <typename Request>
-absl::Status CheckList(const Request& request, bool (*is_valid_state)(int)) {
+// `Request`: of a list with states, a view and a filter.
+template <typename Request, typename Filter>
+absl::Status CheckList(const Request& request, const Filter& filter,
+                       bool (*is_state)(int)) {
   InvalidFields wrong;
-  AddStates(request.states(), is_valid_state, wrong);
+  AddStates(request.states(), is_state, wrong);
   AddView(request.view(), wrong);
+  CheckFilter(filter, wrong);
   return wrong.status();
 }
 
@@ -102,12 +106,12 @@ absl::Status CheckIds(absl::string_view path, const std::string& id,
 }
 
 // `check_name`: AddSessionName() and the like.
-template <typename Request>
-absl::Status CheckWatch(const Request& request,
-                        void (*check_name)(absl::string_view path,
-                                           const std::string& name,
-                                           InvalidFields& wrong)) {
-  InvalidFields wrong;
+template <typename Request, typename Filter>
+void CheckWatch(const Request& request, const Filter& filter,
+                void (*check_name)(absl::string_view path,
+                                   const std::string& name,
+                                   InvalidFields& wrong),
+                InvalidFields& wrong) {
   if (request.names_size() > kMaxNames) {
     wrong.Add("names", absl::StrCat("there are more than ", kMaxNames));
   }
@@ -118,7 +122,7 @@ absl::Status CheckWatch(const Request& request,
     wrong.Add("resume_revision", "it is negative");
   }
   if constexpr (requires { request.view(); }) AddView(request.view(), wrong);
-  return wrong.status();
+  CheckFilter(filter, wrong);
 }
 
 }  // namespace
@@ -148,11 +152,17 @@ absl::Status CheckRequest(const v1::GetSessionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListSessionsRequest& request) {
-  return CheckList(request, v1::SessionState_IsValid);
+  return CheckList(request, request.session_filter(), v1::SessionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchSessionsRequest& request) {
-  return CheckWatch(request, AddSessionName);
+  InvalidFields wrong;
+  CheckWatch(request, request.session_filter(), AddSessionName, wrong);
+  if (request.has_recipient_filter() && !request.include_recipients()) {
+    wrong.Add("recipient_filter", "it is of no use without include_recipients");
+  }
+  CheckFilter(request.recipient_filter(), wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::WaitSessionRequest& request) {
@@ -193,7 +203,8 @@ absl::Status CheckRequest(const v1::UpdateSessionRequest& request) {
 absl::Status CheckRequest(const v1::ListRecipientsRequest& request) {
   absl::Status status = CheckSessionName("parent", request.parent());
   if (!status.ok()) return status;
-  return CheckStates(request.states(), v1::RecipientState_IsValid);
+  return CheckList(request, request.recipient_filter(),
+                   v1::RecipientState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::DropRecipientRequest& request) {
@@ -221,11 +232,14 @@ absl::Status CheckRequest(const v1::GetReceptionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListReceptionsRequest& request) {
-  return CheckList(request, v1::ReceptionState_IsValid);
+  return CheckList(request, request.reception_filter(),
+                   v1::ReceptionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchReceptionsRequest& request) {
-  return CheckWatch(request, AddReceptionName);
+  InvalidFields wrong;
+  CheckWatch(request, request.reception_filter(), AddReceptionName, wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::CancelReceptionRequest& request) {
@@ -249,11 +263,15 @@ absl::Status CheckRequest(const v1::GetDistributionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListDistributionsRequest& request) {
-  return CheckList(request, v1::DistributionState_IsValid);
+  return CheckList(request, request.distribution_filter(),
+                   v1::DistributionState_IsValid);
 }
 
 absl::Status CheckRequest(const v1::WatchDistributionsRequest& request) {
-  return CheckWatch(request, AddDistributionName);
+  InvalidFields wrong;
+  CheckWatch(request, request.distribution_filter(), AddDistributionName,
+             wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::CancelDistributionRequest& request) {
@@ -271,7 +289,9 @@ absl::Status CheckRequest(const v1::RetryDistributionRequest& request) {
 absl::Status CheckRequest(const v1::ListDeliveriesRequest& request) {
   absl::Status status = CheckDistributionName("parent", request.parent());
   if (!status.ok()) return status;
-  return CheckStates(request.states(), v1::DeliveryState_IsValid);
+  InvalidFields wrong;
+  AddStates(request.states(), v1::DeliveryState_IsValid, wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::ListNodesRequest&) {

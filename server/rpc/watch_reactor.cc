@@ -16,8 +16,8 @@ namespace {
 constexpr size_t kMaxChanges = 64;
 constexpr auto kBookmarkInterval = std::chrono::seconds(1);
 
-template <typename Request>
-void Select(const Request& request, WatchFilter& filter) {
+template <typename Request, typename Selection>
+void Select(const Request& request, WatchFilter<Selection>& filter) {
   filter.names = {request.names().begin(), request.names().end()};
   filter.labels = {request.labels().begin(), request.labels().end()};
 }
@@ -27,19 +27,25 @@ void Select(const Request& request, WatchFilter& filter) {
 SessionFilter SessionWatch::FilterOf(const Request& request) {
   SessionFilter filter;
   Select(request, filter);
+  filter.selection = request.session_filter();
   filter.include_recipients = request.include_recipients();
   filter.view = request.view();
+  filter.recipients = RecipientSelection(request.recipient_filter());
   return filter;
 }
 
-WatchFilter ReceptionWatch::FilterOf(const Request& request) {
-  WatchFilter filter;
+ReceptionTable::Filter ReceptionWatch::FilterOf(const Request& request) {
+  ReceptionTable::Filter filter;
   Select(request, filter);
+  filter.selection = request.reception_filter();
   return filter;
 }
 
-WatchFilter DistributionWatch::FilterOf(const Request& request) {
-  return {.names = {request.names().begin(), request.names().end()}};
+fleet::DistributionTable::Filter DistributionWatch::FilterOf(
+    const Request& request) {
+  return {.names = {request.names().begin(), request.names().end()},
+          .labels = {},
+          .selection = request.distribution_filter()};
 }
 
 template <typename Watch>
@@ -135,7 +141,8 @@ void WatchReactor<Watch>::Advance() {
 
 template <typename Watch>
 bool WatchReactor<Watch>::Fill(typename Watch::Response& response) {
-  // A part of the snapshot may have nothing that the filter selects.
+  // A part of the snapshot, or of the log, may have nothing that the filter
+  // selects.
   bool in_snapshot;
   do {
     in_snapshot = cursor_.in_snapshot;
@@ -145,7 +152,8 @@ bool WatchReactor<Watch>::Fill(typename Watch::Response& response) {
       return false;
     }
     more_ = *more;
-  } while (response.changes().empty() && cursor_.in_snapshot);
+  } while (response.changes().empty() &&
+           (cursor_.in_snapshot || (!in_snapshot && more_)));
   end_seen_ |= std::ranges::any_of(response.changes(), Watch::IsEnd);
   if (!in_snapshot) hub_.progress_pace().Spend(response.changes_size());
   if (in_snapshot ? !cursor_.in_snapshot : !more_ && BookmarkIsDue()) {

@@ -36,7 +36,7 @@ struct ReceptionWatch {
   using Request = v1::WatchReceptionsRequest;
   using Response = v1::WatchReceptionsResponse;
 
-  static WatchFilter FilterOf(const Request& request);
+  static Table::Filter FilterOf(const Request& request);
   static bool IsEnd(const v1::ReceptionChange& change) {
     return change.reception().has_end_time();
   }
@@ -46,7 +46,7 @@ struct DistributionWatch {
   using Request = v1::WatchDistributionsRequest;
   using Response = v1::WatchDistributionsResponse;
 
-  static WatchFilter FilterOf(const Request& request);
+  static Table::Filter FilterOf(const Request& request);
   static bool IsEnd(const v1::DistributionChange& change) {
     return change.distribution().has_end_time();
   }

@@ -20,6 +20,9 @@ class ChangeBatch {
  public:
   // Specs may be large: a batch ends at this size.
   static constexpr size_t kMaxBytes = size_t{256} << 10;
+  // And when so many objects were looked at, whether the filter selects them or
+  // not: the table is locked meanwhile.
+  static constexpr int kMaxLooks = 10'000;
 
   // Full with `limit` changes.
   ChangeBatch(size_t limit, google::protobuf::RepeatedPtrField<Change>& changes)
@@ -30,8 +33,10 @@ class ChangeBatch {
       bytes_ += changes_[measured_].ByteSizeLong();
     }
     return static_cast<size_t>(changes_.size()) >= limit_ ||
-           bytes_ >= kMaxBytes;
+           bytes_ >= kMaxBytes || looks_ >= kMaxLooks;
   }
+  // An object is looked at.
+  void Look() { ++looks_; }
   Change& Add() { return *changes_.Add(); }
 
  private:
@@ -39,6 +44,7 @@ class ChangeBatch {
   google::protobuf::RepeatedPtrField<Change>& changes_;
   size_t bytes_ = 0;  // Of those that are measured.
   int measured_ = 0;
+  int looks_ = 0;
 };
 
 inline constexpr absl::string_view kResumeRevision = "resume_revision: ";

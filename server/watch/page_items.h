@@ -2,7 +2,6 @@
 #ifndef TCPTOOL_SERVER_WATCH_PAGE_ITEMS_H_
 #define TCPTOOL_SERVER_WATCH_PAGE_ITEMS_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <utility>
 
@@ -12,10 +11,9 @@ namespace tcptool::server {
 // of 4 MiB.
 inline constexpr size_t kMaxPageBytes = size_t{3} << 20;
 
-template <typename States, typename State>
-bool IsOneOf(const States& states, State state) {
-  return states.empty() || std::ranges::find(states, state) != states.end();
-}
+// A call looks at so many objects at most, whether its filter selects them or
+// not; the next page goes on from there.
+inline constexpr int kMaxLooks = 10'000;
 
 // Adds `item` to a page, a Page or a NamePage, unless that is full.
 template <typename PageKind, typename Items, typename Item>

@@ -109,17 +109,20 @@ absl::StatusOr<v1::ListReceptionsResponse> ReceptionTable::List(
   absl::ReaderMutexLock lock(&mutex_);
   v1::ListReceptionsResponse response;
   size_t bytes = 0;
+  int looks = 0;
   auto next =
       page->begin ? receptions_.upper_bound(*page->begin) : receptions_.end();
   while (next != receptions_.begin()) {
     --next;
     const Row& row = next->second;
-    if (!IsOneOf(request.states(), row.status.state()) ||
-        !HasLabels(row.spec, request.labels())) {
-      continue;
-    }
-    if (!AddToPage(*page, row.In(request.view()), bytes,
-                   *response.mutable_receptions())) {
+    const bool is_selected =
+        IsOneOf(request.states(), row.status.state()) &&
+        HasLabels(row.spec, request.labels()) &&
+        IsOneOf(request.reception_filter().reasons(), row.status.reason()) &&
+        Selects(request.reception_filter(), row.status, row.spec);
+    if (looks++ == kMaxLooks ||
+        (is_selected && !AddToPage(*page, row.In(request.view()), bytes,
+                                   *response.mutable_receptions()))) {
       response.set_next_page_token(page->Token(next->first));
       break;
     }
@@ -170,8 +173,14 @@ void ReceptionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
   for (auto row = receptions_.lower_bound(cursor.snapshot_reception);
        row != receptions_.end(); ++row) {
     cursor.snapshot_reception = row->first;
-    if (!Matches(filter, row->second.status.name(), row->second.spec)) continue;
     if (batch.full()) return;
+    batch.Look();
+    const v1::Reception& status = row->second.status;
+    if (!Matches(filter, status, row->second.spec) ||
+        !IsInSnapshot(filter, status) ||
+        !IsOneOf(filter.selection.reasons(), status.reason())) {
+      continue;
+    }
     *batch.Add().mutable_reception() = row->second.In(v1::VIEW_FULL);
   }
   cursor.in_snapshot = false;
@@ -182,30 +191,37 @@ void ReceptionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
 bool ReceptionTable::NextOfLog(const Filter& filter, Cursor& cursor,
                                Batch& batch) const {
   const int64_t seen = cursor.revision;
+  const auto& reasons = filter.selection.reasons();
   auto next = log_.After(seen);
   for (; next != log_.end() && !batch.full(); ++next) {
     const auto& [revision, entry] = *next;
     cursor.revision = revision;
+    batch.Look();
     if (const auto* deletion = std::get_if<Deletion>(&entry)) {
-      // Its labels are no longer known, so the filter ignores them; a client
+      // Its spec is no longer known, so the filter ignores that; a client
       // does no wrong with a name that it does not know.
-      const std::string& name = deletion->last.name();
-      if (!MatchesName(filter, name)) continue;
+      if (!MatchesIdentity(filter, deletion->last)) continue;
       // A watcher that knows the reception, from before or from its snapshot,
       // is sent its final state first.
       const int64_t known = std::max(seen, cursor.snapshot_end);
       if (deletion->create_revision <= known &&
-          deletion->last_revision > seen) {
+          deletion->last_revision > seen &&
+          IsOneOf(reasons, deletion->last.reason())) {
         *batch.Add().mutable_reception() = deletion->last;
       }
-      batch.Add().set_deleted_name(name);
+      batch.Add().set_deleted_name(deletion->last.name());
       continue;
     }
     const Row& row = receptions_.at(std::get<uint64_t>(entry));
-    if (!Matches(filter, row.status.name(), row.spec)) continue;
-    // A watcher that knows the reception has its spec.
+    if (!Matches(filter, row.status, row.spec) ||
+        !IsOneOf(reasons, row.status.reason())) {
+      continue;
+    }
+    // A watcher that knows the reception has its spec, unless it waits for a
+    // reason.
     *batch.Add().mutable_reception() =
-        row.create_revision > seen ? row.In(v1::VIEW_FULL) : row.status;
+        row.create_revision > seen || !reasons.empty() ? row.In(v1::VIEW_FULL)
+                                                       : row.status;
   }
   if (next != log_.end()) return false;
   cursor.revision = std::max(seen, log_.revision());

@@ -26,7 +26,7 @@ namespace tcptool::server {
 // Any thread may call any method.
 class ReceptionTable {
  public:
-  using Filter = WatchFilter;
+  using Filter = WatchFilter<v1::ReceptionFilter>;
 
   // The position of a watcher.
   struct Cursor {

@@ -46,17 +46,22 @@ void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
       cursor.snapshot_session = row->first;
       cursor.snapshot_recipient = 0;
     }
-    if (Matches(filter, row->second.status.name(), row->second.spec)) {
+    if (batch.full()) return;
+    batch.Look();
+    if (Matches(filter, row->second.status, row->second.spec) &&
+        IsInSnapshot(filter, row->second.status)) {
       if (cursor.snapshot_recipient == 0) {
-        if (batch.full()) return;
         *batch.Add().mutable_session() = row->second.In(filter.view);
       }
       const auto& recipients = row->second.recipients;
       for (auto next = recipients.upper_bound(cursor.snapshot_recipient);
            filter.include_recipients && next != recipients.end(); ++next) {
         if (batch.full()) return;
-        *batch.Add().mutable_recipient() = next->second.recipient;
+        batch.Look();
         cursor.snapshot_recipient = next->first;
+        const v1::Recipient& recipient = next->second.recipient;
+        if (!filter.recipients.Has(recipient)) continue;
+        *batch.Add().mutable_recipient() = recipient;
       }
     }
     cursor.snapshot_session = row->first + 1;
@@ -75,11 +80,11 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
   for (; next != log_.end() && !batch.full(); ++next) {
     const auto& [revision, entry] = *next;
     cursor.revision = revision;
+    batch.Look();
     if (const auto* deletion = std::get_if<Deletion>(&entry)) {
-      // Its labels are no longer known, so the filter ignores them; a client
+      // Its spec is no longer known, so the filter ignores that; a client
       // does no wrong with a name that it does not know.
-      const std::string& name = deletion->last.name();
-      if (!MatchesName(filter, name)) continue;
+      if (!MatchesIdentity(filter, deletion->last)) continue;
       // A watcher that knows the session, from before or from its snapshot, is
       // sent its final state first.
       const int64_t known = std::max(seen, cursor.snapshot_end);
@@ -87,12 +92,12 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
           deletion->last_revision > seen) {
         *batch.Add().mutable_session() = deletion->last;
       }
-      batch.Add().set_deleted_name(name);
+      batch.Add().set_deleted_name(deletion->last.name());
       continue;
     }
     const Key& key = std::get<Key>(entry);
     const SessionRow& row = sessions_.at(key.session);
-    if (!Matches(filter, row.status.name(), row.spec)) continue;
+    if (!Matches(filter, row.status, row.spec)) continue;
     if (key.recipient == 0) {
       // A watcher that knows the session has its spec, which may be large.
       *batch.Add().mutable_session() =
@@ -101,14 +106,16 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
               : row.status;
       introduced = key.session;
     } else if (filter.include_recipients) {
+      const v1::Recipient& recipient =
+          row.recipients.at(key.recipient).recipient;
+      if (!filter.recipients.Has(recipient)) continue;
       // A recipient comes after its session, also where the session's entry has
       // moved on in the log.
       if (row.create_revision > seen && introduced != key.session) {
         *batch.Add().mutable_session() = row.In(filter.view);
         introduced = key.session;
       }
-      *batch.Add().mutable_recipient() =
-          row.recipients.at(key.recipient).recipient;
+      *batch.Add().mutable_recipient() = recipient;
     }
   }
   if (next != log_.end()) return false;

@@ -12,18 +12,23 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "server/api/errors.h"
+#include "server/api/selection.h"
 #include "tcptool/v1/view.pb.h"
 
 namespace tcptool::server {
 
-// Which changes a watcher wants.
+// Which changes a watcher wants. `Selection`: the filter of its request,
+// v1::SessionFilter or the like.
+template <typename Selection>
 struct WatchFilter {
   absl::flat_hash_set<std::string> names;  // Empty: all.
   std::map<std::string, std::string> labels;
+  Selection selection{};
 };
-struct SessionFilter : WatchFilter {
+struct SessionFilter : WatchFilter<v1::SessionFilter> {
   bool include_recipients = false;
   v1::View view = v1::VIEW_FULL;
+  RecipientSelection recipients{};
 };
 
 // What a view has of a spec.
@@ -46,14 +51,27 @@ bool HasLabels(const Spec& spec, const Labels& wanted) {
   });
 }
 
-inline bool MatchesName(const WatchFilter& filter, const std::string& name) {
-  return filter.names.empty() || filter.names.contains(name);
+// By what is known of it without its spec, and never changes.
+template <typename Selection, typename Message>
+bool MatchesIdentity(const WatchFilter<Selection>& filter,
+                     const Message& message) {
+  return (filter.names.empty() || filter.names.contains(message.name())) &&
+         SelectsIdentity(filter.selection, message);
 }
 
-template <typename Spec>
-bool Matches(const WatchFilter& filter, const std::string& name,
+template <typename Selection, typename Message, typename Spec>
+bool Matches(const WatchFilter<Selection>& filter, const Message& message,
              const Spec& spec) {
-  return MatchesName(filter, name) && HasLabels(spec, filter.labels);
+  return MatchesIdentity(filter, message) && HasLabels(spec, filter.labels) &&
+         SelectsSpec(filter.selection, spec);
+}
+
+// Whether what the filter matches is in a snapshot: all that has not ended, so
+// that its end will be told.
+template <typename Selection, typename Message>
+bool IsInSnapshot(const WatchFilter<Selection>& filter,
+                  const Message& message) {
+  return !message.has_end_time() || SelectsEnd(filter.selection, message);
 }
 
 inline absl::Status NoSuchReception(absl::string_view name) {

@@ -3,6 +3,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "server/api/page_token.h"
+#include "server/api/selection.h"
 #include "server/watch/page_items.h"
 #include "server/watch/session_filter.h"
 #include "server/watch/session_table.h"
@@ -15,17 +16,19 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
   absl::ReaderMutexLock lock(&mutex_);
   v1::ListSessionsResponse response;
   size_t bytes = 0;
+  int looks = 0;
   auto next =
       page->begin ? sessions_.upper_bound(*page->begin) : sessions_.end();
   while (next != sessions_.begin()) {
     --next;
     const SessionRow& row = next->second;
-    if (!IsOneOf(request.states(), row.status.state()) ||
-        !HasLabels(row.spec, request.labels())) {
-      continue;
-    }
-    if (!AddToPage(*page, row.In(request.view()), bytes,
-                   *response.mutable_sessions())) {
+    const bool is_selected =
+        IsOneOf(request.states(), row.status.state()) &&
+        HasLabels(row.spec, request.labels()) &&
+        Selects(request.session_filter(), row.status, row.spec);
+    if (looks++ == kMaxLooks ||
+        (is_selected && !AddToPage(*page, row.In(request.view()), bytes,
+                                   *response.mutable_sessions()))) {
       response.set_next_page_token(page->Token(next->first));
       break;
     }
@@ -41,14 +44,17 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
   const SessionRow* row = Find(request.parent());
   if (row == nullptr) return NoSuchSession(request.parent());
   v1::ListRecipientsResponse response;
+  const RecipientSelection selection(request.recipient_filter());
   size_t bytes = 0;
+  int looks = 0;
   // Returns false when the page is full, and sets its token.
   const auto add = [&](uint64_t id, const v1::Recipient& recipient) {
-    if (!IsOneOf(request.states(), recipient.state()) ||
-        !IsOneOf(request.labels(), recipient.label())) {
-      return true;
-    }
-    if (!AddToPage(*page, recipient, bytes, *response.mutable_recipients())) {
+    const bool is_selected = IsOneOf(request.states(), recipient.state()) &&
+                             IsOneOf(request.labels(), recipient.label()) &&
+                             selection.Has(recipient);
+    if (looks++ == kMaxLooks ||
+        (is_selected &&
+         !AddToPage(*page, recipient, bytes, *response.mutable_recipients()))) {
       response.set_next_page_token(page->Token(id));
       return false;
     }

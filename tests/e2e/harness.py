@@ -42,6 +42,7 @@ class Stubs:
         generate_python(root, protos)
         for name in (
             "errors",
+            "filters",
             "session",
             "recipient",
             "reception",

@@ -9,6 +9,7 @@
 #include "google/protobuf/util/message_differencer.h"
 #include "server/api/errors.h"
 #include "server/api/page_token.h"
+#include "server/api/selection.h"
 #include "server/fleet/service/etcd_errors.h"
 #include "server/watch/page_items.h"
 
@@ -97,6 +98,7 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
   if (absl::Status status = CheckReady(); !status.ok()) return status;
   api::ListDistributionsResponse response;
   size_t bytes = 0;
+  int looks = 0;
   // No row has a number beyond int64_t; a forged token may.
   auto next = page->begin ? rows_.upper_bound(static_cast<int64_t>(
                                 std::min<uint64_t>(*page->begin, kMostNumber)))
@@ -104,9 +106,13 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
   while (next != rows_.begin()) {
     --next;
     const Row& row = next->second;
-    if (!server::IsOneOf(request.states(), row.status.state())) continue;
-    if (!server::AddToPage(*page, row.In(request.view()), bytes,
-                           *response.mutable_distributions())) {
+    const bool is_selected =
+        server::IsOneOf(request.states(), row.status.state()) &&
+        server::Selects(request.distribution_filter(), row.status, row.spec);
+    if (looks++ == server::kMaxLooks ||
+        (is_selected &&
+         !server::AddToPage(*page, row.In(request.view()), bytes,
+                            *response.mutable_distributions()))) {
       response.set_next_page_token(
           page->Token(static_cast<uint64_t>(next->first)));
       break;
@@ -175,8 +181,13 @@ void DistributionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
   for (auto row = rows_.lower_bound(cursor.snapshot_distribution);
        row != rows_.end(); ++row) {
     cursor.snapshot_distribution = row->first;
-    if (!server::MatchesName(filter, row->second.status.name())) continue;
     if (batch.full()) return;
+    batch.Look();
+    const api::Distribution& status = row->second.status;
+    if (!server::MatchesIdentity(filter, status) ||
+        !server::IsInSnapshot(filter, status)) {
+      continue;
+    }
     *batch.Add().mutable_distribution() = row->second.In(api::VIEW_FULL);
   }
   cursor.in_snapshot = false;
@@ -191,9 +202,9 @@ bool DistributionTable::NextOfLog(const Filter& filter, Cursor& cursor,
   for (; next != log_.end() && !batch.full(); ++next) {
     const auto& [revision, entry] = *next;
     cursor.revision = revision;
+    batch.Look();
     if (const auto* deletion = std::get_if<Deletion>(&entry)) {
-      const std::string& name = deletion->last.name();
-      if (!server::MatchesName(filter, name)) continue;
+      if (!server::MatchesIdentity(filter, deletion->last)) continue;
       // A watcher that knows it, from before or from its snapshot, is sent its
       // last state first.
       const int64_t known = std::max(seen, cursor.snapshot_end);
@@ -201,11 +212,11 @@ bool DistributionTable::NextOfLog(const Filter& filter, Cursor& cursor,
           deletion->last_revision > seen) {
         *batch.Add().mutable_distribution() = deletion->last;
       }
-      batch.Add().set_deleted_name(name);
+      batch.Add().set_deleted_name(deletion->last.name());
       continue;
     }
     const Row& row = rows_.at(std::get<int64_t>(entry));
-    if (!server::MatchesName(filter, row.status.name())) continue;
+    if (!server::MatchesIdentity(filter, row.status)) continue;
     // A watcher that knows the distribution has its spec.
     *batch.Add().mutable_distribution() =
         row.create_revision > seen ? row.In(api::VIEW_FULL) : row.status;

@@ -35,7 +35,7 @@ absl::Status NoSuchDistribution(absl::string_view name);
 // Get(), List() and Begin() are UNAVAILABLE before SetReady().
 class DistributionTable {
  public:
-  using Filter = server::WatchFilter;
+  using Filter = server::WatchFilter<api::DistributionFilter>;
 
   // The position of a watcher.
   struct Cursor {

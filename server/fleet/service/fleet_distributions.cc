@@ -11,6 +11,7 @@
 #include "messages/distribution_states.h"
 #include "server/api/errors.h"
 #include "server/api/page_token.h"
+#include "server/api/selection.h"
 #include "server/fleet/service/distribution_commands.h"
 #include "server/fleet/service/distribution_creation.h"
 #include "server/fleet/service/distribution_overview.h"

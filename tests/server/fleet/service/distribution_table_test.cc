@@ -229,6 +229,27 @@ TEST_F(DistributionTableTest, PagesHaveTheNewestFirst) {
   EXPECT_EQ(page->distributions(0).name(), "distributions/b");
 }
 
+TEST_F(DistributionTableTest, ListsAndWatchesHaveTheSameFilter) {
+  for (const std::string id : {"a1", "a2", "b"}) Set(id, id.back());
+  DistributionTable::Filter filter;
+  filter.selection.set_name_prefix("a");
+  DistributionTable::Cursor cursor = Begin();
+  EXPECT_THAT(Read(cursor, filter), ElementsAre("a1:1+", "a2:1+"));
+  Set("b", 'b', kRunning);
+  Set("a2", '2', kRunning);
+  EXPECT_THAT(Read(cursor, filter), ElementsAre("a2:2"));
+  api::ListDistributionsRequest request;
+  *request.mutable_distribution_filter() = filter.selection;
+  request.add_states(kRunning);
+  const auto page = table_.List(request);
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->distributions_size(), 1);
+  EXPECT_EQ(page->distributions(0).name(), "distributions/a2");
+  // Nothing has ended.
+  request.mutable_distribution_filter()->mutable_end_time();
+  EXPECT_EQ(table_.List(request)->distributions_size(), 0);
+}
+
 TEST(DistributionTable, IsUnavailableBeforeAllIsThere) {
   const DistributionTable table;
   EXPECT_TRUE(absl::IsUnavailable(table.Get("distributions/a").status()));

@@ -1,0 +1,123 @@
+#include "client/tcptoolctl/event_lines.h"
+
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "client/tcptoolctl/error_text.h"
+#include "client/tcptoolctl/render.h"
+
+namespace tcptool {
+namespace {
+
+constexpr int64_t kFirstLook = int64_t{64} << 10;
+
+// The last line of `file` that has its end, without that; empty if there is
+// none.
+std::string LastWholeLine(std::ifstream& file) {
+  file.seekg(0, std::ios::end);
+  const auto size = static_cast<int64_t>(file.tellg());
+  // A line may be large: more is read until it is found.
+  for (int64_t look = kFirstLook;; look *= 2) {
+    const int64_t begin = std::max<int64_t>(size - look, 0);
+    std::string text(static_cast<size_t>(size - begin), '\0');
+    file.seekg(begin);
+    if (!file.read(text.data(), static_cast<std::streamsize>(text.size()))) {
+      return "";
+    }
+    const size_t end = text.rfind('\n');
+    if (end != std::string::npos) {
+      const size_t before =
+          end == 0 ? std::string::npos : text.rfind('\n', end - 1);
+      if (before != std::string::npos) {
+        return text.substr(before + 1, end - before - 1);
+      }
+      if (begin == 0) return text.substr(0, end);
+    }
+    if (begin == 0) return "";
+  }
+}
+
+// What a line says; -1: it is none of EventLines.
+int64_t RevisionOf(const std::string& line) {
+  google::protobuf::Struct object;
+  if (!google::protobuf::util::JsonStringToMessage(line, &object).ok()) {
+    return -1;
+  }
+  const auto found = object.fields().find("resume");
+  int64_t revision = 0;
+  if (found == object.fields().end() ||
+      !absl::SimpleAtoi(found->second.string_value(), &revision) ||
+      revision < 0) {
+    return -1;
+  }
+  return revision;
+}
+
+}  // namespace
+
+std::string EventLines::Line(absl::string_view fields) const {
+  absl::ConsumePrefix(&fields, "{");
+  // A kind of change that this program's version of the API lacks has no
+  // fields.
+  return absl::StrCat("{\"revision\":\"", revision_, "\",\"resume\":\"",
+                      resume_, "\"", fields == "}" ? "" : ",", fields, "\n");
+}
+
+std::string EventLines::Snapshot(const absl::Status& error) {
+  resume_ = 0;
+  if (error.ok()) return Line("{\"snapshot\":true}");
+  const std::string json = ErrorJson(error);
+  absl::string_view fields = absl::StripSuffix(json, "\n");
+  absl::ConsumePrefix(&fields, "{");
+  return Line(absl::StrCat("{\"snapshot\":true,", fields));
+}
+
+std::vector<std::string> EventLines::Of(
+    const v1::WatchSessionsResponse& response) {
+  std::vector<std::string> lines;
+  revision_ = response.revision();
+  for (const v1::Change& change : response.changes()) {
+    lines.push_back(Line(Json(change)));
+  }
+  if (response.bookmark()) {
+    resume_ = response.revision();
+    lines.push_back(Line("{\"bookmark\":true}"));
+  }
+  return lines;
+}
+
+absl::StatusOr<int64_t> ReadResumeRevision(const std::string& text) {
+  if (std::ranges::all_of(text, absl::ascii_isdigit)) {
+    int64_t revision = 0;
+    if (absl::SimpleAtoi(text, &revision)) return revision;
+    return absl::InvalidArgumentError(absl::StrCat(
+        "--resume: \"", text,
+        "\" is no revision; give the `resume` of a line, or a file of lines"));
+  }
+  errno = 0;
+  std::ifstream file(text, std::ios::binary);
+  if (!file && errno == ENOENT) return 0;
+  if (!file) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--resume: ", text, ": ", std::strerror(errno)));
+  }
+  if (file.peek() == std::ifstream::traits_type::eof()) return 0;
+  file.clear();
+  const int64_t revision = RevisionOf(LastWholeLine(file));
+  if (revision >= 0) return revision;
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--resume: ", text,
+      ": its last line is none that `tcptoolctl events` prints; give the file "
+      "that it has printed into, or another name for a new one"));
+}
+
+}  // namespace tcptool

@@ -1,0 +1,93 @@
+// The lines of `tcptoolctl events`, and where it goes on after them.
+#include "client/tcptoolctl/event_lines.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace tcptool {
+namespace {
+
+v1::WatchSessionsResponse Deletion(int64_t revision, bool bookmark = false) {
+  v1::WatchSessionsResponse response;
+  response.set_revision(revision);
+  response.add_changes()->set_deleted_name("sessions/s");
+  response.set_bookmark(bookmark);
+  return response;
+}
+
+TEST(EventLinesTest, LinesSayWhereToGoOn) {
+  EventLines lines(0);
+  EXPECT_EQ(lines.Snapshot(absl::OkStatus()),
+            "{\"revision\":\"0\",\"resume\":\"0\",\"snapshot\":true}\n");
+  EXPECT_EQ(lines.Of(Deletion(7)),
+            std::vector<std::string>{"{\"revision\":\"7\",\"resume\":\"0\","
+                                     "\"deletedName\":\"sessions/s\"}\n"});
+  EXPECT_EQ(lines.Of(Deletion(8, true)),
+            (std::vector<std::string>{
+                "{\"revision\":\"8\",\"resume\":\"0\","
+                "\"deletedName\":\"sessions/s\"}\n",
+                "{\"revision\":\"8\",\"resume\":\"8\",\"bookmark\":true}\n"}));
+  EXPECT_TRUE(absl::StartsWith(lines.Of(Deletion(9))[0],
+                               "{\"revision\":\"9\",\"resume\":\"8\","));
+  const std::string restart =
+      lines.Snapshot(absl::OutOfRangeError("forgotten"));
+  EXPECT_EQ(restart,
+            "{\"revision\":\"9\",\"resume\":\"0\",\"snapshot\":true,"
+            "\"error\":{\"code\":11,\"message\":\"forgotten\",\"details\":[]}}"
+            "\n");
+}
+
+TEST(EventLinesTest, ChangeOfAKindThatIsNotKnownIsALineToo) {
+  v1::WatchSessionsResponse response;
+  response.set_revision(7);
+  response.add_changes();
+  EXPECT_EQ(
+      EventLines(5).Of(response),
+      std::vector<std::string>{"{\"revision\":\"7\",\"resume\":\"5\"}\n"});
+}
+
+class ResumeTest : public testing::Test {
+ protected:
+  void Write(const std::string& text) {
+    std::ofstream(name_, std::ios::binary) << text;
+  }
+  const std::string name_ = testing::TempDir() + "/events";
+};
+
+TEST_F(ResumeTest, RevisionIsANumberOrThatOfAFile) {
+  EXPECT_EQ(*ReadResumeRevision("17"), 17);
+  EXPECT_FALSE(ReadResumeRevision("99999999999999999999").ok());
+  EXPECT_EQ(*ReadResumeRevision(name_ + ".missing"), 0);
+  Write("");
+  EXPECT_EQ(*ReadResumeRevision(name_), 0);
+  Write("{\"revision\":\"8\",\"resume\":\"7\",\"bookmark\":true}\n");
+  EXPECT_EQ(*ReadResumeRevision(name_), 7);
+}
+
+TEST_F(ResumeTest, LineThatWasCutOffDoesNotCount) {
+  const std::string large(300'000, 'x');
+  Write(absl::StrCat("{\"resume\":\"5\"}\n{\"resume\":\"6\",\"a\":\"", large,
+                     "\"}\n{\"resume\":\"7\",\"a\":\"", large));
+  EXPECT_EQ(*ReadResumeRevision(name_), 6);
+}
+
+TEST_F(ResumeTest, OtherFilesAreRefused) {
+  for (const char* text :
+       {"{\"resume\":\"7\"}", "{}\n", "7\n", "{\"resume\":\"-7\"}\n",
+        "{\"resume\":\"x\"}\n", "\n", "{\"resume\":\"7\"}\n\n"}) {
+    Write(text);
+    const auto revision = ReadResumeRevision(name_);
+    EXPECT_TRUE(absl::IsInvalidArgument(revision.status())) << text;
+  }
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(ReadResumeRevision(testing::TempDir()).status()));
+}
+
+}  // namespace
+}  // namespace tcptool
