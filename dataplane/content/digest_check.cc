@@ -11,9 +11,9 @@ absl::Status CheckDigest(const ContentDigest& digest) {
   if (hex.empty() || digest.expected().empty() || hex == digest.expected()) {
     return absl::OkStatus();
   }
-  return absl::DataLossError(absl::StrCat(
-      "the content is not the expected one: its SHA-256 is ", hex, ", and not ",
-      digest.expected()));
+  return absl::DataLossError(
+      absl::StrCat("the content is not the expected one: its SHA-256 is ", hex,
+                   ", and not ", digest.expected()));
 }
 
 }  // namespace tcptool::dataplane

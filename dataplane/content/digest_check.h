@@ -20,7 +20,9 @@ class DigestCheck : public WholeCheck {
   explicit DigestCheck(std::shared_ptr<const ContentDigest> digest)
       : digest_(std::move(digest)) {}
 
-  bool IsRight() const override { return digest_->hex() == digest_->expected(); }
+  bool IsRight() const override {
+    return digest_->hex() == digest_->expected();
+  }
   absl::Status error() const override { return CheckDigest(*digest_); }
   uint64_t position() const override { return digest_->position(); }
 

@@ -46,15 +46,14 @@ Piece HeldFeed::At(uint64_t position, SendMethod method) {
 void HeldFeed::Wait() {
   is_waiting_ = true;
   timer_.expires_after(kLookInterval);
-  timer_.async_wait(
-      [this, weak = std::weak_ptr(wake_)](std::error_code error) {
-        const auto wake = weak.lock();
-        if (error || wake == nullptr) return;  // The feed has gone.
-        is_waiting_ = false;
-        const uint64_t position = check_->position();
-        has_moved_ = position != std::exchange(seen_, position);
-        (*wake)();
-      });
+  timer_.async_wait([this, weak = std::weak_ptr(wake_)](std::error_code error) {
+    const auto wake = weak.lock();
+    if (error || wake == nullptr) return;  // The feed has gone.
+    is_waiting_ = false;
+    const uint64_t position = check_->position();
+    has_moved_ = position != std::exchange(seen_, position);
+    (*wake)();
+  });
 }
 
 }  // namespace tcptool::dataplane

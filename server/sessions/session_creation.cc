@@ -21,7 +21,7 @@ namespace {
 
 void SetModifyTime(const SessionSource& source, v1::Session& session) {
   if (!source.modified) return;
-  *session.mutable_source_modify_time() = ToTimestamp(*source.modified);
+  *session.mutable_source_modify_time() = ToNearestTimestamp(*source.modified);
 }
 
 }  // namespace
