@@ -167,14 +167,16 @@ class BrowseTest(SecurityTest):
 
     def test_viewers_see_names_where_they_may(self):
         tokens = self.write_tokens(
-            v=("viewer", "viewer-token"), p=("peer", "peer-token"), o=("operator", "operator-token")
+            v=("viewer", "viewer-token"),
+            p=("peer", "peer-token"),
+            o=("operator", "operator-token"),
         )
         service = self.serve(f"--token-file={tokens}", "--browse=open", *self.roots)
 
-        def code(method, message, root, token):
+        def code(method, root, token):
             try:
                 getattr(service.files, method)(
-                    getattr(stubs.file_service, message)(root=root),
+                    getattr(stubs.file_service, f"{method}Request")(root=root),
                     metadata=bearer(token),
                     timeout=harness.DEADLINE_S,
                 )
@@ -182,7 +184,7 @@ class BrowseTest(SecurityTest):
             except grpc.RpcError as error:
                 return error.code()
 
-        for method, message in (("ListFiles", "ListFilesRequest"), ("StatFile", "StatFileRequest")):
+        for method in ("ListFiles", "StatFile"):
             for root, token, expected in (
                 ("open", "operator-token", CODES.OK),
                 ("closed", "operator-token", CODES.OK),
@@ -196,7 +198,7 @@ class BrowseTest(SecurityTest):
                 ("open", "another", CODES.UNAUTHENTICATED),
             ):
                 with self.subTest(method=method, root=root, token=token):
-                    self.assertEqual(code(method, message, root, token), expected)
+                    self.assertEqual(code(method, root, token), expected)
 
     def test_a_root_that_is_browsed_has_to_be_one(self):
         done = subprocess.run(
