@@ -34,8 +34,7 @@ void SessionRestoration::OpenFirst(const std::vector<StoredSession>& sessions) {
 
 SessionRestoration::Opened SessionRestoration::Open(
     const StoredSession& stored) const {
-  // What the session was created for, which some may have had of it already. A
-  // state of an older version may not say what that is.
+  // A file has to be what the session was created for.
   std::optional<std::string> content;
   if (!stored.extra.content.empty()) content = stored.extra.content;
   const auto opened =

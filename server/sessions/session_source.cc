@@ -22,8 +22,10 @@ std::string At(absl::Time time) {
   return absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone());
 }
 
-// Not the device, whose number may be another one after each mount.
+// Not the device, whose number may be another one after each mount. Empty where
+// the state says nothing of the content.
 std::string ContentOf(const FileState& state) {
+  if (state.size_is_nominal) return "";
   return absl::StrCat("inode ", state.inode, ", ", state.size,
                       " bytes, written to at ", At(state.modified),
                       ", changed at ", At(state.changed));
@@ -56,8 +58,9 @@ absl::Status ErrorOf(absl::string_view field, const absl::Status& error) {
 }
 
 std::optional<absl::Time> ModifiedOf(const FileState& state) {
-  // A block device has no time.
-  return state.inode == 0 ? std::nullopt : std::optional(state.modified);
+  // A block device has no time, and of procfs and the like it says nothing.
+  const bool has_time = state.inode != 0 && !state.size_is_nominal;
+  return has_time ? std::optional(state.modified) : std::nullopt;
 }
 
 // `sha256`: as FileSource and UploadSource have it.
