@@ -112,15 +112,18 @@ void AddSource(CLI::App& command, CreateFlags& flags) {
           "Upload standard input, as fast as the recipients take it")
       ->excludes(file)
       ->excludes(reception);
-  AddNumber(command, "--offset", kMaxInt64,
+  // Behind the sources in the order in which CLI11 processes options, which is
+  // that of groups: what they set depends on the source.
+  CLI::Option_group& content = *command.add_option_group("Content");
+  AddNumber(content, "--offset", kMaxInt64,
             "Where in the file to begin, in bytes",
             [spec](int64_t n) { spec->mutable_file()->set_offset(n); })
       ->needs(file);
-  AddNumber(command, "--length", kMaxInt64,
+  AddNumber(content, "--length", kMaxInt64,
             "How many bytes of the file to send, default: all to its end; or\n"
             "how many standard input has to have",
             [spec](int64_t n) { SetLength(*spec, n); });
-  command
+  content
       .add_option_function<std::string>(
           "--sha256", [spec](const std::string& hex) { SetSha256(*spec, hex); },
           "Compute the content's SHA-256; and send nothing that has another "

@@ -77,10 +77,11 @@ bool IsListed(absl::string_view name) {
   return name != "." && name != ".." && ToUtf8(name) == name;
 }
 
-// The first `most` names from `begin` on, in their order.
+// The first `most` names from `begin` on, in their order. `place`: what errors
+// call the directory.
 absl::StatusOr<std::vector<std::string>> ReadNames(
-    DIR& directory, const std::string& begin, size_t most,
-    const ListingLimits& limits) {
+    DIR& directory, const std::string& place, const std::string& begin,
+    size_t most, const ListingLimits& limits) {
   std::priority_queue<std::string> first;  // The last of them on top.
   for (size_t read = 0;; ++read) {
     if (read % kEntriesOfLook == 0 && Clock::now() >= limits.deadline) {
@@ -96,7 +97,11 @@ absl::StatusOr<std::vector<std::string>> ReadNames(
     const absl::string_view name = entry->d_name;
     // "." and ".." are there as well.
     if (read >= limits.max_entries + 2) {
-      return absl::ResourceExhaustedError("");
+      return FailedPrecondition(
+          v1::ERROR_REASON_DIRECTORY_TOO_LARGE, place,
+          absl::StrCat("the directory has more than ", limits.max_entries,
+                       " entries, and is not listed; name the file that you "
+                       "want, or have it in a smaller directory"));
     }
     if (name < begin || (first.size() == most && name >= first.top()) ||
         !IsListed(name)) {
@@ -142,15 +147,8 @@ absl::StatusOr<v1::ListFilesResponse> ListDirectory(
   opened->release();
   // One more, which the next page begins with.
   const auto most = static_cast<size_t>(page.size) + 1;
-  auto names = ReadNames(*directory, page.begin, most, limits);
-  if (absl::IsResourceExhausted(names.status())) {
-    return FailedPrecondition(
-        v1::ERROR_REASON_DIRECTORY_TOO_LARGE,
-        absl::StrCat(root.name(), "/", path),
-        absl::StrCat("the directory has more than ", limits.max_entries,
-                     " entries, and is not listed; name the file that you "
-                     "want, or have it in a smaller directory"));
-  }
+  auto names = ReadNames(*directory, absl::StrCat(root.name(), "/", path),
+                         page.begin, most, limits);
   if (!names.ok()) return names.status();
   v1::ListFilesResponse response;
   if (names->size() == most) {
