@@ -65,8 +65,7 @@ class ExpectedContentTest(ServiceTest):
             self.recipient(session, kind, recipients.WAIT)
             for kind in recipients.KINDS
         ]
-        peer = harness.connect(port_of(session), recipients.WAIT)
-        self.addCleanup(peer.close)
+        peer = self.connect(session, recipients.WAIT)
         self.service.wait_ready(session.name, len(running) + 1)
         return running, peer
 
@@ -103,8 +102,7 @@ class ExpectedContentTest(ServiceTest):
         session = self.create(
             path="content", offset=1000, length=1000, expected_sha256=digest_of(part)
         )
-        peer = harness.connect(port_of(session), recipients.START)
-        self.addCleanup(peer.close)
+        peer = self.connect(session, recipients.START)
         self.assertEqual(harness.read_all(peer), part)
 
     def test_whole_of_a_wrong_file_reaches_nobody(self):
@@ -241,8 +239,7 @@ class PinnedFileTest(ServiceTest):
             with self.subTest(change.__name__):
                 self.path.write_bytes(CONTENT)
                 session = self.service.create()
-                peer = harness.connect(port_of(session), recipients.WAIT)
-                self.addCleanup(peer.close)
+                peer = self.connect(session, recipients.WAIT)
                 self.service.wait_ready(session.name, 1)
                 change()
                 self.service.sessions.StartSession(
@@ -275,14 +272,12 @@ class PinnedFileTest(ServiceTest):
         self.assertEqual(
             again.source_modify_time.ToNanoseconds(), self.path.stat().st_mtime_ns
         )
-        peer = harness.connect(port_of(session), recipients.START)
-        self.addCleanup(peer.close)
+        peer = self.connect(session, recipients.START)
         self.assertEqual(harness.read_all(peer), CONTENT)
 
     def test_a_file_that_is_replaced_while_it_is_sent_is_served_to_the_end(self):
         session = self.service.create()
-        peer = harness.connect(port_of(session), recipients.START)
-        self.addCleanup(peer.close)
+        peer = self.connect(session, recipients.START)
         begin = harness.read_exactly(peer, 1000)
         self.replace()
         self.assertEqual(begin + harness.read_all(peer), CONTENT)
