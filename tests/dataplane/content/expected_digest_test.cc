@@ -8,6 +8,8 @@
 #include <string>
 
 #include "dataplane/base/sha256.h"
+#include "dataplane/content/file_source.h"
+#include "dataplane/content/stream_source.h"
 #include "tests/dataplane/testing.h"
 
 namespace tcptool::dataplane {
