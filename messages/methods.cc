@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "tcptool/v1/distribution_service.pb.h"
+#include "tcptool/v1/file_service.pb.h"
 #include "tcptool/v1/node_service.pb.h"
 #include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
@@ -18,7 +19,8 @@ struct Paths {
          {v1::CreateSessionRequest::descriptor()->file(),
           v1::CreateReceptionRequest::descriptor()->file(),
           v1::CreateDistributionRequest::descriptor()->file(),
-          v1::GetNodeRequest::descriptor()->file()}) {
+          v1::GetNodeRequest::descriptor()->file(),
+          v1::ListFilesRequest::descriptor()->file()}) {
       for (int i = 0; i < file->service_count(); ++i) Add(*file->service(i));
     }
   }

@@ -1,5 +1,6 @@
 #include "messages/time.h"
 
+#include <algorithm>
 #include <cstdint>
 
 namespace tcptool {
@@ -22,6 +23,13 @@ google::protobuf::Timestamp ToTimestamp(absl::Time time) {
   proto.set_nanos(static_cast<int32_t>(
       absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
   return proto;
+}
+
+google::protobuf::Timestamp ToNearestTimestamp(absl::Time time) {
+  constexpr int64_t kFirstSecond = -62'135'596'800;
+  constexpr int64_t kLastSecond = 253'402'300'799;
+  return ToTimestamp(std::clamp(time, absl::FromUnixSeconds(kFirstSecond),
+                                absl::FromUnixSeconds(kLastSecond)));
 }
 
 google::protobuf::Duration ToProtoDuration(absl::Duration duration) {

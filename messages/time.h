@@ -14,6 +14,9 @@ absl::Time ToTime(const google::protobuf::Timestamp& time);
 absl::Duration ToDuration(const google::protobuf::Duration& duration);
 
 google::protobuf::Timestamp ToTimestamp(absl::Time time);
+// The nearest that a Timestamp may be, of the years 1 to 9999: of what anybody
+// may have chosen, as the time of a file.
+google::protobuf::Timestamp ToNearestTimestamp(absl::Time time);
 google::protobuf::Duration ToProtoDuration(absl::Duration duration);
 
 }  // namespace tcptool

@@ -40,6 +40,7 @@ constexpr char kServiceConfig[] = R"({
        "method": "RetryDistribution"},
       {"service": "tcptool.v1.DistributionService", "method": "ListDeliveries"},
       {"service": "tcptool.v1.DistributionService", "method": "ListNodes"},
+      {"service": "tcptool.v1.FileService"},
       {"service": "tcptool.v1.NodeService"},
       {"service": "tcptool.v1.ReceptionService", "method": "CreateReception"},
       {"service": "tcptool.v1.ReceptionService", "method": "GetReception"},

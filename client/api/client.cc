@@ -32,6 +32,7 @@ Client::Client(const std::shared_ptr<grpc::Channel>& channel,
       receptions_(v1::ReceptionService::NewStub(channel)),
       distributions_(v1::DistributionService::NewStub(channel)),
       nodes_(v1::NodeService::NewStub(channel)),
+      files_(v1::FileService::NewStub(channel)),
       timeout_(timeout),
       authorization_(token.empty() ? "" : absl::StrCat("Bearer ", token)) {}
 
@@ -244,6 +245,23 @@ absl::StatusOr<std::vector<v1::FleetNode>> Client::ListNodes() {
 
 absl::StatusOr<v1::Node> Client::GetNode() {
   return Call(*nodes_, &v1::NodeService::Stub::GetNode, v1::GetNodeRequest());
+}
+
+absl::StatusOr<std::vector<v1::File>> Client::ListFiles(
+    const std::string& root, const std::string& path) {
+  v1::ListFilesRequest request;
+  request.set_root(root);
+  request.set_path(path);
+  return List(*files_, &v1::FileService::Stub::ListFiles,
+              &v1::ListFilesResponse::mutable_files, request);
+}
+
+absl::StatusOr<v1::File> Client::StatFile(const std::string& root,
+                                          const std::string& path) {
+  v1::StatFileRequest request;
+  request.set_root(root);
+  request.set_path(path);
+  return Call(*files_, &v1::FileService::Stub::StatFile, request);
 }
 
 }  // namespace tcptool

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "tcptool/v1/distribution_service.grpc.pb.h"
+#include "tcptool/v1/file_service.grpc.pb.h"
 #include "tcptool/v1/node_service.grpc.pb.h"
 #include "tcptool/v1/reception_service.grpc.pb.h"
 #include "tcptool/v1/session_service.grpc.pb.h"
@@ -91,6 +92,12 @@ class Client {
   absl::StatusOr<std::vector<v1::FleetNode>> ListNodes();
 
   absl::StatusOr<v1::Node> GetNode();
+
+  // Below the node's roots; an empty path is the root itself. All pages.
+  absl::StatusOr<std::vector<v1::File>> ListFiles(const std::string& root,
+                                                  const std::string& path);
+  absl::StatusOr<v1::File> StatFile(const std::string& root,
+                                    const std::string& path);
 
   // Returns whether to continue the watch.
   using WatchCallback =
@@ -173,6 +180,7 @@ class Client {
   const std::unique_ptr<v1::ReceptionService::Stub> receptions_;
   const std::unique_ptr<v1::DistributionService::Stub> distributions_;
   const std::unique_ptr<v1::NodeService::Stub> nodes_;
+  const std::unique_ptr<v1::FileService::Stub> files_;
   const absl::Duration timeout_;
   const std::string authorization_;
 };

@@ -73,6 +73,8 @@ absl::Status Retry(Client& client, const Options& options);
 absl::Status Recipients(Client& client, const Options& options);
 absl::Status Drop(Client& client, const Options& options);
 absl::Status Node(Client& client, const Options& options);
+// Of a directory its entries, of a file itself.
+absl::Status Files(Client& client, const Options& options);
 absl::Status Receive(Client& client, const Options& options);
 absl::Status Receptions(Client& client, const Options& options);
 absl::Status Distribute(Client& client, const Options& options);

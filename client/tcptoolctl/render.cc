@@ -161,6 +161,9 @@ std::string SessionDetails(const v1::Session& session) {
   if (is_made) lines.Add("address", session.data_endpoint());
   if (is_made) lines.Add("listening", session.listen_endpoint());
   lines.Add("source", Source(session.spec()));
+  if (session.has_source_modify_time()) {
+    lines.AddTime("modified", session.source_modify_time());
+  }
   if (!session.retry_of().empty()) lines.Add("retry of", session.retry_of());
   if (!session.creator().empty()) lines.Add("creator", session.creator());
   if (session.has_content_length()) {

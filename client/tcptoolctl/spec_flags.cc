@@ -32,6 +32,25 @@ Check ReadSpec(v1::SessionSpec* spec) {
   };
 }
 
+void SetLength(v1::SessionSpec& spec, int64_t length) {
+  if (spec.has_upload()) return spec.mutable_upload()->set_length(length);
+  if (spec.has_file()) return spec.mutable_file()->set_length(length);
+  throw CLI::ValidationError("--length", "it goes with --file or --stdin");
+}
+
+// `hex`: empty, any.
+void SetSha256(v1::SessionSpec& spec, const std::string& hex) {
+  if (hex.empty()) return spec.set_compute_sha256(true);
+  if (spec.has_upload()) {
+    return spec.mutable_upload()->set_expected_sha256(hex);
+  }
+  if (spec.has_file()) return spec.mutable_file()->set_expected_sha256(hex);
+  throw CLI::ValidationError(
+      "--sha256",
+      "it has a value with --file or --stdin alone; give it to the "
+      "reception");
+}
+
 void AddSource(CLI::App& command, CreateFlags& flags) {
   v1::SessionSpec* spec = flags.request.mutable_session()->mutable_spec();
   CLI::Option_group& sources = *command.add_option_group("Source");
@@ -77,17 +96,24 @@ void AddSource(CLI::App& command, CreateFlags& flags) {
           "Upload standard input, as fast as the recipients take it")
       ->excludes(file)
       ->excludes(reception);
-  AddNumber(command, "--offset", kMaxInt64,
+  // Behind the sources in the order in which CLI11 processes options, which is
+  // that of groups: what they set depends on the source.
+  CLI::Option_group& content = *command.add_option_group("Content");
+  AddNumber(content, "--offset", kMaxInt64,
             "Where in the file to begin, in bytes",
             [spec](int64_t n) { spec->mutable_file()->set_offset(n); })
       ->needs(file);
-  AddNumber(command, "--length", kMaxInt64,
-            "How many bytes of the file to send; default: all to its end",
-            [spec](int64_t n) { spec->mutable_file()->set_length(n); })
-      ->needs(file);
-  command.add_flag_callback(
-      "--sha256", [spec] { spec->set_compute_sha256(true); },
-      "Compute the content's SHA-256");
+  AddNumber(content, "--length", kMaxInt64,
+            "How many bytes of the file to send, default: all to its end; or\n"
+            "how many standard input has to have",
+            [spec](int64_t n) { SetLength(*spec, n); });
+  content
+      .add_option_function<std::string>(
+          "--sha256", [spec](const std::string& hex) { SetSha256(*spec, hex); },
+          "Compute the content's SHA-256; and send nothing that has another "
+          "one,\nif there is a value")
+      ->type_name("[HEX]")
+      ->expected(0, 1);
 }
 
 void AddRecipients(CLI::App& command, v1::SessionSpec* spec) {

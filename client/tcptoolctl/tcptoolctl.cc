@@ -218,6 +218,11 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
                       options);
   AddCommand(app, "nodes", "List the nodes of the fleet", Nodes, chosen);
   AddCommand(app, "node", "Show the service's node", Node, chosen);
+  AddCommand(app, "files", "List what is below one of the node's roots", Files,
+             chosen)
+      ->add_option("PLACE", options.name, "ROOT or ROOT/PATH")
+      ->required()
+      ->type_name("");
   AddCommand(app, "drop", "Disconnect a recipient", Drop, chosen)
       ->add_option("NAME", options.name,
                    "The recipient: SESSION/RECIPIENT or "

@@ -5,7 +5,9 @@
 #include <openssl/evp.h>
 
 #include <array>
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
@@ -48,10 +50,22 @@ class ContentDigest {
   void Enable() { sha256_.emplace(); }
   bool enabled() const { return sha256_.has_value(); }
 
+  // What it has to be, in place of Enable().
+  void Expect(const Digest& digest) {
+    Enable();
+    expected_ = ToHex(digest);
+  }
+  // Empty: anything will do.
+  const std::string& expected() const { return expected_; }
+
   // Adds content in order, from front to back; one thread at a time.
   void Update(std::span<const std::byte> data) {
-    if (sha256_) sha256_->Update(data);
+    if (!sha256_) return;
+    sha256_->Update(data);
+    position_ += data.size();
   }
+  // Bytes that have been added. Any thread.
+  uint64_t position() const { return position_; }
   // Call it when all content has been added.
   void Finish() {
     if (!sha256_) return;
@@ -73,6 +87,8 @@ class ContentDigest {
 
  private:
   std::optional<Sha256> sha256_;
+  std::string expected_;  // As hex().
+  std::atomic<uint64_t> position_ = 0;
   mutable absl::Mutex mutex_;
   std::string hex_ ABSL_GUARDED_BY(mutex_);
 };

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "dataplane/content/change_check.h"
+#include "dataplane/content/digest_check.h"
+#include "dataplane/content/held_feed.h"
 #include "dataplane/lanes/block_cache.h"
 #include "dataplane/lanes/lane.h"
 
@@ -142,7 +144,7 @@ class FileFeed : public Feed {
 
 absl::StatusOr<std::shared_ptr<FileSource>> FileSource::Create(
     std::shared_ptr<RandomAccessFile> file, uint64_t offset,
-    std::optional<uint64_t> length) {
+    std::optional<uint64_t> length, LostName lost_name) {
   const absl::StatusOr<FileState> state = file->State();
   if (!state.ok()) return state.status();
   if (offset > state->size || length.value_or(0) > state->size - offset) {
@@ -151,12 +153,19 @@ absl::StatusOr<std::shared_ptr<FileSource>> FileSource::Create(
         " bytes from byte ", offset, " are not in it"));
   }
   return std::shared_ptr<FileSource>(new FileSource(
-      std::move(file), *state, offset, length.value_or(state->size - offset)));
+      std::move(file), *state, offset, length.value_or(state->size - offset),
+      lost_name));
 }
 
 absl::Status FileSource::Prepare() {
+  const uint64_t links = state_.links;
   if (absl::Status status = CheckUnchanged(*file_, state_); !status.ok()) {
     return status;
+  }
+  if (lost_name_ == LostName::kFails && state_.links < links) {
+    return absl::DataLossError(
+        "the file was replaced by another, or removed, before the session "
+        "started; create another session for what has the name now");
   }
   // A file that has just been written may be written once more under the same
   // time stamp: what is read from now on must be told apart from that.
@@ -176,6 +185,9 @@ absl::StatusOr<bool> FileSource::ReadForDigest() {
       return status;
     }
     digest().Finish();
+    if (absl::Status status = CheckDigest(digest()); !status.ok()) {
+      return status;
+    }
     return false;
   }
   if (!part_) part_ = PageBlock(kDigestPart);
@@ -215,8 +227,12 @@ void FileSource::HashForDigest() {
 
 std::unique_ptr<Feed> FileSource::OpenFeed(Lane& lane,
                                            std::function<void()> wake) {
-  return std::make_unique<FileFeed>(lane, file_, state_, offset_, length_,
-                                    std::move(wake));
+  auto feed = std::make_unique<FileFeed>(lane, file_, state_, offset_, length_,
+                                         wake);
+  if (digest().expected().empty()) return feed;
+  return std::make_unique<HeldFeed>(
+      std::move(feed), std::make_shared<const DigestCheck>(shared_digest()),
+      length_, lane, std::move(wake));
 }
 
 }  // namespace tcptool::dataplane

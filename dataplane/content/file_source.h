@@ -17,14 +17,22 @@ namespace tcptool::dataplane {
 // before a recipient gets the orderly end that says that its content is whole.
 // Not noticed is what leaves no trace in stat(2): who writes to a block device,
 // or through a mapping of the file's pages that was there at the start.
+//
+// Where its digest has an expected value, the end of the content is held back
+// until the digest is known to be that (see HeldFeed).
 class FileSource : public Source {
  public:
+  // What it means that the file loses a name before Prepare(): that it was
+  // removed, or another file was put in its place (rename(2)). After that it is
+  // served to the end in any case.
+  enum class LostName : uint8_t { kServed, kFails };
+
   // Serves `length` bytes from `offset`; no length: up to the end of the file.
   // OUT_OF_RANGE if the file, as it is now, does not have them. May wait for
   // the disk.
   static absl::StatusOr<std::shared_ptr<FileSource>> Create(
       std::shared_ptr<RandomAccessFile> file, uint64_t offset,
-      std::optional<uint64_t> length);
+      std::optional<uint64_t> length, LostName lost_name = LostName::kServed);
 
   absl::Status Prepare() override;
   std::optional<uint64_t> length() const override { return length_; }
@@ -44,12 +52,14 @@ class FileSource : public Source {
  protected:
   // `state`: of the file, now; the part is in it.
   FileSource(std::shared_ptr<RandomAccessFile> file, const FileState& state,
-             uint64_t offset, uint64_t length)
+             uint64_t offset, uint64_t length,
+             LostName lost_name = LostName::kServed)
       : file_(std::move(file)),
         state_(state),
         manifest_state_(state),
         offset_(offset),
-        length_(length) {}
+        length_(length),
+        lost_name_(lost_name) {}
 
  private:
   // Fills `buffer`; an error where the file is shorter.
@@ -62,6 +72,7 @@ class FileSource : public Source {
   FileState manifest_state_;  // The same, at the last ReadAt().
   const uint64_t offset_;
   const uint64_t length_;
+  const LostName lost_name_;
   // The digest's: how far it has come, and the part that is to be hashed.
   uint64_t digested_ = 0;
   PageBlock part_;

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "dataplane/content/file_source.h"
 #include "dataplane/content/unsized_file_source.h"
 #include "dataplane/lanes/file_state.h"
 
@@ -25,7 +24,7 @@ absl::StatusOr<bool> SaysFalselyThatItIsEmpty(RandomAccessFile& file,
 
 absl::StatusOr<std::shared_ptr<Source>> OpenContent(
     std::shared_ptr<RandomAccessFile> file, uint64_t offset,
-    std::optional<uint64_t> length) {
+    std::optional<uint64_t> length, FileSource::LostName lost_name) {
   if (offset == 0 && !length.has_value()) {
     const absl::StatusOr<FileState> state = file->State();
     if (!state.ok()) return state.status();
@@ -36,7 +35,7 @@ absl::StatusOr<std::shared_ptr<Source>> OpenContent(
       return std::make_shared<UnsizedFileSource>(std::move(file));
     }
   }
-  return FileSource::Create(std::move(file), offset, length);
+  return FileSource::Create(std::move(file), offset, length, lost_name);
 }
 
 }  // namespace tcptool::dataplane

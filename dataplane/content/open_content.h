@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "absl/status/statusor.h"
+#include "dataplane/content/file_source.h"
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/random_access_file.h"
 
@@ -17,7 +18,8 @@ namespace tcptool::dataplane {
 // asked for. May wait for the disk.
 absl::StatusOr<std::shared_ptr<Source>> OpenContent(
     std::shared_ptr<RandomAccessFile> file, uint64_t offset,
-    std::optional<uint64_t> length);
+    std::optional<uint64_t> length,
+    FileSource::LostName lost_name = FileSource::LostName::kServed);
 
 }  // namespace tcptool::dataplane
 

@@ -112,15 +112,16 @@ class Source {
 
   // The SHA-256 of the content. A stream updates it where a block is appended,
   // on the producer's thread.
-  ContentDigest& digest() { return digest_; }
-  const ContentDigest& digest() const { return digest_; }
+  ContentDigest& digest() { return *digest_; }
+  const ContentDigest& digest() const { return *digest_; }
 
   // For content that is not hashed as it is produced, after Prepare(), one
   // thread at a time: ReadForDigest(), which may wait for a disk, reads the
   // next part, and HashForDigest(), which takes a processor for a millisecond,
   // takes it into the digest; and so on while ReadForDigest() answers true. It
   // answers false once the digest is complete, or has nothing to do, and an
-  // error if there will be none, as the content cannot be read or has changed.
+  // error if there will be none, as the content cannot be read or has changed,
+  // or if it is not the expected one.
   virtual absl::StatusOr<bool> ReadForDigest() { return false; }
   virtual void HashForDigest() {}
 
@@ -154,8 +155,13 @@ class Source {
   // blocked for lack of room is woken.
   virtual void Close() = 0;
 
+ protected:
+  // For feeds, which may outlive the source.
+  std::shared_ptr<const ContentDigest> shared_digest() const { return digest_; }
+
  private:
-  ContentDigest digest_;
+  const std::shared_ptr<ContentDigest> digest_ =
+      std::make_shared<ContentDigest>();
 };
 
 }  // namespace tcptool::dataplane

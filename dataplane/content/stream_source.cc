@@ -4,6 +4,8 @@
 #include <asio/post.hpp>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "dataplane/content/digest_check.h"
 #include "dataplane/lanes/lane.h"
 
 namespace tcptool::dataplane {
@@ -53,10 +55,7 @@ class StreamSource::StreamFeed : public Feed {
     if (on_room) on_room();
   }
 
-  absl::Status error() const override {
-    absl::MutexLock lock(&source_.mutex_);
-    return source_.error_;
-  }
+  absl::Status error() const override { return source_.error(); }
 
   // Blocks do not change once they are appended.
   void Verify(Verified done) override { done(absl::OkStatus()); }
@@ -136,10 +135,27 @@ bool StreamSource::WaitForRoom() {
   return !closed_;
 }
 
+void StreamSource::ExpectLength(uint64_t length) {
+  absl::MutexLock lock(&mutex_);
+  expected_length_ = length;
+}
+
+std::optional<uint64_t> StreamSource::expected_length() const {
+  absl::MutexLock lock(&mutex_);
+  return expected_length_;
+}
+
 void StreamSource::End() {
   digest().Finish();
   absl::MutexLock lock(&mutex_);
-  ended_ = true;
+  if (expected_length_.value_or(appended_) != appended_) {
+    error_ = absl::DataLossError(
+        absl::StrCat("the content has ", appended_, " bytes, and not the ",
+                     *expected_length_, " that are expected"));
+  } else {
+    error_ = CheckDigest(digest());
+  }
+  ended_ = error_.ok();
   Wake();
 }
 
@@ -149,9 +165,14 @@ void StreamSource::Fail(absl::Status error) {
   Wake();
 }
 
+absl::Status StreamSource::error() const {
+  absl::MutexLock lock(&mutex_);
+  return error_;
+}
+
 std::optional<uint64_t> StreamSource::length() const {
   absl::MutexLock lock(&mutex_);
-  return ended_ ? std::optional(appended_) : std::nullopt;
+  return ended_ ? std::optional(appended_) : expected_length_;
 }
 
 std::unique_ptr<Feed> StreamSource::OpenFeed(Lane& lane,

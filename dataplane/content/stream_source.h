@@ -67,10 +67,17 @@ class StreamSource : public Source,
   bool has_room() const;
   // Waits until there is room. False: the source is closed, nobody reads on.
   bool WaitForRoom();
-  // The content is complete.
+  // How much the content has to be, in bytes, which is the length() from then
+  // on. Before the first Append().
+  void ExpectLength(uint64_t length);
+  std::optional<uint64_t> expected_length() const;
+  // The content is complete; or has failed, with DATA_LOSS, if it has not the
+  // expected length or SHA-256.
   void End();
   // The content will never be complete: the session fails with this error.
   void Fail(absl::Status error);
+  // With which it has failed. Any thread.
+  absl::Status error() const;
 
   // --- The session's side ---
 
@@ -107,6 +114,7 @@ class StreamSource : public Source,
   size_t held_ ABSL_GUARDED_BY(mutex_) =
       0;  // Bytes of memory, in the inbox and the feed.
   uint64_t appended_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::optional<uint64_t> expected_length_ ABSL_GUARDED_BY(mutex_);
   // The position of the fastest recipient.
   uint64_t fastest_ ABSL_GUARDED_BY(mutex_) = 0;
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;

@@ -56,7 +56,6 @@ class ReceivedFileSource : public FileSource {
 
  private:
   class RootCheck;
-  class HeldFeed;
 
   // Begins it, if it has not been.
   std::shared_ptr<const RootCheck> Check() const;

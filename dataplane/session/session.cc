@@ -238,6 +238,11 @@ void Session::DigestNextPart() {
 void Session::OnDigestEnd(const absl::Status& status) {
   is_digesting_ = false;
   disk_timer_.reset();
+  // The end of the content is held back until it is known to be the right one.
+  if (!status.ok() && !source_->digest().expected().empty()) {
+    OnSourceError(status);
+    return Notify();
+  }
   // Recipients that are still being sent to fail by themselves, where what is
   // wrong concerns them; those that have the content keep it.
   if (!status.ok() && status_.error.empty()) {

@@ -127,6 +127,10 @@ absl::StatusOr<NamePage> NamePage::Of(v1::ListNodesRequest request) {
   return Parse(request);
 }
 
+absl::StatusOr<NamePage> NamePage::Of(v1::ListFilesRequest request) {
+  return Parse(request);
+}
+
 std::string NamePage::Token(const std::string& name) const {
   return ToToken(name, fingerprint_);
 }

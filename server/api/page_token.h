@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "tcptool/v1/distribution_service.pb.h"
+#include "tcptool/v1/file_service.pb.h"
 #include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
 
@@ -46,6 +47,7 @@ struct NamePage {
 
   static absl::StatusOr<NamePage> Of(v1::ListDeliveriesRequest request);
   static absl::StatusOr<NamePage> Of(v1::ListNodesRequest request);
+  static absl::StatusOr<NamePage> Of(v1::ListFilesRequest request);
 
   std::string Token(const std::string& name) const;
 

@@ -125,6 +125,21 @@ void CheckWatch(const Request& request, const Filter& filter,
   CheckFilter(filter, wrong);
 }
 
+// Of a file or a directory; an empty path is the root's own.
+template <typename Request>
+absl::Status CheckPath(const Request& request) {
+  InvalidFields wrong;
+  if (request.root().empty()) wrong.Add("root", "it is empty");
+  if (request.path().size() > SpecChecker::kMaxPathBytes) {
+    wrong.Add("path", absl::StrCat("it is longer than ",
+                                   SpecChecker::kMaxPathBytes, " bytes"));
+  }
+  if (request.path().find('\0') != std::string::npos) {
+    wrong.Add("path", "it has a NUL in it");
+  }
+  return wrong.status();
+}
+
 }  // namespace
 
 absl::Status CheckSessionName(absl::string_view path, const std::string& name) {
@@ -296,6 +311,14 @@ absl::Status CheckRequest(const v1::ListDeliveriesRequest& request) {
 
 absl::Status CheckRequest(const v1::ListNodesRequest&) {
   return absl::OkStatus();
+}
+
+absl::Status CheckRequest(const v1::ListFilesRequest& request) {
+  return CheckPath(request);
+}
+
+absl::Status CheckRequest(const v1::StatFileRequest& request) {
+  return CheckPath(request);
 }
 
 }  // namespace tcptool::server

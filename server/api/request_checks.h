@@ -4,6 +4,7 @@
 
 #include "absl/status/status.h"
 #include "tcptool/v1/distribution_service.pb.h"
+#include "tcptool/v1/file_service.pb.h"
 #include "tcptool/v1/reception_service.pb.h"
 #include "tcptool/v1/session_service.pb.h"
 
@@ -40,6 +41,8 @@ absl::Status CheckRequest(const v1::DeleteDistributionRequest& request);
 absl::Status CheckRequest(const v1::RetryDistributionRequest& request);
 absl::Status CheckRequest(const v1::ListDeliveriesRequest& request);
 absl::Status CheckRequest(const v1::ListNodesRequest& request);
+absl::Status CheckRequest(const v1::ListFilesRequest& request);
+absl::Status CheckRequest(const v1::StatFileRequest& request);
 
 // A "sessions/{session}" in the field at `path`.
 absl::Status CheckSessionName(absl::string_view path, const std::string& name);

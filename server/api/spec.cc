@@ -16,20 +16,43 @@ namespace {
 
 constexpr size_t kMaxRules = 1000;
 constexpr size_t kMaxExpected = 10'000;
+constexpr int64_t kMaxLength = int64_t{1} << 62;
 
-void CheckSource(const v1::SessionSpec& spec, SpecChecker& check) {
+// The SHA-256 that the content of the source at `field` has to have: it is
+// computed then.
+template <typename Source>
+void CheckSha256(absl::string_view field, Source& source, v1::SessionSpec& spec,
+                 SpecChecker& check) {
+  if (source.expected_sha256().empty()) return;
+  const auto digest = ToDigest(source.expected_sha256());
+  if (!digest) {
+    return check.Wrong(absl::StrCat(field, ".expected_sha256"),
+                       absl::StrCat("\"", source.expected_sha256(),
+                                    "\" is not 64 hexadecimal digits"));
+  }
+  source.set_expected_sha256(dataplane::ToHex(*digest));
+  spec.set_compute_sha256(true);
+}
+
+void CheckUpload(v1::UploadSource& upload, v1::SessionSpec& spec,
+                 SpecChecker& check) {
+  if (spec.start().immediate()) {
+    check.Wrong("start.immediate",
+                "an upload cannot be served again to those who come later; "
+                "choose a file");
+  }
+  check.InRange("upload.length", upload.length(), int64_t{0}, kMaxLength);
+  CheckSha256("upload", upload, spec, check);
+}
+
+void CheckSource(v1::SessionSpec& spec, SpecChecker& check) {
   if (spec.source_case() == v1::SessionSpec::SOURCE_NOT_SET) {
     return check.Wrong("file",
                        "the session has no source; give a root and a path, a "
                        "reception, or an upload");
   }
   if (spec.has_upload()) {
-    if (spec.start().immediate()) {
-      check.Wrong("start.immediate",
-                  "an upload cannot be served again to those who come later; "
-                  "choose a file");
-    }
-    return;
+    return CheckUpload(*spec.mutable_upload(), spec, check);
   }
   if (spec.has_reception()) {
     if (!IsReceptionName(spec.reception().name())) {
@@ -40,8 +63,9 @@ void CheckSource(const v1::SessionSpec& spec, SpecChecker& check) {
     }
     return;
   }
-  const v1::FileSource& file = spec.file();
+  v1::FileSource& file = *spec.mutable_file();
   check.Path("file", file.root(), file.path());
+  CheckSha256("file", file, spec, check);
   if (file.offset() < 0) check.Wrong("file.offset", "it is negative");
   if (file.length() < 0) check.Wrong("file.length", "it is negative");
   if (file.expected_root().empty()) return;

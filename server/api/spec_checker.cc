@@ -9,7 +9,6 @@ namespace tcptool::server {
 namespace {
 
 constexpr size_t kMaxLabels = 64;
-constexpr size_t kMaxPathBytes = 4096;
 constexpr int32_t kNanosInSecond = 1'000'000'000;
 
 }  // namespace

@@ -23,6 +23,7 @@ namespace tcptool::server {
 class SpecChecker {
  public:
   static constexpr size_t kMaxLabelBytes = 255;
+  static constexpr size_t kMaxPathBytes = 4096;
 
   // `prefix`: the path of the spec in its request, "session.spec.".
   explicit SpecChecker(std::string prefix) : prefix_(std::move(prefix)) {}

@@ -28,8 +28,7 @@ namespace tcptool::server {
 namespace {
 
 // Those that work on a root's disk, and one for their deadlines.
-constexpr size_t kThreadsOfRoot =
-    DiskWorker::kMaxThreads + DiskWorker::kMaxTidyingThreads + 1;
+constexpr size_t kThreadsOfRoot = DiskWorker::kMaxAllThreads + 1;
 // Of the log, the store, the ports and whatever else there is one of; and some
 // for what begins later: the names of senders, streams, disks that hang. Where
 // these get none, it is an error of what needs them alone.
@@ -160,17 +159,18 @@ absl::Status Daemon::Start() {
       fleet_ == nullptr ? nullptr : &fleet_->distributions(),
       receptions_->uploads(), hub_);
   node_service_.emplace(Node(), roots_, writable_roots_, *manager_);
+  file_service_.emplace(roots_, options_.data.browsable_roots);
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());
   ControlOptions control_options = options_.control;
   if (!options_.peers.address.empty()) {
     control_options.reserve_parts = kReservePartsWithPeers;
   }
-  absl::StatusOr<std::unique_ptr<ControlServer>> control =
-      ControlServer::Start(control_options, options_.security,
-                           {&*session_service_, &*reception_service_,
-                            &*distribution_service_, &*node_service_},
-                           std::move(interceptors));
+  absl::StatusOr<std::unique_ptr<ControlServer>> control = ControlServer::Start(
+      control_options, options_.security,
+      {&*session_service_, &*reception_service_, &*distribution_service_,
+       &*node_service_, &*file_service_},
+      std::move(interceptors));
   if (!control.ok()) return control.status();
   control_ = *std::move(control);
   if (status = StartPeers(); !status.ok()) return status;

@@ -20,6 +20,7 @@
 #include "server/receptions/reception_manager.h"
 #include "server/rpc/control_server.h"
 #include "server/rpc/distribution_service.h"
+#include "server/rpc/file_service.h"
 #include "server/rpc/node_service.h"
 #include "server/rpc/reception_service.h"
 #include "server/rpc/session_service.h"
@@ -99,6 +100,7 @@ class Daemon {
   std::optional<ReceptionService> reception_service_;
   std::optional<DistributionService> distribution_service_;
   std::optional<NodeService> node_service_;
+  std::optional<FileService> file_service_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<PeerService> peer_service_;   // With --peer-address.
   std::unique_ptr<ControlServer> peer_server_;  // The same.

@@ -206,6 +206,12 @@ void AddDataFlags(CLI::App& app, DataOptions& options) {
       ->type_name("NAME=DIR")
       ->allow_extra_args(false);
   app.add_option(
+         "--browse", options.browsable_roots,
+         "A --root in which viewers may see the names of files too, not\n"
+         "operators alone; may be repeated")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  app.add_option(
          "--lanes", options.lanes,
          "Threads that send; 0: one for each core that affinity and the\n"
          "cgroup's CPU quota allow")

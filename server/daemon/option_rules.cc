@@ -1,7 +1,9 @@
 #include "server/daemon/option_rules.h"
 
+#include <algorithm>
 #include <asio/ip/address.hpp>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/rpc/control_address.h"
 #include "text/host_port.h"
@@ -43,9 +45,25 @@ std::string CheckFleet(const fleet::FleetOptions& options,
                       "one address of this host");
 }
 
+std::string CheckBrowsable(const DataOptions& options) {
+  for (const std::string& name : options.browsable_roots) {
+    const bool is_root =
+        std::ranges::any_of(options.roots, [&name](const std::string& root) {
+          return absl::StartsWith(root, absl::StrCat(name, "="));
+        });
+    if (!is_root) {
+      return absl::StrCat("--browse ", name, ": there is no --root ", name,
+                          "=DIR");
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 std::string CheckTogether(const Options& options) {
+  std::string browsable = CheckBrowsable(options.data);
+  if (!browsable.empty()) return browsable;
   const SecurityOptions& security = options.security;
   const bool tls = !security.tls_cert.empty();
   const bool asks_who =

@@ -25,9 +25,10 @@ struct DataOptions {
   std::string advertise_address;
   uint16_t first_port = 9876;
   uint16_t last_port = 9975;
-  std::vector<std::string> roots;           // NAME=DIR
-  std::vector<std::string> writable_roots;  // NAME=DIR
-  size_t lanes = 0;                         // 0: one for each usable core.
+  std::vector<std::string> roots;            // NAME=DIR
+  std::vector<std::string> writable_roots;   // NAME=DIR
+  std::vector<std::string> browsable_roots;  // NAME
+  size_t lanes = 0;                          // 0: one for each usable core.
 };
 
 // What outlives the process, and how it ends.

@@ -86,6 +86,10 @@ absl::StatusOr<UniqueFd> ContentRoot::Find(const std::string& path,
   return found;
 }
 
+absl::StatusOr<UniqueFd> ContentRoot::Find(const std::string& path) const {
+  return Find(path, absl::StrCat("\"", path, "\" in root \"", name_, "\""));
+}
+
 absl::StatusOr<UniqueFd> ContentRoot::OpenDirectory(
     const std::string& path) const {
   const std::string what =

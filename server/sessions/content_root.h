@@ -43,6 +43,10 @@ class ContentRoot {
   absl::StatusOr<std::shared_ptr<dataplane::RandomAccessFile>> Open(
       const std::string& path) const;
 
+  // Finds what is at a path below it, "." for itself, and opens nothing: a
+  // descriptor by O_PATH. Errors as Open().
+  absl::StatusOr<dataplane::UniqueFd> Find(const std::string& path) const;
+
   // Opens a directory below it, "." for itself, in the same way: for reading.
   // NOT_FOUND: there is none.
   absl::StatusOr<dataplane::UniqueFd> OpenDirectory(

@@ -65,6 +65,14 @@ class ContentRoots {
            std::function<void(absl::StatusOr<Result>)> done) const {
     Run(root, DiskWorker::Kind::kAsked, std::move(work), std::move(done));
   }
+  // The same of work that looks at many files, or at any: it holds up no other
+  // kind.
+  template <typename Result>
+  void Look(const std::string& root,
+            std::function<absl::StatusOr<Result>(const ContentRoot&)> work,
+            std::function<void(absl::StatusOr<Result>)> done) const {
+    Run(root, DiskWorker::Kind::kListing, std::move(work), std::move(done));
+  }
   // The same of work that nobody waits for, on a thread for such alone: what
   // may hang where other work does not, such as listing a directory.
   template <typename Result>

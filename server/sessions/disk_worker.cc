@@ -19,8 +19,15 @@ using Clock = std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kThreadsEnd{200};
 
 size_t MaxThreads(DiskWorker::Kind kind) {
-  return kind == DiskWorker::Kind::kAsked ? DiskWorker::kMaxThreads
-                                          : DiskWorker::kMaxTidyingThreads;
+  switch (kind) {
+    case DiskWorker::Kind::kAsked:
+      break;
+    case DiskWorker::Kind::kListing:
+      return DiskWorker::kMaxListingThreads;
+    case DiskWorker::Kind::kTidyingUp:
+      return DiskWorker::kMaxTidyingThreads;
+  }
+  return DiskWorker::kMaxThreads;
 }
 
 }  // namespace
@@ -70,13 +77,22 @@ struct DiskWorker::State {
       : limit(absl::ToChronoNanoseconds(limit)) {}
 
   Crew& CrewOf(Kind kind) ABSL_SHARED_LOCKS_REQUIRED(mutex) {
-    return kind == Kind::kAsked ? asked : tidying;
+    switch (kind) {
+      case Kind::kAsked:
+        break;
+      case Kind::kListing:
+        return listing;
+      case Kind::kTidyingUp:
+        return tidying;
+    }
+    return asked;
   }
 
   const std::chrono::nanoseconds limit;
   absl::Mutex mutex;
   SteadyCondVar changed;
   Crew asked ABSL_GUARDED_BY(mutex);
+  Crew listing ABSL_GUARDED_BY(mutex);
   Crew tidying ABSL_GUARDED_BY(mutex);
   // Of all, in the order of their deadlines; some may be answered already.
   std::deque<std::shared_ptr<Job>> pending ABSL_GUARDED_BY(mutex);
@@ -93,10 +109,13 @@ DiskWorker::~DiskWorker() {
     absl::MutexLock lock(&state_->mutex);
     state_->closing = true;
     state_->asked.queue.clear();
+    state_->listing.queue.clear();
     state_->tidying.queue.clear();
     state_->changed.NotifyAll();
     const auto ended = [this]() ABSL_SHARED_LOCKS_REQUIRED(state_->mutex) {
-      return state_->asked.threads + state_->tidying.threads == 0;
+      return state_->asked.threads + state_->listing.threads +
+                 state_->tidying.threads ==
+             0;
     };
     state_->changed.WaitFor(&state_->mutex, kThreadsEnd, ended);
   }

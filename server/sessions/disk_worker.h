@@ -18,18 +18,23 @@ namespace tcptool::server {
 // does. A thread that is still blocked when the worker is destroyed is
 // detached: it owns all that it uses.
 //
-// Work is of two kinds, which do not wait for each other's threads: a file
-// system may open files, and hang when a directory is listed.
+// Work is of three kinds, which do not wait for each other's threads: a file
+// system may open files, and hang when a directory is listed; and a large
+// directory takes its time.
 //
 // Any thread may call any method.
 class DiskWorker {
  public:
   enum class Kind {
     kAsked,      // Somebody waits for it.
+    kListing,    // Somebody looks around. One after the other.
     kTidyingUp,  // Nobody does. One after the other.
   };
   static constexpr size_t kMaxThreads = 2;         // For kAsked.
+  static constexpr size_t kMaxListingThreads = 1;  // For kListing.
   static constexpr size_t kMaxTidyingThreads = 1;  // For kTidyingUp.
+  static constexpr size_t kMaxAllThreads =
+      kMaxThreads + kMaxListingThreads + kMaxTidyingThreads;
   static constexpr size_t kMaxQueued = 1000;
 
   // Delivers the result of the work; runs on the same thread as the work.

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "messages/time.h"
 #include "server/api/errors.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
@@ -16,6 +17,14 @@
 #include "server/sessions/session_retry.h"
 
 namespace tcptool::server {
+namespace {
+
+void SetModifyTime(const SessionSource& source, v1::Session& session) {
+  if (!source.modified) return;
+  *session.mutable_source_modify_time() = ToNearestTimestamp(*source.modified);
+}
+
+}  // namespace
 
 SessionCreation::SessionCreation(asio::any_io_executor executor,
                                  SpecRules rules, const SourceProvider& sources,
@@ -96,16 +105,17 @@ bool SessionCreation::AnswerWithoutCreating(const Creation& creation) {
 }
 
 absl::StatusOr<v1::Session> SessionCreation::Validate(
-    Creation& creation, const dataplane::Source& source) const {
+    Creation& creation, const SessionSource& source) const {
   absl::Status status = ports_.Check(creation.options);
   if (!status.ok()) return status;
   v1::Session session;
   *session.mutable_spec() =
       std::move(*creation.request.mutable_session()->mutable_spec());
   session.set_state(v1::SESSION_STATE_WAITING);
-  if (const auto length = source.length()) {
+  if (const auto length = source.source->length()) {
     session.set_content_length(static_cast<int64_t>(*length));
   }
+  SetModifyTime(source, session);
   return session;
 }
 
@@ -118,7 +128,7 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
       ChooseName(creation.request.session_id());
   if (!name.ok()) return done(name.status());
   if (creation.request.validate_only()) {
-    return done(Validate(creation, *source.source));
+    return done(Validate(creation, source));
   }
   auto session =
       ports_.Listen(std::move(creation.options), std::move(source.source),
@@ -126,6 +136,7 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   if (!session.ok()) return done(session.status());
 
   v1::Session message;
+  SetModifyTime(source, message);
   message.set_name(*name);
   message.set_uid(RandomUid(random_));
   message.set_creator(std::move(creation.creator));

@@ -11,7 +11,6 @@
 #include "absl/random/random.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "dataplane/content/source.h"
 #include "dataplane/session/session_options.h"
 #include "server/api/spec.h"
 #include "server/sessions/creation_gate.h"
@@ -76,7 +75,7 @@ class SessionCreation {
   bool AnswerWithoutCreating(const Creation& creation);
   // What CreateSession answers with validate_only.
   absl::StatusOr<v1::Session> Validate(Creation& creation,
-                                       const dataplane::Source& source) const;
+                                       const SessionSource& source) const;
   void CreateOpened(Creation& creation, SessionSource source);
   void RollBack(const std::string& name, const std::string& request_id,
                 std::function<void()> then);

@@ -41,12 +41,9 @@ void SessionRestoration::OpenFirst(const std::vector<StoredSession>& sessions) {
 
 SessionRestoration::Opened SessionRestoration::Open(
     const StoredSession& stored) const {
-  // Who comes after the restart must get what those before it have. A session
-  // that has sent nothing yet serves what is there now.
+  // A file has to be what the session was created for.
   std::optional<std::string> content;
-  if (KeepsRecipients(stored) && stored.session.has_start_time()) {
-    content = stored.extra.content;
-  }
+  if (!stored.extra.content.empty()) content = stored.extra.content;
   const auto opened =
       std::make_shared<std::promise<absl::StatusOr<SessionSource>>>();
   sources_.Open(stored.session.spec(), content,

@@ -22,8 +22,10 @@ std::string At(absl::Time time) {
   return absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone());
 }
 
-// Not the device, whose number may be another one after each mount.
+// Not the device, whose number may be another one after each mount. Empty where
+// the state says nothing of the content.
 std::string ContentOf(const FileState& state) {
+  if (state.size_is_nominal) return "";
   return absl::StrCat("inode ", state.inode, ", ", state.size,
                       " bytes, written to at ", At(state.modified),
                       ", changed at ", At(state.changed));
@@ -55,6 +57,26 @@ absl::Status ErrorOf(absl::string_view field, const absl::Status& error) {
   return Prefixed(absl::StrCat(field, ": "), error);
 }
 
+std::optional<absl::Time> ModifiedOf(const FileState& state) {
+  // A block device has no time, and of procfs and the like it says nothing.
+  const bool has_time = state.inode != 0 && !state.size_is_nominal;
+  return has_time ? std::optional(state.modified) : std::nullopt;
+}
+
+// `sha256`: as FileSource and UploadSource have it.
+void Expect(const std::string& sha256, dataplane::Source& source) {
+  if (const auto digest = ToDigest(sha256)) source.digest().Expect(*digest);
+}
+
+SessionSource OpenUpload(const v1::UploadSource& upload, size_t window) {
+  auto stream = std::make_shared<dataplane::StreamSource>(window);
+  if (upload.has_length()) {
+    stream->ExpectLength(static_cast<uint64_t>(upload.length()));
+  }
+  Expect(upload.expected_sha256(), *stream);
+  return {.source = stream, .upload = stream};
+}
+
 absl::StatusOr<SessionSource> OpenFile(
     const ContentRoot& root, const v1::FileSource& file,
     const std::optional<std::string>& content) {
@@ -67,14 +89,16 @@ absl::StatusOr<SessionSource> OpenFile(
   }
   auto opened_source = dataplane::OpenContent(
       *std::move(opened), static_cast<uint64_t>(file.offset()),
-      file.has_length() ? std::optional<uint64_t>(file.length())
-                        : std::nullopt);
+      file.has_length() ? std::optional<uint64_t>(file.length()) : std::nullopt,
+      dataplane::FileSource::LostName::kFails);
   if (absl::IsOutOfRange(opened_source.status())) {
     return WithReason(opened_source.status(), v1::ERROR_REASON_OUTSIDE_OF_FILE);
   }
   if (!opened_source.ok()) return opened_source.status();
+  Expect(file.expected_sha256(), **opened_source);
   return SessionSource{.source = *std::move(opened_source),
-                       .content = ContentOf(*state)};
+                       .content = ContentOf(*state),
+                       .modified = ModifiedOf(*state)};
 }
 
 // One whose root is to be checked.
@@ -97,9 +121,7 @@ void SourceProvider::Open(
     const v1::SessionSpec& spec, const std::optional<std::string>& content,
     std::function<void(absl::StatusOr<SessionSource>)> done) const {
   if (spec.has_upload()) {
-    auto stream =
-        std::make_shared<dataplane::StreamSource>(upload_window_bytes);
-    return done(SessionSource{.source = stream, .upload = stream});
+    return done(OpenUpload(spec.upload(), upload_window_bytes));
   }
   if (spec.has_reception()) {
     return received.Open(
@@ -115,13 +137,15 @@ void SourceProvider::Open(
         [file = spec.file(), content](const ContentRoot& from) {
           return OpenWhole(from, file, content);
         },
-        [&engine = engine, root = *root,
+        [&engine = engine, root = *root, sha256 = spec.file().expected_sha256(),
          done = std::move(done)](absl::StatusOr<ReceivedFile> file) {
           if (!file.ok()) {
             return done(ErrorOf("session.spec.file", file.status()));
           }
-          SessionSource source = {.content = ContentOf(file->state)};
+          SessionSource source = {.content = ContentOf(file->state),
+                                  .modified = ModifiedOf(file->state)};
           source.source = engine.SourceOf(*std::move(file), root);
+          Expect(sha256, *source.source);
           done(std::move(source));
         });
   }

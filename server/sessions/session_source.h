@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "dataplane/content/source.h"
 #include "dataplane/content/stream_source.h"
 #include "dataplane/engine/engine.h"
@@ -25,6 +26,8 @@ struct SessionSource {
   // Tells the file's content from any other, for people too: inode, size and
   // times. Empty if it is no file's.
   std::string content;
+  // When the file was last written to; not set if it is none, or a device.
+  std::optional<absl::Time> modified;
 };
 
 // Where sources come from. What it refers to outlives its use.

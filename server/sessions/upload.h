@@ -29,6 +29,8 @@ class Upload {
 
   // Moves the data out of `request` and appends it to the content.
   // INVALID_ARGUMENT: the message does not continue the upload.
+  // FAILED_PRECONDITION: the content has not the length or the SHA-256 that is
+  // expected; it is not complete then.
   absl::Status Take(v1::UploadContentRequest& request);
 
   bool complete() const { return order_.complete(); }
@@ -54,6 +56,8 @@ class Upload {
   }
 
  private:
+  absl::Status Mismatch(absl::string_view what) const;
+
   UploadOrder order_;
   const std::shared_ptr<dataplane::StreamSource> source_;
   const std::shared_ptr<dataplane::Session> session_;

@@ -51,6 +51,7 @@ class Stubs:
             "reception_service",
             "distribution_service",
             "node_service",
+            "file_service",
             "update_session",
             "view",
         ):
@@ -60,6 +61,7 @@ class Stubs:
             "reception_service",
             "distribution_service",
             "node_service",
+            "file_service",
         ):
             setattr(self, f"{name}_grpc", importlib.import_module(f"tcptool.v1.{name}_pb2_grpc"))
         self.peer = importlib.import_module("tcptool.peer.v1.peer_service_pb2")
@@ -193,6 +195,7 @@ class Service:
             self.channel
         )
         self.node = stubs.node_service_grpc.NodeServiceStub(self.channel)
+        self.files = stubs.file_service_grpc.FileServiceStub(self.channel)
 
     def open_channel(self):
         return grpc.insecure_channel(self.control_address)

@@ -228,6 +228,7 @@ class ReflectionTest(ServiceTest):
             "tcptool.v1.ReceptionService",
             "tcptool.v1.DistributionService",
             "tcptool.v1.NodeService",
+            "tcptool.v1.FileService",
             "grpc.health.v1.Health",
         ):
             self.assertIn(name, names)

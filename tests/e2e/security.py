@@ -10,7 +10,13 @@ import grpc
 import harness
 from harness import Service, stubs
 
-SERVICES = ("session_service", "reception_service", "distribution_service", "node_service")
+SERVICES = (
+    "session_service",
+    "reception_service",
+    "distribution_service",
+    "node_service",
+    "file_service",
+)
 NODE = "tcptool.v1.NodeService"
 # Not that of a channel to the same address, nor its pause after a failure.
 OWN_CONNECTION = (("grpc.use_local_subchannel_pool", 1),)

@@ -205,6 +205,22 @@ class DeadRootTest(unittest.TestCase):
         self.assertEqual(self.waits.code(), grpc.StatusCode.UNAVAILABLE)
         self.assertIn("dead", self.waits.details())
 
+    def test_who_looks_around_is_told_which_root_it_is(self):
+        requests = harness.stubs.file_service
+        looks = [
+            self.service.files.ListFiles.future(
+                requests.ListFilesRequest(root="dead"), timeout=self.ANSWER_S
+            ),
+            self.service.files.StatFile.future(
+                requests.StatFileRequest(root="dead", path=FILE), timeout=self.ANSWER_S
+            ),
+        ]
+        for _ in range(20):
+            self.service.node.GetNode(harness.stubs.node_service.GetNodeRequest())
+        for look in looks:
+            self.assertEqual(look.code(), grpc.StatusCode.UNAVAILABLE)
+            self.assertIn('root "dead" does not answer', look.details())
+
     def test_the_stop_goes_on(self):
         self.service.process.send_signal(signal.SIGTERM)
         harness.wait_until(

@@ -152,6 +152,42 @@ TEST(ChangedFileTest, FileThatIsUnlinkedIsServedToTheEnd) {
       [](const std::string& name) { return unlink(name.c_str()) == 0; });
 }
 
+// The same before the start, where a source has to keep its name until then.
+void ExpectNameIsMissed(
+    const std::function<bool(const std::string& name)>& lose_name) {
+  const std::string name = testing::TempDir() + "/named";
+  UniqueFd file(open(name.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600));
+  ASSERT_EQ(write(file.get(), "content", 7), 7);
+  OneSession one(
+      *FileSource::Create(RandomAccessFile::FromDescriptor(file.release()), 0,
+                          std::nullopt, FileSource::LostName::kFails));
+  const auto peer = one.ReadyPeer();
+  ASSERT_TRUE(lose_name(name));
+  EXPECT_TRUE(
+      one.Call(static_cast<void (Session::*)(Session::Done)>(&Session::Start))
+          .ok());
+  const auto got = peer->Read();
+  EXPECT_EQ(got.error, ECONNRESET);
+  EXPECT_EQ(got.data, "");
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kSourceFailed);
+  EXPECT_EQ(one.recorder->session().error.find("the file was replaced"), 0u);
+  unlink(name.c_str());
+}
+
+TEST(ChangedFileTest, FileThatIsReplacedByAnotherBeforeTheStartFails) {
+  ExpectNameIsMissed([](const std::string& name) {
+    const std::string other = name + ".new";
+    close(open(other.c_str(), O_WRONLY | O_CREAT, 0600));
+    return rename(other.c_str(), name.c_str()) == 0;
+  });
+}
+
+TEST(ChangedFileTest, FileThatIsUnlinkedBeforeTheStartFails) {
+  ExpectNameIsMissed(
+      [](const std::string& name) { return unlink(name.c_str()) == 0; });
+}
+
 TEST(ChangedFileTest, NoDigestOfAFileThatHasChanged) {
   const Served served(Content(3'000'000));
   const auto source = served.Open();

@@ -89,6 +89,32 @@ TEST(SpecTest, SpecThatWasFilledInStaysTheSame) {
   EXPECT_EQ(spec.SerializeAsString(), once);
 }
 
+TEST(SpecTest, ExpectedSha256IsComputed) {
+  for (const bool is_upload : {false, true}) {
+    const std::string field =
+        is_upload ? "upload.expected_sha256" : "file.expected_sha256";
+    const auto set = [is_upload](v1::SessionSpec& spec,
+                                 const std::string& hex) {
+      if (is_upload) return spec.mutable_upload()->set_expected_sha256(hex);
+      spec.mutable_file()->set_expected_sha256(hex);
+    };
+    for (const std::string& wrong :
+         {std::string(63, 'a'), std::string(65, 'a'), std::string(64, 'g'),
+          std::string(64, ' '), "0x" + std::string(62, 'a')}) {
+      EXPECT_EQ(WrongField([&](auto& spec) { set(spec, wrong); }), field);
+    }
+    v1::SessionSpec spec = FileSpec();
+    set(spec, std::string(64, 'A'));
+    const auto options = ToOptions(kRules, spec);
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_TRUE(options->compute_sha256);
+    EXPECT_TRUE(spec.compute_sha256());
+    EXPECT_EQ(is_upload ? spec.upload().expected_sha256()
+                        : spec.file().expected_sha256(),
+              std::string(64, 'a'));
+  }
+}
+
 TEST(SpecTest, SourceIsRequired) {
   EXPECT_EQ(WrongField([](auto& spec) { spec.clear_source(); }), "file");
   EXPECT_EQ(WrongField([](auto& spec) { spec.mutable_file()->clear_root(); }),
@@ -106,6 +132,9 @@ TEST(SpecTest, SourceIsRequired) {
   EXPECT_EQ(root(std::string(64, 'g')), "file.expected_root");
   EXPECT_EQ(root(std::string(64, 'a'), true), "file.expected_root");
   EXPECT_EQ(WrongField([](auto& spec) { spec.mutable_upload(); }), "");
+  EXPECT_EQ(
+      WrongField([](auto& spec) { spec.mutable_upload()->set_length(-1); }),
+      "upload.length");
   const auto reception = [](const std::string& name) {
     return WrongField(
         [&name](auto& spec) { spec.mutable_reception()->set_name(name); });

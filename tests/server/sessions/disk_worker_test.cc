@@ -68,17 +68,30 @@ TEST(DiskWorkerTest, WhereAllThreadsAreBlockedTheAnswerComesAtOnce) {
   blocked->Notify();
 }
 
-TEST(DiskWorkerTest, TidyingUpThatIsBlockedHoldsUpNothingElse) {
-  constexpr auto kTidyingUp = DiskWorker::Kind::kTidyingUp;
+// As listing a directory and tidying up may hang where other work does not.
+void ExpectHoldsUpNothingElse(DiskWorker::Kind kind, DiskWorker::Kind other) {
   auto blocked = std::make_shared<absl::Notification>();
   DiskWorker worker(kLong);
   std::vector<std::future<End>> ends;
   for (size_t i = 0; i <= DiskWorker::kMaxThreads; ++i) {
-    ends.push_back(Start(worker, blocked, kTidyingUp));
+    ends.push_back(Start(worker, blocked, kind));
   }
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(Start(worker).get(), End::kAnswer);
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_EQ(Start(worker).get(), End::kAnswer);
+    EXPECT_EQ(Start(worker, nullptr, other).get(), End::kAnswer);
+  }
   blocked->Notify();
   for (auto& end : ends) EXPECT_EQ(end.get(), End::kAnswer);
+}
+
+TEST(DiskWorkerTest, TidyingUpThatIsBlockedHoldsUpNothingElse) {
+  ExpectHoldsUpNothingElse(DiskWorker::Kind::kTidyingUp,
+                           DiskWorker::Kind::kListing);
+}
+
+TEST(DiskWorkerTest, ListingThatIsBlockedHoldsUpNothingElse) {
+  ExpectHoldsUpNothingElse(DiskWorker::Kind::kListing,
+                           DiskWorker::Kind::kTidyingUp);
 }
 
 TEST(DiskWorkerTest, BlockedWorkDoesNotHoldUpTidying) {

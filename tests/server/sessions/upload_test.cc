@@ -58,6 +58,21 @@ TEST_F(UploadTest, OffsetsFollowEachOther) {
   EXPECT_EQ(source->length(), 4u);
 }
 
+TEST_F(UploadTest, ContentOfAnotherLengthIsRefused) {
+  source->ExpectLength(4);
+  EXPECT_TRUE(Take(Message(0, "abc")).ok());
+  const absl::Status more = Take(Message(3, "de"));
+  EXPECT_TRUE(absl::IsFailedPrecondition(more)) << more;
+  EXPECT_NE(more.message().find("more than the 4 bytes"), std::string::npos);
+}
+
+TEST_F(UploadTest, ContentThatEndsTooEarlyIsRefused) {
+  source->ExpectLength(4);
+  const absl::Status less = Take(Message(0, "abc", /*complete=*/true));
+  EXPECT_TRUE(absl::IsFailedPrecondition(less)) << less;
+  EXPECT_NE(less.message().find("has 3 bytes"), std::string::npos);
+}
+
 TEST_F(UploadTest, NothingComesAfterTheLast) {
   EXPECT_TRUE(Take(Message(0, "", /*complete=*/true)).ok());
   EXPECT_TRUE(absl::IsInvalidArgument(Take(Message(0, ""))));
