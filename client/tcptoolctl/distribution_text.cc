@@ -72,9 +72,11 @@ std::string Standing(v1::DeliveryStanding standing) {
 
 }  // namespace
 
-std::string DistributionProgress(const v1::Distribution& distribution) {
-  std::string text = absl::StrCat(StateName(distribution.state()), ", ",
-                                  CountsText(distribution.counts()));
+std::string DistributionProgress(const v1::Distribution& distribution,
+                                 const std::string& progress) {
+  std::string text = StateName(distribution.state());
+  if (!progress.empty()) absl::StrAppend(&text, " (", progress, ")");
+  absl::StrAppend(&text, ", ", CountsText(distribution.counts()));
   if (!distribution.detail().empty()) {
     absl::StrAppend(&text, ": ", Printable(distribution.detail()));
   }

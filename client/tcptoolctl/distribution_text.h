@@ -11,9 +11,11 @@
 
 namespace tcptool {
 
-// "RUNNING, 2 of 5 delivered, 3 receiving: waits for node1": the state, what
-// targets there are, and the detail if there is one.
-std::string DistributionProgress(const v1::Distribution& distribution);
+// "RUNNING (61%, 36.0 MiB/s, 5s left), 2 of 5 delivered, 3 receiving: waits for
+// node1": the state, the progress if there is any, what targets there are, and
+// the detail if there is one.
+std::string DistributionProgress(const v1::Distribution& distribution,
+                                 const std::string& progress = "");
 
 // Why it has failed or, if there is no such thing, its last move; or nothing.
 // Not yet printable.

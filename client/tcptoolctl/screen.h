@@ -35,8 +35,10 @@ class Screen {
 
   TerminalSize size() const { return SizeOfTerminal(fd_); }
 
-  // Draws `lines` by one write(2), in place of those before. What is wider than
-  // the terminal is cut off; there have to be fewer lines than it has rows.
+  // Draws `lines`, of which there is one at least, by one write(2), in place of
+  // those before. What is wider than the terminal is cut off; there have to be
+  // fewer lines than it has rows, unless it has one row: the first line is drawn
+  // there.
   void Draw(const std::vector<std::string>& lines);
 
  private:
