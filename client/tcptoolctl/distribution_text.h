@@ -3,6 +3,7 @@
 #ifndef TCPTOOL_CLIENT_TCPTOOLCTL_DISTRIBUTION_TEXT_H_
 #define TCPTOOL_CLIENT_TCPTOOLCTL_DISTRIBUTION_TEXT_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -28,11 +29,15 @@ std::string DistributionTable(const std::vector<v1::Distribution>& all,
 // A distribution in labelled lines.
 std::string DistributionDetails(const v1::Distribution& distribution);
 
-// One target of a distribution a line.
-std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries);
+// One target of a distribution a line. Lines that take more than `columns` are
+// without the end of the detail.
+std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries,
+                          size_t columns);
 
-// One node a line.
-std::string FleetNodeTable(const std::vector<v1::FleetNode>& nodes);
+// One node a line. Those that take more than `columns` are without the end of
+// the labels.
+std::string FleetNodeTable(const std::vector<v1::FleetNode>& nodes,
+                           size_t columns);
 
 }  // namespace tcptool
 

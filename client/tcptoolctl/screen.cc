@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -70,6 +71,11 @@ TerminalSize SizeOfTerminal(int fd) {
     return {.rows = 24, .columns = 80};
   }
   return {.rows = size.ws_row, .columns = size.ws_col};
+}
+
+size_t ColumnsOf(int fd) {
+  return isatty(fd) ? SizeOfTerminal(fd).columns
+                    : std::numeric_limits<size_t>::max();
 }
 
 Screen::Screen(int fd, int changed) : fd_(fd) {

@@ -18,6 +18,10 @@ struct TerminalSize {
 // 24 rows of 80 where the terminal does not say.
 TerminalSize SizeOfTerminal(int fd);
 
+// How many columns there are for a line that is written to `fd`: as many as it
+// takes where that is no terminal.
+size_t ColumnsOf(int fd);
+
 // Lines that are drawn again in the same place, below what the terminal shows
 // already, with the cursor hidden: until the destructor, or until a signal ends
 // or stops the process, shows it again. What is drawn last stays. One at a time

@@ -78,7 +78,7 @@ class TcptoolctlDistributionTest(DistributionCase):
                     "b has tried",
                 )
                 header, row = self.ctl(self.a, "deliveries", name).splitlines()
-                self.assertEqual(header.split()[-1], "SERVES")
+                self.assertEqual(header.split()[-2:], ["SERVES", "DETAIL"])
                 self.assertIn(", 0 delivered", row)
 
     def test_watch_tells_who_has_moved_and_why(self):
