@@ -198,28 +198,6 @@ std::string Sum(const std::vector<Place>& places,
   return absl::StrJoin(parts, ", ");
 }
 
-// "61%, 36.0 MiB/s, 5s left": of all that the targets together are to get. Empty
-// where nothing comes, or its length is not known.
-std::string Progress(const DistributionPicture& picture) {
-  const int64_t length = picture.distribution.content_length();
-  ProgressSum sum;
-  bool is_known = false;
-  for (const v1::Delivery& delivery : picture.deliveries) {
-    is_known = is_known || delivery.has_bytes_received();
-    v1::Delivery counted;
-    counted.set_bytes_received(
-        delivery.state() == v1::DELIVERY_STATE_DELIVERED
-            ? length
-            : delivery.bytes_received());
-    counted.set_bytes_per_second(delivery.bytes_per_second());
-    sum.Add(counted, picture.distribution);
-  }
-  if (!is_known || length <= 0 || IsFinal(picture.distribution.state())) {
-    return "";
-  }
-  return ProgressText(sum.Progress(picture.distribution));
-}
-
 // Takes away so many as do not fit.
 std::vector<Place> TakeHidden(std::vector<Place>& places, size_t room) {
   std::vector<size_t> order(places.size());
@@ -262,10 +240,13 @@ std::string ReceptionHere(const v1::Reception& reception) {
 
 std::vector<std::string> DistributionTree(const DistributionPicture& picture,
                                           TerminalSize size) {
-  std::vector<std::string> lines = {
-      absl::StrCat(Printable(picture.distribution.name()), ": ",
-                   DistributionProgress(picture.distribution,
-                                        Progress(picture)))};
+  OverallProgress progress(picture.distribution);
+  for (const v1::Delivery& delivery : picture.deliveries) {
+    progress.Add(delivery);
+  }
+  std::vector<std::string> lines = {absl::StrCat(
+      Printable(picture.distribution.name()), ": ",
+      DistributionProgress(picture.distribution, progress.Text()))};
   // Less the line that the cursor is on afterwards, where there is more than
   // one.
   const size_t most = std::max<size_t>(size.rows, 2) - 1;
