@@ -112,12 +112,12 @@ void OverallProgress::Add(const v1::Delivery& delivery) {
   sum_.Add(counted, distribution_);
 }
 
-std::string OverallProgress::Text() const {
+ProgressTexts OverallProgress::Progress() const {
   if (!is_known_ || distribution_.content_length() <= 0 ||
       IsFinal(distribution_.state())) {
-    return "";
+    return {};
   }
-  return ProgressText(sum_.Progress(distribution_));
+  return sum_.Progress(distribution_);
 }
 
 }  // namespace tcptool

@@ -65,10 +65,9 @@ class OverallProgress {
   // One of its targets.
   void Add(const v1::Delivery& delivery);
 
-  // "61%, 36.0 MiB/s, 5s left", with the longest time that one of them has left.
-  // Empty unless the distribution goes on, its length is known, and of a target
-  // how far that is.
-  std::string Text() const;
+  // With the longest time that one of them has left. All is empty unless the
+  // distribution goes on, its length is known, and of a target how far that is.
+  ProgressTexts Progress() const;
 
  private:
   const v1::Distribution& distribution_;

@@ -246,7 +246,8 @@ std::vector<std::string> DistributionTree(const DistributionPicture& picture,
   }
   std::vector<std::string> lines = {absl::StrCat(
       Printable(picture.distribution.name()), ": ",
-      DistributionProgress(picture.distribution, progress.Text()))};
+      DistributionProgress(picture.distribution,
+                           ProgressText(progress.Progress())))};
   // Less the line that the cursor is on afterwards, where there is more than
   // one.
   const size_t most = std::max<size_t>(size.rows, 2) - 1;

@@ -28,7 +28,7 @@ std::string Facts(const fleet::DistributionOverview& overview) {
     progress.Add(target.delivery);
   }
   FactList facts;
-  facts.Add("Progress", progress.Text());
+  facts.Add("Progress", ProgressText(progress.Progress()));
   facts.Add("From", SourceOf(distribution.spec()));
   facts.Add("To", DestinationOf(distribution.spec()));
   facts.Add("Targets", TargetsOf(distribution.spec().targets()));

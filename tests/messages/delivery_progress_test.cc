@@ -96,15 +96,15 @@ TEST(OverallProgressTest, CountsWhoHasItAndWhoWaits) {
   progress.Add(has);
   progress.Add(waits);
   // Nodes of an earlier release do not say how far they are.
-  EXPECT_EQ(progress.Text(), "");
+  EXPECT_EQ(ProgressText(progress.Progress()), "");
   progress.Add(Receiving(2 * kMiB, kMiB));
   progress.Add(Receiving(6 * kMiB, kMiB));
-  EXPECT_EQ(progress.Text(), "50%, 2.0 MiB/s, 6s left");
+  EXPECT_EQ(ProgressText(progress.Progress()), "50%, 2.0 MiB/s, 6s left");
   distribution.set_state(v1::DISTRIBUTION_STATE_CANCELLED);
-  EXPECT_EQ(progress.Text(), "");
+  EXPECT_EQ(ProgressText(progress.Progress()), "");
   distribution.set_state(v1::DISTRIBUTION_STATE_RUNNING);
   distribution.clear_content_length();
-  EXPECT_EQ(progress.Text(), "");
+  EXPECT_EQ(ProgressText(progress.Progress()), "");
 }
 
 }  // namespace
