@@ -45,9 +45,10 @@
 {{- end }}
 
 {{- define "tcptool.consumerPod" }}
-{{- if not .context }}
-{{- fail "tcptool-consumer: context is missing; give the chart's scope: (dict \"context\" $ ...)" }}
+{{- $library := dict }}
+{{- with .context }}{{ with .Subcharts }}{{ $library = index . "tcptool-consumer" }}{{ end }}{{ end }}
+{{- if not $library }}
+{{- fail "tcptool-consumer: context: give the scope of a chart that depends on it: (dict \"context\" $ ...)" }}
 {{- end }}
-{{- $library := index .context.Subcharts "tcptool-consumer" }}
 {{- toYaml ($library.Files.Get "files/consumer.yaml" | fromYaml).spec.template.spec }}
 {{- end }}
