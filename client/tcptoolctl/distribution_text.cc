@@ -140,9 +140,8 @@ std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries,
                           size_t columns) {
   const bool is_served = std::ranges::any_of(
       deliveries, [](const v1::Delivery& one) { return one.has_serving(); });
-  std::vector<std::vector<std::string>> rows = {{"NODE", "STATE", "RECEIVED",
-                                                 "RATE", "PARENT", "FALLBACKS",
-                                                 "STANDING"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"NODE", "STATE", "RECEIVED", "RATE", "PARENT", "FALLBACKS", "STANDING"}};
   if (is_served) rows.front().emplace_back("SERVES");
   rows.front().emplace_back("DETAIL");
   for (const v1::Delivery& delivery : deliveries) {

@@ -137,8 +137,7 @@ Importance ImportanceOf(const Place& place) {
 // Of those that do not fit, the ones with the highest are not shown. The source
 // stands where the tree begins.
 int Rank(const Place& place) {
-  return place.delivery == nullptr ? -1
-                                   : static_cast<int>(ImportanceOf(place));
+  return place.delivery == nullptr ? -1 : static_cast<int>(ImportanceOf(place));
 }
 
 std::string State(const Place& place) {
@@ -244,10 +243,10 @@ std::vector<std::string> DistributionTree(const DistributionPicture& picture,
   for (const v1::Delivery& delivery : picture.deliveries) {
     progress.Add(delivery);
   }
-  std::vector<std::string> lines = {absl::StrCat(
-      Printable(picture.distribution.name()), ": ",
-      DistributionProgress(picture.distribution,
-                           ProgressText(progress.Progress())))};
+  std::vector<std::string> lines = {
+      absl::StrCat(Printable(picture.distribution.name()), ": ",
+                   DistributionProgress(picture.distribution,
+                                        ProgressText(progress.Progress())))};
   // Less the line that the cursor is on afterwards, where there is more than
   // one.
   const size_t most = std::max<size_t>(size.rows, 2) - 1;

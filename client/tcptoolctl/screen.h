@@ -41,8 +41,8 @@ class Screen {
 
   // Draws `lines`, of which there is one at least, by one write(2), in place of
   // those before. What is wider than the terminal is cut off; there have to be
-  // fewer lines than it has rows, unless it has one row: the first line is drawn
-  // there.
+  // fewer lines than it has rows, unless it has one row: the first line is
+  // drawn there.
   void Draw(const std::vector<std::string>& lines);
 
  private:

@@ -34,10 +34,10 @@ constexpr size_t kColumnsWithoutDetail = 80;
 size_t LessOrZero(size_t a, size_t b) { return a > b ? a - b : 0; }
 
 std::vector<Column> AllColumns() {
-  return {{"NODE", &TreeRow::node},   {"STATE", &TreeRow::state},
-          {"FROM", &TreeRow::from},   {"RACK", &TreeRow::rack},
-          {"DONE", &TreeRow::done},   {"RATE", &TreeRow::rate},
-          {"LEFT", &TreeRow::left},   {"MOVES", &TreeRow::moves},
+  return {{"NODE", &TreeRow::node},    {"STATE", &TreeRow::state},
+          {"FROM", &TreeRow::from},    {"RACK", &TreeRow::rack},
+          {"DONE", &TreeRow::done},    {"RATE", &TreeRow::rate},
+          {"LEFT", &TreeRow::left},    {"MOVES", &TreeRow::moves},
           {"DETAIL", &TreeRow::detail}};
 }
 
@@ -57,8 +57,7 @@ class Fitting {
     // three columns of nothing would leave less for the others.
     if (std::all_of(rows_.begin(), rows_.end(),
                     [](const TreeRow& row) { return row.done.empty(); })) {
-      for (const Cell cell :
-           {&TreeRow::done, &TreeRow::rate, &TreeRow::left}) {
+      for (const Cell cell : {&TreeRow::done, &TreeRow::rate, &TreeRow::left}) {
         Drop(cell);
       }
     }
@@ -142,9 +141,8 @@ class Fitting {
     };
     if (nodes() + racks > room) nodes_.DropDomain();
     // Racks are fewer, and are told apart by less.
-    const size_t rack =
-        std::min(racks, std::max({LessOrZero(room, nodes()), room / 5,
-                                  kLeastRack}));
+    const size_t rack = std::min(
+        racks, std::max({LessOrZero(room, nodes()), room / 5, kLeastRack}));
     if (rack > 0) racks_.Cut(rack);
     nodes_.Cut((room - rack) / NodeColumns());
   }

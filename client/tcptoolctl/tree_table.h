@@ -27,8 +27,8 @@ struct TreeRow {
 // where no row has any. In a terminal of so many columns, 60 or more, a node's
 // state and progress are to be seen beside names of any length: names are made
 // shorter, and if that is not enough, there is no column for racks, then for
-// moves, then for parents. The detail, which is last, has what room is left, and
-// makes lines wider.
+// moves, then for parents. The detail, which is last, has what room is left,
+// and makes lines wider.
 std::vector<std::string> TreeTable(std::vector<TreeRow> rows, size_t columns);
 
 }  // namespace tcptool

@@ -154,8 +154,8 @@ StatusContent DistributionPage(const fleet::DistributionOverview& overview,
                                    " ", CountsText(distribution.counts()),
                                    distribution.detail().empty() ? "" : ". ",
                                    IsolatedText(distribution.detail())),
-      .main_html = absl::StrCat(Facts(overview), tables,
-                                AllTable(overview, request))};
+      .main_html =
+          absl::StrCat(Facts(overview), tables, AllTable(overview, request))};
 }
 
 }  // namespace tcptool::server

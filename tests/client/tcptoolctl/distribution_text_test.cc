@@ -77,10 +77,9 @@ TEST(FleetNodeTableTest, IsWithoutTheEndOfLabelsThatATerminalHasNoRoomFor) {
   (*nodes[0].mutable_labels())["location"] = "a building that is far away";
   EXPECT_THAT(
       Lines(FleetNodeTable(nodes, 80)),
-      ElementsAre(
-          "NODE   RACK  ADDRESS         EGRESS  VERSION  ROLE  LABELS",
-          "node1  -     192.0.2.1:9872  -       0.1.0    -     "
-          "location=a building that is"));
+      ElementsAre("NODE   RACK  ADDRESS         EGRESS  VERSION  ROLE  LABELS",
+                  "node1  -     192.0.2.1:9872  -       0.1.0    -     "
+                  "location=a building that is"));
   EXPECT_THAT(Lines(FleetNodeTable(nodes, kAny))[1],
               testing::EndsWith("  location=a building that is far away"));
 }

@@ -205,8 +205,8 @@ TEST(DistributionTreeTest, ShowsAndSumsFirstWhatIsWrong) {
   EXPECT_EQ(lines.back(),
             "and 96 more: 6 FAILED, 10 RECEIVING (SLOW), 30 RECEIVING "
             "(50%, 30.0 MiB/s, 4s left), 20 WAITING, 30 DELIVERED");
-  EXPECT_THAT(Nodes(lines), ElementsAre("a", "  n80", "  n81", "  n82",
-                                        "  n83", "and"));
+  EXPECT_THAT(Nodes(lines),
+              ElementsAre("a", "  n80", "  n81", "  n82", "  n83", "and"));
   // The slow ones are next, then those that have moved.
   lines = DistributionTree(picture, {.rows = 26, .columns = 80});
   EXPECT_THAT(Nodes(lines), AllOf(Contains("  n89"), Contains("  n99"),

@@ -106,8 +106,8 @@ TEST(RedrawnTreeTest, ErasesNoLineThatItDoesNotWriteWhereAllHaveGoneOn) {
   const std::vector<std::string> after = Lines(picture, kLarge);
   const std::string written = Redraw(before, after, kLarge.columns);
   // The head and the source are as they were.
-  std::string expected = absl::StrCat("\x1b[", before.size(), "A\r", after[0],
-                                      "\x1b[K\n\n\n");
+  std::string expected =
+      absl::StrCat("\x1b[", before.size(), "A\r", after[0], "\x1b[K\n\n\n");
   for (size_t i = kLinesBefore; i < after.size(); ++i) {
     absl::StrAppend(&expected, after[i], "\x1b[K\n");
   }

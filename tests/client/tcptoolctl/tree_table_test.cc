@@ -31,9 +31,13 @@ TreeRow Row(const std::string& node, const std::string& from) {
 }
 
 TEST(TreeTableTest, HasColumnsForWhatThereIs) {
-  EXPECT_THAT(TreeTable({{.node = "a", .state = "SOURCE"},
-                         {.indented = 1, .node = "b", .state = "WAITING"}},
-                        80),
+  std::vector<TreeRow> rows(2);
+  rows[0].node = "a";
+  rows[0].state = "SOURCE";
+  rows[1].indented = 1;
+  rows[1].node = "b";
+  rows[1].state = "WAITING";
+  EXPECT_THAT(TreeTable(rows, 80),
               ElementsAre("NODE  STATE    FROM  RACK  MOVES  DETAIL",
                           "a     SOURCE   -     -     -      -",
                           "  b   WAITING  -     -     -      -"));
