@@ -81,7 +81,8 @@ class KubernetesTest(ManifestsCase):
 
     def test_older_releases_are_served_by_the_patch_of_the_docs(self):
         text = (shipping.PROJECT / "docs/operations.md").read_text(encoding="utf-8")
-        (patches,) = re.findall(r"(?m)^    patches:\n(?:      .*\n)+", text.partition("#### Which")[2])
+        section = text.partition("#### Which Kubernetes")[2]
+        (patches,) = re.findall(r"(?m)^    patches:\n(?:      .*\n)+", section)
         directory = self.work / "kubernetes/older"
         directory.mkdir()
         for base in ("base", "overlays/hostnetwork", "overlays/fleet"):
