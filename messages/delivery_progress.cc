@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "messages/distribution_states.h"
 #include "text/amounts.h"
 
 namespace tcptool {
@@ -99,6 +100,24 @@ ProgressTexts ProgressSum::Progress(
   return {.done = DoneText(bytes_, nodes_, distribution),
           .rate = RateText(rate_),
           .left = LeftText(left_)};
+}
+
+void OverallProgress::Add(const v1::Delivery& delivery) {
+  is_known_ = is_known_ || delivery.has_bytes_received();
+  v1::Delivery counted;
+  counted.set_bytes_received(delivery.state() == v1::DELIVERY_STATE_DELIVERED
+                                 ? distribution_.content_length()
+                                 : delivery.bytes_received());
+  counted.set_bytes_per_second(delivery.bytes_per_second());
+  sum_.Add(counted, distribution_);
+}
+
+ProgressTexts OverallProgress::Progress() const {
+  if (!is_known_ || distribution_.content_length() <= 0 ||
+      IsFinal(distribution_.state())) {
+    return {};
+  }
+  return sum_.Progress(distribution_);
 }
 
 }  // namespace tcptool

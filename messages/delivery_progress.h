@@ -54,6 +54,27 @@ class ProgressSum {
   absl::Duration left_;
 };
 
+// How far a distribution is as a whole: who has the content counts with all of
+// it, who waits with nothing.
+class OverallProgress {
+ public:
+  // `distribution` has to outlive it.
+  explicit OverallProgress(const v1::Distribution& distribution)
+      : distribution_(distribution) {}
+
+  // One of its targets.
+  void Add(const v1::Delivery& delivery);
+
+  // With the longest time that one of them has left. All is empty unless the
+  // distribution goes on, its length is known, and of a target how far that is.
+  ProgressTexts Progress() const;
+
+ private:
+  const v1::Distribution& distribution_;
+  ProgressSum sum_;
+  bool is_known_ = false;
+};
+
 }  // namespace tcptool
 
 #endif  // TCPTOOL_MESSAGES_DELIVERY_PROGRESS_H_

@@ -1,5 +1,7 @@
 #include "client/tcptoolctl/distribution_commands.h"
 
+#include <unistd.h>
+
 #include <iostream>
 #include <stop_token>
 #include <thread>
@@ -10,6 +12,7 @@
 #include "client/tcptoolctl/distribution_text.h"
 #include "client/tcptoolctl/distribution_watch.h"
 #include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/screen.h"
 #include "client/tcptoolctl/upload_stdin.h"
 #include "text/characters.h"
 
@@ -109,7 +112,7 @@ absl::Status Deliveries(Client& client, const Options& options) {
     list.mutable_deliveries()->Assign(deliveries->begin(), deliveries->end());
     std::cout << Json(list) << '\n';
   } else {
-    std::cout << DeliveryTable(*deliveries);
+    std::cout << DeliveryTable(*deliveries, ColumnsOf(STDOUT_FILENO));
   }
   return absl::OkStatus();
 }
@@ -133,7 +136,7 @@ absl::Status Nodes(Client& client, const Options& options) {
     list.mutable_nodes()->Assign(nodes->begin(), nodes->end());
     std::cout << Json(list) << '\n';
   } else {
-    std::cout << FleetNodeTable(*nodes);
+    std::cout << FleetNodeTable(*nodes, ColumnsOf(STDOUT_FILENO));
   }
   return absl::OkStatus();
 }

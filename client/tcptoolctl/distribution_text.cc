@@ -72,9 +72,11 @@ std::string Standing(v1::DeliveryStanding standing) {
 
 }  // namespace
 
-std::string DistributionProgress(const v1::Distribution& distribution) {
-  std::string text = absl::StrCat(StateName(distribution.state()), ", ",
-                                  CountsText(distribution.counts()));
+std::string DistributionProgress(const v1::Distribution& distribution,
+                                 const std::string& progress) {
+  std::string text = StateName(distribution.state());
+  if (!progress.empty()) absl::StrAppend(&text, " (", progress, ")");
+  absl::StrAppend(&text, ", ", CountsText(distribution.counts()));
   if (!distribution.detail().empty()) {
     absl::StrAppend(&text, ": ", Printable(distribution.detail()));
   }
@@ -134,13 +136,14 @@ std::string DistributionDetails(const v1::Distribution& distribution) {
   return std::move(lines).Take();
 }
 
-std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries) {
+std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries,
+                          size_t columns) {
   const bool is_served = std::ranges::any_of(
       deliveries, [](const v1::Delivery& one) { return one.has_serving(); });
-  std::vector<std::vector<std::string>> rows = {{"NODE", "STATE", "RECEIVED",
-                                                 "RATE", "PARENT", "FALLBACKS",
-                                                 "STANDING", "DETAIL"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"NODE", "STATE", "RECEIVED", "RATE", "PARENT", "FALLBACKS", "STANDING"}};
   if (is_served) rows.front().emplace_back("SERVES");
+  rows.front().emplace_back("DETAIL");
   for (const v1::Delivery& delivery : deliveries) {
     // The content's length is not known here.
     const ProgressTexts progress =
@@ -149,16 +152,18 @@ std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries) {
                     OrNothing(progress.done), OrNothing(progress.rate),
                     OrNothing(delivery.parent()),
                     OrNothing(absl::StrJoin(delivery.fallbacks(), ",")),
-                    OrNothing(Standing(delivery.standing())),
-                    OrNothing(DeliveryDetail(delivery))});
-    if (!is_served) continue;
-    rows.back().push_back(OrNothing(
-        delivery.has_serving() ? ServingText(delivery.serving()) : ""));
+                    OrNothing(Standing(delivery.standing()))});
+    if (is_served) {
+      rows.back().push_back(OrNothing(
+          delivery.has_serving() ? ServingText(delivery.serving()) : ""));
+    }
+    rows.back().push_back(OrNothing(DeliveryDetail(delivery)));
   }
-  return Table(rows);
+  return Table(rows, columns);
 }
 
-std::string FleetNodeTable(const std::vector<v1::FleetNode>& nodes) {
+std::string FleetNodeTable(const std::vector<v1::FleetNode>& nodes,
+                           size_t columns) {
   std::vector<std::vector<std::string>> rows = {
       {"NODE", "RACK", "ADDRESS", "EGRESS", "VERSION", "ROLE", "LABELS"}};
   for (const v1::FleetNode& node : nodes) {
@@ -171,7 +176,7 @@ std::string FleetNodeTable(const std::vector<v1::FleetNode>& nodes) {
          OrNothing(node.coordinator() ? "coordinator" : ""),
          OrNothing(LabelsText(node.labels()))});
   }
-  return Table(rows);
+  return Table(rows, columns);
 }
 
 }  // namespace tcptool

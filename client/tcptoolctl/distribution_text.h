@@ -3,6 +3,7 @@
 #ifndef TCPTOOL_CLIENT_TCPTOOLCTL_DISTRIBUTION_TEXT_H_
 #define TCPTOOL_CLIENT_TCPTOOLCTL_DISTRIBUTION_TEXT_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,11 @@
 
 namespace tcptool {
 
-// "RUNNING, 2 of 5 delivered, 3 receiving: waits for node1": the state, what
-// targets there are, and the detail if there is one.
-std::string DistributionProgress(const v1::Distribution& distribution);
+// "RUNNING (61%, 36.0 MiB/s, 5s left), 2 of 5 delivered, 3 receiving: waits for
+// node1": the state, the progress if there is any, what targets there are, and
+// the detail if there is one.
+std::string DistributionProgress(const v1::Distribution& distribution,
+                                 const std::string& progress = "");
 
 // Why it has failed or, if there is no such thing, its last move; or nothing.
 // Not yet printable.
@@ -26,11 +29,15 @@ std::string DistributionTable(const std::vector<v1::Distribution>& all,
 // A distribution in labelled lines.
 std::string DistributionDetails(const v1::Distribution& distribution);
 
-// One target of a distribution a line.
-std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries);
+// One target of a distribution a line. Lines that take more than `columns` are
+// without the end of the detail.
+std::string DeliveryTable(const std::vector<v1::Delivery>& deliveries,
+                          size_t columns);
 
-// One node a line.
-std::string FleetNodeTable(const std::vector<v1::FleetNode>& nodes);
+// One node a line. Those that take more than `columns` are without the end of
+// the labels.
+std::string FleetNodeTable(const std::vector<v1::FleetNode>& nodes,
+                           size_t columns);
 
 }  // namespace tcptool
 

@@ -2,17 +2,18 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <numeric>
 #include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "client/tcptoolctl/distribution_text.h"
 #include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/tree_table.h"
 #include "messages/delivery_progress.h"
 #include "messages/distribution_states.h"
 #include "text/amounts.h"
@@ -103,24 +104,40 @@ std::vector<Place> Order(const DistributionPicture& picture) {
   return ordered;
 }
 
-// Of those that do not fit, the ones with the highest are not shown.
-int Rank(const Place& place) {
-  if (place.delivery == nullptr) return 0;
+// What is looked for first, from the lowest on.
+enum class Importance {
+  kFailed,
+  kSlow,
+  kMoved,
+  kUnderWay,
+  kWaiting,
+  kDelivered,
+  kSource,
+};
+
+Importance ImportanceOf(const Place& place) {
+  if (place.delivery == nullptr) return Importance::kSource;
   switch (place.delivery->state()) {
+    case v1::DELIVERY_STATE_FAILED:
+      return Importance::kFailed;
     case v1::DELIVERY_STATE_RECEIVING:
     case v1::DELIVERY_STATE_VERIFYING:
-      // Who has moved, or is slow, is what is looked for.
-      return place.delivery->moves().empty() &&
-                     place.delivery->standing() != v1::DELIVERY_STANDING_SLOW
-                 ? 2
-                 : 1;
-    case v1::DELIVERY_STATE_FAILED:
-      return 1;
+      if (place.delivery->standing() == v1::DELIVERY_STANDING_SLOW) {
+        return Importance::kSlow;
+      }
+      return place.delivery->moves().empty() ? Importance::kUnderWay
+                                             : Importance::kMoved;
     case v1::DELIVERY_STATE_DELIVERED:
-      return 4;
+      return Importance::kDelivered;
     default:
-      return 3;
+      return Importance::kWaiting;
   }
+}
+
+// Of those that do not fit, the ones with the highest are not shown. The source
+// stands where the tree begins.
+int Rank(const Place& place) {
+  return place.delivery == nullptr ? -1 : static_cast<int>(ImportanceOf(place));
 }
 
 std::string State(const Place& place) {
@@ -134,70 +151,50 @@ std::string State(const Place& place) {
   return state;
 }
 
-// `has_progress`: there are columns for it.
-std::vector<std::string> Head(bool has_progress) {
-  if (!has_progress) {
-    return {"NODE", "STATE", "FROM", "RACK", "MOVES", "DETAIL"};
-  }
-  return {"NODE", "STATE", "FROM",  "RACK",  "DONE",
-          "RATE", "LEFT",  "MOVES", "DETAIL"};
-}
-
-std::vector<std::string> Cells(const Place& place,
-                               const DistributionPicture& picture,
-                               bool has_progress, size_t columns) {
-  const std::string node = Printable(place.node);
-  // A long name leaves room for the others.
-  std::string shown =
-      absl::StrCat(std::string(2 * place.indented, ' '),
-                   Truncate(node, std::max<size_t>(columns / 2, 8)));
+TreeRow Row(const Place& place, const DistributionPicture& picture) {
   // The source has no delivery, and receives nothing.
   const v1::Delivery& delivery = place.delivery == nullptr
                                      ? v1::Delivery::default_instance()
                                      : *place.delivery;
-  std::vector<std::string> cells = {std::move(shown), State(place),
-                                    OrNothing(delivery.parent()),
-                                    OrNothing(RackOf(picture, place.node))};
-  if (has_progress) {
-    const ProgressTexts progress =
-        ProgressTextsOf(delivery, picture.distribution);
-    for (const std::string& text :
-         {progress.done, progress.rate, progress.left}) {
-      cells.push_back(OrNothing(text));
-    }
-  }
-  cells.push_back(
-      delivery.moves().empty() ? "-" : absl::StrCat(delivery.moves_size()));
-  cells.push_back(OrNothing(DeliveryDetail(delivery)));
-  return cells;
+  const ProgressTexts progress =
+      ProgressTextsOf(delivery, picture.distribution);
+  return {.indented = place.indented,
+          .node = place.node,
+          .state = State(place),
+          .from = delivery.parent(),
+          .rack = RackOf(picture, place.node),
+          .done = progress.done,
+          .rate = progress.rate,
+          .left = progress.left,
+          .moves = delivery.moves().empty()
+                       ? ""
+                       : absl::StrCat(delivery.moves_size()),
+          .detail = DeliveryDetail(delivery)};
 }
 
-// Before the content comes, and where nodes are of an earlier release, it is
-// known of none: three columns of nothing would leave less for the others.
-bool HasProgress(const DistributionPicture& picture) {
-  return std::any_of(
-      picture.deliveries.begin(), picture.deliveries.end(),
-      [](const v1::Delivery& one) { return one.has_bytes_received(); });
-}
-
-// "100 DELIVERED, 20 RECEIVING (37%, 36.0 MiB/s, 5s left)".
+// "2 FAILED, 20 RECEIVING (37%, 36.0 MiB/s, 5s left), 100 DELIVERED".
 std::string Sum(const std::vector<Place>& places,
                 const v1::Distribution& distribution) {
-  std::map<std::string, int> counts;
+  std::map<std::pair<Importance, std::string>, int> counts;
   ProgressSum progress;
   for (const Place& place : places) {
-    ++counts[State(place)];
+    // Who has moved is in the same state as others.
+    Importance importance = ImportanceOf(place);
+    if (importance == Importance::kMoved) importance = Importance::kUnderWay;
+    ++counts[{importance, State(place)}];
     if (place.delivery != nullptr) progress.Add(*place.delivery, distribution);
   }
-  std::string text =
-      absl::StrJoin(counts, ", ", [](std::string* out, const auto& count) {
-        absl::StrAppend(out, count.second, " ", count.first);
-      });
-  if (!progress.empty()) {
-    absl::StrAppend(&text, " (", ProgressText(progress.Progress(distribution)),
-                    ")");
+  std::vector<std::string> parts;
+  size_t urgent = 0;
+  for (const auto& [state, count] : counts) {
+    parts.push_back(absl::StrCat(count, " ", state.second));
+    if (state.first <= Importance::kUnderWay) urgent = parts.size();
   }
-  return text;
+  if (!progress.empty()) {
+    absl::StrAppend(&parts[urgent == 0 ? parts.size() - 1 : urgent - 1], " (",
+                    ProgressText(progress.Progress(distribution)), ")");
+  }
+  return absl::StrJoin(parts, ", ");
 }
 
 // Takes away so many as do not fit.
@@ -242,11 +239,17 @@ std::string ReceptionHere(const v1::Reception& reception) {
 
 std::vector<std::string> DistributionTree(const DistributionPicture& picture,
                                           TerminalSize size) {
+  OverallProgress progress(picture.distribution);
+  for (const v1::Delivery& delivery : picture.deliveries) {
+    progress.Add(delivery);
+  }
   std::vector<std::string> lines = {
       absl::StrCat(Printable(picture.distribution.name()), ": ",
-                   DistributionProgress(picture.distribution))};
-  // Less the line that the cursor is on afterwards.
-  const size_t most = std::max<size_t>(size.rows, 3) - 1;
+                   DistributionProgress(picture.distribution,
+                                        ProgressText(progress.Progress())))};
+  // Less the line that the cursor is on afterwards, where there is more than
+  // one.
+  const size_t most = std::max<size_t>(size.rows, 2) - 1;
   std::vector<Place> places = Order(picture);
   if (picture.reception && most > 4) {
     lines.push_back(ReceptionHere(*picture.reception));
@@ -258,17 +261,14 @@ std::vector<std::string> DistributionTree(const DistributionPicture& picture,
     hidden = TakeHidden(places, room < 3 ? 0 : room - 2);
   }
   if (!places.empty()) {
-    const bool has_progress = HasProgress(picture);
-    std::vector<std::vector<std::string>> rows = {Head(has_progress)};
-    for (const Place& place : places) {
-      rows.push_back(Cells(place, picture, has_progress, size.columns));
-    }
-    for (const absl::string_view line :
-         absl::StrSplit(Table(rows), '\n', absl::SkipEmpty())) {
-      lines.emplace_back(line);
+    std::vector<TreeRow> rows;
+    rows.reserve(places.size());
+    for (const Place& place : places) rows.push_back(Row(place, picture));
+    for (std::string& line : TreeTable(std::move(rows), size.columns)) {
+      lines.push_back(std::move(line));
     }
   }
-  if (!hidden.empty()) {
+  if (!hidden.empty() && room > 0) {
     lines.push_back(absl::StrCat(places.empty() ? "" : "and ", hidden.size(),
                                  places.empty() ? " nodes: " : " more: ",
                                  Sum(hidden, picture.distribution)));

@@ -34,9 +34,10 @@ std::string ReceptionHere(const v1::Reception& reception);
 
 // The distribution, then a line for each node, those of a rack together, each
 // behind the one that it has the content from; an only child is not indented,
-// so that chains need no columns. Fewer lines than `size` has rows: what does
-// not fit is summed in the last one, what has ended well before what has not.
-// Lines may be wider than `size`.
+// so that chains need no columns. Fewer lines than `size` has rows, but one at
+// least: what does not fit is summed in the last one, what has ended well
+// before what has not. Lines may be wider than `size`, by what is least
+// important.
 std::vector<std::string> DistributionTree(const DistributionPicture& picture,
                                           TerminalSize size);
 

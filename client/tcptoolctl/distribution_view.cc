@@ -98,16 +98,24 @@ void DistributionView::ShowNodes() {
 }
 
 void DistributionView::ShowDeliveries() {
+  OverallProgress overall(picture_.distribution);
   ProgressSum under_way;
   for (const v1::Delivery& delivery : picture_.deliveries) {
     ShowDelivery(delivery);
+    overall.Add(delivery);
     under_way.Add(delivery, picture_.distribution);
   }
-  if (!under_way.empty()) {
-    out_ << "under way: "
-         << ProgressText(under_way.Progress(picture_.distribution)) << '\n';
+  if (IsFinal(picture_.distribution.state())) return;
+  ProgressTexts progress = overall.Progress();
+  // Of a content whose length is not known.
+  if (progress.done.empty()) {
+    progress = under_way.Progress(picture_.distribution);
   }
-  if (picture_.reception) out_ << ReceptionHere(*picture_.reception) << '\n';
+  if (progress.done.empty()) {
+    if (picture_.reception) out_ << ReceptionHere(*picture_.reception) << '\n';
+  } else if (std::exchange(done_, progress.done) != progress.done) {
+    out_ << "progress: " << ProgressText(progress) << '\n';
+  }
 }
 
 void DistributionView::ShowDelivery(const v1::Delivery& delivery) {

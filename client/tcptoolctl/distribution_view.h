@@ -35,8 +35,9 @@ class DistributionView {
 
   // Writes to `screen` if there is one (kScreen), else to `out`; both must
   // outlive it. kLines: a line for each change of the distribution, of a
-  // delivery's state and of whom it comes from; progress with each look, of all
-  // nodes that are under way in one line. kJson: the distribution as it comes,
+  // delivery's state and of whom it comes from, and for each percent that all
+  // nodes together have got; where that is not known, for each look that has
+  // found more. kJson: the distribution as it comes,
   // and each node that a look has found otherwise than the one before: see
   // TreeJson().
   DistributionView(Style style, std::ostream& out, Screen* screen)
@@ -75,6 +76,7 @@ class DistributionView {
   std::map<std::string, v1::Delivery> shown_;       // By nodes. For kLines.
   std::map<std::string, std::string> shown_nodes_;  // The same. For kJson.
   std::string line_;                                // The last that was shown.
+  std::string done_;                                // The same, of progress.
   bool deleted_ = false;
 };
 

@@ -22,4 +22,8 @@ std::string Redraw(const std::vector<std::string>& before,
   return text;
 }
 
+std::string RedrawOnly(const std::string& line, size_t columns) {
+  return absl::StrCat("\r", line, Columns(line) < columns ? "\x1b[K" : "");
+}
+
 }  // namespace tcptool

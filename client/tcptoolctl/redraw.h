@@ -17,6 +17,10 @@ namespace tcptool {
 std::string Redraw(const std::vector<std::string>& before,
                    const std::vector<std::string>& after, size_t columns);
 
+// The same for a terminal of one row, which a line below would scroll away: the
+// cursor is anywhere in that row before, and at the line's end after.
+std::string RedrawOnly(const std::string& line, size_t columns);
+
 }  // namespace tcptool
 
 #endif  // TCPTOOL_CLIENT_TCPTOOLCTL_REDRAW_H_

@@ -107,20 +107,26 @@ std::string Bar(int64_t done, int64_t total, int width) {
                          std::string(width - places, '.'), percent);
 }
 
-std::string Table(const std::vector<std::vector<std::string>>& rows) {
+std::string Table(const std::vector<std::vector<std::string>>& rows,
+                  size_t columns) {
   std::vector<size_t> widths(rows.front().size());
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       widths[i] = std::max(widths[i], Columns(row[i]));
     }
   }
+  size_t before_last = 0;
+  for (size_t i = 0; i + 1 < widths.size(); ++i) before_last += widths[i] + 2;
+  const size_t last = std::max(Columns(rows.front().back()),
+                               columns - std::min(columns, before_last));
   std::string table;
   for (const auto& row : rows) {
     std::string line;
-    for (size_t i = 0; i < row.size(); ++i) {
+    for (size_t i = 0; i + 1 < row.size(); ++i) {
       absl::StrAppend(&line, row[i],
                       std::string(widths[i] - Columns(row[i]) + 2, ' '));
     }
+    absl::StrAppend(&line, Truncate(row.back(), last));
     absl::StrAppend(&table, absl::StripTrailingAsciiWhitespace(line), "\n");
   }
   return table;

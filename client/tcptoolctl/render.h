@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,8 +30,10 @@ std::string Bar(int64_t done, int64_t total, int width);
 
 // Columns aligned to the left, two spaces apart, a line each row; the first row
 // is the header. No line ends with spaces. All rows have as many cells as the
-// first.
-std::string Table(const std::vector<std::vector<std::string>>& rows);
+// first. The last cell of a line that takes more than `columns` is cut, but not
+// below the width of its title.
+std::string Table(const std::vector<std::vector<std::string>>& rows,
+                  size_t columns = std::numeric_limits<size_t>::max());
 
 // "FAILED (STALLED)": the state, and the reason if there is one.
 std::string StateAndReason(const v1::Recipient& recipient);

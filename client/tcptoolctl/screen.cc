@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -72,6 +73,11 @@ TerminalSize SizeOfTerminal(int fd) {
   return {.rows = size.ws_row, .columns = size.ws_col};
 }
 
+size_t ColumnsOf(int fd) {
+  return isatty(fd) ? SizeOfTerminal(fd).columns
+                    : std::numeric_limits<size_t>::max();
+}
+
 Screen::Screen(int fd, int changed) : fd_(fd) {
   the_terminal = fd;
   the_changed = changed;
@@ -84,7 +90,9 @@ Screen::Screen(int fd, int changed) : fd_(fd) {
 }
 
 Screen::~Screen() {
-  Write(std::string(kShowCursor));
+  // The only line there is stays, and what comes next is below.
+  const bool is_behind = !drawn_.empty() && drawn_size_.rows == 1;
+  Write(absl::StrCat(is_behind ? "\n" : "", kShowCursor));
   for (const Handled& handled : handled_) {
     sigaction(handled.signal, &handled.before, nullptr);
   }
@@ -118,7 +126,9 @@ void Screen::Draw(const std::vector<std::string>& lines) {
   for (const std::string& line : lines) {
     shown.emplace_back(Truncate(line, size.columns));
   }
-  absl::StrAppend(&text, Redraw(drawn_, shown, size.columns));
+  absl::StrAppend(&text, size.rows == 1
+                             ? RedrawOnly(shown.front(), size.columns)
+                             : Redraw(drawn_, shown, size.columns));
   drawn_ = std::move(shown);
   drawn_size_ = size;
   Write(text);

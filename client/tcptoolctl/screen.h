@@ -18,6 +18,10 @@ struct TerminalSize {
 // 24 rows of 80 where the terminal does not say.
 TerminalSize SizeOfTerminal(int fd);
 
+// How many columns there are for a line that is written to `fd`: as many as it
+// takes where that is no terminal.
+size_t ColumnsOf(int fd);
+
 // Lines that are drawn again in the same place, below what the terminal shows
 // already, with the cursor hidden: until the destructor, or until a signal ends
 // or stops the process, shows it again. What is drawn last stays. One at a time
@@ -35,8 +39,10 @@ class Screen {
 
   TerminalSize size() const { return SizeOfTerminal(fd_); }
 
-  // Draws `lines` by one write(2), in place of those before. What is wider than
-  // the terminal is cut off; there have to be fewer lines than it has rows.
+  // Draws `lines`, of which there is one at least, by one write(2), in place of
+  // those before. What is wider than the terminal is cut off; there have to be
+  // fewer lines than it has rows, unless it has one row: the first line is
+  // drawn there.
   void Draw(const std::vector<std::string>& lines);
 
  private:

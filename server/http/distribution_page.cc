@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "messages/delivery_progress.h"
 #include "messages/distribution_states.h"
 #include "messages/distribution_texts.h"
 #include "server/http/distribution_texts.h"
@@ -20,8 +21,14 @@ constexpr size_t kDeliveriesOnPage = 100;
 // Of those that somebody should look at, where the picture has racks alone.
 constexpr size_t kMostNoted = 50;
 
-std::string Facts(const v1::Distribution& distribution) {
+std::string Facts(const fleet::DistributionOverview& overview) {
+  const v1::Distribution& distribution = overview.distribution;
+  OverallProgress progress(distribution);
+  for (const fleet::TargetOverview& target : overview.targets) {
+    progress.Add(target.delivery);
+  }
   FactList facts;
+  facts.Add("Progress", ProgressText(progress.Progress()));
   facts.Add("From", SourceOf(distribution.spec()));
   facts.Add("To", DestinationOf(distribution.spec()));
   facts.Add("Targets", TargetsOf(distribution.spec().targets()));
@@ -147,8 +154,8 @@ StatusContent DistributionPage(const fleet::DistributionOverview& overview,
                                    " ", CountsText(distribution.counts()),
                                    distribution.detail().empty() ? "" : ". ",
                                    IsolatedText(distribution.detail())),
-      .main_html = absl::StrCat(Facts(distribution), tables,
-                                AllTable(overview, request))};
+      .main_html =
+          absl::StrCat(Facts(overview), tables, AllTable(overview, request))};
 }
 
 }  // namespace tcptool::server

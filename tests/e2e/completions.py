@@ -39,7 +39,7 @@ class Completions:
         script = (
             "compadd() { if [[ $1 == -a ]]; then print -rl -- ${(P)2}; else print -rl -- $@; fi };"
             " _describe() { print -rl -- ${${(P)2}%%:*} }; _files() { print FILES };"
-            " _hosts() { print HOSTS }; _message() { : };"
+            " _hosts() { print HOSTS }; _message() { : }; compset() { : };"
             f' body=$(<{self.zsh_file}); words=({self.name} "$@"); CURRENT=$#words; eval $body'
         )
         return self._run("zsh", "-f", "-c", script, "zsh", *words)

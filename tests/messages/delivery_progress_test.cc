@@ -85,5 +85,27 @@ TEST(ProgressSumTest, SumsThoseOfWhichItIsKnown) {
   EXPECT_EQ(ProgressText(sum.Progress({})), "8.0 MiB, 2.0 MiB/s, 6s left");
 }
 
+TEST(OverallProgressTest, CountsWhoHasItAndWhoWaits) {
+  v1::Distribution distribution = OfLength(8 * kMiB);
+  distribution.set_state(v1::DISTRIBUTION_STATE_RUNNING);
+  v1::Delivery has;
+  has.set_state(v1::DELIVERY_STATE_DELIVERED);
+  v1::Delivery waits;
+  waits.set_state(v1::DELIVERY_STATE_WAITING);
+  OverallProgress progress(distribution);
+  progress.Add(has);
+  progress.Add(waits);
+  // Nodes of an earlier release do not say how far they are.
+  EXPECT_EQ(ProgressText(progress.Progress()), "");
+  progress.Add(Receiving(2 * kMiB, kMiB));
+  progress.Add(Receiving(6 * kMiB, kMiB));
+  EXPECT_EQ(ProgressText(progress.Progress()), "50%, 2.0 MiB/s, 6s left");
+  distribution.set_state(v1::DISTRIBUTION_STATE_CANCELLED);
+  EXPECT_EQ(ProgressText(progress.Progress()), "");
+  distribution.set_state(v1::DISTRIBUTION_STATE_RUNNING);
+  distribution.clear_content_length();
+  EXPECT_EQ(ProgressText(progress.Progress()), "");
+}
+
 }  // namespace
 }  // namespace tcptool

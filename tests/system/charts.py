@@ -1,5 +1,6 @@
 """What the tests of the chart share: how helm renders it."""
 
+import shutil
 import subprocess
 
 import yaml
@@ -23,18 +24,29 @@ def without_release(value):
 
 class ChartCase(ManifestsCase):
     def helm(self, *arguments, release="test"):
+        return self.run_helm(
+            "template", release, shipping.PROJECT / "deploy/helm/tcptool", *arguments, check=False
+        )
+
+    def consumer(self, *arguments):
+        """What helm makes of the example of a chart whose pods wait for a content."""
+        charts = self.work / "charts"
+        if not charts.exists():
+            for name in ("tcptool-consumer", "example-consumer"):
+                # With what is linked to, as a package of it has that.
+                shutil.copytree(shipping.PROJECT / "deploy/helm" / name, charts / name)
+            self.run_helm("dependency", "update", "--skip-refresh", charts / "example-consumer")
+        return self.run_helm(
+            "template", "test", charts / "example-consumer", *arguments, check=False
+        )
+
+    def run_helm(self, *arguments, check=True):
         return subprocess.run(
-            [
-                self.work / "helm/helm",
-                "template",
-                release,
-                shipping.PROJECT / "deploy/helm/tcptool",
-                *arguments,
-            ],
+            [self.work / "helm/helm", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            check=False,
+            check=check,
         )
 
     def chart(self, *arguments, release="test", **values):

@@ -6,8 +6,9 @@ import os
 import pathlib
 import shutil
 import subprocess
-import threading
 import sys
+import tempfile
+import threading
 
 import harness
 import npm
@@ -22,6 +23,9 @@ class DistributeExampleTest(DistributionCase):
     def setUp(self):
         super().setUp()
         self.events = []
+        # What the examples say to people.
+        self.complaints = tempfile.TemporaryFile("w+", encoding="utf-8")
+        self.addCleanup(self.complaints.close)
 
     def python(self):
         # Debian's grpcio, and the stubs that the harness has made.
@@ -33,9 +37,10 @@ class DistributeExampleTest(DistributionCase):
         packages = [f"{name}@{version}" for name, version in manifest["dependencies"].items()]
         # Node looks for packages beside the program.
         home = self.a.home / "example"
-        home.mkdir()
-        shutil.copy(EXAMPLES / "node" / "distribute.mjs", home)
-        (home / "node_modules").symlink_to(npm.node_modules(*packages))
+        if not home.exists():
+            home.mkdir()
+            shutil.copy(EXAMPLES / "node" / "distribute.mjs", home)
+            (home / "node_modules").symlink_to(npm.node_modules(*packages))
         return ["node", str(home / "distribute.mjs"), *PROTOS], None
 
     def run_example(self, program, servers, *arguments, on_event=lambda event: None):
@@ -47,6 +52,7 @@ class DistributeExampleTest(DistributionCase):
                 "--file", "a:files/content", "--as", "disk/file", *arguments,
             ],
             stdout=subprocess.PIPE,
+            stderr=self.complaints,
             text=True,
             env=environment,
         )  # fmt: skip
@@ -131,6 +137,62 @@ class DistributeExampleTest(DistributionCase):
         self.assertEqual(
             self.said("end"), [{"event": "end", "state": "DELETED", "missing": []}]
         )
+
+    def complained(self):
+        """All of it. A programmer's trace is no message to people."""
+        self.complaints.seek(0)
+        text = self.complaints.read()
+        for trace in ("Traceback", "    at "):
+            self.assertNotIn(trace, text)
+        return text
+
+    def assert_refuses_a_command_that_cannot_be_run(self, program):
+        no_program = self.a.home / "no_program"
+        no_program.write_text("")
+        for command in ("/nowhere/mend", "no-such-program", str(no_program), str(self.a.home)):
+            status = self.run_example(program, [self.c], "--on-failure", command)
+            self.assertEqual(status, 2, command)
+            self.assertIn(f"--on-failure: {command}: there is no such", self.complained())
+        # Nothing was distributed.
+        self.assertEqual(self.events, [])
+
+    def assert_goes_on_without_a_command_that_is_gone(self, program):
+        (self.b.disk / "file").write_bytes(b"of somebody")
+        mend = self.a.home / "mend"
+        # Once it ends badly, then it is no program any more.
+        mend.write_text('#!/bin/sh\nchmod a-x "$0"\nexit 3\n')
+        mend.chmod(0o755)
+        status = self.run_example(
+            program, [self.a], "--retries", "1", "--on-failure", str(mend)
+        )
+        self.assertEqual(status, 1, self.events)
+        self.assertEqual(self.said("end")[0]["missing"], ["b"])
+        text = self.complained()
+        self.assertIn(f"{mend} for b ended with 3", text)
+        self.assertIn(f"cannot run {mend} for b: ", text)
+
+    def assert_says_why_a_call_has_failed(self, program):
+        status = self.run_example(program, [self.c], "--to", "no node")
+        self.assertEqual(status, 1, self.events)
+        self.assertIn("INVALID_ARGUMENT: ", self.complained())
+
+    def test_python_refuses_a_command_that_cannot_be_run(self):
+        self.assert_refuses_a_command_that_cannot_be_run(self.python)
+
+    def test_node_refuses_a_command_that_cannot_be_run(self):
+        self.assert_refuses_a_command_that_cannot_be_run(self.node)
+
+    def test_python_goes_on_without_a_command_that_is_gone(self):
+        self.assert_goes_on_without_a_command_that_is_gone(self.python)
+
+    def test_node_goes_on_without_a_command_that_is_gone(self):
+        self.assert_goes_on_without_a_command_that_is_gone(self.node)
+
+    def test_python_says_why_a_call_has_failed(self):
+        self.assert_says_why_a_call_has_failed(self.python)
+
+    def test_node_says_why_a_call_has_failed(self):
+        self.assert_says_why_a_call_has_failed(self.node)
 
     def test_python_mends_a_node_that_has_no_place(self):
         self.assert_mends_a_node_that_has_no_place(self.python)

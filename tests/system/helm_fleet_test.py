@@ -2,6 +2,8 @@
 
 import copy
 
+import yaml
+
 from charts import ChartCase, without_release
 from manifests import Sender, by_kind, unordered
 
@@ -177,6 +179,42 @@ class HelmFleetTest(ChartCase):
         self.assertEqual(secrets, {"ca": "test-tcptoold-tls", "token": "mine"})
         policy = objects["NetworkPolicy", "test-tcptoold-distribute"]["spec"]
         self.assertEqual(policy["podSelector"]["matchLabels"], job["metadata"]["labels"])
+
+    def test_pods_of_other_charts_wait_as_the_consumer_does(self):
+        sha256 = "Ab" * 32
+        made = self.consumer("--set=model.file=models/large.bin", f"--set=model.sha256={sha256}")
+        self.assertEqual(made.returncode, 0, made.stderr)
+        objects = list(yaml.safe_load_all(made.stdout))
+        self.assertEqual(self.complaints(objects), [])
+        ours = by_kind(objects, "DaemonSet")["spec"]["template"]["spec"]
+        theirs = copy.deepcopy(
+            by_kind(self.rendered["fleet/job"], "DaemonSet")["spec"]["template"]["spec"]
+        )
+        (waiting,) = theirs["initContainers"]
+        waiting["env"] = [
+            {"name": "FILE", "value": "/content/models/large.bin"},
+            {"name": "SHA256", "value": sha256.lower()},
+        ]
+        # The pod is of others, and may have another user.
+        user = theirs["securityContext"]
+        waiting["securityContext"] |= user
+        self.assertEqual(ours["initContainers"], [waiting])
+        self.assertEqual(ours["volumes"], theirs["volumes"])
+        self.assertEqual(
+            ours["containers"][0]["volumeMounts"], theirs["containers"][0]["volumeMounts"]
+        )
+
+    def test_what_no_content_can_be_is_refused(self):
+        for said, *values in (
+            ("is not 64 hexadecimal digits", "model.sha256=abc"),
+            ("is not 64 hexadecimal digits", "model.sha256=null"),
+            ("is no path below", "model.file=/etc/passwd"),
+            ("is no path below", "model.file=a/../../b"),
+            ("is no path below", "model.file="),
+        ):
+            made = self.consumer(*(f"--set={value}" for value in values))
+            self.assertNotEqual(made.returncode, 0, made.stdout)
+            self.assertIn(said, made.stderr)
 
     def test_an_etcd_that_there_is_can_be_used(self):
         objects = self.fleet(

@@ -79,6 +79,23 @@ class KubernetesTest(ManifestsCase):
                         with self.subTest(f"{name}: {program} {variable['name']}"):
                             self.assertRegex(usage, rf"\bEnv:{variable['name']}\b")
 
+    def test_older_releases_are_served_by_the_patch_of_the_docs(self):
+        text = (shipping.PROJECT / "docs/operations.md").read_text(encoding="utf-8")
+        section = text.partition("#### Which Kubernetes")[2]
+        (patches,) = re.findall(r"(?m)^    patches:\n(?:      .*\n)+", section)
+        directory = self.work / "kubernetes/older"
+        directory.mkdir()
+        for base in ("base", "overlays/hostnetwork", "overlays/fleet"):
+            (directory / "kustomization.yaml").write_text(
+                f"resources: [../{base}]\n{textwrap.dedent(patches)}"
+            )
+            without = Sender(self.render(directory)).container
+            with_pause = Sender(self.rendered[base]).container
+            self.assertIn("sleep", with_pause["lifecycle"]["preStop"])
+            self.assertEqual(
+                without, {key: v for key, v in with_pause.items() if key != "lifecycle"}
+            )
+
     def test_ports_are_those_that_the_service_listens_on(self):
         for objects, sender in self.each_sender():
             named = {p["name"]: p["containerPort"] for p in sender.container["ports"]}

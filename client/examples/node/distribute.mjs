@@ -8,6 +8,8 @@
 // this project's proto/ and third_party/. Needs @grpc/grpc-js and @grpc/proto-loader.
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
@@ -27,6 +29,7 @@ const GOES_ON = new Set(['DISTRIBUTION_STATE_PLANNING', 'DISTRIBUTION_STATE_RUNN
 const IS_OVER = new Set(['DISTRIBUTION_STATE_SUCCEEDED', 'DISTRIBUTION_STATE_CANCELLED']);
 
 const say = (what) => process.stdout.write(JSON.stringify(what) + '\n');
+const complain = (text) => process.stderr.write(`distribute.mjs: ${text}\n`);
 
 // [what is before the separator, what is behind it]
 function split(text, separator) {
@@ -162,47 +165,104 @@ async function deliveries(fleet, name) {
 
 function actOn({ node, state, detail }, command) {
   say({ event: 'node', node, state, detail });
+  if (!command) return;
   // What it prints is not one of the lines of this program.
-  if (command) spawnSync(command, [node, state, detail], { stdio: ['ignore', 2, 2] });
-}
-
-const { values: options } = parseArgs({
-  options: {
-    server: { type: 'string', default: '127.0.0.1:9875' },
-    file: { type: 'string' },
-    as: { type: 'string' },
-    proto: { type: 'string', multiple: true },
-    to: { type: 'string', default: '' },
-    'expire-after': { type: 'string', default: '3600' },
-    retries: { type: 'string', default: '2' },
-    'on-failure': { type: 'string', default: '' },
-  },
-});
-for (const name of ['file', 'as', 'proto']) {
-  if (options[name] === undefined) {
-    process.stderr.write(`distribute.mjs: --${name} is required\n`);
-    process.exit(2);
+  const ended = spawnSync(command, [node, state, detail], { stdio: ['ignore', 2, 2] });
+  if (ended.error) {
+    // It was there at the start.
+    complain(`cannot run ${command} for ${node}: ${ended.error.code}`);
+  } else if (ended.status !== 0) {
+    complain(`${command} for ${node} ended with ${ended.status ?? ended.signal}`);
   }
 }
 
-const fleet = new Fleet(options.server.split(','), options.proto);
-let distribution = await create(fleet, options);
-const { name } = distribution;
-say({ event: 'distribution', name });
-let missing = [];
-for (let retriesLeft = Number(options.retries); ; --retriesLeft) {
-  distribution = await follow(fleet, name, endOf(distribution));
-  if (distribution === null) break;
-  const all = await deliveries(fleet, name);
-  missing = all.filter((delivery) => delivery.state !== 'DELIVERY_STATE_DELIVERED');
-  for (const delivery of missing) actOn(delivery, options['on-failure']);
-  if (IS_OVER.has(distribution.state) || retriesLeft <= 0) break;
-  await fleet.call('RetryDistribution', { name });
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
-fleet.api.close();
-if (distribution === null) {
-  say({ event: 'end', state: 'DELETED', missing: [] });
-} else {
-  say({ event: 'end', state: distribution.state, missing: missing.map(({ node }) => node).sort() });
+
+// Whether there is such a program: a path, or a name that is looked for as the shell does.
+function canRun(command) {
+  if (command.includes('/')) return isProgram(command);
+  return (process.env.PATH ?? '').split(delimiter).some((one) => isProgram(join(one, command)));
 }
-process.exitCode = distribution?.state === 'DISTRIBUTION_STATE_SUCCEEDED' ? 0 : 1;
+
+// The options, or an Error that says what is wrong with them.
+function parse() {
+  const { values } = parseArgs({
+    options: {
+      server: { type: 'string', default: '127.0.0.1:9875' },
+      file: { type: 'string' },
+      as: { type: 'string' },
+      proto: { type: 'string', multiple: true },
+      to: { type: 'string', default: '' },
+      'expire-after': { type: 'string', default: '3600' },
+      retries: { type: 'string', default: '2' },
+      'on-failure': { type: 'string', default: '' },
+    },
+  });
+  for (const name of ['file', 'as', 'proto']) {
+    if (values[name] === undefined) throw new Error(`--${name} is required`);
+  }
+  for (const name of ['expire-after', 'retries']) {
+    if (!/^\d+$/.test(values[name])) throw new Error(`--${name}: ${values[name]} is no number`);
+  }
+  const command = values['on-failure'];
+  // Not when it is needed, after hours.
+  if (command && !canRun(command)) {
+    throw new Error(`--on-failure: ${command}: there is no such program to run`);
+  }
+  return values;
+}
+
+// The exit status.
+async function run(options) {
+  const fleet = new Fleet(options.server.split(','), options.proto);
+  try {
+    return await distribute(fleet, options);
+  } finally {
+    fleet.api.close();
+  }
+}
+
+async function distribute(fleet, options) {
+  let distribution = await create(fleet, options);
+  const { name } = distribution;
+  say({ event: 'distribution', name });
+  for (let retriesLeft = Number(options.retries); ; --retriesLeft) {
+    distribution = await follow(fleet, name, endOf(distribution));
+    if (distribution === null) {
+      say({ event: 'end', state: 'DELETED', missing: [] });
+      return 1;
+    }
+    const all = await deliveries(fleet, name);
+    const missing = all.filter((delivery) => delivery.state !== 'DELIVERY_STATE_DELIVERED');
+    for (const delivery of missing) actOn(delivery, options['on-failure']);
+    const { state } = distribution;
+    if (IS_OVER.has(state) || retriesLeft === 0) {
+      say({ event: 'end', state, missing: missing.map(({ node }) => node).sort() });
+      return state === 'DISTRIBUTION_STATE_SUCCEEDED' ? 0 : 1;
+    }
+    await fleet.call('RetryDistribution', { name });
+  }
+}
+
+let options;
+try {
+  options = parse();
+} catch (error) {
+  complain(error.message);
+  process.exit(2);
+}
+try {
+  process.exitCode = await run(options);
+} catch (error) {
+  // Of a call, "5 NOT_FOUND: there is no such distribution".
+  if (error.code === undefined || error.details === undefined) throw error;
+  complain(error.message);
+  process.exitCode = 1;
+}

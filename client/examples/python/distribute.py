@@ -9,13 +9,15 @@ Any node of the fleet answers for all: of several servers, the next is asked whe
 away. Without --to, all nodes get the file. When the distribution has ended, COMMAND is run
 for each node that does not have the file, with the node's name, the state of its delivery
 and what was wrong as arguments; then it is tried again for these. Prints an object a line,
-in JSON; exits with 0 when all nodes have the file.
+in JSON; exits with 0 when all nodes have the file, with 1 when not, and with 2 when it is
+called wrongly, as with a COMMAND that cannot be run.
 
 Needs grpcio, and the stubs that protoc makes of proto/tcptool/v1 (docs/api.md).
 """
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -45,6 +47,10 @@ GOES_ON = (
 
 def say(**what):
     print(json.dumps(what), flush=True)
+
+
+def complain(text):
+    print(f"distribute.py: {text}", file=sys.stderr, flush=True)
 
 
 def state_name(distribution):
@@ -166,14 +172,21 @@ def deliveries(fleet, name):
 def act_on(delivery, command):
     state = distribution_pb2.DeliveryState.Name(delivery.state)
     say(event="node", node=delivery.node, state=state, detail=delivery.detail)
-    if command:
+    if not command:
+        return
+    try:
         # What it prints is not one of the lines of this program.
-        subprocess.run(
+        status = subprocess.run(
             [command, delivery.node, state, delivery.detail], stdout=sys.stderr, check=False
-        )
+        ).returncode
+    except OSError as error:  # It was there at the start.
+        complain(f"cannot run {command} for {delivery.node}: {error.strerror}")
+    else:
+        if status != 0:
+            complain(f"{command} for {delivery.node} ended with {status}")
 
 
-def main():
+def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--server", default="127.0.0.1:9875", metavar="HOST:PORT,...")
     parser.add_argument("--file", required=True, metavar="NODE:ROOT/PATH")
@@ -183,7 +196,13 @@ def main():
     parser.add_argument("--retries", type=int, default=2, metavar="N")
     parser.add_argument("--on-failure", default="", metavar="COMMAND")
     args = parser.parse_args()
+    # Not when it is needed, after hours.
+    if args.on_failure and shutil.which(args.on_failure) is None:
+        parser.error(f"--on-failure: {args.on_failure}: there is no such program to run")
+    return args
 
+
+def run(args):
     fleet = Fleet(args.server.split(","))
     distribution = create(fleet, args)
     name = distribution.name
@@ -217,6 +236,15 @@ def main():
         missing=sorted(delivery.node for delivery in missing),
     )
     return 0 if distribution.state == distribution_pb2.DISTRIBUTION_STATE_SUCCEEDED else 1
+
+
+def main():
+    args = parse()
+    try:
+        return run(args)
+    except grpc.RpcError as error:
+        complain(f"{error.code().name}: {error.details()}")
+        return 1
 
 
 if __name__ == "__main__":

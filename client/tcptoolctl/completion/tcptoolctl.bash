@@ -34,6 +34,18 @@ _tcptoolctl_names() {
 _tcptoolctl() {
   local program=${COMP_WORDS[0]} current=${COMP_WORDS[COMP_CWORD]}
   local previous=${COMP_WORDS[COMP_CWORD - 1]}
+  # What of the word is there already, and stays before each offer.
+  local before=""
+  # "--option=value" is three words where bash splits at "=" (COMP_WORDBREAKS), else one.
+  if [[ ${current} == "=" ]]; then
+    current=""
+  elif [[ ${previous} == "=" ]]; then
+    previous=${COMP_WORDS[COMP_CWORD - 2]}
+  elif [[ ${current} == --*=* ]]; then
+    previous=${current%%=*}
+    before=${previous}=
+    current=${current#*=}
+  fi
   local commands command="" word words="" help
   commands=$("${program}" --help | sed -n '/^Subcommands:/,$ s/^  \([a-z]\+\) .*/\1/p')
   for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -50,10 +62,16 @@ _tcptoolctl() {
     words="table json"
   elif [[ ${previous} == --reception ]]; then
     words=$(_tcptoolctl_names receptions)
+    # IDs too; not before anything is there: each would be offered twice.
+    [[ -z ${current} ]] || words+=" ${words//receptions\//}"
   elif [[ ${command} == distribute && ${previous} == --to ]]; then
     words="all $(_tcptoolctl_names nodes)"
+    if [[ ${current} == *,* ]]; then
+      before+=${current%,*},
+      current=${current##*,}
+    fi
   elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} FILE\b" <<<"${help}"; then
-    mapfile -t COMPREPLY < <(compgen -f -- "${current}")
+    mapfile -t COMPREPLY < <(compgen -P "${before}" -f -- "${current}")
     return
   elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} [A-Z]" <<<"${help}"; then
     return # A value that only the user knows.
@@ -63,6 +81,8 @@ _tcptoolctl() {
     words=${commands}
   elif grep -q 'ID or sessions/ID' <<<"${help}"; then
     words=$(_tcptoolctl_names list)
+    # As others call them, for whoever has begun so.
+    [[ ${current} != sessions/* ]] || words=$(sed -n 's,.\+,sessions/&,p' <<<"${words}")
     if grep -q 'receptions/ID' <<<"${help}"; then
       words+=" $(_tcptoolctl_names receptions)"
     fi
@@ -71,8 +91,9 @@ _tcptoolctl() {
     fi
   elif grep -q 'ID or distributions/ID' <<<"${help}"; then
     words=$(_tcptoolctl_names distributions)
+    [[ -z ${current} ]] || words+=" ${words//distributions\//}"
   fi
-  mapfile -t COMPREPLY < <(compgen -W "${words}" -- "${current}")
+  mapfile -t COMPREPLY < <(compgen -P "${before}" -W "${words}" -- "${current}")
 }
 
 complete -F _tcptoolctl tcptoolctl

@@ -15,6 +15,7 @@
 namespace tcptool {
 namespace {
 
+using testing::Contains;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -94,6 +95,39 @@ TEST_F(DistributionViewTest, LinesTellOfChangesAndNotOfWhatStays) {
   EXPECT_THAT(Written(), ElementsAre("b: RECEIVING from a"));
   view.Take(Look(v1::DELIVERY_STATE_RECEIVING));
   EXPECT_THAT(Written(), IsEmpty());
+}
+
+TEST_F(DistributionViewTest, LinesTellOfEachPercentOnce) {
+  DistributionView view(DistributionView::Style::kLines, out_, nullptr);
+  v1::WatchDistributionsResponse running =
+      Change(v1::DISTRIBUTION_STATE_RUNNING);
+  running.mutable_changes(0)->mutable_distribution()->set_content_length(8000);
+  view.Update(running);
+  DistributionView::Look look = Look(v1::DELIVERY_STATE_RECEIVING);
+  view.Take(look);
+  Written();
+  look.deliveries[0].set_bytes_received(4000);
+  look.deliveries[0].set_bytes_per_second(1000);
+  view.Take(look);
+  EXPECT_THAT(Written(), ElementsAre("progress: 50%, 1000 B/s, 4s left"));
+  look.deliveries[0].set_bytes_received(4001);
+  view.Take(look);
+  EXPECT_THAT(Written(), IsEmpty());
+  look.deliveries[0].set_bytes_received(4080);
+  view.Take(look);
+  EXPECT_THAT(Written(), ElementsAre(HasSubstr("51%")));
+}
+
+TEST_F(DistributionViewTest, LinesTellOfTheNodeThatIsAskedIfNoMoreIsKnown) {
+  DistributionView view(DistributionView::Style::kLines, out_, nullptr);
+  view.Update(Change(v1::DISTRIBUTION_STATE_RUNNING));
+  DistributionView::Look look = Look(v1::DELIVERY_STATE_RECEIVING);
+  look.reception.emplace().set_state(v1::RECEPTION_STATE_RECEIVING);
+  view.Take(look);
+  EXPECT_THAT(Written(), Contains(HasSubstr("this node: RECEIVING")));
+  look.deliveries[0].set_bytes_received(4000);
+  view.Take(look);
+  EXPECT_THAT(Written(), ElementsAre("progress: 3.9 KiB"));
 }
 
 TEST_F(DistributionViewTest, HasNoResultOfADistributionThatWasDeleted) {

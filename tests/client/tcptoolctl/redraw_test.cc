@@ -102,6 +102,12 @@ TEST(RedrawTest, WritesWhatDiffersAlone) {
   EXPECT_EQ(Redraw({}, {"one"}, kColumns), "one\x1b[K\n");
 }
 
+TEST(RedrawTest, StaysInTheOnlyRow) {
+  EXPECT_EQ(RedrawOnly("one", kColumns), "\rone\x1b[K");
+  const std::string full(kColumns, 'x');
+  EXPECT_EQ(RedrawOnly(full, kColumns), absl::StrCat("\r", full));
+}
+
 TEST(RedrawTest, ErasesNothingOfAFullLine) {
   const std::string full(kColumns, 'x');
   EXPECT_EQ(Redraw({"one"}, {full}, kColumns),

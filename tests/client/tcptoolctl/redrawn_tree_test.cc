@@ -90,7 +90,7 @@ TEST(RedrawnTreeTest, WritesTheSumAloneWhereOneThatDoesNotFitHasGoneOn) {
   DistributionPicture picture = Picture();
   const std::vector<std::string> before = Lines(picture, kUsual);
   ASSERT_EQ(before.size(), kUsual.rows - 1);
-  picture.deliveries[150].set_bytes_per_second(3 << 20);
+  picture.deliveries[150].set_state(v1::DELIVERY_STATE_VERIFYING);
   const std::vector<std::string> after = Lines(picture, kUsual);
   ASSERT_NE(after.back(), before.back());
   EXPECT_EQ(Redraw(before, after, kUsual.columns),
@@ -105,9 +105,9 @@ TEST(RedrawnTreeTest, ErasesNoLineThatItDoesNotWriteWhereAllHaveGoneOn) {
   }
   const std::vector<std::string> after = Lines(picture, kLarge);
   const std::string written = Redraw(before, after, kLarge.columns);
-  // The first lines are as they were.
-  std::string expected = absl::StrCat("\x1b[", before.size(), "A\r",
-                                      std::string(kLinesBefore, '\n'));
+  // The head and the source are as they were.
+  std::string expected =
+      absl::StrCat("\x1b[", before.size(), "A\r", after[0], "\x1b[K\n\n\n");
   for (size_t i = kLinesBefore; i < after.size(); ++i) {
     absl::StrAppend(&expected, after[i], "\x1b[K\n");
   }

@@ -78,7 +78,7 @@ class TcptoolctlDistributionTest(DistributionCase):
                     "b has tried",
                 )
                 header, row = self.ctl(self.a, "deliveries", name).splitlines()
-                self.assertEqual(header.split()[-1], "SERVES")
+                self.assertEqual(header.split()[-2:], ["SERVES", "DETAIL"])
                 self.assertIn(", 0 delivered", row)
 
     def test_watch_tells_who_has_moved_and_why(self):
@@ -237,3 +237,19 @@ class TcptoolctlDistributionTest(DistributionCase):
                 self.assertEqual(shell("distribute", "--to", ""), ["all", "a", "b", "c"])
                 for words in (("start", ""), ("receive", "--to", ""), ("nodes", "")):
                     self.assertEqual(shell(*words), [])
+                self.assertEqual(shell("deliveries", name)[:1], [name])
+                self.assertIn(name.partition("/")[2], shell("deliveries", name.partition("/")[2]))
+
+    def test_values_behind_an_equals_sign_are_completed(self):
+        completions = Completions("tcptoolctl", TCPTOOL_SERVER=self.a.control_address)
+        bash, zsh = completions.shells
+        # As bash splits the line, and as it does without "=" in COMP_WORDBREAKS.
+        self.assertEqual(bash("distribute", "--to", "="), ["all", "a", "b", "c"])
+        self.assertEqual(bash("distribute", "--to", "=", "b"), ["b"])
+        self.assertEqual(bash("distribute", "--to=b"), ["--to=b"])
+        self.assertEqual(zsh("distribute", "--to="), ["all", "a", "b", "c"])
+        # Several, with either.
+        self.assertEqual(bash("distribute", "--to", "a,b"), ["a,b"])
+        self.assertEqual(bash("distribute", "--to=a,b,c"), ["--to=a,b,c"])
+        self.assertEqual(bash("--output", "=", "j"), ["json"])
+        self.assertEqual(zsh("--output="), ["table", "json"])

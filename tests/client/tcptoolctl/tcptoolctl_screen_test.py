@@ -137,6 +137,17 @@ class TcptoolctlScreenTest(DistributionCase):
             self.assertLessEqual(len(line), 20)
         self.assertIn(b" more: ", line)
 
+    def test_a_terminal_of_one_row_has_the_first_line(self):
+        terminal = self.watch(rows=1)
+        terminal.wait(b"receiving")
+        self.gate.open()
+        self.assertEqual(terminal.wait_end(), 0)
+        drawn = terminal.seen.removeprefix(HIDE).removesuffix(b"\r\n" + SHOW)
+        # All of it in that row.
+        self.assertNotIn(b"\n", drawn)
+        last = drawn.rpartition(b"\r")[2].replace(b"\x1b[K", b"")
+        self.assertEqual(last, f"{self.name}: SUCCEEDED, 2 of 2 delivered".encode())
+
     def test_the_cursor_is_shown_while_it_is_stopped(self):
         terminal = self.watch()
         terminal.wait(b"DETAIL")

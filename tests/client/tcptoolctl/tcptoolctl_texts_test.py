@@ -72,6 +72,7 @@ class CompletionTest(harness.ServiceTest):
                 self.assertEqual(shell("--output", ""), ["table", "json"])
                 self.assertEqual(shell("create", "--port", ""), [])
                 self.assertEqual(shell("get", ""), [self.session.partition("/")[2]])
+                self.assertEqual(shell("start", "sessions/"), [self.session])
                 self.assertEqual(shell("node", ""), [])
 
     def test_the_service_that_the_line_names_is_asked(self):

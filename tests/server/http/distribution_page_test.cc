@@ -93,6 +93,18 @@ TEST(DistributionPageTest, ShowsHowFarNodesAreWhereItIsKnown) {
   EXPECT_THAT(PageOf(overview), HasSubstr("3.0 MiB received"));
 }
 
+TEST(DistributionPageTest, SaysHowFarAllAreTogether) {
+  auto overview = NewOverview();
+  AddTarget(overview, "a", "source", "r1", v1::DELIVERY_STATE_DELIVERED);
+  v1::Delivery& known = AddTarget(overview, "b", "a").delivery;
+  overview.distribution.set_content_length(8 << 20);
+  EXPECT_THAT(PageOf(overview), Not(HasSubstr("<dt>Progress</dt>")));
+  known.set_bytes_received(4 << 20);
+  known.set_bytes_per_second(2 << 20);
+  EXPECT_THAT(PageOf(overview), HasSubstr("75%, 2.0 MiB/s, 2s left"));
+  EXPECT_THAT(PageOf(overview), HasSubstr("<dt>Progress</dt>"));
+}
+
 TEST(DistributionPageTest, SaysWhereOthersThanNodesAreServed) {
   auto overview = NewOverview();
   overview.distribution.mutable_source_serving()->set_endpoint("192.0.2.1:7");
