@@ -120,7 +120,8 @@ class PartialFile {
   // When the file was last changed, its name included, by the clock of its file
   // system; InfinitePast if that cannot be said.
   absl::Time ChangeTime() const;
-  // Removes it. No effect once it is committed.
+  // Removes it and its range map; where another process has replaced the file,
+  // the map alone, if that is still this one's. No effect once it is committed.
   void Abandon();
 
  private:
@@ -134,7 +135,8 @@ class PartialFile {
   absl::StatusOr<UniqueFd> Open(const std::string& name, int flags,
                                 const std::string& doing) const;
   absl::Status LoadMap();
-  absl::Status CheckName() const;
+  // Whether the directory has this file, which is open, under the name.
+  absl::Status CheckName(const std::string& name, const UniqueFd& file) const;
   // Whether the directory is still the one that its path leads to.
   absl::Status CheckPlace() const;
   absl::Status RenameWithoutReplacing();
