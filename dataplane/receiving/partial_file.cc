@@ -297,12 +297,6 @@ absl::Status PartialFile::Commit() {
                 "content has its name already,");
 }
 
-absl::Time PartialFile::ChangeTime() const {
-  struct stat status;
-  if (fstat(file_.get(), &status) != 0) return absl::InfinitePast();
-  return absl::TimeFromTimespec(status.st_ctim);
-}
-
 // A rename goes by the name: what another process has put there meanwhile
 // (where a file system has no locks, or against them) is not what was verified.
 absl::Status PartialFile::CheckName(const std::string& name,

@@ -187,7 +187,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // What is whole is not the expected content. Another source may have that.
   void FailOrDoubt(const std::string& wrong);
   void Commit();
-  void OnCommitted(const absl::Status& status, absl::Time change_time);
+  void OnCommitted(const absl::Status& status, const FileStamp& stamp);
   void OnSenderTold(const absl::Status& status);
 
   // Runs `call` with the file on one of the disk's threads, and `then` with its

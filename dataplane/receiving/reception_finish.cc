@@ -108,18 +108,18 @@ void Reception::Commit() {
   OnDisk(
       [](DiskWriter& writer) {
         const absl::Status committed = writer.file()->Commit();
-        return std::pair(committed, writer.file()->ChangeTime());
+        return std::pair(committed, writer.file()->Stamp());
       },
-      [](Reception& self, const std::pair<absl::Status, absl::Time>& result) {
+      [](Reception& self, const std::pair<absl::Status, FileStamp>& result) {
         self.OnCommitted(result.first, result.second);
       });
 }
 
 void Reception::OnCommitted(const absl::Status& status,
-                            absl::Time change_time) {
+                            const FileStamp& stamp) {
   if (!status.ok()) return FailFile(status);
   is_committed_ = true;
-  status_.file_change_time = change_time;
+  status_.file_stamp = stamp;
   status_.bytes_verified = status_.bytes_durable = *status_.content_length;
   if (upstream_->resumable()) {
     if (receiver_ != nullptr) receiver_->CloseInOrder();

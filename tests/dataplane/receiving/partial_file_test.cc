@@ -187,14 +187,16 @@ TEST(PartialFileTest, LockThatIsHeldForAMomentIsWaitedFor) {
   EXPECT_TRUE(PartialFile::Create(files, folder.To("content")).ok());
 }
 
-TEST(PartialFileTest, ChangeTimeIsThatOfTheFileUnderItsName) {
+TEST(PartialFileTest, StampIsThatOfTheFileUnderItsName) {
   const Folder folder;
   const auto file = PartialFile::Create(FileApi::Real(), folder.To("content"));
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_TRUE((*file)->Commit().ok());
   struct stat status;
   ASSERT_EQ(stat(folder.path("content").c_str(), &status), 0);
-  EXPECT_EQ((*file)->ChangeTime(), absl::TimeFromTimespec(status.st_ctim));
+  EXPECT_EQ((*file)->Stamp(),
+            (FileStamp{.inode = status.st_ino,
+                       .changed = absl::TimeFromTimespec(status.st_ctim)}));
 }
 
 TEST(PartialFileTest, NamesThatAreNoneAreRefused) {
