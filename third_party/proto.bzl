@@ -1,13 +1,15 @@
 """C++ from .proto files by the system's protoc, with gRPC's plugin."""
 
-def cc_grpc_library(name, srcs, **kwargs):
+def cc_grpc_library(name, srcs, imports = [], deps = [], **kwargs):
     """Messages and services of `srcs` as a cc_library.
 
     Args:
       name: of the library. Includes are relative to the package: a source
         "acme/v1/a.proto" gives "acme/v1/a.pb.h" and "acme/v1/a.grpc.pb.h".
       srcs: .proto files of this package, with every one that they import, except
-        those that come with Protobuf itself.
+        those that come with Protobuf itself, and `imports`.
+      imports: .proto files of //third_party that `srcs` import.
+      deps: the libraries that are made of `imports`.
       **kwargs: of the cc_library.
     """
     stems = [src[:-len(".proto")] for src in srcs]
@@ -17,16 +19,16 @@ def cc_grpc_library(name, srcs, **kwargs):
 
     native.genrule(
         name = name + "_generate",
-        srcs = srcs,
+        srcs = srcs + imports,
         outs = generated_srcs + generated_hdrs,
         # RULEDIR: where this package's generated files belong.
         cmd = " ".join([
             "protoc --proto_path=" + root,
+        ] + (["--proto_path=third_party"] if imports else []) + [
             "--cpp_out=$(RULEDIR)",
             "--grpc_out=$(RULEDIR)",
             "--plugin=protoc-gen-grpc=$$(command -v grpc_cpp_plugin)",
-            "$(SRCS)",
-        ]),
+        ] + ["$(location %s)" % src for src in srcs]),
         message = "Generating C++ for",
     )
     native.cc_library(
@@ -37,6 +39,6 @@ def cc_grpc_library(name, srcs, **kwargs):
         # system header, so that its warnings are not theirs.
         copts = ["-w"],
         includes = ["."],
-        deps = ["@grpc"],
+        deps = ["@grpc"] + deps,
         **kwargs
     )

@@ -64,13 +64,15 @@ class Stubs:
 
 
 def generate_python(proto_root, protos):
-    """Runs protoc and puts what it makes on the import path."""
+    """Runs protoc and puts what it makes on the import path. third_party/ is searched too
+    for what the protos import."""
     out = tempfile.mkdtemp(prefix="stubs.", dir=os.environ.get("TEST_TMPDIR"))
     atexit.register(shutil.rmtree, out, ignore_errors=True)
     subprocess.run(
         [
             "protoc",
             f"--proto_path={proto_root}",
+            "--proto_path=third_party",
             f"--python_out={out}",
             f"--grpc_python_out={out}",
             "--plugin=protoc-gen-grpc_python=/usr/bin/grpc_python_plugin",

@@ -15,7 +15,7 @@ from fleets import DistributionCase
 from receptions import MIB
 
 EXAMPLES = pathlib.Path("client/examples").resolve()
-PROTOS = pathlib.Path("proto").resolve()
+PROTOS = [f"--proto={pathlib.Path(name).resolve()}" for name in ("proto", "third_party")]
 
 
 class DistributeExampleTest(DistributionCase):
@@ -36,7 +36,7 @@ class DistributeExampleTest(DistributionCase):
         home.mkdir()
         shutil.copy(EXAMPLES / "node" / "distribute.mjs", home)
         (home / "node_modules").symlink_to(npm.node_modules(*packages))
-        return ["node", str(home / "distribute.mjs"), "--proto", str(PROTOS)], None
+        return ["node", str(home / "distribute.mjs"), *PROTOS], None
 
     def run_example(self, program, servers, *arguments, on_event=lambda event: None):
         """Its exit status; self.events is what it printed."""

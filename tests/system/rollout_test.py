@@ -12,7 +12,7 @@ import harness
 import npm
 
 EXAMPLES = pathlib.Path("client/examples").resolve()
-PROTOS = pathlib.Path("proto").resolve()
+PROTOS = [f"--proto={pathlib.Path(name).resolve()}" for name in ("proto", "third_party")]
 SIZE = 20_000_000
 
 # Machines are addresses of the loopback network. The last one has no file after the
@@ -137,7 +137,7 @@ class RolloutTest(harness.ServiceTest):
         home.mkdir()
         shutil.copy(EXAMPLES / "node" / "rollout.mjs", home)
         (home / "node_modules").symlink_to(npm.node_modules(*packages))
-        return self.run_rollout("node", str(home / "rollout.mjs"), "--proto", str(PROTOS))
+        return self.run_rollout("node", str(home / "rollout.mjs"), *PROTOS)
 
     def delete(self, event):
         self.service.sessions.DeleteSession(

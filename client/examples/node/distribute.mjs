@@ -1,11 +1,11 @@
 // Has nodes of a fleet get a file of one of them, and acts on those that do not.
 //
 // usage: distribute.mjs --server HOST:PORT[,...] --file NODE:ROOT/PATH --as ROOT/PATH
-//                       --proto DIRECTORY [--to NODE,...] [--expire-after SECONDS]
+//                       --proto DIRECTORY... [--to NODE,...] [--expire-after SECONDS]
 //                       [--retries N] [--on-failure COMMAND]
 //
-// The same as ../python/distribute.py, which says more. DIRECTORY is this project's
-// proto/. Needs @grpc/grpc-js and @grpc/proto-loader.
+// The same as ../python/distribute.py, which says more. A DIRECTORY each is
+// this project's proto/ and third_party/. Needs @grpc/grpc-js and @grpc/proto-loader.
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,9 +36,9 @@ function split(text, separator) {
 
 // The API of whichever server answers.
 class Fleet {
-  constructor(servers, protoDirectory) {
+  constructor(servers, protoDirectories) {
     const definition = protoLoader.loadSync('tcptool/v1/distribution_service.proto', {
-      includeDirs: [protoDirectory],
+      includeDirs: protoDirectories,
       keepCase: true,
       enums: String,
       longs: String, // Revisions are beyond what a number holds exactly.
@@ -171,7 +171,7 @@ const { values: options } = parseArgs({
     server: { type: 'string', default: '127.0.0.1:9875' },
     file: { type: 'string' },
     as: { type: 'string' },
-    proto: { type: 'string' },
+    proto: { type: 'string', multiple: true },
     to: { type: 'string', default: '' },
     'expire-after': { type: 'string', default: '3600' },
     retries: { type: 'string', default: '2' },

@@ -1,10 +1,10 @@
 // Brings one file onto a fleet of machines, and acts on those that do not get it.
 //
 // usage: rollout.mjs --server HOST:PORT --file ROOT/PATH --fleet FLEET.json
-//                    --proto DIRECTORY [--port N] [--max-wait SECONDS] [--rounds N]
+//                    --proto DIRECTORY... [--port N] [--max-wait SECONDS] [--rounds N]
 //
-// The same as ../python/rollout.py, which says more. DIRECTORY is this project's
-// proto/. Needs @grpc/grpc-js and @grpc/proto-loader.
+// The same as ../python/rollout.py, which says more. A DIRECTORY each is
+// this project's proto/ and third_party/. Needs @grpc/grpc-js and @grpc/proto-loader.
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -48,9 +48,9 @@ const SERVICE_CONFIG = JSON.stringify({
 
 const say = (what) => process.stdout.write(JSON.stringify(what) + '\n');
 
-function connect(server, protoDirectory) {
+function connect(server, protoDirectories) {
   const definition = protoLoader.loadSync('tcptool/v1/session_service.proto', {
-    includeDirs: [protoDirectory],
+    includeDirs: protoDirectories,
     keepCase: true,
     enums: String,
     longs: String, // Revisions are beyond what a number holds exactly.
@@ -168,7 +168,7 @@ const { values } = parseArgs({
     server: { type: 'string', default: '127.0.0.1:9875' },
     file: { type: 'string' },
     fleet: { type: 'string' },
-    proto: { type: 'string' },
+    proto: { type: 'string', multiple: true },
     port: { type: 'string', default: '0' },
     'max-wait': { type: 'string', default: '60' },
     rounds: { type: 'string', default: '3' },

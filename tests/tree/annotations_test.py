@@ -1,0 +1,79 @@
+"""What annotations.py finds in protos that are made here."""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ANNOTATIONS = pathlib.Path(__file__).resolve().parent / "annotations.py"
+THIRD_PARTY = pathlib.Path("third_party").resolve()
+PROTO = """syntax = "proto3";
+package tcptool.v1;
+import "google/api/field_behavior.proto";
+import "google/api/resource.proto";
+%s
+"""
+RIGHT = """
+message Pot {
+  // Output only. "pots/{pot}".
+  string name = 1 [(google.api.field_behavior) = IDENTIFIER];
+  int32 uses = 2 [(google.api.field_behavior) = OUTPUT_ONLY];
+  // Required. Immutable. What it is of.
+  string metal = 3 [(google.api.field_behavior) = REQUIRED,
+                    (google.api.field_behavior) = IMMUTABLE];
+  // In litres.
+  optional int64 size = 4 [(google.api.field_behavior) = OPTIONAL];
+  oneof content {
+    string soup = 5;
+  }
+}
+message FillPotRequest {
+  // Required in the first message. "pots/{pot}".
+  string name = 1 [(google.api.resource_reference).type = "tcptool/Pot"];
+}
+message FillPotResponse {
+  string soup = 1;
+}
+"""
+
+
+class AnnotationsTest(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.root = pathlib.Path(directory.name)
+        (self.root / "proto/tcptool/v1").mkdir(parents=True)
+        (self.root / "third_party").symlink_to(THIRD_PARTY)
+
+    def problems(self, messages):
+        proto = self.root / "proto/tcptool/v1/pot.proto"
+        proto.write_text(PROTO % messages, encoding="utf-8")
+        run = subprocess.run(
+            [sys.executable, ANNOTATIONS, self.root], capture_output=True, text=True, check=False
+        )
+        self.assertEqual(run.stderr, "")
+        self.assertEqual(run.returncode, 1 if run.stdout else 0)
+        return run.stdout
+
+    def test_says_nothing_of_what_is_right(self):
+        self.assertEqual(self.problems(RIGHT), "")
+
+    def test_finds_what_is_missing_or_contradicts(self):
+        behaviour = "(google.api.field_behavior) = "
+        for line, words in (
+            ("string metal = 1;", "by google.api.field_behavior what"),
+            (f"// Of iron.\nstring metal = 1 [{behaviour}REQUIRED];", "different things"),
+            (f"string metal = 1 [{behaviour}REQUIRED];", "different things"),
+            (f"// Required. It.\nstring metal = 1 [{behaviour}OPTIONAL];", "different things"),
+            (f"// Its.\nstring metal = 1 [{behaviour}OUTPUT_ONLY];", "different things"),
+            (f"// Required. It.\nstring name = 1 [{behaviour}REQUIRED];", "resource_reference"),
+        ):
+            with self.subTest(line):
+                problems = self.problems("message FillPotRequest {\n%s\n}" % line)
+                self.assertIn("FillPotRequest", problems)
+                self.assertIn(words, problems)
+
+
+if __name__ == "__main__":
+    unittest.main()
