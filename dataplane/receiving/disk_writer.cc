@@ -5,17 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "dataplane/base/page_block.h"
 
 namespace tcptool::dataplane {
 namespace {
 
-absl::Status LostError(uint64_t index) {
-  return absl::DataLossError(
-      absl::StrCat("the block at byte ", index * kManifestBlock,
-                   " is not what was written there: the disk has lost it, or "
-                   "somebody else writes to the partial file"));
-}
+// A block is hashed and written so much at a time: what was hashed is still in
+// the processor's cache then, from which the kernel copies it.
+constexpr size_t kPiece = size_t{128} << 10;
 
 }  // namespace
 
@@ -49,18 +45,24 @@ void DiskWriter::Write(uint64_t index, Block block, size_t size) {
 }
 
 void DiskWriter::WriteNow(uint64_t index, const Block& block, size_t size) {
-  const auto data = block->first(size);
-  const Digest digest = Sha256::Of(data);
   {
     absl::MutexLock lock(&mutex_);
     if (!pending_.contains(index)) return;  // Given up meanwhile.
-    if (IsBad(index, digest)) return SetBad(index);
   }
-  absl::Status written = file_->Write(index * kManifestBlock, data);
+  Sha256 sha256;
+  absl::Status written;
+  for (size_t at = 0; at < size && written.ok(); at += kPiece) {
+    const auto piece = block->first(std::min(size, at + kPiece)).subspan(at);
+    sha256.Update(piece);
+    written = file_->Write(index * kManifestBlock + at, piece);
+  }
+  const Digest digest = sha256.FinishDigest();
   absl::MutexLock lock(&mutex_);
   if (!written.ok()) return Fail(std::move(written));
   const auto pending = pending_.find(index);
   if (pending == pending_.end()) return;
+  // What is in the file of a bad block counts for nothing: it comes again.
+  if (IsBad(index, digest)) return SetBad(index);
   pending->second.digest = digest;
   Advance();
 }
@@ -147,77 +149,6 @@ void DiskWriter::HashWhole() {
     if (is_mine) changed_();  // A block was released.
     whole_->Update(block->first(size));
   }
-}
-
-void DiskWriter::StartHashFile() {
-  if (!options_.sha256 || !hash_file_ || hashing_ || sha256_ ||
-      kept_checked_ < kept_ || !AllWritten()) {
-    return;
-  }
-  hashing_ = true;
-  Run([this] { HashFile(); });
-}
-
-void DiskWriter::HashFile() {
-  const Manifest known = manifest();
-  Sha256 sha256;
-  PageBlock buffer(kManifestBlock);
-  absl::Status status;
-  for (uint64_t i = 0; i < known.blocks.size() && status.ok(); ++i) {
-    const uint64_t start = i * kManifestBlock;
-    const auto data =
-        buffer.first(std::min<uint64_t>(kManifestBlock, known.length - start));
-    status = file_->Read(start, data);
-    if (status.ok() && Sha256::Of(data) != known.blocks[i]) {
-      status = LostError(i);
-    }
-    sha256.Update(data);
-  }
-  absl::MutexLock lock(&mutex_);
-  hashing_ = false;
-  if (!status.ok()) return Fail(std::move(status));
-  sha256_ = sha256.FinishDigest();
-}
-
-void DiskWriter::StartCheckKept() {
-  // A rewind waits until nothing is done any more.
-  if (checking_kept_ || kept_checked_ == kept_ || bad_block_ || !error_.ok()) {
-    return;
-  }
-  checking_kept_ = true;
-  Run([this] { CheckKept(); });
-}
-
-void DiskWriter::CheckKept() {
-  uint64_t index = 0;
-  {
-    absl::MutexLock lock(&mutex_);
-    index = kept_checked_;
-  }
-  const PageBlock buffer(kManifestBlock);
-  const auto data = buffer.first(kManifestBlock);
-  const absl::Status status = file_->Read(index * kManifestBlock, data);
-  const Digest digest = Sha256::Of(data);
-  absl::MutexLock lock(&mutex_);
-  checking_kept_ = false;
-  // What the disk has lost comes again from the source.
-  if (!status.ok() || digest != digests_[index]) return SetBad(index);
-  ++kept_checked_;
-  StartCheckKept();
-  StartHashFile();
-}
-
-void DiskWriter::Lost(uint64_t index, const Digest& digest) {
-  {
-    absl::MutexLock lock(&mutex_);
-    if (index >= digests_.size() || digests_[index] != digest) return;
-    if (options_.expects_digests) {
-      SetBad(index);
-    } else {
-      Fail(LostError(index));
-    }
-  }
-  changed_();
 }
 
 void DiskWriter::Complete(uint64_t length) {

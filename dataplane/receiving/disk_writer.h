@@ -126,7 +126,7 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
 
   // Content that is in memory; null if it is not, or not any more: it is then
   // written.
-  Block Find(uint64_t index) const { return recent_.Find(index); }
+  Block Find(uint64_t index) { return recent_.Find(index); }
   // Of a block that is written.
   std::optional<Digest> DigestOf(uint64_t index) const;
 

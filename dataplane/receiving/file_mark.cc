@@ -16,19 +16,36 @@ std::string Text(const struct stat& status) {
                       absl::Dec(status.st_mtim.tv_nsec, absl::kZeroPad9));
 }
 
-}  // namespace
+FileStamp Stamp(const struct stat& status) {
+  return {.inode = status.st_ino,
+          .changed = absl::TimeFromTimespec(status.st_ctim)};
+}
 
-absl::StatusOr<std::string> MarkOf(int file) {
+absl::StatusOr<struct stat> StateOf(int file) {
   struct stat status;
   if (fstat(file, &status) != 0) {
     return absl::ErrnoToStatus(errno, "asking for the state of the file");
   }
-  return Text(status);
+  return status;
 }
 
-absl::StatusOr<absl::Time> ConfirmName(FileApi& files, int directory,
-                                       const std::string& name,
-                                       const std::string& mark) {
+}  // namespace
+
+absl::StatusOr<std::string> MarkOf(int file) {
+  const auto status = StateOf(file);
+  if (!status.ok()) return status.status();
+  return Text(*status);
+}
+
+absl::StatusOr<FileStamp> StampOf(int file) {
+  const auto status = StateOf(file);
+  if (!status.ok()) return status.status();
+  return Stamp(*status);
+}
+
+absl::StatusOr<FileStamp> ConfirmName(FileApi& files, int directory,
+                                      const std::string& name,
+                                      const std::string& mark) {
   struct stat status;
   if (fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("looking for '", name, "'"));
@@ -42,7 +59,7 @@ absl::StatusOr<absl::Time> ConfirmName(FileApi& files, int directory,
   if (error != 0 && error != -EINVAL) {
     return absl::ErrnoToStatus(-error, "bringing the directory to the disk");
   }
-  return absl::TimeFromTimespec(status.st_ctim);
+  return Stamp(status);
 }
 
 }  // namespace tcptool::dataplane

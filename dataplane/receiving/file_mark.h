@@ -3,6 +3,7 @@
 #ifndef TCPTOOL_DATAPLANE_RECEIVING_FILE_MARK_H_
 #define TCPTOOL_DATAPLANE_RECEIVING_FILE_MARK_H_
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -20,12 +21,26 @@ namespace tcptool::dataplane {
 // Never empty.
 absl::StatusOr<std::string> MarkOf(int file);
 
+// What tells a file that has its name from what is under that name later. The
+// change time alone does not: file systems' clocks tick every few milliseconds,
+// in which another file may come. Nor does the inode alone, which another file
+// may get when this one is gone.
+struct FileStamp {
+  uint64_t inode = 0;
+  // Of the content, the inode or the name, by the clock of the file system:
+  // nobody can set it back.
+  absl::Time changed = absl::InfinitePast();
+
+  friend bool operator==(const FileStamp&, const FileStamp&) = default;
+};
+
+absl::StatusOr<FileStamp> StampOf(int file);
+
 // Brings to the disk that the file with this mark has the name in the
-// directory, and returns its change time. NOT_FOUND: it has not. May wait for
-// the disk.
-absl::StatusOr<absl::Time> ConfirmName(FileApi& files, int directory,
-                                       const std::string& name,
-                                       const std::string& mark);
+// directory. NOT_FOUND: it has not. May wait for the disk.
+absl::StatusOr<FileStamp> ConfirmName(FileApi& files, int directory,
+                                      const std::string& name,
+                                      const std::string& mark);
 
 }  // namespace tcptool::dataplane
 

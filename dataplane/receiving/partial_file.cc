@@ -267,7 +267,9 @@ absl::Status PartialFile::Commit() {
   if (const int error = files_.Sync(file_.get())) {
     return Result(error, "bringing the content to the disk");
   }
-  if (absl::Status status = CheckName(); !status.ok()) return status;
+  if (absl::Status status = CheckName(partial_name_, file_); !status.ok()) {
+    return status;
+  }
   if (absl::Status status = CheckPlace(); !status.ok()) return status;
   if (destination_.overwrite) {
     // What has come there since is replaced only if it is a regular file, too.
@@ -295,48 +297,22 @@ absl::Status PartialFile::Commit() {
                 "content has its name already,");
 }
 
-absl::Time PartialFile::ChangeTime() const {
-  struct stat status;
-  if (fstat(file_.get(), &status) != 0) return absl::InfinitePast();
-  return absl::TimeFromTimespec(status.st_ctim);
-}
-
-absl::Status PartialFile::Restart() {
-  map_ = RangeMap();
-  if (map_file_.valid()) {
-    if (const int error = files_.Truncate(map_file_.get(), map_.size())) {
-      return Result(error, "emptying the range map");
-    }
-  }
-  if (const int error = files_.Truncate(file_.get(), 0)) {
-    return Result(error, "emptying the partial file");
-  }
-  {
-    const absl::MutexLock lock(&room_mutex_);
-    allocated_ = 0;
-    has_end_ = false;
-  }
-  // The length may be a lie, which is dropped with the rest. Where what really
-  // comes has no room, a write says so.
-  Allocate(length_).IgnoreError();
-  return absl::OkStatus();
-}
-
 // A rename goes by the name: what another process has put there meanwhile
 // (where a file system has no locks, or against them) is not what was verified.
-absl::Status PartialFile::CheckName() const {
-  struct stat file;
+absl::Status PartialFile::CheckName(const std::string& name,
+                                    const UniqueFd& file) const {
+  struct stat ours;
   struct stat named;
-  if (fstat(file_.get(), &file) != 0 ||
-      fstatat(destination_.directory.get(), partial_name_.c_str(), &named,
+  if (fstat(file.get(), &ours) != 0 ||
+      fstatat(destination_.directory.get(), name.c_str(), &named,
               AT_SYMLINK_NOFOLLOW) != 0) {
-    return Result(-errno, absl::StrCat("looking for '", partial_name_, "'"));
+    return Result(-errno, absl::StrCat("looking for '", name, "'"));
   }
-  if (file.st_dev == named.st_dev && file.st_ino == named.st_ino) {
+  if (ours.st_dev == named.st_dev && ours.st_ino == named.st_ino) {
     return absl::OkStatus();
   }
   return absl::AbortedError(absl::StrCat(
-      "'", partial_name_, "' is not the file any more that the content of '",
+      "'", name, "' is not the file any more that the content of '",
       destination_.name, "' was written to: another process has replaced it"));
 }
 
@@ -379,9 +355,14 @@ absl::Status PartialFile::RenameWithoutReplacing() {
 }
 
 void PartialFile::Abandon() {
-  if (committed_ || !CheckName().ok()) return;
-  files_.Unlink(destination_.directory.get(), partial_name_);
-  files_.Unlink(destination_.directory.get(), map_name_);
+  if (committed_) return;
+  const int directory = destination_.directory.get();
+  const bool is_ours = CheckName(partial_name_, file_).ok();
+  if (is_ours) files_.Unlink(directory, partial_name_);
+  // Whoever has replaced the one may have left the other.
+  if (is_ours || CheckName(map_name_, map_file_).ok()) {
+    files_.Unlink(directory, map_name_);
+  }
 }
 
 absl::Status PartialFile::Result(int error, const std::string& doing) const {

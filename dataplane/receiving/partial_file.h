@@ -18,7 +18,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/time.h"
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/receiving/file_api.h"
 #include "dataplane/receiving/file_mark.h"
@@ -117,10 +116,10 @@ class PartialFile {
   // there; committed() tells.
   absl::Status Commit();
   bool committed() const { return committed_; }
-  // When the file was last changed, its name included, by the clock of its file
-  // system; InfinitePast if that cannot be said.
-  absl::Time ChangeTime() const;
-  // Removes it. No effect once it is committed.
+  // See StampOf(); that of no file if the system does not say.
+  FileStamp Stamp() const { return StampOf(file_.get()).value_or(FileStamp()); }
+  // Removes it and its range map; where another process has replaced the file,
+  // the map alone, if that is still this one's. No effect once it is committed.
   void Abandon();
 
  private:
@@ -134,7 +133,8 @@ class PartialFile {
   absl::StatusOr<UniqueFd> Open(const std::string& name, int flags,
                                 const std::string& doing) const;
   absl::Status LoadMap();
-  absl::Status CheckName() const;
+  // Whether the directory has this file, which is open, under the name.
+  absl::Status CheckName(const std::string& name, const UniqueFd& file) const;
   // Whether the directory is still the one that its path leads to.
   absl::Status CheckPlace() const;
   absl::Status RenameWithoutReplacing();

@@ -91,4 +91,25 @@ std::string PartialFile::Room(bool is_quota) const {
   return room;
 }
 
+absl::Status PartialFile::Restart() {
+  map_ = RangeMap();
+  if (map_file_.valid()) {
+    if (const int error = files_.Truncate(map_file_.get(), map_.size())) {
+      return Result(error, "emptying the range map");
+    }
+  }
+  if (const int error = files_.Truncate(file_.get(), 0)) {
+    return Result(error, "emptying the partial file");
+  }
+  {
+    const absl::MutexLock lock(&room_mutex_);
+    allocated_ = 0;
+    has_end_ = false;
+  }
+  // The length may be a lie, which is dropped with the rest. Where what really
+  // comes has no room, a write says so.
+  Allocate(length_).IgnoreError();
+  return absl::OkStatus();
+}
+
 }  // namespace tcptool::dataplane

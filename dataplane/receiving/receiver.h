@@ -70,8 +70,9 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   const asio::ip::tcp::endpoint& peer() const { return peer_; }
 
  private:
-  // How many bytes are read before the lane runs other handlers.
-  static constexpr size_t kTurn = size_t{4} << 20;
+  // How many bytes are read before the lane runs other handlers: those that
+  // send them on find them in the processor's cache.
+  static constexpr size_t kTurn = size_t{1} << 20;
 
   int descriptor() const {
     return const_cast<asio::ip::tcp::socket&>(socket_).native_handle();

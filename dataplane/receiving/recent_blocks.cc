@@ -19,11 +19,14 @@ RecentBlocks::Block RecentBlocks::Open(uint64_t index) {
 void RecentBlocks::Release(uint64_t index) {
   absl::MutexLock lock(&mutex_);
   Slot& slot = slots_[index % kBlocks];
-  if (slot.index == index) slot.released = true;
+  if (slot.index != index) return;
+  slot.released = true;
+  if (!has_readers_) slot.block = nullptr;
 }
 
-RecentBlocks::Block RecentBlocks::Find(uint64_t index) const {
+RecentBlocks::Block RecentBlocks::Find(uint64_t index) {
   absl::MutexLock lock(&mutex_);
+  has_readers_ = true;
   const Slot& slot = slots_[index % kBlocks];
   return slot.index == index ? slot.block : nullptr;
 }

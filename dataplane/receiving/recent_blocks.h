@@ -31,10 +31,12 @@ class RecentBlocks {
   // Memory for the block with this number. Null: the one that came kBlocks
   // before is not released yet.
   Block Open(uint64_t index);
-  // The block can be read from the file: it is kept as long as there is room.
+  // The block can be read from the file: it is kept as long as there is room,
+  // if anybody has called Find() so far. If not, its memory is the next block's
+  // at once, while it is still in the processor's cache.
   void Release(uint64_t index);
   // Null: it is not in memory, or not any more.
-  Block Find(uint64_t index) const;
+  Block Find(uint64_t index);
   // Drops the blocks from this number on.
   void DropFrom(uint64_t index);
   // Drops all blocks, and their memory. None is opened after that.
@@ -50,6 +52,7 @@ class RecentBlocks {
   mutable absl::Mutex mutex_;
   std::shared_ptr<BlockPool> pool_ ABSL_GUARDED_BY(mutex_);
   std::array<Slot, kBlocks> slots_ ABSL_GUARDED_BY(mutex_);
+  bool has_readers_ ABSL_GUARDED_BY(mutex_) = false;  // Or had some.
 };
 
 }  // namespace tcptool::dataplane

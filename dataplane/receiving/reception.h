@@ -179,15 +179,14 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void CheckLength();
   void Complete();
   void OnContentWritten();
-  struct Synced {
-    Digest root;
-    std::string mark;
-  };
-  void OnSynced(const absl::StatusOr<Synced>& synced);
+  // What is whole has this root.
+  void OnRoot(const Digest& root);
+  // And is on the disk; `mark`: see MarkOf().
+  void OnSynced(const Digest& root, const absl::StatusOr<std::string>& mark);
   // What is whole is not the expected content. Another source may have that.
   void FailOrDoubt(const std::string& wrong);
   void Commit();
-  void OnCommitted(const absl::Status& status, absl::Time change_time);
+  void OnCommitted(const absl::Status& status, const FileStamp& stamp);
   void OnSenderTold(const absl::Status& status);
 
   // Runs `call` with the file on one of the disk's threads, and `then` with its

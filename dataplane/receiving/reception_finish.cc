@@ -41,26 +41,11 @@ void Reception::Complete() {
 void Reception::OnContentWritten() {
   is_finishing_ = true;
   status_.sha256 = writer_->sha256();
-  // Apart from the commit, so that a reset meanwhile is still in time.
-  OnDisk(
-      [length = *status_.content_length](
-          DiskWriter& writer) -> absl::StatusOr<Synced> {
-        absl::Status status = writer.file()->EndAt(length);
-        if (status.ok()) status = writer.file()->Checkpoint({});
-        if (!status.ok()) return status;
-        auto mark = writer.file()->Mark();
-        if (!mark.ok()) return mark.status();
-        return Synced{.root = Root(writer.manifest()),
-                      .mark = *std::move(mark)};
-      },
-      [](Reception& self, const absl::StatusOr<Synced>& synced) {
-        self.OnSynced(synced);
-      });
+  OnDisk([](DiskWriter& writer) { return Root(writer.manifest()); },
+         [](Reception& self, const Digest& root) { self.OnRoot(root); });
 }
 
-void Reception::OnSynced(const absl::StatusOr<Synced>& synced) {
-  if (!synced.ok()) return FailFile(synced.status());
-  const Digest& root = synced->root;
+void Reception::OnRoot(const Digest& root) {
   const auto end_root = end_ ? std::optional(end_->root) : std::nullopt;
   for (const auto& expected : {options_.expected_root, end_root}) {
     if (!expected || *expected == root) continue;
@@ -72,8 +57,29 @@ void Reception::OnSynced(const absl::StatusOr<Synced>& synced) {
         absl::StrCat("the content has the SHA-256 ", ToHex(*status_.sha256),
                      "; ", ToHex(*options_.expected_sha256), " was expected"));
   }
+  // A sender of the other kind may take back what it has sent, by a reset.
+  if (upstream_->resumable()) {
+    spool_->Conclude({.length = *status_.content_length, .root = root});
+  }
+  // Apart from the commit, so that a reset meanwhile is still in time.
+  OnDisk(
+      [length = *status_.content_length](
+          DiskWriter& writer) -> absl::StatusOr<std::string> {
+        absl::Status status = writer.file()->EndAt(length);
+        if (status.ok()) status = writer.file()->Checkpoint({});
+        if (!status.ok()) return status;
+        return writer.file()->Mark();
+      },
+      [root](Reception& self, const absl::StatusOr<std::string>& mark) {
+        self.OnSynced(root, mark);
+      });
+}
+
+void Reception::OnSynced(const Digest& root,
+                         const absl::StatusOr<std::string>& mark) {
+  if (!mark.ok()) return FailFile(mark.status());
   status_.root = root;
-  observer_->BeforeNaming(status_, synced->mark, [self = shared_from_this()] {
+  observer_->BeforeNaming(status_, *mark, [self = shared_from_this()] {
     self->OnLane([](Reception& reception) { reception.Commit(); });
   });
 }
@@ -108,18 +114,18 @@ void Reception::Commit() {
   OnDisk(
       [](DiskWriter& writer) {
         const absl::Status committed = writer.file()->Commit();
-        return std::pair(committed, writer.file()->ChangeTime());
+        return std::pair(committed, writer.file()->Stamp());
       },
-      [](Reception& self, const std::pair<absl::Status, absl::Time>& result) {
+      [](Reception& self, const std::pair<absl::Status, FileStamp>& result) {
         self.OnCommitted(result.first, result.second);
       });
 }
 
 void Reception::OnCommitted(const absl::Status& status,
-                            absl::Time change_time) {
+                            const FileStamp& stamp) {
   if (!status.ok()) return FailFile(status);
   is_committed_ = true;
-  status_.file_change_time = change_time;
+  status_.file_stamp = stamp;
   status_.bytes_verified = status_.bytes_durable = *status_.content_length;
   if (upstream_->resumable()) {
     if (receiver_ != nullptr) receiver_->CloseInOrder();

@@ -34,6 +34,7 @@ void Reception::StartRewind(uint64_t bad_block, const absl::Status& reason) {
   rewind_to_ = bad_block;
   if (!forgets_all_ || rewind_reason_.ok()) rewind_reason_ = reason;
   // What was told of the end may be as wrong as the digests.
+  spool_->Reopen();
   end_.reset();
   claimed_end_.reset();
   status_.content_length = options_.expected_length;

@@ -12,6 +12,7 @@
 
 #include "absl/time/time.h"
 #include "dataplane/base/sha256.h"
+#include "dataplane/receiving/file_mark.h"
 
 namespace tcptool::dataplane {
 
@@ -69,9 +70,9 @@ struct ReceptionStatus {
   // Once it has been verified; the SHA-256 only where it is computed.
   std::optional<Digest> root;
   std::optional<Digest> sha256;
-  // The file's, once it has its name, by the clock of its file system: who
-  // changes or replaces it after that leaves another one.
-  absl::Time file_change_time = absl::InfinitePast();
+  // The file's, once it has its name: who changes or replaces it after that
+  // leaves another one.
+  FileStamp file_stamp;
   absl::Time create_time = absl::InfinitePast();
   absl::Time connect_time = absl::InfinitePast();  // Of the first connection.
   absl::Time start_time = absl::InfinitePast();    // Of the first byte.

@@ -37,8 +37,8 @@ absl::Status ReadError(int error, uint64_t position) {
 // Of the blocks that are verified.
 class Spool::SpoolDigests : public BlockDigests {
  public:
-  SpoolDigests(std::shared_ptr<Spool> spool, uint64_t edition)
-      : spool_(std::move(spool)), edition_(edition) {}
+  SpoolDigests(std::shared_ptr<Spool> spool, uint64_t edition, Level level)
+      : spool_(std::move(spool)), edition_(edition), level_(level) {}
 
   std::vector<Digest> Digests(uint64_t first, size_t most) const override {
     const std::shared_ptr<DiskWriter> writer = spool_->writer();
@@ -48,13 +48,14 @@ class Spool::SpoolDigests : public BlockDigests {
     return error().ok() ? digests : std::vector<Digest>();
   }
   std::optional<ContentEnd> end() const override {
-    return error().ok() ? spool_->end() : std::nullopt;
+    return error().ok() ? spool_->end(level_) : std::nullopt;
   }
   absl::Status error() const override { return spool_->ErrorOf(edition_); }
 
  private:
   const std::shared_ptr<Spool> spool_;
   const uint64_t edition_;
+  const Level level_;
 };
 
 class Spool::SpoolFeed : public Feed {
@@ -97,7 +98,7 @@ class Spool::SpoolFeed : public Feed {
     if (spool_->failed_ || spool_->edition_ != edition_) {
       return Fail(spool_->ErrorOf(edition_));
     }
-    const uint64_t length = spool_->length_;
+    const uint64_t length = spool_->length_of(level_);
     uint64_t end = Take(position / kManifestBlock);
     if (block_ == nullptr && position < end) {
       // It was in memory when the mark was read, and was released since, which
@@ -196,13 +197,15 @@ class Spool::SpoolSource : public Source {
         edition_(edition),
         level_(level),
         route_(std::move(route)),
-        digests_(std::make_shared<SpoolDigests>(spool_, edition)) {}
+        digests_(std::make_shared<SpoolDigests>(spool_, edition, level)) {}
 
   absl::Status Prepare() override { return spool_->ErrorOf(edition_); }
   std::optional<uint64_t> length() const override { return spool_->length(); }
   uint64_t available() const override { return spool_->mark(level_); }
   bool rereadable() const override { return true; }
-  Route route() const override { return spool_->end() ? Route() : route_(); }
+  Route route() const override {
+    return spool_->end(level_) ? Route() : route_();
+  }
   std::shared_ptr<const BlockDigests> block_digests() const override {
     return digests_;
   }
@@ -270,19 +273,30 @@ void Spool::Publish(uint64_t received, uint64_t verified) {
   if (is_more) Wake();
 }
 
+void Spool::Conclude(const ContentEnd& end) {
+  bool is_another = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    is_another = end_ && *end_ != end;
+    end_ = end;
+  }
+  if (is_another) Replace();
+  announced_ = end.length;
+  concluded_length_ = end.length;
+  Wake();
+}
+
 void Spool::Complete(const ContentEnd& end,
                      const std::optional<Digest>& sha256) {
   {
     absl::MutexLock lock(&mutex_);
-    end_ = end;
     sha256_ = sha256;
     if (sha256) {
       for (const auto& source : Sources()) source->digest().Set(*sha256);
     }
   }
-  announced_ = end.length;
   length_ = end.length;
-  Wake();
+  Conclude(end);
 }
 
 void Spool::Fail(const absl::Status& error) {
@@ -324,9 +338,9 @@ std::optional<uint64_t> Spool::length() const {
   return length == kUnknown ? std::nullopt : std::optional(length);
 }
 
-std::optional<ContentEnd> Spool::end() const {
+std::optional<ContentEnd> Spool::end(Level level) const {
   absl::MutexLock lock(&mutex_);
-  return end_;
+  return length_of(level) == kUnknown ? std::nullopt : end_;
 }
 
 absl::Status Spool::ErrorOf(uint64_t edition) const {

@@ -51,8 +51,13 @@ class Spool : public std::enable_shared_from_this<Spool> {
   void Announce(std::optional<uint64_t> length) {
     announced_ = length.value_or(kUnknown);
   }
-  // The content is complete and verified: the feeds end there. `sha256`: where
-  // it is known.
+  // The content is complete and verified: for those who verify it themselves it
+  // ends there. If it ended otherwise before Reopen(), it is another one: see
+  // Replace().
+  void Conclude(const ContentEnd& end);
+  // Some of it has been lost since, and comes again.
+  void Reopen() { concluded_length_ = kUnknown; }
+  // It is on the disk too: it ends there for all. `sha256`: where it is known.
   void Complete(const ContentEnd& end, const std::optional<Digest>& sha256);
   // There will be no more: the feeds fail.
   void Fail(const absl::Status& error);
@@ -87,7 +92,11 @@ class Spool : public std::enable_shared_from_this<Spool> {
   }
   std::vector<std::shared_ptr<SpoolSource>> Sources() const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  std::optional<ContentEnd> end() const;
+  // Where the content ends for a feed; kUnknown: it does not yet.
+  uint64_t length_of(Level level) const {
+    return level == Level::kReceived ? concluded_length_ : length_;
+  }
+  std::optional<ContentEnd> end(Level level) const;
   // Why a source of this edition has no more; OK if that is not so.
   absl::Status ErrorOf(uint64_t edition) const;
   // Those that wait to hear of a failure, which hear of it once.
@@ -104,6 +113,7 @@ class Spool : public std::enable_shared_from_this<Spool> {
   // How often they have gone back. Read before a mark and after a block that
   // belongs to it: if it is the same, so do they.
   std::atomic<uint64_t> generation_{0};
+  std::atomic<uint64_t> concluded_length_{kUnknown};
   std::atomic<uint64_t> length_{kUnknown};
   std::atomic<uint64_t> announced_{kUnknown};
   std::atomic<bool> failed_{false};
@@ -112,7 +122,7 @@ class Spool : public std::enable_shared_from_this<Spool> {
   mutable absl::Mutex mutex_;
   std::shared_ptr<DiskWriter> writer_ ABSL_GUARDED_BY(mutex_);
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
-  std::optional<ContentEnd> end_ ABSL_GUARDED_BY(mutex_);
+  std::optional<ContentEnd> end_ ABSL_GUARDED_BY(mutex_);  // Or the last one.
   std::optional<Digest> sha256_ ABSL_GUARDED_BY(mutex_);
   // Some that were closed since may still be in it.
   std::vector<std::weak_ptr<SpoolSource>> sources_ ABSL_GUARDED_BY(mutex_);

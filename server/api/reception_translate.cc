@@ -50,8 +50,9 @@ void CopyStatus(const dataplane::ReceptionStatus& status,
   };
   copy(status.connect_time, [&] { return reception.mutable_connect_time(); });
   copy(status.start_time, [&] { return reception.mutable_start_time(); });
-  copy(status.file_change_time,
+  copy(status.file_stamp.changed,
        [&] { return reception.mutable_file_change_time(); });
+  reception.set_file_inode(static_cast<int64_t>(status.file_stamp.inode));
   copy(status.end_time, [&] { return reception.mutable_end_time(); });
 }
 

@@ -192,14 +192,21 @@ void FollowCall::Send(const peer::v1::FollowResponse& response) {
   Write(response);
 }
 
-void FollowCall::Tick(Clock::time_point now) {
+bool FollowCall::Tick(Clock::time_point now) {
   absl::MutexLock lock(&mutex_);
-  if (content_ == nullptr || writing_ || finished_) return;
-  absl::Status status = content_->error();
-  if (status.ok()) status = CheckOffset();
-  if (!status.ok()) return EndOnce(status);
-  peer::v1::FollowResponse response;
-  if (Fill(response) || now - last_sent_ >= kHeartbeat) Send(response);
+  if (content_ == nullptr || finished_) return false;
+  if (!writing_) {
+    absl::Status status = content_->error();
+    if (status.ok()) status = CheckOffset();
+    if (!status.ok()) {
+      EndOnce(status);
+      return false;
+    }
+    peer::v1::FollowResponse response;
+    if (Fill(response) || now - last_sent_ >= kHeartbeat) Send(response);
+  }
+  return !end_sent_ && length_sent_ &&
+         content_->available() + dataplane::kManifestBlock >= *length_sent_;
 }
 
 void FollowCall::Take(dataplane::UniqueFd socket,

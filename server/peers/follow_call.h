@@ -34,8 +34,10 @@ class FollowCall : public Call {
   void OnCancel() override;
   void OnDone() override;
 
-  // Sends what has become known. To be called every few milliseconds.
-  void Tick(Clock::time_point now);
+  // Sends what has become known. To be called every few milliseconds, and each
+  // one where it returns true: all of the content but its last block could be
+  // sent, and its end has not been told, for which the caller will wait.
+  bool Tick(Clock::time_point now);
   // The connection that the call's ticket came on. It is reset when the call
   // ends before all of the content has been handed to it. One that the content
   // does not take ends the call, and says why.

@@ -92,8 +92,10 @@ absl::Status Followers::EndOf(const absl::Status& status) const {
   return draining_ && absl::IsFailedPrecondition(status) ? Stopping() : status;
 }
 
-void Followers::Tick(std::chrono::steady_clock::time_point now) {
-  for (const auto& call : All()) call->Tick(now);
+bool Followers::Tick(std::chrono::steady_clock::time_point now) {
+  bool is_end_next = false;
+  for (const auto& call : All()) is_end_next |= call->Tick(now);
+  return is_end_next;
 }
 
 void Followers::Stop() {

@@ -67,8 +67,8 @@ class Followers {
   // FAILED_PRECONDITION, which tells a node not to come again, is UNAVAILABLE.
   absl::Status EndOf(const absl::Status& status) const;
 
-  // See FollowCall.
-  void Tick(std::chrono::steady_clock::time_point now);
+  // See FollowCall: true if it is for one of them.
+  bool Tick(std::chrono::steady_clock::time_point now);
   // Ends all of them; there will be no more.
   void Stop();
   bool stopped() const {

@@ -1,6 +1,7 @@
 #include "server/peers/peer_service.h"
 
 #include <chrono>
+#include <system_error>
 #include <utility>
 
 #include "absl/memory/memory.h"
@@ -14,6 +15,9 @@ namespace {
 // How soon followers are told of a block. It is no part of the delay with which
 // the bytes are sent on.
 constexpr auto kTick = std::chrono::milliseconds(20);
+// And of the end, and the last digests: the last node of a chain has them as
+// many times this later as there are nodes.
+constexpr auto kTickAtEnd = std::chrono::milliseconds(1);
 constexpr auto kPurge = std::chrono::seconds(1);
 // Of a ReportRatesRequest.
 constexpr int kMostEdges = 100;
@@ -84,9 +88,7 @@ absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
   self->contents_ = std::make_shared<PeerContents>(service);
   self->followers_.emplace(self->contents_, self->data_port(),
                            most_bytes_per_second);
-  self->tick_.emplace(self->io_.get_executor(), kTick, [self] {
-    self->followers_->Tick(std::chrono::steady_clock::now());
-  });
+  self->tick_.emplace(self->io_);
   self->purge_.emplace(self->io_.get_executor(), kPurge, [self] {
     self->contents_->Purge(std::chrono::steady_clock::now());
     self->followers_->refusals().Flush();
@@ -96,11 +98,17 @@ absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
   });
   self->work_.emplace(self->io_.get_executor());
   self->port_->Open();
-  self->tick_->Run();
+  self->Tick();
   self->purge_->Run();
   self->look_->Run();
   self->thread_ = std::thread([self] { self->io_.run(); });
   return peers;
+}
+
+void PeerService::Tick() {
+  const bool is_end_next = followers_->Tick(std::chrono::steady_clock::now());
+  tick_->expires_after(is_end_next ? kTickAtEnd : kTick);
+  tick_->async_wait([this](std::error_code) { Tick(); });
 }
 
 PeerService::~PeerService() {

@@ -5,6 +5,7 @@
 #include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
+#include <asio/steady_timer.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -86,6 +87,8 @@ class PeerService : public RpcService {
   void GetProgress(const peer::v1::GetProgressRequest& request,
                    const ProgressCall::Done& done) const;
 
+  // Of the calls, again and again.
+  void Tick();
   void OnTicket(const TicketBook::Secret& secret, dataplane::UniqueFd socket,
                 const asio::ip::tcp::endpoint& peer);
 
@@ -99,7 +102,7 @@ class PeerService : public RpcService {
   OnGetProgress on_get_progress_;
   const RatesCall::Function take_rates_;
   const ProgressCall::Function get_progress_;
-  std::optional<RepeatingTimer> tick_;
+  std::optional<asio::steady_timer> tick_;
   std::optional<RepeatingTimer> purge_;
   std::optional<RepeatingTimer> look_;  // At what is sent.
   std::thread thread_;

@@ -23,12 +23,15 @@ absl::StatusOr<dataplane::ReceivedFile> OpenUntouched(
   if (!opened.ok()) return opened.status();
   const dataplane::FileState& state = opened->state;
   const auto length = static_cast<uint64_t>(reception.content_length());
-  // Nobody can set it back, and another file under the name has another one.
-  if (state.changed != ToTime(reception.file_change_time()) ||
+  // Not the device, which may have another number after a mount.
+  const bool is_it =
+      static_cast<int64_t>(state.inode) == reception.file_inode();
+  if (!is_it || state.changed != ToTime(reception.file_change_time()) ||
       state.size != length) {
     return FailedPrecondition(
         v1::ERROR_REASON_RECEIVED_FILE_CHANGED, reception.name(),
-        absl::StrCat("the file was changed, or its owner or mode, at ",
+        absl::StrCat(is_it ? "the file was changed, or its owner or mode, at "
+                           : "another file has taken its place, at ",
                      absl::FormatTime(state.changed, absl::UTCTimeZone()),
                      ", and ", reception.name(), " left it at ",
                      absl::FormatTime(ToTime(reception.file_change_time()),

@@ -31,6 +31,11 @@ void SetEnd(v1::ReceptionState state, const std::string& detail,
   reception.set_etag(NewEtag(reception));
 }
 
+void SetStamp(const dataplane::FileStamp& stamp, v1::Reception& reception) {
+  *reception.mutable_file_change_time() = ToTimestamp(stamp.changed);
+  reception.set_file_inode(static_cast<int64_t>(stamp.inode));
+}
+
 std::string CannotGoOn(const absl::Status& reason) {
   return absl::StrCat(kStopped, ", and it could not go on: ", reason.message());
 }
@@ -107,14 +112,13 @@ void ReceptionRestoration::LookForName(
           const ContentRoot& root) mutable -> absl::StatusOr<Named> {
         const auto directory = root.OpenDirectory(path);
         if (!directory.ok()) return directory.status();
-        const auto change_time = dataplane::ConfirmName(
-            dataplane::FileApi::Real(), directory->get(), name, mark);
-        if (!change_time.ok()) return change_time.status();
-        *reception.mutable_file_change_time() = ToTimestamp(*change_time);
+        const auto stamp = dataplane::ConfirmName(dataplane::FileApi::Real(),
+                                                  directory->get(), name, mark);
+        if (!stamp.ok()) return stamp.status();
+        SetStamp(*stamp, reception);
         auto file = OpenUntouched(root, reception);
         if (!file.ok()) return file.status();
-        return Named{.file = std::move(file->reading),
-                     .change_time = *change_time};
+        return Named{.file = std::move(file->reading), .stamp = *stamp};
       },
       [this, unfinished](const absl::StatusOr<Named>& named) {
         asio::post(executor_,
@@ -130,17 +134,18 @@ void ReceptionRestoration::OnLooked(
   // The mark is that of a file to which nobody has written, or whose time of
   // that was set back. The change time, which nobody can set, is another one
   // since the rename.
-  Check(unfinished, service_.engine.DigestsOf(named->file), named->change_time,
+  Check(unfinished, service_.engine.DigestsOf(named->file), named->stamp,
         std::chrono::steady_clock::now());
 }
 
 void ReceptionRestoration::Check(
     const std::shared_ptr<Unfinished>& unfinished,
     const std::shared_ptr<const dataplane::BlockDigests>& content,
-    absl::Time change_time, std::chrono::steady_clock::time_point began) {
+    const dataplane::FileStamp& stamp,
+    std::chrono::steady_clock::time_point began) {
   if (const auto end = content->end()) {
     if (end->root == RootOf(unfinished->reception)) {
-      return Succeed(*unfinished, change_time);
+      return Succeed(*unfinished, stamp);
     }
     return HasNoName(unfinished, absl::FailedPreconditionError(
                                      "its content is not what was received"));
@@ -155,9 +160,9 @@ void ReceptionRestoration::Check(
   }
   unfinished->pause.emplace(executor_, kLookInterval);
   unfinished->pause->async_wait(
-      [this, unfinished, content, change_time, began](asio::error_code error) {
+      [this, unfinished, content, stamp, began](asio::error_code error) {
         if (error || is_stopped_) return;
-        Check(unfinished, content, change_time, began);
+        Check(unfinished, content, stamp, began);
       });
 }
 
@@ -185,13 +190,13 @@ void ReceptionRestoration::HasNoName(
 }
 
 void ReceptionRestoration::Succeed(Unfinished& unfinished,
-                                   absl::Time change_time) {
+                                   const dataplane::FileStamp& stamp) {
   v1::Reception& reception = unfinished.reception;
   const int64_t length = reception.content_length();
   reception.set_bytes_received(length);
   reception.set_bytes_verified(length);
   reception.set_bytes_durable(length);
-  *reception.mutable_file_change_time() = ToTimestamp(change_time);
+  SetStamp(stamp, reception);
   SetEnd(v1::RECEPTION_STATE_SUCCEEDED,
          unfinished.plan.nodes
              ? ""

@@ -15,10 +15,10 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "dataplane/content/block_digests.h"
 #include "dataplane/content/source.h"
 #include "dataplane/engine/engine.h"
+#include "dataplane/receiving/file_mark.h"
 #include "server/api/reception_spec.h"
 #include "server/receptions/live_receptions.h"
 #include "server/receptions/partial_sweeper.h"
@@ -104,10 +104,10 @@ class ReceptionRestoration {
   // Whether the disk has not answered: then `ask` is called, later.
   bool AsksAgain(const std::shared_ptr<Unfinished>& unfinished,
                  const absl::Status& status, std::function<void()> ask);
-  // What has the name, and when it was changed.
+  // What has the name.
   struct Named {
     std::shared_ptr<dataplane::Source> file;
-    absl::Time change_time;
+    dataplane::FileStamp stamp;
   };
   // Whether it has its name.
   void LookForName(const std::shared_ptr<Unfinished>& unfinished);
@@ -116,12 +116,12 @@ class ReceptionRestoration {
   // Whether what has the name is still what was received.
   void Check(const std::shared_ptr<Unfinished>& unfinished,
              const std::shared_ptr<const dataplane::BlockDigests>& content,
-             absl::Time change_time,
+             const dataplane::FileStamp& stamp,
              std::chrono::steady_clock::time_point began);
   // It has its name, or not: why not.
   void HasNoName(const std::shared_ptr<Unfinished>& unfinished,
                  const absl::Status& reason);
-  void Succeed(Unfinished& unfinished, absl::Time change_time);
+  void Succeed(Unfinished& unfinished, const dataplane::FileStamp& stamp);
   void Resume(const std::shared_ptr<Unfinished>& unfinished);
   void OnOpened(
       const std::shared_ptr<Unfinished>& unfinished,

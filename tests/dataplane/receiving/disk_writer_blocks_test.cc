@@ -39,6 +39,7 @@ TEST_F(DiskWriterTest, BlockThatIsNotTheExpectedOneIsBad) {
     ASSERT_TRUE(WaitUntilComplete());
     EXPECT_TRUE(writer_->state().complete);
     EXPECT_EQ(writer_->manifest().blocks, digests);
+    EXPECT_TRUE(folder_.Get(".tcptool-part.r1") == content);
     writer_->file()->Abandon();
     End();
   }

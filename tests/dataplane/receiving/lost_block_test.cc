@@ -41,9 +41,15 @@ class LostBlockTest : public ResumableReceptionTest {
     reader_.emplace((*created)->data_endpoint().port());
     reader_->Say(0);
   }
+  // As other nodes are told.
+  std::optional<ContentEnd> End() {
+    const auto source = one_->reception().OpenSource(Spool::Level::kReceived);
+    return source->block_digests()->end();
+  }
   void ExpectWholeWhenItHasComeAgain() {
     const ScriptedUpstream::Asked asked = Accept();
     EXPECT_EQ(asked.offset, 0u);
+    EXPECT_EQ(End(), std::nullopt);
     EXPECT_TRUE(absl::IsDataLoss(asked.lost)) << asked.lost;
     Announce(content_);
     ASSERT_TRUE(sender_.Send(content_));
@@ -94,6 +100,7 @@ TEST_F(LostBlockTest, ComesAgainAlsoWhenAllHasCome) {
   holds = true;  // What is synced next is the whole.
   ASSERT_TRUE(sender_.Send(content_.substr(kWhole)));
   ASSERT_TRUE(held.WaitForNotificationWithTimeout(kDeadline));
+  EXPECT_NE(End(), std::nullopt);
   LoseFirstBlock();
   // Nothing is dropped before the sync is over.
   const Peer::Result result = reader_->Read();

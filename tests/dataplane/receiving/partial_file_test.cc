@@ -123,6 +123,26 @@ TEST(PartialFileTest, OnlyTheFileThatWasWrittenGetsTheName) {
   }
 }
 
+TEST(PartialFileTest, RangeMapGoesAlsoIfTheFileWasReplaced) {
+  const std::string name = ".tcptool-part.r1";
+  for (const bool is_map_replaced : {false, true}) {
+    const Folder folder;
+    Destination destination = folder.To("content");
+    destination.resumable = true;
+    const auto file =
+        PartialFile::Create(FileApi::Real(), std::move(destination));
+    ASSERT_TRUE(file.ok()) << file.status();
+    std::set<std::string> others = {name};
+    if (is_map_replaced) others.insert(name + kMapSuffix);
+    for (const std::string& other : others) {
+      std::filesystem::remove(folder.path(other));
+      folder.Put(other, "another process's");
+    }
+    (*file)->Abandon();
+    EXPECT_EQ(folder.Names(), others);
+  }
+}
+
 // A descriptor leads to a directory also when its path does not any more.
 TEST(PartialFileTest, NameComesOnlyWhereThePathLeadsTo) {
   for (const bool overwrite : {false, true}) {
@@ -167,14 +187,16 @@ TEST(PartialFileTest, LockThatIsHeldForAMomentIsWaitedFor) {
   EXPECT_TRUE(PartialFile::Create(files, folder.To("content")).ok());
 }
 
-TEST(PartialFileTest, ChangeTimeIsThatOfTheFileUnderItsName) {
+TEST(PartialFileTest, StampIsThatOfTheFileUnderItsName) {
   const Folder folder;
   const auto file = PartialFile::Create(FileApi::Real(), folder.To("content"));
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_TRUE((*file)->Commit().ok());
   struct stat status;
   ASSERT_EQ(stat(folder.path("content").c_str(), &status), 0);
-  EXPECT_EQ((*file)->ChangeTime(), absl::TimeFromTimespec(status.st_ctim));
+  EXPECT_EQ((*file)->Stamp(),
+            (FileStamp{.inode = status.st_ino,
+                       .changed = absl::TimeFromTimespec(status.st_ctim)}));
 }
 
 TEST(PartialFileTest, NamesThatAreNoneAreRefused) {

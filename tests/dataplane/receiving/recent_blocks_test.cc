@@ -11,6 +11,7 @@ TEST(RecentBlocksTest, MemoryIsBoundedUntilTheOldestIsReleased) {
   for (uint64_t index = 0; index < RecentBlocks::kBlocks; ++index) {
     ASSERT_NE(blocks.Open(index), nullptr);
   }
+  EXPECT_NE(blocks.Find(0), nullptr);  // Somebody reads.
   EXPECT_EQ(blocks.Open(RecentBlocks::kBlocks), nullptr);
   blocks.Release(1);
   EXPECT_EQ(blocks.Open(RecentBlocks::kBlocks), nullptr);
@@ -19,6 +20,19 @@ TEST(RecentBlocksTest, MemoryIsBoundedUntilTheOldestIsReleased) {
   EXPECT_NE(blocks.Open(RecentBlocks::kBlocks), nullptr);
   EXPECT_EQ(blocks.Find(0), nullptr);
   EXPECT_NE(blocks.Find(1), nullptr);
+}
+
+TEST(RecentBlocksTest, WhereNobodyReadsMemoryIsUsedAgainAtOnce) {
+  RecentBlocks blocks;
+  const std::byte* memory = blocks.Open(0)->data();
+  const RecentBlocks::Block written = blocks.Open(1);
+  blocks.Release(0);
+  EXPECT_EQ(blocks.Open(2)->data(), memory);
+  // One that comes late finds what is not written yet, and what comes.
+  EXPECT_EQ(blocks.Find(0), nullptr);
+  EXPECT_EQ(blocks.Find(1), written);
+  blocks.Release(1);
+  EXPECT_EQ(blocks.Find(1), written);
 }
 
 TEST(RecentBlocksTest, DroppedBlocksComeAgain) {

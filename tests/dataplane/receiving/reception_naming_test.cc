@@ -56,7 +56,7 @@ class ReceptionNamingTest : public testing::Test {
     holder_->Wait();
   }
 
-  absl::StatusOr<absl::Time> Confirm(FileApi& files = FileApi::Real()) {
+  absl::StatusOr<FileStamp> Confirm(FileApi& files = FileApi::Real()) {
     return ConfirmName(files, folder_.Open().get(), "file", holder_->mark());
   }
 
@@ -78,9 +78,9 @@ TEST_F(ReceptionNamingTest, TheNameComesWhenItsOwnerHasTakenNote) {
   const ReceptionStatus end = holder_->WaitForEnd();
   EXPECT_EQ(end.state, ReceptionState::kSucceeded) << end.detail;
   EXPECT_EQ(end.root, holder_->known().root);
-  const auto change_time = Confirm();
-  ASSERT_TRUE(change_time.ok()) << change_time.status();
-  EXPECT_EQ(*change_time, end.file_change_time);
+  const auto stamp = Confirm();
+  ASSERT_TRUE(stamp.ok()) << stamp.status();
+  EXPECT_EQ(*stamp, end.file_stamp);
 }
 
 TEST_F(ReceptionNamingTest, ResetUntilThenIsInTime) {

@@ -227,6 +227,33 @@ TEST_F(SpoolTest, NoEndBeforeTheDiskHasIt) {
   one_ = nullptr;  // Its engine uses the files.
 }
 
+// That is the file's: what recipients have is whole without it.
+TEST_F(SpoolTest, EndDoesNotWaitForTheName) {
+  absl::Notification released;
+  FaultyFiles files([&released](FaultyFiles::Call call) {
+    if (call != FaultyFiles::Call::kRename) return 0;
+    released.WaitForNotification();
+    return -EIO;
+  });
+  Begin({}, {.files = &files});
+  const auto peer = Connect();
+  sender_.AcceptAndReadByte();
+  EXPECT_TRUE(sender_.Send("whole"));
+  sender_.End();
+  const Peer::Result result = peer->ReadAndClose();
+  EXPECT_EQ(result.data, "whole");
+  EXPECT_EQ(result.error, 0);
+  EXPECT_TRUE(recorder_->WaitForCount(RecipientState::kDelivered, 1));
+  released.Notify();
+  const ReceptionStatus status = one_->recorder->WaitForEnd();
+  EXPECT_EQ(status.state, ReceptionState::kFailed);
+  EXPECT_EQ(status.reason, ReceptionReason::kDestinationFailed);
+  EXPECT_EQ(recorder_->recipient(1).state, RecipientState::kDelivered);
+  session_ = nullptr;
+  one_ = nullptr;  // Its engine uses the files.
+  EXPECT_TRUE(folder_.Names().empty());
+}
+
 TEST_F(SpoolTest, BlockThatTheDiskHasLostGoesToNobody) {
   Begin();
   const std::string content = Content(2 * kMemory);

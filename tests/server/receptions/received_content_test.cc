@@ -6,6 +6,7 @@
 #include <string>
 
 #include "dataplane/content/source.h"
+#include "server/receptions/received_file.h"
 #include "tests/server/hanging_root.h"
 #include "tests/server/receptions/managed_receptions.h"
 
@@ -101,6 +102,19 @@ TEST_F(ReceivedContentTest, FileThatSomebodyHasTouchedIsRefused) {
   const std::string name = Received("file", "content");
   std::filesystem::remove(file);
   EXPECT_TRUE(absl::IsNotFound(Open(name).status()));
+}
+
+// Clocks of file systems tick so seldom that what is received into the same
+// name may have the same change time, and the same length.
+TEST_F(ReceivedContentTest, AnotherFileOfTheSameTimeIsRefused) {
+  const ContentRoot root("disk", folder_.path("").string(),
+                         ChooseBeneathMethod());
+  v1::Reception reception = *table_->Get(Received("file", "content"));
+  EXPECT_TRUE(OpenUntouched(root, reception).ok());
+  reception.set_file_inode(reception.file_inode() + 1);
+  const auto opened = OpenUntouched(root, reception);
+  EXPECT_TRUE(absl::IsFailedPrecondition(opened.status())) << opened.status();
+  EXPECT_NE(opened.status().message().find("another file"), std::string::npos);
 }
 
 TEST_F(ReceivedContentTest, WhatCannotBeSentIsRefused) {

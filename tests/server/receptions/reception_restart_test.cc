@@ -106,6 +106,7 @@ TEST_F(ReceptionRestartTest, OneThatHasItsNameHasSucceeded) {
     EXPECT_EQ(reception.content_root(), RootOf(kWhole));
     EXPECT_TRUE(reception.has_end_time());
     EXPECT_TRUE(reception.has_file_change_time());
+    EXPECT_NE(reception.file_inode(), 0);
     WaitForNames({"file"});
     EXPECT_EQ(folder_.Get("file"), kWhole);
     // And stays so.
