@@ -1,5 +1,6 @@
-// Two lanes of a session, each with a recipient: one waits for the other if that
-// gets too little of the processor, and for nothing else that becomes of it.
+// Two lanes of a session, each with a recipient: one waits for the other if
+// that gets too little of the processor, and for nothing else that becomes of
+// it.
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

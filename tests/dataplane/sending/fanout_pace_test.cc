@@ -59,8 +59,7 @@ TEST(FanoutPaceTest, PausedLaneCanBeClosed) {
   auto peer = fanout.AddReady(1);
   fanout.Serve({1});
   EXPECT_EQ(peer->Read(kLead + 1).error, 0);
-  fanout.Call(
-      [&] { fanout->CloseAll(Reason::kSessionCancelled, "it was"); });
+  fanout.Call([&] { fanout->CloseAll(Reason::kSessionCancelled, "it was"); });
   EXPECT_EQ(peer->Read().error, ECONNRESET);
   EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kFailed));
 }

@@ -119,7 +119,8 @@ TEST_F(PacedLaneTest, FinishedLaneIsWaitedForNoLongerThanPatienceLasts) {
   EXPECT_FALSE(Waits(ahead_));
 }
 
-TEST_F(PacedLaneTest, LaneThatIsNotHeardOfIsWaitedForNoLongerThanPatienceLasts) {
+TEST_F(PacedLaneTest,
+       LaneThatIsNotHeardOfIsWaitedForNoLongerThanPatienceLasts) {
   LackTheProcessor(behind_, 0);
   Pass(kPatience - milliseconds(1));
   EXPECT_TRUE(Waits(ahead_));
