@@ -30,13 +30,15 @@ bool IsUnserved(const Recipient& recipient) {
 }  // namespace
 
 Fanout::Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
-               std::shared_ptr<TokenBucket> budget, Reporter reporter)
+               std::shared_ptr<TokenBucket> budget, Reporter reporter,
+               std::optional<PacedLane> pace)
     : lane_(lane),
       source_(std::move(source)),
       limits_(limits),
       reporter_(std::move(reporter)),
+      pace_(std::move(pace)),
       budget_(std::move(budget)),
-      budget_timer_(lane.io()),
+      pause_timer_(lane.io()),
       measure_timer_(lane.io()),
       memory_timer_(lane.io()) {
   if (!source_->rereadable()) lag_.emplace();
@@ -176,14 +178,17 @@ void Fanout::PostTurn() {
 
 void Fanout::RunTurn() {
   // turn_posted_ stays true meanwhile, so that no other turn is posted: this
-  // one may have to wait for the budget.
+  // one may have to wait for other lanes, or for the budget.
   const Clock::time_point now = Clock::now();
-  std::swap(queue_, turn_);
-  const size_t planned = std::min(turn_.size(), TurnPlan::kMostRecipients);
+  const size_t planned = std::min(queue_.size(), TurnPlan::kMostRecipients);
   positions_.clear();
   for (size_t i = 0; i < planned; ++i) {
-    positions_.push_back(turn_[i]->position());
+    positions_.push_back(queue_[i]->position());
   }
+  if (pace_ && !pace_->MaySend(positions_, LaneTime(now))) {
+    return RunTurnAfter(Pace::kPause);
+  }
+  std::swap(queue_, turn_);
   plan_.Make(positions_, turn_.size(), budget_->Available(now),
              budget_->limited());
   size_t left = plan_.most;
@@ -203,13 +208,23 @@ void Fanout::RunTurn() {
   turn_.clear();
   CheckLag();
   TellFeed();
+  if (!queue_.empty() && budget_->Available(now) == 0) {
+    return RunTurnAfter(kBudgetPause);
+  }
   turn_posted_ = false;
-  if (queue_.empty()) return;
-  if (budget_->Available(now) > 0) return PostTurn();
-  turn_posted_ = true;
-  budget_timer_.expires_after(kBudgetPause);
-  budget_timer_.async_wait(
+  if (!queue_.empty()) return PostTurn();
+  if (pace_) pace_->Rest(LaneTime(Clock::now()));
+}
+
+void Fanout::RunTurnAfter(Clock::duration pause) {
+  pause_timer_.expires_after(pause);
+  pause_timer_.async_wait(
       [self = shared_from_this()](std::error_code) { self->RunTurn(); });
+}
+
+PacedLane::Time Fanout::LaneTime(Clock::time_point now) const {
+  return {.now = now,
+          .processor = absl::ToChronoNanoseconds(lane_.processor_time())};
 }
 
 size_t Fanout::Serve(const std::shared_ptr<Recipient>& recipient,

@@ -20,6 +20,7 @@
 #include "dataplane/lanes/task_memory.h"
 #include "dataplane/sending/lag_tracker.h"
 #include "dataplane/sending/limits.h"
+#include "dataplane/sending/paced_lane.h"
 #include "dataplane/sending/recipient.h"
 #include "dataplane/sending/turn_plan.h"
 
@@ -40,9 +41,11 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   using Reporter = std::function<void(Report)>;
 
   // Reports on the lane's thread, progress at most four times a second.
-  // `budget`: what all fan-outs of the session may send.
+  // `budget`: what all fan-outs of the session may send. `pace`: where this lane
+  // is to be kept level with the session's others.
   Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
-         std::shared_ptr<TokenBucket> budget, Reporter reporter);
+         std::shared_ptr<TokenBucket> budget, Reporter reporter,
+         std::optional<PacedLane> pace = std::nullopt);
 
   // Takes a new connection and waits for its handshake.
   void Add(UniqueFd socket, RecipientStatus status);
@@ -87,6 +90,9 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   size_t Serve(const std::shared_ptr<Recipient>& recipient,
                const TurnPlan::Step& step, size_t most, Clock::time_point now);
   void PostTurn();
+  // No other turn is posted until then.
+  void RunTurnAfter(Clock::duration pause);
+  PacedLane::Time LaneTime(Clock::time_point now) const;
   void Requeue(List& list);
   // Streams: tells the feed where the recipients are.
   void TellFeed();
@@ -121,8 +127,9 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   bool turn_posted_ = false;
   TaskMemory turn_memory_;
   std::optional<LagTracker> lag_;  // Streams: those that are sent to.
+  std::optional<PacedLane> pace_;
   const std::shared_ptr<TokenBucket> budget_;
-  asio::steady_timer budget_timer_;
+  asio::steady_timer pause_timer_;  // Runs while a turn has to wait.
 
   std::map<uint64_t, RecipientStatus> report_;
   absl::Status source_error_;

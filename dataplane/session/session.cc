@@ -76,16 +76,25 @@ Session::Session(Environment environment, SessionOptions options,
 
 void Session::Open() {
   if (ending_) return;
-  for (Lane* lane : environment_.lanes) {
+  // Those who come when they like have nothing to be level with.
+  const size_t lanes = environment_.lanes.size();
+  std::shared_ptr<Pace> pace;
+  if (lanes > 1 && !options_.start.immediate) {
+    pace = std::make_shared<Pace>(lanes, source_->length());
+  }
+  for (size_t lane = 0; lane < lanes; ++lane) {
+    std::optional<PacedLane> paced;
+    if (pace != nullptr) paced.emplace(pace, lane);
     fanouts_.push_back(std::make_shared<Fanout>(
-        *lane, source_, options_.limits, budget_,
+          *environment_.lanes[lane], source_, options_.limits, budget_,
         [weak = weak_from_this()](Fanout::Report report) {
           const auto self = weak.lock();
           if (self == nullptr) return;
           self->OnLane(0, [self, report = std::move(report)] {
             self->OnReport(report);
           });
-        }));
+        },
+        std::move(paced)));
   }
   if (listener_) {
     listener_->Open({

@@ -23,6 +23,10 @@ WATCHERS = 1_000
 RECIPIENTS = 100
 MEBIBYTES = 1024
 
+# Made by one client while content goes to so many, which takes longer.
+CALLS_BESIDE = 100
+RECIPIENTS_BESIDE = 200
+
 
 def run(report, inputs, args):
     report.say("## The control API")
@@ -31,7 +35,8 @@ def run(report, inputs, args):
         before = memory(service.pid)
         calls(report, service, inputs)
         fill_and_list(report, service, inputs, before)
-    with Tcptoold(inputs.home) as service:
+    with Tcptoold(inputs.home, ports=2 * CALLS_BESIDE) as service:
+        calls_beside_a_transfer(report, service, inputs, args)
         watching(report, service, inputs, args)
 
 
@@ -62,6 +67,31 @@ def calls(report, service, inputs):
             if one["call"] == "CreateSession" and clients == 1:
                 report.bar("control: CreateSession, p99 in ms", p99, most=10)
     report.table(["call", "clients", "calls/s", "p50, ms", "p99, ms"], rows)
+
+
+def calls_beside_a_transfer(report, service, inputs, args):
+    """How long a call takes while all lanes send as fast as they can."""
+    seen = {}
+    for _ in range(args.rounds):
+        # The whole file, also in a quick run: it is to last.
+        name, port = service.create(os.path.basename(inputs.file(MEBIBYTES)))
+        with Recipients(LOOPBACK, RECIPIENTS_BESIDE, port=port) as recipients:
+            recipients.wait_connected()
+            service.wait_ready(name, RECIPIENTS_BESIDE - 1)
+            recipients.go()
+            for one in make_calls(service, inputs, 1, CALLS_BESIDE):
+                seen.setdefault(one["call"], []).append(one)
+            if service.get(name)["state"] != "SESSION_STATE_TRANSFERRING":
+                raise RuntimeError("the transfer was over before the calls were made")
+            service.control("cancel", name)
+    rows = []
+    for call, made in seen.items():
+        p50, p99 = (statistics.median(one[what] for one in made) * 1000 for what in ("p50", "p99"))
+        rows.append([call, number(p50), number(p99)])
+        if call == "CreateSession":
+            report.bar("control: CreateSession beside a transfer, p99 in ms", p99, most=10)
+    report.table([f"call, beside a transfer to {RECIPIENTS_BESIDE}", "p50, ms", "p99, ms"], rows)
+    report.keep("control/beside a transfer", seen)
 
 
 def fill_and_list(report, service, inputs, before):
@@ -133,6 +163,6 @@ def watching(report, service, inputs, args):
     )
     without, with_watchers = (statistics.median(made) for made in rates.values())
     report.bar(
-        f"control: rate with {WATCHERS:,} watchers / without", with_watchers / without, least=0.95
+        f"control: rate with {WATCHERS:,} watchers / without", with_watchers / without, least=0.97
     )
     report.keep("control/watchers", {"gb_per_s": rates, "memory": held, "changes": changes})

@@ -1,13 +1,10 @@
-// A fan-out on a lane of its own, with real sockets and no session around it.
 #include "dataplane/sending/fanout.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <asio/post.hpp>
-
 #include "tests/dataplane/faults.h"
-#include "tests/dataplane/sending/connection.h"
+#include "tests/dataplane/sending/one_fanout.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -16,114 +13,6 @@ using testing::ElementsAre;
 
 constexpr size_t kSmall = 5'000;
 constexpr size_t kLarge = 24'000'001;  // More than any socket's buffers hold.
-
-class OneFanout {
- public:
-  explicit OneFanout(std::shared_ptr<Source> source, Limits limits = {},
-                     SocketApi& sockets = SocketApi::Real())
-      : limits_(limits), lane_(sockets, disk_) {
-    EXPECT_TRUE(source->Prepare().ok());
-    fanout_ = std::make_shared<Fanout>(
-        lane_, std::move(source), limits_,
-        std::make_shared<TokenBucket>(limits_.session_bytes_per_second),
-        [this](Fanout::Report report) { OnReport(std::move(report)); });
-  }
-  ~OneFanout() {
-    Call([this] {
-      fanout_->CloseAll(Reason::kServiceStopped, "");
-      fanout_ = nullptr;
-    });
-  }
-
-  // Runs `call` on the lane, and waits until it has.
-  template <typename Function>
-  void Call(Function call) {
-    absl::Notification done;
-    asio::post(lane_.io(), [&] {
-      call();
-      done.Notify();
-    });
-    done.WaitForNotification();
-  }
-  Fanout& operator*() { return *fanout_; }
-  Fanout* operator->() { return fanout_.get(); }
-
-  // A new connection, which becomes recipient `id`.
-  std::unique_ptr<Peer> Add(uint64_t id, int receive_buffer = 0) {
-    Connection connection = Connect(receive_buffer);
-    Call([&] {
-      RecipientStatus status;
-      status.id = id;
-      fanout_->Add(std::move(connection.sender), std::move(status));
-    });
-    return std::move(connection.peer);
-  }
-  // The same, and it has said its byte.
-  std::unique_ptr<Peer> AddReady(uint64_t id, int receive_buffer = 0) {
-    auto peer = Add(id, receive_buffer);
-    peer->Say(0);
-    EXPECT_TRUE(WaitFor(id, RecipientState::kReady));
-    return peer;
-  }
-
-  // Admits these, and begins.
-  void Serve(std::initializer_list<uint64_t> ids) {
-    Call([&] {
-      for (const uint64_t id : ids) fanout_->Admit(id);
-      fanout_->Begin();
-    });
-  }
-
-  bool WaitFor(uint64_t id, RecipientState state) {
-    return Await([=, this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      const auto& states = states_[id];
-      return std::find(states.begin(), states.end(), state) != states.end();
-    });
-  }
-  bool WaitForSourceError() {
-    return Await([this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return !source_error_.ok();
-    });
-  }
-  // Each state that it was reported in, once.
-  std::vector<RecipientState> states(uint64_t id) {
-    absl::MutexLock lock(&mutex_);
-    return states_[id];
-  }
-  RecipientStatus status(uint64_t id) {
-    absl::MutexLock lock(&mutex_);
-    return statuses_[id];
-  }
-
- private:
-  void OnReport(Fanout::Report report) {
-    absl::MutexLock lock(&mutex_);
-    source_error_.Update(report.source_error);
-    for (RecipientStatus& status : report.changed) {
-      auto& states = states_[status.id];
-      if (states.empty() || states.back() != status.state) {
-        states.push_back(status.state);
-      }
-      const uint64_t id = status.id;
-      statuses_[id] = std::move(status);
-    }
-  }
-  template <typename Condition>
-  bool Await(Condition condition) {
-    absl::MutexLock lock(&mutex_);
-    return mutex_.AwaitWithTimeout(absl::Condition(&condition), kDeadline);
-  }
-
-  absl::Mutex mutex_;
-  std::map<uint64_t, std::vector<RecipientState>> states_
-      ABSL_GUARDED_BY(mutex_);
-  std::map<uint64_t, RecipientStatus> statuses_ ABSL_GUARDED_BY(mutex_);
-  absl::Status source_error_ ABSL_GUARDED_BY(mutex_);
-  const Limits limits_;
-  DiskThreads disk_;
-  Lane lane_;
-  std::shared_ptr<Fanout> fanout_;
-};
 
 TEST(FanoutTest, ServesThoseAdmittedBeforeAndAfterItBegins) {
   const std::string content = Content(kLarge);
