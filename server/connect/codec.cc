@@ -10,6 +10,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "server/api/invalid_field.h"
 
 namespace tcptool::server {
@@ -39,32 +40,35 @@ std::unique_ptr<Message> NewMessage(const Descriptor& type) {
       MessageFactory::generated_factory()->GetPrototype(&type)->New());
 }
 
-// Protobuf says "(spec.file) name: what is wrong", and "(spec.file): what is
-// wrong", and what else it says is of no field.
-absl::Status InvalidJson(absl::string_view reason) {
-  reason = reason.substr(0, kMaxReason);
-  const size_t end = reason.find(')');
-  if (!absl::StartsWith(reason, "(") || end == absl::string_view::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the request is no JSON of this method's: ", reason));
+bool IsFieldName(absl::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_';
+  });
+}
+
+// Protobuf writes "(PATH) NAME: REASON", of a field of the message at that
+// path, "(PATH): REASON" and "NAME: REASON"; and what is of no field as it
+// likes.
+absl::Status InvalidJson(absl::string_view text) {
+  text = text.substr(0, kMaxReason);
+  absl::string_view path;
+  absl::string_view rest = text;
+  if (absl::ConsumePrefix(&rest, "(")) {
+    const size_t end = std::min(rest.find(')'), rest.size());
+    path = rest.substr(0, end);
+    rest = absl::StripLeadingAsciiWhitespace(absl::ClippedSubstr(rest, end + 1));
   }
-  const absl::string_view path = reason.substr(1, end - 1);
-  const absl::string_view rest =
-      absl::StripAsciiWhitespace(reason.substr(end + 1));
   const size_t colon = rest.find(": ");
   const absl::string_view name =
-      colon == absl::string_view::npos ? "" : rest.substr(0, colon);
-  if (name.empty() || !std::ranges::all_of(name, [](char c) {
-        return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_';
-      })) {
-    return path.empty()
-               ? absl::InvalidArgumentError(absl::StrCat(
-                     "the request is no JSON of this method's: ", rest))
-               : InvalidField(path, rest);
+      rest.substr(0, colon == absl::string_view::npos ? 0 : colon);
+  if (IsFieldName(name)) {
+    return InvalidField(absl::StrCat(path, path.empty() ? "" : ".", name),
+                        rest.substr(colon + 2));
   }
-  return InvalidField(
-      path.empty() ? std::string(name) : absl::StrCat(path, ".", name),
-      rest.substr(colon + 2));
+  if (!path.empty()) return InvalidField(path, absl::StripPrefix(rest, ": "));
+  return absl::InvalidArgumentError(
+      absl::StrCat("the request is no JSON of this method's: ",
+                   absl::StripPrefix(rest, ": ")));
 }
 
 }  // namespace
