@@ -52,8 +52,6 @@ void HttpCall::Start(const HttpRequest& request) {
     return Answer(
         {.status = 400, .body = absl::StrCat(body.status().message(), "\n")});
   }
-  // Without a body that nobody has read there may be another request.
-  keeps_alive_ = request.keeps_alive && body.ok() && body->done();
   HttpApi::Opened opened = share_.api->Open(request, stream_->peer(),
                                             stream_->is_secured(), NewSend());
   if (auto* const response = std::get_if<HttpResponse>(&opened)) {
