@@ -105,7 +105,7 @@ void HttpCall::ReadBody() {
 
 void HttpCall::BeginCall() {
   share_.body_bytes -= std::exchange(counted_bytes_, 0);
-  deadline_.cancel();
+  WaitForEver();
   call_->Begin(std::move(body_->bytes()));
   WatchClient();
 }
@@ -152,7 +152,7 @@ void HttpCall::OnWritten(std::error_code error, size_t count) {
   if (written_ < output_.size()) return Write();
   output_.clear();
   written_ = 0;
-  deadline_.cancel();
+  WaitForEver();
   if (is_last_) {
     return Finish(keeps_alive_ ? End::kNextRequest : End::kAnswered);
   }
@@ -179,6 +179,11 @@ void HttpCall::EndAfter(std::chrono::milliseconds time) {
   });
 }
 
+void HttpCall::WaitForEver() {
+  // With cancel(), a handler that is queued already would see it expired.
+  deadline_.expires_at(asio::steady_timer::time_point::max());
+}
+
 void HttpCall::Cancel() {
   ended_ = nullptr;
   Release();
@@ -193,7 +198,7 @@ void HttpCall::Finish(End end) {
 
 void HttpCall::Release() {
   stream_->StopReading();
-  deadline_.cancel();
+  WaitForEver();
   if (std::exchange(is_admitted_, false)) --share_.calls;
   share_.body_bytes -= std::exchange(counted_bytes_, 0);
   // Of one that has ended it does nothing.

@@ -61,6 +61,7 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
   void OnWritten(std::error_code error, size_t count);
   void Answer(HttpResponse response);
   void EndAfter(std::chrono::milliseconds time);
+  void WaitForEver();
   void Finish(End end);
   void Release();
 

@@ -104,7 +104,9 @@ void HttpConnection::Respond(const std::string& head) {
 }
 
 void HttpConnection::BeginCall(const HttpRequest& request) {
-  deadline_.cancel();
+  // The call has deadlines of its own. With cancel(), a handler that is queued
+  // already would see this one expired.
+  deadline_.expires_at(asio::steady_timer::time_point::max());
   call_ = std::make_shared<HttpCall>(
       stream_, limits_, share_, [weak = weak_from_this()](HttpCall::End end) {
         const std::shared_ptr<HttpConnection> self = weak.lock();

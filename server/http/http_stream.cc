@@ -6,6 +6,7 @@
 #include <array>
 #include <asio/error.hpp>
 #include <asio/post.hpp>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
