@@ -41,7 +41,8 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
-  std::vector<std::pair<std::string, std::string>> headers;  // Besides these.
+  // Besides these.
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 // Takes the answer to one request, once, on any thread: `make` is called on the

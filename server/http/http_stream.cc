@@ -101,7 +101,8 @@ void HttpStream::Open(Done done) {
 }
 
 Peer HttpStream::peer() const {
-  Peer peer = {.address = AddressOf(socket_)};
+  Peer peer;
+  peer.address = AddressOf(socket_);
   if (stream_ == nullptr) return peer;
   if (const auto certificate = stream_->certificate(); certificate != nullptr) {
     peer.has_certificate = true;

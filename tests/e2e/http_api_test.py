@@ -1,80 +1,18 @@
-"""The API over HTTP, by curl and by plain sockets: who may call it, what it says to what is
+"""The API over HTTP, by curl and by plain sockets: what it says to what is right and to what is
 wrong, and what becomes of streams that their clients leave."""
 
 import json
 import random
 import socket
-import struct
-import subprocess
 import urllib.parse
 
-import certificates
 import harness
-from harness import ServiceTest, run_daemon, stubs, wait_until
-from security import SecurityTest, methods
+from harness import ServiceTest, stubs, wait_until
+from http_calls import GET_NODE, SERVICE, WATCH, curl, envelope, messages, open_stream
+from security import methods
 
-SERVICE = "/tcptool.v1.SessionService"
-GET_NODE = "/tcptool.v1.NodeService/GetNode"
-WATCH = f"{SERVICE}/WatchSessions"
 SEED = 1
 REQUESTS = 500
-
-
-def envelope(message, flags=0):
-    return struct.pack(">BI", flags, len(message)) + message
-
-
-def messages(stream):
-    """The messages of a stream, with their flags."""
-    while stream:
-        flags, size = struct.unpack(">BI", stream[:5])
-        yield flags, json.loads(stream[5 : 5 + size])
-        stream = stream[5 + size :]
-
-
-class Answer:
-    """What curl has printed."""
-
-    def __init__(self, status, headers, body):
-        self.status = status
-        self.headers = headers
-        self.body = body
-
-    def json(self):
-        return json.loads(self.body)
-
-    def details(self):
-        """What the error's details are of each type, in JSON."""
-        return {one["type"]: one.get("debug") for one in self.json().get("details", ())}
-
-
-def curl(service, path, body=b"{}", content_type="application/json", options=(), scheme="http"):
-    """The answer to a POST, by curl."""
-    done = subprocess.run(
-        [
-            "curl", "--silent", "--show-error", "--max-time", str(harness.DEADLINE_S),
-            "--include", "--data-binary", "@-", "--header", f"Content-Type: {content_type}",
-            *options, f"{scheme}://{service.http_address}{path}",
-        ],
-        input=body,
-        capture_output=True,
-        check=False,
-    )  # fmt: skip
-    if done.returncode != 0:
-        raise ConnectionError(done.stderr.decode())
-    head, _, content = done.stdout.partition(b"\r\n\r\n")
-    while b" 100 " in head.splitlines()[0]:
-        head, _, content = content.partition(b"\r\n\r\n")
-    status, *lines = head.decode().split("\r\n")
-    headers = {}
-    for line in lines:
-        name, _, value = line.partition(": ")
-        headers[name.lower()] = value
-    return Answer(int(status.split()[1]), headers, content)
-
-
-def token(secret):
-    return ("--header", f"Authorization: Bearer {secret}")
 
 
 class HttpApiTest(ServiceTest):
@@ -203,7 +141,8 @@ class HttpApiTest(ServiceTest):
             for content_type in ("application/json", "application/proto"):
                 body = b'{"name": "' + b"x" * 70_000 + b'"}'
                 answer = self.post(f"{SERVICE}/GetSession", body, content_type, options)
-                self.assertEqual((answer.status, answer.json()["code"]), (429, "resource_exhausted"))
+                code = answer.json()["code"]
+                self.assertEqual((answer.status, code), (429, "resource_exhausted"))
         # And it goes on.
         self.assertEqual(self.post(GET_NODE).status, 200)
 
@@ -223,21 +162,10 @@ class HttpApiTest(ServiceTest):
             self.assertEqual(answer.status, 403)
             self.assertNotIn("access-control-allow-origin", answer.headers)
 
-    def open_stream(self, timeout_ms=None):
-        """The socket of a watch, of which the first bytes of the answer have come."""
-        peer = socket.create_connection(
-            ("127.0.0.1", harness.port_of_address(self.service.http_address)),
-            timeout=harness.DEADLINE_S,
-        )
+    def open_stream(self, headers=""):
+        peer, answer = open_stream(self.service, headers)
         self.addCleanup(peer.close)
-        body = envelope(b"{}")
-        timeout = f"Connect-Timeout-Ms: {timeout_ms}\r\n" if timeout_ms else ""
-        peer.sendall(
-            f"POST {WATCH} HTTP/1.1\r\nHost: 127.0.0.1\r\n{timeout}"
-            f"Content-Type: application/connect+json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
-        return peer, peer.recv(1 << 16)
+        return peer, answer
 
     def is_let_in(self):
         """Whether there was a place for a watch, which is left again."""
@@ -267,7 +195,7 @@ class HttpApiTest(ServiceTest):
         wait_until(self.is_let_in, "the last one has left its place")
 
     def test_streams_end_at_their_timeout_and_with_the_service(self):
-        peer, answer = self.open_stream(timeout_ms=300)
+        peer, answer = self.open_stream("Connect-Timeout-Ms: 300\r\n")
         while not answer.endswith(b"0\r\n\r\n"):
             answer += peer.recv(1 << 16)
         self.assertIn(b'"code":"deadline_exceeded"', answer)
@@ -329,104 +257,3 @@ class HttpApiTest(ServiceTest):
             )
             answer = peer.recv(1 << 16)
             return int(answer.split(b" ")[1])
-
-
-class HttpApiSecurityTest(SecurityTest):
-    def test_tokens_and_their_roles_count(self):
-        tokens = self.write_tokens(vera=("viewer", "v-secret"), otto=("operator", "o-secret"))
-        service = self.serve(f"--token-file={tokens}", "--http-api")
-        create = f"{SERVICE}/CreateSession"
-        for options, path, status, code in (
-            ((), GET_NODE, 401, "unauthenticated"),
-            (token("wrong"), GET_NODE, 401, "unauthenticated"),
-            (("--user", "a:b"), GET_NODE, 401, "unauthenticated"),
-            (token("v-secret"), create, 403, "permission_denied"),
-            (token("o-secret"), create, 400, "invalid_argument"),
-            ((), "/tcptool.v1.Absent/Absent", 401, "unauthenticated"),
-            (token("v-secret"), "/tcptool.v1.Absent/Absent", 403, "permission_denied"),
-        ):
-            with self.subTest(options=options, path=path):
-                answer = curl(service, path, options=options)
-                self.assertEqual((answer.status, answer.json()["code"]), (status, code))
-        self.assertEqual(curl(service, GET_NODE, options=token("v-secret")).status, 200)
-        # A body that is not sent is not waited for.
-        answer = curl(service, create, b"x" * 3_000_000)
-        self.assertEqual(answer.status, 401)
-        # Nobody is somebody else by what he sends.
-        forged = ("--header", "tcptoold-vouched-peer: " + 32 * "0")
-        self.assertEqual(curl(service, GET_NODE, options=forged).status, 401)
-        audits = wait_until(lambda: self.events(service, "audit"), "the log has it")
-        self.assertEqual([one["who"] for one in audits], ["token:otto"])
-        self.assertNotIn("secret", service.log())
-
-    def test_streams_end_when_their_token_is_taken_away(self):
-        tokens = self.write_tokens(vera=("viewer", "v"))
-        service = self.serve(f"--token-file={tokens}", "--http-api")
-        peer = socket.create_connection(
-            ("127.0.0.1", harness.port_of_address(service.http_address)),
-            timeout=harness.DEADLINE_S,
-        )
-        self.addCleanup(peer.close)
-        body = envelope(b"{}")
-        peer.sendall(
-            f"POST {WATCH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer v\r\n"
-            f"Content-Type: application/connect+json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
-            + body
-        )
-        answer = peer.recv(1 << 16)
-        self.assertTrue(answer.startswith(b"HTTP/1.1 200 "), answer)
-        self.write_tokens(otto=("operator", "o"))
-        while not answer.endswith(b"0\r\n\r\n"):
-            answer += peer.recv(1 << 16)
-        self.assertIn(b'"code":"unauthenticated"', answer)
-
-    def test_tls_is_that_of_the_control_port_and_certificates_count(self):
-        authority = certificates.Authority(self.home / "authority")
-        other = certificates.Authority(self.home / "other")
-        certificate, key = authority.issue("server")
-        tokens = self.write_tokens(vera=("viewer", "v-secret"))
-        service = self.serve(
-            f"--tls-cert={certificate}", f"--tls-key={key}", f"--tls-client-ca={authority.path}",
-            "--cert-role=cn:otto=operator", f"--token-file={tokens}", "--http-api",
-            control="127.0.0.1:0",
-        )  # fmt: skip
-        trust = ("--cacert", str(authority.path))
-
-        def shown(by, name):
-            certificate, key = by.issue(name)
-            return (*trust, "--cert", str(certificate), "--key", str(key))
-
-        def post(path, options):
-            return curl(service, path, options=options, scheme="https")
-
-        create = f"{SERVICE}/CreateSession"
-        self.assertEqual(post(GET_NODE, trust).status, 401)
-        self.assertEqual(post(GET_NODE, (*trust, *token("v-secret"))).status, 200)
-        self.assertEqual(post(GET_NODE, shown(authority, "stranger")).status, 403)
-        self.assertEqual(post(create, shown(authority, "otto")).status, 400)
-        with self.assertRaises(ConnectionError):
-            post(GET_NODE, shown(other, "otto"))
-        with self.assertRaises(ConnectionError):
-            post(GET_NODE, (*trust, "--tls-max", "1.1"))
-        audits = wait_until(lambda: self.events(service, "audit"), "the log has it")
-        self.assertEqual([one["who"] for one in audits], ["certificate:cn:otto"])
-        # In clear text there are the pages for probes alone.
-        answer = curl(service, GET_NODE, options=token("v-secret"))
-        self.assertEqual(answer.status, 403)
-        self.assertIn(b"https://", answer.body)
-        for scheme in ("http", "https"):
-            health = curl(service, "/healthz", b"", options=(*trust, "--get"), scheme=scheme)
-            self.assertEqual(health.status, 200)
-
-    def test_it_is_off_and_lets_in_nobody_whom_the_control_port_does_not(self):
-        service = self.serve()
-        self.assertEqual(curl(service, GET_NODE).status, 405)
-        for flags, words in (
-            (("--http-api", "--http-address=0.0.0.0:0"), "--http-address 0.0.0.0:0"),
-            (("--http-api", f"--control-address=unix:{self.home}/s"), "--token-file"),
-            (("--http-api-origin=https://a",), "add --http-api"),
-            (("--http-api", "--http-api-origin=https://a/"), "is no origin"),
-        ):
-            done = run_daemon("--check-config", *flags)
-            self.assertEqual(done.returncode, 2, done.stderr)
-            self.assertIn(words, done.stdout + done.stderr)
