@@ -12,7 +12,7 @@ from security import SecurityTest
 
 # They run on Debian's Node.js, which is 18.
 PACKAGES = (
-    "@bufbuild/protobuf@2.2.5",
+    "@bufbuild/protobuf@2.6.3",
     "@connectrpc/connect@2.0.4",
     "@connectrpc/connect-node@2.0.4",
 )
