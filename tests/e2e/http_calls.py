@@ -78,3 +78,18 @@ def open_stream(service, headers=""):
         + body
     )
     return peer, peer.recv(1 << 16)
+
+
+def read_until(peer, answer, is_enough):
+    """More of an answer, of which `answer` has come."""
+    while not is_enough(answer):
+        part = peer.recv(1 << 16)
+        if not part:
+            raise AssertionError(f"the connection ended behind {answer}")
+        answer += part
+    return answer
+
+
+def read_stream(peer, answer):
+    """The same to the end of a stream."""
+    return read_until(peer, answer, lambda one: one.endswith(b"\r\n0\r\n\r\n"))
