@@ -205,7 +205,7 @@ class HttpApiTest(ServiceTest):
         wait_until(self.is_let_in, "the last one has left its place")
 
     def test_streams_end_at_their_timeout(self):
-        peer, answer = self.open_stream("Connect-Timeout-Ms: 300\r\n")
+        peer, answer = self.open_stream("Connect-Timeout-Ms: 3000\r\n")
         self.assertIn(b'"code":"deadline_exceeded"', read_stream(peer, answer))
         wait_until(self.is_let_in, "it has left its place")
 
