@@ -56,7 +56,8 @@ absl::Status InvalidJson(absl::string_view text) {
   if (absl::ConsumePrefix(&rest, "(")) {
     const size_t end = std::min(rest.find(')'), rest.size());
     path = rest.substr(0, end);
-    rest = absl::StripLeadingAsciiWhitespace(absl::ClippedSubstr(rest, end + 1));
+    rest =
+        absl::StripLeadingAsciiWhitespace(absl::ClippedSubstr(rest, end + 1));
   }
   const size_t colon = rest.find(": ");
   const absl::string_view name =

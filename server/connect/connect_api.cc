@@ -120,8 +120,7 @@ std::optional<HttpResponse> ConnectApi::RefuseRequest(
   return std::nullopt;
 }
 
-absl::Status ConnectApi::Admit(const HttpRequest& request, Method* method,
-                               const Peer& peer) {
+absl::Status ConnectApi::Admit(const HttpRequest& request, const Peer& peer) {
   const std::string authorization = Authorization(request);
   Auth::Metadata metadata;
   if (!authorization.empty()) {
@@ -130,19 +129,9 @@ absl::Status ConnectApi::Admit(const HttpRequest& request, Method* method,
   const absl::StatusOr<Caller> caller =
       dispatcher_.Admit(request.path, metadata, peer);
   if (!caller.ok()) return caller.status();
-  if (!IsPrintable(authorization)) {
-    return absl::InvalidArgumentError(
-        "the Authorization has characters that are not printable ASCII");
-  }
-  if (method == nullptr) {
-    return absl::UnimplementedError(
-        "there is no such method; is the service older than its client?");
-  }
-  if (method->client_streaming()) {
-    return absl::UnimplementedError(
-        "methods that take a stream are not served over HTTP; use gRPC");
-  }
-  return absl::OkStatus();
+  if (IsPrintable(authorization)) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "the Authorization has characters that are not printable ASCII");
 }
 
 HttpApi::Opened ConnectApi::Open(const HttpRequest& request, const Peer& peer,
@@ -150,27 +139,36 @@ HttpApi::Opened ConnectApi::Open(const HttpRequest& request, const Peer& peer,
   if (auto refusal = RefuseRequest(request, is_secured)) {
     return *std::move(refusal);
   }
-  const auto found = methods_.find(request.path);
-  Method* const method = found == methods_.end() ? nullptr : found->second;
-  const bool is_stream = method != nullptr && (method->client_streaming() ||
-                                               method->server_streaming());
   Origins::Headers headers = origins_.HeadersFor(request);
   const std::string* const content_type = request.Header("content-type");
   const std::optional<Codec> codec =
       CodecOf(content_type == nullptr ? "" : *content_type);
-  if (!codec || (method != nullptr && codec->is_stream != is_stream)) {
+  const auto refuse = [&](const absl::Status& status) {
+    return ErrorResponse(codec.value_or(Codec()), ToGrpc(status), headers);
+  };
+  // Before strangers learn which methods there are.
+  if (absl::Status status = Admit(request, peer); !status.ok()) {
+    return refuse(status);
+  }
+  const auto found = methods_.find(request.path);
+  if (found == methods_.end()) {
+    return refuse(absl::UnimplementedError(
+        "there is no such method; is the service older than its client?"));
+  }
+  Method& method = *found->second;
+  const bool is_stream = method.client_streaming() || method.server_streaming();
+  if (!codec || codec->is_stream != is_stream) {
     return WrongContentType(is_stream ? kStreamContentTypes : kContentTypes,
                             std::move(headers));
   }
-  absl::Status admitted = Admit(request, method, peer);
-  const absl::StatusOr<CallHeaders> call =
-      admitted.ok() ? ParseCallHeaders(request, *codec)
-                    : absl::StatusOr<CallHeaders>(std::move(admitted));
-  if (!call.ok()) {
-    return ErrorResponse(*codec, ToGrpc(call.status()), std::move(headers));
+  if (method.client_streaming()) {
+    return refuse(absl::UnimplementedError(
+        "methods that take a stream are not served over HTTP; use gRPC"));
   }
+  const absl::StatusOr<CallHeaders> call = ParseCallHeaders(request, *codec);
+  if (!call.ok()) return refuse(call.status());
   return std::make_shared<ConnectCall>(
-      ConnectCall::Options{.method = *method,
+      ConnectCall::Options{.method = method,
                            .codec = *codec,
                            .peer = peer,
                            .request = {.path = request.path,

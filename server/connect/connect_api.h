@@ -62,10 +62,9 @@ class ConnectApi : public HttpApi {
   // The answer to what is no call, or comes from where none may come from.
   std::optional<HttpResponse> RefuseRequest(const HttpRequest& request,
                                             bool is_secured) const;
-  // UNIMPLEMENTED, UNAUTHENTICATED or PERMISSION_DENIED: there is no such call
-  // for this caller.
-  absl::Status Admit(const HttpRequest& request, Method* method,
-                     const Peer& peer);
+  // UNAUTHENTICATED or PERMISSION_DENIED: there is no such call for this
+  // caller. INVALID_ARGUMENT: gRPC cannot be given the token.
+  absl::Status Admit(const HttpRequest& request, const Peer& peer);
 
   const Options options_;
   const AllowedHosts hosts_;

@@ -2,7 +2,7 @@
 
 import certificates
 from harness import run_daemon, wait_until
-from http_calls import GET_NODE, SERVICE, curl, open_stream, read_stream
+from http_calls import GET_NODE, SERVICE, WATCH, curl, open_stream, read_stream
 from security import SecurityTest
 
 
@@ -28,6 +28,10 @@ class HttpApiSecurityTest(SecurityTest):
                 answer = curl(service, path, options=options)
                 self.assertEqual((answer.status, answer.json()["code"]), (status, code))
         self.assertEqual(curl(service, GET_NODE, options=token("v-secret")).status, 200)
+        # Strangers do not learn which methods there are, by no content type.
+        for path in (GET_NODE, WATCH, f"{SERVICE}/Absent"):
+            for content_type in ("application/json", "text/plain"):
+                self.assertEqual(curl(service, path, content_type=content_type).status, 401)
         # A body that is not sent is not waited for.
         answer = curl(service, create, b"x" * 3_000_000)
         self.assertEqual(answer.status, 401)

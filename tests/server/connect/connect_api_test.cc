@@ -95,8 +95,9 @@ TEST_F(ConnectApiTest, TellsErrorsOfGrpcWithTheirDetails) {
 }
 
 TEST_F(ConnectApiTest, StreamsEndWithTheirStatus) {
-  const HttpResponse response = Call(kWatch, "application/connect+json",
-                                     Envelope(R"({"names": ["sessions/absent"]})"));
+  const HttpResponse response =
+      Call(kWatch, "application/connect+json",
+           Envelope(R"({"names": ["sessions/absent"]})"));
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, "application/connect+json");
   ASSERT_GT(response.body.size(), 5);
