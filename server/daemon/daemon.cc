@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <asio/ip/address.hpp>
 #include <chrono>
-#include <cstdio>
-#include <fstream>
 #include <functional>
 #include <numeric>
 #include <string>
@@ -15,6 +13,7 @@
 #include "dataplane/base/processors.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
+#include "server/daemon/ready_file.h"
 #include "server/daemon/thread_room.h"
 #include "server/peers/node_credentials.h"
 #include "server/peers/peer_upstream.h"
@@ -81,27 +80,6 @@ absl::Status AddRoots(const DataOptions& options, ContentRoots& roots,
 ContentRoots NewWritableRoots() {
   return ContentRoots(ContentRoots::kDeadline, ChooseBeneathMethod(),
                       "--receive");
-}
-
-// Written under another name and renamed, so that nobody reads a part.
-absl::Status WriteReadyFile(const std::string& path,
-                            const std::string& control_address,
-                            const std::string& http_address,
-                            const std::string& peer_address) {
-  const std::string part = absl::StrCat(path, ".part");
-  std::ofstream file(part);
-  file << "{\"control_address\": " << JsonString(control_address)
-       << ", \"http_address\": " << JsonString(http_address);
-  if (!peer_address.empty()) {
-    file << ", \"peer_address\": " << JsonString(peer_address);
-  }
-  file << "}\n";
-  file.close();
-  if (file.good() && std::rename(part.c_str(), path.c_str()) == 0) {
-    return absl::OkStatus();
-  }
-  return absl::UnavailableError(
-      absl::StrCat("cannot write --ready-file ", path));
 }
 
 }  // namespace
@@ -269,11 +247,23 @@ absl::Status Daemon::StartHttp() {
                          .fleet = options_.fleet.fleet},
       *metrics_, *table_, *reception_table_,
       fleet_ == nullptr ? nullptr : &fleet_->distributions());
+  HttpServed served;
+  if (options_.connect.enabled) {
+    auto api = ConnectApi::Create({.origins = options_.connect.origins,
+                                   .hosts = options_.http.hosts,
+                                   .max_message_bytes = static_cast<size_t>(
+                                       options_.control.max_message_bytes)},
+                                  options_.security, *control_);
+    if (!api.ok()) return api.status();
+    connect_api_ = *std::move(api);
+    served = {.api = connect_api_.get(), .tls = connect_api_->tls()};
+  }
   absl::StatusOr<std::unique_ptr<HttpServer>> http = HttpServer::Start(
       options_.http.address,
       [this](const HttpRequest& request, const HttpRespond& respond) {
         pages_->Get(request, respond);
-      });
+      },
+      HttpLimits(), served);
   if (!http.ok()) return http.status();
   http_ = *std::move(http);
   return absl::OkStatus();

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "dataplane/engine/engine.h"
+#include "server/connect/connect_api.h"
 #include "server/daemon/options.h"
 #include "server/fleet/member/fleet_node.h"
 #include "server/http/http_pages.h"
@@ -105,6 +106,7 @@ class Daemon {
   std::unique_ptr<PeerService> peer_service_;   // With --peer-address.
   std::unique_ptr<ControlServer> peer_server_;  // The same.
   std::optional<HttpPages> pages_;
+  std::unique_ptr<ConnectApi> connect_api_;  // With --http-api.
   std::unique_ptr<HttpServer> http_;
   // By lane: how often it had run its probe at the last PollLiveness().
   std::vector<uint64_t> probes_;

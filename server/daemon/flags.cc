@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "dataplane/base/ip_address.h"
+#include "server/connect/origins.h"
 #include "server/rpc/control_address.h"
 #include "text/host_port.h"
 
@@ -285,6 +286,24 @@ void AddHttpFlags(CLI::App& app, HttpOptions& options) {
       "--status-page", options.status_page,
       "Show sessions, receptions, the fleet and peers' addresses there too,\n"
       "at /, to everybody who reaches it");
+}
+
+void AddConnectFlags(CLI::App& app, ConnectOptions& options) {
+  app.add_flag("--http-api", options.enabled,
+               "Serve the control API there too, as JSON and Protobuf (the\n"
+               "Connect protocol); over TLS if the control port is");
+  app.add_option("--http-api-origin", options.origins,
+                 "An origin whose pages may call that from a browser, as\n"
+                 "https://fleet.example; may be repeated")
+      ->type_name("ORIGIN")
+      ->allow_extra_args(false)
+      ->check([](const std::string& text) {
+        return IsOrigin(text)
+                   ? std::string()
+                   : absl::StrCat("\"", text,
+                                  "\" is no origin; write it as browsers send "
+                                  "it: https://fleet.example:8443");
+      });
 }
 
 void AddLogFlags(CLI::App& app, LogOptions& options) {

@@ -18,6 +18,7 @@ void AddPeerFlags(CLI::App& app, PeerOptions& options);
 void AddFleetFlags(CLI::App& app, fleet::FleetOptions& options);
 void AddStateFlags(CLI::App& app, StateOptions& options);
 void AddHttpFlags(CLI::App& app, HttpOptions& options);
+void AddConnectFlags(CLI::App& app, ConnectOptions& options);
 void AddLogFlags(CLI::App& app, LogOptions& options);
 
 }  // namespace tcptool::server

@@ -59,6 +59,26 @@ std::string CheckBrowsable(const DataOptions& options) {
   return "";
 }
 
+// The API over HTTP is to let in nobody whom the control address keeps out.
+std::string CheckConnect(const Options& options, bool has_tls, bool asks_who) {
+  if (!options.connect.enabled) {
+    return options.connect.origins.empty()
+               ? ""
+               : "--http-api-origin is about the API over HTTP: add --http-api";
+  }
+  if (IsUnixSocket(options.control.address) && !asks_who) {
+    return "--http-api would let in everybody on this machine, and the "
+           "permissions of the control address's socket would count for "
+           "nothing; add --token-file";
+  }
+  if (IsLocal(options.http.address) || (has_tls && asks_who)) return "";
+  return absl::StrCat(
+      "--http-api on --http-address ", options.http.address,
+      ": anybody who reaches it could read and send every file; choose a "
+      "loopback address, or add --tls-cert and --tls-key with --token-file or "
+      "--tls-client-ca");
+}
+
 }  // namespace
 
 std::string CheckTogether(const Options& options) {
@@ -99,6 +119,8 @@ std::string CheckTogether(const Options& options) {
         "address, or add --tls-cert and --tls-key with --token-file or "
         "--tls-client-ca");
   }
+  std::string connect = CheckConnect(options, tls, asks_who);
+  if (!connect.empty()) return connect;
   if (IsLocal(options.control.address) || options.control.insecure) return "";
   if (tls && asks_who) return "";
   return absl::StrCat(

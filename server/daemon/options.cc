@@ -38,6 +38,7 @@ void AddFlags(CLI::App& app, Options& options, std::string& config) {
   AddFleetFlags(app, options.fleet);
   AddStateFlags(app, options.state);
   AddHttpFlags(app, options.http);
+  AddConnectFlags(app, options.connect);
   AddLogFlags(app, options.log);
   app.add_option("--ready-file", options.ready_file,
                  "Once serving, write the actual addresses there, as JSON")

@@ -10,6 +10,7 @@
 
 #include "absl/time/time.h"
 #include "server/base/log.h"
+#include "server/connect/connect_options.h"
 #include "server/fleet/member/fleet_options.h"
 #include "server/http/http_options.h"
 #include "server/peers/peer_options.h"
@@ -45,6 +46,7 @@ struct Options {
   fleet::FleetOptions fleet;
   StateOptions state;
   HttpOptions http;
+  ConnectOptions connect;
   LogOptions log;
   std::string ready_file;  // Empty: none.
   bool check_config = false;

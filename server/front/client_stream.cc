@@ -35,8 +35,9 @@ bool AsksForHttp2(const SSL* ssl) {
 
 }  // namespace
 
-ClientStream::ClientStream(int fd, SSL_CTX* tls)
+ClientStream::ClientStream(int fd, SSL_CTX* tls, TlsProtocol protocol)
     : fd_(fd),
+      protocol_(protocol),
       ssl_(tls == nullptr ? nullptr : NewServer(fd, intake_, tls)),
       ready_(tls == nullptr) {}
 
@@ -136,7 +137,7 @@ ClientStream::Moved ClientStream::Handshake() {
     error_ = "the client has sent 32 KiB, and its handshake is not done";
     return {Result::kLost};
   }
-  if (!AsksForHttp2(ssl_)) {
+  if (protocol_ == TlsProtocol::kHttp2 && !AsksForHttp2(ssl_)) {
     error_ = "the client does not ask for HTTP/2 (ALPN)";
     return {Result::kLost};
   }

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "server/front/tls_intake.h"
+#include "server/security/tls.h"
 
 namespace tcptool::server {
 
@@ -31,8 +32,10 @@ class ClientStream {
   };
 
   // `fd`: non-blocking, stays the caller's, and outlives this. `tls`: null for
-  // clear text. A client that speaks TLS must ask for HTTP/2 (ALPN "h2").
-  ClientStream(int fd, SSL_CTX* tls);
+  // clear text. A client that speaks TLS with kHttp2 must ask for HTTP/2 (ALPN
+  // "h2").
+  ClientStream(int fd, SSL_CTX* tls,
+               TlsProtocol protocol = TlsProtocol::kHttp2);
   ClientStream(const ClientStream&) = delete;
   ClientStream& operator=(const ClientStream&) = delete;
   ~ClientStream();
@@ -61,6 +64,7 @@ class ClientStream {
   Moved WhyErrno(Result blocked);
 
   const int fd_;
+  const TlsProtocol protocol_;
   TlsIntake intake_;
   SSL* const ssl_;  // Null for clear text.
   bool ready_;

@@ -1,8 +1,8 @@
-// One connection of the HTTP server: one request and one response.
+// One connection of the HTTP server: a request for a page and its response, or
+// calls of the API, one after the other.
 #ifndef TCPTOOL_SERVER_HTTP_HTTP_CONNECTION_H_
 #define TCPTOOL_SERVER_HTTP_HTTP_CONNECTION_H_
 
-#include <array>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
@@ -10,22 +10,13 @@
 #include <memory>
 #include <string>
 
+#include "server/http/http_call.h"
+#include "server/http/http_limits.h"
 #include "server/http/http_message.h"
+#include "server/http/http_stream.h"
+#include "server/security/tls.h"
 
 namespace tcptool::server {
-
-// Limits of what a peer can use.
-struct HttpLimits {
-  // A quarter of the reserve of descriptors (DescriptorReserve), if that is
-  // less.
-  size_t max_connections = 256;
-  size_t max_request_bytes = 16'384;
-  // From the connection to the end of the request's head.
-  std::chrono::milliseconds request_time = std::chrono::seconds(5);
-  // From the request until the client, having read the response, has closed its
-  // end of the connection.
-  std::chrono::milliseconds response_time = std::chrono::seconds(10);
-};
 
 // Answers GET and HEAD, at once or later. Not called for malformed requests.
 using HttpHandler =
@@ -35,30 +26,36 @@ using HttpHandler =
 // Start() until it has ended.
 class HttpConnection : public std::enable_shared_from_this<HttpConnection> {
  public:
-  // `limits` and `handler` outlive it; `handler` has its answers given on the
-  // executor. `ended` is called once, unless the executor goes away before.
+  // `tls`: null for clear text. `limits`, `handler`, `share` and `tls` outlive
+  // it; `handler` has its answers given on the executor. `ended` is called
+  // once, unless the executor goes away before.
   HttpConnection(asio::ip::tcp::socket socket, const HttpLimits& limits,
-                 const HttpHandler& handler, std::function<void()> ended);
+                 const HttpHandler& handler, HttpApiShare& share,
+                 const TlsContext* tls, std::function<void()> ended);
 
   void Start();
   // Resets the connection, in any state.
   void Abort();
+  // It has a call of the API whose caller was let in.
+  bool has_call() const { return call_ != nullptr && call_->is_admitted(); }
 
  private:
   void Close();
   void ReadHead();
-  void Respond();
+  void Respond(const std::string& head);
+  void BeginCall(const HttpRequest& request);
   void Send(const HttpResponse& response, bool head_only);
+  void Write(size_t written);
   void ReadToEnd();
   void AbortAfter(std::chrono::milliseconds time);
 
-  asio::ip::tcp::socket socket_;
+  const std::shared_ptr<HttpStream> stream_;
   const HttpLimits& limits_;
   const HttpHandler& handler_;
+  HttpApiShare& share_;
   const std::function<void()> ended_;
   asio::steady_timer deadline_;
-  std::array<char, 2048> chunk_;
-  std::string head_;
+  std::shared_ptr<HttpCall> call_;
   std::string response_;
   bool closed_ = false;
 };

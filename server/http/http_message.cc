@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -15,7 +16,6 @@ namespace tcptool::server {
 namespace {
 
 constexpr absl::string_view kHeaders =
-    "Connection: close\r\n"
     "Cache-Control: no-store\r\n"
     "Content-Security-Policy: default-src 'none'; script-src 'self'; "
     "style-src 'self'; img-src data:; connect-src 'self'; base-uri 'none'; "
@@ -27,16 +27,36 @@ absl::string_view ReasonPhrase(int status) {
   switch (status) {
     case 200:
       return "OK";
+    case 204:
+      return "No Content";
+    case 401:
+      return "Unauthorized";
+    case 403:
+      return "Forbidden";
     case 404:
       return "Not Found";
     case 405:
       return "Method Not Allowed";
+    case 409:
+      return "Conflict";
+    case 415:
+      return "Unsupported Media Type";
     case 421:
       return "Misdirected Request";
+    case 429:
+      return "Too Many Requests";
     case 431:
       return "Request Header Fields Too Large";
+    case 499:
+      return "Client Closed Request";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
     case 503:
       return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
     default:
       return "Bad Request";
   }
@@ -98,6 +118,7 @@ absl::Status ParseRequestLine(absl::string_view line, HttpRequest& request) {
   request.method = std::string(words[0]);
   request.path = *std::move(path);
   request.query = std::string(target.second);
+  request.keeps_alive = words[2] == "HTTP/1.1";
   return absl::OkStatus();
 }
 
@@ -107,9 +128,22 @@ absl::Status ParseHeader(absl::string_view line, HttpRequest& request) {
   if (!absl::StrContains(line, ':') || !IsToken(header.first)) {
     return Malformed("header");
   }
-  if (!absl::EqualsIgnoreCase(header.first, "Host")) return absl::OkStatus();
-  if (request.host) return Malformed("request: it has two Host headers");
-  request.host = std::string(absl::StripAsciiWhitespace(header.second));
+  std::string name = absl::AsciiStrToLower(header.first);
+  std::string value(absl::StripAsciiWhitespace(header.second));
+  if (name == "host") {
+    if (request.host) return Malformed("request: it has two Host headers");
+    request.host = std::move(value);
+    return absl::OkStatus();
+  }
+  if (absl::c_linear_search(kSingleHeaders, name) &&
+      request.Header(name) != nullptr) {
+    return Malformed(absl::StrCat("request: it has two headers ", name));
+  }
+  if (name == "connection" &&
+      absl::StrContains(absl::AsciiStrToLower(value), "close")) {
+    request.keeps_alive = false;
+  }
+  request.headers.emplace_back(std::move(name), std::move(value));
   return absl::OkStatus();
 }
 
@@ -124,6 +158,12 @@ std::string HttpRequest::Parameter(absl::string_view name) const {
         .value_or("");
   }
   return "";
+}
+
+const std::string* HttpRequest::Header(absl::string_view name) const {
+  const auto found = std::ranges::find(
+      headers, name, [](const auto& one) -> const auto& { return one.first; });
+  return found == headers.end() ? nullptr : &found->second;
 }
 
 std::optional<size_t> HeadSize(absl::string_view data) {
@@ -153,13 +193,29 @@ absl::StatusOr<HttpRequest> ParseHead(absl::string_view head) {
   return Malformed("head: it has no end");
 }
 
+std::string SerializeHead(const HttpResponse& response,
+                          std::optional<size_t> length, bool keeps_alive) {
+  std::string head = absl::StrCat(
+      "HTTP/1.1 ", response.status, " ", ReasonPhrase(response.status), "\r\n",
+      keeps_alive ? "" : "Connection: close\r\n", kHeaders);
+  for (const auto& [name, value] : response.headers) {
+    absl::StrAppend(&head, name, ": ", value, "\r\n");
+  }
+  // Not without content (RFC 9110, 8.6).
+  if (response.status == 204) return absl::StrCat(head, "\r\n");
+  absl::StrAppend(&head, "Content-Type: ", response.content_type, "\r\n");
+  if (length) {
+    absl::StrAppend(&head, "Content-Length: ", *length, "\r\n\r\n");
+  } else {
+    absl::StrAppend(&head, "Transfer-Encoding: chunked\r\n\r\n");
+  }
+  return head;
+}
+
 std::string Serialize(const HttpResponse& response, bool head_only) {
-  return absl::StrCat("HTTP/1.1 ", response.status, " ",
-                      ReasonPhrase(response.status), "\r\n", kHeaders,
-                      "Content-Type: ", response.content_type,
-                      "\r\nContent-Length: ", response.body.size(), "\r\n",
-                      response.status == 405 ? "Allow: GET, HEAD\r\n" : "",
-                      "\r\n", head_only ? "" : response.body);
+  return absl::StrCat(
+      SerializeHead(response, response.body.size(), /*keeps_alive=*/false),
+      head_only ? "" : response.body);
 }
 
 }  // namespace tcptool::server

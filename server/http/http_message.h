@@ -1,16 +1,22 @@
-// Requests and responses of HTTP/1.1 (RFC 9112), as much as the server of the
-// operators' pages needs: GET and HEAD, without bodies in requests.
+// The heads of requests, and responses, of HTTP/1.1 (RFC 9112).
 #ifndef TCPTOOL_SERVER_HTTP_HTTP_MESSAGE_H_
 #define TCPTOOL_SERVER_HTTP_HTTP_MESSAGE_H_
 
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 
 namespace tcptool::server {
+
+// What more than one of in a request would be taken for by somebody else.
+inline constexpr absl::string_view kSingleHeaders[] = {
+    "authorization", "content-length", "content-type", "origin",
+    "transfer-encoding"};
 
 struct HttpRequest {
   std::string method;  // "GET"
@@ -18,7 +24,14 @@ struct HttpRequest {
   std::string query;   // As sent, without the '?'.
   // The Host header as sent, with its port; none in HTTP/1.0 at most.
   std::optional<std::string> host;
+  // The other headers: names in lower case, values without spaces around them.
+  // Each of kSingleHeaders is there once at most.
+  std::vector<std::pair<std::string, std::string>> headers;
+  // The client may send another request on the connection.
+  bool keeps_alive = false;
 
+  // The first one of this name, which is in lower case; null: there is none.
+  const std::string* Header(absl::string_view name) const;
   // The decoded value of a parameter of the query; empty if there is none, or
   // if it is malformed.
   std::string Parameter(absl::string_view name) const;
@@ -28,6 +41,8 @@ struct HttpResponse {
   int status = 200;
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
+  // Besides these.
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 // Takes the answer to one request, once, on any thread: `make` is called on the
@@ -42,6 +57,11 @@ std::optional<size_t> HeadSize(absl::string_view data);
 // version than HTTP/1.0 and 1.1. Two Host headers are malformed too, since
 // a proxy may have checked the other one.
 absl::StatusOr<HttpRequest> ParseHead(absl::string_view head);
+
+// The head of a response as it is sent. `length`: of its body; none: that comes
+// in chunks (RFC 9112, 7.1). `keeps_alive`: the connection goes on after it.
+std::string SerializeHead(const HttpResponse& response,
+                          std::optional<size_t> length, bool keeps_alive);
 
 // The response as it is sent, with headers that keep browsers from running,
 // loading or framing anything in it that is not this server's own. The

@@ -68,9 +68,10 @@ tcp::endpoint ParseEndpoint(const std::string& address,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
-    const std::string& address, HttpHandler handler, HttpLimits limits) {
+    const std::string& address, HttpHandler handler, HttpLimits limits,
+    HttpServed served) {
   auto server = absl::WrapUnique(
-      new HttpServer(std::move(handler), WithinReserve(limits)));
+      new HttpServer(std::move(handler), WithinReserve(limits), served));
   if (absl::Status status = server->Listen(address); !status.ok()) {
     return status;
   }
@@ -80,8 +81,15 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(
   return server;
 }
 
-HttpServer::HttpServer(HttpHandler handler, HttpLimits limits)
-    : limits_(limits), handler_(AnsweredOn(context_, std::move(handler))) {}
+HttpServer::HttpServer(HttpHandler handler, HttpLimits limits,
+                       HttpServed served)
+    : limits_(limits),
+      handler_(AnsweredOn(context_, std::move(handler))),
+      tls_(served.tls),
+      share_{.api = served.api,
+             .context = context_,
+             // Pages have the others.
+             .max_calls = std::max(limits.max_connections / 2, size_t{1})} {}
 
 HttpServer::~HttpServer() {
   context_->stop();
@@ -127,17 +135,18 @@ void HttpServer::Serve(tcp::socket socket) {
   if (connections_.size() >= limits_.max_connections) CloseOldest();
   const auto place = connections_.emplace(connections_.end());
   *place = std::make_shared<HttpConnection>(
-      std::move(socket), limits_, handler_,
+      std::move(socket), limits_, handler_, share_, tls_,
       [this, place] { connections_.erase(place); });
   (*place)->Start();
 }
 
 void HttpServer::CloseOldest() {
-  if (!connections_.empty()) {
-    // Abort() removes it from the list.
-    const std::shared_ptr<HttpConnection> oldest = connections_.front();
-    oldest->Abort();
-  }
+  const auto oldest =
+      std::ranges::find_if_not(connections_, &HttpConnection::has_call);
+  if (oldest == connections_.end()) return;
+  // Abort() removes it from the list.
+  const std::shared_ptr<HttpConnection> connection = *oldest;
+  connection->Abort();
 }
 
 }  // namespace tcptool::server

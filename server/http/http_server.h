@@ -13,13 +13,22 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/http/http_api.h"
 #include "server/http/http_connection.h"
+#include "server/security/tls.h"
 
 namespace tcptool::server {
 
-// Answers each request on a connection of its own, on one thread. A connection
-// beyond HttpLimits::max_connections, or one that comes when the process has no
-// descriptor left, replaces the oldest one. So a client that sends its request
+// What else it serves, which outlives it.
+struct HttpServed {
+  HttpApi* api = nullptr;           // Null: none.
+  const TlsContext* tls = nullptr;  // Null: clear text alone.
+};
+
+// Answers each request for a page on a connection of its own, on one thread. A
+// connection beyond HttpLimits::max_connections, or one that comes when the
+// process has no descriptor left, replaces the oldest one that has no call of
+// the API whose caller was let in. So a client that sends its request
 // and reads at once is never kept out by idle ones.
 class HttpServer {
  public:
@@ -29,7 +38,8 @@ class HttpServer {
   // is gone. UNAVAILABLE names the address and says why it cannot
   // listen.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
-      const std::string& address, HttpHandler handler, HttpLimits limits = {});
+      const std::string& address, HttpHandler handler, HttpLimits limits = {},
+      HttpServed served = {});
   // Ends all connections; waits for the handler, not for answers to come.
   ~HttpServer();
 
@@ -40,7 +50,7 @@ class HttpServer {
   const std::string& address() const { return address_; }
 
  private:
-  HttpServer(HttpHandler handler, HttpLimits limits);
+  HttpServer(HttpHandler handler, HttpLimits limits, HttpServed served);
 
   absl::Status Listen(const std::string& address);
   void Accept();
@@ -52,6 +62,8 @@ class HttpServer {
   const std::shared_ptr<asio::io_context> context_ =
       std::make_shared<asio::io_context>(1);
   const HttpHandler handler_;
+  const TlsContext* const tls_;
+  HttpApiShare share_;
   asio::ip::tcp::acceptor acceptor_{*context_};
   asio::steady_timer retry_{*context_};
   std::list<std::shared_ptr<HttpConnection>> connections_;  // Oldest first.

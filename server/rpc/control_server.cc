@@ -261,6 +261,10 @@ void ControlServer::TellReload() {
   }
 }
 
+std::shared_ptr<grpc::Channel> ControlServer::InProcessChannel() {
+  return server_->InProcessChannel(grpc::ChannelArguments());
+}
+
 void ControlServer::StopServing() {
   absl::MutexLock lock(&mutex_);
   stops_serving_ = true;

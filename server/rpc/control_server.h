@@ -3,6 +3,7 @@
 #ifndef TCPTOOL_SERVER_RPC_CONTROL_SERVER_H_
 #define TCPTOOL_SERVER_RPC_CONTROL_SERVER_H_
 
+#include <grpcpp/channel.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/support/server_interceptor.h>
@@ -58,6 +59,12 @@ class ControlServer {
 
   // Whether clients can reach it: see ControlProbe. Any thread.
   bool works() const { return probe_->works(); }
+
+  // For calls from within the process: as any other call, each needs the
+  // credentials of whom it is made for; see VouchedPeers. It goes with Stop().
+  std::shared_ptr<grpc::Channel> InProcessChannel();
+  // Who may make those calls, and what there is to call.
+  Dispatcher& dispatcher() { return *dispatcher_; }
 
   // Says to who checks the health that this server is going away;
   // while works() is false, they are told the same.

@@ -15,18 +15,21 @@ namespace {
 constexpr auto kStrangerLimit = std::chrono::seconds(5);
 
 // `status`, of a call that is not allowed, with its reason.
-absl::Status WithRefusal(absl::Status status,
-                         const grpc::GenericCallbackServerContext& context,
+absl::Status WithRefusal(absl::Status status, const Auth::Metadata& metadata,
                          Role required) {
   if (absl::IsPermissionDenied(status)) {
     return WithReason(std::move(status), v1::ERROR_REASON_ROLE_MISSING,
                       {{"role", RoleName(required)}});
   }
-  const auto& metadata = context.client_metadata();
   return WithReason(std::move(status),
                     metadata.count("authorization") > 0
                         ? v1::ERROR_REASON_CREDENTIALS_UNKNOWN
                         : v1::ERROR_REASON_CREDENTIALS_MISSING);
+}
+
+// Unknown methods take an operator: others do not learn which exist.
+Role RequiredFor(const MethodTable::Method* method) {
+  return method == nullptr ? Role::kOperator : method->required;
 }
 
 }  // namespace
@@ -44,6 +47,15 @@ grpc::ServerGenericBidiReactor* Dispatcher::CreateReactor(
 
 Front::Visitor Dispatcher::VisitorOf(
     const grpc::GenericCallbackServerContext& context) const {
+  const auto& metadata = context.client_metadata();
+  if (const auto vouched = metadata.find(VouchedPeers::kKey);
+      vouched != metadata.end()) {
+    const grpc::string_ref& name = vouched->second;
+    std::shared_ptr<const Peer> peer =
+        vouched_peers_->Take({name.data(), name.size()});
+    // Whoever vouches has bounds of its own for strangers.
+    if (peer != nullptr) return {.peer = std::move(peer), .trusted = true};
+  }
   const std::string name = context.peer();
   Front::Visitor visitor;
   if (front_ != nullptr) visitor = front_->Find(name);
@@ -54,32 +66,38 @@ Front::Visitor Dispatcher::VisitorOf(
   return visitor;
 }
 
+absl::StatusOr<Caller> Dispatcher::Admit(const std::string& path,
+                                         const Auth::Metadata& metadata,
+                                         const Peer& peer) {
+  const Role required = RequiredFor(methods_.Find(path));
+  if (required == Role::kNone) return Caller{.name = "anonymous"};
+  absl::StatusOr<Caller> caller = auth_->Identify(metadata, peer);
+  absl::Status status =
+      caller.ok() ? CheckRole(path, required, *caller) : caller.status();
+  if (status.ok()) return caller;
+  status = WithRefusal(std::move(status), metadata, required);
+  refusals_.Add(caller.ok() ? caller->name : "unknown", peer.address, path,
+                status);
+  return status;
+}
+
 std::shared_ptr<Call> Dispatcher::NewCall(
     grpc::GenericCallbackServerContext& context) {
   const std::string& path = context.method();
   const MethodTable::Method* method = methods_.Find(path);
   const Front::Visitor visitor = VisitorOf(context);
-  // Unknown methods take an operator: others do not learn which exist.
-  Call::Headers headers = {
-      .context = &context,
-      .peer = visitor.peer->address,
-      .caller = {.name = "anonymous"},
-      .required = method == nullptr ? Role::kOperator : method->required,
-      .open = &open_};
+  Call::Headers headers = {.context = &context,
+                           .peer = visitor.peer->address,
+                           .caller = {.name = "anonymous"},
+                           .required = RequiredFor(method),
+                           .open = &open_};
   const bool is_strangers = front_ != nullptr && !visitor.trusted;
   if (is_strangers) headers.count = front_->CountCall();
   if (headers.required != Role::kNone) {
     absl::StatusOr<Caller> caller =
-        auth_->Identify(context.client_metadata(), *visitor.peer);
-    absl::Status status = caller.ok()
-                              ? CheckRole(path, headers.required, *caller)
-                              : caller.status();
-    if (!status.ok()) {
-      status = WithRefusal(std::move(status), context, headers.required);
-      refusals_.Add(caller.ok() ? caller->name : "unknown", headers.peer, path,
-                    status);
-      return std::make_shared<RefusedCall>(std::move(headers),
-                                           std::move(status));
+        Admit(path, context.client_metadata(), *visitor.peer);
+    if (!caller.ok()) {
+      return std::make_shared<RefusedCall>(std::move(headers), caller.status());
     }
     headers.caller = *std::move(caller);
     headers.count = nullptr;

@@ -6,10 +6,12 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 
 #include "server/front/front.h"
 #include "server/rpc/method_table.h"
 #include "server/rpc/open_calls.h"
+#include "server/rpc/vouched_peers.h"
 #include "server/security/audit.h"
 #include "server/security/auth.h"
 
@@ -33,6 +35,17 @@ class Dispatcher : public grpc::CallbackGenericService {
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override;
 
+  const MethodTable& methods() const { return methods_; }
+  // For those who make calls for others over a channel within the process.
+  VouchedPeers& vouched_peers() { return *vouched_peers_; }
+
+  // Who calls the method at `path`, with such metadata. UNAUTHENTICATED or
+  // PERMISSION_DENIED, which is in the log: that one may not. Any thread; it
+  // does not wait.
+  absl::StatusOr<Caller> Admit(const std::string& path,
+                               const Auth::Metadata& metadata,
+                               const Peer& peer);
+
   // Call it about once a second, on one thread: ends the calls whose token was
   // revoked, with the connections that were trusted for it alone, and the calls
   // that have waited too long for their client.
@@ -53,6 +66,8 @@ class Dispatcher : public grpc::CallbackGenericService {
   Front* const front_;
   const MethodTable methods_;
   const std::chrono::seconds idle_limit_;
+  const std::shared_ptr<VouchedPeers> vouched_peers_ =
+      std::make_shared<VouchedPeers>();
   RefusalLog refusals_;
   int version_ = 0;  // Of the tokens that open calls were rechecked for.
   // How often calls and connections are still to be rechecked. Twice after a

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/memory/memory.h"
+#include "absl/strings/string_view.h"
 #include "server/base/log.h"
 #include "server/security/pem_files.h"
 
@@ -19,18 +20,25 @@ constexpr char kCiphers[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
-constexpr unsigned char kProtocols[] = {2, 'h', '2'};
+// Each with its length before it.
+constexpr absl::string_view kHttp2 = "\x02h2";
+constexpr absl::string_view kHttp1 = "\x08http/1.1";
 constexpr unsigned char kSessionContext[] = {'t', 'c', 'p', 't', 'o', 'o', 'l'};
 
 CredentialFile ClientCaFile(const SecurityOptions& options) {
   return {.flag = "--tls-client-ca", .path = options.tls_client_ca};
 }
 
-int ChooseHttp2(SSL*, const unsigned char** out, unsigned char* out_size,
-                const unsigned char* in, unsigned int in_size, void*) {
+// `protocols`: a string_view.
+int ChooseProtocol(SSL*, const unsigned char** out, unsigned char* out_size,
+                   const unsigned char* in, unsigned int in_size,
+                   void* protocols) {
+  const auto& ours = *static_cast<const absl::string_view*>(protocols);
   unsigned char* chosen = nullptr;
-  if (SSL_select_next_proto(&chosen, out_size, kProtocols, sizeof(kProtocols),
-                            in, in_size) != OPENSSL_NPN_NEGOTIATED) {
+  if (SSL_select_next_proto(&chosen, out_size,
+                            reinterpret_cast<const unsigned char*>(ours.data()),
+                            static_cast<unsigned int>(ours.size()), in,
+                            in_size) != OPENSSL_NPN_NEGOTIATED) {
     return SSL_TLSEXT_ERR_ALERT_FATAL;
   }
   *out = chosen;
@@ -52,8 +60,8 @@ void TrustClientsOf(const std::vector<Certificate>& authorities, bool required,
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<TlsContext>> TlsContext::Load(
-    const SecurityOptions& options) {
-  auto tls = absl::WrapUnique(new TlsContext(options));
+    const SecurityOptions& options, TlsProtocol protocol) {
+  auto tls = absl::WrapUnique(new TlsContext(options, protocol));
   absl::StatusOr<Files> files = tls->Read();
   if (!files.ok()) return files.status();
   absl::StatusOr<std::shared_ptr<SSL_CTX>> context = tls->NewContext(*files);
@@ -111,7 +119,10 @@ absl::StatusOr<std::shared_ptr<SSL_CTX>> TlsContext::NewContext(
                                       SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   // Of a chain that a client shows, in bytes; 100 KiB by default.
   SSL_CTX_set_max_cert_list(context.get(), 32 << 10);
-  SSL_CTX_set_alpn_select_cb(context.get(), ChooseHttp2, nullptr);
+  SSL_CTX_set_alpn_select_cb(
+      context.get(), ChooseProtocol,
+      const_cast<absl::string_view*>(
+          protocol_ == TlsProtocol::kHttp2 ? &kHttp2 : &kHttp1));
   bool taken = SSL_CTX_use_certificate(context.get(), chain.front().get()) == 1;
   for (size_t i = 1; i < chain.size(); ++i) {
     taken =

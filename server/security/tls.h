@@ -1,4 +1,4 @@
-// TLS on the control port.
+// TLS on the control port, and on the HTTP address where that has the API.
 #ifndef TCPTOOL_SERVER_SECURITY_TLS_H_
 #define TCPTOOL_SERVER_SECURITY_TLS_H_
 
@@ -17,6 +17,13 @@
 
 namespace tcptool::server {
 
+// What is spoken within TLS: of protocols that clients ask for (ALPN), the one
+// that they must ask for, or may.
+enum class TlsProtocol {
+  kHttp2,  // They must.
+  kHttp1,  // Who asks for others asks for this one too.
+};
+
 // The server's certificate, and whose certificates clients may have: signed by
 // the CA, or none unless SecurityOptions::RequiresClientCertificate().
 //
@@ -26,7 +33,8 @@ class TlsContext {
   // INVALID_ARGUMENT: a file cannot be read, is not what it should be, or the
   // key is not the certificate's; names the flag and the file.
   static absl::StatusOr<std::unique_ptr<TlsContext>> Load(
-      const SecurityOptions& options);
+      const SecurityOptions& options,
+      TlsProtocol protocol = TlsProtocol::kHttp2);
 
   // For new connections.
   std::shared_ptr<SSL_CTX> Current() const;
@@ -43,12 +51,14 @@ class TlsContext {
     bool operator==(const Files&) const = default;
   };
 
-  explicit TlsContext(SecurityOptions options) : options_(std::move(options)) {}
+  TlsContext(SecurityOptions options, TlsProtocol protocol)
+      : options_(std::move(options)), protocol_(protocol) {}
 
   absl::StatusOr<Files> Read() const;
   absl::StatusOr<std::shared_ptr<SSL_CTX>> NewContext(const Files& files) const;
 
   const SecurityOptions options_;
+  const TlsProtocol protocol_;
   // Only the reloading thread uses these.
   Files files_;
   absl::Status failure_;  // Of the last reload; logged once.

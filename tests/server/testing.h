@@ -58,6 +58,7 @@ class InProcessService {
   }
 
   v1::SessionService::Stub& stub() { return *stub_; }
+  ControlServer& control() { return *control_; }
   WatchHub& hub() { return hub_; }
   dataplane::Engine& engine() { return engine_; }
   SessionManager& manager() { return manager_; }

@@ -35,6 +35,46 @@ TEST(ParseHeadTest, TakesLinesWithoutCarriageReturnsAndRequestsWithoutHost) {
   EXPECT_EQ(request->host, std::nullopt);
 }
 
+TEST(ParseHeadTest, KeepsHeaders) {
+  const auto request = ParseHead(
+      "POST / HTTP/1.1\r\nContent-TYPE:  Application/JSON \r\n"
+      "X: 1\r\nX: 2\r\nEmpty:\r\n\r\n");
+  ASSERT_TRUE(request.ok()) << request.status();
+  EXPECT_EQ(*request->Header("content-type"), "Application/JSON");
+  EXPECT_EQ(*request->Header("x"), "1");
+  EXPECT_EQ(*request->Header("empty"), "");
+  EXPECT_EQ(request->Header("host"), nullptr);
+}
+
+TEST(ParseHeadTest, KnowsWhetherAnotherRequestMayCome) {
+  EXPECT_TRUE(ParseHead("GET / HTTP/1.1\r\n\r\n")->keeps_alive);
+  EXPECT_FALSE(ParseHead("GET / HTTP/1.0\r\n\r\n")->keeps_alive);
+  EXPECT_FALSE(
+      ParseHead("GET / HTTP/1.1\r\nConnection: x, Close\r\n\r\n")->keeps_alive);
+}
+
+TEST(SerializeHeadTest, TellsHowTheBodyComes) {
+  const HttpResponse response = {.status = 401,
+                                 .content_type = "application/json",
+                                 .headers = {{"A", "b"}}};
+  const std::string whole = SerializeHead(response, 7, /*keeps_alive=*/true);
+  EXPECT_EQ(whole.rfind("HTTP/1.1 401 Unauthorized\r\n", 0), 0) << whole;
+  EXPECT_NE(whole.find("\r\nA: b\r\n"), std::string::npos);
+  EXPECT_NE(whole.find("\r\nContent-Length: 7\r\n"), std::string::npos);
+  EXPECT_EQ(whole.find("Connection: close"), std::string::npos);
+  const std::string chunked =
+      SerializeHead(response, std::nullopt, /*keeps_alive=*/false);
+  EXPECT_NE(chunked.find("\r\nTransfer-Encoding: chunked\r\n"),
+            std::string::npos);
+  EXPECT_EQ(chunked.find("Content-Length"), std::string::npos);
+  EXPECT_NE(chunked.find("\r\nConnection: close\r\n"), std::string::npos);
+  // Neither: it has no body.
+  const std::string empty =
+      SerializeHead({.status = 204}, 0, /*keeps_alive=*/true);
+  EXPECT_EQ(empty.find("Content-Type"), std::string::npos);
+  EXPECT_EQ(empty.find("Content-Length"), std::string::npos);
+}
+
 TEST(ParseHeadTest, RefusesWhatIsMalformed) {
   for (const string_view head : {
            string_view("\r\n"),
@@ -50,6 +90,11 @@ TEST(ParseHeadTest, RefusesWhatIsMalformed) {
            string_view("GET / HTTP/1.1\r\n folded: a\r\n\r\n"),
            string_view("GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
            string_view("GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n"),
+           string_view("GET / HTTP/1.1\r\nOrigin: a\r\norigin: a\r\n\r\n"),
+           string_view("POST / HTTP/1.1\r\nContent-Length: 1\r\n"
+                       "content-length: 1\r\n\r\n"),
+           string_view("POST / HTTP/1.1\r\nAuthorization: a\r\n"
+                       "authorization: b\r\n\r\n"),
            string_view("GET / HTTP/1.1\r\nX: a\rb\r\n\r\n"),
            string_view("GET / HTTP/1.1\r\nX: \x01\r\n\r\n"),
            string_view("GET /\0 HTTP/1.1\r\n\r\n", 19),

@@ -1,0 +1,90 @@
+#include "server/connect/in_process_call.h"
+
+#include <grpcpp/support/slice.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/memory/memory.h"
+
+namespace tcptool::server {
+namespace {
+
+grpc::ByteBuffer BufferOf(const std::string& bytes) {
+  const grpc::Slice slice(bytes);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+std::string BytesOf(const grpc::ByteBuffer& buffer) {
+  std::string bytes;
+  std::vector<grpc::Slice> slices;
+  if (!buffer.Dump(&slices).ok()) return bytes;
+  bytes.reserve(buffer.Length());
+  for (const grpc::Slice& slice : slices) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+InProcessCall::InProcessCall(VouchedPeers::Voucher caller,
+                             const Request& request, Events events)
+    : caller_(std::move(caller)),
+      events_(std::move(events)),
+      request_(BufferOf(request.message)) {
+  context_.AddMetadata(VouchedPeers::kKey, caller_.name());
+  if (!request.authorization.empty()) {
+    context_.AddMetadata("authorization", request.authorization);
+  }
+  if (request.timeout) {
+    context_.set_deadline(std::chrono::system_clock::now() + *request.timeout);
+  }
+}
+
+std::shared_ptr<InProcessCall> InProcessCall::Start(
+    grpc::GenericStub& stub, VouchedPeers::Voucher caller,
+    const Request& request, Events events) {
+  std::shared_ptr<InProcessCall> call(
+      new InProcessCall(std::move(caller), request, std::move(events)));
+  call->self_ = call;
+  stub.PrepareBidiStreamingCall(&call->context_, request.path, {}, call.get());
+  // Reads begin outside of reactions too.
+  call->AddHold();
+  call->StartWriteLast(&call->request_, grpc::WriteOptions());
+  call->StartRead(&call->response_);
+  call->StartCall();
+  return call;
+}
+
+void InProcessCall::Next() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!std::exchange(waits_, false)) return;
+  }
+  StartRead(&response_);
+}
+
+void InProcessCall::Cancel() {
+  context_.TryCancel();
+  // The hold goes with a read that fails.
+  Next();
+}
+
+void InProcessCall::OnReadDone(bool ok) {
+  if (!ok) return RemoveHold();
+  std::string message = BytesOf(response_);
+  response_.Clear();
+  {
+    absl::MutexLock lock(&mutex_);
+    waits_ = true;
+  }
+  events_.on_message(std::move(message));
+}
+
+void InProcessCall::OnDone(const grpc::Status& status) {
+  events_.on_end(status);
+  self_ = nullptr;
+}
+
+}  // namespace tcptool::server

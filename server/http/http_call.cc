@@ -1,0 +1,208 @@
+#include "server/http/http_call.h"
+
+#include <asio/post.hpp>
+#include <system_error>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr absl::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
+
+std::string Chunk(absl::string_view bytes) {
+  return bytes.empty()
+             ? ""
+             : absl::StrCat(absl::Hex(bytes.size()), "\r\n", bytes, "\r\n");
+}
+
+}  // namespace
+
+HttpCall::HttpCall(std::shared_ptr<HttpStream> stream, const HttpLimits& limits,
+                   HttpApiShare& share, std::function<void(End)> ended)
+    : stream_(std::move(stream)),
+      limits_(limits),
+      share_(share),
+      ended_(std::move(ended)),
+      deadline_(stream_->executor()) {}
+
+HttpCall::~HttpCall() {
+  if (call_ != nullptr) call_->Cancel();
+}
+
+HttpApi::Send HttpCall::NewSend() {
+  return [weak = weak_from_this(), context = share_.context](HttpPart part) {
+    const std::shared_ptr<asio::io_context> there = context.lock();
+    if (there == nullptr) return;
+    asio::post(*there, [weak, part = std::move(part)]() mutable {
+      if (const auto self = weak.lock()) self->Take(std::move(part));
+    });
+  };
+}
+
+void HttpCall::Start(const HttpRequest& request) {
+  EndAfter(limits_.response_time);
+  absl::StatusOr<HttpBody> body =
+      HttpBody::Of(request, share_.api->max_body_bytes());
+  if (absl::IsInvalidArgument(body.status())) {
+    return Answer(
+        {.status = 400, .body = absl::StrCat(body.status().message(), "\n")});
+  }
+  HttpApi::Opened opened = share_.api->Open(request, stream_->peer(),
+                                            stream_->is_secured(), NewSend());
+  if (auto* const response = std::get_if<HttpResponse>(&opened)) {
+    return Answer(std::move(*response));
+  }
+  call_ = std::get<std::shared_ptr<HttpApi::Call>>(std::move(opened));
+  if (!body.ok()) return Answer(call_->Refuse(body.status()));
+  if (share_.calls == share_.max_calls) {
+    return Answer(call_->Refuse(absl::ResourceExhaustedError(
+        absl::StrCat("there are ", share_.max_calls,
+                     " calls over HTTP already; end some, or use gRPC"))));
+  }
+  is_admitted_ = true;
+  ++share_.calls;
+  keeps_alive_ = request.keeps_alive;
+  body_ = *std::move(body);
+  EndAfter(limits_.body_time);
+  const std::string* const expect = request.Header("expect");
+  if (expect == nullptr || !absl::EqualsIgnoreCase(*expect, "100-continue") ||
+      body_->done() || !stream_->input().empty()) {
+    return ReadBody();
+  }
+  // Which there is room for: nothing else was sent since the last answer.
+  stream_->Write(kContinue,
+                 [self = shared_from_this()](std::error_code error, size_t) {
+                   if (self->ended_ == nullptr) return;
+                   if (error) return self->Finish(End::kLost);
+                   self->ReadBody();
+                 });
+}
+
+void HttpCall::ReadBody() {
+  absl::Status status = body_->Take(stream_->input());
+  share_.body_bytes += body_->bytes().size() - counted_bytes_;
+  counted_bytes_ = body_->bytes().size();
+  if (status.ok() && share_.body_bytes > limits_.max_body_bytes) {
+    status = absl::ResourceExhaustedError(
+        "too much is sent over HTTP at the moment; try again");
+  }
+  if (!status.ok()) {
+    keeps_alive_ = false;
+    return Answer(call_->Refuse(status));
+  }
+  if (body_->done()) return BeginCall();
+  stream_->Read([self = shared_from_this()](std::error_code error) {
+    if (self->ended_ == nullptr) return;
+    if (error) return self->Finish(End::kLost);
+    self->ReadBody();
+  });
+}
+
+void HttpCall::BeginCall() {
+  share_.body_bytes -= std::exchange(counted_bytes_, 0);
+  WaitForEver();
+  call_->Begin(std::move(body_->bytes()));
+  WatchClient();
+}
+
+void HttpCall::WatchClient() {
+  // What comes now is the next request. A client that sends more of it has to
+  // wait, and its end is then seen by what it does not take.
+  if (stream_->input().size() > limits_.max_request_bytes) return;
+  stream_->Read([self = shared_from_this()](std::error_code error) {
+    if (self->ended_ == nullptr) return;
+    if (error) return self->Finish(End::kLost);
+    self->WatchClient();
+  });
+}
+
+void HttpCall::Take(HttpPart part) {
+  if (ended_ == nullptr) return;
+  if (part.head) {
+    is_chunked_ = !part.is_last;
+    output_ = SerializeHead(
+        *part.head,
+        is_chunked_ ? std::nullopt : std::optional(part.bytes.size()),
+        keeps_alive_);
+  }
+  absl::StrAppend(&output_, is_chunked_ ? Chunk(part.bytes) : part.bytes);
+  is_last_ = part.is_last;
+  if (is_last_ && is_chunked_) absl::StrAppend(&output_, "0\r\n\r\n");
+  Write();
+}
+
+void HttpCall::Write() {
+  EndAfter(limits_.take_time);
+  stream_->Write(
+      absl::string_view(output_).substr(written_),
+      [self = shared_from_this()](std::error_code error, size_t count) {
+        self->OnWritten(error, count);
+      });
+}
+
+void HttpCall::OnWritten(std::error_code error, size_t count) {
+  if (ended_ == nullptr) return;
+  if (error) return Finish(End::kLost);
+  written_ += count;
+  if (written_ < output_.size()) return Write();
+  output_.clear();
+  written_ = 0;
+  WaitForEver();
+  if (is_last_) {
+    return Finish(keeps_alive_ ? End::kNextRequest : End::kAnswered);
+  }
+  call_->OnTaken();
+}
+
+void HttpCall::Answer(HttpResponse response) {
+  if (call_ != nullptr) std::exchange(call_, nullptr)->Cancel();
+  std::string bytes = std::move(response.body);
+  Take({.head = std::move(response),
+        .bytes = std::move(bytes),
+        .is_last = true});
+}
+
+void HttpCall::EndAfter(std::chrono::milliseconds time) {
+  deadline_.expires_after(time);
+  deadline_.async_wait([weak = weak_from_this()](std::error_code error) {
+    const auto self = weak.lock();
+    // The timer may have been set again when this handler was already queued.
+    if (!error && self != nullptr && self->ended_ != nullptr &&
+        self->deadline_.expiry() <= std::chrono::steady_clock::now()) {
+      self->Finish(End::kLost);
+    }
+  });
+}
+
+void HttpCall::WaitForEver() {
+  // With cancel(), a handler that is queued already would see it expired.
+  deadline_.expires_at(asio::steady_timer::time_point::max());
+}
+
+void HttpCall::Cancel() {
+  ended_ = nullptr;
+  Release();
+}
+
+void HttpCall::Finish(End end) {
+  const std::function<void(End)> ended = std::exchange(ended_, nullptr);
+  const std::shared_ptr<HttpCall> self = shared_from_this();
+  Release();
+  ended(end);
+}
+
+void HttpCall::Release() {
+  stream_->StopReading();
+  WaitForEver();
+  if (std::exchange(is_admitted_, false)) --share_.calls;
+  share_.body_bytes -= std::exchange(counted_bytes_, 0);
+  // Of one that has ended it does nothing.
+  if (call_ != nullptr) std::exchange(call_, nullptr)->Cancel();
+}
+
+}  // namespace tcptool::server

@@ -1,0 +1,86 @@
+// A call of the API on a connection of the HTTP server.
+#ifndef TCPTOOL_SERVER_HTTP_HTTP_CALL_H_
+#define TCPTOOL_SERVER_HTTP_HTTP_CALL_H_
+
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "server/http/http_api.h"
+#include "server/http/http_body.h"
+#include "server/http/http_limits.h"
+#include "server/http/http_message.h"
+#include "server/http/http_stream.h"
+
+namespace tcptool::server {
+
+// What all connections share of the API.
+struct HttpApiShare {
+  HttpApi* api = nullptr;  // Null: there is none.
+  // Whoever sends a part at the moment of the end has it for so long.
+  std::weak_ptr<asio::io_context> context;
+  size_t max_calls = 0;
+  size_t calls = 0;       // Whose callers were let in.
+  size_t body_bytes = 0;  // Of bodies that have not come in full.
+};
+
+// Reads the body, and writes the answer as fast as the client takes it, a part
+// at a time. Lives on the stream's executor.
+class HttpCall : public std::enable_shared_from_this<HttpCall> {
+ public:
+  enum class End {
+    kNextRequest,  // The connection is as it was before the request.
+    kAnswered,     // It has been answered; what else comes is not to be read.
+    kLost,         // The client is gone, or has made us wait for too long.
+  };
+
+  // `limits` and `share` outlive it. `ended`: called once, unless Cancel() was.
+  HttpCall(std::shared_ptr<HttpStream> stream, const HttpLimits& limits,
+           HttpApiShare& share, std::function<void(End)> ended);
+  ~HttpCall();
+
+  void Start(const HttpRequest& request);
+  // The connection ends.
+  void Cancel();
+
+  // Its caller was let in: it does not make room for strangers.
+  bool is_admitted() const { return is_admitted_; }
+
+ private:
+  HttpApi::Send NewSend();
+  void ReadBody();
+  void BeginCall();
+  // Notices that the client goes.
+  void WatchClient();
+  void Take(HttpPart part);
+  void Write();
+  void OnWritten(std::error_code error, size_t count);
+  void Answer(HttpResponse response);
+  void EndAfter(std::chrono::milliseconds time);
+  void WaitForEver();
+  void Finish(End end);
+  void Release();
+
+  const std::shared_ptr<HttpStream> stream_;
+  const HttpLimits& limits_;
+  HttpApiShare& share_;
+  std::function<void(End)> ended_;  // Null once it has ended.
+  asio::steady_timer deadline_;
+  std::shared_ptr<HttpApi::Call> call_;
+  std::optional<HttpBody> body_;
+  size_t counted_bytes_ = 0;  // In share_.body_bytes.
+  bool is_admitted_ = false;
+  bool keeps_alive_ = false;
+  bool is_chunked_ = false;
+  std::string output_;
+  size_t written_ = 0;  // Of output_.
+  bool is_last_ = false;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_HTTP_HTTP_CALL_H_

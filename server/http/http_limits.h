@@ -1,0 +1,34 @@
+// What the clients of the HTTP server may use.
+#ifndef TCPTOOL_SERVER_HTTP_HTTP_LIMITS_H_
+#define TCPTOOL_SERVER_HTTP_HTTP_LIMITS_H_
+
+#include <chrono>
+#include <cstddef>
+
+namespace tcptool::server {
+
+struct HttpLimits {
+  // A quarter of the reserve of descriptors (DescriptorReserve), if that is
+  // less. Half of them may have calls of the API.
+  size_t max_connections = 256;
+  size_t max_request_bytes = 16'384;  // Of a request's head.
+  // From the connection to the end of the request's head.
+  std::chrono::milliseconds request_time = std::chrono::seconds(5);
+  // From the request until the client, having read the response, has closed its
+  // end of the connection.
+  std::chrono::milliseconds response_time = std::chrono::seconds(10);
+
+  // Of calls of the API, whose callers are known.
+  // From an answer to the end of the next request's head.
+  std::chrono::milliseconds idle_time = std::chrono::seconds(60);
+  // For the body to come.
+  std::chrono::milliseconds body_time = std::chrono::seconds(60);
+  // For the client to take something of what it is sent.
+  std::chrono::milliseconds take_time = std::chrono::seconds(30);
+  // Of all bodies that are coming.
+  size_t max_body_bytes = size_t{64} << 20;
+};
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_SERVER_HTTP_HTTP_LIMITS_H_

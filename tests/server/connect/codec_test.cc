@@ -1,0 +1,102 @@
+#include "server/connect/codec.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/strings/match.h"
+#include "google/rpc/error_details.pb.h"
+#include "server/api/error_details.h"
+#include "tcptool/v1/session_service.pb.h"
+
+namespace tcptool::server {
+namespace {
+
+constexpr Codec kJson = {.is_json = true};
+constexpr Codec kProto = {};
+
+const google::protobuf::Descriptor& CreateType() {
+  return *v1::CreateSessionRequest::descriptor();
+}
+
+TEST(CodecOfTest, KnowsFourTypes) {
+  for (const bool is_json : {false, true}) {
+    for (const bool is_stream : {false, true}) {
+      const Codec codec = {.is_json = is_json, .is_stream = is_stream};
+      const auto found = CodecOf(codec.content_type());
+      ASSERT_TRUE(found) << codec.content_type();
+      EXPECT_EQ(found->is_json, is_json);
+      EXPECT_EQ(found->is_stream, is_stream);
+    }
+  }
+  EXPECT_TRUE(CodecOf("Application/JSON; charset=utf-8")->is_json);
+  for (const char* other : {"", "text/plain", "application/jsonp",
+                            "application/grpc", "application/connect+xml"}) {
+    EXPECT_FALSE(CodecOf(other)) << other;
+  }
+}
+
+TEST(DecodeTest, ReadsJson) {
+  const auto bytes = Decode(
+      kJson, CreateType(),
+      R"({"sessionId": "a", "session": {"spec": {"computeSha256": true}}})");
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  v1::CreateSessionRequest request;
+  ASSERT_TRUE(request.ParseFromString(*bytes));
+  EXPECT_EQ(request.session_id(), "a");
+  EXPECT_TRUE(request.session().spec().compute_sha256());
+  EXPECT_EQ(*Decode(kJson, CreateType(), " "), "");
+  EXPECT_EQ(*Decode(kProto, CreateType(), "as it is"), "as it is");
+}
+
+TEST(DecodeTest, SaysWhatIsWrong) {
+  const struct {
+    const char* json;
+    // How the path of the field begins; empty: the JSON itself is none.
+    const char* path;
+  } kWrong[] = {
+      {"{", ""},
+      {"[]", ""},
+      {R"({"bogus": 1})", "bogus"},
+      {R"({"session": {"spec": {"bogus": 1}}})", "session.spec.bogus"},
+      {R"({"session": {"state": "SESSION_STATE_BOGUS"}})", "session"},
+      {R"({"session": {"spec": {"maxRecipients": "x"}}})", "session.spec"},
+  };
+  for (const auto& [json, path] : kWrong) {
+    const absl::Status status = Decode(kJson, CreateType(), json).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << json;
+    const google::rpc::Status details = DetailsOf(status, MessageOf(status));
+    std::string found;
+    for (const auto& detail : details.details()) {
+      google::rpc::BadRequest bad;
+      if (detail.UnpackTo(&bad)) found = bad.field_violations(0).field();
+    }
+    EXPECT_EQ(found.empty(), absl::string_view(path).empty()) << status;
+    EXPECT_TRUE(absl::StartsWith(found, path)) << status;
+  }
+}
+
+TEST(DecodeTest, RefusesWhatIsTooDeep) {
+  std::string json = R"({"session": )";
+  for (int i = 0; i < 100'000; ++i) json += "[";
+  EXPECT_EQ(Decode(kJson, CreateType(), json).status().code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+TEST(EncodeTest, WritesJson) {
+  v1::Session session;
+  session.set_name("sessions/a");
+  session.set_state(v1::SESSION_STATE_WAITING);
+  session.mutable_create_time()->set_seconds(1);
+  EXPECT_EQ(
+      *Encode(kJson, *v1::Session::descriptor(), session.SerializeAsString()),
+      R"({"name":"sessions/a","state":"SESSION_STATE_WAITING",)"
+      R"("createTime":"1970-01-01T00:00:01Z"})");
+  EXPECT_EQ(*Encode(kProto, *v1::Session::descriptor(), "as it is"),
+            "as it is");
+  EXPECT_EQ(Encode(kJson, *v1::Session::descriptor(), "\xff").status().code(),
+            absl::StatusCode::kInternal);
+}
+
+}  // namespace
+}  // namespace tcptool::server

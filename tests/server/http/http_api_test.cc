@@ -1,0 +1,334 @@
+// Calls of an API on the HTTP server: bodies, parts, and clients that go, or do
+// not read.
+#include "server/http/http_api.h"
+
+#include <gtest/gtest.h>
+
+#include <asio/connect.hpp>
+#include <asio/io_context.hpp>
+#include <asio/read.hpp>
+#include <asio/read_until.hpp>
+#include <asio/write.hpp>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <future>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "server/http/http_server.h"
+
+namespace tcptool::server {
+namespace {
+
+using asio::ip::tcp;
+
+constexpr size_t kMaxBody = 1 << 20;
+
+// What the tests do with its calls.
+class FakeApi : public HttpApi {
+ public:
+  class FakeCall : public Call {
+   public:
+    FakeCall(FakeApi& api, Send send) : api_(api), send_(std::move(send)) {}
+
+    void Begin(std::string body) override {
+      api_.Change([&] {
+        body_ = std::move(body);
+        has_begun_ = true;
+      });
+    }
+    HttpResponse Refuse(const absl::Status& status) const override {
+      return {.status = 429, .body = std::string(status.message())};
+    }
+    void OnTaken() override {
+      api_.Change([&] { ++taken_; });
+    }
+    void Cancel() override {
+      api_.Change([&] { is_cancelled_ = true; });
+    }
+
+    FakeApi& api_;
+    const Send send_;
+    std::string body_;
+    bool has_begun_ = false;
+    int taken_ = 0;
+    bool is_cancelled_ = false;
+  };
+
+  bool Has(absl::string_view path) const override { return path == "/api"; }
+  Opened Open(const HttpRequest& request, const Peer&, bool,
+              Send send) override {
+    if (request.Header("refuse") != nullptr) {
+      return HttpResponse{.status = 401, .body = "no"};
+    }
+    auto call = std::make_shared<FakeCall>(*this, std::move(send));
+    Change([&] { calls_.push_back(call); });
+    return call;
+  }
+  size_t max_body_bytes() const override { return kMaxBody; }
+
+  void Change(const std::function<void()>& change) {
+    const std::lock_guard lock(mutex_);
+    change();
+    changed_.notify_all();
+  }
+  // Waits until `holds`, under the lock.
+  void Wait(const std::function<bool()>& holds) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, holds);
+  }
+  // The call that was opened as number `i`, once its body has come.
+  std::shared_ptr<FakeCall> Begun(size_t i) {
+    Wait([&] { return calls_.size() > i && calls_[i]->has_begun_; });
+    return calls_[i];
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::shared_ptr<FakeCall>> calls_;
+};
+
+HttpPart Whole(std::string bytes) {
+  return {.head = HttpResponse{}, .bytes = std::move(bytes), .is_last = true};
+}
+
+class HttpApiTest : public testing::Test {
+ protected:
+  ~HttpApiTest() override { server_ = nullptr; }
+
+  void Start(HttpLimits limits = PatientLimits()) {
+    server_ = *HttpServer::Start(
+        "127.0.0.1:0",
+        [](const HttpRequest&, const HttpRespond& respond) {
+          respond([] { return HttpResponse{.body = "page"}; });
+        },
+        limits, {.api = &api_});
+  }
+  // Longer than any test takes: what ends earlier has another cause.
+  static HttpLimits PatientLimits() {
+    constexpr std::chrono::minutes kLong(5);
+    return {.max_connections = 4,
+            .request_time = kLong,
+            .response_time = kLong,
+            .idle_time = kLong,
+            .body_time = kLong,
+            .take_time = kLong};
+  }
+
+  tcp::socket Connect() {
+    const std::string& address = server_->address();
+    const int port = std::stoi(address.substr(address.rfind(':') + 1));
+    tcp::socket socket(context_);
+    socket.connect(
+        {asio::ip::address_v4::loopback(), static_cast<unsigned short>(port)});
+    return socket;
+  }
+  static void Send(tcp::socket& socket, const std::string& text) {
+    asio::write(socket, asio::buffer(text));
+  }
+  static std::string Post(const std::string& headers,
+                          const std::string& body = "") {
+    return absl::StrCat("POST /api HTTP/1.1\r\nHost: a\r\n", headers, "\r\n",
+                        body);
+  }
+  static std::string PostBody(const std::string& body) {
+    return Post(absl::StrCat("Content-Length: ", body.size(), "\r\n"), body);
+  }
+  // Up to `end`, and with it.
+  std::string ReadUntil(tcp::socket& socket, const std::string& end) {
+    const size_t size =
+        asio::read_until(socket, asio::dynamic_buffer(input_), end);
+    const std::string text = input_.substr(0, size);
+    input_.erase(0, size);
+    return text;
+  }
+  static std::string ReadToEnd(tcp::socket& socket) {
+    std::string text;
+    std::error_code end;
+    asio::read(socket, asio::dynamic_buffer(text), end);
+    return text;
+  }
+  std::string GetPage() {
+    tcp::socket socket = Connect();
+    Send(socket, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    return ReadToEnd(socket);
+  }
+
+  FakeApi api_;
+  asio::io_context context_;
+  std::string input_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(HttpApiTest, AnswersOneCallAfterTheOtherOnAConnection) {
+  Start();
+  tcp::socket socket = Connect();
+  for (size_t i = 0; i < 3; ++i) {
+    Send(socket, PostBody(absl::StrCat("body ", i)));
+    const auto call = api_.Begun(i);
+    EXPECT_EQ(call->body_, absl::StrCat("body ", i));
+    call->send_(Whole(absl::StrCat("answer ", i)));
+    const std::string head = ReadUntil(socket, "\r\n\r\n");
+    EXPECT_EQ(head.rfind("HTTP/1.1 200 OK\r\n", 0), 0) << head;
+    EXPECT_EQ(head.find("Connection: close"), std::string::npos) << head;
+    ReadUntil(socket, absl::StrCat("answer ", i));
+  }
+}
+
+TEST_F(HttpApiTest, TakesTheNextRequestThatCameTooEarly) {
+  Start();
+  tcp::socket socket = Connect();
+  Send(socket, PostBody("one") + PostBody("two"));
+  api_.Begun(0)->send_(Whole("first"));
+  ReadUntil(socket, "first");
+  EXPECT_EQ(api_.Begun(1)->body_, "two");
+}
+
+TEST_F(HttpApiTest, SendsPartsInChunks) {
+  Start();
+  tcp::socket socket = Connect();
+  Send(socket, PostBody("x"));
+  const auto call = api_.Begun(0);
+  call->send_({.head = HttpResponse{}, .bytes = "0123456789abcdef"});
+  api_.Wait([&] { return call->taken_ == 1; });
+  call->send_({.bytes = "end", .is_last = true});
+  const std::string head = ReadUntil(socket, "\r\n\r\n");
+  EXPECT_NE(head.find("Transfer-Encoding: chunked\r\n"), std::string::npos);
+  EXPECT_EQ(ReadUntil(socket, "\r\n0\r\n\r\n"),
+            "10\r\n0123456789abcdef\r\n3\r\nend\r\n0\r\n\r\n");
+  // And goes on.
+  Send(socket, PostBody("y"));
+  EXPECT_EQ(api_.Begun(1)->body_, "y");
+}
+
+TEST_F(HttpApiTest, CancelsWhatAClientAbandons) {
+  Start();
+  for (size_t i = 0; i < 10; ++i) {
+    tcp::socket socket = Connect();
+    Send(socket, PostBody("x"));
+    const auto call = api_.Begun(i);
+    if (i % 2 == 0) {
+      call->send_({.head = HttpResponse{}, .bytes = "part"});
+      api_.Wait([&] { return call->taken_ == 1; });
+    }
+    socket.close();
+    api_.Wait([&] { return call->is_cancelled_; });
+  }
+}
+
+TEST_F(HttpApiTest, CancelsWhatAClientDoesNotRead) {
+  HttpLimits limits = PatientLimits();
+  limits.take_time = std::chrono::milliseconds(50);
+  Start(limits);
+  tcp::socket socket = Connect();
+  Send(socket, PostBody("x"));
+  const auto call = api_.Begun(0);
+  // More than the kernel holds for a connection.
+  call->send_({.head = HttpResponse{}, .bytes = std::string(64 << 20, 'x')});
+  api_.Wait([&] { return call->is_cancelled_; });
+  EXPECT_EQ(call->taken_, 0);
+}
+
+TEST_F(HttpApiTest, TakesBodiesInChunksAndAfterAContinue) {
+  Start();
+  tcp::socket socket = Connect();
+  Send(socket, Post("Transfer-Encoding: chunked\r\n"
+                    "Expect: 100-continue\r\n"));
+  ReadUntil(socket, "HTTP/1.1 100 Continue\r\n\r\n");
+  Send(socket, "2\r\nab\r\n1\r\nc\r\n0\r\n\r\n");
+  EXPECT_EQ(api_.Begun(0)->body_, "abc");
+}
+
+TEST_F(HttpApiTest, RefusesBodiesThatAreTooLong) {
+  Start();
+  for (const std::string& request :
+       {Post(absl::StrCat("Content-Length: ", kMaxBody + 1, "\r\n"), "x"),
+        Post("Transfer-Encoding: chunked\r\n", "FFFFFFF\r\nx")}) {
+    tcp::socket socket = Connect();
+    Send(socket, request);
+    const std::string response = ReadToEnd(socket);
+    EXPECT_EQ(response.rfind("HTTP/1.1 429 ", 0), 0) << response;
+    EXPECT_NE(response.find("--max-message-bytes"), std::string::npos);
+  }
+}
+
+TEST_F(HttpApiTest, BoundsTheBodiesThatAreComing) {
+  HttpLimits limits = PatientLimits();
+  limits.max_body_bytes = 100;
+  Start(limits);
+  tcp::socket slow = Connect();
+  tcp::socket other = Connect();
+  const std::string part =
+      Post("Content-Length: 1000\r\n", std::string(60, 'x'));
+  Send(slow, part);
+  Send(other, part);
+  // The one whose part is read last is refused.
+  std::promise<std::string> refused;
+  for (tcp::socket* socket : {&slow, &other}) {
+    socket->async_wait(tcp::socket::wait_read, [&, socket](std::error_code) {
+      refused.set_value(ReadToEnd(*socket));
+      context_.stop();
+    });
+  }
+  context_.run();
+  EXPECT_EQ(refused.get_future().get().rfind("HTTP/1.1 429 ", 0), 0);
+}
+
+TEST_F(HttpApiTest, RefusesRequestsWhoseEndIsTwofold) {
+  Start();
+  tcp::socket socket = Connect();
+  Send(socket, Post("Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+                    "0\r\n\r\n"));
+  EXPECT_EQ(ReadToEnd(socket).rfind("HTTP/1.1 400 ", 0), 0);
+}
+
+TEST_F(HttpApiTest, ReadsNoBodyOfWhoMayNotCall) {
+  Start();
+  tcp::socket socket = Connect();
+  Send(socket, Post("Content-Length: 1000000\r\nRefuse: 1\r\n", "x"));
+  EXPECT_EQ(ReadToEnd(socket).rfind("HTTP/1.1 401 ", 0), 0);
+}
+
+TEST_F(HttpApiTest, CallsMakeNoRoomForStrangersAndLeaveThemSome) {
+  Start();
+  std::deque<tcp::socket> callers;
+  for (size_t i = 0; i < 2; ++i) {
+    callers.push_back(Connect());
+    Send(callers.back(), PostBody("x"));
+    api_.Begun(i);
+  }
+  // Half of the connections have calls: there are no more.
+  tcp::socket third = Connect();
+  Send(third, PostBody("x"));
+  EXPECT_EQ(ReadUntil(third, "\r\n").rfind("HTTP/1.1 429 ", 0), 0);
+  std::deque<tcp::socket> idle;
+  for (int i = 0; i < 20; ++i) {
+    idle.push_back(Connect());
+    EXPECT_EQ(GetPage().rfind("HTTP/1.1 200 ", 0), 0);
+  }
+  // They go on.
+  for (size_t i = 0; i < 2; ++i) {
+    api_.Begun(i)->send_(Whole("answer"));
+    ReadUntil(callers[i], "answer");
+    input_.clear();
+  }
+}
+
+TEST_F(HttpApiTest, EndsWithCallsThatGoOn) {
+  Start();
+  tcp::socket socket = Connect();
+  Send(socket, PostBody("x"));
+  const auto call = api_.Begun(0);
+  server_ = nullptr;
+  EXPECT_TRUE(call->is_cancelled_);
+  // Nobody is there to take it.
+  call->send_(Whole("late"));
+  EXPECT_EQ(ReadToEnd(socket), "");
+}
+
+}  // namespace
+}  // namespace tcptool::server
