@@ -28,10 +28,10 @@ class Reconnection {
   // never heard, or has been away for too long.
   bool TriesAgainAfter(const absl::Status& error);
 
-  // What to tell a user whose call has ended with this error for good. Whether a
-  // call to a service that is away ends as its connection is refused, or as its
-  // deadline passes while gRPC pauses before it tries again, is chance: then it
-  // is the error by which the service was lost.
+  // What to tell a user whose call has ended with this error for good. Whether
+  // a call to a service that is away ends as its connection is refused, or as
+  // its deadline passes while gRPC pauses before it tries again, is chance:
+  // then it is the error by which the service was lost.
   absl::Status Cause(const absl::Status& error) const {
     return loss_.ok() || !absl::IsDeadlineExceeded(error) ? error : loss_;
   }

@@ -4,7 +4,7 @@
 
 #include <CLI/App.hpp>
 
-#include "tcptool/v1/update_session.pb.h"
+#include "tcptool/v1/session_requests.pb.h"
 
 namespace tcptool {
 

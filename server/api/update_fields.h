@@ -6,7 +6,7 @@
 
 #include "absl/strings/string_view.h"
 #include "server/api/invalid_field.h"
-#include "tcptool/v1/update_session.pb.h"
+#include "tcptool/v1/session_requests.pb.h"
 
 namespace tcptool::server {
 

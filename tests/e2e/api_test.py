@@ -153,7 +153,7 @@ class ApiTest(harness.ServiceTest):
         self.assertEqual(self.code_of(sessions.DeleteSession, request), grpc.StatusCode.NOT_FOUND)
 
     def wait(self, name, **timeout):
-        request = self.messages.WaitSessionRequest(name=name)
+        request = harness.stubs.session_requests.WaitSessionRequest(name=name)
         if timeout:
             request.timeout.FromTimedelta(datetime.timedelta(**timeout))
         return self.service.sessions.WaitSession(request, timeout=harness.DEADLINE_S)
@@ -172,7 +172,7 @@ class ApiTest(harness.ServiceTest):
         """A client that waits is told, and waits again."""
         created = self.service.create()
         waits = self.service.sessions.WaitSession.future(
-            self.messages.WaitSessionRequest(name=created.name), timeout=harness.DEADLINE_S
+            harness.stubs.session_requests.WaitSessionRequest(name=created.name), timeout=harness.DEADLINE_S
         )
         self.service.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)

@@ -179,7 +179,7 @@ class BadInputTest(ServiceTest):
             "start": (rpc.StartSession, messages.StartSessionRequest(name=name)),
             "cancel": (rpc.CancelSession, messages.CancelSessionRequest(name=name)),
             "delete": (rpc.DeleteSession, messages.DeleteSessionRequest(name=name)),
-            "retry": (rpc.RetrySession, messages.RetrySessionRequest(name=name)),
+            "retry": (rpc.RetrySession, stubs.session_requests.RetrySessionRequest(name=name)),
             "recipients": (rpc.ListRecipients, messages.ListRecipientsRequest(parent=name)),
             "drop": (
                 rpc.DropRecipient,

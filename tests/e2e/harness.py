@@ -46,13 +46,14 @@ class Stubs:
             "session",
             "recipient",
             "reception",
+            "reception_source",
             "distribution",
             "session_service",
             "reception_service",
             "distribution_service",
             "node_service",
             "file_service",
-            "update_session",
+            "session_requests",
             "view",
         ):
             setattr(self, name, importlib.import_module(f"tcptool.v1.{name}_pb2"))

@@ -134,7 +134,7 @@ class NodesCase(unittest.TestCase):
         """The same of a node's session from its reception."""
         session = stubs.session
         spec = session.SessionSpec(
-            reception=session.ReceptionSource(name=reception),
+            reception=stubs.reception_source.ReceptionSource(name=reception),
             start=session.StartPolicy(immediate=True),
         )
         return node.sessions.CreateSession(

@@ -70,7 +70,7 @@ class Receiver:
             stubs.session_service.CreateSessionRequest(
                 session=names.Session(
                     spec=names.SessionSpec(
-                        reception=names.ReceptionSource(name=reception),
+                        reception=stubs.reception_source.ReceptionSource(name=reception),
                         start=names.StartPolicy(immediate=True),
                     )
                 )

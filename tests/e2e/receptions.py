@@ -150,7 +150,8 @@ class ReceptionCase(ServiceTest):
     def serve(self, reception, **spec):
         """A session of the reception."""
         names = stubs.session
-        spec = names.SessionSpec(reception=names.ReceptionSource(name=reception), **spec)
+        source = stubs.reception_source.ReceptionSource(name=reception)
+        spec = names.SessionSpec(reception=source, **spec)
         return self.service.sessions.CreateSession(
             stubs.session_service.CreateSessionRequest(session=names.Session(spec=spec))
         )

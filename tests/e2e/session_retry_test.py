@@ -33,7 +33,7 @@ class SessionRetryTest(ServiceTest):
 
     def retry(self, name, request_id=""):
         return self.service.sessions.RetrySession(
-            stubs.session_service.RetrySessionRequest(name=name, request_id=request_id)
+            stubs.session_requests.RetrySessionRequest(name=name, request_id=request_id)
         )
 
     def refusal(self, name, request_id=""):

@@ -37,7 +37,7 @@ class SessionUpdateTest(ServiceTest):
 
     def update(self, name, *paths, etag="", **spec):
         return self.service.sessions.UpdateSession(
-            stubs.update_session.UpdateSessionRequest(
+            stubs.session_requests.UpdateSessionRequest(
                 session=stubs.session.Session(
                     name=name, etag=etag, spec=stubs.session.SessionSpec(**spec)
                 ),
@@ -141,7 +141,7 @@ class SessionUpdateTest(ServiceTest):
         final = self.service.wait_final(session.name)
         self.assert_session_state(final, "PARTIALLY_SUCCEEDED")
         retry = self.service.sessions.RetrySession(
-            stubs.session_service.RetrySessionRequest(name=session.name)
+            stubs.session_requests.RetrySessionRequest(name=session.name)
         )
         self.assertEqual([one.label for one in retry.spec.expected], ["roof"])
 
@@ -337,7 +337,7 @@ class SessionUpdateTest(ServiceTest):
         session = self.service.create()
         calls = [
             self.service.sessions.UpdateSession.future(
-                stubs.update_session.UpdateSessionRequest(
+                stubs.session_requests.UpdateSessionRequest(
                     session=stubs.session.Session(
                         name=session.name,
                         spec=stubs.session.SessionSpec(

@@ -174,7 +174,7 @@ class CreatorTest(SecurityTest):
             stubs.session_service.CancelSessionRequest(name=created.name), **as_caller("a")
         )
         retried = service.sessions.RetrySession(
-            stubs.session_service.RetrySessionRequest(name=created.name), **as_caller("a")
+            stubs.session_requests.RetrySessionRequest(name=created.name), **as_caller("a")
         )
         self.assertEqual(retried.creator, "token:anna")
         service.restart()

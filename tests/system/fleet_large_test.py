@@ -75,7 +75,9 @@ class LargeFleetTest(HostFleetCase):
             stubs.session_service.CreateSessionRequest(
                 session=session.Session(
                     spec=session.SessionSpec(
-                        reception=session.ReceptionSource(name=node.reception_of(name).name),
+                        reception=stubs.reception_source.ReceptionSource(
+                            name=node.reception_of(name).name
+                        ),
                         start=session.StartPolicy(immediate=True),
                     )
                 )

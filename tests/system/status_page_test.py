@@ -116,7 +116,8 @@ class StatusPageTest(PageCase):
     def test_links_a_relay_with_its_reception(self):
         name, _ = self.begin_reception()
         names = harness.stubs.session
-        spec = names.SessionSpec(reception=names.ReceptionSource(name=name))
+        source = harness.stubs.reception_source.ReceptionSource(name=name)
+        spec = names.SessionSpec(reception=source)
         self.service.sessions.CreateSession(
             harness.stubs.session_service.CreateSessionRequest(session=names.Session(spec=spec))
         )

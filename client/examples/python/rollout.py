@@ -26,6 +26,7 @@ from google.protobuf import duration_pb2
 from tcptool.v1 import (
     recipient_pb2,
     session_pb2,
+    session_requests_pb2,
     session_service_pb2,
     session_service_pb2_grpc,
 )
@@ -101,7 +102,7 @@ def retry(service, name, request_id):
     """A session for those whom another has not reached; None if that was deleted."""
     try:
         return service.RetrySession(
-            session_service_pb2.RetrySessionRequest(name=name, request_id=request_id),
+            session_requests_pb2.RetrySessionRequest(name=name, request_id=request_id),
             timeout=CALL_TIMEOUT_S,
         )
     except grpc.RpcError as error:

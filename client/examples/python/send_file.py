@@ -13,7 +13,12 @@ import pathlib
 import sys
 
 import grpc
-from tcptool.v1 import session_pb2, session_service_pb2, session_service_pb2_grpc
+from tcptool.v1 import (
+    session_pb2,
+    session_requests_pb2,
+    session_service_pb2,
+    session_service_pb2_grpc,
+)
 
 CALL_TIMEOUT_S = 30
 # Longer than the service waits at most.
@@ -38,7 +43,7 @@ def main():
         service = session_service_pb2_grpc.SessionServiceStub(channel)
         session = service.CreateSession(create, timeout=CALL_TIMEOUT_S)
         print(session.data_endpoint, flush=True)
-        wait = session_service_pb2.WaitSessionRequest(name=session.name)
+        wait = session_requests_pb2.WaitSessionRequest(name=session.name)
         while not session.HasField("end_time"):
             session = service.WaitSession(wait, timeout=WAIT_TIMEOUT_S)
     print(session_pb2.SessionState.Name(session.state), session.error)
