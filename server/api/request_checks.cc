@@ -41,13 +41,13 @@ void AddView(v1::View view, InvalidFields& wrong) {
   }
 }
 
-// `Request`: of a list with states, a view and a filter.
+// `Request`: of a list with states and a filter, and maybe a view.
 template <typename Request, typename Filter>
 absl::Status CheckList(const Request& request, const Filter& filter,
                        bool (*is_state)(int)) {
   InvalidFields wrong;
   AddStates(request.states(), is_state, wrong);
-  AddView(request.view(), wrong);
+  if constexpr (requires { request.view(); }) AddView(request.view(), wrong);
   CheckFilter(filter, wrong);
   return wrong.status();
 }
