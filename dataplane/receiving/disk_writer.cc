@@ -34,7 +34,7 @@ DiskWriter::DiskWriter(DiskThreads& disk, DiskThreads::Client client,
 void DiskWriter::Write(uint64_t index, Block block, size_t size) {
   absl::MutexLock lock(&mutex_);
   if (!error_.ok() || (bad_block_ && index >= *bad_block_)) {
-    return recent_.Release(index);
+    return recent_.GiveUp(index);
   }
   if (size < kManifestBlock) length_ = index * kManifestBlock + size;
   pending_[index] = {.block = block, .size = size};
@@ -85,7 +85,7 @@ void DiskWriter::Fail(absl::Status error) {
 void DiskWriter::GiveUpFrom(uint64_t index) {
   const auto first = pending_.lower_bound(index);
   for (auto given_up = first; given_up != pending_.end(); ++given_up) {
-    recent_.Release(given_up->first);
+    recent_.GiveUp(given_up->first);
   }
   pending_.erase(first, pending_.end());
 }

@@ -12,16 +12,23 @@ RecentBlocks::Block RecentBlocks::Open(uint64_t index) {
   Slot& slot = slots_[index % kBlocks];
   if (slot.block != nullptr && !slot.released) return nullptr;
   slot.block = nullptr;  // Its memory first, which may be taken again.
+  for (Slot& other : slots_) {
+    if (!has_readers_ && other.in_file) other.block = nullptr;
+  }
   slot = {.index = index, .block = pool_->Get()};
   return slot.block;
 }
 
-void RecentBlocks::Release(uint64_t index) {
+void RecentBlocks::Release(uint64_t index) { LetGo(index, true); }
+
+void RecentBlocks::GiveUp(uint64_t index) { LetGo(index, false); }
+
+void RecentBlocks::LetGo(uint64_t index, bool in_file) {
   absl::MutexLock lock(&mutex_);
   Slot& slot = slots_[index % kBlocks];
   if (slot.index != index) return;
   slot.released = true;
-  if (!has_readers_) slot.block = nullptr;
+  slot.in_file = in_file;
 }
 
 RecentBlocks::Block RecentBlocks::Find(uint64_t index) {

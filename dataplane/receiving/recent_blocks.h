@@ -32,9 +32,13 @@ class RecentBlocks {
   // before is not released yet.
   Block Open(uint64_t index);
   // The block can be read from the file: it is kept as long as there is room,
-  // if anybody has called Find() so far. If not, its memory is the next block's
-  // at once, while it is still in the processor's cache.
+  // if anybody has called Find() so far. If not, its memory is that of the next
+  // one that is opened, while it is still in the processor's cache. Not before:
+  // until then it may not be published to its end.
   void Release(uint64_t index);
+  // The block is not in the file, and comes again: it is kept as long as there
+  // is room, for those who do not know that yet.
+  void GiveUp(uint64_t index);
   // Null: it is not in memory, or not any more.
   Block Find(uint64_t index);
   // Drops the blocks from this number on.
@@ -47,7 +51,10 @@ class RecentBlocks {
     uint64_t index = 0;
     Block block;  // Null: free.
     bool released = false;
+    bool in_file = false;
   };
+
+  void LetGo(uint64_t index, bool in_file);
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<BlockPool> pool_ ABSL_GUARDED_BY(mutex_);

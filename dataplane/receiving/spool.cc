@@ -278,9 +278,12 @@ void Spool::Conclude(const ContentEnd& end) {
   {
     absl::MutexLock lock(&mutex_);
     is_another = end_ && *end_ != end;
-    end_ = end;
   }
   if (is_another) Replace();
+  {
+    absl::MutexLock lock(&mutex_);
+    end_ = end;
+  }
   announced_ = end.length;
   concluded_length_ = end.length;
   Wake();
@@ -317,6 +320,7 @@ void Spool::Replace() {
   {
     absl::MutexLock lock(&mutex_);
     ++edition_;
+    end_.reset();  // No source that is opened now has anything of that.
     waiting = TakeOnFailures();
   }
   for (const auto& failed : waiting) failed(Replaced());

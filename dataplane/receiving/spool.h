@@ -122,7 +122,8 @@ class Spool : public std::enable_shared_from_this<Spool> {
   mutable absl::Mutex mutex_;
   std::shared_ptr<DiskWriter> writer_ ABSL_GUARDED_BY(mutex_);
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
-  std::optional<ContentEnd> end_ ABSL_GUARDED_BY(mutex_);  // Or the last one.
+  std::optional<ContentEnd> end_
+      ABSL_GUARDED_BY(mutex_);  // Or the last one of this edition.
   std::optional<Digest> sha256_ ABSL_GUARDED_BY(mutex_);
   // Some that were closed since may still be in it.
   std::vector<std::weak_ptr<SpoolSource>> sources_ ABSL_GUARDED_BY(mutex_);

@@ -189,13 +189,15 @@ void Fanout::RunTurn() {
     return RunTurnAfter(Pace::kPause);
   }
   std::swap(queue_, turn_);
-  plan_.Make(positions_, turn_.size(), budget_->Available(now),
-             budget_->limited());
+  const bool is_limited = budget_->limited();
+  plan_.Make(positions_, turn_.size(), budget_->Available(now), is_limited);
   size_t left = plan_.most;
   auto step = plan_.steps.begin();
   for (; step != plan_.steps.end() && left > 0; ++step) {
     left -= Serve(turn_[step->recipient], *step, left, now);
   }
+  // Later turns do not pay for one that was planned before there was a rate.
+  if (is_limited) budget_->Spend(plan_.most - left);
   // Those that this turn did not reach come first in the next one.
   unreached_.clear();
   for (; step != plan_.steps.end(); ++step) {
@@ -239,7 +241,6 @@ size_t Fanout::Serve(const std::shared_ptr<Recipient>& recipient,
     sent = recipient->Send(*feed_, std::min(piece, most - total), now);
     if (sent.bytes > 0) {
       total += sent.bytes;
-      budget_->Spend(sent.bytes);
       if (lag_) lag_->Move(recipient->status().id, recipient->position());
     }
     piece = plan_.share;

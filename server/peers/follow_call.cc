@@ -206,7 +206,7 @@ bool FollowCall::Tick(Clock::time_point now) {
     if (Fill(response) || now - last_sent_ >= kHeartbeat) Send(response);
   }
   return !end_sent_ && length_sent_ &&
-         content_->available() + dataplane::kManifestBlock >= *length_sent_;
+         end_watch_.IsNear(content_->available(), *length_sent_, now);
 }
 
 void FollowCall::Take(dataplane::UniqueFd socket,

@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/content/route.h"
+#include "server/peers/end_watch.h"
 #include "server/peers/followers.h"
 #include "server/peers/peer_content.h"
 #include "server/rpc/call.h"
@@ -35,8 +36,8 @@ class FollowCall : public Call {
   void OnDone() override;
 
   // Sends what has become known. To be called every few milliseconds, and each
-  // one where it returns true: all of the content but its last block could be
-  // sent, and its end has not been told, for which the caller will wait.
+  // one where it returns true: the end, for which the caller will wait, is near
+  // (EndWatch).
   bool Tick(Clock::time_point now);
   // The connection that the call's ticket came on. It is reset when the call
   // ends before all of the content has been handed to it. One that the content
@@ -85,6 +86,7 @@ class FollowCall : public Call {
   dataplane::Route route_sent_ ABSL_GUARDED_BY(mutex_);
   Clock::time_point route_looked_at_ ABSL_GUARDED_BY(mutex_);
   std::optional<uint64_t> length_sent_ ABSL_GUARDED_BY(mutex_);
+  EndWatch end_watch_ ABSL_GUARDED_BY(mutex_);
   bool end_sent_ ABSL_GUARDED_BY(mutex_) = false;
   Clock::time_point last_sent_ ABSL_GUARDED_BY(mutex_);
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

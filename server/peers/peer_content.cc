@@ -204,12 +204,15 @@ class SessionContent : public PeerContent {
 // What a source has that is no session's.
 class SourceContent : public NodesContent {
  public:
+  // `lasting`: has an end once what is lost of the content does not come again.
   SourceContent(std::shared_ptr<const Source> source,
                 std::shared_ptr<const BlockDigests> digests,
+                std::shared_ptr<const BlockDigests> lasting,
                 std::unique_ptr<NodesSession> session)
       : NodesContent(std::move(session)),
         source_(std::move(source)),
-        digests_(std::move(digests)) {}
+        digests_(std::move(digests)),
+        lasting_(std::move(lasting)) {}
 
   std::vector<Digest> Digests(uint64_t first, size_t most) const override {
     return digests_->Digests(first, most);
@@ -222,11 +225,11 @@ class SourceContent : public NodesContent {
   uint64_t available() const override { return source_->available(); }
   Route route() const override { return source_->route(); }
   // A file may be changed when its digests are known. What ends before is told
-  // by these; where they go on, what the disk has lost may come again, for
-  // another session.
+  // by these; until the content lasts, what the disk has lost may come again,
+  // for another session.
   absl::Status error() const override {
     absl::Status sending = session_error();
-    if (digests_->end()) return sending;
+    if (lasting_->end()) return sending;
     absl::Status error = HasFailed(digests_->error());
     if (!error.ok() || sending.ok()) return error;
     return absl::UnavailableError(sending.message());
@@ -235,6 +238,7 @@ class SourceContent : public NodesContent {
  private:
   const std::shared_ptr<const Source> source_;
   const std::shared_ptr<const BlockDigests> digests_;
+  const std::shared_ptr<const BlockDigests> lasting_;
 };
 
 }  // namespace
@@ -252,14 +256,23 @@ absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
 
 absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
     Engine& engine, const std::shared_ptr<Reception>& reception) {
-  return ContentOf(engine, reception->OpenSource(Spool::Level::kReceived));
+  const auto source = reception->OpenSource(Spool::Level::kReceived);
+  auto session = NodesSession::Create(engine, source);
+  if (!session.ok()) return session.status();
+  // Nodes are told the end before the content is on the disk: a block that is
+  // lost until then comes again.
+  return std::make_shared<SourceContent>(
+      source, engine.DigestsOf(source),
+      reception->OpenSource(Spool::Level::kVerified)->block_digests(),
+      *std::move(session));
 }
 
 absl::StatusOr<std::shared_ptr<PeerContent>> ContentOf(
     Engine& engine, const std::shared_ptr<Source>& source) {
   auto session = NodesSession::Create(engine, source);
   if (!session.ok()) return session.status();
-  return std::make_shared<SourceContent>(source, engine.DigestsOf(source),
+  const auto digests = engine.DigestsOf(source);
+  return std::make_shared<SourceContent>(source, digests, digests,
                                          *std::move(session));
 }
 

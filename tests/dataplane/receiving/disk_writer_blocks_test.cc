@@ -45,6 +45,35 @@ TEST_F(DiskWriterTest, BlockThatIsNotTheExpectedOneIsBad) {
   }
 }
 
+TEST_F(DiskWriterTest, BadBlockIsWrittenAndNotKept) {
+  const std::string content = Content(4 * kManifestBlock);
+  const std::vector<Digest> digests = DigestsOf(content);
+  Make({.expects_digests = true});
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  for (const uint64_t index : {0, 1}) Give(index, BlockOf(content, index));
+  const absl::Time deadline = absl::Now() + kDeadline;
+  while (writer_->state().marks.durable < 2 * kManifestBlock) {
+    ASSERT_LT(absl::Now(), deadline);
+    writer_->CheckpointIfDue();
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  Give(2, BlockOf(std::string(kManifestBlock, 'x'), 0));
+  ASSERT_TRUE(WaitFor([](const DiskWriter::State& state) {
+    return state.idle && state.bad_block == 2;
+  }));
+  EXPECT_EQ(folder_.Get(".tcptool-part.r1").size(), 3 * kManifestBlock);
+  // The process ends, and another one goes on.
+  End();
+  Make({.expects_digests = true}, FileApi::Real(), /*resume=*/true);
+  EXPECT_EQ(writer_->state().marks.written, 2 * kManifestBlock);
+  EXPECT_EQ(folder_.Get(".tcptool-part.r1").size(), 2 * kManifestBlock);
+  ASSERT_TRUE(writer_->Expect(0, digests).ok());
+  GiveAll(content, 2);
+  ASSERT_TRUE(WaitUntilComplete());
+  EXPECT_TRUE(writer_->state().complete);
+  EXPECT_TRUE(folder_.Get(".tcptool-part.r1") == content);
+}
+
 TEST_F(DiskWriterTest, DigestsMustNotChangeNorHaveGaps) {
   Make({.expects_digests = true});
   const std::vector<Digest> digests = DigestsOf(Content(3 * kManifestBlock));

@@ -35,6 +35,26 @@ TEST(RecentBlocksTest, WhereNobodyReadsMemoryIsUsedAgainAtOnce) {
   EXPECT_EQ(blocks.Find(1), written);
 }
 
+// What is in a block may not be published to its end before the next is opened.
+TEST(RecentBlocksTest, BlockThatIsWrittenStaysUntilTheNextIsOpened) {
+  RecentBlocks blocks;
+  const RecentBlocks::Block written = blocks.Open(0);
+  blocks.Release(0);
+  EXPECT_EQ(blocks.Find(0), written);
+}
+
+TEST(RecentBlocksTest, BlockThatIsGivenUpIsInNoFileAndStays) {
+  RecentBlocks blocks;
+  const RecentBlocks::Block given_up = blocks.Open(0);
+  blocks.GiveUp(0);
+  for (uint64_t index = 1; index < RecentBlocks::kBlocks; ++index) {
+    ASSERT_NE(blocks.Open(index), nullptr);
+  }
+  EXPECT_EQ(blocks.Find(0), given_up);
+  EXPECT_NE(blocks.Open(RecentBlocks::kBlocks), nullptr);  // There is no room.
+  EXPECT_EQ(blocks.Find(0), nullptr);
+}
+
 TEST(RecentBlocksTest, DroppedBlocksComeAgain) {
   RecentBlocks blocks;
   for (const uint64_t index : {0, 1, 2}) blocks.Open(index);

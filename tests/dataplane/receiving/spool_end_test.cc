@@ -134,5 +134,16 @@ TEST_F(SpoolTest, ContentThatEndsOtherwiseThanBeforeIsAnotherOne) {
   EXPECT_EQ(later->block_digests()->end(), other);
 }
 
+TEST_F(SpoolTest, EndOfWhatWasReplacedIsNoneOfWhatComesInItsPlace) {
+  spool_->Conclude(end_);
+  spool_->Reopen();
+  spool_->Replace();
+  const auto source = spool_->OpenSource(Level::kReceived);
+  const ContentEnd other = {.length = 5, .root = Sha256Of("other")};
+  spool_->Conclude(other);
+  EXPECT_TRUE(source->Prepare().ok()) << source->Prepare();
+  EXPECT_EQ(source->block_digests()->end(), other);
+}
+
 }  // namespace
 }  // namespace tcptool::dataplane

@@ -155,6 +155,29 @@ TEST(FanoutTest, TrickleIsAStall) {
   EXPECT_EQ(fanout.status(1).reason, Reason::kStalled);
 }
 
+// Limits the session in the middle of a turn, as another thread may.
+class LimitingSockets : public SocketApi {
+ public:
+  ssize_t Send(int socket, std::span<const std::byte> data) override {
+    const ssize_t sent = SocketApi::Send(socket, data);
+    if (!budget->limited()) budget->SetRate(kRate, Clock::now());
+    return sent;
+  }
+  // So many bytes a second that none of a turn could be made up for.
+  static constexpr uint64_t kRate = 50;
+  TokenBucket* budget = nullptr;
+};
+
+TEST(FanoutTest, RateIsNotOwedForTheTurnInWhichItComes) {
+  LimitingSockets sockets;
+  OneFanout fanout(FileOf(Content(kLarge)), {}, sockets);
+  sockets.budget = &fanout.budget();
+  auto peer = fanout.AddReady(1);
+  fanout.Serve({1});
+  const size_t first_turn = TurnPlan::kFirstPiece;
+  EXPECT_EQ(peer->Read(first_turn + 1).data.size(), first_turn + 1);
+}
+
 // Counts what a connection is asked for.
 class CountingSockets : public SocketApi {
  public:

@@ -25,8 +25,7 @@ class OneFanout {
       : limits_(limits), lane_(sockets, disk_) {
     EXPECT_TRUE(source->Prepare().ok());
     fanout_ = std::make_shared<Fanout>(
-        lane_, std::move(source), limits_,
-        std::make_shared<TokenBucket>(limits_.session_bytes_per_second),
+        lane_, std::move(source), limits_, budget_,
         [this](Fanout::Report report) { OnReport(std::move(report)); },
         std::move(pace));
   }
@@ -49,6 +48,7 @@ class OneFanout {
   }
   Fanout& operator*() { return *fanout_; }
   Fanout* operator->() { return fanout_.get(); }
+  TokenBucket& budget() { return *budget_; }
 
   // A new connection, which becomes recipient `id`.
   std::unique_ptr<Peer> Add(uint64_t id, int receive_buffer = 0) {
@@ -122,6 +122,8 @@ class OneFanout {
   std::map<uint64_t, RecipientStatus> statuses_ ABSL_GUARDED_BY(mutex_);
   absl::Status source_error_ ABSL_GUARDED_BY(mutex_);
   const Limits limits_;
+  const std::shared_ptr<TokenBucket> budget_ =
+      std::make_shared<TokenBucket>(limits_.session_bytes_per_second);
   DiskThreads disk_;
   Lane lane_;
   std::shared_ptr<Fanout> fanout_;
