@@ -13,6 +13,7 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
     const v1::ListSessionsRequest& request) const {
   const absl::StatusOr<Page> page = Page::Of(request);
   if (!page.ok()) return page.status();
+  const auto states = SetOf(request.states());
   absl::ReaderMutexLock lock(&mutex_);
   v1::ListSessionsResponse response;
   size_t bytes = 0;
@@ -23,7 +24,7 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
     --next;
     const SessionRow& row = next->second;
     const bool is_selected =
-        IsOneOf(request.states(), row.status.state()) &&
+        IsOneOf(states, row.status.state()) &&
         HasLabels(row.spec, request.labels()) &&
         Selects(request.session_filter(), row.status, row.spec);
     if (looks++ == kMaxLooks ||
@@ -40,6 +41,8 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
     const v1::ListRecipientsRequest& request) const {
   const absl::StatusOr<Page> page = Page::Of(request);
   if (!page.ok()) return page.status();
+  const auto states = SetOf(request.states());
+  const auto labels = SetOf(request.labels());
   absl::ReaderMutexLock lock(&mutex_);
   const SessionRow* row = Find(request.parent());
   if (row == nullptr) return NoSuchSession(request.parent());
@@ -49,8 +52,8 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
   int looks = 0;
   // Returns false when the page is full, and sets its token.
   const auto add = [&](uint64_t id, const v1::Recipient& recipient) {
-    const bool is_selected = IsOneOf(request.states(), recipient.state()) &&
-                             IsOneOf(request.labels(), recipient.label()) &&
+    const bool is_selected = IsOneOf(states, recipient.state()) &&
+                             IsOneOf(labels, recipient.label()) &&
                              selection.Has(recipient);
     if (looks++ == kMaxLooks ||
         (is_selected &&
