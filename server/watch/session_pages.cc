@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/types/span.h"
 #include "server/api/page_token.h"
 #include "server/api/selection.h"
 #include "server/watch/page_items.h"
@@ -48,6 +49,12 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
   if (row == nullptr) return NoSuchSession(request.parent());
   v1::ListRecipientsResponse response;
   const RecipientSelection selection(request.recipient_filter());
+  // Those that are expected since the listing began were among the others then,
+  // and stay there: they may be on pages that are still to come.
+  const auto& spec_expected = row->spec.expected();
+  const auto total = static_cast<uint64_t>(spec_expected.size());
+  const auto expected = absl::MakeConstSpan(
+      spec_expected.data(), std::min(page->expected.value_or(total), total));
   size_t bytes = 0;
   int looks = 0;
   // Returns false when the page is full, and sets its token.
@@ -58,25 +65,24 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
     if (looks++ == kMaxLooks ||
         (is_selected &&
          !AddToPage(*page, recipient, bytes, *response.mutable_recipients()))) {
-      response.set_next_page_token(page->Token(id));
+      response.set_next_page_token(page->Token(id, expected.size()));
       return false;
     }
     return true;
   };
   const auto& all = row->recipients;
-  const auto& expected = row->spec.expected();
   absl::flat_hash_set<uint64_t> places;
-  for (const auto& recipient : expected) places.insert(recipient.number());
+  for (const auto* recipient : expected) places.insert(recipient->number());
   const bool in_expected = !page->begin || places.contains(*page->begin);
   if (in_expected) {
     auto place = expected.begin();
     if (page->begin) {
-      place = std::ranges::find_if(expected, [&page](const auto& recipient) {
-        return static_cast<uint64_t>(recipient.number()) == *page->begin;
+      place = std::ranges::find_if(expected, [&page](const auto* recipient) {
+        return static_cast<uint64_t>(recipient->number()) == *page->begin;
       });
     }
     for (; place != expected.end(); ++place) {
-      const auto found = all.find(place->number());
+      const auto found = all.find((*place)->number());
       if (found != all.end() && !add(found->first, found->second.recipient)) {
         return response;
       }
