@@ -25,6 +25,7 @@ constexpr int64_t kFirstLook = int64_t{64} << 10;
 std::string LastWholeLine(std::ifstream& file) {
   file.seekg(0, std::ios::end);
   const auto size = static_cast<int64_t>(file.tellg());
+  if (size < 0) return "";  // A pipe.
   // A line may be large: more is read until it is found.
   for (int64_t look = kFirstLook;; look *= 2) {
     const int64_t begin = std::max<int64_t>(size - look, 0);
@@ -110,7 +111,8 @@ absl::StatusOr<int64_t> ReadResumeRevision(const std::string& text) {
     return absl::InvalidArgumentError(
         absl::StrCat("--resume: ", text, ": ", std::strerror(errno)));
   }
-  if (file.peek() == std::ifstream::traits_type::eof()) return 0;
+  // A directory can be opened, and not be read.
+  if (file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return 0;
   file.clear();
   const int64_t revision = RevisionOf(LastWholeLine(file));
   if (revision >= 0) return revision;

@@ -2,9 +2,21 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "messages/states.h"
 
 namespace tcptool {
+namespace {
+
+// Tells it from any other of the session; empty if it has none.
+std::string ConnectionOf(const v1::Recipient& recipient) {
+  if (!recipient.has_connect_time()) return "";
+  return absl::StrCat(recipient.address(), " ",
+                      recipient.connect_time().seconds(), " ",
+                      recipient.connect_time().nanos());
+}
+
+}  // namespace
 
 bool RecipientEnds::MayComeAgain(const v1::Recipient& recipient) const {
   return recipient.state() != v1::RECIPIENT_STATE_DELIVERED &&
@@ -27,6 +39,11 @@ std::vector<v1::Recipient> RecipientEnds::Take(
     if (IsFinal(recipient.state()) && !MayComeAgain(recipient)) {
       open_.erase(recipient.name());
       ended_.insert(recipient.name());
+      const std::string connection = ConnectionOf(recipient);
+      if (recipient.state() == v1::RECIPIENT_STATE_DELIVERED &&
+          !connection.empty() && !delivered_.insert(connection).second) {
+        continue;
+      }
       ends.push_back(recipient);
     } else {
       open_[recipient.name()] = recipient;

@@ -20,6 +20,9 @@ namespace tcptool {
 // recipient may connect again: a node may, and each one where the session
 // expects some. Its end is that of the session then, in the state that it has
 // come to; so it is of one that was expected and has not come.
+//
+// A connection that is DELIVERED, and whose record becomes that of an expected
+// recipient afterwards, by another name, has ended once.
 class RecipientEnds {
  public:
   // Takes in a message, and returns those that have ended by it.
@@ -32,6 +35,7 @@ class RecipientEnds {
   bool is_over_ = false;
   std::map<std::string, v1::Recipient> open_;  // Those that have not ended.
   std::set<std::string> ended_;                // Names.
+  std::set<std::string> delivered_;            // Connections.
 };
 
 }  // namespace tcptool

@@ -15,13 +15,16 @@
 namespace tcptool::dataplane {
 
 // Any thread may call any method. Those that spend at the same time may spend
-// the same tokens; the bucket then owes them, and has none for as long.
+// the same tokens; the bucket then owes them, and has none for as long, but for
+// kMostDebt at most: what was begun at a high rate, or at none, would take days
+// to pay at a low one.
 class TokenBucket {
  public:
   using Clock = std::chrono::steady_clock;
 
   // The bucket holds the tokens of this much time.
   static constexpr std::chrono::milliseconds kBurst{50};
+  static constexpr std::chrono::seconds kMostDebt{1};
 
   // Bytes a second; 0: no limit.
   explicit TokenBucket(uint64_t rate) : rate_(rate) {}
@@ -64,8 +67,10 @@ class TokenBucket {
     const double elapsed =
         std::max(0.0, std::chrono::duration<double>(now - last_).count());
     last_ = std::max(last_, now);
-    tokens_ =
-        std::min(tokens_ + elapsed * rate, std::max(1.0, kBurstSeconds * rate));
+    const double most_debt =
+        std::chrono::duration<double>(kMostDebt).count() * rate;
+    tokens_ = std::clamp(tokens_ + elapsed * rate, -most_debt,
+                         std::max(1.0, kBurstSeconds * rate));
   }
 
   std::atomic<uint64_t> rate_;

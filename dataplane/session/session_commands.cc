@@ -72,10 +72,12 @@ void Session::Change(SessionChanges changes,
       return done(absl::UnavailableError(
           "the session takes no more recipients, and can expect none"));
     }
-    done(self->Apply(std::move(changes)));
+    std::vector<uint64_t> added = self->Apply(std::move(changes));
     self->StopAcceptingIfServed();
     self->StartIfDue();
+    // First, so that whoever is answered finds the records.
     self->Notify();
+    done(std::move(added));
   });
 }
 

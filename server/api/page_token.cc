@@ -1,11 +1,13 @@
 #include "server/api/page_token.h"
 
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "server/api/deterministic.h"
 #include "server/api/invalid_field.h"
 
@@ -82,8 +84,17 @@ absl::StatusOr<Page> Page::Parse(Request& request) {
   page.size = asked->size;
   page.fingerprint_ = asked->fingerprint;
   if (asked->begin.empty()) return page;
+  absl::string_view begin = asked->begin;
   uint64_t number = 0;
-  if (!absl::SimpleAtoi(asked->begin, &number)) return NoToken();
+  if constexpr (std::is_same_v<Request, v1::ListRecipientsRequest>) {
+    // "NUMBER.EXPECTED"; of a service before 0.2.0, "NUMBER".
+    if (const size_t dot = begin.find('.'); dot != absl::string_view::npos) {
+      if (!absl::SimpleAtoi(begin.substr(dot + 1), &number)) return NoToken();
+      page.expected = number;
+      begin = begin.substr(0, dot);
+    }
+  }
+  if (!absl::SimpleAtoi(begin, &number)) return NoToken();
   page.begin = number;
   return page;
 }
@@ -117,6 +128,10 @@ absl::StatusOr<Page> Page::Of(v1::ListDistributionsRequest request) {
 
 std::string Page::Token(uint64_t number) const {
   return ToToken(number, fingerprint_);
+}
+
+std::string Page::Token(uint64_t number, uint64_t expected) const {
+  return ToToken(absl::StrCat(number, ".", expected), fingerprint_);
 }
 
 absl::StatusOr<NamePage> NamePage::Of(v1::ListDeliveriesRequest request) {

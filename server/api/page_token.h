@@ -22,6 +22,9 @@ struct Page {
   // The number of the object that the page begins with; if that was deleted, of
   // the next one in the listing's order. None: the first page.
   std::optional<uint64_t> begin;
+  // Of recipients: how many were expected when the first page was made. None:
+  // as many as are now.
+  std::optional<uint64_t> expected;
 
   // INVALID_ARGUMENT names page_size or page_token.
   static absl::StatusOr<Page> Of(v1::ListSessionsRequest request);
@@ -31,6 +34,7 @@ struct Page {
 
   // The token of a page that begins with the object of this number.
   std::string Token(uint64_t number) const;
+  std::string Token(uint64_t number, uint64_t expected) const;
 
  private:
   template <typename Request>

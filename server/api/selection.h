@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <string>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "dataplane/session/access_list.h"
@@ -19,11 +20,26 @@
 
 namespace tcptool::server {
 
-// Whether `value` is one of `wanted`, a repeated field that stands for all when
-// it is empty.
+// The values of a repeated field of a request, which may be as long as a
+// message and have the same value over and over: for a call that looks at many
+// objects.
+template <typename Field>
+absl::flat_hash_set<typename Field::value_type> SetOf(const Field& field) {
+  absl::flat_hash_set<typename Field::value_type> values;
+  for (const auto& value : field) values.insert(value);
+  return values;
+}
+
+// Whether `value` is one of `wanted`, a short repeated field or a SetOf() one,
+// which stands for all when it is empty.
 template <typename Wanted, typename Value>
 bool IsOneOf(const Wanted& wanted, const Value& value) {
-  return wanted.empty() || std::ranges::find(wanted, value) != wanted.end();
+  if (wanted.empty()) return true;
+  if constexpr (requires { wanted.contains(value); }) {
+    return wanted.contains(value);
+  } else {
+    return std::ranges::find(wanted, value) != wanted.end();
+  }
 }
 
 bool Contains(const v1::TimeRange& range,

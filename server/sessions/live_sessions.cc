@@ -17,6 +17,18 @@ absl::Status WaitsForNextStart(const std::string& session_name) {
                                   " goes on when it is back: try again then"));
 }
 
+namespace {
+
+// Whether the attempt is shown with this end already: a recipient that has
+// ended changes once more when it becomes an expected one.
+bool HasEnded(const SessionTable& table, const v1::Recipient& recipient) {
+  const auto known = table.GetRecipient(recipient.name());
+  return known.ok() && known->state() == recipient.state() &&
+         known->attempt() == recipient.attempt();
+}
+
+}  // namespace
+
 std::shared_ptr<dataplane::SessionObserver> LiveSessions::NewObserver(
     std::string name) {
   return std::make_shared<UpdateMailbox>(
@@ -124,7 +136,7 @@ void LiveSessions::OnUpdate(const std::string& name,
   for (const auto& [id, recipient] : mail.changed) {
     v1::Recipient& shown = update.changed[id];
     shown = ToProto(name, recipient);
-    if (dataplane::IsFinal(recipient.state)) {
+    if (dataplane::IsFinal(recipient.state) && !HasEnded(table_, shown)) {
       log_.Add(name, recipient, shown);
     }
   }

@@ -154,15 +154,19 @@ void SessionCommands::SetSpecOfFinished(const Change& change,
 
 void SessionCommands::EndChange(const Change& change) {
   changing_.erase(change.name);
-  const auto session = table_.Get(change.name);
-  if (session.ok() && session->uid() == change.uid &&
-      IsFinal(session->state())) {
-    held_.SetRetention(*session);
+  auto session = table_.Get(change.name);
+  if (session.ok() && session->uid() != change.uid) {
+    session = NoSuchSession(change.name);
   }
-  store_.WhenDurable([this, change](const absl::Status& status) {
-    asio::post(executor_, [this, change, status] {
-      if (!status.ok()) return change.done(status);
-      change.done(table_.Get(change.name));
+  if (!session.ok()) return change.done(session.status());
+  // The answer is what the change has made of it: a retention that is over
+  // already purges it before that is durable.
+  if (IsFinal(session->state())) held_.SetRetention(*session);
+  store_.WhenDurable([this, done = change.done, session = *std::move(session)](
+                         const absl::Status& status) {
+    asio::post(executor_, [done, session, status] {
+      if (!status.ok()) return done(status);
+      done(session);
     });
   });
 }

@@ -106,6 +106,7 @@ absl::StatusOr<v1::ListReceptionsResponse> ReceptionTable::List(
     const v1::ListReceptionsRequest& request) const {
   const absl::StatusOr<Page> page = Page::Of(request);
   if (!page.ok()) return page.status();
+  const auto states = SetOf(request.states());
   absl::ReaderMutexLock lock(&mutex_);
   v1::ListReceptionsResponse response;
   size_t bytes = 0;
@@ -116,7 +117,7 @@ absl::StatusOr<v1::ListReceptionsResponse> ReceptionTable::List(
     --next;
     const Row& row = next->second;
     const bool is_selected =
-        IsOneOf(request.states(), row.status.state()) &&
+        IsOneOf(states, row.status.state()) &&
         HasLabels(row.spec, request.labels()) &&
         IsOneOf(request.reception_filter().reasons(), row.status.reason()) &&
         Selects(request.reception_filter(), row.status, row.spec);
@@ -177,7 +178,7 @@ void ReceptionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     batch.Look();
     const v1::Reception& status = row->second.status;
     if (!Matches(filter, status, row->second.spec) ||
-        !IsInSnapshot(filter, status) ||
+        !IsInSnapshot(filter, status, row->second.revision > cursor.revision) ||
         !IsOneOf(filter.selection.reasons(), status.reason())) {
       continue;
     }

@@ -49,7 +49,8 @@ void SessionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     if (batch.full()) return;
     batch.Look();
     if (Matches(filter, row->second.status, row->second.spec) &&
-        IsInSnapshot(filter, row->second.status)) {
+        IsInSnapshot(filter, row->second.status,
+                     row->second.revision > cursor.revision)) {
       if (cursor.snapshot_recipient == 0) {
         *batch.Add().mutable_session() = row->second.In(filter.view);
       }
@@ -110,8 +111,8 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
           row.recipients.at(key.recipient).recipient;
       if (!filter.recipients.Has(recipient)) continue;
       // A recipient comes after its session, also where the session's entry has
-      // moved on in the log.
-      if (row.create_revision > seen && introduced != key.session) {
+      // moved on in the log. The filter may select it since its spec changed.
+      if (row.spec_revision > seen && introduced != key.session) {
         *batch.Add().mutable_session() = row.In(filter.view);
         introduced = key.session;
       }

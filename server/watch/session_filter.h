@@ -66,12 +66,13 @@ bool Matches(const WatchFilter<Selection>& filter, const Message& message,
          SelectsSpec(filter.selection, spec);
 }
 
-// Whether what the filter matches is in a snapshot: all that has not ended, so
-// that its end will be told.
+// Whether what the filter matches is in a snapshot: all that had not ended when
+// the snapshot began, so that its end will be told. `has_changed`: since then.
 template <typename Selection, typename Message>
-bool IsInSnapshot(const WatchFilter<Selection>& filter,
-                  const Message& message) {
-  return !message.has_end_time() || SelectsEnd(filter.selection, message);
+bool IsInSnapshot(const WatchFilter<Selection>& filter, const Message& message,
+                  bool has_changed) {
+  return !message.has_end_time() || has_changed ||
+         SelectsEnd(filter.selection, message);
 }
 
 inline absl::Status NoSuchReception(absl::string_view name) {

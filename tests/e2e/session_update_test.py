@@ -161,6 +161,12 @@ class SessionUpdateTest(ServiceTest):
             lambda: self.service.recipients(session.name)[1].label == "yard",
             "the record has its label",
         )
+
+        def ends():
+            return [one for one in self.service.events() if one["event"] == "recipient_ended"]
+
+        wait_until(ends, "the log has its end")
+        self.assertEqual(len(ends()), 1)
         self.service.restart()
         recipient = self.service.recipients(session.name)[1]
         self.assert_recipient(recipient, "DELIVERED")

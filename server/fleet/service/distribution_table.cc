@@ -94,6 +94,7 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
     const api::ListDistributionsRequest& request) const {
   const absl::StatusOr<server::Page> page = server::Page::Of(request);
   if (!page.ok()) return page.status();
+  const auto states = server::SetOf(request.states());
   absl::ReaderMutexLock lock(&mutex_);
   if (absl::Status status = CheckReady(); !status.ok()) return status;
   api::ListDistributionsResponse response;
@@ -107,7 +108,7 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
     --next;
     const Row& row = next->second;
     const bool is_selected =
-        server::IsOneOf(request.states(), row.status.state()) &&
+        server::IsOneOf(states, row.status.state()) &&
         server::Selects(request.distribution_filter(), row.status, row.spec);
     if (looks++ == server::kMaxLooks ||
         (is_selected &&
@@ -185,7 +186,8 @@ void DistributionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     batch.Look();
     const api::Distribution& status = row->second.status;
     if (!server::MatchesIdentity(filter, status) ||
-        !server::IsInSnapshot(filter, status)) {
+        !server::IsInSnapshot(filter, status,
+                              row->second.revision > cursor.revision)) {
       continue;
     }
     *batch.Add().mutable_distribution() = row->second.In(api::VIEW_FULL);

@@ -177,12 +177,13 @@ class FleetDistributions::Service final
     const std::set<std::string> targets =
         ListedTargets(found->second, state_.nodes());
     const v1::Content* const content = ContentOf(found->second);
+    const auto states = server::SetOf(request.states());
     api::ListDeliveriesResponse response;
     size_t bytes = 0;
     for (auto node = targets.lower_bound(page->begin); node != targets.end();
          ++node) {
       api::Delivery delivery = ToDelivery(id, found->second, *node, content);
-      if (!server::IsOneOf(request.states(), delivery.state())) continue;
+      if (!server::IsOneOf(states, delivery.state())) continue;
       SetProgress(progress, delivery);
       if (!server::AddToPage(*page, std::move(delivery), bytes,
                              *response.mutable_deliveries())) {

@@ -1,7 +1,9 @@
 // The lines of `tcptoolctl events`, and where it goes on after them.
 #include "client/tcptoolctl/event_lines.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <string>
@@ -87,6 +89,19 @@ TEST_F(ResumeTest, OtherFilesAreRefused) {
   }
   EXPECT_TRUE(
       absl::IsInvalidArgument(ReadResumeRevision(testing::TempDir()).status()));
+}
+
+TEST_F(ResumeTest, PipeIsRefused) {
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  const absl::string_view line = "{\"resume\":\"7\"}\n";
+  ASSERT_EQ(write(ends[1], line.data(), line.size()),
+            static_cast<ssize_t>(line.size()));
+  const auto revision =
+      ReadResumeRevision(absl::StrCat("/proc/self/fd/", ends[0]));
+  EXPECT_TRUE(absl::IsInvalidArgument(revision.status())) << revision.status();
+  close(ends[0]);
+  close(ends[1]);
 }
 
 }  // namespace

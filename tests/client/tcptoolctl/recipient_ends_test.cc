@@ -72,6 +72,28 @@ TEST(RecipientEndsTest, WhoMayComeAgainEndsWithTheSession) {
   EXPECT_EQ(Take(ends, last), "");
 }
 
+TEST(RecipientEndsTest, ConnectionThatGetsAPlaceAfterItsEndHasEndedOnce) {
+  RecipientEnds ends;
+  Take(ends, Session(v1::SESSION_STATE_TRANSFERRING, 1));
+  // Both are from the expected address, and the first one has its place.
+  v1::WatchSessionsResponse first =
+      Recipient(1, v1::RECIPIENT_STATE_TRANSFERRING);
+  v1::WatchSessionsResponse second =
+      Recipient(2, v1::RECIPIENT_STATE_DELIVERED);
+  for (auto* response : {&first, &second}) {
+    v1::Recipient& one = *response->mutable_changes(0)->mutable_recipient();
+    one.set_address(response == &first ? "192.0.2.7:1" : "192.0.2.7:2");
+    one.mutable_connect_time()->set_seconds(5);
+  }
+  EXPECT_EQ(Take(ends, first), "");
+  EXPECT_EQ(Take(ends, second), "2:DELIVERED");
+  // The first one fails, and the place is the second one's.
+  auto* place = second.mutable_changes(0)->mutable_recipient();
+  place->set_name("sessions/s/recipients/1");
+  EXPECT_EQ(Take(ends, second), "");
+  EXPECT_EQ(Take(ends, Session(v1::SESSION_STATE_SUCCEEDED, 1, true)), "");
+}
+
 TEST(RecipientEndsTest, NodeMayComeAgain) {
   RecipientEnds ends;
   Take(ends, Session(v1::SESSION_STATE_TRANSFERRING));

@@ -44,6 +44,18 @@ TEST(TokenBucketTest, DebtIsPaidBeforeMoreGoesOut) {
   EXPECT_NEAR(bucket.Available(start + milliseconds(110)), kRate / 100, 1);
 }
 
+// A lane may be in the midst of a turn, of which it has not spent all yet, when
+// the rate becomes another one.
+TEST(TokenBucketTest, DebtOfAnotherRateIsNotPaidForDays) {
+  TokenBucket bucket(0);
+  const auto start = TokenBucket::Clock::now() + seconds(1);
+  bucket.SetRate(1, start);
+  bucket.Spend(16 << 20);
+  EXPECT_EQ(bucket.Available(start), 0u);
+  EXPECT_EQ(bucket.Available(start + milliseconds(500)), 0u);
+  EXPECT_EQ(bucket.Available(start + TokenBucket::kMostDebt + seconds(1)), 1u);
+}
+
 // A byte a second is less than a byte in a burst.
 TEST(TokenBucketTest, LowestRateStillSendsSomething) {
   TokenBucket bucket(1);

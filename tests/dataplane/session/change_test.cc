@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
@@ -98,6 +99,22 @@ TEST(ChangeTest, SessionWaitsForThoseThatAreExpectedLater) {
   EXPECT_EQ(second->ReadAndClose().data.size(), kSize);
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
   EXPECT_EQ(one.recorder->recipient(3).label, "c");
+}
+
+TEST(ChangeTest, RecordsAreToldBeforeTheAnswer) {
+  SessionOptions options;
+  options.expected = {{Loopback(), "a"}};
+  OneSession one(FileOf(Content(kSize)), options);
+  std::string told;
+  absl::Notification done;
+  one.session().Change(
+      {.more_expected = {{.address = Loopback(), .label = "b"}}}, std::nullopt,
+      [&](const absl::StatusOr<std::vector<uint64_t>>& changed) {
+        if (changed.ok()) told = one.recorder->recipient(changed->at(0)).label;
+        done.Notify();
+      });
+  done.WaitForNotification();
+  EXPECT_EQ(told, "b");
 }
 
 TEST(ChangeTest, AllOrNothing) {

@@ -77,6 +77,21 @@ TEST(PageTest, TokenOfDeliveriesBelongsToTheirDistribution) {
   EXPECT_TRUE(IsRefused<NamePage>(request));
 }
 
+TEST(PageTest, TokenOfRecipientsHasHowManyWereExpected) {
+  v1::ListRecipientsRequest request;
+  const std::string token = Page::Of(request)->Token(7, 3);
+  request.set_page_token(token);
+  EXPECT_EQ(Page::Of(request)->begin, 7u);
+  EXPECT_EQ(Page::Of(request)->expected, 3u);
+  request.set_page_token(Forge(token, "7"));  // As they were before.
+  EXPECT_EQ(Page::Of(request)->begin, 7u);
+  EXPECT_EQ(Page::Of(request)->expected, std::nullopt);
+  for (const char* begin : {"7.", ".3", "7.x", "7.3.1", "7.-3"}) {
+    request.set_page_token(Forge(token, begin));
+    EXPECT_TRUE(IsRefused<Page>(request)) << begin;
+  }
+}
+
 TEST(PageTest, WhatIsNoTokenIsRefused) {
   v1::ListDistributionsRequest request;
   const std::string token = Page::Of(request)->Token(7);

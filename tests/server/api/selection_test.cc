@@ -30,6 +30,18 @@ TEST(SelectionTest, RangeBeginsWithSinceAndEndsBeforeUntil) {
   EXPECT_FALSE(Contains(range, At(11)));
 }
 
+TEST(SelectionTest, NoValueStandsForAll) {
+  v1::RecipientFilter filter;
+  EXPECT_TRUE(IsOneOf(filter.addresses(), "a"));
+  EXPECT_TRUE(IsOneOf(SetOf(filter.addresses()), "a"));
+  for (const char* address : {"b", "c", "b"}) filter.add_addresses(address);
+  EXPECT_EQ(SetOf(filter.addresses()).size(), 2u);
+  EXPECT_FALSE(IsOneOf(filter.addresses(), "a"));
+  EXPECT_FALSE(IsOneOf(SetOf(filter.addresses()), "a"));
+  EXPECT_TRUE(IsOneOf(filter.addresses(), "c"));
+  EXPECT_TRUE(IsOneOf(SetOf(filter.addresses()), "c"));
+}
+
 TEST(SelectionTest, PathsAreComparedByWholeNames) {
   EXPECT_TRUE(IsAtOrBelow("root", "root", "a"));
   EXPECT_TRUE(IsAtOrBelow("root/a", "root", "a"));

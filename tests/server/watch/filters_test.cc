@@ -101,6 +101,66 @@ TEST(FiltersTest, SnapshotLeavesOutWhatEndedAtAnotherTime) {
   EXPECT_EQ(ReadSessions(table, filter, cursor), "sessions/running");
 }
 
+TEST(FiltersTest, SnapshotHasWhatEndsWhileItIsRead) {
+  SessionTable table;
+  ReceptionTable receptions;
+  for (const char* id : {"a", "b"}) {
+    table.Insert(Waiting(id));
+    v1::Reception reception;
+    reception.set_name(absl::StrCat("receptions/", id));
+    reception.mutable_spec()->mutable_destination()->set_path(id);
+    receptions.Insert(reception, receptions.TakeNumber());
+  }
+  SessionTable::Filter filter;
+  filter.include_recipients = true;
+  filter.selection.mutable_end_time()->mutable_since()->set_seconds(100);
+  ReceptionTable::Filter of_receptions;
+  *of_receptions.selection.mutable_end_time() = filter.selection.end_time();
+  auto cursor = *table.Begin(0);
+  auto reception_cursor = *receptions.Begin(0);
+  v1::WatchSessionsResponse first;
+  ASSERT_TRUE(table.Next(filter, cursor, 1, first).ok());
+  ASSERT_EQ(first.changes_size(), 1);
+  v1::WatchReceptionsResponse first_reception;
+  ASSERT_TRUE(
+      receptions.Next(of_receptions, reception_cursor, 1, first_reception)
+          .ok());
+  ASSERT_EQ(first_reception.changes_size(), 1);
+  const v1::Session ended = Ended(Waiting("b"), 50);
+  table.Update(StatusOf(ended),
+               {Recipient(ended, 1, v1::RECIPIENT_STATE_FAILED)}, {});
+  v1::Reception reception;
+  reception.set_name("receptions/b");
+  reception.set_state(v1::RECEPTION_STATE_FAILED);
+  reception.mutable_end_time()->set_seconds(50);
+  receptions.Update(reception);
+  EXPECT_EQ(ReadSessions(table, filter, cursor),
+            "sessions/b+ sessions/b/recipients/1 sessions/b "
+            "sessions/b/recipients/1");
+  EXPECT_EQ(ReadReceptions(receptions, of_receptions, reception_cursor),
+            "receptions/b+ receptions/b");
+}
+
+TEST(FiltersTest, SessionThatIsSelectedSinceAnUpdateComesBeforeItsRecipients) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  table.Insert(session);
+  SessionTable::Filter filter;
+  filter.include_recipients = true;
+  filter.labels["job"] = "2";
+  auto cursor = *table.Begin(0);
+  EXPECT_EQ(ReadSessions(table, filter, cursor), "");
+  (*session.mutable_spec()->mutable_labels())["job"] = "2";
+  table.Update(session, {}, {});
+  table.Update(StatusOf(session),
+               {Recipient(session, 1, v1::RECIPIENT_STATE_READY)}, {});
+  // The session's entry moves on in the log, behind the recipient's.
+  session.set_state(v1::SESSION_STATE_TRANSFERRING);
+  table.Update(StatusOf(session), {}, {});
+  EXPECT_EQ(ReadSessions(table, filter, cursor),
+            "sessions/s+ sessions/s/recipients/1 sessions/s");
+}
+
 TEST(FiltersTest, WatchShowsRecipientsWithTheirReason) {
   SessionTable table;
   const v1::Session session = Waiting("s");
@@ -213,6 +273,18 @@ TEST(FiltersTest, CallLooksAtSoManyAndTheNextGoesOn) {
     request.set_page_token(page->next_page_token());
   } while (!request.page_token().empty());
   EXPECT_EQ(sizes, (std::vector<int>{0, 0, 1}));
+}
+
+// Were the field looked through for each object, this would take minutes.
+TEST(FiltersTest, LongListOfStatesCostsTheCallAndNotEachObject) {
+  SessionTable table;
+  for (int i = 0; i < 10'000; ++i) table.Insert(Waiting(absl::StrCat("s", i)));
+  v1::ListSessionsRequest request;
+  request.mutable_states()->Resize(1'000'000, v1::SESSION_STATE_FAILED);
+  EXPECT_EQ(table.List(request)->sessions_size(), 0);
+  request.add_states(v1::SESSION_STATE_WAITING);
+  request.set_page_size(3);
+  EXPECT_EQ(table.List(request)->sessions_size(), 3);
 }
 
 TEST(FiltersTest, ListOfRecipientsLooksAtSoMany) {

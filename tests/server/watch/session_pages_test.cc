@@ -4,6 +4,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -135,6 +136,37 @@ TEST(SessionPagesTest, RecipientsListExpectedFirstThenTheNewest) {
   EXPECT_EQ(names[2], "sessions/s/recipients/3");
   EXPECT_EQ(names[3], "sessions/s/recipients/10000");
   EXPECT_EQ(names.back(), "sessions/s/recipients/4");
+}
+
+TEST(SessionPagesTest,
+     RecipientsThatAreExpectedSinceTheFirstPageAreListedOnce) {
+  SessionTable table;
+  v1::Session session = Waiting("s");
+  session.mutable_spec()->add_expected()->set_number(1);
+  table.Insert(session);
+  std::vector<v1::Recipient> recipients;
+  for (uint64_t id = 1; id <= 9; ++id) {
+    recipients.push_back(Recipient(session, id, v1::RECIPIENT_STATE_READY));
+  }
+  table.Update(StatusOf(session), recipients, {});
+  v1::ListRecipientsRequest request;
+  request.set_parent(session.name());
+  request.set_page_size(3);
+  std::string numbers;
+  // After the first page: one that was listed, the one that the next page
+  // begins with, and some that are still to come.
+  std::vector<int64_t> more = {8, 7, 6, 4, 2};
+  do {
+    const auto page = table.ListRecipients(request);
+    ASSERT_TRUE(page.ok()) << page.status();
+    for (const auto& one : page->recipients()) numbers += one.name().back();
+    request.set_page_token(page->next_page_token());
+    for (const int64_t number : std::exchange(more, {})) {
+      session.mutable_spec()->add_expected()->set_number(number);
+    }
+    table.Update(session, {}, {});
+  } while (!request.page_token().empty());
+  EXPECT_EQ(numbers, "198765432");
 }
 
 TEST(SessionPagesTest, PageTokensHoldTheNumbersThatSessionsWereGiven) {

@@ -72,6 +72,22 @@ TEST_F(DistributionTableTest, AWatchBeginsWithWhatIsThere) {
   EXPECT_THAT(Read(cursor), IsEmpty());
 }
 
+TEST_F(DistributionTableTest, ASnapshotHasWhatEndsWhileItIsRead) {
+  for (const std::string id : {"a", "b"}) Set(id, id[0]);
+  DistributionTable::Filter filter;
+  filter.selection.mutable_end_time()->mutable_since()->set_seconds(100);
+  DistributionTable::Cursor cursor = Begin();
+  api::WatchDistributionsResponse first;
+  ASSERT_TRUE(table_.Next(filter, cursor, 1, first).ok());
+  ASSERT_EQ(first.changes_size(), 1);
+  api::Distribution ended;
+  ended.set_name("distributions/b");
+  ended.set_state(kFailed);
+  ended.mutable_end_time()->set_seconds(50);
+  table_.Set(ended, 'b');
+  EXPECT_THAT(Read(cursor, filter), ElementsAre("b:5+", "b:5"));
+}
+
 TEST_F(DistributionTableTest, CountsByStateOnceItIsReady) {
   EXPECT_FALSE(DistributionTable().Count());
   Set("a", 1, kRunning);
