@@ -152,9 +152,9 @@ absl::StatusOr<std::shared_ptr<FileSource>> FileSource::Create(
         "the file has ", state->size, " bytes; ", length.value_or(0),
         " bytes from byte ", offset, " are not in it"));
   }
-  return std::shared_ptr<FileSource>(new FileSource(
-      std::move(file), *state, offset, length.value_or(state->size - offset),
-      lost_name));
+  return std::shared_ptr<FileSource>(
+      new FileSource(std::move(file), *state, offset,
+                     length.value_or(state->size - offset), lost_name));
 }
 
 absl::Status FileSource::Prepare() {
@@ -227,8 +227,8 @@ void FileSource::HashForDigest() {
 
 std::unique_ptr<Feed> FileSource::OpenFeed(Lane& lane,
                                            std::function<void()> wake) {
-  auto feed = std::make_unique<FileFeed>(lane, file_, state_, offset_, length_,
-                                         wake);
+  auto feed =
+      std::make_unique<FileFeed>(lane, file_, state_, offset_, length_, wake);
   if (digest().expected().empty()) return feed;
   return std::make_unique<HeldFeed>(
       std::move(feed), std::make_shared<const DigestCheck>(shared_digest()),

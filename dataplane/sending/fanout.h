@@ -41,8 +41,8 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   using Reporter = std::function<void(Report)>;
 
   // Reports on the lane's thread, progress at most four times a second.
-  // `budget`: what all fan-outs of the session may send. `pace`: where this lane
-  // is to be kept level with the session's others.
+  // `budget`: what all fan-outs of the session may send. `pace`: where this
+  // lane is to be kept level with the session's others.
   Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
          std::shared_ptr<TokenBucket> budget, Reporter reporter,
          std::optional<PacedLane> pace = std::nullopt);

@@ -86,7 +86,7 @@ void Session::Open() {
     std::optional<PacedLane> paced;
     if (pace != nullptr) paced.emplace(pace, lane);
     fanouts_.push_back(std::make_shared<Fanout>(
-          *environment_.lanes[lane], source_, options_.limits, budget_,
+        *environment_.lanes[lane], source_, options_.limits, budget_,
         [weak = weak_from_this()](Fanout::Report report) {
           const auto self = weak.lock();
           if (self == nullptr) return;

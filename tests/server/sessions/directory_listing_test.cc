@@ -25,9 +25,7 @@ using ::testing::HasSubstr;
 
 class DirectoryListingTest : public testing::TestWithParam<BeneathMethod> {
  protected:
-  DirectoryListingTest() {
-    std::filesystem::create_directory(home_ / "root");
-  }
+  DirectoryListingTest() { std::filesystem::create_directory(home_ / "root"); }
   ~DirectoryListingTest() override { std::filesystem::remove_all(home_); }
 
   void Write(const std::string& path, const std::string& text = "") {
