@@ -78,10 +78,9 @@ void Session::Open() {
   if (ending_) return;
   // Those who come when they like have nothing to be level with.
   const size_t lanes = environment_.lanes.size();
-  std::shared_ptr<Pace> pace;
-  if (lanes > 1 && !options_.start.immediate) {
-    pace = std::make_shared<Pace>(lanes, source_->length());
-  }
+  const auto pace = lanes > 1 && !options_.start.immediate
+                        ? std::make_shared<Pace>(lanes, source_->length())
+                        : nullptr;
   for (size_t lane = 0; lane < lanes; ++lane) {
     std::optional<PacedLane> paced;
     if (pace != nullptr) paced.emplace(pace, lane);

@@ -11,7 +11,8 @@ namespace tcptool::server {
 
 std::string ProgressOf(const v1::Session& session) {
   return Progress(session.name(), "acknowledged", session.bytes_acked(),
-                  session.content_length() * Takers(session.counts()));
+                  static_cast<double>(session.content_length()) *
+                      static_cast<double>(Takers(session.counts())));
 }
 
 std::string SourceOf(const v1::Session& session) {

@@ -49,7 +49,7 @@ std::string Explanation(absl::string_view text) {
 }
 
 std::string Progress(absl::string_view of_what, absl::string_view verb,
-                     int64_t done, int64_t whole) {
+                     int64_t done, double whole) {
   const std::string words = absl::StrCat(HumanBytes(done), " ", verb);
   if (whole <= 0) return words;
   const int percent = static_cast<int>(

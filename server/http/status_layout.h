@@ -33,10 +33,10 @@ std::string Explanation(absl::string_view text);
 
 // A bar, its percentage and "1.5 GiB acknowledged". `of_what` is the bar's name
 // for screen readers; `verb`: what has become of the bytes, "acknowledged".
-// `whole`: what `done` is a part of; 0 if that is not known, and there is no
-// bar then.
+// `whole`: what `done` is a part of, which may be more than an integer has room
+// for; 0 if that is not known, and there is no bar then.
 std::string Progress(absl::string_view of_what, absl::string_view verb,
-                     int64_t done, int64_t whole);
+                     int64_t done, double whole);
 
 // "12 MiB/s"; nothing if it is 0.
 std::string Speed(int64_t bytes_per_second);

@@ -48,9 +48,11 @@ void FileService::ListFiles(
   if (!status.ok()) return done(status);
   const absl::StatusOr<NamePage> page = NamePage::Of(request);
   if (!page.ok()) return done(page.status());
-  const ListingLimits limits = {
-      .deadline = std::chrono::steady_clock::now() +
-                  absl::ToChronoSeconds(ContentRoots::kDeadline)};
+  const auto deadline = std::chrono::steady_clock::now() +
+                        absl::ToChronoSeconds(ContentRoots::kDeadline);
+  const ListingLimits limits = {.is_late = [deadline] {
+    return std::chrono::steady_clock::now() >= deadline;
+  }};
   roots_.Look<v1::ListFilesResponse>(
       request.root(),
       [path = request.path(), page = *page, limits](const ContentRoot& root) {

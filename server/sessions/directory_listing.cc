@@ -22,10 +22,17 @@ namespace tcptool::server {
 namespace {
 
 using dataplane::UniqueFd;
-using Clock = std::chrono::steady_clock;
 
 // How many entries are read between two looks at the time.
 constexpr size_t kEntriesOfLook = 1024;
+
+absl::Status TooLate(absl::string_view place) {
+  return Unavailable(
+      v1::ERROR_REASON_ROOT_DOES_NOT_ANSWER,
+      absl::StrCat(place,
+                   ": the directory was not read in time; try again "
+                   "later, or name the file that you want"));
+}
 
 struct CloseDirectory {
   void operator()(DIR* directory) const { closedir(directory); }
@@ -84,10 +91,7 @@ absl::StatusOr<std::vector<std::string>> ReadNames(
     size_t most, const ListingLimits& limits) {
   std::priority_queue<std::string> first;  // The last of them on top.
   for (size_t read = 0;; ++read) {
-    if (read % kEntriesOfLook == 0 && Clock::now() >= limits.deadline) {
-      return Unavailable(v1::ERROR_REASON_ROOT_DOES_NOT_ANSWER,
-                         "the directory was not read in time");
-    }
+    if (read % kEntriesOfLook == 0 && limits.is_late()) return TooLate(place);
     errno = 0;
     const dirent* const entry = readdir(&directory);
     if (entry == nullptr && errno != 0) {
@@ -147,8 +151,8 @@ absl::StatusOr<v1::ListFilesResponse> ListDirectory(
   opened->release();
   // One more, which the next page begins with.
   const auto most = static_cast<size_t>(page.size) + 1;
-  auto names = ReadNames(*directory, absl::StrCat(root.name(), "/", path),
-                         page.begin, most, limits);
+  const std::string place = absl::StrCat(root.name(), "/", path);
+  auto names = ReadNames(*directory, place, page.begin, most, limits);
   if (!names.ok()) return names.status();
   v1::ListFilesResponse response;
   if (names->size() == most) {
@@ -156,6 +160,8 @@ absl::StatusOr<v1::ListFilesResponse> ListDirectory(
     names->pop_back();
   }
   for (std::string& name : *names) {
+    // A network file system asks its server for each.
+    if (limits.is_late()) return TooLate(place);
     v1::File file;
     file.set_name(std::move(name));
     if (!DescribeEntry(root, PathOf(path), descriptor, file)) continue;

@@ -2,8 +2,8 @@
 #ifndef TCPTOOL_SERVER_SESSIONS_DIRECTORY_LISTING_H_
 #define TCPTOOL_SERVER_SESSIONS_DIRECTORY_LISTING_H_
 
-#include <chrono>
 #include <cstddef>
+#include <functional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -21,8 +21,8 @@ absl::StatusOr<v1::File> StatFile(const ContentRoot& root,
 struct ListingLimits {
   // Of a directory.
   size_t max_entries = 1'000'000;
-  // Nobody waits for the answer any more.
-  std::chrono::steady_clock::time_point deadline;
+  // Whether nobody waits for the answer any more.
+  std::function<bool()> is_late;
 };
 
 // Reads the whole directory once for each page, and keeps the names of one page

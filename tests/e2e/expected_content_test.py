@@ -231,6 +231,16 @@ class PinnedFileTest(ServiceTest):
         self.path.rename(self.path.with_name("moved"))
         self.path.write_bytes(CONTENT[::-1])
 
+    def await_another_time(self):
+        """The clock of time stamps is coarse: what changes now is to bear a later one."""
+        written, probe = self.path.stat().st_ctime_ns, self.service.home / "probe"
+
+        def is_later():
+            probe.touch()
+            return probe.stat().st_ctime_ns > written
+
+        harness.wait_until(is_later, "time stamps are later than the file's")
+
     def changes(self):
         return (self.replace, self.rewrite, self.move, self.path.unlink)
 
@@ -241,6 +251,7 @@ class PinnedFileTest(ServiceTest):
                 session = self.service.create()
                 peer = self.connect(session, recipients.WAIT)
                 self.service.wait_ready(session.name, 1)
+                self.await_another_time()
                 change()
                 self.service.sessions.StartSession(
                     stubs.session_service.StartSessionRequest(name=session.name)
@@ -257,6 +268,7 @@ class PinnedFileTest(ServiceTest):
                 self.path.write_bytes(CONTENT)
                 session = self.service.create()
                 self.service.kill()
+                self.await_another_time()
                 change()
                 self.service.start()
                 ended = self.service.get(session.name)

@@ -27,13 +27,13 @@ class FilesTest(ServiceTest):
         self.service.write_file("images/disk.img", b"12345")
 
     def list(self, path="", root="files", **fields):
-        return self.service.files.ListFiles(
+        return self.service.file_service.ListFiles(
             stubs.file_service.ListFilesRequest(root=root, path=path, **fields),
             timeout=harness.DEADLINE_S,
         )
 
     def stat(self, path="", root="files"):
-        return self.service.files.StatFile(
+        return self.service.file_service.StatFile(
             stubs.file_service.StatFileRequest(root=root, path=path),
             timeout=harness.DEADLINE_S,
         )
@@ -175,7 +175,7 @@ class BrowseTest(SecurityTest):
 
         def code(method, root, token):
             try:
-                getattr(service.files, method)(
+                getattr(service.file_service, method)(
                     getattr(stubs.file_service, f"{method}Request")(root=root),
                     metadata=bearer(token),
                     timeout=harness.DEADLINE_S,

@@ -196,7 +196,7 @@ class Service:
             self.channel
         )
         self.node = stubs.node_service_grpc.NodeServiceStub(self.channel)
-        self.files = stubs.file_service_grpc.FileServiceStub(self.channel)
+        self.file_service = stubs.file_service_grpc.FileServiceStub(self.channel)
 
     def open_channel(self):
         return grpc.insecure_channel(self.control_address)

@@ -4,8 +4,7 @@ import os
 import socket
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.field_mask_pb2 import FieldMask
+from google.protobuf import duration_pb2, field_mask_pb2
 
 import harness
 import recipients
@@ -27,6 +26,10 @@ def limits(**rates):
     return stubs.session.Limits(**rates)
 
 
+def seconds(number):
+    return duration_pb2.Duration(seconds=number)
+
+
 class SessionUpdateTest(ServiceTest):
     service_flags = ("--log-format=json",)
 
@@ -41,7 +44,7 @@ class SessionUpdateTest(ServiceTest):
                 session=stubs.session.Session(
                     name=name, etag=etag, spec=stubs.session.SessionSpec(**spec)
                 ),
-                update_mask=FieldMask(paths=paths),
+                update_mask=field_mask_pb2.FieldMask(paths=paths),
             )
         )
 
@@ -191,22 +194,22 @@ class SessionUpdateTest(ServiceTest):
 
     def test_a_session_expires_by_its_new_time(self):
         session = self.service.create()
-        updated = self.update(session.name, "spec.expire_after", expire_after=Duration(seconds=1))
+        updated = self.update(session.name, "spec.expire_after", expire_after=seconds(1))
         self.assertEqual(
             updated.expire_time.ToNanoseconds() - updated.create_time.ToNanoseconds(), 10**9
         )
         self.assert_session_state(self.service.wait_final(session.name), "EXPIRED")
 
     def test_a_session_that_is_given_more_time_does_not_expire(self):
-        session = self.service.create(expire_after=Duration(seconds=3600))
-        other = self.service.create(expire_after=Duration(seconds=2))
+        session = self.service.create(expire_after=seconds(3600))
+        other = self.service.create(expire_after=seconds(2))
         try:
-            self.update(other.name, "spec.expire_after", expire_after=Duration(seconds=7200))
+            self.update(other.name, "spec.expire_after", expire_after=seconds(7200))
         except grpc.RpcError as error:
             # A busy machine may have let it expire.
             self.assertEqual(error.code(), grpc.StatusCode.FAILED_PRECONDITION)
             return
-        self.update(session.name, "spec.expire_after", expire_after=Duration(seconds=3))
+        self.update(session.name, "spec.expire_after", expire_after=seconds(3))
         self.assert_session_state(self.service.wait_final(session.name), "EXPIRED")
         self.assert_session_state(self.service.get(other.name), "WAITING")
 
@@ -216,8 +219,8 @@ class SessionUpdateTest(ServiceTest):
             session.name,
             "*",
             labels={"job": "2"},
-            retention=Duration(seconds=77),
-            expire_after=Duration(seconds=7777),
+            retention=seconds(77),
+            expire_after=seconds(7777),
             limits=limits(session_bytes_per_second=5, recipient_bytes_per_second=6),
         )
         self.service.restart()
@@ -265,7 +268,7 @@ class SessionUpdateTest(ServiceTest):
         updated = self.update(session.name, "spec.labels", labels={"job": "2"})
         self.assertEqual(updated.spec.labels["job"], "2")
         self.assertEqual(updated.end_time, session.end_time)
-        self.update(session.name, "spec.retention", retention=Duration(seconds=1))
+        self.update(session.name, "spec.retention", retention=seconds(1))
 
         def is_gone():
             try:
@@ -307,7 +310,7 @@ class SessionUpdateTest(ServiceTest):
                 violations(
                     "*",
                     labels={"": "x"},
-                    retention=Duration(seconds=-1),
+                    retention=seconds(-1),
                     limits=limits(session_bytes_per_second=-1),
                     allow=["127.0.0.2"],
                 )

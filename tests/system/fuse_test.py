@@ -208,10 +208,10 @@ class DeadRootTest(unittest.TestCase):
     def test_who_looks_around_is_told_which_root_it_is(self):
         requests = harness.stubs.file_service
         looks = [
-            self.service.files.ListFiles.future(
+            self.service.file_service.ListFiles.future(
                 requests.ListFilesRequest(root="dead"), timeout=self.ANSWER_S
             ),
-            self.service.files.StatFile.future(
+            self.service.file_service.StatFile.future(
                 requests.StatFileRequest(root="dead", path=FILE), timeout=self.ANSWER_S
             ),
         ]

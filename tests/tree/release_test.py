@@ -14,6 +14,8 @@ echo "buf $*"
 [ "$1" = build ] && echo image >"$4"
 exit {breaks}
 """
+# What looks like the version, and is none.
+OTHERS = "10.1.0.3 0.1.01 192.0.1.0/24 https://192.0.1.0\n"
 
 
 class ReleaseTest(unittest.TestCase):
@@ -26,7 +28,7 @@ class ReleaseTest(unittest.TestCase):
         script = RELEASE.read_text(encoding="utf-8")
         self.written_in = re.search(r"WRITTEN_IN=\((.*?)\)", script, re.DOTALL)[1].split()
         for name in self.written_in:
-            self.write(name, 'kVersion = "0.1.0";\n10.1.0.3 0.1.01\n')
+            self.write(name, f'kVersion = "0.1.0";\n0.1.0 0.1.0\n{OTHERS}')
         self.write("CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n\n- Something.\n")
         self.write("proto/released.binpb", "last\n")
 
@@ -52,7 +54,9 @@ class ReleaseTest(unittest.TestCase):
         self.assertEqual(self.release("0.2.0").returncode, 0)
         self.assertIn("version.h", self.written_in)
         for name in self.written_in:
-            self.assertEqual(self.read(name), 'kVersion = "0.2.0";\n10.1.0.3 0.1.01\n', name)
+            self.assertEqual(
+                self.read(name), f'kVersion = "0.2.0";\n0.2.0 0.2.0\n{OTHERS}', name
+            )
         self.assertRegex(
             self.read("CHANGELOG.md"),
             r"## \[Unreleased\]\n\n## \[0\.2\.0\] - \d{4}-\d\d-\d\d\n\n- Something\.\n$",

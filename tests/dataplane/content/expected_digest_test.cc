@@ -1,7 +1,10 @@
 // Contents that have to have a certain SHA-256, or length: nobody gets the
 // whole of another one.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <span>
@@ -9,6 +12,7 @@
 
 #include "dataplane/base/sha256.h"
 #include "dataplane/content/file_source.h"
+#include "dataplane/content/open_content.h"
 #include "dataplane/content/stream_source.h"
 #include "tests/dataplane/testing.h"
 
@@ -100,6 +104,30 @@ TEST(ExpectedDigestTest, StreamEndsInOrderOnlyIfItIsRight) {
     }
     EXPECT_EQ(one.recorder->WaitForEnd(),
               is_right ? SessionState::kSucceeded : SessionState::kFailed);
+  }
+}
+
+TEST(ExpectedDigestTest, FileWithoutASizeEndsInOrderOnlyIfItIsRight) {
+  constexpr char kName[] = "/proc/version";
+  std::ifstream file(kName);
+  const std::string content{std::istreambuf_iterator<char>(file), {}};
+  ASSERT_NE(content, "");
+  for (const bool is_right : {true, false}) {
+    const auto source =
+        *OpenContent(RandomAccessFile::FromDescriptor(open(kName, O_RDONLY)), 0,
+                     std::nullopt);
+    source->digest().Expect(DigestOf(is_right ? content : content + "x"));
+    OneSession one(source, Computing());
+    Peer peer(one.port());
+    peer.Say(1);
+    if (is_right) {
+      EXPECT_EQ(peer.ReadAndClose().data, content);
+    } else {
+      EXPECT_EQ(peer.Read().error, ECONNRESET);
+    }
+    EXPECT_EQ(one.recorder->WaitForEnd(),
+              is_right ? SessionState::kSucceeded : SessionState::kFailed);
+    EXPECT_EQ(one.recorder->session().content_sha256, ToHex(DigestOf(content)));
   }
 }
 

@@ -7,10 +7,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/rpc/distribution_service.h"
+#include "server/rpc/file_service.h"
 #include "server/rpc/node_service.h"
 #include "server/rpc/reception_service.h"
 #include "server/rpc/session_service.h"
 #include "tcptool/v1/distribution_service.pb.h"
+#include "tcptool/v1/file_service.pb.h"
 #include "tcptool/v1/node_service.pb.h"
 #include "tcptool/v1/reception_service.pb.h"
 
@@ -24,6 +26,7 @@ class MethodTableTest : public testing::Test {
     receptions_.AddTo(table_);
     distributions_.AddTo(table_);
     node_.AddTo(table_);
+    files_.AddTo(table_);
   }
 
   // "/package.Service/Method" of each in the protos.
@@ -33,7 +36,8 @@ class MethodTableTest : public testing::Test {
          {v1::CreateSessionRequest::descriptor()->file(),
           v1::CreateReceptionRequest::descriptor()->file(),
           v1::CreateDistributionRequest::descriptor()->file(),
-          v1::GetNodeRequest::descriptor()->file()}) {
+          v1::GetNodeRequest::descriptor()->file(),
+          v1::ListFilesRequest::descriptor()->file()}) {
       for (int i = 0; i < file->service_count(); ++i) {
         for (int j = 0; j < file->service(i)->method_count(); ++j) {
           methods.push_back(file->service(i)->method(j));
@@ -67,6 +71,7 @@ class MethodTableTest : public testing::Test {
   DistributionService distributions_{nullptr, reception_manager_.uploads(),
                                      hub_};
   NodeService node_{{}, roots_, roots_, manager_};
+  FileService files_{roots_, {}};
 };
 
 TEST_F(MethodTableTest, EveryMethodOfTheProtosIsServed) {
@@ -90,7 +95,8 @@ TEST_F(MethodTableTest, MethodsTakeAnOperatorUnlessTheirProtoSaysThatTheyRead) {
     // The protos' own habit: https://google.aip.dev/130.
     const std::string& name = method->name();
     EXPECT_EQ(reads, name.starts_with("Get") || name.starts_with("List") ||
-                         name.starts_with("Watch") || name.starts_with("Wait"))
+                         name.starts_with("Watch") ||
+                         name.starts_with("Wait") || name.starts_with("Stat"))
         << name;
   }
 }

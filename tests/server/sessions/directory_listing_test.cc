@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -25,9 +25,7 @@ using ::testing::HasSubstr;
 
 class DirectoryListingTest : public testing::TestWithParam<BeneathMethod> {
  protected:
-  DirectoryListingTest() {
-    std::filesystem::create_directory(home_ / "root");
-  }
+  DirectoryListingTest() { std::filesystem::create_directory(home_ / "root"); }
   ~DirectoryListingTest() override { std::filesystem::remove_all(home_); }
 
   void Write(const std::string& path, const std::string& text = "") {
@@ -43,8 +41,7 @@ class DirectoryListingTest : public testing::TestWithParam<BeneathMethod> {
     if (!page.ok()) return page.status();
     return ListDirectory(
         root_, request.path(), *page,
-        {.max_entries = max_entries,
-         .deadline = std::chrono::steady_clock::time_point::max()});
+        {.max_entries = max_entries, .is_late = [] { return false; }});
   }
   absl::StatusOr<v1::ListFilesResponse> List(const std::string& path = "") {
     v1::ListFilesRequest request;
@@ -174,11 +171,18 @@ TEST_P(DirectoryListingTest, DirectoryWithTooManyEntriesIsRefused) {
 }
 
 TEST_P(DirectoryListingTest, NobodyReadsOnForWhomTheAnswerComesTooLate) {
-  const auto status =
-      ListDirectory(root_, "", *NamePage::Of(v1::ListFilesRequest()),
-                    {.deadline = std::chrono::steady_clock::now()})
-          .status();
-  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  for (const char* const name : {"a", "b", "c"}) Write(name);
+  // Before it is read, and before each of its entries is looked at.
+  constexpr int kLooks = 4;
+  for (int in_time = 0; in_time <= kLooks; ++in_time) {
+    int looks = 0;
+    const auto list =
+        ListDirectory(root_, "", *NamePage::Of(v1::ListFilesRequest()),
+                      {.is_late = [&] { return looks++ == in_time; }});
+    EXPECT_EQ(list.ok(), in_time == kLooks);
+    EXPECT_EQ(absl::IsUnavailable(list.status()), in_time < kLooks);
+    EXPECT_EQ(looks, std::min(in_time + 1, kLooks));
+  }
 }
 
 TEST_P(DirectoryListingTest, NamesThatAreNoUtf8AreLeftOut) {
