@@ -115,8 +115,17 @@ TEST_F(SlowEdgesTest, WhatWasLongAgoDoesNotCount) {
   slow.busy = seconds(9);
   slow.bytes = 9 * kSlow;
   EXPECT_FALSE(Tell(slow));
-  now_ += seconds(31);
+  now_ += seconds(61);
   EXPECT_FALSE(Tell(slow));
+}
+
+TEST_F(SlowEdgesTest, OneThatTellsSeldomAsNodesAreManyIsFoundToo) {
+  Plan(3);
+  EXPECT_FALSE(Tell("n1", kFast));
+  EdgeRate slow = fleet_.Rate("d", "n2", kSlow);
+  slow.busy = seconds(50);
+  slow.bytes = 50 * kSlow;
+  EXPECT_TRUE(Tell(slow));
 }
 
 TEST_F(SlowEdgesTest, WhoTellsTooOftenIsIgnored) {
