@@ -127,8 +127,10 @@ std::optional<SlowNode> SlowEdges::Report(const FleetState& state,
   edge.measured_at = now;
   edge.rate = measured;
   edge.most = MostOf(*in_force, rate);
-  if (!rates.looked_at || now - *rates.looked_at >= kLookAgain ||
-      rates.spread.known < kMany || distribution.edges.size() <= kFewToLookAt) {
+  const bool are_few =
+      distribution.edges.size() <= kFewToLookAt ||
+      (rates.spread.known < kMany && !rates.found.contains(rate.node));
+  if (are_few || !rates.looked_at || now - *rates.looked_at >= kLookAgain) {
     Look(distribution, rates, now);
   }
   // What can be done about it was done.
