@@ -85,6 +85,8 @@ class ParentMoves {
     }
     sum->rate.busy += measured.rate.busy;
     sum->rate.bytes += measured.rate.bytes;
+    sum->rate.observed += measured.rate.observed;
+    sum->rate.observed_bytes += measured.rate.observed_bytes;
     if (measured.allowed == 0) return;
     sum->allowed = sum->allowed == 0 ? measured.allowed
                                      : std::min(sum->allowed, measured.allowed);
@@ -96,7 +98,7 @@ class ParentMoves {
     if (found == told_.end()) return {};
     return std::exchange(found->second.moves, {});
   }
-  // None: the parent had nothing to give since it was taken last.
+  // None: nothing was measured since it was taken last.
   std::optional<ParentRate> TakeRate(const std::string& reception) {
     absl::MutexLock lock(&mutex_);
     const auto found = told_.find(reception);

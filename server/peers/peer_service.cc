@@ -34,7 +34,8 @@ absl::Status Check(const peer::v1::ReportRatesRequest& request) {
   for (int i = 0; i < request.edges_size(); ++i) {
     const peer::v1::EdgeRate& edge = request.edges(i);
     if (edge.busy_milliseconds() < 0 || edge.bytes() < 0 ||
-        edge.allowed_bytes_per_second() < 0) {
+        edge.allowed_bytes_per_second() < 0 ||
+        edge.observed_milliseconds() < 0 || edge.observed_bytes() < 0) {
       return absl::InvalidArgumentError(
           absl::StrCat("edges[", i, "]: a number is negative"));
     }

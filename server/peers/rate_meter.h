@@ -8,23 +8,26 @@
 
 namespace tcptool::server {
 
-// Counts only the time in which the node had something to give: who waits for a
-// node that waits itself is not slow, and nor is that node's link to it. Has no
-// clock, and is told of each message of the node.
+// Tells apart the time in which the node had something to give: who waits for a
+// node that waits itself is not slow, and nor is that node's link to it. What
+// comes in all the time is the least that the link can do. Has no clock, and is
+// told of each message of the node.
 class RateMeter {
  public:
   using Clock = std::chrono::steady_clock;
 
   struct Rate {
-    Clock::duration busy{};  // How long it had something to give.
-    uint64_t bytes = 0;      // What has come in that time.
+    Clock::duration busy{};      // How long it had something to give.
+    uint64_t bytes = 0;          // What has come in that time.
+    Clock::duration observed{};  // With the time in which it had nothing.
+    uint64_t observed_bytes = 0;
   };
 
   // The node could send `watermark` bytes from the content's start on, and
-  // `position` have come. Returns what was measured since the call that has
-  // returned something before, 200 ms ago or more: if by now not even that has
-  // come which the node had then, it had something to give all the time. What
-  // is on its way so counts as nothing that the node holds back.
+  // `position` have come. Returns what was measured since 200 ms ago or more:
+  // if by now not even that has come which the node had then, it had something
+  // to give all the time. What is on its way so counts as nothing that the node
+  // holds back. None: it is too early, or nothing can be said of that time.
   std::optional<Rate> Heard(uint64_t watermark, uint64_t position,
                             Clock::time_point now);
 

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <map>
+#include <set>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,13 +20,15 @@ using std::chrono::seconds;
 
 // An edge tells each 2 s: more often is more than it may.
 constexpr seconds kLeastPause(1);
-// Longer ago it was slow for another reason.
-constexpr seconds kLongestPause(30);
+// Longer ago it was slow for another reason. Of 10,000 nodes each tells in 50
+// s.
+constexpr seconds kLongestPause(60);
 // What is measured in less says little.
-constexpr milliseconds kLeastBusy(200);
+constexpr milliseconds kLeastTime(200);
 
-// All edges are looked at for each that tells something; where they are many,
-// for all that do in this time.
+// All edges are looked at for each that is measured; where they are many, and 8
+// were measured, for all that are in this time. So no more than 8 edges have
+// others looked at each time that they tell something, once a second at most.
 constexpr seconds kLookAgain(1);
 constexpr size_t kFewToLookAt = 100;
 
@@ -37,8 +42,9 @@ constexpr double kSlowOfFew = 1.0 / 2;
 constexpr double kDeviation = 1.4826;
 constexpr double kMostDeviations = 3;
 
-// Of one at least.
+// 0: there are none.
 double MedianOf(std::vector<double> values) {
+  if (values.empty()) return 0;
   const auto middle =
       values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
@@ -61,6 +67,32 @@ double MostOf(const v1::Edge& edge, const EdgeRate& rate) {
                                   : std::min(cap, allowed);
 }
 
+// In bytes a second, if the time is one to go by.
+std::optional<double> RateOf(uint64_t bytes, milliseconds time) {
+  if (time < kLeastTime || time > kLongestPause) return std::nullopt;
+  return static_cast<double>(bytes) * 1000 / static_cast<double>(time.count());
+}
+
+// Those that have the content by way of the node, as planned.
+std::set<std::string_view> NodesBelow(const Distribution& distribution,
+                                      const std::string& node) {
+  std::multimap<std::string_view, std::string_view> children;
+  for (const auto& [name, record] : distribution.edges) {
+    const v1::Edge* const edge = EdgeInForce(distribution, name);
+    if (edge != nullptr) children.emplace(edge->parent(), name);
+  }
+  std::set<std::string_view> below;
+  std::vector<std::string_view> left = {node};
+  while (!left.empty()) {
+    const auto [child, end] = children.equal_range(left.back());
+    left.pop_back();
+    for (auto next = child; next != end; ++next) {
+      if (below.insert(next->second).second) left.push_back(next->second);
+    }
+  }
+  return below;
+}
+
 bool IsSlow(const Distribution& distribution, const std::string& node) {
   const v1::Edge* const edge = EdgeInForce(distribution, node);
   return edge != nullptr && edge->standing() == v1::NODE_STANDING_SLOW;
@@ -75,32 +107,37 @@ std::optional<SlowNode> SlowEdges::Report(const FleetState& state,
   if (found == state.distributions().end()) return std::nullopt;
   const Distribution& distribution = found->second;
   const v1::Edge* const in_force = EdgeInForce(distribution, rate.node);
+  const std::optional<double> measured = RateOf(rate.bytes, rate.busy);
+  const std::optional<double> least =
+      RateOf(rate.observed_bytes, rate.observed);
   if (in_force == nullptr || in_force->parent() != rate.parent ||
-      in_force->epoch() != rate.epoch || rate.busy < kLeastBusy ||
-      rate.busy > kLongestPause) {
+      in_force->epoch() != rate.epoch || (!measured && !least)) {
     return std::nullopt;
   }
   Rates& rates = distributions_[rate.distribution];
   Edge& edge = rates.edges[rate.node];
   if (edge.told && now - *edge.told < kLeastPause) return std::nullopt;
-  if (edge.epoch != rate.epoch ||
-      now - edge.told.value_or(now) > kLongestPause) {
-    edge.slow_for = {};
+  if (edge.epoch != rate.epoch) {
+    edge = {.parent = rate.parent, .epoch = rate.epoch};
   }
-  edge.parent = rate.parent;
-  edge.epoch = rate.epoch;
   edge.told = now;
-  edge.rate = static_cast<double>(rate.bytes) * 1000 /
-              static_cast<double>(rate.busy.count());
+  if (least) edge.least = least;
+  if (!measured) return std::nullopt;
+  if (now - edge.measured_at.value_or(now) > kLongestPause) edge.slow_for = {};
+  edge.measured_at = now;
+  edge.rate = measured;
   edge.most = MostOf(*in_force, rate);
-  if (!rates.looked_at || now - *rates.looked_at >= kLookAgain ||
-      distribution.edges.size() <= kFewToLookAt) {
+  const bool are_few =
+      distribution.edges.size() <= kFewToLookAt ||
+      (rates.spread.known < kMany && !rates.found.contains(rate.node));
+  if (are_few || !rates.looked_at || now - *rates.looked_at >= kLookAgain) {
     Look(distribution, rates, now);
   }
   // What can be done about it was done.
   if (rates.found.contains(rate.node)) return std::nullopt;
-  const std::optional<Measure> measure = MeasureFor(rates, rate.node);
-  if (!measure || edge.rate >= measure->least) {
+  const std::optional<Measure> measure =
+      MeasureFor(distribution, rates, rate.node);
+  if (!measure || *measured >= measure->least) {
     edge.slow_for = {};
     return std::nullopt;
   }
@@ -114,7 +151,7 @@ std::optional<SlowNode> SlowEdges::Report(const FleetState& state,
   if (EdgeInForce(distribution, culprit) == nullptr) return std::nullopt;
   SlowNode slow = {.distribution = rate.distribution,
                    .node = std::move(culprit),
-                   .rate = static_cast<uint64_t>(edge.rate),
+                   .rate = static_cast<uint64_t>(*measured),
                    .usual = static_cast<uint64_t>(measure->usual)};
   rates.found.insert(slow.node);
   rates.found_below.try_emplace(rate.parent, rate.node);
@@ -143,35 +180,53 @@ void SlowEdges::Look(const Distribution& distribution, Rates& rates, Time now) {
   }
   std::vector<double> known;
   for (const auto& [node, edge] : rates.edges) {
-    if (!rates.found.contains(node)) known.push_back(edge.rate);
+    if (edge.rate && !rates.found.contains(node)) known.push_back(edge.shown());
   }
-  rates.spread = {.known = known.size()};
-  if (known.empty()) return;
-  rates.spread.median = MedianOf(known);
-  rates.spread.mad = MadOf(std::move(known), rates.spread.median);
+  rates.spread = SpreadOf(std::move(known));
+}
+
+SlowEdges::Spread SlowEdges::SpreadOf(std::vector<double> rates) {
+  Spread spread = {.known = rates.size(), .median = MedianOf(rates)};
+  spread.mad = MadOf(std::move(rates), spread.median);
+  return spread;
+}
+
+SlowEdges::Measure SlowEdges::MeasureOfMany(const Spread& spread, double most) {
+  const double least =
+      std::min(kSlowOfMany * spread.median,
+               spread.median - kMostDeviations * kDeviation * spread.mad);
+  return {.usual = spread.median,
+          // Who has what it may have is not slow.
+          .least = most > 0 ? std::min(least, kSlowOfFew * most) : least,
+          .enough = kEnoughOfMany};
 }
 
 std::optional<SlowEdges::Measure> SlowEdges::MeasureFor(
-    const Rates& rates, const std::string& node) {
-  const double most = rates.edges.at(node).most;
-  const auto& [known, median, mad] = rates.spread;
-  if (known >= kMany) {
-    const double least = std::min(kSlowOfMany * median,
-                                  median - kMostDeviations * kDeviation * mad);
-    return Measure{
-        .usual = median,
-        // Who has what it may have is not slow.
-        .least = most > 0 ? std::min(least, kSlowOfFew * most) : least,
-        .enough = kEnoughOfMany};
+    const Distribution& distribution, const Rates& rates,
+    const std::string& node) {
+  const Edge& edge = rates.edges.at(node);
+  if (rates.spread.known >= kMany) {
+    return MeasureOfMany(rates.spread, edge.most);
   }
-  std::vector<double> others;
-  for (const auto& [name, edge] : rates.edges) {
-    if (name != node && !rates.found.contains(name)) {
-      others.push_back(edge.rate);
-    }
+  const std::set<std::string_view> below = NodesBelow(distribution, node);
+  std::vector<double> measured;  // Of others.
+  std::vector<double> known;     // With those that were not.
+  for (const auto& [name, other] : rates.edges) {
+    if (name == node || rates.found.contains(name)) continue;
+    if (other.rate) measured.push_back(other.shown());
+    if (other.rate || !below.contains(name)) known.push_back(other.shown());
   }
-  if (most == 0 && others.empty()) return std::nullopt;
-  const double usual = most > 0 ? most : MedianOf(std::move(others));
+  if (edge.most == 0 && known.empty()) return std::nullopt;
+  if (known.size() + 1 >= kMany) {
+    std::vector<double> all = known;
+    all.push_back(*edge.rate);
+    const Measure measure = MeasureOfMany(SpreadOf(std::move(all)), edge.most);
+    if (*edge.rate < measure.least) return measure;
+  }
+  // What others can do at least may be less than what is usual.
+  const double usual = edge.most > 0 ? edge.most
+                                     : std::max(MedianOf(std::move(measured)),
+                                                MedianOf(std::move(known)));
   return Measure{
       .usual = usual, .least = kSlowOfFew * usual, .enough = kEnoughOfFew};
 }
@@ -187,7 +242,7 @@ std::string SlowEdges::Culprit(const Rates& rates, const std::string& node,
   const auto first = rates.edges.find(below->second);
   const bool is_slow_elsewhere = first != rates.edges.end() &&
                                  first->second.parent != parent &&
-                                 first->second.rate < least;
+                                 first->second.rate.value_or(least) < least;
   return is_slow_elsewhere ? node : parent;
 }
 

@@ -2,6 +2,7 @@
 #ifndef TCPTOOL_SERVER_FLEET_COORDINATOR_SLOW_EDGES_H_
 #define TCPTOOL_SERVER_FLEET_COORDINATOR_SLOW_EDGES_H_
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -9,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "server/fleet/state/edge_rate.h"
 #include "server/fleet/state/fleet_state.h"
@@ -25,14 +27,18 @@ struct SlowNode {
 };
 
 // Told of the rates of edges, it compares each with the others of the
-// distribution; those of nodes that have all by now count too. Where 8 are
-// known, an edge is slow below a third of the median, if it is below it by more
-// than three deviations (1.4826 MAD) too, for 6 s. Where fewer are known, it is
-// slow below half of what it may have (the edge's cap_bytes_per_second, and
-// what its parent lets it have) or, if that has no limit, below half of the
-// median of the others, for 10 s. Nowhere is one slow that has half of what it
-// may have. Only time in which the parent had something to give counts
-// (EdgeRate.busy). Where nothing can be compared with, nothing is found.
+// distribution; those of nodes that have all by now count too. Of an edge whose
+// parent never had more than it could bring, it is only known what it can do at
+// least: that counts where fewer than 8 were measured, but not below the edge
+// that is compared, as all there wait for that. So it is compared with less
+// than what is usual, if not with that. Where 8 are known, an edge is slow
+// below a third of the median, if it is below it by more than three deviations
+// (1.4826 MAD) too, for 6 s. Where fewer are known, it is slow below half of
+// what it may have (the edge's cap_bytes_per_second, and what its parent lets
+// it have) or, if that has no limit, below half of the median of the others,
+// for 10 s. Nowhere is one slow that has half of what it may have. Only time in
+// which the parent had something to give counts (EdgeRate.busy) for an edge to
+// be slow. Where nothing can be compared with, nothing is found.
 //
 // The node below a slow edge is the slow one; but if another child of its
 // parent was that before, and is not slow below another node, it is the parent;
@@ -57,12 +63,23 @@ class SlowEdges {
   struct Edge {
     std::string parent;
     int64_t epoch = 0;
-    double rate = 0;  // The last, in bytes a second.
+    // In bytes a second, the last ones; one of them is there. While the parent
+    // had something to give:
+    std::optional<double> rate;
+    // And all the time.
+    std::optional<double> least;
     double most = 0;  // What it may have, as far as known; 0: no limit.
     Duration slow_for{};
     std::optional<Time> told;
+    std::optional<Time> measured_at;
+
+    // What others are compared with: what was measured in a short time may be
+    // less than what it does all the time.
+    double shown() const {
+      return std::max(rate.value_or(0), least.value_or(0));
+    }
   };
-  // Of the edges of nodes that were not found.
+  // Of edges of nodes that were not found.
   struct Spread {
     size_t known = 0;
     double median = 0;
@@ -73,7 +90,7 @@ class SlowEdges {
     std::set<std::string> found;
     // By parent: the first child that was found to be slow below it.
     std::map<std::string, std::string> found_below;
-    Spread spread;  // At `looked_at`.
+    Spread spread;  // Of those that were measured; at `looked_at`.
     std::optional<Time> looked_at;
   };
   struct Measure {
@@ -86,7 +103,10 @@ class SlowEdges {
   void Sweep(const FleetState& state, Time now);
   // Forgets edges that are not in force, and looks how fast the others are.
   static void Look(const Distribution& distribution, Rates& rates, Time now);
-  static std::optional<Measure> MeasureFor(const Rates& rates,
+  static Spread SpreadOf(std::vector<double> rates);
+  static Measure MeasureOfMany(const Spread& spread, double most);
+  static std::optional<Measure> MeasureFor(const Distribution& distribution,
+                                           const Rates& rates,
                                            const std::string& node);
   static std::string Culprit(const Rates& rates, const std::string& node,
                              double least);

@@ -1,5 +1,6 @@
 #include "server/fleet/deliveries/received_content.h"
 
+#include <chrono>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -13,6 +14,8 @@
 namespace tcptool::fleet {
 namespace {
 
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
 using tcptool::v1::Reception;
 
 // As many receptions run as the service allows, or a disk does not answer.
@@ -178,12 +181,13 @@ std::string ReceivedContent::NameOfNode(const std::string& address) const {
 std::optional<ReceivedRate> ReceivedContent::TakeRate() {
   const auto taken = service_.moves.TakeRate(name_);
   if (!taken) return std::nullopt;
-  return ReceivedRate{
-      .parent = NameOfNode(taken->parent),
-      .busy = std::chrono::duration_cast<std::chrono::milliseconds>(
-          taken->rate.busy),
-      .bytes = taken->rate.bytes,
-      .allowed = taken->allowed};
+  const server::RateMeter::Rate& rate = taken->rate;
+  return ReceivedRate{.parent = NameOfNode(taken->parent),
+                      .busy = duration_cast<milliseconds>(rate.busy),
+                      .bytes = rate.bytes,
+                      .observed = duration_cast<milliseconds>(rate.observed),
+                      .observed_bytes = rate.observed_bytes,
+                      .allowed = taken->allowed};
 }
 
 std::optional<ReceivedBytes> ReceivedContent::Received() const {

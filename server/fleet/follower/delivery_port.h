@@ -53,6 +53,9 @@ struct ReceivedRate {
   // For how long it had something to give, and what has come then, in bytes.
   std::chrono::milliseconds busy{};
   uint64_t bytes = 0;
+  // The same with the time in which it had nothing to give.
+  std::chrono::milliseconds observed{};
+  uint64_t observed_bytes = 0;
   // Bytes a second that it could send at least; 0: it has named no limit.
   uint64_t allowed = 0;
 };

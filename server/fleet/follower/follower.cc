@@ -328,6 +328,8 @@ EdgeRates Follower::TakeRates() {
                      .epoch = delivery.epoch,
                      .busy = rate->busy,
                      .bytes = rate->bytes,
+                     .observed = rate->observed,
+                     .observed_bytes = rate->observed_bytes,
                      .allowed = rate->allowed});
     last_taken_ = id;
   }

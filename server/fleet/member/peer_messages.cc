@@ -31,6 +31,8 @@ peer::v1::ReportRatesRequest ToRequest(
     edge.set_epoch(rate.epoch);
     edge.set_busy_milliseconds(rate.busy.count());
     edge.set_bytes(static_cast<int64_t>(rate.bytes));
+    edge.set_observed_milliseconds(rate.observed.count());
+    edge.set_observed_bytes(static_cast<int64_t>(rate.observed_bytes));
     edge.set_allowed_bytes_per_second(static_cast<int64_t>(rate.allowed));
   }
   for (const NodeProgress& one : progress) {
@@ -52,8 +54,11 @@ EdgeRates ToRates(const peer::v1::ReportRatesRequest& request) {
          .parent = edge.parent(),
          .epoch = edge.epoch(),
          .busy = std::chrono::milliseconds(edge.busy_milliseconds()),
-         .bytes = static_cast<uint64_t>(edge.bytes()),
-         .allowed = static_cast<uint64_t>(edge.allowed_bytes_per_second())});
+         .bytes = static_cast<uint64_t>(Told(edge.bytes())),
+         .observed = std::chrono::milliseconds(edge.observed_milliseconds()),
+         .observed_bytes = static_cast<uint64_t>(Told(edge.observed_bytes())),
+         .allowed =
+             static_cast<uint64_t>(Told(edge.allowed_bytes_per_second()))});
   }
   return rates;
 }

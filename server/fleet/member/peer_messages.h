@@ -17,9 +17,10 @@ peer::v1::ReportRatesRequest ToRequest(
     const std::vector<NodeProgress>& progress);
 peer::v1::GetProgressResponse ToResponse(const std::vector<NodeProgress>& all);
 
-EdgeRates ToRates(const peer::v1::ReportRatesRequest& request);
 // Another node may tell any number: each is brought to what can be, so that
-// those of all nodes of a distribution can be added.
+// those of all nodes of a distribution can be added. (What cannot be of times,
+// SlowEdges ignores.)
+EdgeRates ToRates(const peer::v1::ReportRatesRequest& request);
 std::vector<NodeProgress> ToProgress(
     const peer::v1::ReportRatesRequest& request);
 std::vector<NodeProgress> ToProgress(

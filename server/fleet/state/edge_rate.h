@@ -20,6 +20,10 @@ struct EdgeRate {
   // bytes.
   std::chrono::milliseconds busy{};
   uint64_t bytes = 0;
+  // The same with the time in which it had nothing to give: the edge can do so
+  // much at least. 0 of a node of an earlier release.
+  std::chrono::milliseconds observed{};
+  uint64_t observed_bytes = 0;
   // Bytes a second that the parent could send at least, by its own limits; 0:
   // it has named none.
   uint64_t allowed = 0;

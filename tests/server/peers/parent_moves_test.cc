@@ -122,15 +122,18 @@ TEST_F(ParentMovesTest, TellsHowFastItReceivesFromANodeThatHasMore) {
   EXPECT_GE(rate->rate.busy, std::chrono::milliseconds(200));
   EXPECT_EQ(rate->rate.bytes, 0u);
   EXPECT_EQ(rate->allowed, 5000u);
-  // It has no more than has come: nothing is measured any more.
+  // It has no more than has come: only what is the least is known from then on.
   position_ = 9;
+  uint64_t bytes = 0;
   ASSERT_TRUE(Happens([&] {
-    moves_.TakeRate("receptions/r");
-    const uint64_t looked = looks_at_position_;
-    const bool has_heard =
-        Happens([&] { return looks_at_position_ >= looked + 50; });
-    return has_heard && !moves_.TakeRate("receptions/r");
+    rate = moves_.TakeRate("receptions/r");
+    if (!rate) return false;
+    bytes += rate->rate.observed_bytes;
+    return rate->rate.busy == std::chrono::milliseconds(0);
   }));
+  EXPECT_GE(rate->rate.observed, std::chrono::milliseconds(200));
+  EXPECT_EQ(rate->rate.bytes, 0u);
+  EXPECT_EQ(bytes, 9u);
 }
 
 TEST(ParentMovesOfReceptionsTest, AllMovesAreCounted) {
@@ -148,10 +151,12 @@ TEST(ParentMovesOfReceptionsTest, AllMovesAreCounted) {
 TEST(ParentMovesOfReceptionsTest, RatesOfOneParentAreAddedUp) {
   ParentMoves moves;
   const auto add = [&moves](const std::string& parent, uint64_t allowed = 0) {
-    moves.AddRate("receptions/r",
-                  {.parent = parent,
-                   .rate = {.busy = std::chrono::seconds(1), .bytes = 5},
-                   .allowed = allowed});
+    moves.AddRate("receptions/r", {.parent = parent,
+                                   .rate = {.busy = std::chrono::seconds(1),
+                                            .bytes = 5,
+                                            .observed = std::chrono::seconds(3),
+                                            .observed_bytes = 7},
+                                   .allowed = allowed});
   };
   add("a:1");
   EXPECT_FALSE(moves.TakeRate("receptions/r")) << "Nobody expects it.";
@@ -163,6 +168,8 @@ TEST(ParentMovesOfReceptionsTest, RatesOfOneParentAreAddedUp) {
   EXPECT_EQ(taken->parent, "a:1");
   EXPECT_EQ(taken->rate.busy, std::chrono::seconds(2));
   EXPECT_EQ(taken->rate.bytes, 10u);
+  EXPECT_EQ(taken->rate.observed, std::chrono::seconds(6));
+  EXPECT_EQ(taken->rate.observed_bytes, 14u);
   EXPECT_EQ(taken->allowed, 0u);
   EXPECT_FALSE(moves.TakeRate("receptions/r"));
   // The least that it was allowed, while that was known.

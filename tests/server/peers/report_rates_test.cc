@@ -32,6 +32,8 @@ ReportRatesRequest OneEdge() {
   edge.set_epoch(3);
   edge.set_busy_milliseconds(1000);
   edge.set_bytes(5);
+  edge.set_observed_milliseconds(2000);
+  edge.set_observed_bytes(7);
   return request;
 }
 
@@ -88,6 +90,12 @@ TEST_F(ReportRatesTest, RequestsThatAreWrong) {
   EXPECT_THAT(error_of(request), HasSubstr("edges[0]:"));
   request = OneEdge();
   request.mutable_edges(0)->set_allowed_bytes_per_second(-1);
+  EXPECT_THAT(error_of(request), HasSubstr("edges[0]:"));
+  request = OneEdge();
+  request.mutable_edges(0)->set_observed_milliseconds(-1);
+  EXPECT_THAT(error_of(request), HasSubstr("edges[0]:"));
+  request = OneEdge();
+  request.mutable_edges(0)->set_observed_bytes(-1);
   EXPECT_THAT(error_of(request), HasSubstr("edges[0]:"));
   while (request.edges_size() <= 100) request.add_edges();
   EXPECT_THAT(error_of(request), HasSubstr("more than 100"));

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/server/fleet/coordinator/slow_edges_chain.h"
 #include "tests/server/fleet/coordinator/test_fleet.h"
 
 namespace tcptool::fleet {
@@ -13,51 +14,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-constexpr uint64_t kFast = 100'000'000;  // Bytes a second.
-constexpr uint64_t kSlow = 10'000'000;
-
-// Chains of a distribution "d": source, n1, n2 and so on, on a clock of the
-// test's own.
-class SlowEdgesTest : public ::testing::Test {
- protected:
-  void Plan(int nodes) {
-    fleet_.AddNode("source");
-    fleet_.AddNodes(nodes);
-    fleet_.AddDistribution("d");
-    Coordinate();
-  }
-  void Coordinate() { fleet_.Coordinate(slow_); }
-
-  std::optional<SlowNode> Tell(const EdgeRate& rate) {
-    return edges_.Report(fleet_.State(), rate, now_);
-  }
-  std::optional<SlowNode> Tell(const std::string& node, uint64_t rate) {
-    return Tell(fleet_.Rate("d", node, rate));
-  }
-  // That they are this fast, again in 10 s if one of them was found to be slow.
-  std::string TellUntilFound(const std::string& slow, uint64_t rate,
-                             int most = 3) {
-    for (int i = 0; i < most; ++i) {
-      now_ += seconds(10);
-      if (const auto found = Tell(slow, rate)) return found->node;
-    }
-    return "";
-  }
-  // As the coordinator plans it.
-  void PlanToTheEnd(const std::string& node) {
-    slow_["d"].insert(node);
-    Coordinate();
-  }
-  std::string ParentOf(const std::string& node) {
-    return fleet_.Parents("d").at(node);
-  }
-
-  TestFleet fleet_;
-  SlowNodes slow_;
-  SlowEdges edges_;
-  SlowEdges::Time now_;
-};
 
 TEST_F(SlowEdgesTest, OneBelowHalfOfTheOthersIsFound) {
   Plan(3);
@@ -159,8 +115,17 @@ TEST_F(SlowEdgesTest, WhatWasLongAgoDoesNotCount) {
   slow.busy = seconds(9);
   slow.bytes = 9 * kSlow;
   EXPECT_FALSE(Tell(slow));
-  now_ += seconds(31);
+  now_ += seconds(61);
   EXPECT_FALSE(Tell(slow));
+}
+
+TEST_F(SlowEdgesTest, OneThatTellsSeldomAsNodesAreManyIsFoundToo) {
+  Plan(3);
+  EXPECT_FALSE(Tell("n1", kFast));
+  EdgeRate slow = fleet_.Rate("d", "n2", kSlow);
+  slow.busy = seconds(50);
+  slow.bytes = 50 * kSlow;
+  EXPECT_TRUE(Tell(slow));
 }
 
 TEST_F(SlowEdgesTest, WhoTellsTooOftenIsIgnored) {

@@ -203,6 +203,28 @@ TEST_F(FollowerTest, OffersTheFileAnewWhenTheDistributionGoesOn) {
       << "It is not told what it was.";
 }
 
+TEST_F(FollowerTest, TellsOfARateWhatThePortHasMeasured) {
+  fleet_.AddDistribution("d");
+  fleet_.Coordinate();
+  Start();
+  port_.rates["d"] = ReceivedRate{.parent = "n1",
+                                  .busy = std::chrono::seconds(1),
+                                  .bytes = 5,
+                                  .observed = std::chrono::seconds(2),
+                                  .observed_bytes = 7,
+                                  .allowed = 9};
+  const EdgeRates rates = process_->follower().TakeRates();
+  ASSERT_THAT(rates, SizeIs(1));
+  EXPECT_EQ(rates[0].distribution, "d");
+  EXPECT_EQ(rates[0].parent, "n1");
+  EXPECT_EQ(rates[0].epoch, fleet_.Head("d").epoch());
+  EXPECT_EQ(rates[0].busy, std::chrono::seconds(1));
+  EXPECT_EQ(rates[0].bytes, 5u);
+  EXPECT_EQ(rates[0].observed, std::chrono::seconds(2));
+  EXPECT_EQ(rates[0].observed_bytes, 7u);
+  EXPECT_EQ(rates[0].allowed, 9u);
+}
+
 TEST_F(FollowerTest, RatesThatAreTooManyForOnceAllHaveTheirTurn) {
   constexpr size_t kAll = kMostEdgeRates + 1;
   for (size_t i = 0; i < kAll; ++i) {

@@ -1,4 +1,5 @@
-// What another node tells of its progress cannot spoil what is made of it.
+// What another node tells of rates and progress cannot spoil what is made of
+// it.
 #include "server/fleet/member/peer_messages.h"
 
 #include <gtest/gtest.h>
@@ -29,6 +30,53 @@ TEST(PeerMessages, WhatIsReportedIsWhatIsTaken) {
   EXPECT_EQ(taken[0].node, "a");
   EXPECT_EQ(taken[0].bytes_received, 5'000'000'000);
   EXPECT_EQ(taken[0].bytes_per_second, 1'000);
+}
+
+TEST(PeerMessages, RatesThatAreReportedAreWhatIsTaken) {
+  const EdgeRate told = {.distribution = "d",
+                         .node = "a",
+                         .parent = "b",
+                         .epoch = 3,
+                         .busy = std::chrono::milliseconds(1500),
+                         .bytes = 5'000'000'000,
+                         .observed = std::chrono::milliseconds(2000),
+                         .observed_bytes = 6'000'000'000,
+                         .allowed = 9};
+  const EdgeRates taken = ToRates(ToRequest("a", {told}, {}));
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].distribution, "d");
+  EXPECT_EQ(taken[0].node, "a");
+  EXPECT_EQ(taken[0].parent, "b");
+  EXPECT_EQ(taken[0].epoch, 3);
+  EXPECT_EQ(taken[0].busy, told.busy);
+  EXPECT_EQ(taken[0].bytes, told.bytes);
+  EXPECT_EQ(taken[0].observed, told.observed);
+  EXPECT_EQ(taken[0].observed_bytes, told.observed_bytes);
+  EXPECT_EQ(taken[0].allowed, told.allowed);
+}
+
+TEST(PeerMessages, ANodeOfAnEarlierReleaseHasNotSaidWhatItsEdgeDoesAtLeast) {
+  peer::v1::ReportRatesRequest request;
+  request.add_edges()->set_busy_milliseconds(2000);
+  const EdgeRates taken = ToRates(request);
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0].observed, std::chrono::milliseconds(0));
+}
+
+TEST(PeerMessages, RatesThatAreReportedAreNoMoreThanCanBe) {
+  for (const int64_t number : {kLeast, kMost}) {
+    peer::v1::ReportRatesRequest request;
+    peer::v1::EdgeRate& edge = *request.add_edges();
+    edge.set_bytes(number);
+    edge.set_observed_bytes(number);
+    edge.set_allowed_bytes_per_second(number);
+    const EdgeRates taken = ToRates(request);
+    ASSERT_EQ(taken.size(), 1U);
+    for (const uint64_t bytes :
+         {taken[0].bytes, taken[0].observed_bytes, taken[0].allowed}) {
+      EXPECT_LE(bytes, static_cast<uint64_t>(kMost / kNodes));
+    }
+  }
 }
 
 TEST(PeerMessages, WhatIsReportedCanBeAdded) {

@@ -9,6 +9,8 @@
 namespace tcptool::fleet {
 namespace {
 
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 // ParentLink::Timing.
@@ -147,9 +149,10 @@ void SimulatedLink::Measure(const NodeAnswer& answer) {
   const auto rate = meter_.Heard(answer.watermark, position_, Clock::now());
   if (!rate) return;
   if (!rate_ || rate_->parent != current()) rate_ = {.parent = current()};
-  rate_->busy +=
-      std::chrono::duration_cast<std::chrono::milliseconds>(rate->busy);
+  rate_->busy += duration_cast<milliseconds>(rate->busy);
   rate_->bytes += rate->bytes;
+  rate_->observed += duration_cast<milliseconds>(rate->observed);
+  rate_->observed_bytes += rate->observed_bytes;
 }
 
 std::optional<ReceivedRate> SimulatedLink::TakeRate() {
