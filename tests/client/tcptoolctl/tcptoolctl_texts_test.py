@@ -91,7 +91,16 @@ class CompletionTest(harness.ServiceTest):
 
     def test_files_where_a_file_is_meant(self):
         self.assertEqual(self.completions.bash("create", "--spec", "docs/tcptoolctl"), ["docs/tcptoolctl.1"])
-        self.assertEqual(self.completions.zsh("create", "--spec", ""), ["FILES"])
+        self.assertEqual(self.completions.bash("events", "--resume", "docs/tcptoolctl"), ["docs/tcptoolctl.1"])
+        for words in (("create", "--spec"), ("events", "--resume")):
+            self.assertEqual(self.completions.zsh(*words, ""), ["FILES"])
+
+    def test_bash_goes_on_in_a_directory(self):
+        # In place of the builtin, which does something in a terminal alone.
+        self.completions.environment["BASH_FUNC_compopt%%"] = '() { echo "compopt $*"; }'
+        self.assertIn("filenames", self.completions.bash("--token-file", "docs/tcptoolctl"))
+        # It would quote names, and show what is behind their last slash alone.
+        self.assertNotIn("filenames", self.completions.bash("get", "sessions/"))
 
     def test_bash_offers_what_fits(self):
         self.assertEqual(self.completions.bash("g"), ["get"])
