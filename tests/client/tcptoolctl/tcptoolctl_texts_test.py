@@ -34,6 +34,14 @@ def options(text):
     return set(re.findall(r"^ +(?:-[a-z],)?(--[a-z0-9-]+)", text, re.MULTILINE))
 
 
+class HelpTest(unittest.TestCase):
+    def test_each_group_of_options_says_what_it_is(self):
+        texts = [help_of(one) for one in commands()]
+        self.assertTrue(any("[Option Group: " in text for text in texts))
+        for text in texts:
+            self.assertNotRegex(text, r"\[Option Group: .*\]\n *\n")
+
+
 class ManPageTest(unittest.TestCase):
     def test_it_has_the_options_and_commands_of_the_help(self):
         page = MAN_PAGE.read_text(encoding="utf-8")
