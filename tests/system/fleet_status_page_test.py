@@ -87,6 +87,9 @@ class FleetPageTest(PageCase, DistributionCase):
     def test_fits_a_phone(self):
         name = self.end_with_a_failure()
         self.assert_fits_a_phone("/nodes", "/distributions", f"/{name}/deliveries/c", "/" + name)
+        # Whom somebody should look at is seen without scrolling.
+        bottom = "document.querySelector('.tree .failed').getBoundingClientRect().bottom"
+        self.assertLess(self.evaluate(bottom), 740)
         self.screenshot("SCREENSHOT_DISTRIBUTION_PHONE")
 
 
