@@ -53,7 +53,8 @@ void AddTargets(v1::DistributionTargets& targets, const std::string& text) {
 void AddSource(CLI::App& command, DistributeFlags& flags) {
   v1::DistributionSpec* spec =
       flags.request.mutable_distribution()->mutable_spec();
-  CLI::Option_group& sources = *command.add_option_group("Source");
+  CLI::Option_group& sources =
+      *command.add_option_group("Source", "Where the content comes from");
   sources.require_option(1);
   sources
       .add_option_function<std::string>(

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
@@ -27,6 +28,19 @@ google::rpc::BadRequest WrongFields(const absl::Status& error) {
       absl::StrCat(kTypePrefix, fields.GetDescriptor()->full_name()));
   if (!detail || !fields.ParseFromString(std::string(*detail))) return {};
   return fields;
+}
+
+bool IsEndedByPeer(const absl::Status& error) {
+  if (!absl::IsUnavailable(error) ||
+      !absl::StartsWith(error.message(), "failed to connect")) {
+    return false;
+  }
+  for (const absl::string_view words :
+       {"Connection reset by peer", "Broken pipe", "Socket closed",
+        "Endpoint read failed"}) {
+    if (absl::StrContains(error.message(), words)) return true;
+  }
+  return false;
 }
 
 // Others have no JSON.
@@ -56,6 +70,19 @@ std::string ErrorText(const absl::Status& error) {
                     Printable(field.description()), "\n");
   }
   return text;
+}
+
+absl::Status WithMissingOption(const absl::Status& error,
+                               const ChannelOptions& channel) {
+  if (!IsEndedByPeer(error)) return error;
+  if (!channel.wants_tls()) {
+    return absl::UnavailableError(absl::StrCat(
+        error.message(), "; if it speaks TLS, give --tls-ca or --tls"));
+  }
+  if (!channel.tls_cert.empty()) return error;
+  return absl::UnavailableError(absl::StrCat(
+      error.message(),
+      "; if it wants a certificate, give --tls-cert and --tls-key"));
 }
 
 std::string ErrorJson(const absl::Status& error) {

@@ -45,7 +45,8 @@ void AddSources(CLI::App& command, v1::ListSessionsRequest* request) {
   const auto source = [request] {
     return request->mutable_session_filter()->mutable_source();
   };
-  CLI::Option_group& sources = *command.add_option_group("Source");
+  CLI::Option_group& sources =
+      *command.add_option_group("Source", "Those of this source alone");
   sources.require_option(0, 1);
   sources
       .add_option_function<std::string>(

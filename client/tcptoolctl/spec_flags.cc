@@ -53,7 +53,8 @@ void SetSha256(v1::SessionSpec& spec, const std::string& hex) {
 
 void AddSource(CLI::App& command, CreateFlags& flags) {
   v1::SessionSpec* spec = flags.request.mutable_session()->mutable_spec();
-  CLI::Option_group& sources = *command.add_option_group("Source");
+  CLI::Option_group& sources =
+      *command.add_option_group("Source", "Where the content comes from");
   sources.require_option(1, 0);
   // Must be the first option, as CLI11 processes options in the order of their
   // definition: the others change what is read here.
@@ -98,7 +99,8 @@ void AddSource(CLI::App& command, CreateFlags& flags) {
       ->excludes(reception);
   // Behind the sources in the order in which CLI11 processes options, which is
   // that of groups: what they set depends on the source.
-  CLI::Option_group& content = *command.add_option_group("Content");
+  CLI::Option_group& content = *command.add_option_group(
+      "Content", "Which part of it, and what it has to be");
   AddNumber(content, "--offset", kMaxInt64,
             "Where in the file to begin, in bytes",
             [spec](int64_t n) { spec->mutable_file()->set_offset(n); })

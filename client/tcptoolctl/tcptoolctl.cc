@@ -256,7 +256,7 @@ absl::Status Run(Command command, const Options& options,
         ", and may still do what it was asked for; look whether tcptoold works "
         "there, or allow more time with --timeout"));
   }
-  return status;
+  return WithMissingOption(status, options.channel);
 }
 
 // gRPC prints why a TLS handshake failed, once for each attempt; the call's

@@ -55,7 +55,8 @@ void AddListFlags(CLI::App& changes, UpdateFlags& flags) {
 }  // namespace
 
 void AddUpdateFlags(CLI::App& command, UpdateFlags& flags) {
-  CLI::Option_group& changes = *command.add_option_group("Changes");
+  CLI::Option_group& changes =
+      *command.add_option_group("Changes", "What to change");
   changes.require_option(1, 0);
   AddListFlags(changes, flags);
   AddNumber(changes, "--recipient-rate", kMaxInt64,

@@ -1,6 +1,7 @@
 """The examples in client/examples that have a fleet distribute a file, in Python and in
 Node.js: against three nodes, of which one has no place for it, and one is killed."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -12,6 +13,7 @@ import threading
 
 import harness
 import npm
+from certificates import Authority
 from fleets import DistributionCase
 from receptions import MIB
 
@@ -175,6 +177,43 @@ class DistributeExampleTest(DistributionCase):
         status = self.run_example(program, [self.c], "--to", "no node")
         self.assertEqual(status, 1, self.events)
         self.assertIn("INVALID_ARGUMENT: ", self.complained())
+
+    def assert_shows_who_it_is(self, program):
+        """At a node whose API wants a certificate or a token."""
+        authority = Authority(self.a.home / "authority")
+        certificate, key = authority.issue("d")
+        operator, operator_key = authority.issue("operator", usages="clientAuth")
+        token = self.a.home / "token"
+        token.write_text("of an operator\n")
+        tokens = self.a.home / "tokens"
+        tokens.write_text(
+            f"deployer operator {hashlib.sha256(b'of an operator').hexdigest()}\n"
+        )
+        tokens.chmod(0o600)
+        asks = self.join(
+            "d", f"--tls-cert={certificate}", f"--tls-key={key}",
+            f"--tls-client-ca={authority.path}", "--cert-role=cn:operator=operator",
+            f"--token-file={tokens}",
+        )  # fmt: skip
+        trusts = ("--tls-ca", str(authority.path), "--to")
+        shown = ("--tls-cert", str(operator), "--tls-key", str(operator_key))
+        self.assertEqual(self.run_example(program, [asks], *trusts, "b", *shown), 0, self.events)
+        shown = ("--token-file", str(token))
+        self.assertEqual(self.run_example(program, [asks], *trusts, "c", *shown), 0, self.events)
+        for node in (self.b, self.c):
+            self.assertEqual(node.received_content(), self.content)
+        self.assertEqual(self.run_example(program, [asks], *trusts, "c"), 1)
+        self.assertIn("UNAUTHENTICATED", self.complained())
+        self.assertEqual(self.run_example(program, [asks], *shown), 2)
+        self.assertIn("want --tls-ca", self.complained())
+        self.assertEqual(self.run_example(program, [asks], "--tls-ca", "/nowhere/ca.pem"), 1)
+        self.assertIn("/nowhere/ca.pem", self.complained())
+
+    def test_python_shows_who_it_is(self):
+        self.assert_shows_who_it_is(self.python)
+
+    def test_node_shows_who_it_is(self):
+        self.assert_shows_who_it_is(self.node)
 
     def test_python_refuses_a_command_that_cannot_be_run(self):
         self.assert_refuses_a_command_that_cannot_be_run(self.python)

@@ -41,7 +41,6 @@ class FleetPageTest(PageCase, DistributionCase):
         wait_until(lambda: "succeeded" in self.text(), "its end is shown")
         self.assertEqual(self.count(".tree .line"), 2)
         self.assertEqual(self.evaluate("window.mark"), 2)
-        self.screenshot("SCREENSHOT_DISTRIBUTION")
         # Its history, by the link in the table.
         moved = next(delivery for delivery in self.deliveries(name) if delivery.moves)
         self.browser.tell(
@@ -88,6 +87,9 @@ class FleetPageTest(PageCase, DistributionCase):
     def test_fits_a_phone(self):
         name = self.end_with_a_failure()
         self.assert_fits_a_phone("/nodes", "/distributions", f"/{name}/deliveries/c", "/" + name)
+        # Whom somebody should look at is seen without scrolling.
+        bottom = "document.querySelector('.tree .failed').getBoundingClientRect().bottom"
+        self.assertLess(self.evaluate(bottom), 740)
         self.screenshot("SCREENSHOT_DISTRIBUTION_PHONE")
 
 
@@ -127,7 +129,7 @@ class SlowFleetPageTest(PageCase, DistributionCase):
         )
         wait_until(lambda: self.evaluate(told) == [slow], "the table has it")
         self.assertEqual(self.evaluate("window.mark"), 1)
-        self.screenshot("SCREENSHOT_DISTRIBUTION_SLOW")
+        self.screenshot("SCREENSHOT_DISTRIBUTION")
         self.assertEqual(self.browser.tell("complaints"), [])
         # To those who have it read out, and on a phone.
         description = "document.querySelector('.tree desc').textContent"

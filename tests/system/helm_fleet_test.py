@@ -1,6 +1,7 @@
 """The chart's fleet, as helm renders it: the same as overlays/fleet, and what can be set."""
 
 import copy
+import re
 
 import yaml
 
@@ -263,6 +264,21 @@ class HelmFleetTest(ChartCase):
         self.assert_refused("at '/fleet/name'", *fleet, "--set=fleet.name=a/b")
 
     def test_notes_tell_of_the_fleet(self):
-        made = self.notes("--set=fleet.enabled=true", f"--set=fleet.addresses={ADDRESSES}")
+        fleet = ("--set=fleet.enabled=true", f"--set=fleet.addresses={ADDRESSES}")
+        made = self.notes(*fleet)
         self.assertIn("as the fleet cluster", made)
-        self.assertIn("test-tcptoold.default:9875", made)
+        objects = self.fleet()
+        # From outside of the cluster.
+        self.assertIn(("Service", re.search(r"port-forward service/(\S+) 9875", made)[1]), objects)
+        secret = re.search(r"get secret (\S+)", made)[1]
+        name = re.search(r"--tls-server-name (\S+)", made)[1]
+        (certificate,) = (
+            o["spec"]
+            for (kind, _), o in objects.items()
+            if kind == "Certificate" and o["spec"]["secretName"] == secret
+        )
+        self.assertIn(name, certificate["dnsNames"])
+        # What lets nobody in is not shown.
+        self.assertIn("--tls-cert", made)
+        self.assertNotIn("--token-file", made)
+        self.assertIn("--token-file", self.notes(*fleet, "--set=tokens.secretName=x"))

@@ -7,7 +7,6 @@ import copy
 import os
 import re
 import shutil
-import textwrap
 
 import yaml
 
@@ -78,23 +77,6 @@ class KubernetesTest(ManifestsCase):
                             continue
                         with self.subTest(f"{name}: {program} {variable['name']}"):
                             self.assertRegex(usage, rf"\bEnv:{variable['name']}\b")
-
-    def test_older_releases_are_served_by_the_patch_of_the_docs(self):
-        text = (shipping.PROJECT / "docs/operations.md").read_text(encoding="utf-8")
-        section = text.partition("#### Which Kubernetes")[2]
-        (patches,) = re.findall(r"(?m)^    patches:\n(?:      .*\n)+", section)
-        directory = self.work / "kubernetes/older"
-        directory.mkdir()
-        for base in ("base", "overlays/hostnetwork", "overlays/fleet"):
-            (directory / "kustomization.yaml").write_text(
-                f"resources: [../{base}]\n{textwrap.dedent(patches)}"
-            )
-            without = Sender(self.render(directory)).container
-            with_pause = Sender(self.rendered[base]).container
-            self.assertIn("sleep", with_pause["lifecycle"]["preStop"])
-            self.assertEqual(
-                without, {key: v for key, v in with_pause.items() if key != "lifecycle"}
-            )
 
     def test_ports_are_those_that_the_service_listens_on(self):
         for objects, sender in self.each_sender():
@@ -313,37 +295,6 @@ class KubernetesTest(ManifestsCase):
                 sender.pod["terminationGracePeriodSeconds"],
                 pause + drain + STORING_S + seconds_of_the_end(),
             )
-
-    def test_a_rack_has_a_daemonset_of_its_own_as_the_documentation_has_it(self):
-        text = (shipping.PROJECT / "docs/operations.md").read_text()
-        (example,) = re.findall(r"(?m)^ {6}resources: \[tcptool/deploy.*fleet/nodes\]\n(?:.+\n)*", text)
-        example = textwrap.dedent(example).replace("tcptool/deploy/kubernetes", "../kubernetes")
-        directory = self.work / "rack"
-        directory.mkdir()
-        (directory / "kustomization.yaml").write_text(example)
-        workload = Sender(self.render(directory)).workload
-        self.assertEqual(workload["metadata"]["name"], "tcptoold-r1")
-        labels = workload["spec"]["template"]["metadata"]["labels"]
-        self.assertEqual(labels["topology.kubernetes.io/zone"], "r1")
-        # One that others lack, as two of them would fight for each other's pods.
-        self.assertEqual(workload["spec"]["selector"]["matchLabels"]["tcptool/rack"], "r1")
-        self.assertEqual(labels["tcptool/rack"], "r1")
-        self.assertEqual(workload["spec"]["template"]["spec"]["nodeSelector"], {"rack": "r1"})
-
-    def test_a_rack_is_a_label_of_the_node_as_the_documentation_has_it(self):
-        text = (shipping.PROJECT / "docs/operations.md").read_text()
-        (example,) = re.findall(r"(?m)^ {6}namespace: .*\n(?:.+\n)*", text)
-        example = textwrap.dedent(example).replace("tcptool/deploy/kubernetes", "../kubernetes")
-        directory = self.work / "label"
-        directory.mkdir()
-        (directory / "kustomization.yaml").write_text(example)
-        objects = self.render(directory)
-        self.assertEqual(self.complaints(objects), [])
-        (subject,) = by_kind(objects, "ClusterRoleBinding")["subjects"]
-        account = by_kind(objects, "ServiceAccount")["metadata"]
-        self.assertEqual(
-            (subject["name"], subject["namespace"]), (account["name"], account["namespace"])
-        )
 
     def test_the_alerts_are_those_of_monitoring(self):
         made = shipping.run(KUBERNETES / "components/monitoring/make_rule")

@@ -31,6 +31,7 @@ COMBINED = {
     for base, names in (
         *((base, names) for base in BASES for names in COMBINATIONS),
         ("overlays/fleet", ("rack",)),
+        ("overlays/fleet", ("monitoring", "rack")),
     )
 }
 ALL = OVERLAYS + tuple(COMBINED)

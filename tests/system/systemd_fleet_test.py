@@ -6,6 +6,7 @@ import re
 import subprocess
 import unittest
 
+import harness
 import machine
 import shipping
 from fleet_docs_test import commands
@@ -27,6 +28,16 @@ SECOND = {
     "TCPTOOLD_ETCD_TLS_CERT": "/root/lab2.pem",
     "TCPTOOLD_ETCD_TLS_KEY": "/root/lab2.key",
 }
+
+
+class FleetTomlTest(unittest.TestCase):
+    def test_what_it_leaves_out_are_options_too(self):
+        text = (shipping.PROJECT / "deploy/systemd/fleet.toml").read_text(encoding="utf-8")
+        left_out = re.findall(r"(?m)^#([a-z-]+) = ", text)
+        self.assertIn("status-page", left_out)
+        usage = shipping.run(harness.program("tcptoold"), "--help")
+        for option in left_out:
+            self.assertRegex(usage, rf"(?m)^ +--{option}\b")
 
 
 class SystemdFleetTest(unittest.TestCase):
@@ -117,8 +128,17 @@ class SystemdFleetTest(unittest.TestCase):
         again = use.replace(" --watch", " --overwrite --watch")
         self.assertIn("SUCCEEDED, 1 of 1 delivered", self.in_root(again))
 
-        # With users of etcd's own the nodes go on, and the operator may not write there.
+        # Certificates that are issued anew are put in place as the first ones were.
         issue = re.search(r"(?ms)^issue\(\).*?^}$", authority)[0]
+        name = node.splitlines()[0]
+        puts = re.findall(r"(?m)^install .*(?:node\.pem|node\.key).*$", node + etcd)
+        self.assertEqual(len(puts), 4)
+        self.in_root("\n".join([issue, "issue lab1 192.0.2.11", name, *puts]))
+        self.in_root("systemctl restart tcptoold")
+        wait_until(lambda: self.sees_both(credentials), "both nodes are there")
+        self.assertIn("SUCCEEDED, 1 of 1 delivered", self.in_root(again))
+
+        # With users of etcd's own the nodes go on, and the operator may not write there.
         (users,) = commands("Security")
         write = f"{settings}\netcdctl put /tcptool/v1/lab/x y"
         self.in_root(f"{write}\netcdctl del /tcptool/v1/lab/x")

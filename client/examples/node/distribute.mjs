@@ -2,13 +2,14 @@
 //
 // usage: distribute.mjs --server HOST:PORT[,...] --file NODE:ROOT/PATH --as ROOT/PATH
 //                       --proto DIRECTORY... [--to NODE,...] [--expire-after SECONDS]
-//                       [--retries N] [--on-failure COMMAND]
+//                       [--retries N] [--on-failure COMMAND] [--tls-ca FILE]
+//                       [--tls-cert FILE --tls-key FILE] [--token-file FILE]
 //
 // The same as ../python/distribute.py, which says more. A DIRECTORY each is
 // this project's proto/ and third_party/. Needs @grpc/grpc-js and @grpc/proto-loader.
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -39,7 +40,8 @@ function split(text, separator) {
 
 // The API of whichever server answers.
 class Fleet {
-  constructor(servers, protoDirectories) {
+  // credentials: a function that makes those of a channel.
+  constructor(servers, credentials, protoDirectories) {
     const definition = protoLoader.loadSync('tcptool/v1/distribution_service.proto', {
       includeDirs: protoDirectories,
       keepCase: true,
@@ -50,6 +52,7 @@ class Fleet {
     });
     this.Api = grpc.loadPackageDefinition(definition).tcptool.v1.DistributionService;
     this.servers = servers;
+    this.credentials = credentials;
     this.turn();
   }
 
@@ -61,7 +64,7 @@ class Fleet {
     }
     say({ event: 'server', server: this.servers[0] });
     // A watch of a host that is gone would wait for ever.
-    this.api = new this.Api(this.servers[0], grpc.credentials.createInsecure(), {
+    this.api = new this.Api(this.servers[0], this.credentials(), {
       'grpc.keepalive_time_ms': 10_000,
       'grpc.keepalive_timeout_ms': 10_000,
     });
@@ -203,6 +206,10 @@ function parse() {
       'expire-after': { type: 'string', default: '3600' },
       retries: { type: 'string', default: '2' },
       'on-failure': { type: 'string', default: '' },
+      'tls-ca': { type: 'string' },
+      'tls-cert': { type: 'string' },
+      'tls-key': { type: 'string' },
+      'token-file': { type: 'string' },
     },
   });
   for (const name of ['file', 'as', 'proto']) {
@@ -211,6 +218,13 @@ function parse() {
   for (const name of ['expire-after', 'retries']) {
     if (!/^\d+$/.test(values[name])) throw new Error(`--${name}: ${values[name]} is no number`);
   }
+  const has = (name) => values[name] !== undefined;
+  if (!has('tls-ca') && (has('tls-cert') || has('tls-key') || has('token-file'))) {
+    throw new Error(
+      '--tls-cert, --tls-key and --token-file want --tls-ca: what they show is for TLS alone',
+    );
+  }
+  if (has('tls-cert') !== has('tls-key')) throw new Error('--tls-cert and --tls-key go together');
   const command = values['on-failure'];
   // Not when it is needed, after hours.
   if (command && !canRun(command)) {
@@ -219,9 +233,23 @@ function parse() {
   return values;
 }
 
+// Of a channel. Each time anew, as the files may have been replaced.
+function credentialsOf(options) {
+  if (!options['tls-ca']) return grpc.credentials.createInsecure();
+  const read = (name) => (options[name] ? readFileSync(options[name]) : null);
+  const tls = grpc.credentials.createSsl(read('tls-ca'), read('tls-key'), read('tls-cert'));
+  if (!options['token-file']) return tls;
+  const metadata = new grpc.Metadata();
+  metadata.set('authorization', `Bearer ${read('token-file').toString('ascii').trim()}`);
+  return grpc.credentials.combineChannelCredentials(
+    tls,
+    grpc.credentials.createFromMetadataGenerator((_, done) => done(null, metadata)),
+  );
+}
+
 // The exit status.
 async function run(options) {
-  const fleet = new Fleet(options.server.split(','), options.proto);
+  const fleet = new Fleet(options.server.split(','), () => credentialsOf(options), options.proto);
   try {
     return await distribute(fleet, options);
   } finally {
@@ -261,8 +289,8 @@ try {
 try {
   process.exitCode = await run(options);
 } catch (error) {
-  // Of a call, "5 NOT_FOUND: there is no such distribution".
-  if (error.code === undefined || error.details === undefined) throw error;
+  // Of a call, "5 NOT_FOUND: there is no such distribution"; or of a file that is not there.
+  if (error.details === undefined && error.path === undefined) throw error;
   complain(error.message);
   process.exitCode = 1;
 }

@@ -3,20 +3,23 @@
 
 usage: distribute.py --server HOST:PORT[,...] --file NODE:ROOT/PATH --as ROOT/PATH
                      [--to NODE,...] [--expire-after SECONDS] [--retries N]
-                     [--on-failure COMMAND]
+                     [--on-failure COMMAND] [--tls-ca FILE]
+                     [--tls-cert FILE --tls-key FILE] [--token-file FILE]
 
 Any node of the fleet answers for all: of several servers, the next is asked when one is
 away. Without --to, all nodes get the file. When the distribution has ended, COMMAND is run
 for each node that does not have the file, with the node's name, the state of its delivery
 and what was wrong as arguments; then it is tried again for these. Prints an object a line,
 in JSON; exits with 0 when all nodes have the file, with 1 when not, and with 2 when it is
-called wrongly, as with a COMMAND that cannot be run.
+called wrongly, as with a COMMAND that cannot be run. With --tls-ca it speaks TLS, and shows
+the certificate or the token, where they are given.
 
 Needs grpcio, and the stubs that protoc makes of proto/tcptool/v1 (docs/api.md).
 """
 
 import argparse
 import json
+import pathlib
 import shutil
 import subprocess
 import sys
@@ -60,8 +63,10 @@ def state_name(distribution):
 class Fleet:
     """The API of whichever server answers."""
 
-    def __init__(self, servers):
+    def __init__(self, servers, credentials):
+        """`credentials`: a function that makes those of a channel; None: in clear text."""
         self.servers = servers
+        self.credentials = credentials
         self.channel = None
         self.turn()
 
@@ -72,9 +77,11 @@ class Fleet:
             self.servers = self.servers[1:] + self.servers[:1]
         say(event="server", server=self.servers[0])
         # A watch of a host that is gone would wait for ever.
-        self.channel = grpc.insecure_channel(
-            self.servers[0],
-            options=[("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 10_000)],
+        options = [("grpc.keepalive_time_ms", 10_000), ("grpc.keepalive_timeout_ms", 10_000)]
+        self.channel = (
+            grpc.secure_channel(self.servers[0], self.credentials(), options)
+            if self.credentials
+            else grpc.insecure_channel(self.servers[0], options)
         )
         self.api = distribution_service_pb2_grpc.DistributionServiceStub(self.channel)
 
@@ -195,15 +202,36 @@ def parse():
     parser.add_argument("--expire-after", type=int, default=3600, metavar="SECONDS")
     parser.add_argument("--retries", type=int, default=2, metavar="N")
     parser.add_argument("--on-failure", default="", metavar="COMMAND")
+    for option in ("--tls-ca", "--tls-cert", "--tls-key", "--token-file"):
+        parser.add_argument(option, type=pathlib.Path, metavar="FILE")
     args = parser.parse_args()
+    if not args.tls_ca and (args.tls_cert or args.tls_key or args.token_file):
+        parser.error(
+            "--tls-cert, --tls-key and --token-file want --tls-ca: what they show is for TLS alone"
+        )
+    if bool(args.tls_cert) != bool(args.tls_key):
+        parser.error("--tls-cert and --tls-key go together")
     # Not when it is needed, after hours.
     if args.on_failure and shutil.which(args.on_failure) is None:
         parser.error(f"--on-failure: {args.on_failure}: there is no such program to run")
     return args
 
 
+def credentials_of(args):
+    """Of a channel. Each time anew, as the files may have been replaced."""
+
+    def read(path):
+        return path.read_bytes() if path else None
+
+    tls = grpc.ssl_channel_credentials(read(args.tls_ca), read(args.tls_key), read(args.tls_cert))
+    if not args.token_file:
+        return tls
+    token = args.token_file.read_text(encoding="ascii").strip()
+    return grpc.composite_channel_credentials(tls, grpc.access_token_call_credentials(token))
+
+
 def run(args):
-    fleet = Fleet(args.server.split(","))
+    fleet = Fleet(args.server.split(","), (lambda: credentials_of(args)) if args.tls_ca else None)
     distribution = create(fleet, args)
     name = distribution.name
     say(event="distribution", name=name)
@@ -244,6 +272,9 @@ def main():
         return run(args)
     except grpc.RpcError as error:
         complain(f"{error.code().name}: {error.details()}")
+        return 1
+    except OSError as error:
+        complain(error)  # A certificate, say, that is not there.
         return 1
 
 

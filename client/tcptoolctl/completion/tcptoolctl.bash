@@ -70,8 +70,10 @@ _tcptoolctl() {
       before+=${current%,*},
       current=${current##*,}
     fi
-  elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} FILE\b" <<<"${help}"; then
+  elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} ([A-Z]+\|)?FILE\b" <<<"${help}"; then
     mapfile -t COMPREPLY < <(compgen -P "${before}" -f -- "${current}")
+    # A directory is gone on in, and what a shell would split is quoted.
+    compopt -o filenames 2>/dev/null
     return
   elif [[ ${previous} == --* ]] && grep -qE -- "^ +${previous} [A-Z]" <<<"${help}"; then
     return # A value that only the user knows.

@@ -1,6 +1,7 @@
 // Errors as tcptoolctl prints them.
 #include "client/tcptoolctl/error_text.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "absl/strings/cord.h"
@@ -26,6 +27,30 @@ absl::Status WithWrongFields() {
 TEST(ErrorTextTest, ErrorWithoutDetailsIsALine) {
   EXPECT_EQ(ErrorText(absl::NotFoundError("there is none\x1b")),
             "NOT_FOUND: there is none?\n");
+}
+
+TEST(ErrorTextTest, NamesTheOptionThatMayLack) {
+  const absl::Status ended = absl::UnavailableError(
+      "failed to connect to all addresses; last error: UNAVAILABLE: "
+      "ipv4:192.0.2.1:9875: recvmsg:Connection reset by peer");
+  ChannelOptions channel;
+  EXPECT_THAT(std::string(WithMissingOption(ended, channel).message()),
+              testing::EndsWith("; if it speaks TLS, give --tls-ca or --tls"));
+  channel.tls_ca = "ca.pem";
+  EXPECT_THAT(std::string(WithMissingOption(ended, channel).message()),
+              testing::EndsWith("give --tls-cert and --tls-key"));
+  channel.tls_cert = channel.tls_key = "operator.pem";
+  EXPECT_EQ(WithMissingOption(ended, channel), ended);
+}
+
+TEST(ErrorTextTest, NamesNoOptionWhereThatIsNotWhy) {
+  for (const absl::Status& error :
+       {absl::UnavailableError("failed to connect to all addresses; last "
+                               "error: Connection refused"),
+        absl::UnavailableError("Socket closed"),
+        absl::UnauthenticatedError("give a token"), absl::OkStatus()}) {
+    EXPECT_EQ(WithMissingOption(error, {}), error);
+  }
 }
 
 TEST(ErrorTextTest, OtherWrongFieldsHaveALineEach) {

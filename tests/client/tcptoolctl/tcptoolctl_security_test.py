@@ -49,6 +49,16 @@ class TcptoolctlSecurityTest(unittest.TestCase):
         for word in words:
             self.assertIn(word, done.stderr)
 
+    def test_an_option_that_lacks_is_named(self):
+        server = self.serve(
+            f"--tls-cert={self.certificate}", f"--tls-key={self.key}",
+            f"--tls-client-ca={self.authority.path}", "--cert-role=*=viewer",
+        ).control_address  # fmt: skip
+        self.assert_refused(self.ctl(server), "if it speaks TLS, give --tls-ca")
+        self.assert_refused(
+            self.ctl(server, "--tls-ca", self.authority.path), "give --tls-cert and --tls-key"
+        )
+
     def test_token_over_tls(self):
         server = self.serve(
             f"--tls-cert={self.certificate}", f"--tls-key={self.key}", f"--token-file={self.tokens}"

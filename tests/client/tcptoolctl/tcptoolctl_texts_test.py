@@ -34,6 +34,14 @@ def options(text):
     return set(re.findall(r"^ +(?:-[a-z],)?(--[a-z0-9-]+)", text, re.MULTILINE))
 
 
+class HelpTest(unittest.TestCase):
+    def test_each_group_of_options_says_what_it_is(self):
+        texts = [help_of(one) for one in commands()]
+        self.assertTrue(any("[Option Group: " in text for text in texts))
+        for text in texts:
+            self.assertNotRegex(text, r"\[Option Group: .*\]\n *\n")
+
+
 class ManPageTest(unittest.TestCase):
     def test_it_has_the_options_and_commands_of_the_help(self):
         page = MAN_PAGE.read_text(encoding="utf-8")
@@ -91,7 +99,16 @@ class CompletionTest(harness.ServiceTest):
 
     def test_files_where_a_file_is_meant(self):
         self.assertEqual(self.completions.bash("create", "--spec", "docs/tcptoolctl"), ["docs/tcptoolctl.1"])
-        self.assertEqual(self.completions.zsh("create", "--spec", ""), ["FILES"])
+        self.assertEqual(self.completions.bash("events", "--resume", "docs/tcptoolctl"), ["docs/tcptoolctl.1"])
+        for words in (("create", "--spec"), ("events", "--resume")):
+            self.assertEqual(self.completions.zsh(*words, ""), ["FILES"])
+
+    def test_bash_goes_on_in_a_directory(self):
+        # In place of the builtin, which does something in a terminal alone.
+        self.completions.environment["BASH_FUNC_compopt%%"] = '() { echo "compopt $*"; }'
+        self.assertIn("filenames", self.completions.bash("--token-file", "docs/tcptoolctl"))
+        # It would quote names, and show what is behind their last slash alone.
+        self.assertNotIn("filenames", self.completions.bash("get", "sessions/"))
 
     def test_bash_offers_what_fits(self):
         self.assertEqual(self.completions.bash("g"), ["get"])
