@@ -65,7 +65,8 @@ ConnectApi::ConnectApi(const Options& options, ControlServer& control)
       stub_(control.InProcessChannel()),
       backend_{.stub = stub_,
                .callers = dispatcher_.vouched_peers(),
-               .parser = parser_} {
+               .parser = parser_,
+               .stopped = stopped_} {
   const MethodTable& table = dispatcher_.methods();
   for (const auto* service : table.services()) {
     if (service->file()->package() != kPackage) continue;
@@ -80,6 +81,13 @@ ConnectApi::ConnectApi(const Options& options, ControlServer& control)
 
 ConnectApi::~ConnectApi() {
   parser_.stop();
+  parser_.join();
+}
+
+// gRPC 1.51 calls a null pointer if a call begins on a channel within the
+// process whose server has been shut down.
+void ConnectApi::Stop() {
+  stopped_ = true;
   parser_.join();
 }
 

@@ -7,6 +7,7 @@
 #include <grpcpp/generic/generic_stub.h>
 
 #include <asio/thread_pool.hpp>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,11 @@ class ConnectApi : public HttpApi {
       ControlServer& control);
   ~ConnectApi() override;
 
+  // To be called before `control` stops: calls that come later, or whose
+  // requests have not been parsed, are answered with UNAVAILABLE. When this
+  // returns, no call begins any more; those that go on end with `control`.
+  void Stop();
+
   // Null: clear text.
   const TlsContext* tls() const { return tls_.get(); }
 
@@ -75,6 +81,7 @@ class ConnectApi : public HttpApi {
   absl::flat_hash_map<std::string, Method*> methods_;  // By path.
   grpc::GenericStub stub_;
   asio::thread_pool parser_{1};
+  std::atomic<bool> stopped_ = false;
   const ConnectBackend backend_;
 };
 

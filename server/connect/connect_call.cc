@@ -4,11 +4,21 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "server/api/errors.h"
 #include "server/api/grpc_status.h"
 #include "server/connect/envelope.h"
 #include "server/connect/error_json.h"
 
 namespace tcptool::server {
+namespace {
+
+grpc::Status Stopping() {
+  return ToGrpc(
+      Unavailable(v1::ERROR_REASON_SERVICE_STOPPING,
+                  "the service is stopping; call again when it is back"));
+}
+
+}  // namespace
 
 HttpResponse ErrorResponse(const Codec& codec, const grpc::Status& error,
                            Origins::Headers headers) {
@@ -27,6 +37,7 @@ HttpResponse ErrorResponse(const Codec& codec, const grpc::Status& error,
 }
 
 void ConnectCall::Begin(std::string body) {
+  if (backend_.stopped) return SendError(Stopping());
   asio::post(backend_.parser, [self = shared_from_this(),
                                body = std::move(body)] { self->Parse(body); });
 }
@@ -43,6 +54,7 @@ void ConnectCall::Parse(const std::string& body) {
     request = Decode(options_.codec, *options_.method.input_type(), *message);
   }
   if (!request.ok()) return SendError(ToGrpc(request.status()));
+  if (backend_.stopped) return SendError(Stopping());
   InProcessCall::Request call = options_.request;
   call.message = *std::move(request);
   absl::MutexLock lock(&mutex_);

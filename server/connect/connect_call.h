@@ -7,6 +7,7 @@
 #include <grpcpp/support/status.h>
 
 #include <asio/thread_pool.hpp>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,8 +32,10 @@ HttpResponse ErrorResponse(const Codec& codec, const grpc::Status& error,
 struct ConnectBackend {
   grpc::GenericStub& stub;
   VouchedPeers& callers;
-  // Requests may take long to parse.
+  // Requests may take long to parse. All calls begin on its thread.
   asio::thread_pool& parser;
+  // Once it is true, calls are refused in place of being made.
+  const std::atomic<bool>& stopped;
 };
 
 // Parses the request, has gRPC make the call, and tells what comes of it.

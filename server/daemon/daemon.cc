@@ -357,6 +357,7 @@ void Daemon::EndTransfers() {
 }
 
 void Daemon::Stop() {
+  if (connect_api_ != nullptr) connect_api_->Stop();
   if (peer_server_ != nullptr) peer_server_->Stop(kShutdownGrace);
   control_->Stop(kShutdownGrace);
 }

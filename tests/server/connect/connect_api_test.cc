@@ -4,10 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <future>
+#include <memory>
 #include <string>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "server/connect/envelope.h"
@@ -158,6 +161,40 @@ TEST_F(ConnectApiTest, RefusesWhatGrpcTakesForNoMetadata) {
                            {"authorization", "Bearer \xff"}})
                 .status,
             400);
+}
+
+TEST_F(ConnectApiTest, AnswersOnceTheServerHasStopped) {
+  Call(kGet, "application/json", "{}");
+  api_->Stop();
+  service_.control().Stop(std::chrono::milliseconds(0));
+  const HttpResponse response = Call(kGet, "application/json", "{}");
+  EXPECT_EQ(response.status, 503);
+  EXPECT_TRUE(absl::StrContains(response.body, "SERVICE_STOPPING"))
+      << response.body;
+  const HttpResponse stream =
+      Call(kWatch, "application/connect+json", Envelope("{}"));
+  EXPECT_EQ(stream.status, 200);
+  EXPECT_TRUE(absl::StrContains(stream.body, R"("code":"unavailable")"));
+}
+
+TEST_F(ConnectApiTest, StopsWithRequestsThatWaitToBeParsed) {
+  constexpr int kCalls = 20;
+  std::vector<std::shared_ptr<HttpApi::Call>> calls;
+  std::vector<std::promise<void>> ended(kCalls);
+  for (int i = 0; i < kCalls; ++i) {
+    auto opened = Open(kGet, {{"content-type", "application/json"}},
+                       [&ended, i](const HttpPart& part) {
+                         if (part.is_last) ended[i].set_value();
+                       });
+    calls.push_back(std::get<std::shared_ptr<HttpApi::Call>>(opened));
+  }
+  for (const auto& call : calls) {
+    call->Begin(R"({"name": "sessions/absent"})");
+  }
+  api_->Stop();
+  service_.control().Stop(std::chrono::milliseconds(0));
+  // Each has an answer, whichever it is.
+  for (auto& one : ended) one.get_future().wait();
 }
 
 TEST_F(ConnectApiTest, NobodyCanSayWhoHeIs) {
