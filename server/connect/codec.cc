@@ -35,6 +35,45 @@ constexpr Named kCodecs[] = {
 // What of Protobuf's explanation is quoted: it may quote the request.
 constexpr size_t kMaxReason = 500;
 
+// Protobuf takes "a(b,c)" for the paths "a.b" and "a.c" in a mask, and writes
+// all of them out: terabytes, of a mask of a few MiB. Longer strings have no
+// parenthesis where there is a mask.
+constexpr size_t kMaxWithParenthesis = 256;
+
+bool HasMask(const Descriptor& type) {
+  for (int i = 0; i < type.field_count(); ++i) {
+    const auto* const message = type.field(i)->message_type();
+    if (message != nullptr &&
+        message->well_known_type() == Descriptor::WELLKNOWNTYPE_FIELDMASK) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// Whether a string of `json`, in either of the quotes that Protobuf takes, is
+// longer than that and has a parenthesis, which may be escaped.
+bool HasLongParenthesis(absl::string_view json) {
+  constexpr absl::string_view kQuotes = "\"'";
+  for (size_t begin = json.find_first_of(kQuotes);
+       begin != absl::string_view::npos;
+       begin = json.find_first_of(kQuotes, begin)) {
+    const char quote = json[begin++];
+    size_t end = begin;
+    while (end < json.size() && json[end] != quote) {
+      end += json[end] == '\\' ? 2 : 1;
+    }
+    const absl::string_view text =
+        absl::ClippedSubstr(json, begin, end - begin);
+    if (text.size() > kMaxWithParenthesis &&
+        (absl::StrContains(text, '(') || absl::StrContains(text, "\\u0028"))) {
+      return true;
+    }
+    begin = std::min(end, json.size() - 1) + 1;
+  }
+  return false;
+}
+
 std::unique_ptr<Message> NewMessage(const Descriptor& type) {
   return std::unique_ptr<Message>(
       MessageFactory::generated_factory()->GetPrototype(&type)->New());
@@ -96,6 +135,12 @@ absl::StatusOr<std::string> Decode(const Codec& codec, const Descriptor& type,
                                    absl::string_view message) {
   if (!codec.is_json || absl::StripAsciiWhitespace(message).empty()) {
     return std::string(codec.is_json ? "" : message);
+  }
+  if (HasMask(type) && HasLongParenthesis(message)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "a string of more than ", kMaxWithParenthesis,
+        " bytes has a parenthesis: write each path of the mask in full, or use "
+        "application/proto"));
   }
   const std::unique_ptr<Message> parsed = NewMessage(type);
   const auto status = google::protobuf::util::JsonStringToMessage(

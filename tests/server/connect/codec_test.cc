@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "server/api/error_details.h"
 #include "tcptool/v1/session_service.pb.h"
@@ -96,6 +97,37 @@ TEST(EncodeTest, WritesJson) {
             "as it is");
   EXPECT_EQ(Encode(kJson, *v1::Session::descriptor(), "\xff").status().code(),
             absl::StatusCode::kInternal);
+}
+
+TEST(DecodeTest, WritesOutNoLongMasks) {
+  const auto& type = *v1::UpdateSessionRequest::descriptor();
+  const auto decode = [&type](const std::string& mask) {
+    return Decode(kJson, type, absl::StrCat("{\"updateMask\": ", mask, "}"))
+        .status();
+  };
+  EXPECT_TRUE(decode("\"spec.labels,spec.retention\"").ok());
+  EXPECT_TRUE(decode("\"spec(labels,retention)\"").ok());
+  const std::string name(200'000, 'a');
+  EXPECT_TRUE(decode(absl::StrCat("\"", name, "\"")).ok());
+  std::string paths;
+  for (int i = 0; i < 200'000; ++i) paths += "b,";
+  std::string nested;
+  for (int i = 0; i < 200'000; ++i) nested += "a(";
+  for (const std::string& mask : {
+           absl::StrCat("\"", name, "(", paths, ")\""),
+           absl::StrCat("'", name, "(", paths, ")'"),
+           absl::StrCat("\"\\\"", name, "\\u0028", paths, ")\""),
+           absl::StrCat("'\"", name, "(", paths, ")'"),
+           absl::StrCat("\"", nested, "\""),
+           absl::StrCat("\"", nested),
+           absl::StrCat("\"", nested, "\\"),
+       }) {
+    EXPECT_EQ(decode(mask).code(), absl::StatusCode::kInvalidArgument);
+  }
+  // Elsewhere parentheses mean nothing.
+  EXPECT_TRUE(Decode(kJson, *v1::GetSessionRequest::descriptor(),
+                     absl::StrCat("{\"name\": \"(", name, "\"}"))
+                  .ok());
 }
 
 }  // namespace
