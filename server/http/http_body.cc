@@ -85,7 +85,15 @@ absl::Status HttpBody::Take(std::string& input) {
       break;
     }
     taken += end + 1;
-    status = TakeLine(absl::StripSuffix(rest.substr(0, end), "\r"));
+    absl::string_view line = rest.substr(0, end);
+    // Where one that stands between took another character for the line's end,
+    // the next request would begin elsewhere for it.
+    if (absl::ConsumeSuffix(&line, "\r") && !HasControls(line)) {
+      status = TakeLine(line);
+    } else {
+      status = absl::InvalidArgumentError(
+          "a chunk's line has control characters, or does not end with CR LF");
+    }
   }
   input.erase(0, taken);
   return status;

@@ -94,12 +94,6 @@ bool IsToken(absl::string_view text) {
   });
 }
 
-bool HasControls(absl::string_view text) {
-  return std::ranges::any_of(text, [](char c) {
-    return c != '\t' && absl::ascii_iscntrl(static_cast<unsigned char>(c));
-  });
-}
-
 absl::Status Malformed(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("malformed ", what));
 }
@@ -148,6 +142,12 @@ absl::Status ParseHeader(absl::string_view line, HttpRequest& request) {
 }
 
 }  // namespace
+
+bool HasControls(absl::string_view text) {
+  return std::ranges::any_of(text, [](char c) {
+    return c != '\t' && absl::ascii_iscntrl(static_cast<unsigned char>(c));
+  });
+}
 
 std::string HttpRequest::Parameter(absl::string_view name) const {
   for (const absl::string_view pair : absl::StrSplit(query, '&')) {

@@ -49,6 +49,9 @@ struct HttpResponse {
 // server's thread if somebody still waits for the answer, and dropped if not.
 using HttpRespond = std::function<void(std::function<HttpResponse()> make)>;
 
+// Whether `text` has control characters, but for tabs.
+bool HasControls(absl::string_view text);
+
 // How many bytes at the start of `data` are a request's head, with the empty
 // line that ends it. None: it has not all come yet.
 std::optional<size_t> HeadSize(absl::string_view data);

@@ -77,7 +77,12 @@ TEST(HttpBodyTest, RefusesMalformedChunks) {
        {std::string("x\r\n"), std::string("\r\n"), std::string("-1\r\n"),
         std::string("0x5\r\n"), std::string("123456789\r\n"),
         std::string("1\r\nab\r\n"), std::string(300, '1'),
-        "0\r\n" + std::string(5000, 'x')}) {
+        "0\r\n" + std::string(5000, 'x'),
+        // What others may take for a line's end, or not.
+        std::string("1\na\r\n"), std::string("1\r\na\n"),
+        std::string("1;\na\r\n"), std::string("1;a\rb\r\n"),
+        std::string("0\r\nT: x\n\r\n"), std::string("0\r\n\n"),
+        std::string("1\r\r\na\r\n")}) {
     HttpBody body = Chunked();
     std::string input = text;
     EXPECT_EQ(body.Take(input).code(), absl::StatusCode::kInvalidArgument)
