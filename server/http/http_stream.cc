@@ -26,6 +26,9 @@ constexpr char kHandshake = 0x16;
 constexpr int kKeepaliveIdleSeconds = 20;
 constexpr int kKeepaliveIntervalSeconds = 10;
 constexpr int kKeepaliveProbes = 3;
+// And one that goes with something on its way to it, which the kernel would try
+// to send for a quarter of an hour, without asking.
+constexpr int kUnacknowledgedMs = 50'000;
 
 void Set(int socket, int level, int option, int value) {
   setsockopt(socket, level, option, &value, sizeof(value));
@@ -40,6 +43,7 @@ void Prepare(tcp::socket& socket) {
   Set(fd, IPPROTO_TCP, TCP_KEEPIDLE, kKeepaliveIdleSeconds);
   Set(fd, IPPROTO_TCP, TCP_KEEPINTVL, kKeepaliveIntervalSeconds);
   Set(fd, IPPROTO_TCP, TCP_KEEPCNT, kKeepaliveProbes);
+  Set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, kUnacknowledgedMs);
 }
 
 // As gRPC writes addresses.
