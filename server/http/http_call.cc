@@ -133,7 +133,25 @@ void HttpCall::Take(HttpPart part) {
   absl::StrAppend(&output_, is_chunked_ ? Chunk(part.bytes) : part.bytes);
   is_last_ = part.is_last;
   if (is_last_ && is_chunked_) absl::StrAppend(&output_, "0\r\n\r\n");
+  CountUnread();
   Write();
+}
+
+void HttpCall::CountUnread() {
+  counted_unread_ = output_.size();
+  if (counted_unread_ == 0) return;
+  share_.unread_bytes += counted_unread_;
+  unread_ = share_.unread.insert(share_.unread.end(), this);
+  while (share_.unread_bytes > limits_.max_unread_bytes &&
+         share_.unread.front() != this) {
+    share_.unread.front()->Finish(End::kLost);
+  }
+}
+
+void HttpCall::UncountUnread() {
+  if (counted_unread_ == 0) return;
+  share_.unread_bytes -= std::exchange(counted_unread_, 0);
+  share_.unread.erase(unread_);
 }
 
 void HttpCall::Write() {
@@ -150,6 +168,7 @@ void HttpCall::OnWritten(std::error_code error, size_t count) {
   if (error) return Finish(End::kLost);
   written_ += count;
   if (written_ < output_.size()) return Write();
+  UncountUnread();
   output_.clear();
   written_ = 0;
   WaitForEver();
@@ -201,6 +220,7 @@ void HttpCall::Release() {
   WaitForEver();
   if (std::exchange(is_admitted_, false)) --share_.calls;
   share_.body_bytes -= std::exchange(counted_bytes_, 0);
+  UncountUnread();
   // Of one that has ended it does nothing.
   if (call_ != nullptr) std::exchange(call_, nullptr)->Cancel();
 }

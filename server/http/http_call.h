@@ -6,6 +6,7 @@
 #include <asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,8 @@
 
 namespace tcptool::server {
 
+class HttpCall;
+
 // What all connections share of the API.
 struct HttpApiShare {
   HttpApi* api = nullptr;  // Null: there is none.
@@ -26,6 +29,10 @@ struct HttpApiShare {
   size_t max_calls = 0;
   size_t calls = 0;       // Whose callers were let in.
   size_t body_bytes = 0;  // Of bodies that have not come in full.
+  // Those with something that their client has not taken, the first one for the
+  // longest; and how much that is.
+  std::list<HttpCall*> unread;
+  size_t unread_bytes = 0;
 };
 
 // Reads the body, and writes the answer as fast as the client takes it, a part
@@ -57,6 +64,9 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
   // Notices that the client goes.
   void WatchClient();
   void Take(HttpPart part);
+  // Counts output_ among what is unread, and makes room for it.
+  void CountUnread();
+  void UncountUnread();
   void Write();
   void OnWritten(std::error_code error, size_t count);
   void Answer(HttpResponse response);
@@ -77,7 +87,9 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
   bool keeps_alive_ = false;
   bool is_chunked_ = false;
   std::string output_;
-  size_t written_ = 0;  // Of output_.
+  size_t written_ = 0;                     // Of output_.
+  size_t counted_unread_ = 0;              // In share_.unread_bytes.
+  std::list<HttpCall*>::iterator unread_;  // If that is not 0.
   bool is_last_ = false;
 };
 

@@ -27,6 +27,9 @@ struct HttpLimits {
   std::chrono::milliseconds take_time = std::chrono::seconds(30);
   // Of all bodies that are coming.
   size_t max_body_bytes = size_t{64} << 20;
+  // Of all answers, or parts of them, that clients have not taken in full. Of
+  // more, what has waited for the longest is given up.
+  size_t max_unread_bytes = size_t{64} << 20;
 };
 
 }  // namespace tcptool::server

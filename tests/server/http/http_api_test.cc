@@ -233,6 +233,28 @@ TEST_F(HttpApiTest, CancelsWhatAClientDoesNotRead) {
   EXPECT_EQ(call->taken_, 0);
 }
 
+TEST_F(HttpApiTest, WhatIsUnreadForTheLongestMakesRoom) {
+  // More than the kernel holds for a connection, and together too much.
+  const std::string much(32 << 20, 'x');
+  HttpLimits limits = PatientLimits();
+  limits.max_unread_bytes = much.size() + (much.size() >> 1);
+  Start(limits);
+  tcp::socket slow = Connect();
+  Send(slow, PostBody("x"));
+  const auto first = api_.Begun(0);
+  tcp::socket socket = Connect();
+  Send(socket, PostBody("x"));
+  const auto other = api_.Begun(1);
+  first->send_({.head = HttpResponse{}, .bytes = much});
+  other->send_({.head = HttpResponse{}, .bytes = much});
+  api_.Wait([&] { return first->is_cancelled_; });
+  EXPECT_GT(ReadUntil(socket, "x\r\n").size(), much.size());
+  // What was taken counts no more.
+  api_.Wait([&] { return other->taken_ == 1; });
+  other->send_({.bytes = much, .is_last = true});
+  EXPECT_GT(ReadUntil(socket, "\r\n0\r\n\r\n").size(), much.size());
+}
+
 TEST_F(HttpApiTest, TakesBodiesInChunksAndAfterAContinue) {
   Start();
   tcp::socket socket = Connect();
