@@ -1,9 +1,13 @@
 """The API over HTTP, by curl and by plain sockets: what it says to what is right and to what is
 wrong, and what becomes of streams that their clients leave."""
 
+import concurrent.futures
+import http.client
 import json
 import random
+import signal
 import socket
+import threading
 import urllib.parse
 
 import harness
@@ -19,7 +23,7 @@ from http_calls import (
     read_stream,
     read_until,
 )
-from security import methods
+from security import SERVICES, methods
 
 SEED = 1
 REQUESTS = 500
@@ -85,8 +89,8 @@ class HttpApiTest(ServiceTest):
     def test_every_method_is_served_or_said_not_to_be(self):
         for path, _ in methods():
             service, _, name = path[1:].rpartition("/")
-            for module in ("session", "reception", "distribution", "node"):
-                descriptors = getattr(stubs, f"{module}_service").DESCRIPTOR.services_by_name
+            for module in SERVICES:
+                descriptors = getattr(stubs, module).DESCRIPTOR.services_by_name
                 for one in descriptors.values():
                     if one.full_name == service:
                         method = one.methods_by_name[name]
@@ -208,6 +212,36 @@ class HttpApiTest(ServiceTest):
         peer, answer = self.open_stream("Connect-Timeout-Ms: 3000\r\n")
         self.assertIn(b'"code":"deadline_exceeded"', read_stream(peer, answer))
         wait_until(self.is_let_in, "it has left its place")
+
+    def test_a_stop_among_calls_is_clean(self):
+        callers = 4
+        at_it = threading.Barrier(callers + 1)
+        port = harness.port_of_address(self.service.http_address)
+
+        def call_until_the_end():
+            """The statuses that were answered."""
+            statuses = set()
+            peer = http.client.HTTPConnection("127.0.0.1", port, timeout=harness.DEADLINE_S)
+            try:
+                while True:
+                    peer.request("POST", GET_NODE, b"{}", {"Content-Type": "application/json"})
+                    answer = peer.getresponse()
+                    answer.read()
+                    if not statuses:
+                        at_it.wait(harness.DEADLINE_S)
+                    statuses.add(answer.status)
+            except (ConnectionError, http.client.HTTPException):
+                return statuses
+            finally:
+                peer.close()
+
+        with concurrent.futures.ThreadPoolExecutor(callers) as pool:
+            running = [pool.submit(call_until_the_end) for _ in range(callers)]
+            at_it.wait(harness.DEADLINE_S)
+            self.service.process.send_signal(signal.SIGTERM)
+            self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+            for one in running:
+                self.assertLessEqual(one.result(), {200, 499, 503})
 
     def test_whatever_comes_gets_a_clean_answer(self):
         self.service.write_file("content", b"content")
