@@ -36,10 +36,10 @@ HttpResponse ErrorResponse(const Codec& codec, const grpc::Status& error,
           .headers = std::move(headers)};
 }
 
-void ConnectCall::Begin(std::string body) {
+void ConnectCall::Begin(std::shared_ptr<const std::string> body) {
   if (backend_.stopped) return SendError(Stopping());
   asio::post(backend_.parser, [self = shared_from_this(),
-                               body = std::move(body)] { self->Parse(body); });
+                               body = std::move(body)] { self->Parse(*body); });
 }
 
 HttpResponse ConnectCall::Refuse(const absl::Status& status) const {

@@ -57,7 +57,7 @@ class ConnectCall : public HttpApi::Call,
         backend_(backend),
         send_(std::move(send)) {}
 
-  void Begin(std::string body) override;
+  void Begin(std::shared_ptr<const std::string> body) override;
   HttpResponse Refuse(const absl::Status& status) const override;
   void OnTaken() override;
   void Cancel() override;

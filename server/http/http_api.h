@@ -36,8 +36,9 @@ class HttpApi {
    public:
     virtual ~Call() = default;
 
-    // All of the body has come. Once, at most.
-    virtual void Begin(std::string body) = 0;
+    // All of the body has come. Once, at most. It counts among all bodies,
+    // which are bounded, for as long as somebody has it.
+    virtual void Begin(std::shared_ptr<const std::string> body) = 0;
     // What stands for the whole answer, if the body cannot be had.
     virtual HttpResponse Refuse(const absl::Status& status) const = 0;
     // The client has taken the last part, which was not the last one of all:

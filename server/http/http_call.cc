@@ -104,10 +104,23 @@ void HttpCall::ReadBody() {
 }
 
 void HttpCall::BeginCall() {
-  share_.body_bytes -= std::exchange(counted_bytes_, 0);
   WaitForEver();
-  call_->Begin(std::move(body_->bytes()));
+  call_->Begin(TakeBody());
   WatchClient();
+}
+
+std::shared_ptr<const std::string> HttpCall::TakeBody() {
+  const size_t bytes = std::exchange(counted_bytes_, 0);
+  return {new std::string(std::move(body_->bytes())),
+          [&share = share_, context = share_.context,
+           bytes](const std::string* body) {
+            delete body;
+            // The share exists for as long as this context runs.
+            if (const auto there = context.lock()) {
+              asio::post(*there,
+                         [&share, bytes] { share.body_bytes -= bytes; });
+            }
+          }};
 }
 
 void HttpCall::WatchClient() {

@@ -28,7 +28,7 @@ struct HttpApiShare {
   std::weak_ptr<asio::io_context> context;
   size_t max_calls = 0;
   size_t calls = 0;       // Whose callers were let in.
-  size_t body_bytes = 0;  // Of bodies that have not come in full.
+  size_t body_bytes = 0;  // Of bodies that are coming, or not parsed.
   // Those with something that their client has not taken, the first one for the
   // longest; and how much that is.
   std::list<HttpCall*> unread;
@@ -61,6 +61,8 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
   HttpApi::Send NewSend();
   void ReadBody();
   void BeginCall();
+  // The body, which counts until it is destroyed, on any thread.
+  std::shared_ptr<const std::string> TakeBody();
   // Notices that the client goes.
   void WatchClient();
   void Take(HttpPart part);

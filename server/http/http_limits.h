@@ -25,7 +25,7 @@ struct HttpLimits {
   std::chrono::milliseconds body_time = std::chrono::seconds(60);
   // For the client to take something of what it is sent.
   std::chrono::milliseconds take_time = std::chrono::seconds(30);
-  // Of all bodies that are coming.
+  // Of all bodies that are coming, or that calls have not parsed.
   size_t max_body_bytes = size_t{64} << 20;
   // Of all answers, or parts of them, that clients have not taken in full. Of
   // more, what has waited for the longest is given up.

@@ -61,7 +61,7 @@ class ConnectApiTest : public testing::Test {
     });
     EXPECT_TRUE(std::holds_alternative<std::shared_ptr<HttpApi::Call>>(opened));
     call = std::get<std::shared_ptr<HttpApi::Call>>(opened);
-    call->Begin(body);
+    call->Begin(std::make_shared<const std::string>(body));
     ended.get_future().wait();
     return response;
   }
@@ -189,7 +189,8 @@ TEST_F(ConnectApiTest, StopsWithRequestsThatWaitToBeParsed) {
     calls.push_back(std::get<std::shared_ptr<HttpApi::Call>>(opened));
   }
   for (const auto& call : calls) {
-    call->Begin(R"({"name": "sessions/absent"})");
+    call->Begin(
+        std::make_shared<const std::string>(R"({"name": "sessions/absent"})"));
   }
   api_->Stop();
   service_.control().Stop(std::chrono::milliseconds(0));

@@ -34,9 +34,10 @@ class FakeApi : public HttpApi {
    public:
     FakeCall(FakeApi& api, Send send) : api_(api), send_(std::move(send)) {}
 
-    void Begin(std::string body) override {
+    void Begin(std::shared_ptr<const std::string> body) override {
       api_.Change([&] {
-        body_ = std::move(body);
+        body_ = *body;
+        if (api_.keeps_bodies_) kept_ = std::move(body);
         has_begun_ = true;
       });
     }
@@ -53,6 +54,7 @@ class FakeApi : public HttpApi {
     FakeApi& api_;
     const Send send_;
     std::string body_;
+    std::shared_ptr<const std::string> kept_;  // As if it were not parsed.
     bool has_begun_ = false;
     int taken_ = 0;
     bool is_cancelled_ = false;
@@ -85,6 +87,8 @@ class FakeApi : public HttpApi {
     Wait([&] { return calls_.size() > i && calls_[i]->has_begun_; });
     return calls_[i];
   }
+
+  bool keeps_bodies_ = false;
 
  private:
   std::mutex mutex_;
@@ -298,6 +302,25 @@ TEST_F(HttpApiTest, BoundsTheBodiesThatAreComing) {
   }
   context_.run();
   EXPECT_EQ(refused.get_future().get().rfind("HTTP/1.1 429 ", 0), 0);
+}
+
+TEST_F(HttpApiTest, BodiesCountUntilTheyAreParsed) {
+  HttpLimits limits = PatientLimits();
+  limits.max_body_bytes = 100;
+  api_.keeps_bodies_ = true;
+  Start(limits);
+  const std::string request = PostBody(std::string(60, 'x'));
+  tcp::socket first = Connect();
+  Send(first, request);
+  const auto call = api_.Begun(0);
+  tcp::socket second = Connect();
+  Send(second, request);
+  EXPECT_EQ(ReadToEnd(second).rfind("HTTP/1.1 429 ", 0), 0);
+  call->kept_ = nullptr;
+  tcp::socket third = Connect();
+  Send(third, request);
+  // The second one was opened too.
+  EXPECT_EQ(api_.Begun(2)->body_.size(), 60);
 }
 
 TEST_F(HttpApiTest, RefusesRequestsWhoseEndIsTwofold) {
