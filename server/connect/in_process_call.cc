@@ -66,6 +66,10 @@ void InProcessCall::Next() {
 }
 
 void InProcessCall::Cancel() {
+  {
+    absl::MutexLock lock(&mutex_);
+    cancelled_ = true;
+  }
   context_.TryCancel();
   // The hold goes with a read that fails.
   Next();
@@ -75,10 +79,14 @@ void InProcessCall::OnReadDone(bool ok) {
   if (!ok) return RemoveHold();
   std::string message = BytesOf(response_);
   response_.Clear();
+  bool is_cancelled = false;
   {
     absl::MutexLock lock(&mutex_);
-    waits_ = true;
+    is_cancelled = cancelled_;
+    waits_ = !is_cancelled;
   }
+  // Who has cancelled it may not call Next(). A read that fails comes soon.
+  if (is_cancelled) return StartRead(&response_);
   events_.on_message(std::move(message));
 }
 

@@ -46,7 +46,8 @@ class InProcessCall
 
   // After each message, once.
   void Next();
-  // Ends the call soon; its end is told all the same.
+  // Ends the call soon; its end is told all the same, and no message that comes
+  // after this.
   void Cancel();
 
   void OnReadDone(bool ok) override;
@@ -65,6 +66,7 @@ class InProcessCall
   absl::Mutex mutex_;
   // A message was told, and Next() was not called.
   bool waits_ ABSL_GUARDED_BY(mutex_) = false;
+  bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tcptool::server

@@ -4,6 +4,7 @@
 
 #include <future>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "tcptool/v1/session_service.pb.h"
@@ -92,6 +93,23 @@ TEST_F(InProcessCallTest, AWatchThatIsCancelledLeavesItsPlace) {
                           : grpc::StatusCode::RESOURCE_EXHAUSTED);
       return is_let_in;
     }));
+  }
+}
+
+TEST_F(InProcessCallTest, EndsWhereAMessageComesAtTheMomentOfACancel) {
+  v1::GetSessionRequest request;
+  request.set_name(service_.Create().name());
+  std::vector<std::promise<void>> ended(500);
+  for (std::promise<void>& one : ended) {
+    // As of a client that is gone: nobody calls Next() for its messages.
+    const auto call = InProcessCall::Start(
+        stub_, service_.control().dispatcher().vouched_peers().Vouch({}),
+        {.path = absl::StrCat(kService, "GetSession"),
+         .message = request.SerializeAsString()},
+        {.on_message = [](const std::string&) {},
+         .on_end = [&one](const grpc::Status&) { one.set_value(); }});
+    call->Cancel();
+    one.get_future().wait();
   }
 }
 
