@@ -17,7 +17,7 @@ void InvalidFields::Add(absl::string_view path, absl::string_view what) {
     return;
   }
   auto& violation = *violations_.add_field_violations();
-  violation.set_field(std::string(path));
+  violation.set_field(ToUtf8(path));
   violation.set_description(ToUtf8(what));
 }
 

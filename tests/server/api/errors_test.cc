@@ -195,8 +195,9 @@ TEST(ErrorsTest, BytesThatAreNoTextAreReplaced) {
   ASSERT_TRUE(quota);
   EXPECT_EQ(quota->violations(0).description(), "full?");
   const auto request =
-      Find<google::rpc::BadRequest>(InvalidField("path", "no \xff"));
+      Find<google::rpc::BadRequest>(InvalidField("path\xc3", "no \xff"));
   ASSERT_TRUE(request);
+  EXPECT_EQ(request->field_violations(0).field(), "path?");
   EXPECT_EQ(request->field_violations(0).description(), "no ?");
 }
 
