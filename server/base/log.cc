@@ -1,5 +1,6 @@
 #include "server/base/log.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <unistd.h>
 
@@ -7,8 +8,9 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <string>
 
-#include "absl/base/const_init.h"
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "absl/synchronization/mutex.h"
@@ -73,22 +75,45 @@ void Write(spdlog::level::level_enum level, absl::string_view event,
   spdlog::default_logger_raw()->log(level, spdlog::string_view_t(line));
 }
 
-// gRPC logs as errors mostly what peers do, such as a failed handshake, as
-// often as they do it. On any thread.
+// What a library calls an error, and is mostly something that a peer does, as
+// often as that one does it. On any thread.
+class PeersFaults {
+ public:
+  explicit PeersFaults(absl::string_view event) : event_(event) {}
+
+  void Add(absl::string_view message) {
+    uint64_t untold = 0;
+    {
+      absl::MutexLock lock(&mutex_);
+      if (!limit_.Allows()) return;
+      untold = limit_.TakeUntold();
+    }
+    Write(spdlog::level::warn, event_,
+          {{"message", message}, {"untold_before", untold}});
+  }
+
+ private:
+  const absl::string_view event_;
+  absl::Mutex mutex_;
+  EventLimit limit_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Such as a failed handshake.
 void WriteForGrpc(gpr_log_func_args* args) {
   if (args->severity != GPR_LOG_SEVERITY_ERROR) {
     return Write(spdlog::level::debug, "grpc", {{"message", args->message}});
   }
-  static absl::Mutex mutex(absl::kConstInit);
-  static EventLimit& limit = *new EventLimit;
-  uint64_t untold = 0;
-  {
-    absl::MutexLock lock(&mutex);
-    if (!limit.Allows()) return;
-    untold = limit.TakeUntold();
-  }
-  Write(spdlog::level::warn, "grpc",
-        {{"message", args->message}, {"untold_before", untold}});
+  static PeersFaults& faults = *new PeersFaults("grpc");
+  faults.Add(args->message);
+}
+
+// Such as a string that is no UTF-8. By default Protobuf writes to the error
+// output itself, and waits for who reads that.
+void WriteForProtobuf(google::protobuf::LogLevel /*level*/,
+                      const char* /*file*/, int /*line*/,
+                      const std::string& message) {
+  static PeersFaults& faults = *new PeersFaults("protobuf");
+  faults.Add(message);
 }
 
 // Passes the lines that spdlog has formatted to a LineWriter.
@@ -135,6 +160,7 @@ void SetUpLog(const LogOptions& options) {
              : "%Y-%m-%dT%H:%M:%S.%e%z %l %v");
   spdlog::set_level(options.level);
   gpr_set_log_function(&WriteForGrpc);
+  google::protobuf::SetLogHandler(&WriteForProtobuf);
 }
 
 void FlushLog() {

@@ -69,6 +69,15 @@ class UnreadLogTest(harness.ServiceTest):
             self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
         self.assertLess(self.read_until("log_lines_dropped"), CALLS)
 
+    def test_what_libraries_say_of_requests_holds_nothing_up(self):
+        # A string that is no UTF-8, of somebody who needs no credentials.
+        check = self.service.channel.unary_unary("/grpc.health.v1.Health/Check")
+        for _ in range(200):
+            with self.assertRaises(grpc.RpcError) as refused:
+                check(b"\x0a\x01\xff", timeout=harness.DEADLINE_S)
+            self.assertEqual(refused.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+        self.assertGreater(self.read_until("protobuf"), 0)
+
     def test_the_stop_goes_on(self):
         self.fill()
         self.service.process.send_signal(signal.SIGTERM)

@@ -1,5 +1,6 @@
 #include "server/base/log.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <gtest/gtest.h>
 
@@ -55,6 +56,21 @@ TEST(LogTest, GrpcHasALineASecond) {
   EXPECT_GE(lines, 1);
   // However slow the machine is, it is a minute at most.
   EXPECT_LE(lines, 60);
+}
+
+TEST(LogTest, ProtobufHasALineASecond) {
+  testing::internal::CaptureStderr();
+  SetUpLog({});
+  for (int i = 0; i < 10'000; ++i) {
+    GOOGLE_LOG(ERROR) << "what a peer sends";
+  }
+  FlushLog();
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find(" protobuf message=\"what a peer sends\""),
+            std::string::npos)
+      << log.substr(0, 1000);
+  // However slow the machine is, it is a minute at most.
+  EXPECT_LE(std::ranges::count(log, '\n'), 60);
 }
 
 }  // namespace
