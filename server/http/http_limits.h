@@ -29,7 +29,7 @@ struct HttpLimits {
   size_t max_body_bytes = size_t{64} << 20;
   // Of all answers, or parts of them, that clients have not taken in full. Of
   // more, what has waited for the longest is given up.
-  size_t max_unread_bytes = size_t{64} << 20;
+  size_t max_unread_bytes = size_t{128} << 20;
 };
 
 }  // namespace tcptool::server
