@@ -163,6 +163,10 @@ void SimulatedFleet::PlanTroubles() {
     ++troubles_;
     node->SetSlow(kRate / 10);
   }
+  often(options_.rack_partitions, [this, a_while] {
+    const std::string rack = absl::StrCat("r", Below(options_.racks));
+    CutOff(rack, a_while());
+  });
 }
 
 void SimulatedFleet::Kill(SimulatedNode& node, milliseconds time) {
@@ -181,6 +185,20 @@ void SimulatedFleet::Isolate(SimulatedNode& node, milliseconds time) {
   node.SetReachable(false);
   if (time > kLease) At(now_ + kLease, [&node] { node.EndLeases(); });
   At(now_ + time, [this, &node] { ComeBack(node); });
+}
+
+void SimulatedFleet::CutOff(const std::string& rack, milliseconds time) {
+  if (network_.IsCut(rack)) return;
+  troubles_ +=
+      static_cast<int>(std::ranges::count_if(nodes_, [&rack](const auto& node) {
+        return node.second->options().rack == rack;
+      }));
+  Note(absl::StrCat(rack, " is cut off for ", time.count(), " ms"));
+  network_.Cut(rack);
+  At(now_ + time, [this, rack] {
+    Note(absl::StrCat(rack, " is connected again"));
+    network_.Mend(rack);
+  });
 }
 
 void SimulatedFleet::ComeBack(SimulatedNode& node) {
@@ -263,8 +281,8 @@ void SimulatedFleet::ReportRates() {
     if (at % interval >= kStep || !node->is_running()) continue;
     const EdgeRates rates = node->TakeRates();
     SimulatedNode* const coordinator = CoordinatorNode();
-    if (rates.empty() || coordinator == nullptr || !node->is_reachable() ||
-        !coordinator->is_reachable()) {
+    if (rates.empty() || coordinator == nullptr ||
+        !network_.AreConnected(*node, *coordinator)) {
       continue;
     }
     coordinator->TakeReport(rates);

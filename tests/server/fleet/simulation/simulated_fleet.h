@@ -33,6 +33,8 @@ struct SimulationOptions {
   int source_restarts = 0;
   int slow = 0;  // With a tenth of the rate.
   int late = 0;  // Nodes more, that join meanwhile.
+  // A rack from all other nodes, but not from etcd, for a while.
+  int rack_partitions = 0;
 };
 
 // Nodes copy bytes in small steps of time, each from the node that its link is
@@ -65,6 +67,7 @@ class SimulatedFleet {
   // For `time`; forever if none.
   void Kill(SimulatedNode& node, Milliseconds time);
   void Isolate(SimulatedNode& node, Milliseconds time);
+  void CutOff(const std::string& rack, Milliseconds time);
   void ComeBack(SimulatedNode& node);
 
   // Nobody can get anything any more, and nothing happens to anybody.

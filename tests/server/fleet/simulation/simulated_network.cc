@@ -27,11 +27,23 @@ SimulatedNode* SimulatedNetwork::Followed(const SimulatedNode& node) const {
   return node.link() == nullptr ? nullptr : Find(node.link()->current());
 }
 
+bool SimulatedNetwork::IsInReach(const SimulatedNode& node) const {
+  return node.is_reachable() && !IsCut(node.options().rack);
+}
+
+bool SimulatedNetwork::AreConnected(const SimulatedNode& one,
+                                    const SimulatedNode& other) const {
+  if (one.options().rack != other.options().rack) {
+    return IsInReach(one) && IsInReach(other);
+  }
+  return one.is_reachable() && other.is_reachable();
+}
+
 NodeAnswer SimulatedNetwork::Ask(const SimulatedNode& asker,
                                  const std::string& name, bool is_new) const {
   using Kind = NodeAnswer::Kind;
   const SimulatedNode* const node = Find(name);
-  if (node == nullptr || !node->is_reachable() || !asker.is_reachable()) {
+  if (node == nullptr || !AreConnected(asker, *node)) {
     return {.kind = Kind::kSilent};
   }
   if (!node->is_running()) return {.kind = Kind::kGone};
@@ -91,8 +103,8 @@ void SimulatedNetwork::Step(milliseconds now) {
         node->link() != nullptr && node->link()->is_connected();
     SimulatedNode* const sender =
         is_connected ? Find(node->link()->sender()) : nullptr;
-    if (sender != nullptr && sender->is_serving() && sender->is_reachable() &&
-        node->is_reachable()) {
+    if (sender != nullptr && sender->is_serving() &&
+        AreConnected(*sender, *node)) {
       receivers[sender].push_back(node.get());
     } else {
       senders.push_back(node.get());
@@ -146,9 +158,9 @@ void SimulatedNetwork::SendFrom(const SimulatedNode& sender,
 
 void SimulatedNetwork::Check(
     milliseconds now, const std::map<const SimulatedNode*, uint64_t>& before) {
-  const bool has_source = std::ranges::any_of(nodes_, [](const auto& node) {
-    return node.second->is_serving() && node.second->is_reachable() &&
-           node.second->has_all();
+  const bool has_source = std::ranges::any_of(nodes_, [this](const auto& one) {
+    const SimulatedNode& node = *one.second;
+    return node.is_serving() && node.has_all() && IsInReach(node);
   });
   for (const auto& [name, node] : nodes_) {
     const SimulatedLink* const link = node->link();
@@ -163,7 +175,7 @@ void SimulatedNetwork::Check(
         << " and is connected to " << link->sender();
 
     milliseconds& stalled = stalled_[node.get()];
-    if (!has_source || !node->is_running() || !node->is_reachable() ||
+    if (!has_source || !node->is_running() || !IsInReach(*node) ||
         node->has_all() || node->position() != before.at(node.get())) {
       stalled = {};
       continue;

@@ -18,14 +18,23 @@ using SimulatedNodes = std::map<std::string, std::unique_ptr<SimulatedNode>>;
 
 // The links of all nodes. What a node sends is shared by those that receive
 // from it. Fails the test if for longer than healing takes a node gets nothing
-// while there is somebody who has the whole, or has two parents: one that it is
-// connected to, and one that it follows and that could send more.
+// while there is somebody who has the whole, both in reach of all racks, or has
+// two parents: one that it is connected to, and one that it follows and that
+// could send more.
 class SimulatedNetwork {
  public:
   static constexpr std::chrono::milliseconds kStep{100};
 
   // `nodes` outlives it.
   explicit SimulatedNetwork(const SimulatedNodes* nodes) : nodes_(*nodes) {}
+
+  // Nodes of the rack reach each other, and no others; nor do these reach them.
+  void Cut(const std::string& rack) { cut_racks_.insert(rack); }
+  void Mend(const std::string& rack) { cut_racks_.erase(rack); }
+  bool IsCut(const std::string& rack) const {
+    return cut_racks_.contains(rack);
+  }
+  bool AreConnected(const SimulatedNode& one, const SimulatedNode& other) const;
 
   NodeAnswer Ask(const SimulatedNode& asker, const std::string& name,
                  bool is_new) const;
@@ -43,6 +52,8 @@ class SimulatedNetwork {
 
   SimulatedNode* Find(const std::string& name) const;
   SimulatedNode* Followed(const SimulatedNode& node) const;
+  // Whether nodes of other racks reach it.
+  bool IsInReach(const SimulatedNode& node) const;
   // Whether `node` has its content from `other`, or is it.
   bool IsBelow(const SimulatedNode& node, const SimulatedNode& other) const;
   // Those that have their content from themselves, by way of others.
@@ -55,6 +66,7 @@ class SimulatedNetwork {
              const std::map<const SimulatedNode*, uint64_t>& before);
 
   const SimulatedNodes& nodes_;
+  std::set<std::string> cut_racks_;
   std::set<const SimulatedNode*> circles_;  // See Circles().
   uint64_t sent_ = 0;
   // For how long a node has got nothing; has had two parents.

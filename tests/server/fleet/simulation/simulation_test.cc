@@ -14,15 +14,20 @@
 namespace tcptool::fleet {
 namespace {
 
+// How many fleets a test makes.
+int FleetsOr(int usual) {
+  const char* const fleets = std::getenv("TCPTOOL_SIMULATION_FLEETS");
+  return fleets == nullptr ? usual : std::atoi(fleets);
+}
+
 TEST(SimulationTest, AllGetItWhereNothingHappens) {
   Simulate({.seed = FirstSeed(1), .nodes = 40, .racks = 4});
 }
 
 TEST(SimulationTest, ManySmallFleetsInTrouble) {
-  const char* const fleets = std::getenv("TCPTOOL_SIMULATION_FLEETS");
-  const int number = fleets == nullptr ? 12 : std::atoi(fleets);
+  const int fleets = FleetsOr(12);
   uint32_t seed = FirstSeed(1);
-  for (int i = 0; i < number && !HasFailure(); ++i, ++seed) {
+  for (int i = 0; i < fleets && !HasFailure(); ++i, ++seed) {
     std::mt19937 random(seed);
     const auto upto = [&random](int most) {
       return std::uniform_int_distribution<int>(0, most)(random);
@@ -37,6 +42,24 @@ TEST(SimulationTest, ManySmallFleetsInTrouble) {
               .source_restarts = upto(1),
               .slow = upto(3),
               .late = upto(6)});
+  }
+}
+
+// All of its nodes stay registered, so that nobody is told that they are gone.
+TEST(SimulationTest, RacksThatAreCutOffFromEachOther) {
+  const int fleets = FleetsOr(6);
+  uint32_t seed = FirstSeed(1);
+  for (int i = 0; i < fleets && !HasFailure(); ++i, ++seed) {
+    std::mt19937 random(seed);
+    const auto upto = [&random](int most) {
+      return std::uniform_int_distribution<int>(0, most)(random);
+    };
+    Simulate({.seed = seed,
+              .nodes = 8 + upto(60),
+              .racks = 2 + upto(4),
+              .coordinator_changes = upto(1),
+              .late = upto(3),
+              .rack_partitions = 1 + upto(3)});
   }
 }
 
