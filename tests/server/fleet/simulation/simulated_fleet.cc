@@ -28,6 +28,7 @@ constexpr milliseconds kExpiry = minutes(15);
 
 // docs/architecture.md, "The fleet".
 constexpr milliseconds kLease = seconds(15);
+constexpr milliseconds kReplaced = seconds(20);
 constexpr milliseconds kReports = seconds(2);
 constexpr milliseconds kReportsOfANode(5);
 
@@ -116,6 +117,25 @@ SimulatedNode* SimulatedFleet::CoordinatorNode() {
   return found != nodes_.end() && found->second->is_coordinator()
              ? found->second.get()
              : nullptr;
+}
+
+void SimulatedFleet::CheckCoordinator(milliseconds time) {
+  const SimulatedNode* const node = CoordinatorNode();
+  if (node != nullptr && node->is_reachable()) {
+    uncoordinated_ = {};
+    // That is when EndLeases() ends it.
+    const int64_t lease = etcd_.LeaseOf(state_.keys().Coordinator());
+    EXPECT_EQ(seconds(etcd_.TimeToLive(lease)), kLease);
+    return;
+  }
+  const bool could_be = std::ranges::any_of(nodes_, [](const auto& one) {
+    const SimulatedNode& node = *one.second;
+    return node.options().is_candidate && node.is_running() &&
+           node.is_reachable();
+  });
+  uncoordinated_ = could_be ? uncoordinated_ + time : milliseconds(0);
+  longest_uncoordinated_ = std::max(longest_uncoordinated_, uncoordinated_);
+  EXPECT_LE(uncoordinated_, kReplaced) << now_.count() << " ms";
 }
 
 void SimulatedFleet::Note(const std::string& event) {
@@ -240,6 +260,7 @@ void SimulatedFleet::Tick() {
   RunReady(io_);
   Tell();
   ReportRates();
+  CheckCoordinator(time);
 }
 
 void SimulatedFleet::ReadEtcd(const etcdserverpb::WatchResponse& events) {
@@ -321,14 +342,15 @@ void SimulatedFleet::CheckEnd() {
 }
 
 std::string SimulatedFleet::Summary() const {
-  return absl::StrCat(nodes_.size(), " nodes, ", troubles_, " troubles, ",
-                      slow_.size(), " found slow; ", history_.moves(),
-                      " moves planned, ", links_moved_, " made, epoch ",
-                      history_.epoch(), ", revision ", etcd_.revision(),
-                      ", ended after ", now_.count() / 1000,
-                      " s, longest stall ", network_.longest_stall().count(),
-                      " ms, two parents ", network_.longest_split().count(),
-                      " ms, at the source ", network_.most_at_source());
+  return absl::StrCat(
+      nodes_.size(), " nodes, ", troubles_, " troubles, ", slow_.size(),
+      " found slow; ", history_.moves(), " moves planned, ", links_moved_,
+      " made, epoch ", history_.epoch(), ", revision ", etcd_.revision(),
+      ", ended after ", now_.count() / 1000, " s, longest stall ",
+      network_.longest_stall().count(), " ms, nobody coordinates ",
+      longest_uncoordinated_.count(), " ms, two parents ",
+      network_.longest_split().count(), " ms, at the source ",
+      network_.most_at_source());
 }
 
 void Simulate(const SimulationOptions& options) {

@@ -60,6 +60,9 @@ class SimulatedFleet {
   // Any that runs, and may be hit.
   SimulatedNode* AnyVictim();
   SimulatedNode* CoordinatorNode();
+  // Fails the test if nobody has coordinated for too long, though one of the
+  // candidates could; `time`: since the last look.
+  void CheckCoordinator(Milliseconds time);
   void Note(const std::string& event);
   void At(Milliseconds time, std::function<void()> action);
 
@@ -97,6 +100,8 @@ class SimulatedFleet {
   int troubles_ = 0;
   std::set<std::string> slow_;  // Those that were found to be.
   int links_moved_ = 0;
+  Milliseconds uncoordinated_{0};  // For how long.
+  Milliseconds longest_uncoordinated_{0};
   FleetHistory history_;
 };
 
