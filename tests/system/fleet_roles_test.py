@@ -162,7 +162,6 @@ class StoppedTest(EachRole, HostFleetCase):
     if not IS_EACH:
         test_a_member_of_etcd = None
         test_a_relay_in_the_middle = None
-        test_the_coordinator_and_etcd = None
         test_the_source_before_anybody_has_all = None
         test_the_source_when_one_has_all = None
         test_the_tail = None
@@ -180,7 +179,6 @@ class CutOffTest(EachRole, HostFleetCase):
         test_the_coordinator = None
         test_the_coordinator_and_etcd = None
         test_the_head_of_a_rack = None
-        test_the_source_when_one_has_all = None
 
 
 class SlowedDownTest(EachRole, HostFleetCase):
