@@ -76,6 +76,16 @@ def shape_between_switches(host, rate):
         _shape(host.network, end, rate, "256kb")
 
 
+def cut_between_switches(host):
+    """Takes the cable out that leads from the first one to the second."""
+    ip("-n", host.network, "link", "set", "uplink1", "down")
+
+
+def connect_switches(host):
+    """After cut_between_switches()."""
+    ip("-n", host.network, "link", "set", "uplink1", "up")
+
+
 def bytes_between_switches(host):
     """What has come to the second one from the first."""
     shown = subprocess.run(

@@ -1,5 +1,5 @@
-"""Sixteen nodes in two racks, each at a switch of its own, some of which are killed midway; and
-recipients of the old wire behind relays."""
+"""Sixteen nodes in two racks, each at a switch of its own, some of which are killed midway; two
+racks that are cut off from each other; and recipients of the old wire behind relays."""
 
 import hashlib
 import subprocess
@@ -7,7 +7,7 @@ import sys
 
 from harness import port_of, stubs
 from host_fleet import HostFleetCase, wait_for
-from hosts import bytes_between_switches
+from hosts import bytes_between_switches, connect_switches, cut_between_switches
 
 # Says its byte, and prints how it ends and what it got.
 RECIPIENT = """
@@ -24,11 +24,39 @@ print(end, got.hexdigest())
 """
 
 
-class LargeFleetTest(HostFleetCase):
+class LargeFleetCase(HostFleetCase):
     nodes_count = 16
     members = 1
     switches = 2
 
+
+class CutOffRackTest(LargeFleetCase):
+    """The rack without etcd is cut off from the other one."""
+
+    def strike(self, one):
+        cut_between_switches(one.host)
+
+    def mend(self, one):
+        connect_switches(one.host)
+
+    def test_it_goes_on_where_it_was_and_the_other_has_all_meanwhile(self):
+        name = self.begin()
+        far = [node for node in self.nodes if node.rack == "rack2"]
+        near = [node for node in self.targets if node not in far]
+        self.assertNotIn(self.source, far)
+        self.strike_all(*far)
+        self.open_links()
+        self.wait_received(name, *near)
+        self.wait_delivered(name, *near)
+        self.assert_running(name, without=far)
+        # Those that are left plan by themselves.
+        wait_for(lambda: self.coordinator() in (self.source, *near), "one of them coordinates")
+        self.mend_all()
+        self.open_links()
+        self.assert_all_go_on(name)
+
+
+class LargeFleetTest(LargeFleetCase):
     def strike(self, one):
         one.kill()
 
