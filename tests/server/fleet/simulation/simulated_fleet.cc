@@ -1,6 +1,7 @@
 #include "tests/server/fleet/simulation/simulated_fleet.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <iostream>
 #include <utility>
 
@@ -359,6 +360,11 @@ void Simulate(const SimulationOptions& options) {
   fleet.Run();
   if (::testing::Test::HasFailure()) std::cout << fleet.story();
   std::cout << "seed " << options.seed << ": " << fleet.Summary() << '\n';
+}
+
+int FleetsOr(int usual) {
+  const char* const fleets = std::getenv("TCPTOOL_SIMULATION_FLEETS");
+  return fleets == nullptr ? usual : std::atoi(fleets);
 }
 
 }  // namespace tcptool::fleet

@@ -108,6 +108,9 @@ class SimulatedFleet {
 // Makes one and runs it; prints what it came to, and if it has failed, how.
 void Simulate(const SimulationOptions& options);
 
+// How many of them a test makes: TCPTOOL_SIMULATION_FLEETS, or `usual`.
+int FleetsOr(int usual);
+
 }  // namespace tcptool::fleet
 
 #endif  // TCPTOOL_TESTS_SERVER_FLEET_SIMULATION_SIMULATED_FLEET_H_

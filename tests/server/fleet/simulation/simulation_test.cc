@@ -4,7 +4,6 @@
 // and what happened: pauses that the service itself makes at random are not of
 // the seed.
 #include <cstdint>
-#include <cstdlib>
 #include <random>
 
 #include "gtest/gtest.h"
@@ -13,12 +12,6 @@
 
 namespace tcptool::fleet {
 namespace {
-
-// How many fleets a test makes.
-int FleetsOr(int usual) {
-  const char* const fleets = std::getenv("TCPTOOL_SIMULATION_FLEETS");
-  return fleets == nullptr ? usual : std::atoi(fleets);
-}
 
 TEST(SimulationTest, AllGetItWhereNothingHappens) {
   Simulate({.seed = FirstSeed(1), .nodes = 40, .racks = 4});
