@@ -23,7 +23,7 @@ class PrefixWatch::Follower final
         options_(std::move(options)),
         end_(EndOfPrefix(options_.prefix)),
         events_(std::move(events)),
-        retry_timer_(executor),
+        watch_timer_(executor),
         list_timer_(executor),
         begin_timer_(executor) {}
 
@@ -43,7 +43,7 @@ class PrefixWatch::Follower final
     ended_ = true;
     events_ = {};
     stream_.reset();
-    retry_timer_.cancel();
+    watch_timer_.cancel();
     list_timer_.cancel();
     begin_timer_.cancel();
   }
@@ -68,7 +68,7 @@ class PrefixWatch::Follower final
   void ListedPage(absl::StatusOr<etcdserverpb::RangeResponse> response,
                   int64_t revision) {
     if (!response.ok()) {
-      return Retry(response.status(),
+      return Retry(list_timer_, response.status(),
                    [](Follower& follower) { follower.List(); });
     }
     if (revision == 0) revision = response->header().revision();
@@ -123,7 +123,8 @@ class PrefixWatch::Follower final
     // What came between is gone: a list says what became of it.
     if (response.compact_revision() != 0) return List();
     // A list says, too, whether it is still allowed.
-    Retry(absl::Status(
+    Retry(list_timer_,
+          absl::Status(
               absl::StrContains(response.cancel_reason(), "permission denied")
                   ? absl::StatusCode::kPermissionDenied
                   : absl::StatusCode::kUnavailable,
@@ -135,7 +136,7 @@ class PrefixWatch::Follower final
   void Ended(const absl::Status& status) {
     if (ended_) return;
     CloseStream();
-    Retry(status, [](Follower& follower) { follower.Watch(); });
+    Retry(watch_timer_, status, [](Follower& follower) { follower.Watch(); });
   }
 
   void CloseStream() {
@@ -145,8 +146,9 @@ class PrefixWatch::Follower final
     if (Clock::now() - begun_at_ > options_.begin_timeout) backoff_.Reset();
   }
 
-  void Retry(const absl::Status& status, void (*then)(Follower&)) {
-    WaitFor(retry_timer_, backoff_.Next(), then);
+  void Retry(asio::steady_timer& timer, const absl::Status& status,
+             void (*then)(Follower&)) {
+    WaitFor(timer, backoff_.Next(), then);
     const auto trouble = events_.trouble;
     trouble(status);
   }
@@ -168,7 +170,8 @@ class PrefixWatch::Follower final
   const PrefixWatchOptions options_;
   const std::string end_;
   Events events_;
-  asio::steady_timer retry_timer_;
+  // Until the next one. Each has its own, as both may have failed.
+  asio::steady_timer watch_timer_;
   asio::steady_timer list_timer_;
   asio::steady_timer begin_timer_;  // Until the stream has begun.
   Backoff backoff_{std::chrono::milliseconds(100), std::chrono::seconds(2)};

@@ -215,6 +215,20 @@ TEST_F(PrefixWatchTest, ListsAgainAndAgainAndTellsWhatTheWatchHasNot) {
   EXPECT_EQ(etcd_.streams.size(), 1U);
 }
 
+TEST_F(PrefixWatchTest, ListsAgainAlsoIfTheWatchEndsAfterAListHasFailed) {
+  Follow({.prefix = "p/", .list_interval = std::chrono::milliseconds(10)});
+  AnswerList({Key("p/a", 2)}, 7);
+  Begin();
+  RunUntilListed();
+  etcd_.ranges.front().Answer(absl::UnavailableError("nobody is there"));
+  etcd_.ranges.pop_front();
+  EndStream(absl::UnavailableError("connection reset"));
+  RunUntilStreams(2);
+  RunUntilListed();
+  AnswerList({}, 9);
+  EXPECT_THAT(changes_, ElementsAre("7: +p/a", "9: -p/a"));
+}
+
 TEST_F(PrefixWatchTest, AnAnswerToAListThatWasGivenUpIsNotTaken) {
   Follow({.prefix = "p/", .list_interval = std::chrono::milliseconds(10)});
   AnswerList({Key("p/a", 2)}, 7);
