@@ -338,8 +338,10 @@ void SimulatedFleet::CheckEnd() {
       << distribution.head->value.detail();
   EXPECT_LE(network_.sent(), need + need / 10);
   // One that is found slow is planned anew when it is, whatever made it slow.
-  EXPECT_LE(history_.moves(),
-            3 * (static_cast<size_t>(troubles_) + slow_.size()));
+  const size_t most = 3 * (static_cast<size_t>(troubles_) + slow_.size());
+  EXPECT_LE(history_.moves(), most);
+  // By plan, and by themselves before.
+  EXPECT_LE(links_moved_, history_.moves() + most);
 }
 
 std::string SimulatedFleet::Summary() const {

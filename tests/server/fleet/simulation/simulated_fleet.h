@@ -4,6 +4,7 @@
 
 #include <asio/io_context.hpp>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -99,7 +100,7 @@ class SimulatedFleet {
   // How often a node was lost, cut off or is slow, or has joined.
   int troubles_ = 0;
   std::set<std::string> slow_;  // Those that were found to be.
-  int links_moved_ = 0;
+  size_t links_moved_ = 0;
   Milliseconds uncoordinated_{0};  // For how long.
   Milliseconds longest_uncoordinated_{0};
   FleetHistory history_;
