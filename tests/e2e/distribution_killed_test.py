@@ -1,11 +1,13 @@
-"""Distributions whose nodes, coordinator or etcd die midway."""
+"""Distributions whose nodes, coordinator or etcd die midway, or whose etcd is full."""
+
+import grpc
 
 from fleets import DistributionCase
 from harness import stubs, wait_until
 from receptions import MIB
 
 
-class DistributionKilledTest(DistributionCase):
+class HalfwayCase(DistributionCase):
     size = 12 * MIB + 17
 
     def setUp(self):
@@ -22,6 +24,8 @@ class DistributionKilledTest(DistributionCase):
 
         wait_until(there, f"{node.name} has half of it")
 
+
+class DistributionKilledTest(HalfwayCase):
     def test_a_node_that_is_killed_goes_on_where_it_was(self):
         name = self.a.distribute("a", nodes=["b"])
         self.wait_half(self.b, name)
@@ -108,3 +112,22 @@ class DistributionKilledTest(DistributionCase):
         self.b.wait_event("fleet_registered", 2)
         late = self.join("d")
         self.assert_delivered(name, self.b, late, asked=late)
+
+
+class FullEtcdTest(HalfwayCase):
+    etcd_flags = ("--quota-backend-bytes=4000000",)
+
+    def test_it_is_missed_by_nobody_and_told_when_it_has_room(self):
+        name = self.a.distribute("a")
+        for node in (self.b, self.c):
+            self.wait_half(node, name)
+        self.etcd.fill()
+        self.gate.open()
+        for node in (self.b, self.c):
+            wait_until(lambda node=node: node.files() == {"file"}, "it has it all the same")
+        with self.assertRaises(grpc.RpcError) as raised:
+            self.a.distribute("a", path="other")
+        self.assertEqual(raised.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertIn("etcdctl alarm disarm", raised.exception.details())
+        self.etcd.make_room()
+        self.assert_delivered(name, self.b, self.c)

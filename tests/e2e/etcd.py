@@ -1,5 +1,6 @@
 """An etcd, Debian's."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -13,13 +14,14 @@ from waiting import wait_until
 class Member:
     """One of an etcd's; `client` and `peer` are its URLs, `host` is where it runs."""
 
-    def __init__(self, name, home, client, peer, host=None):
+    def __init__(self, name, home, client, peer, host=None, flags=()):
         self.name = name
         self.client = client
         self.peer = peer
         self.host = host
         self.process = None
         self._home = home
+        self._flags = flags
 
     def start(self, cluster):
         """`cluster`: all members, as etcd has them. Again after kill() with what it has."""
@@ -42,6 +44,7 @@ class Member:
                     f"--initial-cluster={cluster}",
                     "--logger=zap",
                     "--log-outputs=stderr",
+                    *self._flags,
                 ],
                 cwd=self._home,
                 stdout=log,
@@ -58,7 +61,8 @@ class Etcd:
     """One member on Unix sockets in a directory of its own, or one on each host of `hosts`
     (see hosts.py). They die with the test."""
 
-    def __init__(self, hosts=()):
+    def __init__(self, hosts=(), flags=()):
+        """`flags`: of the one member."""
         # In memory, as it waits for its disk at each write; and the names of sockets are
         # short enough there.
         memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"
@@ -77,7 +81,9 @@ class Etcd:
             ]
         else:
             self.endpoint = f"unix:{self.home}/client:1"
-            self.members = [Member("m", self.home, "unix://client:1", "unix://peer:1")]
+            self.members = [
+                Member("m", self.home, "unix://client:1", "unix://peer:1", flags=flags)
+            ]
 
     def start(self):
         for member in self.members:
@@ -149,6 +155,25 @@ class Etcd:
     def forget(self, key):
         """Whether there was the key that it has deleted."""
         return self._run("del", key).stdout.strip() == b"1"
+
+    def fill(self):
+        """Until it takes no more than its quota, which its flags have to make small."""
+        refused = b""
+        for number in itertools.count():
+            done = self._control("put", f"/filler/{number}", input=bytes(500_000))
+            if done.returncode != 0:
+                refused = done.stderr
+                break
+        if b"space exceeded" not in refused:
+            raise AssertionError(f"etcdctl: {refused}")
+
+    def make_room(self):
+        """After fill(), as docs/operations.md has it ("Etcd is away")."""
+        deleted = self._run("del", "--prefix", "/filler/", "--write-out=json")
+        revision = json.loads(deleted.stdout)["header"]["revision"]
+        self._run("compact", "--physical", str(revision))
+        self._run("defrag")
+        self._run("alarm", "disarm")
 
     def save(self):
         """A backup of what it has; returns the file."""

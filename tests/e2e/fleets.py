@@ -148,8 +148,10 @@ def delivery_state_of(delivery):
 class FleetCase(unittest.TestCase):
     """An etcd, and nodes that a test starts."""
 
+    etcd_flags = ()
+
     def setUp(self):
-        self.etcd = Etcd()
+        self.etcd = Etcd(flags=self.etcd_flags)
         self.addCleanup(self.etcd.close)
 
     def start_node(self, name, *flags, prefix=()):
