@@ -37,17 +37,22 @@ class PlanWriter::Writer final : public std::enable_shared_from_this<Writer> {
         etcd_(etcd),
         options_(std::move(options)),
         events_(std::move(events)),
-        timer_(executor) {}
+        timer_(executor),
+        state_(std::in_place, options_.keys) {}
 
   void List() {
     watch_.reset();
-    state_.emplace(options_.keys);
+    is_listing_ = true;
     seen_ = 0;
     watch_ = std::make_unique<PrefixWatch>(
         executor_, etcd_, PrefixWatchOptions{.prefix = options_.keys.prefix()},
         PrefixWatch::Events{
             .changed =
                 [this](const PrefixMirror::Changes& changes, int64_t revision) {
+                  // All there is.
+                  if (std::exchange(is_listing_, false)) {
+                    state_.emplace(options_.keys);
+                  }
                   state_->Apply(changes);
                   seen_ = revision;
                   Reconsider();
@@ -205,7 +210,8 @@ class PlanWriter::Writer final : public std::enable_shared_from_this<Writer> {
   int64_t waits_ = 0;  // How often it was set.
   Backoff backoff_{std::chrono::milliseconds(100), std::chrono::seconds(2)};
   std::unique_ptr<PrefixWatch> watch_;
-  std::optional<FleetState> state_;
+  std::optional<FleetState> state_;  // There is always one.
+  bool is_listing_ = false;          // It is of before.
   SlowNodes slow_;
   int64_t seen_ = 0;     // Up to which revision; 0: not all has come yet.
   int64_t written_ = 0;  // The revision of the last transaction.

@@ -53,7 +53,8 @@ class PlanWriter {
   PlanWriter(const PlanWriter&) = delete;
   PlanWriter& operator=(const PlanWriter&) = delete;
 
-  // What it has seen of the fleet so far; nothing while it lists.
+  // What it has seen of the fleet so far; while it lists again, what it had
+  // seen before: who is slow and how far nodes are is known by it.
   const FleetState& state() const;
 
   // A node was found to take a distribution's content too slowly. Ignored if it

@@ -177,6 +177,24 @@ TEST_F(PlanWriterTest, ListsAgainIfItIsNotToldOfWhatItHasWritten) {
   RunUntilDecided();
 }
 
+TEST_F(PlanWriterTest, HasWhatItHasSeenWhileItListsAgain) {
+  Begin();
+  RunUntilDecided();
+  const auto has_it = [this] {
+    return writer_->state().distributions().contains("d");
+  };
+  ASSERT_TRUE(has_it());
+  Expect({Fate::kRefused});
+  fleet_.KillNode("n60");
+  bool had_it = true;
+  RunUntil([&] {
+    had_it = had_it && has_it();
+    return Decide(fleet_.State(), {}, absl::Now()).empty();
+  });
+  EXPECT_EQ(troubles_, 1);
+  EXPECT_TRUE(had_it);
+}
+
 TEST_F(PlanWriterTest, PlansAnewForANodeThatIsSlow) {
   Begin();
   writer_->ReportSlow("d", "n1");
