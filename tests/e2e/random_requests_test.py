@@ -8,7 +8,7 @@ import random
 import re
 
 import grpc
-from google.protobuf import text_format
+from google.protobuf import symbol_database, text_format
 from google.protobuf.descriptor import FieldDescriptor
 
 import harness
@@ -136,8 +136,8 @@ class RandomRequestsTest(ServiceTest):
 
     def request(self, method):
         """Random, or a right one with some random fields."""
-        messages = stubs.session_service
-        request = getattr(messages, f"{method.input_type.name}")()
+        # It may be of another file than its service.
+        request = symbol_database.Default().GetPrototype(method.input_type)()
         valid = self.generator.random.random() < 0.6
         if valid and method.name == "CreateSession":
             source = request.session.spec.file
