@@ -9,6 +9,7 @@ from error_details import details_of, failure_of
 from harness import stubs
 from receptions import ReceptionCase, Sender
 from security import NODE, SecurityTest, bearer
+from tcptool_process import free_port
 
 
 class DetailsCase:
@@ -298,6 +299,49 @@ class ReceptionDetailsTest(DetailsCase, ReceptionCase):
         )
         self.wait_final(name)
         self.assert_precondition(creates, serve, "RECEPTION_WITHOUT_CONTENT", name)
+
+
+class UploadDetailsTest(DetailsCase, harness.ServiceTest):
+    # That of one upload.
+    service_flags = (f"--max-upload-bytes={64 << 20}",)
+
+    def create(self):
+        names = stubs.session
+        spec = names.SessionSpec(upload=names.UploadSource())
+        return self.service.sessions.CreateSession(
+            stubs.session_service.CreateSessionRequest(session=names.Session(spec=spec))
+        ).name
+
+    def uploads(self, name):
+        """A call that sends the whole of a content."""
+        request = stubs.session_service.UploadContentRequest(
+            name=name, data=b"content", complete=True
+        )
+        return self.service.sessions.UploadContent(iter([request]))
+
+    def test_each_upload_that_is_not_taken_has_its_reason(self):
+        first, second = self.create(), self.create()
+        self.uploads(first)
+        self.assert_precondition(self.uploads, first, "UPLOAD_TAKEN", first)
+        # Until its session has ended.
+        self.assert_quota(self.uploads, second, "UPLOAD_MEMORY_FULL", "upload bytes")
+        self.service.sessions.CancelSession(
+            stubs.session_service.CancelSessionRequest(name=first)
+        )
+        self.service.wait_final(first)
+        self.assert_precondition(self.uploads, first, "RESOURCE_FINISHED", first)
+
+
+class PortDetailsTest(DetailsCase, harness.ServiceTest):
+    def setUp(self):
+        port = free_port()
+        self.service_flags = (f"--data-ports={port}-{port}",)
+        super().setUp()
+
+    def test_all_ports_are_taken(self):
+        self.service.write_file("content", b"firmware")
+        self.service.create()
+        self.assert_quota(self.service.create, "content", "NO_PORT_FREE", "data ports")
 
 
 class CredentialDetailsTest(SecurityTest):
