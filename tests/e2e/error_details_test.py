@@ -12,8 +12,8 @@ from security import NODE, SecurityTest, bearer
 from tcptool_process import free_port
 
 
-class DetailsCase:
-    """What tests of details have, beside a service."""
+class DetailsCase(harness.ServiceTest):
+    """A service whose errors are looked at."""
 
     def details(self, call, request):
         """Of the error of a call that must fail, by type; the reason first."""
@@ -35,7 +35,7 @@ class DetailsCase:
         self.assertEqual(details["QuotaFailure"].violations[0].subject, subject)
 
 
-class ErrorDetailsTest(DetailsCase, harness.ServiceTest):
+class ErrorDetailsTest(DetailsCase):
     service_flags = ("--max-sessions=2", "--max-watchers=1")
 
     def setUp(self):
@@ -301,7 +301,7 @@ class ReceptionDetailsTest(DetailsCase, ReceptionCase):
         self.assert_precondition(creates, serve, "RECEPTION_WITHOUT_CONTENT", name)
 
 
-class UploadDetailsTest(DetailsCase, harness.ServiceTest):
+class UploadDetailsTest(DetailsCase):
     # That of one upload.
     service_flags = (f"--max-upload-bytes={64 << 20}",)
 
@@ -332,7 +332,7 @@ class UploadDetailsTest(DetailsCase, harness.ServiceTest):
         self.assert_precondition(self.uploads, first, "RESOURCE_FINISHED", first)
 
 
-class PortDetailsTest(DetailsCase, harness.ServiceTest):
+class PortDetailsTest(DetailsCase):
     def setUp(self):
         port = free_port()
         self.service_flags = (f"--data-ports={port}-{port}",)
