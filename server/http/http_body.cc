@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 namespace {
@@ -20,9 +21,9 @@ constexpr size_t kMaxTrailers = 4096;
 constexpr size_t kMaxSizeDigits = 8;
 
 absl::Status TooLong(size_t max_bytes) {
-  return absl::ResourceExhaustedError(
-      absl::StrCat("the body is longer than ", max_bytes,
-                   " bytes, which --max-message-bytes allows"));
+  return Exhausted(v1::ERROR_REASON_LIMIT_REACHED, "bytes of a message",
+                   absl::StrCat("the body is longer than ", max_bytes,
+                                " bytes, which --max-message-bytes allows"));
 }
 
 // Digits alone: neither a sign nor spaces.

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "server/api/errors.h"
 
 namespace tcptool::server {
 namespace {
@@ -60,7 +61,8 @@ void HttpCall::Start(const HttpRequest& request) {
   call_ = std::get<std::shared_ptr<HttpApi::Call>>(std::move(opened));
   if (!body.ok()) return Answer(call_->Refuse(body.status()));
   if (share_.calls == share_.max_calls) {
-    return Answer(call_->Refuse(absl::ResourceExhaustedError(
+    return Answer(call_->Refuse(Exhausted(
+        v1::ERROR_REASON_LIMIT_REACHED, "calls over HTTP",
         absl::StrCat("there are ", share_.max_calls,
                      " calls over HTTP already; end some, or use gRPC"))));
   }
@@ -88,8 +90,8 @@ void HttpCall::ReadBody() {
   share_.body_bytes += body_->bytes().size() - counted_bytes_;
   counted_bytes_ = body_->bytes().size();
   if (status.ok() && share_.body_bytes > limits_.max_body_bytes) {
-    status = absl::ResourceExhaustedError(
-        "too much is sent over HTTP at the moment; try again");
+    status = Exhausted(v1::ERROR_REASON_LIMIT_REACHED, "bytes sent over HTTP",
+                       "too much is sent over HTTP at the moment; try again");
   }
   if (!status.ok()) {
     keeps_alive_ = false;

@@ -6,11 +6,22 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "server/api/errors.h"
+#include "server/api/invalid_field.h"
 #include "server/api/page_token.h"
 #include "server/rpc/unary_methods.h"
 #include "server/sessions/directory_listing.h"
 
 namespace tcptool::server {
+namespace {
+
+// What a path has led to. One that no file can have is a wrong field.
+template <typename T>
+absl::StatusOr<T> OfPath(absl::StatusOr<T> found) {
+  if (!absl::IsInvalidArgument(found.status())) return found;
+  return InvalidField("path", found.status().message());
+}
+
+}  // namespace
 
 // Viewers may call the methods, and it depends on the root what they see.
 void FileService::AddTo(MethodTable& table) {
@@ -56,7 +67,7 @@ void FileService::ListFiles(
   roots_.Look<v1::ListFilesResponse>(
       request.root(),
       [path = request.path(), page = *page, limits](const ContentRoot& root) {
-        return ListDirectory(root, path, page, limits);
+        return OfPath(ListDirectory(root, path, page, limits));
       },
       std::move(done));
 }
@@ -69,7 +80,7 @@ void FileService::StatFile(
   roots_.Look<v1::File>(
       request.root(),
       [path = request.path()](const ContentRoot& root) {
-        return server::StatFile(root, path);
+        return OfPath(server::StatFile(root, path));
       },
       std::move(done));
 }

@@ -18,6 +18,7 @@ from report import number, spread
 
 SESSIONS = 10_000
 CALLS = 2_000
+JSON_CALLS = 1_000
 BATCH = 4_000
 WATCHERS = 1_000
 RECIPIENTS = 100
@@ -34,15 +35,17 @@ def run(report, inputs, args):
     with Tcptoold(inputs.home, ports=SESSIONS) as service:
         before = memory(service.pid)
         calls(report, service, inputs)
-        fill_and_list(report, service, inputs, before)
+        fill_and_list(report, service, inputs, args, before)
+    with Tcptoold(inputs.home, ports=2 * JSON_CALLS, extra=["--http-api"]) as service:
+        calls_as_json(report, service, inputs, args)
     with Tcptoold(inputs.home, ports=2 * CALLS_BESIDE) as service:
         calls_beside_a_transfer(report, service, inputs, args)
         watching(report, service, inputs, args)
 
 
-def load(service, command, *flags):
+def load(where, command, *flags):
     done = subprocess.run(
-        [CONTROL_LOAD, command, f"--server={service.control_address}", *flags],
+        [CONTROL_LOAD, command, where, *flags],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -50,23 +53,60 @@ def load(service, command, *flags):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def make_calls(service, inputs, clients, count):
+def by_grpc(service):
+    return f"--server={service.control_address}"
+
+
+def by_json(service):
+    return f"--http={service.http_address}"
+
+
+def make_calls(where, inputs, clients, count):
     file = os.path.basename(inputs.file(1))
-    return load(
-        service, "calls", f"--clients={clients}", f"--calls={count}", f"--file=files/{file}"
-    )
+    return load(where, "calls", f"--clients={clients}", f"--calls={count}", f"--file=files/{file}")
 
 
 def calls(report, service, inputs):
     rows = []
     for clients in (1, 64):
-        for one in make_calls(service, inputs, clients, CALLS):
+        for one in make_calls(by_grpc(service), inputs, clients, CALLS):
             p50, p99 = one["p50"] * 1000, one["p99"] * 1000
             rows.append([one["call"], clients, number(one["rate"]), number(p50), number(p99)])
             report.keep(f"control/{one['call']}/{clients}", one)
             if one["call"] == "CreateSession" and clients == 1:
                 report.bar("control: CreateSession, p99 in ms", p99, most=10)
     report.table(["call", "clients", "calls/s", "p50, ms", "p99, ms"], rows)
+
+
+def calls_as_json(report, service, inputs, args):
+    """The same calls by gRPC and by JSON over HTTP, in turns."""
+    ways = {"gRPC": by_grpc(service), "JSON": by_json(service)}
+    seen = {}
+    for _ in range(args.rounds):
+        for clients in (1, 64):
+            for way, where in ways.items():
+                for one in make_calls(where, inputs, clients, JSON_CALLS):
+                    seen.setdefault((one["call"], clients, way), []).append(one)
+    rows = []
+    for call in ("GetSession", "CreateSession"):
+        for clients in (1, 64):
+            p99 = {}
+            for way in ways:
+                made = seen[call, clients, way]
+                rate, p50, p99[way] = (
+                    statistics.median(one[what] for one in made) for what in ("rate", "p50", "p99")
+                )
+                rows.append(
+                    [call, clients, way, number(rate), number(p50 * 1000), number(p99[way] * 1000)]
+                )
+            report.bar(
+                f"control: {call}, clients: {clients}: p99 by JSON / by gRPC",
+                p99["JSON"] / p99["gRPC"],
+                most=3,
+            )
+    report.table(["call", "clients", "by", "calls/s", "p50, ms", "p99, ms"], rows)
+    for (call, clients, way), made in seen.items():
+        report.keep(f"control/{call}/{clients}/{way}", made)
 
 
 def calls_beside_a_transfer(report, service, inputs, args):
@@ -79,7 +119,7 @@ def calls_beside_a_transfer(report, service, inputs, args):
             recipients.wait_connected()
             service.wait_ready(name, RECIPIENTS_BESIDE - 1)
             recipients.go()
-            for one in make_calls(service, inputs, 1, CALLS_BESIDE):
+            for one in make_calls(by_grpc(service), inputs, 1, CALLS_BESIDE):
                 seen.setdefault(one["call"], []).append(one)
             if service.get(name)["state"] != "SESSION_STATE_TRANSFERRING":
                 raise RuntimeError("the transfer was over before the calls were made")
@@ -94,21 +134,34 @@ def calls_beside_a_transfer(report, service, inputs, args):
     report.keep("control/beside a transfer", seen)
 
 
-def fill_and_list(report, service, inputs, before):
-    (listed,) = load(service, "list")
+def fill_and_list(report, service, inputs, args, before):
+    (listed,) = load(by_grpc(service), "list")
     while (missing := SESSIONS - listed["sessions"]) > 0:
         # Each that waits has two descriptors; they are cancelled after each batch.
-        make_calls(service, inputs, 16, min(missing, BATCH))
-        (listed,) = load(service, "list")
+        make_calls(by_grpc(service), inputs, 16, min(missing, BATCH))
+        (listed,) = load(by_grpc(service), "list")
     each = (memory(service.pid) - before) / listed["sessions"]
+    seconds = {"VIEW_FULL": [], "VIEW_BASIC": []}
+    for _ in range(args.rounds):
+        for view, flags in (("VIEW_FULL", ()), ("VIEW_BASIC", ("--basic",))):
+            (one,) = load(by_grpc(service), "list", *flags)
+            seconds[view].append(one["seconds"])
     report.table(
         ["what", "measured"],
         [
-            [f"{listed['sessions']:,} sessions listed", f"{number(listed['seconds'])} s"],
+            *(
+                [f"{listed['sessions']:,} sessions listed, {view}", f"{spread(made)} s"]
+                for view, made in seconds.items()
+            ),
             ["memory for each session that is held", f"{number(each / 1024)} KiB"],
         ],
     )
-    report.keep("control/list", listed | {"bytes_per_session": each})
+    report.bar(
+        f"control: {listed['sessions']:,} sessions listed, VIEW_BASIC, s",
+        statistics.median(seconds["VIEW_BASIC"]),
+        most=0.1,
+    )
+    report.keep("control/list", {**listed, "bytes_per_session": each, "seconds": seconds})
 
 
 @contextmanager

@@ -1,12 +1,15 @@
 // Clients of the control API, as many as asked for, that measure.
 //
-//   control_load calls --server HOST:PORT --clients N --calls M --file
-//   ROOT/PATH control_load list --server HOST:PORT control_load watch --server
-//   HOST:PORT --clients N --session NAME
+//   control_load calls (--server | --http) HOST:PORT
+//                      --clients N --calls M --file ROOT/PATH
+//   control_load list --server HOST:PORT [--basic]
+//   control_load watch --server HOST:PORT --clients N --session NAME
 //
 // `calls` makes M sessions and as many look-ups, by N clients with a connection
-// each, and prints both as JSON; then it cancels the sessions. `list` lists all
-// sessions. `watch` follows a session and its recipients until its input ends.
+// each, and prints how long they took as JSON; then it cancels the sessions.
+// With --http it does so by JSON over HTTP. `list` lists all sessions; with
+// --basic, without their specs. `watch` follows a session and its recipients
+// until its input ends.
 
 #include <grpcpp/grpcpp.h>
 
@@ -15,7 +18,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
-#include <functional>
+#include <exception>
 #include <iostream>
 #include <list>
 #include <memory>
@@ -25,24 +28,29 @@
 #include <vector>
 
 #include "tcptool/v1/session_service.grpc.pb.h"
+#include "tests/bench/json_client.h"
 
 namespace {
 
 namespace v1 = tcptool::v1;
 using Clock = std::chrono::steady_clock;
+using Stub = v1::SessionService::Stub;
+using tcptool::bench::JsonClient;
 
 // Streams that share a connection: what a service allows on one by default.
 constexpr size_t kStreamsPerChannel = 100;
 
 struct Options {
   std::string server;
+  std::string http;
+  bool basic = false;
   size_t clients = 1;
   size_t calls = 1000;
   std::string file;
   std::string session;
 };
 
-std::unique_ptr<v1::SessionService::Stub> Connect(const Options& options) {
+std::unique_ptr<Stub> Connect(const Options& options) {
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   auto channel = grpc::CreateCustomChannel(
@@ -53,27 +61,58 @@ std::unique_ptr<v1::SessionService::Stub> Connect(const Options& options) {
 }
 
 // On any thread: the first error ends the program.
-void Check(const grpc::Status& status) {
-  if (status.ok()) return;
-  std::cerr << "control_load: " << status.error_message() << std::endl;
+[[noreturn]] void Fail(const char* error) {
+  std::cerr << "control_load: " << error << std::endl;
   std::_Exit(1);
 }
 
-using Stubs = std::vector<std::unique_ptr<v1::SessionService::Stub>>;
-using Call = std::function<void(v1::SessionService::Stub&, size_t number)>;
+void Check(const grpc::Status& status) {
+  if (!status.ok()) Fail(status.error_message().c_str());
+}
+
+void Call(Stub& stub, const v1::CreateSessionRequest& request,
+          v1::Session& session) {
+  grpc::ClientContext context;
+  Check(stub.CreateSession(&context, request, &session));
+}
+
+void Call(Stub& stub, const v1::GetSessionRequest& request,
+          v1::Session& session) {
+  grpc::ClientContext context;
+  Check(stub.GetSession(&context, request, &session));
+}
+
+void Call(Stub& stub, const v1::CancelSessionRequest& request,
+          v1::Session& session) {
+  grpc::ClientContext context;
+  Check(stub.CancelSession(&context, request, &session));
+}
+
+template <typename Request>
+void Call(JsonClient& client, const Request& request, v1::Session& session) {
+  try {
+    client.Call(v1::SessionService::service_full_name(), request, session);
+  } catch (const std::exception& error) {
+    Fail(error.what());
+  }
+}
+
+template <typename Client>
+using Clients = std::vector<std::unique_ptr<Client>>;
 
 // Every call once, by all clients at a time. Prints rate and latencies.
-void Time(const std::string& name, const Options& options, const Stubs& stubs,
-          const Call& call) {
+template <typename Client, typename MakeCall>
+void Time(const std::string& name, const Options& options,
+          const Clients<Client>& clients, const MakeCall& call) {
   std::vector<double> seconds(options.calls);
   std::atomic<size_t> next{0};
   const Clock::time_point begin = Clock::now();
   std::vector<std::thread> threads;
-  for (const auto& stub : stubs) {
+  for (const auto& client : clients) {
     threads.emplace_back([&] {
       for (size_t number; (number = next++) < options.calls;) {
         const Clock::time_point start = Clock::now();
-        call(*stub, number);
+        call(*client, number);
         seconds[number] =
             std::chrono::duration<double>(Clock::now() - start).count();
       }
@@ -90,38 +129,51 @@ void Time(const std::string& name, const Options& options, const Stubs& stubs,
             << std::endl;
 }
 
-void MakeCalls(const Options& options) {
-  Stubs stubs;
-  for (size_t i = 0; i < options.clients; ++i) {
-    stubs.push_back(Connect(options));
-  }
+template <typename Client>
+void MakeCalls(const Options& options, const Clients<Client>& clients) {
   std::vector<std::string> names(options.calls);
   const size_t slash = options.file.find('/');
-  Time("CreateSession", options, stubs, [&](auto& stub, size_t number) {
-    grpc::ClientContext context;
+  Time("CreateSession", options, clients, [&](auto& client, size_t number) {
     v1::CreateSessionRequest request;
     v1::FileSource& file =
         *request.mutable_session()->mutable_spec()->mutable_file();
     file.set_root(options.file.substr(0, slash));
     file.set_path(options.file.substr(slash + 1));
     v1::Session session;
-    Check(stub.CreateSession(&context, request, &session));
+    Call(client, request, session);
     names[number] = session.name();
   });
-  Time("GetSession", options, stubs, [&](auto& stub, size_t number) {
-    grpc::ClientContext context;
+  Time("GetSession", options, clients, [&](auto& client, size_t number) {
     v1::GetSessionRequest request;
     request.set_name(names[number]);
     v1::Session session;
-    Check(stub.GetSession(&context, request, &session));
+    Call(client, request, session);
   });
-  Time("CancelSession", options, stubs, [&](auto& stub, size_t number) {
-    grpc::ClientContext context;
+  Time("CancelSession", options, clients, [&](auto& client, size_t number) {
     v1::CancelSessionRequest request;
     request.set_name(names[number]);
     v1::Session session;
-    Check(stub.CancelSession(&context, request, &session));
+    Call(client, request, session);
   });
+}
+
+void ConnectAndMakeCalls(const Options& options) {
+  if (options.http.empty()) {
+    Clients<Stub> clients;
+    for (size_t i = 0; i < options.clients; ++i) {
+      clients.push_back(Connect(options));
+    }
+    return MakeCalls(options, clients);
+  }
+  Clients<JsonClient> clients;
+  try {
+    for (size_t i = 0; i < options.clients; ++i) {
+      clients.push_back(std::make_unique<JsonClient>(options.http));
+    }
+  } catch (const std::exception& error) {
+    Fail(error.what());
+  }
+  MakeCalls(options, clients);
 }
 
 void List(const Options& options) {
@@ -130,6 +182,7 @@ void List(const Options& options) {
   size_t count = 0;
   v1::ListSessionsRequest request;
   request.set_page_size(1000);
+  if (options.basic) request.set_view(v1::VIEW_BASIC);
   do {
     grpc::ClientContext context;
     v1::ListSessionsResponse response;
@@ -144,7 +197,7 @@ void List(const Options& options) {
 
 class Watcher : public grpc::ClientReadReactor<v1::WatchSessionsResponse> {
  public:
-  Watcher(v1::SessionService::Stub& stub, const std::string& session) {
+  Watcher(Stub& stub, const std::string& session) {
     request_.add_names(session);
     request_.set_include_recipients(true);
     stub.async()->WatchSessions(&context_, &request_, this);
@@ -176,7 +229,7 @@ class Watcher : public grpc::ClientReadReactor<v1::WatchSessionsResponse> {
 };
 
 void Watch(const Options& options) {
-  Stubs stubs;
+  Clients<Stub> stubs;
   std::list<Watcher> watchers;
   for (size_t i = 0; i < options.clients; ++i) {
     if (i % kStreamsPerChannel == 0) stubs.push_back(Connect(options));
@@ -212,14 +265,18 @@ int main(int argc, char** argv) {
   CLI::App app("Clients of the control API that measure.");
   const auto add = [&](const char* name, void (*run)(const Options&)) {
     CLI::App* command = app.add_subcommand(name);
-    command->add_option("--server", options.server)->required();
+    CLI::Option_group* where = command->add_option_group("where");
+    where->add_option("--server", options.server);
+    where->add_option("--http", options.http);
+    where->require_option(1);
+    command->add_flag("--basic", options.basic);
     command->add_option("--clients", options.clients);
     command->add_option("--calls", options.calls);
     command->add_option("--file", options.file);
     command->add_option("--session", options.session);
     command->callback([&options, run] { run(options); });
   };
-  add("calls", MakeCalls);
+  add("calls", ConnectAndMakeCalls);
   add("list", List);
   add("watch", Watch);
   app.require_subcommand(1);

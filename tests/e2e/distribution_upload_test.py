@@ -6,6 +6,7 @@ import queue
 import grpc
 
 import harness
+from error_details import details_of, failure_of
 from fleets import DistributionCase, state_of
 from harness import stubs, wait_until
 from receptions import MIB
@@ -75,6 +76,12 @@ class DistributionUploadTest(DistributionCase):
         with self.assertRaises(grpc.RpcError) as raised:
             stream.result()
         return raised.exception.code(), raised.exception.details()
+
+    def assert_refused(self, stream, reason, words):
+        error = failure_of(stream.result)
+        self.assertEqual(error.code(), grpc.StatusCode.FAILED_PRECONDITION)
+        self.assertEqual(details_of(error)["ErrorInfo"].reason, reason)
+        self.assertIn(words, error.details())
 
     def test_all_nodes_have_the_beginning_before_the_end_comes(self):
         name = self.create()
@@ -200,17 +207,13 @@ class DistributionUploadTest(DistributionCase):
         wait_until(lambda: self.b.knows(name), "b knows it")
         other = self.open(name, self.b)
         other.send(b"x")
-        code, details = self.refusal(other)
-        self.assertEqual(code, grpc.StatusCode.FAILED_PRECONDITION)
-        self.assertIn("at node 'a'", details)
+        self.assert_refused(other, "UPLOAD_AT_ANOTHER_NODE", "at node 'a'")
         first = self.open(name)
         first.send(self.content[:MIB])
         wait_until(lambda: self.received(self.a, name) == MIB, "it has begun")
         second = self.open(name)
         second.send(b"x")
-        code, details = self.refusal(second)
-        self.assertEqual(code, grpc.StatusCode.FAILED_PRECONDITION)
-        self.assertIn("has an upload already", details)
+        self.assert_refused(second, "UPLOAD_TAKEN", "has an upload already")
         first.send(self.content[MIB:], complete=True)
         first.end()
         first.result()

@@ -7,16 +7,13 @@ import grpc
 import harness
 from error_details import details_of, failure_of
 from harness import stubs
+from receptions import ReceptionCase, Sender
 from security import NODE, SecurityTest, bearer
+from tcptool_process import free_port
 
 
-class ErrorDetailsTest(harness.ServiceTest):
-    service_flags = ("--max-sessions=2",)
-
-    def setUp(self):
-        super().setUp()
-        self.service.write_file("content", b"firmware")
-        self.messages = stubs.session_service
+class DetailsCase(harness.ServiceTest):
+    """A service whose errors are looked at."""
 
     def details(self, call, request):
         """Of the error of a call that must fail, by type; the reason first."""
@@ -25,6 +22,26 @@ class ErrorDetailsTest(harness.ServiceTest):
         self.assertEqual(info.domain, "tcptool")
         stubs.errors.ErrorReason.Value(f"ERROR_REASON_{info.reason}")  # It is one.
         return info.reason, details
+
+    def assert_precondition(self, call, request, reason, subject):
+        found, details = self.details(call, request)
+        self.assertEqual((found, list(details)), (reason, ["PreconditionFailure"]))
+        (violation,) = details["PreconditionFailure"].violations
+        self.assertEqual((violation.type, violation.subject), (reason, subject))
+
+    def assert_quota(self, call, request, reason, subject):
+        found, details = self.details(call, request)
+        self.assertEqual((found, list(details)), (reason, ["QuotaFailure"]))
+        self.assertEqual(details["QuotaFailure"].violations[0].subject, subject)
+
+
+class ErrorDetailsTest(DetailsCase):
+    service_flags = ("--max-sessions=2", "--max-watchers=1")
+
+    def setUp(self):
+        super().setUp()
+        self.service.write_file("content", b"firmware")
+        self.messages = stubs.session_service
 
     def spec(self, **fields):
         session = stubs.session
@@ -145,10 +162,7 @@ class ErrorDetailsTest(harness.ServiceTest):
             ),
         ):
             with self.subTest(reason):
-                found, details = self.details(call, request)
-                self.assertEqual((found, list(details)), (reason, ["PreconditionFailure"]))
-                (violation,) = details["PreconditionFailure"].violations
-                self.assertEqual((violation.type, violation.subject), (reason, subject))
+                self.assert_precondition(call, request, reason, subject)
         sessions.CancelSession(messages.CancelSessionRequest(name=created.name))
         reason, _ = self.details(
             sessions.StartSession, messages.StartSessionRequest(name=created.name)
@@ -162,12 +176,59 @@ class ErrorDetailsTest(harness.ServiceTest):
     def test_what_has_run_out_is_named(self):
         for _ in range(2):
             self.service.create()
-        reason, details = self.details(
+        self.assert_quota(
             self.service.sessions.CreateSession,
             self.messages.CreateSessionRequest(session=self.spec()),
+            "TOO_MANY_SESSIONS",
+            "sessions",
         )
-        self.assertEqual((reason, list(details)), ("TOO_MANY_SESSIONS", ["QuotaFailure"]))
-        self.assertEqual(details["QuotaFailure"].violations[0].subject, "sessions")
+        request = self.messages.WatchSessionsRequest()
+        watch = self.service.sessions.WatchSessions(request)
+        next(watch)
+        self.assert_quota(
+            lambda request: next(self.service.sessions.WatchSessions(request)),
+            request,
+            "TOO_MANY_WATCHERS",
+            "watchers",
+        )
+        watch.cancel()
+
+    def test_what_a_request_id_has_made_is_deleted(self):
+        request = self.messages.CreateSessionRequest(request_id="one", session=self.spec())
+        created = self.service.sessions.CreateSession(request)
+        self.service.sessions.DeleteSession(
+            self.messages.DeleteSessionRequest(name=created.name, force=True)
+        )
+        reason, details = self.details(self.service.sessions.CreateSession, request)
+        self.assertEqual((reason, list(details)), ("RESOURCE_DELETED", ["ResourceInfo"]))
+        self.assertEqual(details["ResourceInfo"].resource_name, created.name)
+
+    def test_who_has_not_come_cannot_be_dropped(self):
+        expected = [stubs.session.ExpectedRecipient(address="192.0.2.7")]
+        created = self.service.create(expected=expected)
+        (recipient,) = self.service.recipients(created.name)
+        self.assert_precondition(
+            self.service.sessions.DropRecipient,
+            self.messages.DropRecipientRequest(name=recipient.name),
+            "RECIPIENT_NOT_CONNECTED",
+            recipient.name,
+        )
+
+    def test_nobody_is_known_to_lack_the_content(self):
+        created = self.service.create()
+        retry = stubs.session_requests.RetrySessionRequest(name=created.name)
+        retries = self.service.sessions.RetrySession
+        self.assert_precondition(retries, retry, "RESOURCE_NOT_FINISHED", created.name)
+        self.service.sessions.CancelSession(
+            self.messages.CancelSessionRequest(name=created.name)
+        )
+        self.assert_precondition(retries, retry, "NOTHING_TO_RETRY", created.name)
+
+    def test_a_node_without_a_fleet_has_no_nodes(self):
+        reason, _ = self.details(
+            self.service.distributions.ListNodes, stubs.distribution_service.ListNodesRequest()
+        )
+        self.assertEqual(reason, "NOT_IN_A_FLEET")
 
     def test_a_part_that_is_not_in_the_file(self):
         session = self.spec()
@@ -199,6 +260,88 @@ class ErrorDetailsTest(harness.ServiceTest):
             lambda: self.service.channel.unary_unary("/tcptool.v1.SessionService/Nothing")(b"")
         )
         self.assertEqual(details_of(error)["ErrorInfo"].reason, "UNIMPLEMENTED")
+
+
+class ReceptionDetailsTest(DetailsCase, ReceptionCase):
+    service_flags = ("--max-running-receptions=1",)
+
+    def request(self, address, path):
+        spec = self.spec(address, path)
+        return self.messages.CreateReceptionRequest(
+            reception=stubs.reception.Reception(spec=spec)
+        )
+
+    def test_a_file_that_is_there(self):
+        (self.disk / "file").write_bytes(b"before")
+        reason, details = self.details(
+            self.service.receptions.CreateReception, self.request("127.0.0.1:1", "file")
+        )
+        self.assertEqual((reason, list(details)), ("DESTINATION_EXISTS", ["ResourceInfo"]))
+        self.assertEqual(details["ResourceInfo"].resource_name, "disk/file")
+
+    def test_what_a_reception_cannot_give(self):
+        sender = Sender(self)
+        name = self.create(sender.address).name
+        self.assert_quota(
+            self.service.receptions.CreateReception,
+            self.request(sender.address, "other"),
+            "TOO_MANY_RECEPTIONS",
+            "receptions",
+        )
+        names = stubs.session
+        source = stubs.reception_source.ReceptionSource(name=name)
+        spec = names.SessionSpec(reception=source, compute_sha256=True)
+        serve = stubs.session_service.CreateSessionRequest(session=names.Session(spec=spec))
+        creates = self.service.sessions.CreateSession
+        self.assert_precondition(creates, serve, "RECEPTION_WITHOUT_SHA256", name)
+        self.service.receptions.CancelReception(
+            self.messages.CancelReceptionRequest(name=name)
+        )
+        self.wait_final(name)
+        self.assert_precondition(creates, serve, "RECEPTION_WITHOUT_CONTENT", name)
+
+
+class UploadDetailsTest(DetailsCase):
+    # That of one upload.
+    service_flags = (f"--max-upload-bytes={64 << 20}",)
+
+    def create(self):
+        names = stubs.session
+        spec = names.SessionSpec(upload=names.UploadSource())
+        return self.service.sessions.CreateSession(
+            stubs.session_service.CreateSessionRequest(session=names.Session(spec=spec))
+        ).name
+
+    def uploads(self, name):
+        """A call that sends the whole of a content."""
+        request = stubs.session_service.UploadContentRequest(
+            name=name, data=b"content", complete=True
+        )
+        return self.service.sessions.UploadContent(iter([request]))
+
+    def test_each_upload_that_is_not_taken_has_its_reason(self):
+        first, second = self.create(), self.create()
+        self.uploads(first)
+        self.assert_precondition(self.uploads, first, "UPLOAD_TAKEN", first)
+        # Until its session has ended.
+        self.assert_quota(self.uploads, second, "UPLOAD_MEMORY_FULL", "upload bytes")
+        self.service.sessions.CancelSession(
+            stubs.session_service.CancelSessionRequest(name=first)
+        )
+        self.service.wait_final(first)
+        self.assert_precondition(self.uploads, first, "RESOURCE_FINISHED", first)
+
+
+class PortDetailsTest(DetailsCase):
+    def setUp(self):
+        port = free_port()
+        self.service_flags = (f"--data-ports={port}-{port}",)
+        super().setUp()
+
+    def test_all_ports_are_taken(self):
+        self.service.write_file("content", b"firmware")
+        self.service.create()
+        self.assert_quota(self.service.create, "content", "NO_PORT_FREE", "data ports")
 
 
 class CredentialDetailsTest(SecurityTest):

@@ -94,6 +94,8 @@ class FilesTest(ServiceTest):
             ({"path": "out"}, CODES.PERMISSION_DENIED, "OUTSIDE_OF_ROOT"),
             ({"path": "images\0"}, CODES.INVALID_ARGUMENT, "INVALID_FIELD"),
             ({"path": "x/" * 3000}, CODES.INVALID_ARGUMENT, "INVALID_FIELD"),
+            # Longer than a file system has names.
+            ({"path": "x" * 300}, CODES.INVALID_ARGUMENT, "INVALID_FIELD"),
             ({"path": "content"}, CODES.NOT_FOUND, "FILE_NOT_FOUND"),
             ({"path": "content/x"}, CODES.NOT_FOUND, "FILE_NOT_FOUND"),
             ({"path": "nothing"}, CODES.NOT_FOUND, "FILE_NOT_FOUND"),
@@ -109,6 +111,10 @@ class FilesTest(ServiceTest):
                 self.assertNotIn(str(self.service.home), error.details())
         error = failure_of(lambda: self.stat("out"))
         self.assertEqual(error.code(), CODES.PERMISSION_DENIED)
+        error = failure_of(lambda: self.stat("x" * 300))
+        self.assertEqual(reason_of(error), "INVALID_FIELD")
+        (wrong,) = details_of(error)["BadRequest"].field_violations
+        self.assertEqual(wrong.field, "path")
         names = {file.name: file.type for file in self.list().files}
         self.assertEqual(names["out"], stubs.file_service.FILE_TYPE_SYMBOLIC_LINK)
         self.assertEqual(names["up"], stubs.file_service.FILE_TYPE_SYMBOLIC_LINK)

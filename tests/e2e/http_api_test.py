@@ -132,6 +132,30 @@ class HttpApiTest(ServiceTest):
         broken = self.post(get, b"\xff\xff", "application/proto")
         self.assertEqual((broken.status, broken.json()["code"]), (400, "invalid_argument"))
 
+    def test_masks_say_what_is_changed(self):
+        self.service.write_file("content", b"content")
+        name = self.service.create().name
+
+        def update(mask):
+            limits = {"sessionBytesPerSecond": "1000"}
+            session = {"name": name, "spec": {"labels": {"a": "1"}, "limits": limits}}
+            return self.post(
+                f"{SERVICE}/UpdateSession", {"session": session, "updateMask": mask}
+            )
+
+        wrong = update("spec.file,spec.labels,state,spec.bogus")
+        self.assertEqual((wrong.status, wrong.json()["code"]), (400, "invalid_argument"))
+        violations = wrong.details()["google.rpc.BadRequest"]["fieldViolations"]
+        self.assertEqual(
+            [one["field"] for one in violations],
+            ["update_mask.paths[0]", "update_mask.paths[2]", "update_mask.paths[3]"],
+        )
+        self.assertEqual(dict(self.service.get(name).spec.labels), {})
+        changed = update("spec.labels,spec.limits.sessionBytesPerSecond")
+        self.assertEqual(changed.status, 200, changed.body)
+        self.assertEqual(changed.json()["spec"]["labels"], {"a": "1"})
+        self.assertEqual(changed.json()["spec"]["limits"]["sessionBytesPerSecond"], "1000")
+
     def test_other_requests_get_their_status(self):
         get = f"{SERVICE}/GetSession"
         for content_type in ("text/plain", "application/grpc", "application/connect+json", ""):
@@ -157,6 +181,10 @@ class HttpApiTest(ServiceTest):
                 answer = self.post(f"{SERVICE}/GetSession", body, content_type, options)
                 code = answer.json()["code"]
                 self.assertEqual((answer.status, code), (429, "resource_exhausted"))
+                details = answer.details()
+                self.assertEqual(details["google.rpc.ErrorInfo"]["reason"], "LIMIT_REACHED")
+                (quota,) = details["google.rpc.QuotaFailure"]["violations"]
+                self.assertEqual(quota["subject"], "bytes of a message")
         # And it goes on.
         self.assertEqual(self.post(GET_NODE).status, 200)
 

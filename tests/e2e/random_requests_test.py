@@ -8,13 +8,15 @@ import random
 import re
 
 import grpc
-from google.protobuf import text_format
+from google.protobuf import symbol_database, text_format
 from google.protobuf.descriptor import FieldDescriptor
 
 import harness
 from harness import ServiceTest, stubs
 
 REQUESTS_EACH = 1000
+# Of methods that look at less.
+FEWER_REQUESTS_EACH = 300
 SEED = 1
 
 CODES = grpc.StatusCode
@@ -118,13 +120,13 @@ class RandomRequestsTest(ServiceTest):
         self.service.write_file("content", b"content")
         self.generator = Generator(SEED)
 
-    def answer(self, method, request):
-        """The code and the message of a call; None if a stream has begun well."""
-        call = getattr(self.service.sessions, method)
+    def answer(self, stub, method, request):
+        """The code and the message of a call; OK if a stream has begun well."""
+        call = getattr(stub, method)
         try:
             if method == "UploadContent":
                 call(iter([request]), timeout=harness.DEADLINE_S)
-            elif method == "WatchSessions":
+            elif method.startswith("Watch"):
                 stream = call(request, timeout=harness.DEADLINE_S)
                 next(stream)
                 stream.cancel()
@@ -136,15 +138,24 @@ class RandomRequestsTest(ServiceTest):
 
     def request(self, method):
         """Random, or a right one with some random fields."""
-        messages = stubs.session_service
-        request = getattr(messages, f"{method.input_type.name}")()
+        # It may be of another file than its service.
+        request = symbol_database.Default().GetPrototype(method.input_type)()
         valid = self.generator.random.random() < 0.6
         if valid and method.name == "CreateSession":
             source = request.session.spec.file
             source.root, source.path = "files", "content"
+        if valid and method.name == "CreateReception":
+            spec = request.reception.spec
+            spec.sender.address = "127.0.0.1:9"
+            # Which nothing is received into.
+            spec.destination.root, spec.destination.path = "files", "content"
         self.generator.fill(request, 0.1 if valid else 0.6)
-        if valid and "name" in request.DESCRIPTOR.fields_by_name:
-            request.name = "sessions/there"
+        fields = request.DESCRIPTOR.fields_by_name
+        if valid and "name" in fields:
+            receptions = method.containing_service.name == "ReceptionService"
+            request.name = "receptions/there" if receptions else "sessions/there"
+        if valid and "root" in fields:
+            request.root = "files"
         if method.name == "WaitSession" and request.timeout.seconds >= 0:
             # Nobody ends it.
             request.timeout.SetInParent()
@@ -156,7 +167,7 @@ class RandomRequestsTest(ServiceTest):
         request = stubs.session_service.CreateSessionRequest(session_id="there")
         request.session.spec.file.root = "files"
         request.session.spec.file.path = "content"
-        self.answer("CreateSession", request)
+        self.answer(self.service.sessions, "CreateSession", request)
 
     def end_all(self):
         for session in self.service.sessions.ListSessions(
@@ -166,17 +177,17 @@ class RandomRequestsTest(ServiceTest):
                 stubs.session_service.DeleteSessionRequest(name=session.name, force=True)
             )
 
-    def test_every_method_answers_cleanly(self):
-        service = stubs.session_service.DESCRIPTOR.services_by_name["SessionService"]
+    def assert_clean(self, service, stub, requests_each):
+        """Of each method of a service, after so many requests."""
         for method in service.methods:
             seen = set()
             with self.subTest(method.name):
-                for round_ in range(REQUESTS_EACH):
+                for round_ in range(requests_each):
                     if round_ % 50 == 0:
                         self.end_all()
                         self.make_the_session()
                     request = self.request(method)
-                    code, words = self.answer(method.name, request)
+                    code, words = self.answer(stub, method.name, request)
                     shown = text_format.MessageToString(request, as_one_line=True)[:2000]
                     self.assertIn(code, CLEAN, f"{words} {shown}")
                     seen.add(code)
@@ -188,6 +199,18 @@ class RandomRequestsTest(ServiceTest):
                 # Not all of them were turned away at the door.
                 self.assertGreater(len(seen), 1, seen)
         self.assertIsNone(self.service.process.poll())
+
+    def test_methods_of_sessions(self):
+        service = stubs.session_service.DESCRIPTOR.services_by_name["SessionService"]
+        self.assert_clean(service, self.service.sessions, REQUESTS_EACH)
+
+    def test_methods_of_receptions(self):
+        service = stubs.reception_service.DESCRIPTOR.services_by_name["ReceptionService"]
+        self.assert_clean(service, self.service.receptions, FEWER_REQUESTS_EACH)
+
+    def test_methods_of_files(self):
+        service = stubs.file_service.DESCRIPTOR.services_by_name["FileService"]
+        self.assert_clean(service, self.service.file_service, FEWER_REQUESTS_EACH)
 
     def test_bytes_that_are_no_message(self):
         service = stubs.session_service.DESCRIPTOR.services_by_name["SessionService"]

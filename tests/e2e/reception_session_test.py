@@ -8,6 +8,7 @@ import subprocess
 import grpc
 
 import harness
+from error_details import details_of, failure_of
 from harness import port_of
 from receptions import MIB, ReceptionCase, Sender, reason_of, state_of
 from recipients import KINDS, START, WAIT, Recipient
@@ -250,9 +251,9 @@ class ReceptionSessionTest(ReceptionCase):
         before = (self.disk / "file").stat().st_ctime_ns
         while (self.disk / "file").stat().st_ctime_ns == before:
             (self.disk / "file").write_bytes(b"of somebody else")
-        self.assertEqual(
-            self.code_of(lambda: self.serve(whole)), grpc.StatusCode.FAILED_PRECONDITION
-        )
+        error = failure_of(lambda: self.serve(whole))
+        self.assertEqual(error.code(), grpc.StatusCode.FAILED_PRECONDITION)
+        self.assertEqual(details_of(error)["ErrorInfo"].reason, "RECEIVED_FILE_CHANGED")
 
     def test_restart(self):
         """What waits goes on, if the reception has succeeded."""

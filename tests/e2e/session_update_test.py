@@ -363,6 +363,8 @@ class SessionUpdateTest(ServiceTest):
                 done.append(number)
             else:
                 self.assertEqual(call.code(), grpc.StatusCode.ABORTED)
+                info = details_of(call.exception())["ErrorInfo"]
+                self.assertEqual(info.reason, "CONCURRENT_CHANGES")
         self.assertTrue(done)
         rate = self.service.get(session.name).spec.limits.recipient_bytes_per_second
         self.assertIn(rate, done)

@@ -1,6 +1,6 @@
-"""Bytes that no client would send, at the control port, the HTTP port and the two ports for
-nodes of a running service that asks who calls: from strangers, in clear text and over TLS,
-and from a caller that has shown its token. Whatever they are, the process lives, and
+"""Bytes that no client would send, at the control port, the HTTP port, with the API on it too,
+and the two ports for nodes of a running service that asks who calls: from strangers, in clear
+text and over TLS, and from a caller that has shown its token. Whatever they are, the process lives, and
 answers others.
 
 A failure prints its seed; `FUZZ_SEED=N` runs that one again. `seeds/` has what has ended
@@ -165,6 +165,62 @@ def http_bytes(rng):
     return data + rng.randbytes(rng.choice((0, 0, 5, 300)))
 
 
+# Of methods that end by themselves, and of those whose answer is a stream.
+JSON_BODIES = (
+    b"", b"{}", b"[]", b"{", b"null", b'""', b"{" * 5000, b'{"name":"sessions/x"}', b'{"x":1}',
+    b'{"name":"\\u0000\\ud800"}', b'{"pageSize":1e308}', b'{"states":["X",-1,99]}',
+    b'{"updateMask":"' + b"a(b,c)" * 30 + b'"}', b'{"session":{"spec":{"retention":"x"}}}',
+    b'{"names":["sessions/x"],"resumeRevision":"9223372036854775808"}',
+)  # fmt: skip
+
+
+def chunks(rng, body):
+    """The body in chunks, of which some say that they have another size."""
+    made = []
+    while body:
+        size = rng.randrange(1, len(body) + 1)
+        said = size if rng.random() < 0.9 else number(rng)
+        made.append(b"%x\r\n" % said + body[:size] + b"\r\n")
+        body = body[size:]
+    return b"".join(made) + rng.choice((b"0\r\n\r\n", b"0\r\nT: x\r\n\r\n", b"0\r\n", b""))
+
+
+def call_bytes(rng):
+    """Calls of the API over HTTP, with a token or without, one behind the other."""
+    calls = []
+    for _ in range(rng.randrange(1, 4)):
+        body = rng.choice(JSON_BODIES) if rng.random() < 0.8 else rng.randbytes(rng.randrange(300))
+        for _ in range(rng.choice((0, 0, 1, 1, 2))):  # An envelope, as of a stream.
+            size = len(body) if rng.random() < 0.8 else number(rng)
+            body = struct.pack(">BI", rng.choice((0, 0, 1, 2, 255)), size) + body
+        kind = rng.choice((b"json", b"proto", b"connect+json", b"connect+proto", b"grpc", b"x"))
+        lines = [
+            b"POST " + (rng.choice(PATHS) or b"/") + b" HTTP/1.1",
+            b"Host: 127.0.0.1",
+            b"Content-Type: application/" + kind,
+            # A watch ends soon, so that it does not keep others out.
+            b"Connect-Timeout-Ms: " + rng.choice((b"1", b"100", b"100", b"0", b"-1", b"9" * 30)),
+        ]
+        if rng.random() < 0.8:
+            lines.append(b"Authorization: Bearer " + rng.choice((b"o", b"o", b"x")))
+        lines += rng.sample(
+            (
+                b"Connect-Protocol-Version: 1", b"Connect-Protocol-Version: 2",
+                b"Content-Encoding: gzip", b"Connect-Content-Encoding: gzip", b"Expect: 100-continue",
+                b"Origin: https://x", b"Connection: close", b"X-Bin: %", b"grpc-timeout: 1n",
+            ),
+            rng.randrange(3),
+        )  # fmt: skip
+        if rng.random() < 0.3:
+            lines.append(b"Transfer-Encoding: chunked")
+            body = chunks(rng, body)
+        else:
+            size = len(body) if rng.random() < 0.8 else number(rng)
+            lines.append(b"Content-Length: %d" % size)
+        calls.append(b"\r\n".join(lines) + b"\r\n\r\n" + body)
+    return b"".join(calls)
+
+
 def ticket_bytes(rng):
     """As a node sends one that it was given: 32 bytes, and the start byte."""
     size = rng.choice((0, 1, 31, 32, 33, rng.randrange(1000), 100_000))
@@ -319,6 +375,10 @@ class FuzzTest(unittest.TestCase):
         self.fuzz(
             "ticket", ticket_bytes, lambda: self.connect(f"127.0.0.1:{self.peer_data_port}")
         )
+
+    def test_calls_over_http(self):
+        service = self.serve("--http-api")
+        self.fuzz("call", call_bytes, lambda: self.connect(service.http_address))
 
     def test_http(self):
         service = self.serve()

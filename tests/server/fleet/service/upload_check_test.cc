@@ -4,8 +4,11 @@
 #include <asio/io_context.hpp>
 #include <string>
 
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/api/errors.h"
 #include "server/fleet/state/reception_name.h"
 #include "tests/server/fleet/service/serving_node.h"
 
@@ -28,10 +31,15 @@ class UploadCheckTest : public ::testing::Test {
     spec.set_source_node("here");
     fleet_.AddDistribution("d", spec);
   }
-  void ExpectRefused(const std::string& why, const std::string& node = "here") {
+  void ExpectRefused(const std::string& why, const std::string& reason,
+                     const std::string& node = "here") {
     const absl::Status status = Check(node);
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(why));
+    const auto info =
+        status.GetPayload(absl::StrCat(server::kDetailTypePrefix, "ErrorInfo"));
+    ASSERT_TRUE(info);
+    EXPECT_THAT(std::string(*info), HasSubstr(reason));
   }
 
   TestFleet fleet_;
@@ -46,22 +54,22 @@ TEST_F(UploadCheckTest, TheNodeTakesItsOwn) {
 
 TEST_F(UploadCheckTest, AnotherNodeSaysWhereItIsTaken) {
   Add();
-  ExpectRefused("at node 'here'", "there");
+  ExpectRefused("at node 'here'", "UPLOAD_AT_ANOTHER_NODE", "there");
 }
 
 TEST_F(UploadCheckTest, AFileIsNotUploaded) {
   fleet_.AddDistribution("d");
-  ExpectRefused("made from a file", "source");
+  ExpectRefused("made from a file", "NOT_AN_UPLOAD", "source");
 }
 
 TEST_F(UploadCheckTest, WhatHasEndedTakesNone) {
   Add();
   fleet_.PutDelivery("d", "here", v1::DELIVERY_STATE_DELIVERED);
-  ExpectRefused("its content already");
+  ExpectRefused("its content already", "UPLOAD_TAKEN");
   fleet_.PutDelivery("d", "here", v1::DELIVERY_STATE_FAILED);
-  ExpectRefused("has ended");
+  ExpectRefused("has ended", "UPLOAD_DELIVERY_ENDED");
   fleet_.Coordinate();
-  ExpectRefused("is finished: it is FAILED");
+  ExpectRefused("is finished: it is FAILED", "RESOURCE_FINISHED");
 }
 
 TEST_F(UploadCheckTest, AnUploadIsFoundByTheNameOfItsReception) {
