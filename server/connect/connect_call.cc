@@ -49,10 +49,9 @@ HttpResponse ConnectCall::Refuse(const absl::Status& status) const {
 void ConnectCall::Parse(const std::string& body) {
   absl::StatusOr<absl::string_view> message = body;
   if (options_.codec.is_stream) message = OnlyMessage(body);
-  absl::StatusOr<std::string> request = message.status();
-  if (message.ok()) {
-    request = Decode(options_.codec, *options_.method.input_type(), *message);
-  }
+  if (!message.ok()) return SendError(ToGrpc(message.status()));
+  absl::StatusOr<std::string> request =
+      Decode(options_.codec, *options_.method.input_type(), *message);
   if (!request.ok()) return SendError(ToGrpc(request.status()));
   if (backend_.stopped) return SendError(Stopping());
   InProcessCall::Request call = options_.request;

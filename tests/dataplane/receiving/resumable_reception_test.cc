@@ -27,7 +27,7 @@ namespace {
 
 using Names = std::set<std::string>;
 
-// A disk that holds the write of one block until it is released.
+// A disk that holds the first write of one block until it is released.
 class HeldWrite : public FileApi {
  public:
   // That of the block at `offset`: those before it may not be written yet.
@@ -43,8 +43,7 @@ class HeldWrite : public FileApi {
   int WriteAt(int file, uint64_t offset,
               std::span<const std::byte> data) override {
     uint64_t held = offset;
-    if (data.size() == kManifestBlock &&
-        offset_.compare_exchange_strong(held, kNone)) {
+    if (offset_.compare_exchange_strong(held, kNone)) {
       held_.Notify();
       released_.WaitForNotification();
     }

@@ -34,6 +34,7 @@ class OneFanout {
       fanout_->CloseAll(Reason::kServiceStopped, "");
       fanout_ = nullptr;
     });
+    disk_.Join();  // Its tasks post to the lane.
   }
 
   // Runs `call` on the lane, and waits until it has.

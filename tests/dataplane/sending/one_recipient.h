@@ -136,6 +136,7 @@ class OneRecipient {
       recipient_ = nullptr;
       owner.ForgetQuestions();
     });
+    disk_.Join();  // Its tasks post to the lane.
   }
 
   // Runs `call` on the lane, and answers what it does.

@@ -68,12 +68,12 @@ TEST(FiltersTest, WatchIsOfNamesAndSources) {
   SessionTable::Filter filter;
   filter.selection.set_name_prefix("a");
   filter.selection.mutable_source()->set_file("root/a1");
-  auto cursor = *table.Begin(0);
   for (const char* id : {"a1", "a2", "b1"}) {
     v1::Session session = Waiting(id);
     session.mutable_spec()->mutable_file()->set_root("root");
     table.Insert(session);
   }
+  auto cursor = *table.Begin(0);
   EXPECT_EQ(ReadSessions(table, filter, cursor), "sessions/a1+");
   table.Update(StatusOf(Ended(Waiting("a1"), 1)), {}, {});
   table.Update(StatusOf(Ended(Waiting("a2"), 1)), {}, {});
