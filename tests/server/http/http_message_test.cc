@@ -71,8 +71,8 @@ TEST(SerializeHeadTest, TellsHowTheBodyComes) {
   // Neither: it has no body.
   const std::string empty =
       SerializeHead({.status = 204}, 0, /*keeps_alive=*/true);
-  EXPECT_EQ(empty.find("Content-Type"), std::string::npos);
-  EXPECT_EQ(empty.find("Content-Length"), std::string::npos);
+  EXPECT_EQ(empty.find("\r\nContent-Type"), std::string::npos);
+  EXPECT_EQ(empty.find("\r\nContent-Length"), std::string::npos);
 }
 
 TEST(ParseHeadTest, RefusesWhatIsMalformed) {
