@@ -274,7 +274,7 @@ class ReceptionSessionTest(ReceptionCase):
         # The file has another content than that of the first reception by now: it is
         # that of the second.
         ended = self.wait_session(later.name, "FAILED")
-        self.assertIn("changed", ended.error)
+        self.assertIn("another file has taken its place", ended.error)
         self.assertIn(
             f"{running} is INTERRUPTED", self.wait_session(cut.name, "FAILED").error
         )
