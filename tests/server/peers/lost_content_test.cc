@@ -68,6 +68,7 @@ TEST_F(LostContentTest, MayBeHadLaterUntilTheReceptionIsOver) {
                  .peer = {asio::ip::address_v4::loopback(), 1},
                  .node = "a child"},
                 [](const auto& taken) { EXPECT_TRUE(taken.ok()); });
+  child.peer->Say(0);
   ASSERT_TRUE(dataplane::Eventually([&] { return !content->error().ok(); }));
   EXPECT_TRUE(absl::IsUnavailable(content->error())) << content->error();
   released.Notify();
