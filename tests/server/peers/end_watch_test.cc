@@ -29,11 +29,13 @@ TEST(EndWatchTest, EndOfWhatHasNotBegunIsNotNear) {
 
 TEST(EndWatchTest, EndOfWhatHasStoppedIsNotNearUntilItGoesOn) {
   EndWatch watch;
+  constexpr EndWatch::Clock::duration kHalf =
+      EndWatch::Clock::duration(EndWatch::kPatience) / 2;
   auto now = EndWatch::Clock::now();
   EXPECT_TRUE(watch.IsNear(kLength - 9, kLength, now));
-  now += EndWatch::kPatience / 2;
+  now += kHalf;
   EXPECT_TRUE(watch.IsNear(kLength - 9, kLength, now));
-  now += EndWatch::kPatience / 2;
+  now += kHalf;
   EXPECT_FALSE(watch.IsNear(kLength - 9, kLength, now));
   EXPECT_TRUE(watch.IsNear(kLength - 8, kLength, now));
 }

@@ -2,8 +2,10 @@
 // measured as they keep up with their parents.
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -27,6 +29,20 @@ class UnmeasuredEdgesTest : public SlowEdgesTest {
     told.observed_bytes = 2 * rate;
     return Tell(told);
   }
+  // The names from the source on.
+  std::vector<std::string> PlanInOrder(int nodes) {
+    Plan(nodes);
+    std::map<std::string, std::string> child_of;
+    for (const auto& [node, parent] : fleet_.Parents("d")) {
+      child_of[parent] = node;
+    }
+    std::vector<std::string> chain;
+    for (std::string parent = "source"; child_of.contains(parent);) {
+      parent = child_of[parent];
+      chain.push_back(parent);
+    }
+    return chain;
+  }
   // Each 2 s, as a node does. Returns for how long it was not found.
   seconds TellEach2Seconds(const std::string& slow, uint64_t rate) {
     EdgeRate told = fleet_.Rate("d", slow, rate);
@@ -45,19 +61,19 @@ class UnmeasuredEdgesTest : public SlowEdgesTest {
 
 // Where all links are the same, nobody else is measured.
 TEST_F(UnmeasuredEdgesTest, OfManyItIsEnoughToKnowWhatTheyDoAtLeast) {
-  Plan(16);
-  for (int i = 1; i <= 16; ++i) {
-    EXPECT_FALSE(TellLeast(absl::StrCat("n", i), i < 12 ? kFast : kSlow));
+  const std::vector<std::string> chain = PlanInOrder(16);
+  for (size_t i = 0; i < chain.size(); ++i) {
+    EXPECT_FALSE(TellLeast(chain[i], i < 11 ? kFast : kSlow));
   }
-  EXPECT_EQ(TellEach2Seconds("n12", kSlow), seconds(6));
+  EXPECT_EQ(TellEach2Seconds(chain[11], kSlow), seconds(6));
 }
 
 TEST_F(UnmeasuredEdgesTest, EdgesBelowTheOneThatIsComparedDoNotCount) {
-  Plan(16);
-  for (int i = 1; i <= 16; ++i) {
-    EXPECT_FALSE(TellLeast(absl::StrCat("n", i), i < 4 ? kFast : kSlow));
+  const std::vector<std::string> chain = PlanInOrder(16);
+  for (size_t i = 0; i < chain.size(); ++i) {
+    EXPECT_FALSE(TellLeast(chain[i], i < 3 ? kFast : kSlow));
   }
-  EXPECT_EQ(TellEach2Seconds("n4", kSlow), seconds(10)) << "They are few.";
+  EXPECT_EQ(TellEach2Seconds(chain[3], kSlow), seconds(10)) << "They are few.";
 }
 
 TEST_F(UnmeasuredEdgesTest, WhatAnEdgeDoesAtLeastMakesItNotSlow) {
