@@ -45,9 +45,14 @@ TEST(JsonStringTest, ReplacesEachByteThatIsNoUtf8) {
   EXPECT_EQ(JsonString("\xf4\x90\x80\x80"), R"("\ufffd\ufffd\ufffd\ufffd")");
 }
 
-TEST(LogTest, GrpcHasALineASecond) {
+class LogTest : public testing::Test {
+ protected:
+  // Once in a process: threads may log by it until the end.
+  static void SetUpTestSuite() { SetUpLog({}); }
+};
+
+TEST_F(LogTest, GrpcHasALineASecond) {
   testing::internal::CaptureStderr();
-  SetUpLog({});
   gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);  // As grpc_init() does.
   for (int i = 0; i < 10'000; ++i) gpr_log(GPR_ERROR, "what a peer does");
   FlushLog();
@@ -58,9 +63,8 @@ TEST(LogTest, GrpcHasALineASecond) {
   EXPECT_LE(lines, 60);
 }
 
-TEST(LogTest, ProtobufHasALineASecond) {
+TEST_F(LogTest, ProtobufHasALineASecond) {
   testing::internal::CaptureStderr();
-  SetUpLog({});
   for (int i = 0; i < 10'000; ++i) {
     GOOGLE_LOG(ERROR) << "what a peer sends";
   }
