@@ -143,41 +143,6 @@ TEST_F(ResumableReceptionTest, WrongDigestsAreForgottenWithTheirSource) {
   ExpectWhole();
 }
 
-// Its digest would be kept, and found wrong once more.
-TEST_F(ResumableReceptionTest,
-       EarlierBlockThatIsFoundBadLaterIsTheOneToComeAgain) {
-  HeldWrite write;
-  Begin({}, {.files = &write});
-  const auto end = absl::MakeCleanup([&] {
-    write.Release();
-    one_ = nullptr;  // It uses the files.
-  });
-  Accept();
-  ASSERT_TRUE(sender_.Send(LongContent().substr(0, 3 * kManifestBlock)));
-  Manifest told = ManifestOf(LongContent());
-  one_->reception().Expect(0, {told.blocks.begin(), told.blocks.begin() + 3});
-  ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
-    return status.bytes_verified == 3 * kManifestBlock;
-  }));
-  write.Hold(3 * kManifestBlock);
-  ASSERT_TRUE(
-      sender_.Send(LongContent().substr(3 * kManifestBlock, kManifestBlock)));
-  write.WaitUntilHeld();
-  told.blocks[3].fill({});
-  told.blocks[4].fill({});
-  one_->reception().Expect(0, told.blocks);
-  ASSERT_TRUE(
-      sender_.Send(LongContent().substr(4 * kManifestBlock, kManifestBlock)));
-  EXPECT_EQ(sender_.ReadEnd(), ECONNRESET);  // The fifth is bad.
-  write.Release();
-  const ScriptedUpstream::Asked asked = Accept();
-  EXPECT_EQ(asked.offset, 3 * kManifestBlock);
-  ASSERT_TRUE(sender_.Send(LongContent().substr(asked.offset)));
-  ASSERT_TRUE(WaitForBytes(kLongSize));
-  Announce(LongContent());
-  ExpectWhole();
-}
-
 // Its bytes are those from another offset.
 TEST_F(ResumableReceptionTest, ConnectionFromBeforeARewindIsNotUsed) {
   HeldWrite write;
