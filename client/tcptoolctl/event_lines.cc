@@ -1,7 +1,10 @@
 #include "client/tcptoolctl/event_lines.h"
 
+#include <fcntl.h>
 #include <google/protobuf/struct.pb.h>
 #include <google/protobuf/util/json_util.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -20,30 +23,36 @@ namespace {
 
 constexpr int64_t kFirstLook = int64_t{64} << 10;
 
-// The last line of `file` that has its end, without that; empty if there is
-// none.
-std::string LastWholeLine(std::ifstream& file) {
+struct WholeLine {
+  std::string text;  // Without its end.
+  int64_t end = 0;   // Where in the file it has ended.
+};
+
+// The last line of `file` that has its end; empty if there is none.
+WholeLine LastWholeLine(std::ifstream& file) {
   file.seekg(0, std::ios::end);
   const auto size = static_cast<int64_t>(file.tellg());
-  if (size < 0) return "";  // A pipe.
+  if (size < 0) return {};  // A pipe.
   // A line may be large: more is read until it is found.
   for (int64_t look = kFirstLook;; look *= 2) {
     const int64_t begin = std::max<int64_t>(size - look, 0);
     std::string text(static_cast<size_t>(size - begin), '\0');
     file.seekg(begin);
     if (!file.read(text.data(), static_cast<std::streamsize>(text.size()))) {
-      return "";
+      return {};
     }
     const size_t end = text.rfind('\n');
     if (end != std::string::npos) {
+      const int64_t behind = begin + static_cast<int64_t>(end) + 1;
       const size_t before =
           end == 0 ? std::string::npos : text.rfind('\n', end - 1);
       if (before != std::string::npos) {
-        return text.substr(before + 1, end - before - 1);
+        return {.text = text.substr(before + 1, end - before - 1),
+                .end = behind};
       }
-      if (begin == 0) return text.substr(0, end);
+      if (begin == 0) return {.text = text.substr(0, end), .end = behind};
     }
-    if (begin == 0) return "";
+    if (begin == 0) return {};
   }
 }
 
@@ -61,6 +70,20 @@ int64_t RevisionOf(const std::string& line) {
     return -1;
   }
   return revision;
+}
+
+bool IsRevision(const std::string& text) {
+  return std::ranges::all_of(text, absl::ascii_isdigit);
+}
+
+bool AppendsTo(const std::string& file, int output) {
+  struct stat named {};
+  struct stat written {};
+  const int flags = fcntl(output, F_GETFL);
+  return flags >= 0 && (flags & O_APPEND) != 0 &&
+         stat(file.c_str(), &named) == 0 && fstat(output, &written) == 0 &&
+         S_ISREG(written.st_mode) && named.st_dev == written.st_dev &&
+         named.st_ino == written.st_ino;
 }
 
 }  // namespace
@@ -97,7 +120,7 @@ std::vector<std::string> EventLines::Of(
 }
 
 absl::StatusOr<int64_t> ReadResumeRevision(const std::string& text) {
-  if (std::ranges::all_of(text, absl::ascii_isdigit)) {
+  if (IsRevision(text)) {
     int64_t revision = 0;
     if (absl::SimpleAtoi(text, &revision)) return revision;
     return absl::InvalidArgumentError(absl::StrCat(
@@ -114,12 +137,28 @@ absl::StatusOr<int64_t> ReadResumeRevision(const std::string& text) {
   // A directory can be opened, and not be read.
   if (file.peek() == std::ifstream::traits_type::eof() && !file.bad()) return 0;
   file.clear();
-  const int64_t revision = RevisionOf(LastWholeLine(file));
+  const int64_t revision = RevisionOf(LastWholeLine(file).text);
   if (revision >= 0) return revision;
   return absl::InvalidArgumentError(absl::StrCat(
       "--resume: ", text,
       ": its last line is none that `tcptoolctl events` prints; give the file "
       "that it has printed into, or another name for a new one"));
+}
+
+absl::Status DropCutLine(const std::string& text, int output) {
+  if (IsRevision(text) || !AppendsTo(text, output)) return absl::OkStatus();
+  std::ifstream file(text, std::ios::binary);
+  const int64_t end = LastWholeLine(file).end;
+  file.clear();
+  file.seekg(0, std::ios::end);
+  const auto size = static_cast<int64_t>(file.tellg());
+  // Of a file without a whole line it is not known whose it is.
+  if (end == 0 || size <= end || ftruncate(output, end) == 0) {
+    return absl::OkStatus();
+  }
+  return absl::UnknownError(
+      absl::StrCat("--resume: ", text, ": its last line is cut off, and ",
+                   "cannot be taken away: ", std::strerror(errno)));
 }
 
 }  // namespace tcptool

@@ -46,6 +46,11 @@ class EventLines {
 // of these.
 absl::StatusOr<int64_t> ReadResumeRevision(const std::string& text);
 
+// Where `output` appends to the file that `text` names: takes from its end what
+// is no whole line, as a run that was ended, or a full disk, leaves it. What is
+// appended would be a part of that line. Nothing where `text` is a revision.
+absl::Status DropCutLine(const std::string& text, int output);
+
 }  // namespace tcptool
 
 #endif  // TCPTOOL_CLIENT_TCPTOOLCTL_EVENT_LINES_H_

@@ -14,6 +14,8 @@ absl::Status Events(Client& client, const Options& options) {
     const absl::StatusOr<int64_t> revision = ReadResumeRevision(options.resume);
     if (!revision.ok()) return revision.status();
     request.set_resume_revision(*revision);
+    const absl::Status dropped = DropCutLine(options.resume, STDOUT_FILENO);
+    if (!dropped.ok()) return dropped;
   }
   EventLines lines(request.resume_revision());
   LineOutput output(STDOUT_FILENO);

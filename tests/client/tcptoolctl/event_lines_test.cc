@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,30 @@ TEST_F(ResumeTest, LineThatWasCutOffDoesNotCount) {
   Write(absl::StrCat("{\"resume\":\"5\"}\n{\"resume\":\"6\",\"a\":\"", large,
                      "\"}\n{\"resume\":\"7\",\"a\":\"", large));
   EXPECT_EQ(*ReadResumeRevision(name_), 6);
+}
+
+TEST_F(ResumeTest, LineThatWasCutOffIsTakenAwayBeforeOthersFollow) {
+  const std::string whole = "{\"resume\":\"5\"}\n{\"resume\":\"6\"}\n";
+  const auto left = [this](const std::string& text, int flags,
+                           const std::string& resume) {
+    Write(text);
+    const int output = open(name_.c_str(), O_WRONLY | O_CLOEXEC | flags);
+    EXPECT_GE(output, 0);
+    const absl::Status status = DropCutLine(resume, output);
+    EXPECT_TRUE(status.ok()) << status;
+    close(output);
+    std::ifstream file(name_, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string cut = whole + "{\"resume\":\"7\",\"a\":";
+  EXPECT_EQ(left(cut, O_APPEND, name_), whole);
+  EXPECT_EQ(left(whole + std::string(300'000, 'x'), O_APPEND, name_), whole);
+  EXPECT_EQ(left(whole, O_APPEND, name_), whole);
+  EXPECT_EQ(left("notes", O_APPEND, name_), "notes");
+  // What is written elsewhere does not follow it.
+  EXPECT_EQ(left(cut, 0, name_), cut);
+  EXPECT_EQ(left(cut, O_APPEND, name_ + ".missing"), cut);
+  EXPECT_EQ(left(cut, O_APPEND, "6"), cut);
 }
 
 TEST_F(ResumeTest, OtherFilesAreRefused) {
