@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <iostream>
+#include <random>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -27,8 +29,17 @@
 namespace tcptool {
 namespace {
 
-// How often a change is tried that others get ahead of.
-constexpr int kUpdateTries = 5;
+// How often a change is tried that others get ahead of, and how long the pause
+// is before the second try; it doubles each time.
+constexpr int kUpdateTries = 12;
+constexpr absl::Duration kUpdatePause = absl::Milliseconds(10);
+constexpr absl::Duration kMaxUpdatePause = absl::Milliseconds(500);
+
+// A part of `pause`: those that have met once should not meet again.
+absl::Duration PartOf(absl::Duration pause) {
+  std::random_device random;
+  return pause * std::uniform_real_distribution<double>(0, 1)(random);
+}
 
 std::string SessionName(const std::string& name) {
   return absl::StartsWith(name, "sessions/") ? name
@@ -208,8 +219,13 @@ absl::Status Start(Client& client, const Options& options) {
 absl::Status Update(Client& client, const Options& options) {
   const std::string name = SessionName(options.name);
   absl::StatusOr<v1::Session> session;
-  // Others may change it between the two calls.
+  absl::Duration pause = kUpdatePause;
+  // Others may change it between the two calls, or at that moment.
   for (int tries = 0; tries < kUpdateTries; ++tries) {
+    if (tries > 0) {
+      absl::SleepFor(PartOf(pause));
+      pause = std::min(pause * 2, kMaxUpdatePause);
+    }
     session = client.GetSession(name);
     if (!session.ok()) break;
     v1::UpdateSessionRequest request = options.update.request;

@@ -1,5 +1,6 @@
 """tcptoolctl update: what of a session changes."""
 
+import concurrent.futures
 import json
 import subprocess
 
@@ -59,6 +60,16 @@ class UpdateTest(harness.ServiceTest):
         self.assertEqual(spec.limits.recipient_bytes_per_second, 7)
         self.assertEqual(spec.limits.session_bytes_per_second, 0)
         self.assertEqual((spec.expire_after.seconds, spec.retention.seconds), (7200, 10800))
+
+    def test_several_at_a_time_all_count(self):
+        name = self.ctl("create", "--file=files/content")["name"]
+        keys = [f"k{number}" for number in range(8)]
+        with concurrent.futures.ThreadPoolExecutor(len(keys)) as together:
+            done = list(together.map(
+                lambda key: self.run_ctl("update", name, f"--label={key}=1"), keys
+            ))
+        self.assertEqual([one.returncode for one in done], [0] * len(keys), done)
+        self.assertEqual(sorted(self.service.get(name).spec.labels), keys)
 
     def test_what_is_not_named_stays(self):
         name = self.ctl("create", "--file=files/content", "--label=job=1", "--session-rate=5")
