@@ -183,7 +183,12 @@ ParentChoice::Next ParentChoice::NotBegun(uint64_t position, Time now) {
       now - *trouble_since_ >= std::min(timing_.not_begun, wait_)) {
     const size_t left = current_;
     const bool was_left = nodes_[left].was_left;
-    const Next next = Failed(false, position, now);
+    // Nobody plans any more that it is waited for, and who is to be asked in
+    // its place is asked no more.
+    const bool is_the_last = std::ranges::all_of(nodes_, [](const Node& node) {
+      return node.has_lied || node.rank == kUnplanned;
+    });
+    const Next next = Failed(is_the_last, position, now);
     nodes_[left].was_left = was_left;
     return next;
   }

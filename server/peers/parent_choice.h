@@ -139,7 +139,8 @@ class ParentChoice {
   Next Failed(bool is_refusal, uint64_t position, Time now);
   // It knows nothing of the content yet. When a distribution starts, nodes hear
   // of it one after the other: who hears of it before its parent waits for that
-  // one, as all would come to receive from the source if they left it.
+  // one, as all would come to receive from the source if they left it. Who is
+  // in the plan no more is not waited for where all have lied that are in it.
   Next NotBegun(uint64_t position, Time now);
   // It has said what cannot be, by itself.
   Next Lied(uint64_t position, Time now);

@@ -72,6 +72,36 @@ TEST_F(ParentChoiceTest, WhoHasLiedIsNotPreferredAgain) {
   EXPECT_TRUE(choice_->is_stranded());
 }
 
+// As where the disk has no room for the content, whose length all have told but
+// the one whose disk has none either: it has failed, and begins no more.
+TEST_F(ParentChoiceTest, WhoHasNotBegunIsAwaitedAsLongAsItIsInThePlan) {
+  Open(3);
+  for (const size_t next : {size_t{1}, size_t{2}}) {
+    Serve();
+    EXPECT_EQ(Lose(0, Loss::kContradiction), Step::kFollow);
+    EXPECT_EQ(choice_->current(), next);
+  }
+  for (int asked = 0; asked < 10; ++asked) {
+    EXPECT_EQ(Do(choice_->NotBegun(0, now_)), Step::kFollow);
+    EXPECT_EQ(choice_->current(), 2u);
+  }
+  choice_->Replace({1, 0});
+  EXPECT_EQ(choice_->current(), 2u);
+  EXPECT_EQ(Do(choice_->NotBegun(0, now_)), Step::kGiveUp);
+}
+
+TEST_F(ParentChoiceTest, WhoHasNotBegunIsAwaitedWhereThePlanHasAnotherOne) {
+  Open(2);
+  Serve();
+  EXPECT_EQ(Lose(0, Loss::kContradiction), Step::kFollow);
+  choice_->Replace({0, std::nullopt});
+  // The new one is asked too, and has not begun either.
+  for (int asked = 0; asked < 10; ++asked) {
+    EXPECT_EQ(Do(choice_->NotBegun(0, now_)), Step::kFollow);
+    EXPECT_FALSE(choice_->has_lied(choice_->current()));
+  }
+}
+
 TEST_F(ParentChoiceTest, PreferredNodeIsAskedBesideOneThatServes) {
   Open(1);
   Serve();
