@@ -10,6 +10,7 @@
 #include "messages/time.h"
 #include "server/api/errors.h"
 #include "server/api/etag.h"
+#include "server/api/invalid_field.h"
 #include "server/api/names.h"
 #include "server/api/translate.h"
 #include "server/base/log.h"
@@ -22,6 +23,19 @@ namespace {
 void SetModifyTime(const SessionSource& source, v1::Session& session) {
   if (!source.modified) return;
   *session.mutable_source_modify_time() = ToNearestTimestamp(*source.modified);
+}
+
+// What is known only once the source is open: a file whose size says nothing,
+// as one of procfs, is read once.
+absl::Status CheckServesAgain(const dataplane::SessionOptions& options,
+                              const SessionSource& source) {
+  if (!options.start.immediate || source.source->rereadable()) {
+    return absl::OkStatus();
+  }
+  return InvalidField("session.spec.start.immediate",
+                      "the file's size says nothing, so that it is read once, "
+                      "and cannot be served again to those who come later; "
+                      "choose another file");
 }
 
 }  // namespace
@@ -121,9 +135,9 @@ absl::StatusOr<v1::Session> SessionCreation::Validate(
 
 void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   const Done& done = creation.done;
-  if (absl::Status status = held_.CheckRoom(); !status.ok()) {
-    return done(status);
-  }
+  absl::Status status = CheckServesAgain(creation.options, source);
+  if (status.ok()) status = held_.CheckRoom();
+  if (!status.ok()) return done(status);
   const absl::StatusOr<std::string> name =
       ChooseName(creation.request.session_id());
   if (!name.ok()) return done(name.status());

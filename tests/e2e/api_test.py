@@ -10,7 +10,7 @@ import recipients
 
 
 class ApiTest(harness.ServiceTest):
-    service_flags = ("--log-format=json",)
+    service_flags = ("--log-format=json", "--root=proc=/proc")
 
     def setUp(self):
         super().setUp()
@@ -234,6 +234,21 @@ class ApiTest(harness.ServiceTest):
             self.assertEqual(refused.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
             self.assertIn("start.end_when_expected_delivered", refused.exception.details())
 
+    def test_immediate_session_of_a_file_that_is_read_once_is_refused(self):
+        session = harness.stubs.session
+        spec = session.SessionSpec(
+            file=session.FileSource(root="proc", path="version"),
+            start=session.StartPolicy(immediate=True),
+        )
+        for validate_only in (True, False):
+            request = self.messages.CreateSessionRequest(
+                session=session.Session(spec=spec), validate_only=validate_only
+            )
+            with self.assertRaises(grpc.RpcError) as refused:
+                self.service.sessions.CreateSession(request)
+            self.assertEqual(refused.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
+            self.assertIn("session.spec.start.immediate: ", refused.exception.details())
+
     def test_request_id_makes_one_session(self):
         session = harness.stubs.session
         request = self.messages.CreateSessionRequest(
@@ -302,7 +317,7 @@ class ApiTest(harness.ServiceTest):
     def test_node_says_what_it_can(self):
         created = self.service.create()
         node = self.service.node.GetNode(harness.stubs.node_service.GetNodeRequest())
-        self.assertEqual([root.name for root in node.roots], ["files"])
+        self.assertEqual([root.name for root in node.roots], ["files", "proc"])
         self.assertGreater(node.roots[0].free_bytes, 0)
         self.assertEqual(list(node.ports_in_use), [harness.port_of(created)])
         self.assertGreater(node.lanes, 0)
