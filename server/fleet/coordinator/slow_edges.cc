@@ -18,8 +18,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// An edge tells each 2 s: more often is more than it may.
+// An edge tells each 2 s: more often is more than it may. But what tells of a
+// slow link shares that, where a lost packet makes it late by seconds: it may
+// come just before the next. Whoever sends it gives it up after 5 s.
 constexpr seconds kLeastPause(1);
+constexpr auto kMostAhead = 2 * kLeastPause;
 // Longer ago it was slow for another reason. Of 10,000 nodes each tells in 50
 // s.
 constexpr seconds kLongestPause(60);
@@ -33,7 +36,9 @@ constexpr seconds kLookAgain(1);
 constexpr size_t kFewToLookAt = 100;
 
 constexpr size_t kMany = 8;
-constexpr milliseconds kEnoughOfMany = seconds(6);
+// Three times what an edge tells each 2 s, in 6 s: it has not measured all of
+// that, as it measures from message to message of its parent.
+constexpr milliseconds kEnoughOfMany(5500);
 constexpr milliseconds kEnoughOfFew = seconds(10);
 // Of what is usual.
 constexpr double kSlowOfMany = 1.0 / 3;
@@ -116,11 +121,12 @@ std::optional<SlowNode> SlowEdges::Report(const FleetState& state,
   }
   Rates& rates = distributions_[rate.distribution];
   Edge& edge = rates.edges[rate.node];
-  if (edge.told && now - *edge.told < kLeastPause) return std::nullopt;
+  if (now + kMostAhead < edge.due) return std::nullopt;
+  const Time due = std::max(edge.due, now) + kLeastPause;
   if (edge.epoch != rate.epoch) {
     edge = {.parent = rate.parent, .epoch = rate.epoch};
   }
-  edge.told = now;
+  edge.due = due;
   if (least) edge.least = least;
   if (!measured) return std::nullopt;
   if (now - edge.measured_at.value_or(now) > kLongestPause) edge.slow_for = {};

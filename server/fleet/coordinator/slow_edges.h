@@ -33,7 +33,7 @@ struct SlowNode {
 // that is compared, as all there wait for that. So it is compared with less
 // than what is usual, if not with that. Where 8 are known, an edge is slow
 // below a third of the median, if it is below it by more than three deviations
-// (1.4826 MAD) too, for 6 s. Where fewer are known, it is slow below half of
+// (1.4826 MAD) too, for 5.5 s. Where fewer are known, it is slow below half of
 // what it may have (the edge's cap_bytes_per_second, and what its parent lets
 // it have) or, if that has no limit, below half of the median of the others,
 // for 10 s. Nowhere is one slow that has half of what it may have. Only time in
@@ -53,7 +53,8 @@ class SlowEdges {
   using Time = std::chrono::steady_clock::time_point;
 
   // Whom to plan to the end now, if anybody. Ignored is what is not of an edge
-  // that is in force, or comes within 1 s of what was told of it before.
+  // that is in force, or comes more often than once a second; but three may
+  // come at once, as those of a slow link are late.
   std::optional<SlowNode> Report(const FleetState& state, const EdgeRate& rate,
                                  Time now);
 
@@ -70,7 +71,7 @@ class SlowEdges {
     std::optional<double> least;
     double most = 0;  // What it may have, as far as known; 0: no limit.
     Duration slow_for{};
-    std::optional<Time> told;
+    Time due{};  // A second for each that was told of it.
     std::optional<Time> measured_at;
 
     // What others are compared with: what was measured in a short time may be

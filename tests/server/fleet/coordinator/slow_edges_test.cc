@@ -139,6 +139,25 @@ TEST_F(SlowEdgesTest, WhoTellsTooOftenIsIgnored) {
   }
 }
 
+// It comes over the slow link too, after what was lost there.
+TEST_F(SlowEdgesTest, WhatComesLateCountsAlthoughTheNextComesAtOnce) {
+  Plan(3);
+  EXPECT_FALSE(Tell("n1", kFast));
+  EdgeRate slow = fleet_.Rate("d", "n2", kSlow);
+  slow.busy = seconds(2);
+  slow.bytes = 2 * kSlow;
+  now_ += seconds(5);
+  EXPECT_FALSE(Tell(slow));
+  now_ += milliseconds(100);
+  EXPECT_FALSE(Tell(slow));
+  now_ += milliseconds(100);
+  EXPECT_FALSE(Tell(slow));
+  now_ += milliseconds(2500);
+  EXPECT_FALSE(Tell(slow));
+  now_ += milliseconds(100);
+  EXPECT_TRUE(Tell(slow)) << "slow for 10 s";
+}
+
 TEST_F(SlowEdgesTest, EdgesThatAreNotInForceAreIgnored) {
   Plan(3);
   EXPECT_FALSE(Tell("n1", kFast));
@@ -177,6 +196,22 @@ TEST_F(SlowEdgesTest, OfManyOneBelowAThirdOfTheMedianIsFoundIn6Seconds) {
     EXPECT_FALSE(Tell(absl::StrCat("n", i), kFast + i));
   }
   EXPECT_EQ(TellUntilFound("n9", kFast * 2 / 5), "") << "40 MB/s";
+}
+
+// Messages on a slow link are late, and it is measured from one to another.
+TEST_F(SlowEdgesTest, OfManyOneIsFoundByThreeReportsOfAlmost2Seconds) {
+  Plan(9);
+  for (int i = 1; i <= 8; ++i) {
+    EXPECT_FALSE(Tell(absl::StrCat("n", i), kFast));
+  }
+  EdgeRate rate = fleet_.Rate("d", "n9", 0);
+  rate.busy = milliseconds(1850);
+  for (int i = 0; i < 2; ++i) {
+    now_ += seconds(2);
+    EXPECT_FALSE(Tell(rate));
+  }
+  now_ += seconds(2);
+  EXPECT_TRUE(Tell(rate));
 }
 
 TEST_F(SlowEdgesTest, WhereRatesDifferMuchNobodyIsFound) {
