@@ -152,15 +152,17 @@ std::optional<SlowNode> SlowEdges::Report(const FleetState& state,
   if (edge.slow_for < measure->enough || rates.found.size() >= most) {
     return std::nullopt;
   }
-  std::string culprit = Culprit(rates, rate.node, measure->least);
+  const std::string& first = FirstSlow(distribution, rates, rate.node);
+  std::string culprit = Culprit(rates, first, measure->least);
   // The source is no target, and has no edge that could say so.
   if (EdgeInForce(distribution, culprit) == nullptr) return std::nullopt;
+  const Edge& slow_edge = rates.edges.at(first);
   SlowNode slow = {.distribution = rate.distribution,
                    .node = std::move(culprit),
-                   .rate = static_cast<uint64_t>(*measured),
+                   .rate = static_cast<uint64_t>(*slow_edge.rate),
                    .usual = static_cast<uint64_t>(measure->usual)};
   rates.found.insert(slow.node);
-  rates.found_below.try_emplace(rate.parent, rate.node);
+  rates.found_below.try_emplace(slow_edge.parent, first);
   for (auto& [name, other] : rates.edges) other.slow_for = {};
   return slow;
 }
@@ -235,6 +237,23 @@ std::optional<SlowEdges::Measure> SlowEdges::MeasureFor(
                                                 MedianOf(std::move(known)));
   return Measure{
       .usual = usual, .least = kSlowOfFew * usual, .enough = kEnoughOfFew};
+}
+
+const std::string& SlowEdges::FirstSlow(const Distribution& distribution,
+                                        const Rates& rates,
+                                        const std::string& node) {
+  const Edge& edge = rates.edges.at(node);
+  const auto above = rates.edges.find(edge.parent);
+  const v1::Edge* const in_force = EdgeInForce(distribution, edge.parent);
+  if (above == rates.edges.end() || in_force == nullptr ||
+      above->second.epoch != in_force->epoch() ||
+      rates.found.contains(edge.parent)) {
+    return node;
+  }
+  const bool is_slow =
+      2 * above->second.slow_for >= edge.slow_for &&
+      *edge.measured_at - *above->second.measured_at <= kLongestPause;
+  return is_slow ? above->first : node;
 }
 
 std::string SlowEdges::Culprit(const Rates& rates, const std::string& node,

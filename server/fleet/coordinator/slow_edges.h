@@ -40,12 +40,13 @@ struct SlowNode {
 // which the parent had something to give counts (EdgeRate.busy) for an edge to
 // be slow. Where nothing can be compared with, nothing is found.
 //
-// The node below a slow edge is the slow one; but if another child of its
-// parent was that before, and is not slow below another node, it is the parent;
-// nobody, if that is the source, as all that it sends to share its uplink.
-// A third of a distribution's nodes is found to be slow at most, one at least,
-// each once, and after each all edges have to be seen anew: so plans are few,
-// whatever nodes tell.
+// The node below a slow edge is the slow one, unless its parent is below a slow
+// edge itself: then that is, as a slow link may be slow both ways. But if
+// another child of its parent was that before, and is not slow below another
+// node, it is the parent; nobody, if that is the source, as all that it sends
+// to share its uplink. A third of a distribution's nodes is found to be slow at
+// most, one at least, each once, and after each all edges have to be seen anew:
+// so plans are few, whatever nodes tell.
 //
 // Has no clock; no more than what is in force is remembered. Not thread-safe.
 class SlowEdges {
@@ -109,6 +110,11 @@ class SlowEdges {
   static std::optional<Measure> MeasureFor(const Distribution& distribution,
                                            const Rates& rates,
                                            const std::string& node);
+  // The node or its parent, if that one's own edge is slow, and was for half of
+  // the time at least.
+  static const std::string& FirstSlow(const Distribution& distribution,
+                                      const Rates& rates,
+                                      const std::string& node);
   static std::string Culprit(const Rates& rates, const std::string& node,
                              double least);
 

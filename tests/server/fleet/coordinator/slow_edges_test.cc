@@ -253,6 +253,40 @@ TEST_F(SlowEdgesTest, AParentBelowWhichTwoAreSlowIsTheSlowOne) {
   EXPECT_EQ(ParentOf("n4"), "n1");
 }
 
+// Its link is slow both ways, and its child is the first to tell.
+TEST_F(SlowEdgesTest, AParentThatIsSlowItselfIsFoundBeforeItsChild) {
+  Plan(9);
+  for (int i = 1; i <= 7; ++i) {
+    EXPECT_FALSE(Tell(absl::StrCat("n", i), kFast));
+  }
+  EdgeRate above = fleet_.Rate("d", "n8", kSlow);
+  ASSERT_EQ(ParentOf("n9"), "n8");
+  EdgeRate below = fleet_.Rate("d", "n9", kSlow / 2);
+  above.busy = below.busy = seconds(3);
+  above.bytes = below.bytes = 2 * kSlow;
+  EXPECT_FALSE(Tell(below));
+  EXPECT_FALSE(Tell(above));
+  now_ += seconds(3);
+  const auto found = Tell(below);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->node, "n8");
+}
+
+TEST_F(SlowEdgesTest, AChildIsFoundThatIsSlowBelowOneThatWasSoForAMomentOnly) {
+  Plan(9);
+  for (int i = 1; i <= 7; ++i) {
+    EXPECT_FALSE(Tell(absl::StrCat("n", i), kFast));
+  }
+  ASSERT_EQ(ParentOf("n9"), "n8");
+  EdgeRate above = fleet_.Rate("d", "n8", kSlow);
+  above.busy = seconds(1);
+  above.bytes = kSlow;
+  EXPECT_FALSE(Tell(above));
+  const auto found = Tell("n9", kSlow);
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->node, "n9");
+}
+
 TEST_F(SlowEdgesTest, AParentIsNotWhereTheFirstIsSlowBelowAnotherToo) {
   Plan(6);
   EXPECT_FALSE(Tell("n1", kFast));
