@@ -83,8 +83,9 @@ void DeliveryRecord::End() {
 
 void DeliveryRecord::Know(std::optional<v1::Delivery> value,
                           int64_t mod_revision, int64_t revision) {
-  // A watch may be behind what was written here.
-  if (revision < known_at_) return;
+  // A watch may be behind what was written here; so may the answer to a write
+  // be behind a watch, and what was to be written meanwhile has waited for it.
+  if (revision < known_at_) return Write();
   known_at_ = revision;
   known_ = std::move(value);
   const bool was_there = std::exchange(mod_revision_, mod_revision) != 0;

@@ -88,6 +88,47 @@ TEST_F(DeliveryRecordTest, WritesTheNewestOfWhatCameMeanwhile) {
   EXPECT_EQ(connection_.transactions(), 2) << "etcd has it.";
 }
 
+// Nothing else may come that has it written.
+TEST_F(DeliveryRecordTest, WritesWhatCameBeforeAnAnswerThatTheWatchIsAheadOf) {
+  v1::Delivery delivered;
+  delivered.set_state(v1::DELIVERY_STATE_DELIVERED);
+  *delivered.mutable_content() = ContentWithRoot('r');
+  record_->Set(delivered);
+  // It is carried out, and others write of the distribution that it is over.
+  delivered.set_incarnation(Created(fleet_.keys().Node("n1")));
+  const Stored<v1::Delivery> stored = {
+      .value = delivered,
+      .create_revision = Created(key_),
+      .mod_revision = fleet_.etcd().revision()};
+  fleet_.AddNode("n2");
+  record_->Seen(&stored, fleet_.etcd().revision());
+  v1::Serving serving;
+  serving.set_endpoint("127.0.0.1:9000");
+  record_->SetServing(serving);
+  Settle();
+  v1::Delivery value;
+  ASSERT_TRUE(ParseValue(fleet_.etcd().keys().at(key_).value(), value));
+  EXPECT_EQ(value.state(), v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(value.serving().endpoint(), "127.0.0.1:9000");
+  EXPECT_EQ(connection_.transactions(), 2);
+}
+
+TEST_F(DeliveryRecordTest, WritesWhatCameBeforeARefusalThatTheWatchIsAheadOf) {
+  // Somebody else writes between the watch's news and the write.
+  v1::Delivery other;
+  other.set_state(v1::DELIVERY_STATE_WAITING);
+  fleet_.etcd().Put(key_, other.SerializeAsString());
+  Set(v1::DELIVERY_STATE_RECEIVING);
+  const Stored<v1::Delivery> stored = {
+      .value = other,
+      .create_revision = Created(key_),
+      .mod_revision = fleet_.etcd().revision()};
+  fleet_.AddNode("n2");
+  record_->Seen(&stored, fleet_.etcd().revision());
+  Settle();
+  EXPECT_EQ(State(), v1::DELIVERY_STATE_RECEIVING);
+}
+
 TEST_F(DeliveryRecordTest, FindsOutWhatBecameOfAnUnknownWrite) {
   for (const Fate fate :
        {Fate::kAnswerLost, Fate::kRequestLost, Fate::kRefused}) {
