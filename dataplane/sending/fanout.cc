@@ -27,6 +27,13 @@ bool IsUnserved(const Recipient& recipient) {
   return recipient.status().state != RecipientState::kConfirming;
 }
 
+// It has left by itself, and was sent something.
+bool HasLeft(const RecipientStatus& status) {
+  return status.state == RecipientState::kFailed && status.bytes_sent > 0 &&
+         (status.reason == Reason::kConnectionLost ||
+          status.reason == Reason::kUnconfirmed);
+}
+
 }  // namespace
 
 Fanout::Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
@@ -147,6 +154,7 @@ void Fanout::Changed(const Recipient& recipient) {
   report_[recipient.status().id] = recipient.status();
   PostFlush();
   CheckProbes();
+  if (HasLeft(recipient.status())) LookAfterLoss();
 }
 
 void Fanout::HasRoom(std::shared_ptr<Recipient> recipient) {
@@ -162,6 +170,22 @@ void Fanout::SourceFailed(const absl::Status& error) {
   if (!source_error_.ok()) return;
   source_error_ = error;
   PostFlush();
+}
+
+void Fanout::LookAfterLoss() {
+  if (looks_after_loss_) {
+    has_new_loss_ = true;
+    return;
+  }
+  looks_after_loss_ = true;
+  has_new_loss_ = false;
+  feed_->Verify([weak = weak_from_this()](const absl::Status& status) {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    self->looks_after_loss_ = false;
+    if (!status.ok()) return self->SourceFailed(status);
+    if (self->has_new_loss_) self->LookAfterLoss();
+  });
 }
 
 void Fanout::Requeue(List& list) {

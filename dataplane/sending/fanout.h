@@ -81,6 +81,9 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   void Answered() override { CheckProbes(); }
   void Verify(Feed::Verified done) override { feed_->Verify(std::move(done)); }
   void SourceFailed(const absl::Status& error) override;
+  // A recipient has left, maybe as what it was sent is not the content: what
+  // has changed of that is told now, as nobody may come who would be sent more.
+  void LookAfterLoss();
 
   void Queue(std::shared_ptr<Recipient> recipient);
   void RunTurn();
@@ -133,6 +136,8 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
 
   std::map<uint64_t, RecipientStatus> report_;
   absl::Status source_error_;
+  bool looks_after_loss_ = false;
+  bool has_new_loss_ = false;  // Since that look was asked for.
   bool flush_posted_ = false;
   List probed_;
   std::function<void()> probes_done_;  // Null: no ProbeReady() is pending.

@@ -82,6 +82,38 @@ TEST(FanoutTest, SourceThatCannotBeReadIsReported) {
   EXPECT_EQ(fanout.status(1).detail, "it is gone");
 }
 
+// Who was sent what is not the content leaves, and may never come again.
+TEST(FanoutTest, ChangeOfTheFileIsReportedWhenWhoWasSentToHasLeft) {
+  const std::string before(kLarge, 'O');
+  const UniqueFd file = DiskFile(before);
+  OneFanout fanout(*FileSource::Create(
+      RandomAccessFile::FromDescriptor(dup(file.get())), 0, std::nullopt));
+  auto peer = fanout.AddReady(1, 65'536);
+  fanout.Serve({1});
+  ASSERT_EQ(peer->Read(1000).data.size(), 1000u);
+  const std::string after(kLarge, 'N');
+  ASSERT_EQ(pwrite(file.get(), after.data(), kLarge, 0),
+            static_cast<ssize_t>(kLarge));
+  peer->Reset();
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kFailed));
+  EXPECT_TRUE(fanout.WaitForSourceError());
+}
+
+TEST(FanoutTest, WhoLeavesAFileThatIsTheSameConcernsNobodyElse) {
+  const std::string content = Content(kLarge);
+  OneFanout fanout(FileOf(content));
+  std::vector<std::unique_ptr<Peer>> leaving;
+  for (uint64_t id = 2; id < 6; ++id) leaving.push_back(fanout.AddReady(id));
+  auto peer = fanout.AddReady(1);
+  fanout.Serve({1, 2, 3, 4, 5});
+  for (const auto& one : leaving) {
+    ASSERT_EQ(one->Read(1000).data.size(), 1000u);
+    one->Reset();
+  }
+  EXPECT_TRUE(peer->ReadAndClose().data == content);
+  EXPECT_TRUE(fanout.WaitFor(1, RecipientState::kDelivered));
+}
+
 TEST(FanoutTest, OneIsClosedAndTheOthersGoOn) {
   OneFanout fanout(FileOf(Content(kLarge)));
   auto dropped = fanout.AddReady(1);
