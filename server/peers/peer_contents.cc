@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "dataplane/base/descriptor_reserve.h"
@@ -32,6 +33,9 @@ absl::Status NothingNow(const std::string& name, absl::string_view why) {
       absl::StrCat("the node has nothing of ", name, " at the moment: ", why));
 }
 
+// What files that distributions are made from are kept under begins with this.
+constexpr char kOffered[] = "distributions/";
+
 // What the content of a distribution is kept under. One that is made under a
 // name that another has had may have another file.
 std::string KeyOf(const std::string& distribution,
@@ -39,7 +43,7 @@ std::string KeyOf(const std::string& distribution,
   if (const auto* reception = std::get_if<std::string>(&place.where)) {
     return *reception;
   }
-  return absl::StrCat("distributions/", distribution, "@", place.revision);
+  return absl::StrCat(kOffered, distribution, "@", place.revision);
 }
 
 // A file for other nodes. May wait for the disk.
@@ -275,7 +279,11 @@ void PeerContents::Purge(Clock::time_point now) {
     Kept& one = kept->second;
     if (one.is_used()) one.last_use = now;
     const absl::Status error = one.content->error();
-    if (now - one.last_use < kKept && error.ok()) {
+    // Whoever offers a file has to find out first: if it were opened anew, as
+    // it is now, children would be given another content.
+    const bool is_offered =
+        one.content.use_count() > 1 && absl::StartsWith(kept->first, kOffered);
+    if ((now - one.last_use < kKept && error.ok()) || is_offered) {
       ++kept;
       continue;
     }

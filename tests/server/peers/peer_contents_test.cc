@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <filesystem>
 #include <future>
 #include <memory>
 #include <string>
@@ -334,6 +336,29 @@ TEST_F(DistributedContentsTest, FileThatItIsMadeFrom) {
   EXPECT_EQ((*other)->length(), 15u);
   places_.Set("d", {.revision = 3, .where = File{"files", "none"}});
   EXPECT_TRUE(absl::IsNotFound(FindDistribution("d").status()));
+}
+
+// If it were opened anew before whoever offers it knows, children would be
+// given what it is now.
+TEST_F(DistributedContentsTest, FileThatHasChangedIsNotGivenWhileItIsOffered) {
+  // It takes a while to read it.
+  constexpr uintmax_t kSize = uintmax_t{16} << 30;
+  std::filesystem::resize_file(files_.path("file"), kSize);
+  places_.Set("d", {.revision = 1,
+                    .where = DistributedContents::File{"files", "file"}});
+  auto offered = FindDistribution("d");
+  ASSERT_TRUE(offered.ok()) << offered.status();
+  std::filesystem::resize_file(files_.path("file"), kSize - 1);
+  ASSERT_TRUE(WaitUntil([&] { return !(*offered)->error().ok(); }));
+  fleet_contents_->Purge(PeerContents::Clock::now());
+  EXPECT_TRUE(absl::IsDataLoss(FindDistribution("d").status()))
+      << FindDistribution("d").status();
+  // It is offered no more.
+  offered = absl::UnavailableError("");
+  EXPECT_TRUE(WaitUntil([&] {
+    fleet_contents_->Purge(PeerContents::Clock::now());
+    return FindDistribution("d").ok();
+  }));
 }
 
 }  // namespace
