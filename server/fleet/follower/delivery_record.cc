@@ -134,7 +134,14 @@ void DeliveryRecord::Written(
   backoff_.Reset();
   is_writing_ = false;
   const int64_t revision = response->header().revision();
-  if (response->succeeded()) return Know(value, revision, revision);
+  if (response->succeeded()) {
+    if (revision >= known_at_ || mod_revision_ != 0) {
+      return Know(value, revision, revision);
+    }
+    // The watch has told already that it was deleted since.
+    mod_revision_ = revision;
+    return Know(std::nullopt, 0, known_at_);
+  }
   const etcdserverpb::KeyValue* const node = ReadAnswer(*response, 0);
   const etcdserverpb::KeyValue* const spec = ReadAnswer(*response, 1);
   const etcdserverpb::KeyValue* const record = ReadAnswer(*response, 2);

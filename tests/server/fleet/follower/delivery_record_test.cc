@@ -209,6 +209,15 @@ TEST_F(DeliveryRecordTest, TellsThatAFailureIsToBeTriedAgain) {
   EXPECT_EQ(record_->state(), v1::DELIVERY_STATE_UNSPECIFIED);
 }
 
+TEST_F(DeliveryRecordTest, TellsThatAFailureWasDeletedBeforeItsAnswerCame) {
+  Set(v1::DELIVERY_STATE_FAILED);
+  fleet_.etcd().Delete(key_);
+  record_->Seen(nullptr, fleet_.etcd().revision());
+  Settle();
+  EXPECT_EQ(deleted_, 1);
+  EXPECT_EQ(State(), v1::DELIVERY_STATE_UNSPECIFIED);
+}
+
 TEST_F(DeliveryRecordTest, FindsTheDeletionOfAFailureByItsNextWrite) {
   Set(v1::DELIVERY_STATE_FAILED);
   Settle();
