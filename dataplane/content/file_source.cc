@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "dataplane/content/change_check.h"
 #include "dataplane/content/digest_check.h"
@@ -217,16 +216,14 @@ absl::StatusOr<size_t> FileSource::ReadAt(uint64_t position,
       std::min<uint64_t>(buffer.size(), length_ - std::min(position, length_));
   absl::Status read = Read(position, buffer.first(size));
   if (!read.ok()) return read;
-  // Two manifests of one source may be read beside each other.
-  static absl::Mutex mutex(absl::kConstInit);
   FileState known;
   {
-    absl::MutexLock lock(&mutex);
+    absl::MutexLock lock(&manifest_mutex_);
     known = manifest_state_;
   }
   read = CheckUnchanged(*file_, known);
   if (!read.ok()) return read;
-  absl::MutexLock lock(&mutex);
+  absl::MutexLock lock(&manifest_mutex_);
   manifest_state_ = known;
   return size;
 }

@@ -5,7 +5,9 @@
 #include <memory>
 #include <optional>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "dataplane/base/page_block.h"
 #include "dataplane/content/source.h"
 #include "dataplane/lanes/random_access_file.h"
@@ -69,7 +71,10 @@ class FileSource : public Source {
 
   // When it was made; from Prepare() on, as it was then.
   FileState state_;
-  FileState manifest_state_;  // The same, at the last ReadAt().
+  // Two manifests of one source may be read beside each other.
+  absl::Mutex manifest_mutex_;
+  // The same as `state_`, at the last ReadAt().
+  FileState manifest_state_ ABSL_GUARDED_BY(manifest_mutex_);
   const uint64_t offset_;
   const uint64_t length_;
   const LostName lost_name_;
