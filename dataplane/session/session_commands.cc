@@ -7,6 +7,14 @@
 #include "dataplane/session/session.h"
 
 namespace tcptool::dataplane {
+namespace {
+
+absl::Status HasEnded(SessionState state) {
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the session has ended: it is ", absl::string_view(Name(state).data())));
+}
+
+}  // namespace
 
 absl::Status Session::CheckUnchanged(
     std::optional<SessionState> expected) const {
@@ -22,10 +30,7 @@ void Session::Start(std::optional<SessionState> expected, Done done) {
       return done(status);
     }
     if (self->ending_ || IsFinal(self->status_.state)) {
-      return done(absl::FailedPreconditionError(absl::StrCat(
-          "the session has ended: it is ",
-          absl::string_view(
-              Name(self->ending_.value_or(self->status_.state)).data()))));
+      return done(HasEnded(self->ending_.value_or(self->status_.state)));
     }
     if (self->status_.state == SessionState::kWaiting &&
         !self->options_.start.immediate) {
@@ -63,10 +68,7 @@ void Session::Change(SessionChanges changes,
       return done(status);
     }
     if (self->ending_ || IsFinal(self->status_.state)) {
-      return done(absl::FailedPreconditionError(absl::StrCat(
-          "the session has ended: it is ",
-          absl::string_view(
-              Name(self->ending_.value_or(self->status_.state)).data()))));
+      return done(HasEnded(self->ending_.value_or(self->status_.state)));
     }
     if (!changes.more_expected.empty() && !self->takes_recipients_) {
       return done(absl::UnavailableError(
