@@ -5,11 +5,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/time/time.h"
 #include "client/tcptoolctl/commands.h"
 #include "client/tcptoolctl/flag_values.h"
+#include "client/tcptoolctl/labelled_lines.h"
 #include "client/tcptoolctl/render.h"
-#include "messages/time.h"
 #include "text/amounts.h"
 
 namespace tcptool {
@@ -36,11 +35,8 @@ std::string FileTable(const std::vector<v1::File>& files) {
   for (const v1::File& file : files) {
     rows.push_back(
         {TypeText(file.type()),
-         file.has_size_bytes() ? HumanBytes(file.size_bytes()) : OrNothing(""),
-         file.has_modify_time()
-             ? absl::FormatTime("%Y-%m-%dT%H:%M:%SZ",
-                                ToTime(file.modify_time()), absl::UTCTimeZone())
-             : OrNothing(""),
+         OrNothing(file.has_size_bytes() ? HumanBytes(file.size_bytes()) : ""),
+         OrNothing(file.has_modify_time() ? TimeText(file.modify_time()) : ""),
          OrNothing(file.name())});
   }
   return Table(rows);

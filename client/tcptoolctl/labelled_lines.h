@@ -16,6 +16,12 @@
 
 namespace tcptool {
 
+// "2026-01-31T12:00:00Z"
+inline std::string TimeText(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", ToTime(time),
+                          absl::UTCTimeZone());
+}
+
 // Lines of "label: value", the values aligned and printable.
 class LabelledLines {
  public:
@@ -25,8 +31,7 @@ class LabelledLines {
   }
   void AddTime(absl::string_view label,
                const google::protobuf::Timestamp& time) {
-    Add(label, absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", ToTime(time),
-                                absl::UTCTimeZone()));
+    Add(label, TimeText(time));
   }
   std::string Take() && { return std::move(text_); }
 
