@@ -150,14 +150,8 @@ void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
                   "The same id makes the same distribution, when a script "
                   "tries again")
       ->type_name("ID");
-  CLI::Option* const watch = command.add_flag(
-      "--watch", flags.watch, "Then watch the distribution until it is final");
-  command
-      .add_flag_callback(
-          "--validate-only",
-          [&flags] { flags.request.set_validate_only(true); },
-          "Make none: check it, and show what would be made")
-      ->excludes(watch);
+  AddWatchOrValidate(command, "distribution", flags.watch,
+                     [&flags] { flags.request.set_validate_only(true); });
 }
 
 }  // namespace tcptool

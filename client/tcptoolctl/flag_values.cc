@@ -1,5 +1,7 @@
 #include "client/tcptoolctl/flag_values.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include <CLI/CLI.hpp>
 #include <vector>
 
@@ -14,10 +16,14 @@
 namespace tcptool {
 namespace {
 
+using google::protobuf::util::TimeUtil;
+
 constexpr absl::Duration kLongestAgo = absl::Hours(100 * 8760);
 // Of what a Timestamp may have.
-constexpr absl::Time kFirst = absl::FromUnixSeconds(-62'135'596'800);
-constexpr absl::Time kLast = absl::FromUnixSeconds(253'402'300'799);
+constexpr absl::Time kFirst =
+    absl::FromUnixSeconds(TimeUtil::kTimestampMinSeconds);
+constexpr absl::Time kLast =
+    absl::FromUnixSeconds(TimeUtil::kTimestampMaxSeconds);
 
 }  // namespace
 
@@ -107,6 +113,23 @@ CLI::Option* AddList(CLI::App& app, const std::string& flag,
           flag, set, absl::StrCat(description, "; may be repeated"))
       ->type_name(type)
       ->allow_extra_args(false);
+}
+
+void AddLabels(CLI::App& app, const std::string& description,
+               const std::function<void(const Pair&)>& add) {
+  AddList(app, "--label", "KEY=VALUE", description,
+          [add](const std::string& text) { add(SplitPair(text, '=')); })
+      ->check(IsPair('=', "KEY=VALUE"));
+}
+
+void AddWatchOrValidate(CLI::App& app, const std::string& what, bool& watch,
+                        const std::function<void()>& validate_only) {
+  CLI::Option* const flag =
+      app.add_flag("--watch", watch,
+                   absl::StrCat("Then watch the ", what, " until it is final"));
+  app.add_flag_callback("--validate-only", validate_only,
+                        "Make none: check it, and show what would be made")
+      ->excludes(flag);
 }
 
 void AddMoment(CLI::App& app, const std::string& flag,

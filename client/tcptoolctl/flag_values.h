@@ -51,6 +51,15 @@ CLI::Option* AddList(CLI::App& app, const std::string& flag,
                      const std::string& type, const std::string& description,
                      const std::function<void(const std::string&)>& add);
 
+// --label KEY=VALUE, as AddList(). `add` gets the key and the value.
+void AddLabels(CLI::App& app, const std::string& description,
+               const std::function<void(const Pair&)>& add);
+
+// --watch, which sets `watch`, and --validate-only; not both. `what` is made:
+// "session".
+void AddWatchOrValidate(CLI::App& app, const std::string& what, bool& watch,
+                        const std::function<void()>& validate_only);
+
 // "90m", so long before `now`, or "2030-01-31T12:00:00Z" (RFC 3339); none: it
 // is neither, or cannot be a Timestamp.
 std::optional<absl::Time> ParseMoment(const std::string& text, absl::Time now);

@@ -25,13 +25,10 @@ void AddTimes(CLI::App& command, ListFlags& flags, const std::string& began,
 }
 
 template <typename Map>
-void AddLabels(CLI::App& command, Map* labels) {
-  AddList(command, "--label", "KEY=VALUE", "Only those with this label",
-          [labels](const std::string& text) {
-            const Pair pair = SplitPair(text, '=');
-            (*labels)[pair.first] = pair.second;
-          })
-      ->check(IsPair('=', "KEY=VALUE"));
+void AddWantedLabels(CLI::App& command, Map* labels) {
+  AddLabels(command, "Only those with this label", [labels](const Pair& label) {
+    (*labels)[label.first] = label.second;
+  });
 }
 
 void AddNamePrefix(CLI::App& command, std::string* prefix) {
@@ -95,7 +92,7 @@ void AddSessionListFlags(CLI::App& command, ListFlags& flags) {
   AddEnums(command, "--state", v1::SessionState_descriptor(), "SESSION_STATE_",
            "Only those in this state",
            [request](int state) { request->mutable_states()->Add(state); });
-  AddLabels(command, request->mutable_labels());
+  AddWantedLabels(command, request->mutable_labels());
   AddNamePrefix(command,
                 request->mutable_session_filter()->mutable_name_prefix());
   AddSources(command, request);
@@ -136,7 +133,7 @@ void AddReceptionListFlags(CLI::App& command, ListFlags& flags) {
       [request](int reason) {
         request->mutable_reception_filter()->mutable_reasons()->Add(reason);
       });
-  AddLabels(command, request->mutable_labels());
+  AddWantedLabels(command, request->mutable_labels());
   AddNamePrefix(command,
                 request->mutable_reception_filter()->mutable_name_prefix());
   command

@@ -101,14 +101,8 @@ void AddReceiveFlags(CLI::App& command, ReceiveFlags& flags) {
                   "The same id makes the same reception, when a script tries "
                   "again")
       ->type_name("ID");
-  CLI::Option* const watch = command.add_flag(
-      "--watch", flags.watch, "Then watch the reception until it is final");
-  command
-      .add_flag_callback(
-          "--validate-only",
-          [&flags] { flags.request.set_validate_only(true); },
-          "Make none: check it, and show what would be made")
-      ->excludes(watch);
+  AddWatchOrValidate(command, "reception", flags.watch,
+                     [&flags] { flags.request.set_validate_only(true); });
 }
 
 }  // namespace tcptool

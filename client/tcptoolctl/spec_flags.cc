@@ -216,12 +216,9 @@ void AddLifetime(CLI::App& command, v1::SessionSpec* spec) {
   AddDuration(command, "--retention", absl::Seconds(1), kYear,
               "How long to remember the session after its end",
               [spec] { return spec->mutable_retention(); });
-  AddList(command, "--label", "KEY=VALUE", "A label for the session",
-          [spec](const std::string& text) {
-            const Pair pair = SplitPair(text, '=');
-            (*spec->mutable_labels())[pair.first] = pair.second;
-          })
-      ->check(IsPair('=', "KEY=VALUE"));
+  AddLabels(command, "A label for the session", [spec](const Pair& label) {
+    (*spec->mutable_labels())[label.first] = label.second;
+  });
 }
 
 }  // namespace
@@ -242,14 +239,8 @@ void AddCreateFlags(CLI::App& command, CreateFlags& flags) {
                   "The same id makes the same session, when a script tries "
                   "again")
       ->type_name("ID");
-  CLI::Option* const watch = command.add_flag(
-      "--watch", flags.watch, "Then watch the session until it is final");
-  command
-      .add_flag_callback(
-          "--validate-only",
-          [&flags] { flags.request.set_validate_only(true); },
-          "Make none: check it, and show what would be made")
-      ->excludes(watch);
+  AddWatchOrValidate(command, "session", flags.watch,
+                     [&flags] { flags.request.set_validate_only(true); });
 }
 
 }  // namespace tcptool

@@ -29,13 +29,9 @@ v1::SessionSpec& Changed(UpdateFlags& flags, const std::string& path) {
 }
 
 void AddListFlags(CLI::App& changes, UpdateFlags& flags) {
-  AddList(changes, "--label", "KEY=VALUE", "Set a label",
-          [&flags](const std::string& text) {
-            const Pair pair = SplitPair(text, '=');
-            (*Changed(flags, kLabels).mutable_labels())[pair.first] =
-                pair.second;
-          })
-      ->check(IsPair('=', "KEY=VALUE"));
+  AddLabels(changes, "Set a label", [&flags](const Pair& label) {
+    (*Changed(flags, kLabels).mutable_labels())[label.first] = label.second;
+  });
   AddList(changes, "--allow", "RULE",
           "Who may connect too: an address, ADDR/BITS or ADDR/MASK",
           [&flags](const std::string& rule) {
