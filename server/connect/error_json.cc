@@ -2,11 +2,9 @@
 
 #include <google/protobuf/any.pb.h>
 #include <google/protobuf/descriptor.h>
-#include <google/protobuf/message.h>
-#include <google/protobuf/util/json_util.h>
 
-#include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -15,6 +13,7 @@
 #include "absl/strings/strip.h"
 #include "google/rpc/status.pb.h"
 #include "server/base/log.h"
+#include "server/connect/codec.h"
 
 namespace tcptool::server {
 namespace {
@@ -59,16 +58,9 @@ std::optional<std::string> DebugJson(const std::string& type,
       google::protobuf::DescriptorPool::generated_pool()->FindMessageTypeByName(
           type);
   if (descriptor == nullptr) return std::nullopt;
-  const std::unique_ptr<google::protobuf::Message> message(
-      google::protobuf::MessageFactory::generated_factory()
-          ->GetPrototype(descriptor)
-          ->New());
-  std::string json;
-  if (!message->ParseFromString(bytes) ||
-      !google::protobuf::util::MessageToJsonString(*message, &json).ok()) {
-    return std::nullopt;
-  }
-  return json;
+  auto json = Encode({.is_json = true, .is_stream = false}, *descriptor, bytes);
+  if (!json.ok()) return std::nullopt;
+  return *std::move(json);
 }
 
 std::string DetailJson(const google::protobuf::Any& detail) {
