@@ -21,8 +21,7 @@ namespace tcptool::server {
 
 // Any thread may call any method. Lives until the call has ended.
 class InProcessCall
-    : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
-      public std::enable_shared_from_this<InProcessCall> {
+    : public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   struct Request {
     std::string path;     // "/package.Service/Method"
