@@ -27,6 +27,8 @@ absl::Status WithRefusal(absl::Status status, const Auth::Metadata& metadata,
                         : v1::ERROR_REASON_CREDENTIALS_MISSING);
 }
 
+Caller Anonymous() { return {.name = std::string(Caller::kAnonymous)}; }
+
 // Unknown methods take an operator: others do not learn which exist.
 Role RequiredFor(const MethodTable::Method* method) {
   return method == nullptr ? Role::kOperator : method->required;
@@ -70,7 +72,7 @@ absl::StatusOr<Caller> Dispatcher::Admit(const std::string& path,
                                          const Auth::Metadata& metadata,
                                          const Peer& peer) {
   const Role required = RequiredFor(methods_.Find(path));
-  if (required == Role::kNone) return Caller{.name = "anonymous"};
+  if (required == Role::kNone) return Anonymous();
   absl::StatusOr<Caller> caller = auth_->Identify(metadata, peer);
   absl::Status status =
       caller.ok() ? CheckRole(path, required, *caller) : caller.status();
@@ -88,7 +90,7 @@ std::shared_ptr<Call> Dispatcher::NewCall(
   const Front::Visitor visitor = VisitorOf(context);
   Call::Headers headers = {.context = &context,
                            .peer = visitor.peer->address,
-                           .caller = {.name = "anonymous"},
+                           .caller = Anonymous(),
                            .required = RequiredFor(method),
                            .open = &open_};
   const bool is_strangers = front_ != nullptr && !visitor.trusted;
