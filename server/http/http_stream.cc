@@ -143,21 +143,14 @@ void HttpStream::TryRead(int id, const Done& done) {
   asio::post(socket_.get_executor(), [call, error] { call(error); });
 }
 
-void HttpStream::Write(absl::string_view bytes,
-                       std::function<void(std::error_code, size_t)> done) {
-  TryWrite(bytes, done);
-}
-
-void HttpStream::TryWrite(
+void HttpStream::Write(
     absl::string_view bytes,
     const std::function<void(std::error_code, size_t)>& done) {
   const ClientStream::Moved moved = stream_->Write(bytes);
   if (IsBlocked(moved.result)) {
     return WaitFor(
         moved.result,
-        [self = shared_from_this(), bytes, done] {
-          self->TryWrite(bytes, done);
-        },
+        [self = shared_from_this(), bytes, done] { self->Write(bytes, done); },
         [done](std::error_code error) { done(error, 0); });
   }
   const std::error_code error = moved.result == ClientStream::Result::kDone

@@ -45,7 +45,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
 
   // Sends a part of `bytes`, which stay there until then. One at a time.
   void Write(absl::string_view bytes,
-             std::function<void(std::error_code, size_t)> done);
+             const std::function<void(std::error_code, size_t)>& done);
 
   // The client gets nothing more.
   void EndOutput();
@@ -63,8 +63,6 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   // Calls `retry` when the socket is as `result` wants it.
   void WaitFor(ClientStream::Result result, Wait retry, Done failed);
   void TryRead(int id, const Done& done);
-  void TryWrite(absl::string_view bytes,
-                const std::function<void(std::error_code, size_t)>& done);
 
   asio::ip::tcp::socket socket_;
   const TlsContext* const tls_;
