@@ -109,8 +109,7 @@ absl::StatusOr<v1::ListReceptionsResponse> ReceptionTable::List(
   const auto states = SetOf(request.states());
   absl::ReaderMutexLock lock(&mutex_);
   v1::ListReceptionsResponse response;
-  size_t bytes = 0;
-  int looks = 0;
+  PageItems items(*page, *response.mutable_receptions());
   auto next =
       page->begin ? receptions_.upper_bound(*page->begin) : receptions_.end();
   while (next != receptions_.begin()) {
@@ -121,9 +120,7 @@ absl::StatusOr<v1::ListReceptionsResponse> ReceptionTable::List(
         HasLabels(row.spec, request.labels()) &&
         IsOneOf(request.reception_filter().reasons(), row.status.reason()) &&
         Selects(request.reception_filter(), row.status, row.spec);
-    if (looks++ == kMaxLooks ||
-        (is_selected && !AddToPage(*page, row.In(request.view()), bytes,
-                                   *response.mutable_receptions()))) {
+    if (!items.Look(is_selected, [&] { return row.In(request.view()); })) {
       response.set_next_page_token(page->Token(next->first));
       break;
     }

@@ -17,8 +17,7 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
   const auto states = SetOf(request.states());
   absl::ReaderMutexLock lock(&mutex_);
   v1::ListSessionsResponse response;
-  size_t bytes = 0;
-  int looks = 0;
+  PageItems items(*page, *response.mutable_sessions());
   auto next =
       page->begin ? sessions_.upper_bound(*page->begin) : sessions_.end();
   while (next != sessions_.begin()) {
@@ -28,9 +27,7 @@ absl::StatusOr<v1::ListSessionsResponse> SessionTable::List(
         IsOneOf(states, row.status.state()) &&
         HasLabels(row.spec, request.labels()) &&
         Selects(request.session_filter(), row.status, row.spec);
-    if (looks++ == kMaxLooks ||
-        (is_selected && !AddToPage(*page, row.In(request.view()), bytes,
-                                   *response.mutable_sessions()))) {
+    if (!items.Look(is_selected, [&] { return row.In(request.view()); })) {
       response.set_next_page_token(page->Token(next->first));
       break;
     }
@@ -55,16 +52,13 @@ absl::StatusOr<v1::ListRecipientsResponse> SessionTable::ListRecipients(
   const auto total = static_cast<uint64_t>(spec_expected.size());
   const auto expected = absl::MakeConstSpan(
       spec_expected.data(), std::min(page->expected.value_or(total), total));
-  size_t bytes = 0;
-  int looks = 0;
+  PageItems items(*page, *response.mutable_recipients());
   // Returns false when the page is full, and sets its token.
   const auto add = [&](uint64_t id, const v1::Recipient& recipient) {
     const bool is_selected = IsOneOf(states, recipient.state()) &&
                              IsOneOf(labels, recipient.label()) &&
                              selection.Has(recipient);
-    if (looks++ == kMaxLooks ||
-        (is_selected &&
-         !AddToPage(*page, recipient, bytes, *response.mutable_recipients()))) {
+    if (!items.Look(is_selected, [&] { return recipient; })) {
       response.set_next_page_token(page->Token(id, expected.size()));
       return false;
     }

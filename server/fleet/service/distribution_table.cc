@@ -98,8 +98,7 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
   absl::ReaderMutexLock lock(&mutex_);
   if (absl::Status status = CheckReady(); !status.ok()) return status;
   api::ListDistributionsResponse response;
-  size_t bytes = 0;
-  int looks = 0;
+  server::PageItems items(*page, *response.mutable_distributions());
   // No row has a number beyond int64_t; a forged token may.
   auto next = page->begin ? rows_.upper_bound(static_cast<int64_t>(
                                 std::min<uint64_t>(*page->begin, kMostNumber)))
@@ -110,10 +109,7 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
     const bool is_selected =
         server::IsOneOf(states, row.status.state()) &&
         server::Selects(request.distribution_filter(), row.status, row.spec);
-    if (looks++ == server::kMaxLooks ||
-        (is_selected &&
-         !server::AddToPage(*page, row.In(request.view()), bytes,
-                            *response.mutable_distributions()))) {
+    if (!items.Look(is_selected, [&] { return row.In(request.view()); })) {
       response.set_next_page_token(
           page->Token(static_cast<uint64_t>(next->first)));
       break;

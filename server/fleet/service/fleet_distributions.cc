@@ -179,14 +179,13 @@ class FleetDistributions::Service final
     const v1::Content* const content = ContentOf(found->second);
     const auto states = server::SetOf(request.states());
     api::ListDeliveriesResponse response;
-    size_t bytes = 0;
+    server::PageItems items(*page, *response.mutable_deliveries());
     for (auto node = targets.lower_bound(page->begin); node != targets.end();
          ++node) {
       api::Delivery delivery = ToDelivery(id, found->second, *node, content);
       if (!server::IsOneOf(states, delivery.state())) continue;
       SetProgress(progress, delivery);
-      if (!server::AddToPage(*page, std::move(delivery), bytes,
-                             *response.mutable_deliveries())) {
+      if (!items.Add(std::move(delivery))) {
         response.set_next_page_token(page->Token(*node));
         break;
       }
@@ -199,11 +198,10 @@ class FleetDistributions::Service final
     const auto page = server::NamePage::Of(request);
     if (!page.ok()) return page.status();
     api::ListNodesResponse response;
-    size_t bytes = 0;
+    server::PageItems items(*page, *response.mutable_nodes());
     for (auto node = state_.nodes().lower_bound(page->begin);
          node != state_.nodes().end(); ++node) {
-      if (!server::AddToPage(*page, ToNode(node->first, state_), bytes,
-                             *response.mutable_nodes())) {
+      if (!items.Add(ToNode(node->first, state_))) {
         response.set_next_page_token(page->Token(node->first));
         break;
       }
