@@ -63,6 +63,15 @@ absl::Status OnlyOfFinished(const v1::Session& session,
                    "can"));
 }
 
+// NOT_FOUND as well where another session has the name of that with this uid.
+absl::StatusOr<v1::Session> GetByUid(const SessionTable& table,
+                                     const std::string& name,
+                                     const std::string& uid) {
+  absl::StatusOr<v1::Session> session = table.Get(name);
+  if (session.ok() && session->uid() != uid) return NoSuchSession(name);
+  return session;
+}
+
 }  // namespace
 
 void SessionCommands::Update(const v1::UpdateSessionRequest& request,
@@ -115,10 +124,8 @@ void SessionCommands::Update(const v1::UpdateSessionRequest& request,
 }
 
 void SessionCommands::SetSpec(const Change& change) {
-  absl::StatusOr<v1::Session> session = table_.Get(change.name);
-  if (session.ok() && session->uid() != change.uid) {
-    session = NoSuchSession(change.name);
-  }
+  absl::StatusOr<v1::Session> session =
+      GetByUid(table_, change.name, change.uid);
   if (session.ok() && !IsFinal(session->state()) &&
       !live_.contains(change.name)) {
     session = WaitsForNextStart(change.name);
@@ -154,10 +161,7 @@ void SessionCommands::SetSpecOfFinished(const Change& change,
 
 void SessionCommands::EndChange(const Change& change) {
   changing_.erase(change.name);
-  auto session = table_.Get(change.name);
-  if (session.ok() && session->uid() != change.uid) {
-    session = NoSuchSession(change.name);
-  }
+  auto session = GetByUid(table_, change.name, change.uid);
   if (!session.ok()) return change.done(session.status());
   // The answer is what the change has made of it: a retention that is over
   // already purges it before that is durable.
