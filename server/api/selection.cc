@@ -1,8 +1,8 @@
 #include "server/api/selection.h"
 
-#include <cstdint>
+#include <google/protobuf/util/time_util.h>
+
 #include <optional>
-#include <utility>
 
 #include "absl/strings/strip.h"
 #include "dataplane/base/ip_address.h"
@@ -12,10 +12,6 @@ namespace tcptool::server {
 namespace {
 
 constexpr absl::string_view kAnyReception = "receptions/-";
-
-std::pair<int64_t, int32_t> Order(const google::protobuf::Timestamp& time) {
-  return {time.seconds(), time.nanos()};
-}
 
 // Of "192.0.2.7:41824", "[2001:db8::7]:41824", or, without a port,
 // "fe80::1%eth0". An interface has no place in the rules of an AccessList.
@@ -29,8 +25,8 @@ std::optional<asio::ip::address> IpAddressOf(const std::string& address) {
 
 bool Contains(const v1::TimeRange& range,
               const google::protobuf::Timestamp& time) {
-  return (!range.has_since() || Order(time) >= Order(range.since())) &&
-         (!range.has_until() || Order(time) < Order(range.until()));
+  return (!range.has_since() || time >= range.since()) &&
+         (!range.has_until() || time < range.until());
 }
 
 bool IsAtOrBelow(absl::string_view wanted, absl::string_view root,
