@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "dataplane/session/access_list.h"
 #include "server/api/names.h"
+#include "server/api/spec_checker.h"
 
 namespace tcptool::server {
 namespace {
@@ -21,7 +22,7 @@ using google::protobuf::util::TimeUtil;
 constexpr int kMaxReasons = 100;
 constexpr int kMaxAddresses = 100;
 // A root's name, a slash and a path.
-constexpr size_t kMaxFileBytes = 255 + 1 + 4096;
+constexpr size_t kMaxFileBytes = 255 + 1 + SpecChecker::kMaxPathBytes;
 constexpr int32_t kMaxNanos = 999'999'999;
 
 // `path`: of the range. Where `time` is not set it is 1970, which is right.

@@ -28,13 +28,6 @@ void AddStates(const States& states, bool (*is_valid)(int),
   }
 }
 
-template <typename States>
-absl::Status CheckStates(const States& states, bool (*is_valid)(int)) {
-  InvalidFields wrong;
-  AddStates(states, is_valid, wrong);
-  return wrong.status();
-}
-
 void AddView(v1::View view, InvalidFields& wrong) {
   if (!v1::View_IsValid(view)) {
     wrong.Add("view", absl::StrCat(static_cast<int>(view), " is no view"));
