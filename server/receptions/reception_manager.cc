@@ -146,8 +146,9 @@ void ReceptionManager::Create(v1::CreateReceptionRequest request,
                    [this, makes_one, done = std::move(done)](
                        const absl::StatusOr<v1::Reception>& reception) {
                      done(reception);
-                     if (reception.ok() && makes_one)
+                     if (reception.ok() && makes_one) {
                        sweeper_.SweepFor(*reception);
+                     }
                    });
 }
 

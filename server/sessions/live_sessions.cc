@@ -10,13 +10,6 @@
 #include "server/api/translate.h"
 
 namespace tcptool::server {
-
-absl::Status WaitsForNextStart(const std::string& session_name) {
-  return Unavailable(v1::ERROR_REASON_SERVICE_STOPPING,
-                     absl::StrCat("the service is stopping; ", session_name,
-                                  " goes on when it is back: try again then"));
-}
-
 namespace {
 
 // Whether the attempt is shown with this end already: a recipient that has
@@ -28,6 +21,12 @@ bool HasEnded(const SessionTable& table, const v1::Recipient& recipient) {
 }
 
 }  // namespace
+
+absl::Status WaitsForNextStart(const std::string& session_name) {
+  return Unavailable(v1::ERROR_REASON_SERVICE_STOPPING,
+                     absl::StrCat("the service is stopping; ", session_name,
+                                  " goes on when it is back: try again then"));
+}
 
 std::shared_ptr<dataplane::SessionObserver> LiveSessions::NewObserver(
     std::string name) {

@@ -43,8 +43,9 @@ absl::StatusOr<v1::SessionSpec> SpecOfRetry(const SessionTable& table,
                      "content; create another session"));
   }
   for (int i = 0; i < expected.size(); ++i) {
-    if (!HasContent(table, name, expected[i].number()))
+    if (!HasContent(table, name, expected[i].number())) {
       *spec.add_expected() = expected[i];
+    }
   }
   // One that is deleted meanwhile, in whose place there may be another, has no
   // recipients: they are not known to lack the content.

@@ -170,7 +170,8 @@ class PrefixWatch::Follower final
   const PrefixWatchOptions options_;
   const std::string end_;
   Events events_;
-  // Until the next one. Each has its own, as both may have failed.
+  // Until the next try. Watching and listing may both have failed, so each has
+  // a timer of its own.
   asio::steady_timer watch_timer_;
   asio::steady_timer list_timer_;
   asio::steady_timer begin_timer_;  // Until the stream has begun.
