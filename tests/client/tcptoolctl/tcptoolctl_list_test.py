@@ -1,35 +1,14 @@
 """tcptoolctl's lists of some."""
 
-import json
-import subprocess
-
 import harness
 import recipients
+from ctl import CtlTest
 
 
-class ListTest(harness.ServiceTest):
-    def setUp(self):
-        super().setUp()
-        self.service.write_file("content", b"firmware")
-
-    def run_ctl(self, *arguments):
-        return subprocess.run(
-            [harness.program("tcptoolctl"), "--server", self.service.control_address, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=harness.DEADLINE_S,
-        )
-
-    def ctl(self, *arguments):
-        """The output of a command that must succeed."""
-        done = self.run_ctl(*arguments)
-        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
-        return done.stdout
-
+class ListTest(CtlTest):
     def listed(self, command, *flags):
         """The last parts of the names of what a command lists."""
-        items = json.loads(self.ctl("--output=json", command, *flags))
+        items = self.ctl_json(command, *flags)
         return [one["name"].rpartition("/")[2] for one in next(iter(items.values()))]
 
     def create(self, session_id, *flags):

@@ -5,34 +5,15 @@ import subprocess
 
 import harness
 import recipients
+from ctl import CtlTest
 
 NOBODY = "192.0.2.1"
 
 
-class RetryTest(harness.ServiceTest):
-    def setUp(self):
-        super().setUp()
-        self.service.write_file("content", b"firmware")
-
-    def run_ctl(self, *arguments, **options):
-        return subprocess.run(
-            [harness.program("tcptoolctl"), "--server", self.service.control_address, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=harness.DEADLINE_S,
-            **options,
-        )
-
-    def ctl(self, *arguments, **options):
-        """The output of a command that must succeed."""
-        done = self.run_ctl(*arguments, **options)
-        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
-        return done.stdout
-
+class RetryTest(CtlTest):
     def cancelled(self, *flags, **options):
         """The ID of a session that has ended."""
-        name = json.loads(self.ctl("--output=json", "create", *flags, **options))["name"]
+        name = self.ctl_json("create", *flags, **options)["name"]
         self.ctl("cancel", name)
         return name.partition("/")[2]
 
@@ -61,8 +42,7 @@ class RetryTest(harness.ServiceTest):
     def test_watch_ends_as_the_new_session_does(self):
         first = self.cancelled("--file=files/content", "--expect=127.0.0.1")
         with subprocess.Popen(
-            [harness.program("tcptoolctl"), "--server", self.service.control_address, "retry",
-             "--watch", first],
+            self.command("retry", "--watch", first),
             stdout=subprocess.PIPE,
             text=True,
         ) as watch:
@@ -77,8 +57,7 @@ class RetryTest(harness.ServiceTest):
     def test_standard_input_is_sent_again(self):
         first = self.cancelled("--stdin", "--expect=127.0.0.1", input="once")
         with subprocess.Popen(
-            [harness.program("tcptoolctl"), "--server", self.service.control_address, "retry",
-             "--stdin", first],
+            self.command("retry", "--stdin", first),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -98,7 +77,7 @@ class RetryTest(harness.ServiceTest):
         done = self.run_ctl("retry", "--stdin", first, input="x")
         self.assertEqual(done.returncode, 1, done)
         self.assertIn("is no upload", done.stderr)
-        listed = json.loads(self.ctl("--output=json", "list"))["sessions"]
+        listed = self.ctl_json("list")["sessions"]
         self.assertEqual([one["name"] for one in listed], [f"sessions/{first}"])
 
     def test_what_cannot_be_retried_ends_with_1(self):

@@ -8,34 +8,10 @@ import subprocess
 
 import harness
 import recipients
+from ctl import CtlTest
 
 
-class TcptoolctlTest(harness.ServiceTest):
-    def setUp(self):
-        super().setUp()
-        self.service.write_file("content", b"firmware")
-
-    def command(self, *arguments):
-        return [harness.program("tcptoolctl"), "--server", self.service.control_address, *arguments]
-
-    def run_ctl(self, *arguments):
-        return subprocess.run(
-            self.command(*arguments),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=harness.DEADLINE_S,
-        )
-
-    def ctl(self, *arguments):
-        """The output of a command that must succeed."""
-        done = self.run_ctl(*arguments)
-        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
-        return done.stdout
-
-    def ctl_json(self, *arguments):
-        return json.loads(self.ctl("--output", "json", *arguments))
-
+class TcptoolctlTest(CtlTest):
     def create(self, *flags):
         return self.ctl_json("create", "--file", "files/content", *flags)
 

@@ -1,36 +1,15 @@
 """tcptoolctl update: what of a session changes."""
 
 import concurrent.futures
-import json
-import subprocess
 
-import harness
+from ctl import CtlTest
 
 NOBODY = "192.0.2.1"
 
 
-class UpdateTest(harness.ServiceTest):
-    def setUp(self):
-        super().setUp()
-        self.service.write_file("content", b"firmware")
-
-    def run_ctl(self, *arguments):
-        return subprocess.run(
-            [harness.program("tcptoolctl"), "--server", self.service.control_address, *arguments],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=harness.DEADLINE_S,
-        )
-
-    def ctl(self, *arguments):
-        """The answer of a command that must succeed."""
-        done = self.run_ctl("--output=json", *arguments)
-        self.assertEqual((done.returncode, done.stderr), (0, ""), done)
-        return json.loads(done.stdout)
-
+class UpdateTest(CtlTest):
     def test_it_adds_to_lists_and_replaces_the_rest(self):
-        name = self.ctl(
+        name = self.ctl_json(
             "create",
             "--file=files/content",
             "--label=fleet=blue",
@@ -62,7 +41,7 @@ class UpdateTest(harness.ServiceTest):
         self.assertEqual((spec.expire_after.seconds, spec.retention.seconds), (7200, 10800))
 
     def test_several_at_a_time_all_count(self):
-        name = self.ctl("create", "--file=files/content")["name"]
+        name = self.ctl_json("create", "--file=files/content")["name"]
         keys = [f"k{number}" for number in range(8)]
         with concurrent.futures.ThreadPoolExecutor(len(keys)) as together:
             done = list(together.map(
@@ -72,7 +51,7 @@ class UpdateTest(harness.ServiceTest):
         self.assertEqual(sorted(self.service.get(name).spec.labels), keys)
 
     def test_what_is_not_named_stays(self):
-        name = self.ctl("create", "--file=files/content", "--label=job=1", "--session-rate=5")
+        name = self.ctl_json("create", "--file=files/content", "--label=job=1", "--session-rate=5")
         before = self.service.get(name["name"]).spec
         self.ctl("update", name["name"].partition("/")[2], "--recipient-rate=7")
         before.limits.recipient_bytes_per_second = 7
@@ -83,7 +62,7 @@ class UpdateTest(harness.ServiceTest):
         self.assertEqual(done.returncode, 2, done)
 
     def test_the_service_says_why_not(self):
-        name = self.ctl("create", "--file=files/content")["name"]
+        name = self.ctl_json("create", "--file=files/content")["name"]
         done = self.run_ctl("update", name, "--allow=192.0.2.1")
         self.assertEqual(done.returncode, 1, done)
         self.assertIn("session.spec.allow: it may only grow", done.stderr)
@@ -91,4 +70,4 @@ class UpdateTest(harness.ServiceTest):
         done = self.run_ctl("update", name, "--session-rate=1")
         self.assertEqual(done.returncode, 1, done)
         self.assertIn("is finished", done.stderr)
-        self.assertEqual(self.ctl("update", name, "--label=a=b")["spec"]["labels"], {"a": "b"})
+        self.assertEqual(self.ctl_json("update", name, "--label=a=b")["spec"]["labels"], {"a": "b"})
