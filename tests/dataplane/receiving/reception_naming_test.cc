@@ -3,13 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "dataplane/receiving/file_mark.h"
 #include "dataplane/receiving/reception.h"
+#include "tests/dataplane/receiving/name_holder.h"
 #include "tests/dataplane/receiving/resumable_receptions.h"
 
 namespace tcptool::dataplane {
@@ -19,30 +19,6 @@ using Names = std::set<std::string>;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
-
-// Holds a content back from its name.
-class Holder : public ReceptionRecorder {
- public:
-  void BeforeNaming(const ReceptionStatus& status, const std::string& mark,
-                    const std::function<void()>& go_on) override {
-    status_ = status;
-    mark_ = mark;
-    go_on_ = go_on;
-    held_.Notify();
-  }
-
-  void Wait() { held_.WaitForNotification(); }
-  // After Wait().
-  const ReceptionStatus& known() const { return status_; }
-  const std::string& mark() const { return mark_; }
-  void GoOn() { go_on_(); }
-
- private:
-  absl::Notification held_;
-  ReceptionStatus status_;
-  std::string mark_;
-  std::function<void()> go_on_;
-};
 
 class ReceptionNamingTest : public testing::Test {
  protected:
@@ -62,7 +38,7 @@ class ReceptionNamingTest : public testing::Test {
 
   const Folder folder_;
   ScriptedSender sender_;
-  const std::shared_ptr<Holder> holder_ = std::make_shared<Holder>();
+  const std::shared_ptr<NameHolder> holder_ = std::make_shared<NameHolder>();
   std::optional<Engine> engine_;
   std::shared_ptr<Reception> reception_;
 };
@@ -108,13 +84,11 @@ TEST_F(ReceptionNamingTest, OneThatIsCancelledUntilThenHasNoName) {
 TEST(ReceptionOfANodeTest, WhatIsSaidWhileTheContentGetsItsNameIsTooLate) {
   const Folder folder;
   ScriptedSender sender;
-  const auto holder = std::make_shared<Holder>();
+  const auto holder = std::make_shared<NameHolder>();
   Engine engine((EngineOptions()));
   const auto reception = engine.CreateReception(
       {.destination = folder.To("file")},
-      std::make_unique<ScriptedUpstream>(
-          sender, std::make_shared<ScriptedUpstream::Script>()),
-      holder);
+      std::make_unique<ScriptedUpstream>(sender), holder);
   sender.Accept();
   const Manifest manifest = ManifestOf(LongContent());
   reception->Expect(0, manifest.blocks);

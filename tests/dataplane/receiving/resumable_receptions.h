@@ -49,7 +49,9 @@ class ScriptedUpstream : public Upstream {
     std::deque<absl::Status> refusals ABSL_GUARDED_BY(mutex);
   };
 
-  ScriptedUpstream(const ScriptedSender& sender, std::shared_ptr<Script> script)
+  explicit ScriptedUpstream(
+      const ScriptedSender& sender,
+      std::shared_ptr<Script> script = std::make_shared<Script>())
       : port_(sender.port()), script_(std::move(script)) {}
 
   bool resumable() const override { return true; }

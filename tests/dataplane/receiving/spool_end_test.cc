@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <asio/ip/address_v4.hpp>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,6 +11,7 @@
 #include "dataplane/lanes/disk_threads.h"
 #include "dataplane/lanes/lane.h"
 #include "dataplane/receiving/spool.h"
+#include "tests/dataplane/receiving/name_holder.h"
 #include "tests/dataplane/receiving/resumable_receptions.h"
 
 namespace tcptool::dataplane {
@@ -19,32 +19,14 @@ namespace {
 
 using Level = Spool::Level;
 
-// Holds a content back that is on the disk, before it gets its name.
-class Holder : public ReceptionRecorder {
- public:
-  void BeforeNaming(const ReceptionStatus&, const std::string&,
-                    const std::function<void()>& go_on) override {
-    go_on_ = go_on;
-    held_.Notify();
-  }
-  void Wait() { held_.WaitForNotification(); }
-  void GoOn() { go_on_(); }
-
- private:
-  absl::Notification held_;
-  std::function<void()> go_on_;
-};
-
 TEST(SpoolEndTest, NodesHaveItBeforeOthers) {
   const Folder folder;
   ScriptedSender sender;
-  const auto holder = std::make_shared<Holder>();
+  const auto holder = std::make_shared<NameHolder>();
   Engine engine((EngineOptions()));
   const auto reception = engine.CreateReception(
       {.destination = folder.To("file")},
-      std::make_unique<ScriptedUpstream>(
-          sender, std::make_shared<ScriptedUpstream::Script>()),
-      holder);
+      std::make_unique<ScriptedUpstream>(sender), holder);
   const auto serve = [&](Level level) {
     SessionOptions options;
     options.bind_address = asio::ip::address_v4::loopback();
@@ -86,7 +68,7 @@ TEST(SpoolEndTest, NodesHaveItBeforeOthers) {
 TEST(SpoolEndTest, NobodyHasItBeforeOthersOfWhatASenderSays) {
   const Folder folder;
   ScriptedSender sender;
-  const auto holder = std::make_shared<Holder>();
+  const auto holder = std::make_shared<NameHolder>();
   Engine engine((EngineOptions()));
   const auto reception = engine.CreateReception(
       {.destination = folder.To("file")}, sender.Upstream(), holder);
