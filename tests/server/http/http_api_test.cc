@@ -4,9 +4,7 @@
 
 #include <gtest/gtest.h>
 
-#include <asio/connect.hpp>
 #include <asio/io_context.hpp>
-#include <asio/read.hpp>
 #include <asio/read_until.hpp>
 #include <asio/write.hpp>
 #include <condition_variable>
@@ -19,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/http/http_server.h"
+#include "tests/server/http/clients.h"
 
 namespace tcptool::server {
 namespace {
@@ -112,25 +111,8 @@ class HttpApiTest : public testing::Test {
         },
         limits, {.api = &api_});
   }
-  // Longer than any test takes: what ends earlier has another cause.
-  static HttpLimits PatientLimits() {
-    constexpr std::chrono::minutes kLong(5);
-    return {.max_connections = 4,
-            .request_time = kLong,
-            .response_time = kLong,
-            .idle_time = kLong,
-            .body_time = kLong,
-            .take_time = kLong};
-  }
 
-  tcp::socket Connect() {
-    const std::string& address = server_->address();
-    const int port = std::stoi(address.substr(address.rfind(':') + 1));
-    tcp::socket socket(context_);
-    socket.connect(
-        {asio::ip::address_v4::loopback(), static_cast<unsigned short>(port)});
-    return socket;
-  }
+  tcp::socket Connect() { return ConnectTo(*server_, context_); }
   static void Send(tcp::socket& socket, const std::string& text) {
     asio::write(socket, asio::buffer(text));
   }
@@ -148,12 +130,6 @@ class HttpApiTest : public testing::Test {
         asio::read_until(socket, asio::dynamic_buffer(input_), end);
     const std::string text = input_.substr(0, size);
     input_.erase(0, size);
-    return text;
-  }
-  static std::string ReadToEnd(tcp::socket& socket) {
-    std::string text;
-    std::error_code end;
-    asio::read(socket, asio::dynamic_buffer(text), end);
     return text;
   }
   std::string GetPage() {

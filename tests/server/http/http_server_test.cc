@@ -3,10 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
-#include <asio/connect.hpp>
 #include <asio/error.hpp>
 #include <asio/io_context.hpp>
-#include <asio/read.hpp>
 #include <asio/write.hpp>
 #include <condition_variable>
 #include <deque>
@@ -18,19 +16,14 @@
 #include <thread>
 #include <utility>
 
+#include "tests/server/http/clients.h"
+
 namespace tcptool::server {
 namespace {
 
 using asio::ip::tcp;
 
 constexpr char kRequest[] = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
-
-// Longer than any test takes: what ends earlier has another cause.
-HttpLimits PatientLimits() {
-  return {.max_connections = 4,
-          .request_time = std::chrono::minutes(5),
-          .response_time = std::chrono::minutes(5)};
-}
 
 // Answers at once what `answer` says.
 HttpHandler Answering(std::function<HttpResponse(const HttpRequest&)> answer) {
@@ -51,22 +44,7 @@ class HttpServerTest : public testing::Test {
     server_ = *std::move(server);
   }
 
-  tcp::socket Connect() {
-    const std::string& address = server_->address();
-    const int port = std::stoi(address.substr(address.rfind(':') + 1));
-    tcp::socket socket(context_);
-    socket.connect(
-        {asio::ip::address_v4::loopback(), static_cast<unsigned short>(port)});
-    return socket;
-  }
-
-  // What the server says until it ends the connection.
-  static std::string ReadToEnd(tcp::socket& socket) {
-    std::string text;
-    std::error_code end;
-    asio::read(socket, asio::dynamic_buffer(text), end);
-    return text;
-  }
+  tcp::socket Connect() { return ConnectTo(*server_, context_); }
 
   std::string Get() {
     tcp::socket socket = Connect();
