@@ -1,12 +1,10 @@
 """What annotations.py finds in protos that are made here."""
 
 import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
-ANNOTATIONS = pathlib.Path(__file__).resolve().parent / "annotations.py"
+from check_case import CheckCase
+
 THIRD_PARTY = pathlib.Path("third_party").resolve()
 PROTO = """syntax = "proto3";
 package tcptool.v1;
@@ -43,23 +41,16 @@ message FillPotResponse {
 """
 
 
-class AnnotationsTest(unittest.TestCase):
+class AnnotationsTest(CheckCase):
     def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.root = pathlib.Path(directory.name)
+        super().setUp()
         (self.root / "proto/tcptool/v1").mkdir(parents=True)
         (self.root / "third_party").symlink_to(THIRD_PARTY)
 
     def problems(self, messages):
         proto = self.root / "proto/tcptool/v1/pot.proto"
         proto.write_text(PROTO % messages, encoding="utf-8")
-        run = subprocess.run(
-            [sys.executable, ANNOTATIONS, self.root], capture_output=True, text=True, check=False
-        )
-        self.assertEqual(run.stderr, "")
-        self.assertEqual(run.returncode, 1 if run.stdout else 0)
-        return run.stdout
+        return self.run_check("annotations.py")
 
     def test_says_nothing_of_what_is_right(self):
         self.assertEqual(self.problems(RIGHT), "")

@@ -1,12 +1,9 @@
 """What arrows.py says of small trees that are made here."""
 
-import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
-ARROWS = pathlib.Path(__file__).resolve().parent / "arrows.py"
+from check_case import CheckCase
+
 LIBRARY = '''"""{idea}"""
 
 cc_library(
@@ -18,11 +15,9 @@ cc_library(
 '''
 
 
-class ArrowsTest(unittest.TestCase):
+class ArrowsTest(CheckCase):
     def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.root = pathlib.Path(directory.name)
+        super().setUp()
         for program in ("dataplane", "server", "client"):
             (self.root / program).mkdir()
         self.write("docs/architecture.md", "# Map\n\n| folder | idea | uses |\n|---|---|---|\n\nEnd.\n")
@@ -45,15 +40,7 @@ class ArrowsTest(unittest.TestCase):
         )
 
     def run_arrows(self, *options):
-        run = subprocess.run(
-            [sys.executable, ARROWS, *options, self.root],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.assertEqual(run.stderr, "")
-        self.assertEqual(run.returncode, 1 if run.stdout else 0)
-        return run.stdout
+        return self.run_check("arrows.py", *options)
 
     def test_says_nothing_of_what_fits(self):
         self.assertEqual(self.run_arrows(), "")
@@ -100,11 +87,7 @@ class ArrowsTest(unittest.TestCase):
         self.write("server/api/names.h", "")
         self.write("server/base/log.h", '#include "server/api/names.h"\n')
         self.folder("server/base", ["//server/api"])
-        run = subprocess.run(
-            [sys.executable, ARROWS, self.root], capture_output=True, text=True, check=False
-        )
-        self.assertEqual(run.returncode, 1)
-        self.assertEqual(run.stderr, "arrows.py: server/api and server/base use each other\n")
+        self.run_check("arrows.py", errors="arrows.py: server/api and server/base use each other\n")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,10 @@
 """What reference.py makes of a small API that is made here."""
 
 import pathlib
-import subprocess
-import sys
-import tempfile
 import unittest
 
-REFERENCE = pathlib.Path(__file__).resolve().parent / "reference.py"
+from check_case import CheckCase
+
 THIRD_PARTY = pathlib.Path("third_party").resolve()
 SERVICE = """// What a client can do with pots.
 syntax = "proto3";
@@ -121,11 +119,9 @@ What it is for.
 """
 
 
-class ReferenceTest(unittest.TestCase):
+class ReferenceTest(CheckCase):
     def setUp(self):
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.root = pathlib.Path(directory.name)
+        super().setUp()
         self.protos = self.root / "proto/tcptool/v1"
         self.protos.mkdir(parents=True)
         (self.root / "docs").mkdir()
@@ -134,15 +130,7 @@ class ReferenceTest(unittest.TestCase):
         (self.protos / "pot.proto").write_text(POT, encoding="utf-8")
 
     def run_reference(self, *options):
-        run = subprocess.run(
-            [sys.executable, REFERENCE, *options, self.root],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.assertEqual(run.stderr, "")
-        self.assertEqual(run.returncode, 1 if run.stdout else 0)
-        return run.stdout
+        return self.run_check("reference.py", *options)
 
     def test_has_all_that_the_protos_say(self):
         self.assertEqual(self.run_reference("--write"), "")
