@@ -144,9 +144,6 @@ class DeadRootTest(unittest.TestCase):
     """Beside a root whose server is gone, with a session that waits for a block of it, a
     call that waits for a name in it, and the attributes of none known."""
 
-    # For the answer that the root gives none, which takes 5 s.
-    ANSWER_S = 20
-
     def setUp(self):
         directory = tempfile.TemporaryDirectory(prefix="root.")
         self.addCleanup(directory.cleanup)
@@ -169,7 +166,7 @@ class DeadRootTest(unittest.TestCase):
             self.assertTrue(recipient.recv(1 << 20))
         # LOOKUP.
         self.waits = self.service.sessions.CreateSession.future(
-            self.request(), timeout=self.ANSWER_S
+            self.request(), timeout=harness.DEADLINE_S
         )
 
     def request(self, **source):
@@ -209,10 +206,10 @@ class DeadRootTest(unittest.TestCase):
         requests = harness.stubs.file_service
         looks = [
             self.service.file_service.ListFiles.future(
-                requests.ListFilesRequest(root="dead"), timeout=self.ANSWER_S
+                requests.ListFilesRequest(root="dead"), timeout=harness.DEADLINE_S
             ),
             self.service.file_service.StatFile.future(
-                requests.StatFileRequest(root="dead", path=FILE), timeout=self.ANSWER_S
+                requests.StatFileRequest(root="dead", path=FILE), timeout=harness.DEADLINE_S
             ),
         ]
         for _ in range(20):
