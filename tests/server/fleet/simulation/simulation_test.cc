@@ -17,43 +17,44 @@ TEST(SimulationTest, AllGetItWhereNothingHappens) {
   Simulate({.seed = FirstSeed(1), .nodes = 40, .racks = 4});
 }
 
-TEST(SimulationTest, ManySmallFleetsInTrouble) {
-  const int fleets = FleetsOr(12);
+// As many fleets as asked for, of what `options` makes for each: `upto` is a
+// random number from 0 to the one that it is given.
+template <typename Options>
+void SimulateSome(int fleets, const Options& options) {
   uint32_t seed = FirstSeed(1);
-  for (int i = 0; i < fleets && !HasFailure(); ++i, ++seed) {
+  for (int i = 0; i < fleets && !::testing::Test::HasFailure(); ++i, ++seed) {
     std::mt19937 random(seed);
-    const auto upto = [&random](int most) {
+    SimulationOptions one = options([&random](int most) {
       return std::uniform_int_distribution<int>(0, most)(random);
-    };
-    Simulate({.seed = seed,
-              .nodes = 8 + upto(60),
-              .racks = 1 + upto(5),
-              .deaths = upto(6),
-              .restarts = upto(6),
-              .partitions = upto(6),
-              .coordinator_changes = upto(3),
-              .source_restarts = upto(1),
-              .slow = upto(3),
-              .late = upto(6)});
+    });
+    one.seed = seed;
+    Simulate(one);
   }
+}
+
+TEST(SimulationTest, ManySmallFleetsInTrouble) {
+  SimulateSome(FleetsOr(12), [](const auto& upto) {
+    return SimulationOptions{.nodes = 8 + upto(60),
+                             .racks = 1 + upto(5),
+                             .deaths = upto(6),
+                             .restarts = upto(6),
+                             .partitions = upto(6),
+                             .coordinator_changes = upto(3),
+                             .source_restarts = upto(1),
+                             .slow = upto(3),
+                             .late = upto(6)};
+  });
 }
 
 // All of its nodes stay registered, so that nobody is told that they are gone.
 TEST(SimulationTest, RacksThatAreCutOffFromEachOther) {
-  const int fleets = FleetsOr(6);
-  uint32_t seed = FirstSeed(1);
-  for (int i = 0; i < fleets && !HasFailure(); ++i, ++seed) {
-    std::mt19937 random(seed);
-    const auto upto = [&random](int most) {
-      return std::uniform_int_distribution<int>(0, most)(random);
-    };
-    Simulate({.seed = seed,
-              .nodes = 8 + upto(60),
-              .racks = 2 + upto(4),
-              .coordinator_changes = upto(1),
-              .late = upto(3),
-              .rack_partitions = 1 + upto(3)});
-  }
+  SimulateSome(FleetsOr(6), [](const auto& upto) {
+    return SimulationOptions{.nodes = 8 + upto(60),
+                             .racks = 2 + upto(4),
+                             .coordinator_changes = upto(1),
+                             .late = upto(3),
+                             .rack_partitions = 1 + upto(3)};
+  });
 }
 
 }  // namespace
