@@ -6,12 +6,12 @@ import tempfile
 
 import harness
 import recipients
+from ctl import CtlTest
 
 
-class ExecTest(harness.ServiceTest):
+class ExecTest(CtlTest):
     def setUp(self):
         super().setUp()
-        self.service.write_file("content", b"firmware")
         home = tempfile.TemporaryDirectory()
         self.addCleanup(home.cleanup)
         self.out = pathlib.Path(home.name) / "out"
@@ -19,8 +19,7 @@ class ExecTest(harness.ServiceTest):
 
     def watch(self, session, command):
         watch = subprocess.Popen(
-            [harness.program("tcptoolctl"), "--server", self.service.control_address, "watch",
-             f"--exec={command}", session.name],
+            self.command("watch", f"--exec={command}", session.name),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -117,13 +116,6 @@ class ExecTest(harness.ServiceTest):
         self.assertEqual(self.lines(), ["DELIVERED"])
 
     def test_it_is_for_sessions(self):
-        done = subprocess.run(
-            [harness.program("tcptoolctl"), "--server", self.service.control_address, "watch",
-             "--exec=true", "receptions/a"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=harness.DEADLINE_S,
-        )
+        done = self.run_ctl("watch", "--exec=true", "receptions/a")
         self.assertEqual(done.returncode, 1)
         self.assertIn("--exec", done.stderr)
