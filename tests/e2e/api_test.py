@@ -172,7 +172,8 @@ class ApiTest(harness.ServiceTest):
         """A client that waits is told, and waits again."""
         created = self.service.create()
         waits = self.service.sessions.WaitSession.future(
-            harness.stubs.session_requests.WaitSessionRequest(name=created.name), timeout=harness.DEADLINE_S
+            harness.stubs.session_requests.WaitSessionRequest(name=created.name),
+            timeout=harness.DEADLINE_S,
         )
         self.service.process.send_signal(signal.SIGTERM)
         self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
