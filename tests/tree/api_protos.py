@@ -9,7 +9,11 @@ import tempfile
 
 from google.protobuf import descriptor_pb2
 
-GOOGLE_API = ("google/api/field_behavior.proto", "google/api/resource.proto")
+GOOGLE_API = (
+    "google/api/field_behavior.proto",
+    "google/api/field_info.proto",
+    "google/api/resource.proto",
+)
 # What a comment begins with where the annotation says it too.
 BEHAVIOUR = re.compile(r"^(?:(?:Output only|Required|Immutable)\. ?)+")
 
