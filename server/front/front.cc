@@ -15,12 +15,12 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/tls/certificate_names.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
 #include "server/front/grpc_pair.h"
 #include "server/front/reset_on_close.h"
 #include "server/front/stranger_buffers.h"
-#include "server/security/certificate_names.h"
 
 namespace tcptool::server {
 namespace {
@@ -204,7 +204,7 @@ void Front::OnReady(const std::string& name, const X509* certificate) {
   Client& client = clients_.at(name);
   auto peer = std::make_shared<Peer>(*client.peer);
   peer->has_certificate = true;
-  peer->certificate_names = CertificateNames(*certificate);
+  peer->certificate_names = dataplane::CertificateNames(*certificate);
   client.peer = std::move(peer);
 }
 

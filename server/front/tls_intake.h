@@ -6,7 +6,7 @@
 
 #include <cstddef>
 
-#include "server/front/hello_limit.h"
+#include "dataplane/tls/hello_limit.h"
 
 namespace tcptool::server {
 
@@ -15,7 +15,7 @@ struct TlsIntake {
   // is told that there are none at the moment.
   size_t budget = 0;
   // Once this is exceeded, an operation fails.
-  HelloLimit hello;
+  dataplane::HelloLimit hello;
 };
 
 // A server's end of TLS over `fd`, which stays the caller's, for SSL_free().

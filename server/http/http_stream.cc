@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "server/security/certificate_names.h"
+#include "dataplane/tls/certificate_names.h"
 
 namespace tcptool::server {
 namespace {
@@ -110,7 +110,7 @@ Peer HttpStream::peer() const {
   if (stream_ == nullptr) return peer;
   if (const auto certificate = stream_->certificate(); certificate != nullptr) {
     peer.has_certificate = true;
-    peer.certificate_names = CertificateNames(*certificate);
+    peer.certificate_names = dataplane::CertificateNames(*certificate);
   }
   return peer;
 }

@@ -1,6 +1,6 @@
-#include "server/front/hello_limit.h"
+#include "dataplane/tls/hello_limit.h"
 
-namespace tcptool::server {
+namespace tcptool::dataplane {
 namespace {
 
 constexpr uint32_t kClientHello = 1;  // The type of the message.
@@ -22,4 +22,4 @@ bool HelloLimit::Admits(absl::string_view bytes) {
   return !exceeded_;
 }
 
-}  // namespace tcptool::server
+}  // namespace tcptool::dataplane

@@ -1,10 +1,10 @@
-#include "server/front/hello_limit.h"
+#include "dataplane/tls/hello_limit.h"
 
 #include <gtest/gtest.h>
 
 #include <string>
 
-namespace tcptool::server {
+namespace tcptool::dataplane {
 namespace {
 
 using std::string_literals::operator""s;
@@ -72,4 +72,4 @@ TEST(HelloLimitTest, AdmitsAllWhereNoneIsExpected) {
 }
 
 }  // namespace
-}  // namespace tcptool::server
+}  // namespace tcptool::dataplane

@@ -1,4 +1,4 @@
-#include "server/security/certificate_names.h"
+#include "dataplane/tls/certificate_names.h"
 
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
-namespace tcptool::server {
+namespace tcptool::dataplane {
 namespace {
 
 // With its length: a NUL within a name is a part of it.
@@ -55,4 +55,4 @@ std::vector<std::string> CertificateNames(const X509& certificate) {
   return names;
 }
 
-}  // namespace tcptool::server
+}  // namespace tcptool::dataplane

@@ -1,13 +1,14 @@
-#include "server/security/certificate_names.h"
+#include "dataplane/tls/certificate_names.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/server/certificates.h"
 
-namespace tcptool::server {
+namespace tcptool::dataplane {
 namespace {
 
+using server::TestAuthority;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
@@ -41,4 +42,4 @@ TEST(CertificateNamesTest, HasUtf8WhateverTheCertificateHas) {
 }
 
 }  // namespace
-}  // namespace tcptool::server
+}  // namespace tcptool::dataplane

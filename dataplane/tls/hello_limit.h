@@ -1,13 +1,13 @@
 // How large a ClientHello may be.
-#ifndef TCPTOOL_SERVER_FRONT_HELLO_LIMIT_H_
-#define TCPTOOL_SERVER_FRONT_HELLO_LIMIT_H_
+#ifndef TCPTOOL_DATAPLANE_TLS_HELLO_LIMIT_H_
+#define TCPTOOL_DATAPLANE_TLS_HELLO_LIMIT_H_
 
 #include <cstddef>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
 
-namespace tcptool::server {
+namespace tcptool::dataplane {
 
 // A message of a TLS handshake begins with its type and its length (RFC 8446,
 // section 4). When these have come, OpenSSL sets memory aside for all of it:
@@ -39,6 +39,6 @@ class HelloLimit {
   bool exceeded_ = false;
 };
 
-}  // namespace tcptool::server
+}  // namespace tcptool::dataplane
 
-#endif  // TCPTOOL_SERVER_FRONT_HELLO_LIMIT_H_
+#endif  // TCPTOOL_DATAPLANE_TLS_HELLO_LIMIT_H_
