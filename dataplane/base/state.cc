@@ -72,6 +72,8 @@ std::string_view Name(Reason reason) {
       return "SERVICE_STOPPED";
     case Reason::kCapacity:
       return "CAPACITY";
+    case Reason::kTlsFailed:
+      return "TLS_FAILED";
   }
   return "";
 }

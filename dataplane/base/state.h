@@ -56,8 +56,11 @@ enum class Reason : uint8_t {
   kSessionCancelled,
   kServiceStopped,
   kCapacity,
+  // It is not the one that may connect, by its certificate, or has not spoken
+  // TLS as the session does; `detail` says which.
+  kTlsFailed,
 };
-inline constexpr size_t kReasons = 11;
+inline constexpr size_t kReasons = 12;
 
 // The names of the API: "WAITING", "CONNECTION_LOST". kNone is "".
 std::string_view Name(SessionState state);
@@ -89,6 +92,12 @@ struct RecipientStatus {
   // Port 0 while EXPECTED. IPv4-mapped addresses are shown as IPv4.
   asio::ip::tcp::endpoint peer;
   std::string label;  // That of the expected recipient it turned out to be.
+  // Content in TLS: a name in its certificate, which was verified ("cn:NAME",
+  // "dns:NAME" or "uri:NAME"). Of an expected recipient that is known by one:
+  // that, also while EXPECTED; of others the first. Empty: it has none.
+  std::string identity;
+  // All names in its certificate; null: none.
+  std::shared_ptr<const std::vector<std::string>> names;
   // Of another node's reception: what tells it from others, also when it comes
   // again. Empty: a recipient of the wire protocol.
   std::string node;

@@ -30,6 +30,7 @@
 #include "dataplane/session/roster.h"
 #include "dataplane/session/session_options.h"
 #include "dataplane/session/start_condition.h"
+#include "dataplane/tls/tls_connection.h"
 
 namespace tcptool::dataplane {
 
@@ -53,6 +54,8 @@ class SessionObserver {
 // what follows on it is as with any recipient.
 struct NodeConnection {
   UniqueFd socket;  // Does not block, and resets on close.
+  // Of `socket`, its handshake done; null: the content goes in clear text.
+  std::unique_ptr<TlsConnection> tls;
   asio::ip::tcp::endpoint peer;
   std::string node;     // As RecipientStatus::node; not empty.
   uint64_t offset = 0;  // Where its content begins; at most the length.

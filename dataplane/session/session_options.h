@@ -4,6 +4,7 @@
 
 #include <asio/ip/address.hpp>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "dataplane/base/state.h"
 #include "dataplane/sending/limits.h"
 #include "dataplane/session/access_list.h"
+#include "dataplane/tls/session_tls.h"
 
 namespace tcptool::dataplane {
 
@@ -35,7 +37,11 @@ struct StartPolicy {
 };
 
 struct ExpectedRecipient {
+  // Whoever comes from there; moot where there is an identity.
   asio::ip::address address;
+  // A name in its certificate, wherever it comes from: "cn:NAME", "dns:NAME" or
+  // "uri:NAME". The session has `tls`.
+  std::string identity;
   std::string label;
   uint64_t id = 0;  // Of its record; 0: the next one.
 };
@@ -62,6 +68,8 @@ struct SessionOptions {
   AccessList allow;
   StartPolicy start;
   std::vector<ExpectedRecipient> expected;
+  // Content in TLS; null: in clear text.
+  std::shared_ptr<const SessionTls> tls;
   Limits limits;
   // Whether SessionStatus::content_sha256 is computed. A session that delivers
   // waits for it before it ends.

@@ -1,0 +1,15 @@
+// Whether the kernel can encrypt TLS by itself (kTLS), so that sendfile(2) goes
+// on.
+#ifndef TCPTOOL_DATAPLANE_TLS_KERNEL_TLS_H_
+#define TCPTOOL_DATAPLANE_TLS_KERNEL_TLS_H_
+
+namespace tcptool::dataplane {
+
+// Whether this kernel has it ("modprobe tls") and OpenSSL uses it: tried once
+// in this process, on a connection of its own over loopback. Any thread; the
+// first call makes a few system calls.
+bool HasKernelTls();
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_TLS_KERNEL_TLS_H_

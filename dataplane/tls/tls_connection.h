@@ -1,0 +1,114 @@
+// TLS 1.3 on one connection, as a SocketApi: whoever sends, receives and ends
+// by that needs not know of it.
+#ifndef TCPTOOL_DATAPLANE_TLS_TLS_CONNECTION_H_
+#define TCPTOOL_DATAPLANE_TLS_TLS_CONNECTION_H_
+
+#include <openssl/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "dataplane/lanes/socket_api.h"
+#include "dataplane/tls/hello_limit.h"
+
+namespace tcptool::dataplane {
+
+enum class TlsRole : uint8_t { kServer, kClient };
+
+// One thread at a time. `socket` of each method is the socket of the
+// constructor, or for Accept() a listener.
+//
+// The ends of the two directions are TLS's (close_notify), and TCP's behind it:
+//
+//   - ShutdownWrite() sends both. Nothing else sends a close_notify, the
+//     destructor least of all: a connection that is reset (ResetOnClose())
+//     without it is seen to be cut.
+//   - Receive() returns 0 for the peer's close_notify. A FIN without one is the
+//     same to a server, whose clients have nothing to say that could be cut. To
+//     a client it is -EPROTO: what it has may not be all.
+//
+// Sending is in records of 16 KiB, several of which go to the kernel with one
+// call. What the kernel does not take of them is kept, 128 KiB of records at
+// most, and sent first by the next call of Send() or Unacknowledged().
+class TlsConnection final : public SocketApi {
+ public:
+  enum class Outcome : uint8_t {
+    kDone,
+    kWaitsForInput,  // Try again when the socket can be read,
+    kWaitsForRoom,   // or written.
+    kClosed,         // The peer has ended or reset the connection.
+    kFailed,         // error() says why.
+  };
+
+  // `sockets` outlives it. `context`: see tls_context.h; null: Handshake()
+  // fails. `socket` does not block, stays the caller's, and outlives this.
+  TlsConnection(SocketApi& sockets, const std::shared_ptr<SSL_CTX>& context,
+                int socket, TlsRole role);
+  ~TlsConnection() override;
+
+  TlsConnection(const TlsConnection&) = delete;
+  TlsConnection& operator=(const TlsConnection&) = delete;
+
+  // Before the handshake, of a server whose context has authorities for
+  // clients: one without a certificate fails the handshake.
+  void RequireCertificate();
+  // Before the handshake, of a client: the server's certificate must be for
+  // this host, a DNS name or an address; the server is told the DNS name (SNI).
+  void ExpectServer(const std::string& host);
+
+  // Begins the handshake, or goes on with it. The other calls are for after
+  // kDone.
+  Outcome Handshake();
+  bool ready() const { return ready_; }
+  // What has failed, for people, once Handshake() has or a call has returned
+  // -EPROTO: the reason, and what to do where that is known.
+  const std::string& error() const { return error_; }
+  // Of the peer's certificate, which was verified; see CertificateNames().
+  // Empty: it has shown none.
+  const std::vector<std::string>& names() const { return names_; }
+  // The kernel encrypts: SendFile() works. It returns -EOPNOTSUPP otherwise.
+  bool is_in_kernel() const { return is_in_kernel_; }
+
+  int Accept(int listener, sockaddr_storage* peer, socklen_t* size) override;
+  // Decrypts. Wait for the socket after -EAGAIN, or when less than the buffer
+  // has room for was returned, and not before: what has come may be here
+  // already.
+  ssize_t Receive(int socket, std::span<std::byte> buffer) override;
+  ssize_t Peek(int socket, std::span<std::byte> buffer) override;
+  // Returns how much of `data` the kernel has, encrypted. The rest may be
+  // encrypted too, and is kept: the next call has to begin with it, as it would
+  // where the kernel had no room. Its `data` may be shorter or longer.
+  ssize_t Send(int socket, std::span<const std::byte> data) override;
+  ssize_t SendFile(int socket, int file, uint64_t offset, size_t size) override;
+  int ShutdownWrite(int socket) override;
+  // In bytes on the wire, what is kept here included.
+  int Unacknowledged(int socket) override;
+  int TakeError(int socket) override;
+  int DropUrgent(int socket) override;
+  // `bytes_acked` is in bytes of content: never more than the peer's TCP has
+  // acknowledged with the whole of their record, less by up to what 16 KiB and
+  // the records' own bytes in flight are, and exact once all is acknowledged.
+  // `state` is TCP_CLOSE_WAIT as well when the peer's close_notify was read.
+  int Info(int socket, TcpInfo* info) override;
+  bool StaysInHost(int socket) override;
+
+ private:
+  friend struct TlsBio;
+
+  SocketApi& sockets_;
+  const int socket_;
+  const TlsRole role_;
+  SSL* const ssl_;  // Null: there is no context, or no memory.
+  bool ready_ = false;
+  bool is_in_kernel_ = false;
+  std::string error_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace tcptool::dataplane
+
+#endif  // TCPTOOL_DATAPLANE_TLS_TLS_CONNECTION_H_
