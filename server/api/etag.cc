@@ -1,5 +1,7 @@
 #include "server/api/etag.h"
 
+#include <google/protobuf/util/time_util.h>
+
 #include "absl/strings/str_cat.h"
 #include "server/api/errors.h"
 #include "server/api/reception_translate.h"
@@ -21,7 +23,8 @@ std::string EtagOf(const Resource& resource, absl::string_view more = "") {
 }  // namespace
 
 std::string NewEtag(const v1::Session& session) {
-  if (!session.has_update_time()) return EtagOf(session);
+  // So that sessions of a service before 0.2.0 keep theirs.
+  if (session.update_time() == session.create_time()) return EtagOf(session);
   return EtagOf(session, absl::StrCat(".", Text(session.update_time())));
 }
 

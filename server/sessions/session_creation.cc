@@ -158,6 +158,7 @@ void SessionCreation::CreateOpened(Creation& creation, SessionSource source) {
   *message.mutable_spec() =
       std::move(*creation.request.mutable_session()->mutable_spec());
   CopyStatus((*session)->initial_status(), message);
+  *message.mutable_update_time() = message.create_time();
   SetExpireTime(message);
   message.set_data_endpoint(AdvertisedAddress(rules_.advertise_address)
                                 .EndpointOf((*session)->data_endpoint()));

@@ -55,6 +55,10 @@ SessionRestoration::Opened SessionRestoration::Open(
 
 void SessionRestoration::Restore(StoredSession stored) {
   held_.Add();
+  // One that a service before 0.2.0 has made has none.
+  if (!stored.session.has_update_time()) {
+    *stored.session.mutable_update_time() = stored.session.create_time();
+  }
   if (!IsFinal(stored.session.state())) {
     v1::SessionState end = v1::SESSION_STATE_INTERRUPTED;
     absl::Status status = absl::AbortedError("the service was stopped");

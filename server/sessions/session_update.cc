@@ -47,9 +47,9 @@ dataplane::SessionChanges ChangesOf(const v1::SessionSpec& before,
 // `why` a live session has not changed.
 absl::Status NotChanged(const std::string& name, const absl::Status& why) {
   if (absl::IsAborted(why)) return EtagMismatch(name, why.message());
-  return FailedPrecondition(absl::IsFailedPrecondition(why)
-                                ? v1::ERROR_REASON_RESOURCE_FINISHED
-                                : v1::ERROR_REASON_PRECONDITION_FAILED,
+  return FailedPrecondition(absl::IsUnavailable(why)
+                                ? v1::ERROR_REASON_NO_MORE_RECIPIENTS
+                                : v1::ERROR_REASON_RESOURCE_FINISHED,
                             name, absl::StrCat(name, ": ", why.message()));
 }
 

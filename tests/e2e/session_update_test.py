@@ -1,7 +1,9 @@
 """UpdateSession: what of a session changes while it goes on, and after its end."""
 
+import contextlib
 import os
 import socket
+import sqlite3
 
 import grpc
 from google.protobuf import duration_pb2, field_mask_pb2
@@ -190,7 +192,7 @@ class SessionUpdateTest(ServiceTest):
             limits=limits(session_bytes_per_second=0),
         )
         self.assertEqual(error.code(), grpc.StatusCode.FAILED_PRECONDITION)
-        self.assertEqual(details_of(error)["ErrorInfo"].reason, "PRECONDITION_FAILED")
+        self.assertEqual(details_of(error)["ErrorInfo"].reason, "NO_MORE_RECIPIENTS")
         # All or nothing.
         spec = self.service.get(session.name).spec
         self.assertEqual((len(spec.expected), spec.limits.session_bytes_per_second), (0, 1))
@@ -240,6 +242,20 @@ class SessionUpdateTest(ServiceTest):
         self.assertEqual(again, updated)
         self.assertEqual(again.spec.labels["job"], "3")
 
+    def test_one_of_an_earlier_service_was_changed_when_it_was_made(self):
+        session = self.service.create()
+        self.service.kill()
+        status = stubs.session.Session()
+        status.CopyFrom(session)
+        for field in ("spec", "update_time"):
+            status.ClearField(field)
+        with contextlib.closing(sqlite3.connect(self.service.state)) as database, database:
+            database.execute("UPDATE sessions SET status = ?", (status.SerializeToString(),))
+        self.service.start()
+        again = self.service.get(session.name)
+        self.assertEqual(again.update_time, session.create_time)
+        self.assertEqual(again.etag, session.etag)
+
     def test_watchers_get_the_new_spec(self):
         session = self.service.create()
         watch = self.service.sessions.WatchSessions(
@@ -283,6 +299,7 @@ class SessionUpdateTest(ServiceTest):
 
     def test_an_old_etag_is_aborted(self):
         session = self.service.create()
+        self.assertEqual(session.update_time, session.create_time)
         updated = self.update(session.name, "spec.labels", labels={"a": "1"}, etag=session.etag)
         self.assertNotEqual(updated.etag, session.etag)
         self.assertGreater(
