@@ -326,6 +326,12 @@ TEST(DistributionTreeTest, HasNoMoreLinesThanTheTerminalHasRoomFor) {
       201);
 }
 
+TEST(DistributionTreeTest, SumsOneNodeAsOne) {
+  EXPECT_THAT(DistributionTree(Picture(), {.rows = 3, .columns = 80}),
+              ElementsAre(StartsWith("distributions/first: RUNNING"),
+                          "1 node: 1 SOURCE"));
+}
+
 TEST(DistributionTreeTest, LeavesRoomBesideLongNamesAndKeepsColumnsStraight) {
   DistributionPicture picture = Picture();
   Add(picture, std::string(63, 'x'), "a");
