@@ -20,6 +20,7 @@ template <typename Request, typename Selection>
 void Select(const Request& request, WatchFilter<Selection>& filter) {
   filter.names = {request.names().begin(), request.names().end()};
   filter.labels = {request.labels().begin(), request.labels().end()};
+  filter.view = request.view();
 }
 
 }  // namespace
@@ -29,7 +30,6 @@ SessionFilter SessionWatch::FilterOf(const Request& request) {
   Select(request, filter);
   filter.selection = request.session_filter();
   filter.include_recipients = request.include_recipients();
-  filter.view = request.view();
   filter.recipients = RecipientSelection(request.recipient_filter());
   return filter;
 }
@@ -43,9 +43,10 @@ ReceptionTable::Filter ReceptionWatch::FilterOf(const Request& request) {
 
 fleet::DistributionTable::Filter DistributionWatch::FilterOf(
     const Request& request) {
-  return {.names = {request.names().begin(), request.names().end()},
-          .labels = {},
-          .selection = request.distribution_filter()};
+  Table::Filter filter;
+  Select(request, filter);
+  filter.selection = request.distribution_filter();
+  return filter;
 }
 
 template <typename Watch>

@@ -179,7 +179,7 @@ void ReceptionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
         !IsOneOf(filter.selection.reasons(), status.reason())) {
       continue;
     }
-    *batch.Add().mutable_reception() = row->second.In(v1::VIEW_FULL);
+    *batch.Add().mutable_reception() = row->second.In(filter.view);
   }
   cursor.in_snapshot = false;
   cursor.snapshot_end = log_.revision();
@@ -218,7 +218,7 @@ bool ReceptionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     // A watcher that knows the reception has its spec, unless it waits for a
     // reason.
     *batch.Add().mutable_reception() =
-        row.create_revision > seen || !reasons.empty() ? row.In(v1::VIEW_FULL)
+        row.create_revision > seen || !reasons.empty() ? row.In(filter.view)
                                                        : row.status;
   }
   if (next != log_.end()) return false;

@@ -98,7 +98,16 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     }
     const Key& key = std::get<Key>(entry);
     const SessionRow& row = sessions_.at(key.session);
-    if (!Matches(filter, row.status, row.spec)) continue;
+    if (!Matches(filter, row.status, row.spec)) {
+      // One that the watcher knows by labels that it has no more is shown once
+      // without them.
+      if (key.recipient == 0 && row.HasLost(filter.labels, cursor.complete) &&
+          row.create_revision <= std::max(seen, cursor.snapshot_end) &&
+          MatchesButForLabels(filter, row.status, row.spec)) {
+        *batch.Add().mutable_session() = row.In(filter.view);
+      }
+      continue;
+    }
     if (key.recipient == 0) {
       // A watcher that knows the session has its spec, which may be large.
       *batch.Add().mutable_session() =

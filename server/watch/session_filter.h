@@ -23,11 +23,11 @@ template <typename Selection>
 struct WatchFilter {
   absl::flat_hash_set<std::string> names;  // Empty: all.
   std::map<std::string, std::string> labels;
+  v1::View view = v1::VIEW_FULL;
   Selection selection{};
 };
 struct SessionFilter : WatchFilter<v1::SessionFilter> {
   bool include_recipients = false;
-  v1::View view = v1::VIEW_FULL;
   RecipientSelection recipients{};
 };
 
@@ -59,11 +59,19 @@ bool MatchesIdentity(const WatchFilter<Selection>& filter,
          SelectsIdentity(filter.selection, message);
 }
 
+// By all but labels, which are all that may come to match, or no longer.
+template <typename Selection, typename Message, typename Spec>
+bool MatchesButForLabels(const WatchFilter<Selection>& filter,
+                         const Message& message, const Spec& spec) {
+  return MatchesIdentity(filter, message) &&
+         SelectsSpec(filter.selection, spec);
+}
+
 template <typename Selection, typename Message, typename Spec>
 bool Matches(const WatchFilter<Selection>& filter, const Message& message,
              const Spec& spec) {
-  return MatchesIdentity(filter, message) && HasLabels(spec, filter.labels) &&
-         SelectsSpec(filter.selection, spec);
+  return HasLabels(spec, filter.labels) &&
+         MatchesButForLabels(filter, message, spec);
 }
 
 // Whether what the filter matches is in a snapshot: all that had not ended when

@@ -51,6 +51,23 @@ v1::Session SessionTable::SessionRow::In(v1::View view) const {
   return session;
 }
 
+void SessionTable::SessionRow::ChangeSpec(v1::SessionSpec changed) {
+  spec_revision = revision;
+  if (spec.labels_size() != changed.labels_size() ||
+      !HasLabels(spec, changed.labels())) {
+    former_labels = SpecIn(v1::VIEW_BASIC, spec);
+    former_labels_revision = std::exchange(labels_revision, revision);
+  }
+  spec = std::move(changed);
+}
+
+bool SessionTable::SessionRow::HasLost(
+    const std::map<std::string, std::string>& labels, int64_t after) const {
+  if (labels_revision <= after || HasLabels(spec, labels)) return false;
+  // What they were before that is not known.
+  return former_labels_revision > after || HasLabels(former_labels, labels);
+}
+
 uint64_t SessionTable::Insert(v1::Session session, uint64_t number) {
   absl::MutexLock lock(&mutex_);
   if (number == 0) number = last_number_ + 1;
@@ -61,7 +78,7 @@ uint64_t SessionTable::Insert(v1::Session session, uint64_t number) {
   session.clear_spec();
   row.status = std::move(session);
   log_.Append(row.revision, {.session = number});
-  row.create_revision = row.spec_revision = row.revision;
+  row.create_revision = row.spec_revision = row.labels_revision = row.revision;
   return number;
 }
 
@@ -88,11 +105,11 @@ bool SessionTable::Update(v1::Session session,
   const bool has_spec = session.has_spec();
   const Difference difference =
       has_spec ? Difference::kMore : Compare(row.status, session);
-  if (has_spec) row.spec = std::move(*session.mutable_spec());
+  v1::SessionSpec spec = std::move(*session.mutable_spec());
   session.clear_spec();
   row.status = std::move(session);
   if (difference == Difference::kMore) LogNow(row, {.session = number});
-  if (has_spec) row.spec_revision = row.revision;
+  if (has_spec) row.ChangeSpec(std::move(spec));
   if (difference == Difference::kProgress) LogLater(row, {.session = number});
   bool logged = difference == Difference::kMore;
   for (const v1::Recipient& recipient : changed) {

@@ -118,11 +118,21 @@ class SessionTable {
     v1::SessionSpec spec;
     int64_t create_revision = 0;
     int64_t spec_revision = 0;  // Of the last change of the spec.
+    int64_t labels_revision = 0;  // Of the last change of its labels.
+    // What they were before, and since when: for watchers that have seen those.
+    v1::SessionSpec former_labels;
+    int64_t former_labels_revision = 0;
     int64_t revision = 0;
     bool progressed = false;
     std::map<uint64_t, RecipientRow> recipients;
 
     v1::Session In(v1::View view) const;
+    // A change of the spec, which is at `revision`.
+    void ChangeSpec(v1::SessionSpec changed);
+    // Whether it may have had all of these labels at the revision `after`, or
+    // since, and has them no more.
+    bool HasLost(const std::map<std::string, std::string>& labels,
+                 int64_t after) const;
   };
   // What an entry of the log refers to. `recipient` 0: the session itself.
   struct Key {

@@ -54,6 +54,27 @@ class WatchTest(ServiceTest):
                     [f"{red.name}/recipients/1"] if red.name in expected else [],
                 )
 
+    def test_a_session_that_loses_its_label_is_shown_once_more(self):
+        session = self.service.create(labels={"fleet": "blue"})
+        watch = self.watch(labels={"fleet": "blue"})
+        _, revision = harness.until_bookmark(watch)
+        self.service.sessions.UpdateSession(
+            stubs.session_requests.UpdateSessionRequest(
+                session=stubs.session.Session(
+                    name=session.name, spec=stubs.session.SessionSpec(labels={"fleet": "red"})
+                )
+            )
+        )
+        resumed = self.watch(labels={"fleet": "blue"}, resume_revision=revision)
+        for one in (watch, resumed):
+            changes, revision = harness.until_bookmark(one)
+            self.assertEqual([change.session.name for change in changes], [session.name])
+            self.assertEqual(dict(changes[0].session.spec.labels), {"fleet": "red"})
+        changes, _ = harness.until_bookmark(
+            self.watch(labels={"fleet": "blue"}, resume_revision=revision)
+        )
+        self.assertEqual(changes, [])
+
     def test_changes_come_several_at_a_time(self):
         for _ in range(80):  # Of 100 ports, of which others may have some.
             self.service.create()

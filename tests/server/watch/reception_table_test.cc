@@ -79,6 +79,29 @@ TEST_F(ReceptionTableTest, SnapshotThenChangesWithTheSpecOnce) {
   EXPECT_EQ(Read(cursor), Changes());
 }
 
+TEST_F(ReceptionTableTest, BasicWatchHasOfTheSpecTheLabelsAlone) {
+  const auto insert = [this](const std::string& id) {
+    v1::Reception reception = Reception(id);
+    reception.mutable_spec()->mutable_destination()->set_root("in");
+    table_.Insert(reception, table_.TakeNumber());
+  };
+  insert("before");
+  ReceptionTable::Filter filter;
+  filter.view = v1::VIEW_BASIC;
+  auto cursor = Begin();
+  const auto expect_basic = [&](const std::string& id) {
+    v1::WatchReceptionsResponse response;
+    ASSERT_TRUE(table_.Next(filter, cursor, 2, response).ok());
+    ASSERT_EQ(response.changes_size(), 1);
+    const v1::ReceptionSpec& spec = response.changes(0).reception().spec();
+    EXPECT_EQ(spec.labels().at("id"), id);
+    EXPECT_FALSE(spec.has_destination());
+  };
+  expect_basic("before");
+  insert("after");
+  expect_basic("after");
+}
+
 TEST_F(ReceptionTableTest, ProgressWaitsUntilItIsPublished) {
   Insert("a");
   Update("a", v1::RECEPTION_STATE_RECEIVING);
