@@ -38,7 +38,9 @@ constexpr char kServiceConfig[] = R"({
        "method": "CancelDistribution"},
       {"service": "tcptool.v1.DistributionService",
        "method": "RetryDistribution"},
+      {"service": "tcptool.v1.DistributionService", "method": "GetDelivery"},
       {"service": "tcptool.v1.DistributionService", "method": "ListDeliveries"},
+      {"service": "tcptool.v1.DistributionService", "method": "GetFleetNode"},
       {"service": "tcptool.v1.DistributionService", "method": "ListNodes"},
       {"service": "tcptool.v1.FileService"},
       {"service": "tcptool.v1.NodeService"},
@@ -55,6 +57,7 @@ constexpr char kServiceConfig[] = R"({
       {"service": "tcptool.v1.SessionService", "method": "StartSession"},
       {"service": "tcptool.v1.SessionService", "method": "CancelSession"},
       {"service": "tcptool.v1.SessionService", "method": "RetrySession"},
+      {"service": "tcptool.v1.SessionService", "method": "GetRecipient"},
       {"service": "tcptool.v1.SessionService", "method": "ListRecipients"},
       {"service": "tcptool.v1.SessionService", "method": "DropRecipient"}
     ],

@@ -238,9 +238,10 @@ absl::StatusOr<std::vector<v1::Delivery>> Client::ListDeliveries(
               &v1::ListDeliveriesResponse::mutable_deliveries, request);
 }
 
-absl::StatusOr<std::vector<v1::FleetNode>> Client::ListNodes() {
+absl::StatusOr<std::vector<v1::FleetNode>> Client::ListNodes(
+    const v1::ListNodesRequest& request) {
   return List(*distributions_, &v1::DistributionService::Stub::ListNodes,
-              &v1::ListNodesResponse::mutable_nodes, v1::ListNodesRequest());
+              &v1::ListNodesResponse::mutable_nodes, request);
 }
 
 absl::StatusOr<v1::Node> Client::GetNode() {

@@ -89,7 +89,8 @@ class Client {
   absl::StatusOr<std::vector<v1::Delivery>> ListDeliveries(
       const std::string& distribution);
   // Of the fleet.
-  absl::StatusOr<std::vector<v1::FleetNode>> ListNodes();
+  absl::StatusOr<std::vector<v1::FleetNode>> ListNodes(
+      const v1::ListNodesRequest& request = {});
 
   absl::StatusOr<v1::Node> GetNode();
 

@@ -57,6 +57,8 @@ inline constexpr absl::string_view kSessionType = "tcptool/Session";
 inline constexpr absl::string_view kRecipientType = "tcptool/Recipient";
 inline constexpr absl::string_view kReceptionType = "tcptool/Reception";
 inline constexpr absl::string_view kDistributionType = "tcptool/Distribution";
+inline constexpr absl::string_view kDeliveryType = "tcptool/Delivery";
+inline constexpr absl::string_view kFleetNodeType = "tcptool/FleetNode";
 inline constexpr absl::string_view kRootType = "tcptool/Root";
 inline constexpr absl::string_view kFileType = "tcptool/File";
 

@@ -14,6 +14,8 @@ constexpr absl::string_view kSessions = "sessions/";
 constexpr absl::string_view kReceptions = "receptions/";
 constexpr absl::string_view kDistributions = "distributions/";
 constexpr absl::string_view kRecipients = "/recipients/";
+constexpr absl::string_view kDeliveries = "/deliveries/";
+constexpr absl::string_view kNodes = "nodes/";
 
 // `letter`: the first of the id.
 std::string RandomName(absl::string_view collection, char letter,
@@ -25,6 +27,12 @@ std::string RandomName(absl::string_view collection, char letter,
     name += kAlphabet[absl::Uniform<size_t>(random, 0, kAlphabet.size())];
   }
   return name;
+}
+
+// What a node of some fleet may be called, as far as its form goes.
+bool MayBeNode(absl::string_view node) {
+  return !node.empty() && node.size() <= 64 &&
+         node.find('/') == absl::string_view::npos;
 }
 
 }  // namespace
@@ -85,6 +93,25 @@ std::optional<uint64_t> RecipientNumber(absl::string_view name) {
 std::string SessionOf(absl::string_view recipient_name) {
   return std::string(
       recipient_name.substr(0, recipient_name.rfind(kRecipients)));
+}
+
+std::optional<DeliveryName> ParseDeliveryName(absl::string_view name) {
+  const size_t at = name.rfind(kDeliveries);
+  if (at == absl::string_view::npos) return std::nullopt;
+  const absl::string_view distribution = name.substr(0, at);
+  const absl::string_view node = name.substr(at + kDeliveries.size());
+  if (!IsDistributionName(distribution) || !MayBeNode(node)) {
+    return std::nullopt;
+  }
+  return DeliveryName{.distribution = std::string(distribution),
+                      .node = std::string(node)};
+}
+
+std::optional<std::string> ParseFleetNodeName(absl::string_view name) {
+  if (!absl::ConsumePrefix(&name, kNodes) || !MayBeNode(name)) {
+    return std::nullopt;
+  }
+  return std::string(name);
 }
 
 }  // namespace tcptool::server

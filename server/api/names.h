@@ -1,5 +1,5 @@
-// The names of sessions, of their recipients, of receptions, and of
-// distributions (AIP-122).
+// The names of sessions, of their recipients, of receptions, of distributions
+// and their deliveries, and of a fleet's nodes (AIP-122).
 #ifndef TCPTOOL_SERVER_API_NAMES_H_
 #define TCPTOOL_SERVER_API_NAMES_H_
 
@@ -37,6 +37,17 @@ std::optional<uint64_t> RecipientNumber(absl::string_view name);
 
 // The "sessions/{session}" of a recipient's name.
 std::string SessionOf(absl::string_view recipient_name);
+
+// The parts of "distributions/{distribution}/deliveries/{node}"; none for
+// another form. No fleet can have a node whose name is longer than 64 bytes.
+struct DeliveryName {
+  std::string distribution;  // "distributions/{distribution}".
+  std::string node;
+};
+std::optional<DeliveryName> ParseDeliveryName(absl::string_view name);
+
+// The node in "nodes/{node}"; none for another form.
+std::optional<std::string> ParseFleetNodeName(absl::string_view name);
 
 }  // namespace tcptool::server
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kMaxRequestIdBytes = 64;
 constexpr int kMaxNames = 1000;
+constexpr int kMaxRacks = 1000;
 
 template <typename States>
 void AddStates(const States& states, bool (*is_valid)(int),
@@ -45,11 +46,24 @@ absl::Status CheckList(const Request& request, const Filter& filter,
   return wrong.status();
 }
 
+// `kind`: "session", whose names are as `form`.
+std::string NoName(const std::string& name, absl::string_view kind,
+                   absl::string_view form) {
+  return absl::StrCat("\"", name, "\" is no ", kind,
+                      "'s name; they look like ", form);
+}
+
 // `kind`: "session", whose names are sessions/ID.
 void AddWrongName(absl::string_view path, const std::string& name,
                   absl::string_view kind, InvalidFields& wrong) {
-  wrong.Add(path, absl::StrCat("\"", name, "\" is no ", kind,
-                               "'s name; they look like ", kind, "s/ID"));
+  wrong.Add(path, NoName(name, kind, absl::StrCat(kind, "s/ID")));
+}
+
+// Of a field `name`.
+absl::Status CheckRecipientName(const std::string& name) {
+  if (RecipientNumber(name)) return absl::OkStatus();
+  return InvalidField(
+      "name", NoName(name, "recipient", "sessions/ID/recipients/NUMBER"));
 }
 
 void AddSessionName(absl::string_view path, const std::string& name,
@@ -215,12 +229,12 @@ absl::Status CheckRequest(const v1::ListRecipientsRequest& request) {
                    v1::RecipientState_IsValid);
 }
 
+absl::Status CheckRequest(const v1::GetRecipientRequest& request) {
+  return CheckRecipientName(request.name());
+}
+
 absl::Status CheckRequest(const v1::DropRecipientRequest& request) {
-  if (RecipientNumber(request.name())) return absl::OkStatus();
-  return InvalidField("name",
-                      absl::StrCat("\"", request.name(),
-                                   "\" is no recipient's name; they look like "
-                                   "sessions/ID/recipients/NUMBER"));
+  return CheckRecipientName(request.name());
 }
 
 absl::Status CheckRequest(const v1::CreateReceptionRequest& request) {
@@ -294,6 +308,12 @@ absl::Status CheckRequest(const v1::RetryDistributionRequest& request) {
   return CheckDistributionName("name", request.name());
 }
 
+absl::Status CheckRequest(const v1::GetDeliveryRequest& request) {
+  if (ParseDeliveryName(request.name())) return absl::OkStatus();
+  return InvalidField("name", NoName(request.name(), "delivery",
+                                     "distributions/ID/deliveries/NODE"));
+}
+
 absl::Status CheckRequest(const v1::ListDeliveriesRequest& request) {
   absl::Status status = CheckDistributionName("parent", request.parent());
   if (!status.ok()) return status;
@@ -302,8 +322,14 @@ absl::Status CheckRequest(const v1::ListDeliveriesRequest& request) {
   return wrong.status();
 }
 
-absl::Status CheckRequest(const v1::ListNodesRequest&) {
-  return absl::OkStatus();
+absl::Status CheckRequest(const v1::GetFleetNodeRequest& request) {
+  if (ParseFleetNodeName(request.name())) return absl::OkStatus();
+  return InvalidField("name", NoName(request.name(), "node", "nodes/NODE"));
+}
+
+absl::Status CheckRequest(const v1::ListNodesRequest& request) {
+  if (request.racks_size() <= kMaxRacks) return absl::OkStatus();
+  return InvalidField("racks", absl::StrCat("there are more than ", kMaxRacks));
 }
 
 absl::Status CheckRequest(const v1::ListFilesRequest& request) {

@@ -80,11 +80,23 @@ void DistributionService::AddTo(MethodTable& table) {
               [](Distributions& fleet, const auto& request, auto done) {
                 fleet.Retry(request, std::move(done));
               }));
+  unary.Add<v1::GetDeliveryRequest, v1::Delivery>(
+      "GetDelivery",
+      InFleet(distributions_,
+              [](Distributions& fleet, const auto& request, auto done) {
+                fleet.GetDelivery(request, std::move(done));
+              }));
   unary.Add<v1::ListDeliveriesRequest, v1::ListDeliveriesResponse>(
       "ListDeliveries",
       InFleet(distributions_,
               [](Distributions& fleet, const auto& request, auto done) {
                 fleet.ListDeliveries(request, std::move(done));
+              }));
+  unary.Add<v1::GetFleetNodeRequest, v1::FleetNode>(
+      "GetFleetNode",
+      InFleet(distributions_,
+              [](Distributions& fleet, const auto& request, auto done) {
+                fleet.GetNode(request, std::move(done));
               }));
   unary.Add<v1::ListNodesRequest, v1::ListNodesResponse>(
       "ListNodes", InFleet(distributions_, [](Distributions& fleet,

@@ -50,6 +50,10 @@ void SessionService::AddTo(MethodTable& table) {
       "UpdateSession", [this](const auto& request, auto done) {
         manager_.Update(request, std::move(done));
       });
+  unary.Add<v1::GetRecipientRequest, v1::Recipient>(
+      "GetRecipient", [this](const auto& request, auto done) {
+        done(table_.GetRecipient(request.name()));
+      });
   unary.Add<v1::ListRecipientsRequest, v1::ListRecipientsResponse>(
       "ListRecipients", [this](const auto& request, auto done) {
         done(table_.ListRecipients(request));

@@ -180,6 +180,10 @@ class BadInputTest(ServiceTest):
             "cancel": (rpc.CancelSession, messages.CancelSessionRequest(name=name)),
             "delete": (rpc.DeleteSession, messages.DeleteSessionRequest(name=name)),
             "retry": (rpc.RetrySession, stubs.session_requests.RetrySessionRequest(name=name)),
+            "recipient": (
+                rpc.GetRecipient,
+                stubs.session_requests.GetRecipientRequest(name=f"{name}/recipients/1"),
+            ),
             "recipients": (rpc.ListRecipients, messages.ListRecipientsRequest(parent=name)),
             "drop": (
                 rpc.DropRecipient,

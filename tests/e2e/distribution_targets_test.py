@@ -31,6 +31,19 @@ class TargetsTest(DistributionCase):
         self.assertEqual(set(self.a.deliveries(name)), {node.name, late})
         self.assertEqual(away.files(), set())
 
+    def test_nodes_are_listed_by_racks_and_labels(self):
+        for fields, expected in (
+            ({"racks": ["r1", ""]}, ["a", "b"]),
+            ({"labels": {"disk": "ssd"}}, ["b", "c"]),
+            ({"racks": ["r1", "r2"], "labels": {"disk": "ssd", "site": "x"}}, ["c"]),
+            ({"racks": ["r3"]}, []),
+        ):
+            with self.subTest(str(fields)):
+                page = self.a.distributions.ListNodes(
+                    stubs.distribution_service.ListNodesRequest(**fields)
+                )
+                self.assertEqual([node.node for node in page.nodes], expected)
+
     def test_a_rack(self):
         self.assert_gets_it(self.b, "late1", self.c, racks=["r1"])
 

@@ -154,6 +154,8 @@ class RandomRequestsTest(ServiceTest):
         if valid and "name" in fields:
             receptions = method.containing_service.name == "ReceptionService"
             request.name = "receptions/there" if receptions else "sessions/there"
+            if method.name.endswith("Recipient"):
+                request.name += "/recipients/1"
         if valid and "root" in fields:
             request.root = "files"
         if method.name == "WaitSession" and request.timeout.seconds >= 0:

@@ -7,6 +7,7 @@ import uuid
 import grpc
 
 import harness
+from error_details import details_of, failure_of
 from harness import stubs, until_bookmark
 from security import SecurityTest
 from tcptool_process import free_port
@@ -50,8 +51,13 @@ class SessionViewTest(harness.ServiceTest):
             self.assertEqual(read.spec, created.spec)
 
     def test_a_view_that_is_none_is_refused(self):
+        watch = self.service.receptions.WatchReceptions
         for call, request in (
             (self.service.sessions.ListSessions, self.messages.ListSessionsRequest(view=9)),
+            (
+                lambda request: next(watch(request)),
+                stubs.reception_service.WatchReceptionsRequest(view=9),
+            ),
             (
                 self.service.sessions.GetSession,
                 self.messages.GetSessionRequest(name="sessions/a", view=9),
@@ -61,6 +67,20 @@ class SessionViewTest(harness.ServiceTest):
                 call(request)
             self.assertEqual(caught.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
             self.assertEqual(caught.exception.details(), "view: 9 is no view")
+
+    def test_a_recipient_is_read_by_its_name_as_it_is_listed(self):
+        expected = [stubs.session.ExpectedRecipient(address=f"192.0.2.{i}") for i in (1, 2)]
+        session = self.service.create(expected=expected)
+        calls, messages = self.service.sessions, stubs.session_requests
+        listed = self.service.recipients(session.name)
+        self.assertEqual(len(listed), 2)
+        for recipient in listed:
+            request = messages.GetRecipientRequest(name=recipient.name)
+            self.assertEqual(calls.GetRecipient(request), recipient)
+        request.name = f"{session.name}/recipients/99"
+        error = failure_of(lambda: calls.GetRecipient(request))
+        self.assertEqual(error.code(), grpc.StatusCode.NOT_FOUND)
+        self.assertEqual(details_of(error)["ResourceInfo"].resource_name, request.name)
 
     def test_uid_tells_a_session_from_the_next_one_of_its_name(self):
         def create():
@@ -147,6 +167,15 @@ class ReceptionTest(harness.ServiceTest):
         self.assertEqual(dict(basic.spec.labels), LABELS)
         self.assertFalse(basic.spec.HasField("destination"))
         self.assertEqual(basic.uid, made.uid)
+        for view, has_spec in ((stubs.view.VIEW_BASIC, False), (stubs.view.VIEW_FULL, True)):
+            watch = self.service.receptions.WatchReceptions(
+                stubs.reception_service.WatchReceptionsRequest(names=[made.name], view=view)
+            )
+            self.addCleanup(watch.cancel)
+            changes, _ = until_bookmark(watch)
+            spec = changes[0].reception.spec
+            self.assertEqual(dict(spec.labels), LABELS)
+            self.assertEqual(spec.HasField("destination"), has_spec)
 
 
 class CreatorTest(SecurityTest):

@@ -34,8 +34,12 @@ class Distributions {
                      Done<api::Distribution> done) = 0;
   virtual void Delete(const api::DeleteDistributionRequest& request,
                       std::function<void(const absl::Status&)> done) = 0;
+  virtual void GetDelivery(const api::GetDeliveryRequest& request,
+                           Done<api::Delivery> done) = 0;
   virtual void ListDeliveries(const api::ListDeliveriesRequest& request,
                               Done<api::ListDeliveriesResponse> done) = 0;
+  virtual void GetNode(const api::GetFleetNodeRequest& request,
+                       Done<api::FleetNode> done) = 0;
   virtual void ListNodes(const api::ListNodesRequest& request,
                          Done<api::ListNodesResponse> done) = 0;
 

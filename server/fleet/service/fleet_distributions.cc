@@ -10,18 +10,17 @@
 
 #include "messages/distribution_states.h"
 #include "server/api/errors.h"
-#include "server/api/page_token.h"
-#include "server/api/selection.h"
+#include "server/api/names.h"
 #include "server/fleet/service/distribution_commands.h"
 #include "server/fleet/service/distribution_creation.h"
 #include "server/fleet/service/distribution_overview.h"
 #include "server/fleet/service/etcd_errors.h"
+#include "server/fleet/service/fleet_listings.h"
 #include "server/fleet/service/fleet_messages.h"
 #include "server/fleet/service/open_answers.h"
 #include "server/fleet/service/seen_revisions.h"
 #include "server/fleet/service/upload_check.h"
 #include "server/fleet/state/reception_name.h"
-#include "server/watch/page_items.h"
 
 namespace tcptool::fleet {
 namespace {
@@ -164,51 +163,6 @@ class FleetDistributions::Service final
     get_progress_(id, found->second.spec->create_revision, std::move(then));
   }
 
-  absl::StatusOr<api::ListDeliveriesResponse> ListDeliveries(
-      const api::ListDeliveriesRequest& request,
-      const ProgressByNode& progress) const {
-    const auto page = server::NamePage::Of(request);
-    if (!page.ok()) return page.status();
-    const std::string id = DistributionId(request.parent());
-    const auto found = state_.distributions().find(id);
-    if (found == state_.distributions().end() || !found->second.spec) {
-      return NoSuchDistribution(request.parent());
-    }
-    const std::set<std::string> targets =
-        ListedTargets(found->second, state_.nodes());
-    const v1::Content* const content = ContentOf(found->second);
-    const auto states = server::SetOf(request.states());
-    api::ListDeliveriesResponse response;
-    server::PageItems items(*page, *response.mutable_deliveries());
-    for (auto node = targets.lower_bound(page->begin); node != targets.end();
-         ++node) {
-      api::Delivery delivery = ToDelivery(id, found->second, *node, content);
-      if (!server::IsOneOf(states, delivery.state())) continue;
-      SetProgress(progress, delivery);
-      if (!items.Add(std::move(delivery))) {
-        response.set_next_page_token(page->Token(*node));
-        break;
-      }
-    }
-    return response;
-  }
-
-  absl::StatusOr<api::ListNodesResponse> ListNodes(
-      const api::ListNodesRequest& request) const {
-    const auto page = server::NamePage::Of(request);
-    if (!page.ok()) return page.status();
-    api::ListNodesResponse response;
-    server::PageItems items(*page, *response.mutable_nodes());
-    for (auto node = state_.nodes().lower_bound(page->begin);
-         node != state_.nodes().end(); ++node) {
-      if (!items.Add(ToNode(node->first, state_))) {
-        response.set_next_page_token(page->Token(node->first));
-        break;
-      }
-    }
-    return response;
-  }
-
   absl::StatusOr<std::string> FindUpload(const std::string& name) const {
     const std::string id = DistributionId(name);
     const auto found = state_.distributions().find(id);
@@ -343,6 +297,19 @@ void FleetDistributions::Delete(const api::DeleteDistributionRequest& request,
       });
 }
 
+void FleetDistributions::GetDelivery(const api::GetDeliveryRequest& request,
+                                     Done<api::Delivery> done) {
+  service_->Post<api::Delivery>(
+      std::move(done), [request](const Service& self, auto answer) {
+        self.WithProgress(
+            server::ParseDeliveryName(request.name())->distribution,
+            [kept = self.shared_from_this(), request,
+             answer = std::move(answer)](const ProgressByNode& progress) {
+              answer(fleet::GetDelivery(kept->state(), request, progress));
+            });
+      });
+}
+
 void FleetDistributions::ListDeliveries(
     const api::ListDeliveriesRequest& request,
     Done<api::ListDeliveriesResponse> done) {
@@ -352,8 +319,16 @@ void FleetDistributions::ListDeliveries(
             request.parent(),
             [kept = self.shared_from_this(), request,
              answer = std::move(answer)](const ProgressByNode& progress) {
-              answer(kept->ListDeliveries(request, progress));
+              answer(fleet::ListDeliveries(kept->state(), request, progress));
             });
+      });
+}
+
+void FleetDistributions::GetNode(const api::GetFleetNodeRequest& request,
+                                 Done<api::FleetNode> done) {
+  service_->Post<api::FleetNode>(
+      std::move(done), [request](const Service& self, const auto& answer) {
+        answer(fleet::GetNode(self.state(), request));
       });
 }
 
@@ -361,7 +336,7 @@ void FleetDistributions::ListNodes(const api::ListNodesRequest& request,
                                    Done<api::ListNodesResponse> done) {
   service_->Post<api::ListNodesResponse>(
       std::move(done), [request](const Service& self, const auto& answer) {
-        answer(self.ListNodes(request));
+        answer(fleet::ListNodes(self.state(), request));
       });
 }
 

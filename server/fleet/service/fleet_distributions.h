@@ -62,8 +62,12 @@ class FleetDistributions final : public Distributions {
              Done<api::Distribution> done) override;
   void Delete(const api::DeleteDistributionRequest& request,
               std::function<void(const absl::Status&)> done) override;
+  void GetDelivery(const api::GetDeliveryRequest& request,
+                   Done<api::Delivery> done) override;
   void ListDeliveries(const api::ListDeliveriesRequest& request,
                       Done<api::ListDeliveriesResponse> done) override;
+  void GetNode(const api::GetFleetNodeRequest& request,
+               Done<api::FleetNode> done) override;
   void ListNodes(const api::ListNodesRequest& request,
                  Done<api::ListNodesResponse> done) override;
   void FindUpload(const std::string& name, Done<std::string> done) override;

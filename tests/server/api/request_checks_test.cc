@@ -41,6 +41,56 @@ TEST(NamesTest, RecipientHasOneNameOnly) {
   }
 }
 
+TEST(NamesTest, DeliveriesAreBelowTheirDistributions) {
+  const auto delivery = ParseDeliveryName("distributions/a/deliveries/Node.1");
+  ASSERT_TRUE(delivery);
+  EXPECT_EQ(delivery->distribution, "distributions/a");
+  EXPECT_EQ(delivery->node, "Node.1");
+  for (const std::string& name :
+       {std::string(), std::string("distributions/a"),
+        std::string("distributions/a/deliveries/"),
+        std::string("distributions/A/deliveries/n"),
+        std::string("distributions//deliveries/n"),
+        std::string("distributions/a/deliveries/n/m"),
+        "distributions/a/deliveries/" + std::string(65, 'n')}) {
+    EXPECT_FALSE(ParseDeliveryName(name)) << name;
+  }
+}
+
+TEST(NamesTest, NodesHaveNamesOfOnePart) {
+  EXPECT_EQ(ParseFleetNodeName("nodes/Node.1"), "Node.1");
+  for (const char* name : {"", "nodes", "nodes/", "nodes/a/b", "node/a", "a"}) {
+    EXPECT_FALSE(ParseFleetNodeName(name)) << name;
+  }
+}
+
+TEST(RequestsTest, WhatIsReadByItsNameHasOne) {
+  v1::GetRecipientRequest recipient;
+  EXPECT_EQ(CheckRequest(recipient).message().substr(0, 6), "name: ");
+  recipient.set_name("sessions/a/recipients/1");
+  EXPECT_TRUE(CheckRequest(recipient).ok());
+  v1::GetDeliveryRequest delivery;
+  delivery.set_name("distributions/a");
+  EXPECT_EQ(CheckRequest(delivery).message(),
+            "name: \"distributions/a\" is no delivery's name; they look like "
+            "distributions/ID/deliveries/NODE");
+  delivery.set_name("distributions/a/deliveries/n");
+  EXPECT_TRUE(CheckRequest(delivery).ok());
+  v1::GetFleetNodeRequest node;
+  node.set_name("n");
+  EXPECT_EQ(CheckRequest(node).message().substr(0, 6), "name: ");
+  node.set_name("nodes/n");
+  EXPECT_TRUE(CheckRequest(node).ok());
+}
+
+TEST(RequestsTest, NodesOfTooManyRacksAreRefused) {
+  v1::ListNodesRequest request;
+  for (int i = 0; i < 1000; ++i) request.add_racks("a");
+  EXPECT_TRUE(CheckRequest(request).ok());
+  request.add_racks("a");
+  EXPECT_EQ(CheckRequest(request).message().substr(0, 7), "racks: ");
+}
+
 TEST(RequestsTest, ReceptionsAreCheckedAsSessionsAre) {
   v1::CreateReceptionRequest create;
   EXPECT_TRUE(CheckRequest(create).ok());

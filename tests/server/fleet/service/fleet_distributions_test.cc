@@ -285,6 +285,10 @@ TEST_F(FleetDistributionsTest, ListsDeliveriesWithTheirParents) {
   EXPECT_EQ(page->deliveries(0).bytes_received(), 5);
   EXPECT_EQ(page->deliveries(0).bytes_per_second(), 2);
   EXPECT_EQ(page->deliveries(0).progress_time().seconds(), 1'000'000);
+  const auto delivery = node_.GetDelivery("distributions/image/deliveries/n3");
+  ASSERT_TRUE(delivery.ok()) << delivery.status();
+  EXPECT_EQ(delivery->bytes_received(), 5);
+  EXPECT_EQ(node_.GetNode("nodes/n3")->node(), "n3");
   const auto overview = node_.GetOverview("distributions/image");
   ASSERT_TRUE(overview.ok()) << overview.status();
   EXPECT_EQ(overview->targets[2].delivery.bytes_received(), 5);

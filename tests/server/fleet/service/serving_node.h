@@ -113,6 +113,18 @@ class ServingNode {
            })
         .status();
   }
+  absl::StatusOr<api::Delivery> GetDelivery(const std::string& name) {
+    api::GetDeliveryRequest request;
+    request.set_name(name);
+    return Answer<api::Delivery>(
+        [&](auto done) { service_.GetDelivery(request, done); });
+  }
+  absl::StatusOr<api::FleetNode> GetNode(const std::string& name) {
+    api::GetFleetNodeRequest request;
+    request.set_name(name);
+    return Answer<api::FleetNode>(
+        [&](auto done) { service_.GetNode(request, done); });
+  }
   absl::StatusOr<api::ListDeliveriesResponse> ListDeliveries(
       const api::ListDeliveriesRequest& request) {
     return Answer<api::ListDeliveriesResponse>(
