@@ -129,7 +129,7 @@ absl::Status RetryDistribution(Client& client, const Options& options) {
 }
 
 absl::Status Nodes(Client& client, const Options& options) {
-  const auto nodes = client.ListNodes();
+  const auto nodes = client.ListNodes(options.list.nodes);
   if (!nodes.ok()) return nodes.status();
   if (IsJson(options)) {
     v1::ListNodesResponse list;

@@ -113,6 +113,9 @@ std::string DistributionDetails(const v1::Distribution& distribution) {
   lines.Add("from", Source(distribution.spec()));
   lines.Add("to", TargetsText(distribution.spec().targets()));
   lines.Add("as", Destination(distribution.spec()));
+  if (!distribution.spec().labels().empty()) {
+    lines.Add("labels", LabelsText(distribution.spec().labels()));
+  }
   if (distribution.has_content_length()) {
     lines.Add("size", absl::StrFormat("%s (%d bytes)",
                                       HumanBytes(distribution.content_length()),

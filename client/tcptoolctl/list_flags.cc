@@ -38,23 +38,32 @@ void AddNamePrefix(CLI::App& command, std::string* prefix) {
       ->type_name("PREFIX");
 }
 
-void AddSources(CLI::App& command, v1::ListSessionsRequest* request) {
-  const auto source = [request] {
-    return request->mutable_session_filter()->mutable_source();
-  };
+// `source` gives the filter's source; `file`: what --source names, and `form`
+// how. Returns the group, of whose flags there may be one.
+template <typename Source>
+CLI::Option_group& AddSourceGroup(CLI::App& command, Source source,
+                                  const std::string& file,
+                                  const std::string& form) {
   CLI::Option_group& sources =
       *command.add_option_group("Source", "Those of this source alone");
   sources.require_option(0, 1);
   sources
       .add_option_function<std::string>(
           "--source",
-          [source](const std::string& file) { source()->set_file(file); },
-          "Only those of this file, or of files below it")
-      ->type_name("ROOT[/PATH]");
+          [source](const std::string& text) { source()->set_file(text); }, file)
+      ->type_name(form);
   sources.add_flag_callback(
       "--upload", [source] { source()->set_upload(true); },
       "Only those of uploads");
-  sources
+  return sources;
+}
+
+void AddSources(CLI::App& command, v1::ListSessionsRequest* request) {
+  const auto source = [request] {
+    return request->mutable_session_filter()->mutable_source();
+  };
+  AddSourceGroup(command, source,
+                 "Only those of this file, or of files below it", "ROOT[/PATH]")
       .add_option_function<std::string>(
           "--reception",
           [source](const std::string& name) {
@@ -151,8 +160,22 @@ void AddDistributionListFlags(CLI::App& command, ListFlags& flags) {
   AddEnums(command, "--state", v1::DistributionState_descriptor(),
            "DISTRIBUTION_STATE_", "Only those in this state",
            [request](int state) { request->mutable_states()->Add(state); });
+  AddWantedLabels(command, request->mutable_labels());
   AddNamePrefix(command,
                 request->mutable_distribution_filter()->mutable_name_prefix());
+  AddSourceGroup(
+      command,
+      [request] {
+        return request->mutable_distribution_filter()->mutable_source();
+      },
+      "Only those of this file, of files below it, or of this node's",
+      "NODE[:ROOT[/PATH]]");
+}
+
+void AddNodeListFlags(CLI::App& command, ListFlags& flags) {
+  AddList(command, "--rack", "RACK", "Only those of this rack",
+          [&flags](const std::string& rack) { flags.nodes.add_racks(rack); });
+  AddWantedLabels(command, flags.nodes.mutable_labels());
 }
 
 v1::ListSessionsRequest SessionsRequest(const ListFlags& flags) {

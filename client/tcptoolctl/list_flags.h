@@ -21,6 +21,7 @@ struct ListFlags {
   v1::ListRecipientsRequest recipients;
   v1::ListReceptionsRequest receptions;
   v1::ListDistributionsRequest distributions;
+  v1::ListNodesRequest nodes;
 };
 
 // Each adds flags to `command`, whose parsing sets `flags`, which must outlive
@@ -29,6 +30,8 @@ void AddSessionListFlags(CLI::App& command, ListFlags& flags);
 void AddRecipientListFlags(CLI::App& command, ListFlags& flags);
 void AddReceptionListFlags(CLI::App& command, ListFlags& flags);
 void AddDistributionListFlags(CLI::App& command, ListFlags& flags);
+// These have no time: `flags.nodes` has all that they say.
+void AddNodeListFlags(CLI::App& command, ListFlags& flags);
 
 // What all flags say.
 v1::ListSessionsRequest SessionsRequest(const ListFlags& flags);

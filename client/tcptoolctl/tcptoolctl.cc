@@ -216,7 +216,9 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
                                  "List who gets a distribution, and from whom",
                                  Deliveries, chosen),
                       options);
-  AddCommand(app, "nodes", "List the nodes of the fleet", Nodes, chosen);
+  AddNodeListFlags(
+      *AddCommand(app, "nodes", "List the nodes of the fleet", Nodes, chosen),
+      options.list);
   AddCommand(app, "node", "Show the service's node", Node, chosen);
   AddCommand(app, "files", "List what is below one of the node's roots", Files,
              chosen)

@@ -23,6 +23,7 @@ constexpr int kMaxReasons = 100;
 constexpr int kMaxAddresses = 100;
 // A root's name, a slash and a path.
 constexpr size_t kMaxFileBytes = 255 + 1 + SpecChecker::kMaxPathBytes;
+constexpr size_t kMaxNodeBytes = 64;
 constexpr int32_t kMaxNanos = 999'999'999;
 
 // `path`: of the range. Where `time` is not set it is 1970, which is right.
@@ -67,17 +68,20 @@ void CheckFile(absl::string_view path, const std::string& file,
   }
 }
 
+// `path`: of the source.
+void CheckUpload(absl::string_view path, bool upload, InvalidFields& wrong) {
+  if (upload) return;
+  wrong.Add(absl::StrCat(path, ".upload"),
+            "it is false; set it, or choose another source");
+}
+
 void CheckSource(absl::string_view path, const v1::SourceFilter& source,
                  InvalidFields& wrong) {
   switch (source.source_case()) {
     case v1::SourceFilter::kFile:
       return CheckFile(absl::StrCat(path, ".file"), source.file(), wrong);
     case v1::SourceFilter::kUpload:
-      if (!source.upload()) {
-        wrong.Add(absl::StrCat(path, ".upload"),
-                  "it is false; set it, or choose another source");
-      }
-      return;
+      return CheckUpload(path, source.upload(), wrong);
     case v1::SourceFilter::kReception:
       if (!IsReceptionName(source.reception()) &&
           source.reception() != "receptions/-") {
@@ -89,6 +93,29 @@ void CheckSource(absl::string_view path, const v1::SourceFilter& source,
       return;
     case v1::SourceFilter::SOURCE_NOT_SET:
       wrong.Add(path, "it has neither file, upload nor reception");
+  }
+}
+
+void CheckSource(absl::string_view path, const v1::FleetSourceFilter& source,
+                 InvalidFields& wrong) {
+  switch (source.source_case()) {
+    case v1::FleetSourceFilter::kFile: {
+      const std::string& file = source.file();
+      const size_t colon = file.find(':');
+      const size_t node_bytes = std::min(colon, file.size());
+      if (node_bytes == 0 || node_bytes > kMaxNodeBytes) {
+        wrong.Add(absl::StrCat(path, ".file"),
+                  "it begins with no node's name; write it as NODE, NODE:ROOT "
+                  "or NODE:ROOT/PATH");
+      } else if (colon != std::string::npos) {
+        CheckFile(absl::StrCat(path, ".file"), file.substr(colon + 1), wrong);
+      }
+      return;
+    }
+    case v1::FleetSourceFilter::kUpload:
+      return CheckUpload(path, source.upload(), wrong);
+    case v1::FleetSourceFilter::SOURCE_NOT_SET:
+      wrong.Add(path, "it has neither file nor upload");
   }
 }
 
@@ -152,6 +179,9 @@ void CheckFilter(const v1::DistributionFilter& filter, InvalidFields& wrong) {
   CheckRange("distribution_filter.end_time", filter.end_time(), wrong);
   CheckNamePrefix("distribution_filter.name_prefix", filter.name_prefix(),
                   wrong);
+  if (filter.has_source()) {
+    CheckSource("distribution_filter.source", filter.source(), wrong);
+  }
 }
 
 }  // namespace tcptool::server

@@ -3,7 +3,9 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <optional>
+#include <utility>
 
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "dataplane/base/ip_address.h"
 #include "text/host_port.h"
@@ -61,6 +63,27 @@ bool SelectsSpec(const v1::ReceptionFilter& filter,
   return filter.destination().empty() ||
          IsAtOrBelow(filter.destination(), spec.destination().root(),
                      spec.destination().path());
+}
+
+bool SelectsSpec(const v1::DistributionFilter& filter,
+                 const v1::DistributionSpec& spec) {
+  const v1::FleetSourceFilter& source = filter.source();
+  switch (source.source_case()) {
+    case v1::FleetSourceFilter::kFile: {
+      // NODE, NODE:ROOT or NODE:ROOT/PATH.
+      const std::pair<absl::string_view, absl::string_view> wanted =
+          absl::StrSplit(source.file(), absl::MaxSplits(':', 1));
+      return spec.has_file() && wanted.first == spec.file().node() &&
+             (wanted.second.empty() ||
+              IsAtOrBelow(wanted.second, spec.file().root(),
+                          spec.file().path()));
+    }
+    case v1::FleetSourceFilter::kUpload:
+      return spec.has_upload();
+    case v1::FleetSourceFilter::SOURCE_NOT_SET:
+      return true;
+  }
+  return false;
 }
 
 RecipientSelection::RecipientSelection(const v1::RecipientFilter& filter)

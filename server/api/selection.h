@@ -65,10 +65,8 @@ bool SelectsIdentity(const Filter& filter, const Message& message) {
 bool SelectsSpec(const v1::SessionFilter& filter, const v1::SessionSpec& spec);
 bool SelectsSpec(const v1::ReceptionFilter& filter,
                  const v1::ReceptionSpec& spec);
-inline bool SelectsSpec(const v1::DistributionFilter&,
-                        const v1::DistributionSpec&) {
-  return true;
-}
+bool SelectsSpec(const v1::DistributionFilter& filter,
+                 const v1::DistributionSpec& spec);
 
 // By when it has ended.
 template <typename Filter, typename Message>

@@ -3,6 +3,7 @@
 import grpc
 
 import harness
+from error_details import details_of, failure_of
 from fleets import DistributionCase, delivery_state_of, state_of
 from harness import ServiceTest, stubs, until_bookmark, wait_until
 from receptions import MIB
@@ -22,7 +23,9 @@ class NoFleetTest(ServiceTest):
             "CancelDistribution": names.CancelDistributionRequest(name=name),
             "DeleteDistribution": names.DeleteDistributionRequest(name=name),
             "RetryDistribution": names.RetryDistributionRequest(name=name),
+            "GetDelivery": names.GetDeliveryRequest(name=f"{name}/deliveries/n"),
             "ListDeliveries": names.ListDeliveriesRequest(parent=name),
+            "GetFleetNode": names.GetFleetNodeRequest(name="nodes/n"),
             "ListNodes": names.ListNodesRequest(),
         }
         watch = self.service.distributions.WatchDistributions(names.WatchDistributionsRequest())
@@ -111,7 +114,9 @@ class DistributionTest(DistributionCase):
         calls = {
             "GetDistribution": names.GetDistributionRequest(name=name),
             "ListDistributions": names.ListDistributionsRequest(),
+            "GetDelivery": names.GetDeliveryRequest(name=f"{name}/deliveries/b"),
             "ListDeliveries": names.ListDeliveriesRequest(parent=name),
+            "GetFleetNode": names.GetFleetNodeRequest(name="nodes/none"),
             "ListNodes": names.ListNodesRequest(),
             "CancelDistribution": names.CancelDistributionRequest(name="distributions/none"),
             "RetryDistribution": names.RetryDistributionRequest(name="distributions/none"),
@@ -240,6 +245,65 @@ class ApiTest(DistributionCase):
                     self.a.distribute(source, **targets)
                 self.assertEqual(raised.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
                 self.assertTrue(raised.exception.details().startswith(words))
+
+    def test_each_is_read_by_its_name_as_it_is_listed(self):
+        names = stubs.distribution_service
+        calls = self.a.distributions
+        name = self.a.distribute("a")
+        self.a.wait_distribution(name, "SUCCEEDED")
+        listed = self.a.full_deliveries(name)
+        self.assertEqual(set(listed), {"b", "c"})
+        for delivery in listed.values():
+            self.assertEqual(
+                calls.GetDelivery(names.GetDeliveryRequest(name=delivery.name)), delivery
+            )
+        for node in self.a.fleet_nodes():
+            self.assertEqual(
+                calls.GetFleetNode(names.GetFleetNodeRequest(name=node.name)).peer_address,
+                node.peer_address,
+            )
+        for call, request in (
+            # The source is no target.
+            (calls.GetDelivery, names.GetDeliveryRequest(name=f"{name}/deliveries/a")),
+            (calls.GetFleetNode, names.GetFleetNodeRequest(name="nodes/none")),
+        ):
+            error = failure_of(lambda call=call, request=request: call(request))
+            self.assertEqual(error.code(), grpc.StatusCode.NOT_FOUND)
+            self.assertEqual(details_of(error)["ResourceInfo"].resource_name, request.name)
+
+    def test_lists_and_watches_are_of_labels_and_sources(self):
+        names, filters = stubs.distribution_service, stubs.filters
+        first = self.b.distribute("a", path="first", spec_labels={"job": "7"})
+        second = self.b.distribute("a", path="second", spec_labels={"job": "8"})
+        of_file = filters.DistributionFilter(
+            source=filters.FleetSourceFilter(file="a:files/content")
+        )
+        of_node = filters.DistributionFilter(source=filters.FleetSourceFilter(file="b"))
+        of_uploads = filters.DistributionFilter(source=filters.FleetSourceFilter(upload=True))
+        for fields, expected in (
+            ({}, {first, second}),
+            ({"labels": {"job": "7"}}, {first}),
+            ({"labels": {"job": "9"}}, set()),
+            ({"distribution_filter": of_file}, {first, second}),
+            ({"distribution_filter": of_file, "labels": {"job": "8"}}, {second}),
+            ({"distribution_filter": of_node}, set()),
+            ({"distribution_filter": of_uploads}, set()),
+        ):
+            with self.subTest(str(fields)):
+                page = self.b.distributions.ListDistributions(
+                    names.ListDistributionsRequest(**fields)
+                )
+                self.assertEqual({one.name for one in page.distributions}, expected)
+                watch = self.b.distributions.WatchDistributions(
+                    names.WatchDistributionsRequest(view=stubs.view.VIEW_BASIC, **fields)
+                )
+                self.addCleanup(watch.cancel)
+                changes, _ = until_bookmark(watch)
+                self.assertEqual({one.distribution.name for one in changes}, expected)
+                for change in changes:
+                    spec = change.distribution.spec
+                    self.assertEqual(set(spec.labels), {"job"})
+                    self.assertFalse(spec.HasField("targets"))
 
     def watch(self, resume_revision=0):
         watch = self.b.distributions.WatchDistributions(

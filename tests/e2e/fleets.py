@@ -56,6 +56,7 @@ class FleetNode(Node):
         file="content",
         path="file",
         limits=None,
+        spec_labels=None,
         **targets,
     ):
         """A distribution of a node's file to all others, or to `targets`."""
@@ -67,6 +68,7 @@ class FleetNode(Node):
                 root="disk", path=path, overwrite=overwrite
             ),
             limits=limits,
+            labels=spec_labels,
         )
         return self.distributions.CreateDistribution(
             stubs.distribution_service.CreateDistributionRequest(

@@ -120,6 +120,7 @@ absl::Status Check(const api::DistributionSpec& spec) {
                 "it names nobody but the source, which is no target itself");
   }
   check.Labels("targets.labels", spec.targets().labels());
+  check.Labels("labels", spec.labels());
   check.Path("destination", spec.destination().root(),
              spec.destination().path());
   CheckPath(check, "destination.path", spec.destination().path());
@@ -171,6 +172,7 @@ absl::StatusOr<v1::DistributionSpec> ToStored(const api::DistributionSpec& spec,
     *stored.mutable_expire_after() = spec.expire_after();
   }
   if (spec.has_serve()) stored.mutable_serve()->set_port(spec.serve().port());
+  *stored.mutable_labels() = spec.labels();
   return stored;
 }
 
@@ -205,6 +207,7 @@ api::DistributionSpec ToMessage(const v1::DistributionSpec& spec) {
     *message.mutable_expire_after() = spec.expire_after();
   }
   if (spec.has_serve()) message.mutable_serve()->set_port(spec.serve().port());
+  *message.mutable_labels() = spec.labels();
   return message;
 }
 

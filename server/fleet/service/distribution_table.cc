@@ -108,6 +108,7 @@ absl::StatusOr<api::ListDistributionsResponse> DistributionTable::List(
     const Row& row = next->second;
     const bool is_selected =
         server::IsOneOf(states, row.status.state()) &&
+        server::HasLabels(row.spec, request.labels()) &&
         server::Selects(request.distribution_filter(), row.status, row.spec);
     if (!items.Look(is_selected, [&] { return row.In(request.view()); })) {
       response.set_next_page_token(
@@ -181,12 +182,12 @@ void DistributionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
     if (batch.full()) return;
     batch.Look();
     const api::Distribution& status = row->second.status;
-    if (!server::MatchesIdentity(filter, status) ||
+    if (!server::Matches(filter, status, row->second.spec) ||
         !server::IsInSnapshot(filter, status,
                               row->second.revision > cursor.revision)) {
       continue;
     }
-    *batch.Add().mutable_distribution() = row->second.In(api::VIEW_FULL);
+    *batch.Add().mutable_distribution() = row->second.In(filter.view);
   }
   cursor.in_snapshot = false;
   cursor.snapshot_end = log_.revision();
@@ -214,10 +215,10 @@ bool DistributionTable::NextOfLog(const Filter& filter, Cursor& cursor,
       continue;
     }
     const Row& row = rows_.at(std::get<int64_t>(entry));
-    if (!server::MatchesIdentity(filter, row.status)) continue;
+    if (!server::Matches(filter, row.status, row.spec)) continue;
     // A watcher that knows the distribution has its spec.
     *batch.Add().mutable_distribution() =
-        row.create_revision > seen ? row.In(api::VIEW_FULL) : row.status;
+        row.create_revision > seen ? row.In(filter.view) : row.status;
   }
   if (next != log_.end()) return false;
   cursor.revision = std::max(seen, log_.revision());

@@ -71,8 +71,20 @@ TEST(ListFlagsTest, RequestHasWhatFlagsSay) {
   EXPECT_EQ(receptions.reception_filter().destination(), "in");
   EXPECT_EQ(receptions.states_size(), 2);
   const auto distributions = DistributionsRequest(
-      Parsed(AddDistributionListFlags, "--state planning"));
+      Parsed(AddDistributionListFlags,
+             "--state planning --label job=7 --source node1:root/a"));
   EXPECT_EQ(distributions.states(0), v1::DISTRIBUTION_STATE_PLANNING);
+  EXPECT_EQ(distributions.labels().at("job"), "7");
+  EXPECT_EQ(distributions.distribution_filter().source().file(),
+            "node1:root/a");
+  EXPECT_TRUE(DistributionsRequest(Parsed(AddDistributionListFlags, "--upload"))
+                  .distribution_filter()
+                  .source()
+                  .upload());
+  const auto nodes =
+      Parsed(AddNodeListFlags, "--rack r1 --rack r2 --label zone=west").nodes;
+  EXPECT_EQ(nodes.racks_size(), 2);
+  EXPECT_EQ(nodes.labels().at("zone"), "west");
 }
 
 TEST(ListFlagsTest, WrongValuesAreRefused) {

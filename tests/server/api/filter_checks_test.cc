@@ -86,6 +86,28 @@ TEST(FilterChecksTest, SourceIsAFileAnUploadOrAReception) {
   }
 }
 
+TEST(FilterChecksTest, SourceOfADistributionIsAFileOfANodeOrAnUpload) {
+  v1::WatchDistributionsRequest request;
+  v1::FleetSourceFilter& source =
+      *request.mutable_distribution_filter()->mutable_source();
+  EXPECT_EQ(WrongField(request), "distribution_filter.source");
+  for (const char* file : {"node", "node:root", "node:root/a:b"}) {
+    source.set_file(file);
+    EXPECT_EQ(WrongField(request), "") << file;
+  }
+  for (const std::string& file :
+       {std::string(), std::string(":root"), std::string("node:"),
+        std::string("node:/root"), std::string("node:root/"),
+        std::string(65, 'a'), "node:" + std::string(5000, 'a')}) {
+    source.set_file(file);
+    EXPECT_EQ(WrongField(request), "distribution_filter.source.file") << file;
+  }
+  source.set_upload(true);
+  EXPECT_EQ(WrongField(request), "");
+  source.set_upload(false);
+  EXPECT_EQ(WrongField(request), "distribution_filter.source.upload");
+}
+
 TEST(FilterChecksTest, RecipientsHaveReasonsAndAddresses) {
   v1::ListRecipientsRequest request;
   request.set_parent("sessions/a");

@@ -79,6 +79,32 @@ TEST(SelectionTest, SessionsHaveOneSource) {
   EXPECT_EQ(selected(), "");
 }
 
+TEST(SelectionTest, DistributionsComeFromANodeOrAnUpload) {
+  v1::DistributionSpec file;
+  file.mutable_file()->set_node("node1");
+  file.mutable_file()->set_root("root");
+  file.mutable_file()->set_path("a/b");
+  v1::DistributionSpec upload;
+  upload.mutable_upload()->set_node("node1");
+  v1::DistributionFilter filter;
+  EXPECT_TRUE(SelectsSpec(filter, file));
+  EXPECT_TRUE(SelectsSpec(filter, upload));
+  for (const char* right :
+       {"node1", "node1:root", "node1:root/a", "node1:root/a/b"}) {
+    filter.mutable_source()->set_file(right);
+    EXPECT_TRUE(SelectsSpec(filter, file)) << right;
+    EXPECT_FALSE(SelectsSpec(filter, upload)) << right;
+  }
+  for (const char* wrong :
+       {"node", "node2", "node1:roo", "node1:root/b", "node1:root/a/b/c"}) {
+    filter.mutable_source()->set_file(wrong);
+    EXPECT_FALSE(SelectsSpec(filter, file)) << wrong;
+  }
+  filter.mutable_source()->set_upload(true);
+  EXPECT_FALSE(SelectsSpec(filter, file));
+  EXPECT_TRUE(SelectsSpec(filter, upload));
+}
+
 TEST(SelectionTest, NamesAndTimesOfSessions) {
   v1::Session session;
   session.set_name("sessions/image-7");

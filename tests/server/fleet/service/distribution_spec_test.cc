@@ -26,6 +26,7 @@ TEST(DistributionSpec, IsReadBackWithAllItsFields) {
   spec.mutable_limits()->set_source_bytes_per_second(20);
   spec.mutable_expire_after()->set_seconds(60);
   spec.mutable_serve()->set_port(7000);
+  (*spec.mutable_labels())["job"] = "7";
   const auto stored = ToStored(spec, "here");
   ASSERT_TRUE(stored.ok()) << stored.status();
   EXPECT_TRUE(google::protobuf::util::MessageDifferencer::Equals(
@@ -105,6 +106,7 @@ TEST(DistributionSpec, WrongFieldsAreNamed) {
   expect(spec + "targets.labels", [](Spec& s) {
     (*s.mutable_targets()->mutable_labels())["Zone"] = "west";
   });
+  expect(spec + "labels", [](Spec& s) { (*s.mutable_labels())["Job"] = "7"; });
   expect(spec + "destination.root",
          [](Spec& s) { s.mutable_destination()->clear_root(); });
   expect(spec + "destination.path",

@@ -72,6 +72,79 @@ TEST_F(DistributionTableTest, AWatchBeginsWithWhatIsThere) {
   EXPECT_THAT(Read(cursor), IsEmpty());
 }
 
+TEST_F(DistributionTableTest, ABasicWatchHasOfTheSpecTheLabelsAlone) {
+  const auto set = [this](const std::string& id) {
+    api::Distribution distribution;
+    distribution.set_name("distributions/" + id);
+    distribution.mutable_spec()->mutable_targets()->set_all(true);
+    (*distribution.mutable_spec()->mutable_labels())["id"] = id;
+    table_.Set(distribution, id[0]);
+  };
+  set("before");
+  DistributionTable::Filter filter;
+  filter.view = api::VIEW_BASIC;
+  DistributionTable::Cursor cursor = Begin();
+  const auto expect_basic = [&](const std::string& id) {
+    api::WatchDistributionsResponse response;
+    ASSERT_TRUE(table_.Next(filter, cursor, 2, response).ok());
+    ASSERT_EQ(response.changes_size(), 1);
+    const api::DistributionSpec& spec =
+        response.changes(0).distribution().spec();
+    EXPECT_EQ(spec.labels().at("id"), id);
+    EXPECT_FALSE(spec.has_targets());
+  };
+  expect_basic("before");
+  set("next");
+  expect_basic("next");
+}
+
+TEST_F(DistributionTableTest, ListsAndWatchesAreOfLabelsAndSources) {
+  const auto set = [this](const std::string& id, const std::string& node,
+                          const std::string& job) {
+    api::Distribution distribution;
+    distribution.set_name("distributions/" + id);
+    distribution.set_state(kPlanning);
+    api::DistributionSpec& spec = *distribution.mutable_spec();
+    if (node.empty()) spec.mutable_upload();
+    if (!node.empty()) spec.mutable_file()->set_node(node);
+    (*spec.mutable_labels())["job"] = job;
+    table_.Set(distribution, id[0]);
+  };
+  set("a", "node1", "7");
+  set("b", "node2", "7");
+  set("c", "", "7");
+  set("d", "node1", "8");
+  api::ListDistributionsRequest request;
+  DistributionTable::Filter filter;
+  const auto listed = [&] {
+    std::string ids;
+    const auto page = table_.List(request);
+    EXPECT_TRUE(page.ok()) << page.status();
+    for (const auto& one : page->distributions()) ids += one.name().substr(14);
+    return ids;
+  };
+  const auto watched = [&] {
+    DistributionTable::Cursor cursor = Begin();
+    return Read(cursor, filter);
+  };
+  filter.labels["job"] = (*request.mutable_labels())["job"] = "7";
+  EXPECT_EQ(listed(), "cba");
+  EXPECT_THAT(watched(), ElementsAre("a:1+", "b:1+", "c:1+"));
+  api::FleetSourceFilter& source =
+      *request.mutable_distribution_filter()->mutable_source();
+  source.set_file("node1");
+  *filter.selection.mutable_source() = source;
+  EXPECT_EQ(listed(), "a");
+  EXPECT_THAT(watched(), ElementsAre("a:1+"));
+  DistributionTable::Cursor cursor = Begin();
+  Read(cursor, filter);
+  set("e", "node1", "7");
+  set("f", "node2", "7");
+  EXPECT_THAT(Read(cursor, filter), ElementsAre("e:1+"));
+  source.set_upload(true);
+  EXPECT_EQ(listed(), "c");
+}
+
 TEST_F(DistributionTableTest, ASnapshotHasWhatEndsWhileItIsRead) {
   for (const std::string id : {"a", "b"}) Set(id, id[0]);
   DistributionTable::Filter filter;
