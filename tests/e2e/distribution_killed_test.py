@@ -2,6 +2,7 @@
 
 import grpc
 
+from error_details import details_of, failure_of
 from fleets import DistributionCase
 from harness import stubs, wait_until
 from receptions import MIB
@@ -125,9 +126,9 @@ class FullEtcdTest(HalfwayCase):
         self.gate.open()
         for node in (self.b, self.c):
             wait_until(lambda node=node: node.files() == {"file"}, "it has it all the same")
-        with self.assertRaises(grpc.RpcError) as raised:
-            self.a.distribute("a", path="other")
-        self.assertEqual(raised.exception.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
-        self.assertIn("etcdctl alarm disarm", raised.exception.details())
+        error = failure_of(lambda: self.a.distribute("a", path="other"))
+        self.assertEqual(error.code(), grpc.StatusCode.RESOURCE_EXHAUSTED)
+        self.assertEqual(details_of(error)["ErrorInfo"].reason, "STATE_STORAGE_FULL")
+        self.assertIn("etcdctl alarm disarm", error.details())
         self.etcd.make_room()
         self.assert_delivered(name, self.b, self.c)

@@ -141,9 +141,10 @@ class DistributionUploadTest(DistributionCase):
                 stream = self.open(name)
                 stream.send(self.content, complete=True)
                 stream.end()
-                code, details = self.refusal(stream)
-                self.assertEqual(code, grpc.StatusCode.ABORTED)
-                self.assertIn(words, details)
+                error = failure_of(stream.result)
+                self.assertEqual(error.code(), grpc.StatusCode.ABORTED)
+                self.assertEqual(details_of(error)["ErrorInfo"].reason, "UPLOAD_CUT_SHORT")
+                self.assertIn(words, error.details())
                 self.assert_failed(name, words)
 
     def test_a_broken_upload_fails_for_all(self):

@@ -7,6 +7,7 @@ import grpc
 
 import harness
 import recipients
+from error_details import details_of
 from harness import ServiceTest, port_of, stubs
 
 MIB = 1 << 20
@@ -187,7 +188,9 @@ class UploadTest(ServiceTest):
         self.service.sessions.CancelSession(
             stubs.session_service.CancelSessionRequest(name=session.name)
         )
-        self.assertEqual(call.exception(harness.DEADLINE_S).code(), grpc.StatusCode.ABORTED)
+        error = call.exception(harness.DEADLINE_S)
+        self.assertEqual(error.code(), grpc.StatusCode.ABORTED)
+        self.assertEqual(details_of(error)["ErrorInfo"].reason, "UPLOAD_CUT_SHORT")
 
     def test_session_has_one_upload(self):
         session = self.create()

@@ -9,6 +9,7 @@ import tempfile
 import grpc
 
 from devices import small_file_system
+from error_details import details_of, failure_of
 from nodes import NodesCase
 from receptions import MIB, ReceptionCase, Sender, is_refused, reason_of, state_of
 
@@ -31,27 +32,31 @@ class DestinationTest(ReceptionCase):
         self.foreign.chmod(0o755)
         return {"small": self.small, "foreign": self.foreign}
 
-    def refused(self, root, **spec):
-        with self.assertRaises(grpc.RpcError) as raised:
-            self.create(Sender(self).address, root=root, **spec)
-        return raised.exception.code(), raised.exception.details()
+    def assert_refused(self, code, reason, words, root, **spec):
+        error = failure_of(lambda: self.create(Sender(self).address, root=root, **spec))
+        self.assertEqual(error.code(), code)
+        self.assertEqual(details_of(error)["ErrorInfo"].reason, reason)
+        for one in words:
+            self.assertIn(one, error.details())
 
     def test_directory_that_the_service_may_not_write_to(self):
-        code, words = self.refused("foreign")
-        self.assertEqual(code, grpc.StatusCode.PERMISSION_DENIED)
-        self.assertIn('may not write to directory "." in root "foreign"', words)
+        words = ['may not write to directory "." in root "foreign"']
+        self.assert_refused(
+            grpc.StatusCode.PERMISSION_DENIED, "SYSTEM_DENIES", words, "foreign"
+        )
 
     def test_read_only_file_system(self):
         subprocess.run(["mount", "-o", "remount,ro", self.small], check=True)
-        code, words = self.refused("small")
-        self.assertEqual(code, grpc.StatusCode.FAILED_PRECONDITION)
-        self.assertIn("read-only", words)
+        self.assert_refused(
+            grpc.StatusCode.FAILED_PRECONDITION, "READ_ONLY_FILE_SYSTEM", ["read-only"], "small"
+        )
 
     def test_file_system_without_room_for_what_is_expected(self):
-        code, words = self.refused("small", expected_length=9 * MIB)
-        self.assertEqual(code, grpc.StatusCode.RESOURCE_EXHAUSTED)
-        self.assertIn(f"the content has {9 * MIB}", words)
-        self.assertIn("are missing", words)
+        words = [f"the content has {9 * MIB}", "are missing"]
+        self.assert_refused(
+            grpc.StatusCode.RESOURCE_EXHAUSTED, "NO_SPACE", words, "small",
+            expected_length=9 * MIB,
+        )  # fmt: skip
 
     def test_file_system_that_gets_full(self):
         (self.small / "file").write_bytes(b"before")

@@ -10,8 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "google/rpc/error_details.pb.h"
-#include "server/api/error_details.h"
+#include "tests/server/error_reason.h"
 
 namespace tcptool::server {
 namespace {
@@ -72,7 +71,7 @@ TEST(ReceptionUploads, TakesSoManyAtATime) {
     EXPECT_TRUE(begin(i).ok());
   }
   const size_t next = ReceptionUploads::kMost;
-  EXPECT_TRUE(absl::IsResourceExhausted(begin(next)));
+  EXPECT_EQ(ReasonOf(begin(next)), "TOO_MANY_UPLOADS");
   uploads.Finish(absl::StrCat(kReception, 3), absl::OkStatus());
   EXPECT_TRUE(begin(next).ok());
 }
@@ -144,6 +143,7 @@ TEST_F(EarlyUploadTest, WaitsForSoLong) {
   EXPECT_TRUE(upload->closed());
   EXPECT_EQ(changes, 1);
   EXPECT_TRUE(absl::IsUnavailable(upload->result()));
+  EXPECT_EQ(ReasonOf(upload->result()), "NOT_READY");
   EXPECT_THAT(std::string(upload->result().message()),
               testing::AllOf(testing::HasSubstr(kName),
                              testing::HasSubstr("upload again")));
@@ -213,12 +213,7 @@ TEST_F(EarlyUploadTest, IsNotWhatAnEarlierRunHasGot) {
   uploads_.Finish(kReception, absl::OkStatus());
   EXPECT_TRUE(absl::IsFailedPrecondition(upload->result()));
   // Which the client gets as it is.
-  google::rpc::ErrorInfo info;
-  const auto details = DetailsOf(upload->result(), "");
-  for (const google::protobuf::Any& detail : details.details()) {
-    detail.UnpackTo(&info);
-  }
-  EXPECT_EQ(info.reason(), "UPLOAD_TAKEN");
+  EXPECT_EQ(ReasonOf(upload->result()), "UPLOAD_TAKEN");
   uploads_.Forget(kReception, absl::AbortedError("it is over"));
   EXPECT_TRUE(absl::IsFailedPrecondition(upload->result()));
 }
@@ -247,6 +242,7 @@ TEST_F(HinderedUploadTest, WaitsForSoLongFromTheFirstTimeOn) {
   uploads_.EndOverdue(end);
   EXPECT_TRUE(upload->closed());
   EXPECT_TRUE(absl::IsUnavailable(upload->result()));
+  EXPECT_EQ(ReasonOf(upload->result()), "NOT_READY");
   EXPECT_THAT(std::string(upload->result().message()),
               testing::AllOf(testing::HasSubstr(kName),
                              testing::HasSubstr("the disk is away")));

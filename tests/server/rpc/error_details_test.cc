@@ -7,23 +7,11 @@
 
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "tests/server/error_reason.h"
 #include "tests/server/testing.h"
 
 namespace tcptool::server {
 namespace {
-
-// The reason in the trailers of a call that has ended so; empty: there is none.
-std::string ReasonOf(const grpc::Status& status) {
-  google::rpc::Status details;
-  EXPECT_TRUE(details.ParseFromString(status.error_details()));
-  EXPECT_EQ(details.code(), static_cast<int>(status.error_code()));
-  EXPECT_EQ(details.message(), status.error_message());
-  google::rpc::ErrorInfo info;
-  for (const google::protobuf::Any& detail : details.details()) {
-    if (detail.UnpackTo(&info)) return info.reason();
-  }
-  return "";
-}
 
 class ErrorDetailsTest : public testing::Test {
  protected:

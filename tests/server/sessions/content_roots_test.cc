@@ -17,6 +17,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/unique_fd.h"
+#include "tests/dataplane/no_threads.h"
+#include "tests/server/error_reason.h"
 #include "tests/server/hanging_root.h"
 
 namespace tcptool::server {
@@ -129,6 +131,7 @@ TEST_F(ContentRootsTest, RootThatIsBlockedStopsNoOther) {
   for (int i = 0; i < 3; ++i) {
     const absl::Status status = run("dead", waits);
     EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_EQ(ReasonOf(status), "ROOT_DOES_NOT_ANSWER");
     EXPECT_THAT(std::string(status.message()), HasSubstr("root \"dead\""));
   }
   const auto works = [](const ContentRoot&) -> absl::StatusOr<bool> {
@@ -145,6 +148,21 @@ TEST_F(ContentRootsTest, RootThatIsBlockedStopsNoOther) {
   EXPECT_TRUE(all[0].space.free_bytes.has_value());
   EXPECT_FALSE(all[1].space.free_bytes.has_value());
   back->set_value();
+}
+
+TEST_F(ContentRootsTest, WithoutAThreadTheSystemsLimitIsTold) {
+  ASSERT_TRUE(Add("blue").ok());
+  const dataplane::NoThreads none;
+  std::promise<absl::Status> looked;
+  roots_.Look<bool>(
+      "files", [](const ContentRoot&) -> absl::StatusOr<bool> { return true; },
+      [&looked](const absl::StatusOr<bool>& result) {
+        looked.set_value(result.status());
+      });
+  const absl::Status status = looked.get_future().get();
+  EXPECT_EQ(ReasonOf(status), "SYSTEM_LIMIT");
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("no thread for root \"files\""));
 }
 
 // Whoever has asked may be gone when the disk answers.

@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 
+#include "tests/server/error_reason.h"
+
 namespace tcptool::server {
 namespace {
 
@@ -74,7 +76,7 @@ TEST_F(CreationGateTest, FirstCallThatFailsMeanwhileIsToldSo) {
     control_.restart();
     control_.run();
   }
-  EXPECT_TRUE(absl::IsUnavailable(answer.status()));
+  EXPECT_EQ(ReasonOf(answer.status()), "FIRST_CALL_FAILED");
 }
 
 TEST_F(CreationGateTest, ClosedOneRefusesAll) {

@@ -14,10 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
-#include "server/api/errors.h"
 #include "server/sessions/beneath.h"
+#include "tests/server/error_reason.h"
 
 namespace tcptool::server {
 namespace {
@@ -170,10 +169,7 @@ TEST_P(DirectoryListingTest, DirectoryWithTooManyEntriesIsRefused) {
   const absl::Status status = List({}, 3).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_THAT(status.message(), HasSubstr("more than 3 entries"));
-  const auto info =
-      status.GetPayload(absl::StrCat(kDetailTypePrefix, "ErrorInfo"));
-  ASSERT_TRUE(info);
-  EXPECT_THAT(std::string(*info), HasSubstr("DIRECTORY_TOO_LARGE"));
+  EXPECT_EQ(ReasonOf(status), "DIRECTORY_TOO_LARGE");
 }
 
 TEST_P(DirectoryListingTest, NobodyReadsOnForWhomTheAnswerComesTooLate) {

@@ -9,6 +9,7 @@
 
 #include "absl/time/clock.h"
 #include "server/store/store.h"
+#include "tests/server/error_reason.h"
 #include "tests/server/store/stores.h"
 
 namespace tcptool::server {
@@ -44,6 +45,7 @@ TEST_F(StoreWorkerTest, AnswersWhoWaitsAndWritesLater) {
   for (int i = 0; i < 2; ++i) {
     const absl::Status status = store_->WaitUntilDurable();
     EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_EQ(ReasonOf(status), "STATE_STORAGE_UNAVAILABLE");
     EXPECT_THAT(std::string(status.message()), HasSubstr(path_));
   }
   EXPECT_TRUE(absl::IsUnavailable(store_->health()));

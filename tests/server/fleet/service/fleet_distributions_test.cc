@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "server/fleet/service/distribution_creation.h"
+#include "tests/server/error_reason.h"
 #include "tests/server/fleet/service/serving_node.h"
 
 namespace tcptool::fleet {
@@ -196,15 +197,27 @@ TEST_F(FleetDistributionsTest, ThereIsABoundOfDistributions) {
   }
   node_.RunUntil([&] { return node_.table().Get("distributions/d999").ok(); });
   api::CreateDistributionRequest request = RequestToAll();
-  EXPECT_TRUE(absl::IsResourceExhausted(node_.Create(request).status()));
+  EXPECT_EQ(server::ReasonOf(node_.Create(request).status()),
+            "TOO_MANY_DISTRIBUTIONS");
   request.set_request_id("r");
-  EXPECT_TRUE(absl::IsResourceExhausted(node_.Create(request).status()));
+  EXPECT_EQ(server::ReasonOf(node_.Create(request).status()),
+            "TOO_MANY_DISTRIBUTIONS");
 }
 
 TEST_F(FleetDistributionsTest, ErrorsOfEtcdAreToldAsTheyAre) {
   FateOfNext(node_, Fate::kRefused);
-  EXPECT_TRUE(absl::IsUnavailable(node_.Create(RequestToAll()).status()));
+  EXPECT_EQ(server::ReasonOf(node_.Create(RequestToAll()).status()),
+            "ETCD_UNAVAILABLE");
   EXPECT_EQ(Specs(), 0U);
+}
+
+TEST_F(FleetDistributionsTest, AnOutcomeThatStaysUnknownIsToldAsUnknown) {
+  node_.connection().fate = [](const etcdserverpb::TxnRequest&) {
+    return Fate::kAnswerLost;
+  };
+  EXPECT_EQ(server::ReasonOf(node_.Create(RequestToAll()).status()),
+            "OUTCOME_UNKNOWN");
+  EXPECT_EQ(Specs(), 1U);
 }
 
 TEST_F(FleetDistributionsTest, CancelIsForTheCoordinator) {
@@ -352,7 +365,8 @@ TEST(FleetRequestsTest, NoMoreIdsAreRememberedThanTheBound) {
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_EQ(again->name(), made->name());
   request.set_request_id("another");
-  EXPECT_TRUE(absl::IsResourceExhausted(node.Create(request).status()));
+  EXPECT_EQ(server::ReasonOf(node.Create(request).status()),
+            "TOO_MANY_DISTRIBUTIONS");
   fleet.etcd().Delete(fleet.keys().Request("1"));
   // This is answered when the node has seen that.
   EXPECT_TRUE(node.Create(RequestToAll()).ok());

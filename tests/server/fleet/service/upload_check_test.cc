@@ -4,12 +4,10 @@
 #include <asio/io_context.hpp>
 #include <string>
 
-#include "absl/strings/cord.h"
-#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/api/errors.h"
 #include "server/fleet/state/reception_name.h"
+#include "tests/server/error_reason.h"
 #include "tests/server/fleet/service/serving_node.h"
 
 namespace tcptool::fleet {
@@ -36,10 +34,7 @@ class UploadCheckTest : public ::testing::Test {
     const absl::Status status = Check(node);
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr(why));
-    const auto info =
-        status.GetPayload(absl::StrCat(server::kDetailTypePrefix, "ErrorInfo"));
-    ASSERT_TRUE(info);
-    EXPECT_THAT(std::string(*info), HasSubstr(reason));
+    EXPECT_EQ(server::ReasonOf(status), reason);
   }
 
   TestFleet fleet_;

@@ -1,0 +1,39 @@
+// Why a call has failed, as its client finds it in the trailers.
+#ifndef TCPTOOL_TESTS_SERVER_ERROR_REASON_H_
+#define TCPTOOL_TESTS_SERVER_ERROR_REASON_H_
+
+#include <grpcpp/support/status.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "google/rpc/error_details.pb.h"
+#include "google/rpc/status.pb.h"
+#include "server/api/errors.h"
+#include "server/api/grpc_status.h"
+
+namespace tcptool::server {
+
+// The name of an ErrorReason without "ERROR_REASON_"; empty: there is none.
+inline std::string ReasonOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  EXPECT_EQ(details.code(), static_cast<int>(status.error_code()));
+  EXPECT_EQ(details.message(), status.error_message());
+  google::rpc::ErrorInfo info;
+  for (const google::protobuf::Any& detail : details.details()) {
+    if (!detail.UnpackTo(&info)) continue;
+    EXPECT_EQ(info.domain(), kErrorDomain);
+    return info.reason();
+  }
+  return "";
+}
+
+inline std::string ReasonOf(const absl::Status& status) {
+  return ReasonOf(ToGrpc(status));
+}
+
+}  // namespace tcptool::server
+
+#endif  // TCPTOOL_TESTS_SERVER_ERROR_REASON_H_
