@@ -44,6 +44,13 @@ absl::StatusOr<HttpBody> HttpBody::Of(const HttpRequest& request,
         "the request has both a Content-Length and a Transfer-Encoding");
   }
   if (coding != nullptr) {
+    // Of HTTP/1.0, whoever stands between may see its end elsewhere (RFC 9112,
+    // 6.1).
+    if (request.is_http_1_0) {
+      return absl::InvalidArgumentError(
+          "a request of HTTP/1.0 has no Transfer-Encoding: send a "
+          "Content-Length");
+    }
     if (!absl::EqualsIgnoreCase(*coding, "chunked")) {
       return absl::InvalidArgumentError(
           "the Transfer-Encoding is not \"chunked\"");

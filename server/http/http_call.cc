@@ -47,6 +47,8 @@ HttpApi::Send HttpCall::NewSend() {
 
 void HttpCall::Start(const HttpRequest& request) {
   EndAfter(limits_.response_time);
+  is_head_ = request.method == "HEAD";
+  is_http_1_0_ = request.is_http_1_0;
   absl::StatusOr<HttpBody> body =
       HttpBody::Of(request, share_.api->max_body_bytes());
   if (absl::IsInvalidArgument(body.status())) {
@@ -72,8 +74,9 @@ void HttpCall::Start(const HttpRequest& request) {
   body_ = *std::move(body);
   EndAfter(limits_.body_time);
   const std::string* const expect = request.Header("expect");
+  // Of HTTP/1.0 it is to be ignored (RFC 9110, 10.1.1).
   if (expect == nullptr || !absl::EqualsIgnoreCase(*expect, "100-continue") ||
-      body_->done() || !stream_->input().empty()) {
+      is_http_1_0_ || body_->done() || !stream_->input().empty()) {
     return ReadBody();
   }
   // Which there is room for: nothing else was sent since the last answer.
@@ -139,12 +142,13 @@ void HttpCall::WatchClient() {
 void HttpCall::Take(HttpPart part) {
   if (ended_ == nullptr) return;
   if (part.head) {
-    is_chunked_ = !part.is_last;
-    output_ = SerializeHead(
-        *part.head,
-        is_chunked_ ? std::nullopt : std::optional(part.bytes.size()),
-        keeps_alive_);
+    is_chunked_ = !part.is_last && !is_http_1_0_;
+    HttpFraming framing = {.is_chunked = is_chunked_,
+                           .keeps_alive = keeps_alive_};
+    if (part.is_last) framing.length = part.bytes.size();
+    output_ = SerializeHead(*part.head, framing);
   }
+  if (is_head_) part.bytes.clear();
   absl::StrAppend(&output_, is_chunked_ ? Chunk(part.bytes) : part.bytes);
   is_last_ = part.is_last;
   if (is_last_ && is_chunked_) absl::StrAppend(&output_, "0\r\n\r\n");

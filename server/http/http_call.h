@@ -87,6 +87,8 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
   size_t counted_bytes_ = 0;  // In share_.body_bytes.
   bool is_admitted_ = false;
   bool keeps_alive_ = false;
+  bool is_head_ = false;      // It is answered without a body.
+  bool is_http_1_0_ = false;  // It is answered without chunks.
   bool is_chunked_ = false;
   std::string output_;
   size_t written_ = 0;                     // Of output_.

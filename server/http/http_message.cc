@@ -112,7 +112,8 @@ absl::Status ParseRequestLine(absl::string_view line, HttpRequest& request) {
   request.method = std::string(words[0]);
   request.path = *std::move(path);
   request.query = std::string(target.second);
-  request.keeps_alive = words[2] == "HTTP/1.1";
+  request.is_http_1_0 = words[2] == "HTTP/1.0";
+  request.keeps_alive = !request.is_http_1_0;
   return absl::OkStatus();
 }
 
@@ -194,28 +195,28 @@ absl::StatusOr<HttpRequest> ParseHead(absl::string_view head) {
 }
 
 std::string SerializeHead(const HttpResponse& response,
-                          std::optional<size_t> length, bool keeps_alive) {
+                          const HttpFraming& framing) {
   std::string head = absl::StrCat(
       "HTTP/1.1 ", response.status, " ", ReasonPhrase(response.status), "\r\n",
-      keeps_alive ? "" : "Connection: close\r\n", kHeaders);
+      framing.keeps_alive ? "" : "Connection: close\r\n", kHeaders);
   for (const auto& [name, value] : response.headers) {
     absl::StrAppend(&head, name, ": ", value, "\r\n");
   }
   // Not without content (RFC 9110, 8.6).
   if (response.status == 204) return absl::StrCat(head, "\r\n");
   absl::StrAppend(&head, "Content-Type: ", response.content_type, "\r\n");
-  if (length) {
-    absl::StrAppend(&head, "Content-Length: ", *length, "\r\n\r\n");
-  } else {
-    absl::StrAppend(&head, "Transfer-Encoding: chunked\r\n\r\n");
+  if (framing.length) {
+    absl::StrAppend(&head, "Content-Length: ", *framing.length, "\r\n");
   }
-  return head;
+  if (framing.is_chunked) {
+    absl::StrAppend(&head, "Transfer-Encoding: chunked\r\n");
+  }
+  return absl::StrCat(head, "\r\n");
 }
 
 std::string Serialize(const HttpResponse& response, bool head_only) {
-  return absl::StrCat(
-      SerializeHead(response, response.body.size(), /*keeps_alive=*/false),
-      head_only ? "" : response.body);
+  return absl::StrCat(SerializeHead(response, {.length = response.body.size()}),
+                      head_only ? "" : response.body);
 }
 
 }  // namespace tcptool::server

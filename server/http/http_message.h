@@ -29,6 +29,8 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   // The client may send another request on the connection.
   bool keeps_alive = false;
+  // It is of HTTP/1.0, which knows no chunks.
+  bool is_http_1_0 = false;
 
   // The first one of this name, which is in lower case; null: there is none.
   const std::string* Header(absl::string_view name) const;
@@ -61,10 +63,19 @@ std::optional<size_t> HeadSize(absl::string_view data);
 // a proxy may have checked the other one.
 absl::StatusOr<HttpRequest> ParseHead(absl::string_view head);
 
-// The head of a response as it is sent. `length`: of its body; none: that comes
-// in chunks (RFC 9112, 7.1). `keeps_alive`: the connection goes on after it.
+// How the end of a response's body is told.
+struct HttpFraming {
+  // By its length, or by its chunks (RFC 9112, 7.1); with neither, by the end
+  // of the connection.
+  std::optional<size_t> length = {};
+  bool is_chunked = false;
+  // The connection goes on after it.
+  bool keeps_alive = false;
+};
+
+// The head of a response as it is sent.
 std::string SerializeHead(const HttpResponse& response,
-                          std::optional<size_t> length, bool keeps_alive);
+                          const HttpFraming& framing);
 
 // The response as it is sent, with headers that keep browsers from running,
 // loading or framing anything in it that is not this server's own. The

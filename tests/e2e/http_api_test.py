@@ -174,6 +174,33 @@ class HttpApiTest(ServiceTest):
             self.assertEqual((answer.status, answer.json()["code"]), (status, code), header)
         self.assertEqual(self.post(get, options=("--header", "Host: evil.example")).status, 421)
 
+    def test_clients_of_http_1_0_are_answered(self):
+        old = ("--http1.0",)
+        answer = self.post(GET_NODE, options=old)
+        self.assertEqual((answer.status, answer.headers["connection"]), (200, "close"))
+        self.assertIn("version", answer.json())
+        # A stream goes on to the end of the connection.
+        answer = self.post(
+            WATCH,
+            envelope(b"{}"),
+            "application/connect+json",
+            (*old, "--header", "Connect-Timeout-Ms: 1000"),
+        )
+        self.assertNotIn("transfer-encoding", answer.headers)
+        flags, last = list(messages(answer.body))[-1]
+        self.assertEqual((flags, last["error"]["code"]), (2, "deadline_exceeded"))
+        chunked = ("--header", "Transfer-Encoding: chunked")
+        self.assertEqual(self.post(GET_NODE, options=(*old, *chunked)).status, 400)
+
+    def test_head_is_answered_without_a_body(self):
+        port = harness.port_of_address(self.service.http_address)
+        with socket.create_connection(("127.0.0.1", port), harness.DEADLINE_S) as peer:
+            peer.sendall(f"HEAD {GET_NODE} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+            answer = harness.read_all(peer)
+        self.assertTrue(answer.startswith(b"HTTP/1.1 405 "), answer)
+        self.assertIn(b"\r\nAllow: POST\r\n", answer)
+        self.assertTrue(answer.endswith(b"\r\n\r\n"), answer)
+
     def test_bodies_are_bounded(self):
         for options in ((), ("--header", "Transfer-Encoding: chunked")):
             for content_type in ("application/json", "application/proto"):

@@ -185,6 +185,35 @@ TEST_F(HttpApiTest, SendsPartsInChunks) {
   EXPECT_EQ(api_.Begun(1)->body_, "y");
 }
 
+// Which knows neither chunks nor 100 Continue, and takes the end of the
+// connection for the end of the answer.
+TEST_F(HttpApiTest, SendsPartsOfHttp10AsTheyAre) {
+  Start();
+  tcp::socket socket = Connect();
+  Send(socket,
+       "POST /api HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: "
+       "1\r\n\r\n");
+  Send(socket, "x");
+  const auto call = api_.Begun(0);
+  call->send_({.head = HttpResponse{}, .bytes = "part "});
+  api_.Wait([&] { return call->taken_ == 1; });
+  call->send_({.bytes = "end", .is_last = true});
+  const std::string response = ReadToEnd(socket);
+  EXPECT_EQ(response.rfind("HTTP/1.1 200 OK\r\n", 0), 0) << response;
+  EXPECT_EQ(response.find("Transfer-Encoding"), std::string::npos) << response;
+  EXPECT_EQ(response.substr(response.find("\r\n\r\n")), "\r\n\r\npart end");
+}
+
+TEST_F(HttpApiTest, AnswersHeadWithoutABody) {
+  Start();
+  tcp::socket socket = Connect();
+  Send(socket, "HEAD /api HTTP/1.1\r\nHost: a\r\nRefuse: 1\r\n\r\n");
+  const std::string response = ReadToEnd(socket);
+  EXPECT_EQ(response.rfind("HTTP/1.1 401 ", 0), 0) << response;
+  EXPECT_NE(response.find("\r\nContent-Length: 2\r\n"), std::string::npos);
+  EXPECT_EQ(response.find("\r\n\r\n") + 4, response.size()) << response;
+}
+
 TEST_F(HttpApiTest, CancelsWhatAClientAbandons) {
   Start();
   for (size_t i = 0; i < 10; ++i) {

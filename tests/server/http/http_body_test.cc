@@ -72,6 +72,15 @@ TEST(HttpBodyTest, RefusesWhatHasTwoEndsOrNone) {
   }
 }
 
+TEST(HttpBodyTest, TakesNoChunksOfHttp10) {
+  HttpRequest request = {.headers = {{"transfer-encoding", "chunked"}},
+                         .is_http_1_0 = true};
+  EXPECT_EQ(HttpBody::Of(request, kMax).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  request.headers = {{"content-length", "5"}};
+  EXPECT_TRUE(HttpBody::Of(request, kMax).ok());
+}
+
 TEST(HttpBodyTest, RefusesMalformedChunks) {
   for (const std::string& text :
        {std::string("x\r\n"), std::string("\r\n"), std::string("-1\r\n"),

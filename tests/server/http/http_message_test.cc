@@ -48,7 +48,11 @@ TEST(ParseHeadTest, KeepsHeaders) {
 
 TEST(ParseHeadTest, KnowsWhetherAnotherRequestMayCome) {
   EXPECT_TRUE(ParseHead("GET / HTTP/1.1\r\n\r\n")->keeps_alive);
-  EXPECT_FALSE(ParseHead("GET / HTTP/1.0\r\n\r\n")->keeps_alive);
+  EXPECT_FALSE(ParseHead("GET / HTTP/1.1\r\n\r\n")->is_http_1_0);
+  const auto old =
+      ParseHead("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_FALSE(old->keeps_alive);
+  EXPECT_TRUE(old->is_http_1_0);
   EXPECT_FALSE(
       ParseHead("GET / HTTP/1.1\r\nConnection: x, Close\r\n\r\n")->keeps_alive);
 }
@@ -57,20 +61,25 @@ TEST(SerializeHeadTest, TellsHowTheBodyComes) {
   const HttpResponse response = {.status = 401,
                                  .content_type = "application/json",
                                  .headers = {{"A", "b"}}};
-  const std::string whole = SerializeHead(response, 7, /*keeps_alive=*/true);
+  const std::string whole =
+      SerializeHead(response, {.length = 7, .keeps_alive = true});
   EXPECT_EQ(whole.rfind("HTTP/1.1 401 Unauthorized\r\n", 0), 0) << whole;
   EXPECT_NE(whole.find("\r\nA: b\r\n"), std::string::npos);
   EXPECT_NE(whole.find("\r\nContent-Length: 7\r\n"), std::string::npos);
   EXPECT_EQ(whole.find("Connection: close"), std::string::npos);
-  const std::string chunked =
-      SerializeHead(response, std::nullopt, /*keeps_alive=*/false);
+  const std::string chunked = SerializeHead(response, {.is_chunked = true});
   EXPECT_NE(chunked.find("\r\nTransfer-Encoding: chunked\r\n"),
             std::string::npos);
   EXPECT_EQ(chunked.find("Content-Length"), std::string::npos);
   EXPECT_NE(chunked.find("\r\nConnection: close\r\n"), std::string::npos);
-  // Neither: it has no body.
+  const std::string endless = SerializeHead(response, {});
+  EXPECT_EQ(endless.find("Transfer-Encoding"), std::string::npos);
+  EXPECT_EQ(endless.find("Content-Length"), std::string::npos);
+  EXPECT_NE(endless.find("\r\nConnection: close\r\n"), std::string::npos);
+  EXPECT_TRUE(HeadSize(endless) == endless.size()) << endless;
+  // It has no body.
   const std::string empty =
-      SerializeHead({.status = 204}, 0, /*keeps_alive=*/true);
+      SerializeHead({.status = 204}, {.length = 0, .keeps_alive = true});
   EXPECT_EQ(empty.find("\r\nContent-Type"), std::string::npos);
   EXPECT_EQ(empty.find("\r\nContent-Length"), std::string::npos);
 }
