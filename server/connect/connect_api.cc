@@ -173,10 +173,12 @@ HttpApi::Opened ConnectApi::Open(const HttpRequest& request, const Peer& peer,
     return refuse(absl::UnimplementedError(
         "methods that take a stream are not served over HTTP; use gRPC"));
   }
+  const Role required = dispatcher_.methods().Find(request.path)->required;
   const absl::StatusOr<CallHeaders> call = ParseCallHeaders(request, *codec);
   if (!call.ok()) return refuse(call.status());
   return std::make_shared<ConnectCall>(
       ConnectCall::Options{.method = method,
+                           .required = required,
                            .codec = *codec,
                            .peer = peer,
                            .request = {.path = request.path,

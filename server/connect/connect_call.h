@@ -20,6 +20,7 @@
 #include "server/connect/origins.h"
 #include "server/http/http_api.h"
 #include "server/rpc/vouched_peers.h"
+#include "server/security/role.h"
 
 namespace tcptool::server {
 
@@ -44,6 +45,7 @@ class ConnectCall : public HttpApi::Call,
  public:
   struct Options {
     const google::protobuf::MethodDescriptor& method;
+    Role required;  // By the method.
     Codec codec;
     Peer peer;
     InProcessCall::Request request;  // Without its message.
@@ -57,6 +59,7 @@ class ConnectCall : public HttpApi::Call,
         backend_(backend),
         send_(std::move(send)) {}
 
+  Role required() const override { return options_.required; }
   void Begin(std::shared_ptr<const std::string> body) override;
   HttpResponse Refuse(const absl::Status& status) const override;
   void OnTaken() override;

@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "server/http/http_message.h"
 #include "server/security/peer.h"
+#include "server/security/role.h"
 
 namespace tcptool::server {
 
@@ -36,6 +37,8 @@ class HttpApi {
    public:
     virtual ~Call() = default;
 
+    // What its caller needs, which is what it may cost.
+    virtual Role required() const = 0;
     // All of the body has come. Once, at most. It counts among all bodies,
     // which are bounded, for as long as somebody has it.
     virtual void Begin(std::shared_ptr<const std::string> body) = 0;
@@ -57,7 +60,7 @@ class HttpApi {
   // it came over TLS.
   virtual Opened Open(const HttpRequest& request, const Peer& peer,
                       bool is_secured, Send send) = 0;
-  // Of a body.
+  // Of the body of any call.
   virtual size_t max_body_bytes() const = 0;
 };
 

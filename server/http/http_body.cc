@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
+#include <limits>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -20,12 +20,6 @@ constexpr size_t kMaxTrailers = 4096;
 // Digits of a chunk's size.
 constexpr size_t kMaxSizeDigits = 8;
 
-absl::Status TooLong(size_t max_bytes) {
-  return Exhausted(v1::ERROR_REASON_LIMIT_REACHED, "bytes of a message",
-                   absl::StrCat("the body is longer than ", max_bytes,
-                                " bytes, which --max-message-bytes allows"));
-}
-
 // Digits alone: neither a sign nor spaces.
 bool IsNumber(absl::string_view text, bool (*is_digit)(unsigned char)) {
   return !text.empty() && std::ranges::all_of(text, [is_digit](char c) {
@@ -35,8 +29,7 @@ bool IsNumber(absl::string_view text, bool (*is_digit)(unsigned char)) {
 
 }  // namespace
 
-absl::StatusOr<HttpBody> HttpBody::Of(const HttpRequest& request,
-                                      size_t max_bytes) {
+absl::StatusOr<HttpBody> HttpBody::Of(const HttpRequest& request) {
   const std::string* const coding = request.Header("transfer-encoding");
   const std::string* const length = request.Header("content-length");
   if (coding != nullptr && length != nullptr) {
@@ -55,18 +48,29 @@ absl::StatusOr<HttpBody> HttpBody::Of(const HttpRequest& request,
       return absl::InvalidArgumentError(
           "the Transfer-Encoding is not \"chunked\"");
     }
-    return HttpBody(State::kSize, 0, max_bytes);
+    return HttpBody(State::kSize);
   }
-  if (length == nullptr) return HttpBody(State::kDone, 0, max_bytes);
+  if (length == nullptr) return HttpBody(State::kDone);
   if (!IsNumber(*length, absl::ascii_isdigit)) {
     return absl::InvalidArgumentError("the Content-Length is no number");
   }
-  uint64_t bytes = 0;
-  if (!absl::SimpleAtoi(*length, &bytes) || bytes > max_bytes) {
-    return TooLong(max_bytes);
+  size_t bytes = 0;
+  if (!absl::SimpleAtoi(*length, &bytes)) {
+    bytes = std::numeric_limits<size_t>::max();
   }
-  return HttpBody(bytes == 0 ? State::kDone : State::kLength,
-                  static_cast<size_t>(bytes), max_bytes);
+  return HttpBody(bytes == 0 ? State::kDone : State::kLength, bytes);
+}
+
+absl::Status HttpBody::Limit(size_t max_bytes, absl::string_view why) {
+  max_bytes_ = max_bytes;
+  why_limited_ = why;
+  return left_ > max_bytes ? TooLong() : absl::OkStatus();
+}
+
+absl::Status HttpBody::TooLong() const {
+  return Exhausted(v1::ERROR_REASON_LIMIT_REACHED, "bytes of a message",
+                   absl::StrCat("the body is longer than ", max_bytes_,
+                                " bytes", why_limited_));
 }
 
 absl::Status HttpBody::Take(std::string& input) {
@@ -120,7 +124,7 @@ absl::Status HttpBody::TakeLine(absl::string_view line) {
           size.size() > kMaxSizeDigits || !absl::SimpleHexAtoi(size, &bytes)) {
         return absl::InvalidArgumentError("a chunk's size is no number");
       }
-      if (bytes > max_bytes_ - bytes_.size()) return TooLong(max_bytes_);
+      if (bytes > max_bytes_ - bytes_.size()) return TooLong();
       left_ = static_cast<size_t>(bytes);
       state_ = bytes == 0 ? State::kTrailers : State::kChunk;
       return absl::OkStatus();

@@ -16,12 +16,15 @@ namespace tcptool::server {
 class HttpBody {
  public:
   // INVALID_ARGUMENT: where it ends cannot be told, or is told in two ways.
-  // RESOURCE_EXHAUSTED: it is to be longer than `max_bytes`.
-  static absl::StatusOr<HttpBody> Of(const HttpRequest& request,
-                                     size_t max_bytes);
+  static absl::StatusOr<HttpBody> Of(const HttpRequest& request);
+
+  // Before Take(). `why`, which outlives it: what comes behind "the body is
+  // longer than 5 bytes". RESOURCE_EXHAUSTED: it is to be longer.
+  absl::Status Limit(size_t max_bytes, absl::string_view why);
 
   // Takes from the front of `input` what belongs to the body. INVALID_ARGUMENT:
-  // a chunk is malformed; RESOURCE_EXHAUSTED: there are more than `max_bytes`.
+  // a chunk is malformed; RESOURCE_EXHAUSTED: there is more than Limit()
+  // allows.
   absl::Status Take(std::string& input);
 
   // All has come.
@@ -31,15 +34,17 @@ class HttpBody {
  private:
   enum class State { kLength, kSize, kChunk, kChunkEnd, kTrailers, kDone };
 
-  HttpBody(State state, size_t left, size_t max_bytes)
-      : state_(state), left_(left), max_bytes_(max_bytes) {}
+  explicit HttpBody(State state, size_t left = 0)
+      : state_(state), left_(left) {}
 
   // A line of the chunked framing that has come in full.
   absl::Status TakeLine(absl::string_view line);
+  absl::Status TooLong() const;
 
   State state_;
   size_t left_;  // Of the body, or of the chunk.
-  size_t max_bytes_;
+  size_t max_bytes_ = 0;
+  absl::string_view why_limited_;
   size_t trailer_bytes_ = 0;
   std::string bytes_;
 };

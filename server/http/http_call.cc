@@ -49,9 +49,8 @@ void HttpCall::Start(const HttpRequest& request) {
   EndAfter(limits_.response_time);
   is_head_ = request.method == "HEAD";
   is_http_1_0_ = request.is_http_1_0;
-  absl::StatusOr<HttpBody> body =
-      HttpBody::Of(request, share_.api->max_body_bytes());
-  if (absl::IsInvalidArgument(body.status())) {
+  absl::StatusOr<HttpBody> body = HttpBody::Of(request);
+  if (!body.ok()) {
     return Answer(
         {.status = 400, .body = absl::StrCat(body.status().message(), "\n")});
   }
@@ -61,12 +60,8 @@ void HttpCall::Start(const HttpRequest& request) {
     return Answer(std::move(*response));
   }
   call_ = std::get<std::shared_ptr<HttpApi::Call>>(std::move(opened));
-  if (!body.ok()) return Answer(call_->Refuse(body.status()));
-  if (share_.calls == share_.max_calls) {
-    return Answer(call_->Refuse(Exhausted(
-        v1::ERROR_REASON_LIMIT_REACHED, "calls over HTTP",
-        absl::StrCat("there are ", share_.max_calls,
-                     " calls over HTTP already; end some, or use gRPC"))));
+  if (absl::Status status = CheckRoom(*body); !status.ok()) {
+    return Answer(call_->Refuse(status));
   }
   is_admitted_ = true;
   ++share_.calls;
@@ -86,6 +81,25 @@ void HttpCall::Start(const HttpRequest& request) {
                    if (error) return self->Finish(End::kLost);
                    self->ReadBody();
                  });
+}
+
+absl::Status HttpCall::CheckRoom(HttpBody& body) const {
+  const bool is_operators = call_->required() == Role::kOperator;
+  const size_t most_bytes = share_.api->max_body_bytes();
+  absl::Status status =
+      is_operators || most_bytes <= limits_.max_viewer_body_bytes
+          ? body.Limit(most_bytes, ", which --max-message-bytes allows")
+          : body.Limit(limits_.max_viewer_body_bytes,
+                       ", which over HTTP a method may have that changes "
+                       "nothing; use gRPC");
+  if (!status.ok()) return status;
+  const size_t most_calls =
+      share_.max_calls - (is_operators ? 0 : share_.reserved_calls);
+  if (share_.calls < most_calls) return absl::OkStatus();
+  return Exhausted(
+      v1::ERROR_REASON_LIMIT_REACHED, "calls over HTTP",
+      absl::StrCat("there are ", share_.calls,
+                   " calls over HTTP already; end some, or use gRPC"));
 }
 
 void HttpCall::ReadBody() {

@@ -27,7 +27,9 @@ struct HttpApiShare {
   // Whoever sends a part at the moment of the end has it for so long.
   std::weak_ptr<asio::io_context> context;
   size_t max_calls = 0;
-  size_t calls = 0;       // Whose callers were let in.
+  size_t calls = 0;  // Whose callers were let in.
+  // Of max_calls, what calls that viewers may make leave to those of operators.
+  size_t reserved_calls = 0;
   size_t body_bytes = 0;  // Of bodies that are coming, or not parsed.
   // Those with something that their client has not taken, the first one for the
   // longest; and how much that is.
@@ -59,6 +61,8 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
 
  private:
   HttpApi::Send NewSend();
+  // RESOURCE_EXHAUSTED: there is no room for call_, or none for its body.
+  absl::Status CheckRoom(HttpBody& body) const;
   void ReadBody();
   void BeginCall();
   // The body, which counts until it is destroyed, on any thread.

@@ -27,6 +27,10 @@ struct HttpLimits {
   std::chrono::milliseconds take_time = std::chrono::seconds(30);
   // Of all bodies that are coming, or that calls have not parsed.
   size_t max_body_bytes = size_t{64} << 20;
+  // Of the body of a call that viewers may make. The largest request that any
+  // of them can use has some 100 KiB; and with all calls that they may have,
+  // they leave room for those of operators.
+  size_t max_viewer_body_bytes = size_t{256} << 10;
   // Of all answers, or parts of them, that clients have not taken in full. Of
   // more, what has waited for the longest is given up.
   size_t max_unread_bytes = size_t{128} << 20;

@@ -89,7 +89,8 @@ HttpServer::HttpServer(HttpHandler handler, HttpLimits limits,
       share_{.api = served.api,
              .context = context_,
              // Pages have the others.
-             .max_calls = std::max(limits.max_connections / 2, size_t{1})} {}
+             .max_calls = std::max(limits.max_connections / 2, size_t{1}),
+             .reserved_calls = limits.max_connections / 8} {}
 
 HttpServer::~HttpServer() {
   context_->stop();

@@ -31,8 +31,10 @@ class FakeApi : public HttpApi {
  public:
   class FakeCall : public Call {
    public:
-    FakeCall(FakeApi& api, Send send) : api_(api), send_(std::move(send)) {}
+    FakeCall(FakeApi& api, Role required, Send send)
+        : api_(api), required_(required), send_(std::move(send)) {}
 
+    Role required() const override { return required_; }
     void Begin(std::shared_ptr<const std::string> body) override {
       api_.Change([&] {
         body_ = *body;
@@ -51,6 +53,7 @@ class FakeApi : public HttpApi {
     }
 
     FakeApi& api_;
+    const Role required_;
     const Send send_;
     std::string body_;
     std::shared_ptr<const std::string> kept_;  // As if it were not parsed.
@@ -65,7 +68,10 @@ class FakeApi : public HttpApi {
     if (request.Header("refuse") != nullptr) {
       return HttpResponse{.status = 401, .body = "no"};
     }
-    auto call = std::make_shared<FakeCall>(*this, std::move(send));
+    const std::string* const role = request.Header("required");
+    auto call = std::make_shared<FakeCall>(
+        *this, role == nullptr ? Role::kOperator : *ParseRole(*role),
+        std::move(send));
     Change([&] { calls_.push_back(call); });
     return call;
   }
@@ -285,6 +291,49 @@ TEST_F(HttpApiTest, RefusesBodiesThatAreTooLong) {
     EXPECT_EQ(response.rfind("HTTP/1.1 429 ", 0), 0) << response;
     EXPECT_NE(response.find("--max-message-bytes"), std::string::npos);
   }
+}
+
+TEST_F(HttpApiTest, CallsOfViewersHaveShortBodies) {
+  HttpLimits limits = PatientLimits();
+  limits.max_viewer_body_bytes = 10;
+  Start(limits);
+  const auto post = [](const std::string& role, const std::string& body) {
+    return Post(absl::StrCat("Required: ", role,
+                             "\r\nContent-Length: ", body.size(), "\r\n"),
+                body);
+  };
+  const std::string body(11, 'x');
+  tcp::socket viewer = Connect();
+  Send(viewer, post("viewer", body));
+  const std::string response = ReadToEnd(viewer);
+  EXPECT_EQ(response.rfind("HTTP/1.1 429 ", 0), 0) << response;
+  EXPECT_NE(response.find("longer than 10 bytes"), std::string::npos);
+  tcp::socket other = Connect();
+  Send(other, post("viewer", body.substr(1)));
+  EXPECT_EQ(api_.Begun(1)->body_.size(), 10);
+  tcp::socket operators = Connect();
+  Send(operators, post("operator", body));
+  EXPECT_EQ(api_.Begun(2)->body_.size(), 11);
+}
+
+TEST_F(HttpApiTest, CallsOfViewersLeaveSomeToOperators) {
+  HttpLimits limits = PatientLimits();
+  limits.max_connections = 8;
+  Start(limits);
+  const std::string request = Post("Required: viewer\r\n");
+  std::deque<tcp::socket> viewers;
+  for (size_t i = 0; i < 3; ++i) {
+    viewers.push_back(Connect());
+    Send(viewers.back(), request);
+    api_.Begun(i);
+  }
+  tcp::socket refused = Connect();
+  Send(refused, request);
+  EXPECT_EQ(ReadToEnd(refused).rfind("HTTP/1.1 429 ", 0), 0);
+  // As the fifth that was opened.
+  tcp::socket operators = Connect();
+  Send(operators, PostBody("x"));
+  EXPECT_EQ(api_.Begun(4)->body_, "x");
 }
 
 TEST_F(HttpApiTest, BoundsTheBodiesThatAreComing) {

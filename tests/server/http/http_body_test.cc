@@ -13,7 +13,11 @@ constexpr size_t kMax = 100;
 using Headers = std::vector<std::pair<std::string, std::string>>;
 
 absl::StatusOr<HttpBody> Of(Headers headers) {
-  return HttpBody::Of({.headers = std::move(headers)}, kMax);
+  auto body = HttpBody::Of({.headers = std::move(headers)});
+  if (!body.ok()) return body;
+  absl::Status status = body->Limit(kMax, ", as the test has it");
+  if (!status.ok()) return status;
+  return body;
 }
 
 HttpBody Chunked() { return *Of({{"transfer-encoding", "Chunked"}}); }
@@ -75,10 +79,10 @@ TEST(HttpBodyTest, RefusesWhatHasTwoEndsOrNone) {
 TEST(HttpBodyTest, TakesNoChunksOfHttp10) {
   HttpRequest request = {.headers = {{"transfer-encoding", "chunked"}},
                          .is_http_1_0 = true};
-  EXPECT_EQ(HttpBody::Of(request, kMax).status().code(),
+  EXPECT_EQ(HttpBody::Of(request).status().code(),
             absl::StatusCode::kInvalidArgument);
   request.headers = {{"content-length", "5"}};
-  EXPECT_TRUE(HttpBody::Of(request, kMax).ok());
+  EXPECT_TRUE(HttpBody::Of(request).ok());
 }
 
 TEST(HttpBodyTest, RefusesMalformedChunks) {
@@ -109,7 +113,10 @@ TEST(HttpBodyTest, IsBounded) {
   std::string input = "64\r\n" + std::string(100, 'x') + "\r\n";
   EXPECT_TRUE(body.Take(input).ok());
   input = "1\r\n";
-  EXPECT_EQ(body.Take(input).code(), absl::StatusCode::kResourceExhausted);
+  const absl::Status status = body.Take(input);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(status.message(),
+            "the body is longer than 100 bytes, as the test has it");
 }
 
 }  // namespace
