@@ -1,12 +1,14 @@
 #include "server/connect/connect_api.h"
 
 #include <algorithm>
+#include <asio/post.hpp>
 #include <utility>
 
 #include "absl/memory/memory.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "server/api/grpc_status.h"
 #include "server/connect/call_headers.h"
 
@@ -88,7 +90,10 @@ ConnectApi::~ConnectApi() {
 // process whose server has been shut down.
 void ConnectApi::Stop() {
   stopped_ = true;
-  parser_.join();
+  // Whatever has not seen that has been done then.
+  absl::Notification seen;
+  asio::post(parser_, [&seen] { seen.Notify(); });
+  seen.WaitForNotification();
 }
 
 bool ConnectApi::Has(absl::string_view path) const {

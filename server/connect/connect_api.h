@@ -80,7 +80,7 @@ class ConnectApi : public HttpApi {
   std::unique_ptr<CredentialReloader> reloader_;       // Of tls_.
   absl::flat_hash_map<std::string, Method*> methods_;  // By path.
   grpc::GenericStub stub_;
-  asio::thread_pool parser_{1};
+  asio::thread_pool parser_{1};  // What it is given is done in that order.
   std::atomic<bool> stopped_ = false;
   const ConnectBackend backend_;
 };

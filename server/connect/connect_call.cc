@@ -37,7 +37,6 @@ HttpResponse ErrorResponse(const Codec& codec, const grpc::Status& error,
 }
 
 void ConnectCall::Begin(std::shared_ptr<const std::string> body) {
-  if (backend_.stopped) return SendError(Stopping());
   asio::post(backend_.parser, [self = shared_from_this(),
                                body = std::move(body)] { self->Parse(*body); });
 }
@@ -47,13 +46,13 @@ HttpResponse ConnectCall::Refuse(const absl::Status& status) const {
 }
 
 void ConnectCall::Parse(const std::string& body) {
+  if (backend_.stopped) return SendError(Stopping());
   absl::StatusOr<absl::string_view> message = body;
   if (options_.codec.is_stream) message = OnlyMessage(body);
   if (!message.ok()) return SendError(ToGrpc(message.status()));
   absl::StatusOr<std::string> request =
       Decode(options_.codec, *options_.method.input_type(), *message);
   if (!request.ok()) return SendError(ToGrpc(request.status()));
-  if (backend_.stopped) return SendError(Stopping());
   InProcessCall::Request call = options_.request;
   call.message = *std::move(request);
   absl::MutexLock lock(&mutex_);

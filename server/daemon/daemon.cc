@@ -36,6 +36,8 @@ constexpr size_t kOtherThreads = 32;
 // How long calls that do not end may go on once all sessions have ended. A stop
 // may take 5 s in all.
 constexpr auto kShutdownGrace = std::chrono::seconds(2);
+// For clients over HTTP to take what they are sent last.
+constexpr auto kLastAnswersLimit = std::chrono::milliseconds(500);
 
 // For etcd to hear that the node leaves. Where it does not, the node's lease
 // runs out later. The stop of a node that has nothing to do takes less than a
@@ -360,6 +362,8 @@ void Daemon::Stop() {
   if (connect_api_ != nullptr) connect_api_->Stop();
   if (peer_server_ != nullptr) peer_server_->Stop(kShutdownGrace);
   control_->Stop(kShutdownGrace);
+  // All calls have ended by now, and their ends are on their way.
+  http_->WaitUntilAnswered(kLastAnswersLimit);
 }
 
 v1::Node Daemon::Node() const {

@@ -29,7 +29,9 @@ HttpCall::HttpCall(std::shared_ptr<HttpStream> stream, const HttpLimits& limits,
       limits_(limits),
       share_(share),
       ended_(std::move(ended)),
-      deadline_(stream_->executor()) {}
+      deadline_(stream_->executor()) {
+  ++share_.unanswered;
+}
 
 HttpCall::~HttpCall() {
   if (call_ != nullptr) call_->Cancel();
@@ -256,6 +258,9 @@ void HttpCall::Release() {
   UncountUnread();
   // Of one that has ended it does nothing.
   if (call_ != nullptr) std::exchange(call_, nullptr)->Cancel();
+  if (--share_.unanswered == 0 && share_.when_answered != nullptr) {
+    std::exchange(share_.when_answered, nullptr)();
+  }
 }
 
 }  // namespace tcptool::server

@@ -31,6 +31,9 @@ struct HttpApiShare {
   // Of max_calls, what calls that viewers may make leave to those of operators.
   size_t reserved_calls = 0;
   size_t body_bytes = 0;  // Of bodies that are coming, or not parsed.
+  size_t unanswered = 0;  // Calls, and requests that are to be refused.
+  // Called once when that is 0 again; null: by nobody.
+  std::function<void()> when_answered;
   // Those with something that their client has not taken, the first one for the
   // longest; and how much that is.
   std::list<HttpCall*> unread;
@@ -79,6 +82,7 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
   void EndAfter(std::chrono::milliseconds time);
   void WaitForEver();
   void Finish(End end);
+  // Once.
   void Release();
 
   const std::shared_ptr<HttpStream> stream_;

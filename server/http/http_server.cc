@@ -4,9 +4,11 @@
 #include <asio/dispatch.hpp>
 #include <asio/error.hpp>
 #include <asio/ip/address.hpp>
+#include <asio/post.hpp>
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <future>
 #include <iterator>
 #include <optional>
 #include <system_error>
@@ -95,6 +97,15 @@ HttpServer::HttpServer(HttpHandler handler, HttpLimits limits,
 HttpServer::~HttpServer() {
   context_->stop();
   if (thread_.joinable()) thread_.join();
+}
+
+void HttpServer::WaitUntilAnswered(std::chrono::milliseconds limit) {
+  const auto answered = std::make_shared<std::promise<void>>();
+  asio::post(*context_, [this, answered] {
+    if (share_.unanswered == 0) return answered->set_value();
+    share_.when_answered = [answered] { answered->set_value(); };
+  });
+  answered->get_future().wait_for(limit);
 }
 
 absl::Status HttpServer::Listen(const std::string& address) {

@@ -6,6 +6,7 @@
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/steady_timer.hpp>
+#include <chrono>
 #include <list>
 #include <memory>
 #include <string>
@@ -45,6 +46,10 @@ class HttpServer {
 
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
+
+  // Waits until no call of the API is unanswered, `limit` at most. To be called
+  // once, when all of them are about to end.
+  void WaitUntilAnswered(std::chrono::milliseconds limit);
 
   // With the port that it really listens on.
   const std::string& address() const { return address_; }

@@ -268,6 +268,12 @@ class HttpApiTest(ServiceTest):
         self.assertIn(b'"code":"deadline_exceeded"', read_stream(peer, answer))
         wait_until(self.is_let_in, "it has left its place")
 
+    def test_streams_are_told_that_the_service_stops(self):
+        peer, answer = self.open_stream()
+        self.service.process.send_signal(signal.SIGTERM)
+        self.assertIn(b'"reason":"SERVICE_STOPPING"', read_stream(peer, answer))
+        self.assertEqual(self.service.process.wait(timeout=harness.DEADLINE_S), 0)
+
     def test_a_stop_among_calls_is_clean(self):
         callers = 4
         at_it = threading.Barrier(callers + 1)

@@ -8,11 +8,13 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/synchronization/notification.h"
 #include "server/connect/envelope.h"
 #include "tests/server/testing.h"
 
@@ -177,7 +179,7 @@ TEST_F(ConnectApiTest, AnswersOnceTheServerHasStopped) {
   EXPECT_TRUE(absl::StrContains(stream.body, R"("code":"unavailable")"));
 }
 
-TEST_F(ConnectApiTest, StopsWithRequestsThatWaitToBeParsed) {
+TEST_F(ConnectApiTest, StopsAmongRequestsThatWaitToBeParsed) {
   constexpr int kCalls = 20;
   std::vector<std::shared_ptr<HttpApi::Call>> calls;
   std::vector<std::promise<void>> ended(kCalls);
@@ -188,12 +190,18 @@ TEST_F(ConnectApiTest, StopsWithRequestsThatWaitToBeParsed) {
                        });
     calls.push_back(std::get<std::shared_ptr<HttpApi::Call>>(opened));
   }
-  for (const auto& call : calls) {
-    call->Begin(
-        std::make_shared<const std::string>(R"({"name": "sessions/absent"})"));
-  }
+  absl::Notification begins;
+  std::thread beginner([&] {
+    for (const auto& call : calls) {
+      call->Begin(std::make_shared<const std::string>(
+          R"({"name": "sessions/absent"})"));
+      if (call == calls[kCalls / 2]) begins.Notify();
+    }
+  });
+  begins.WaitForNotification();
   api_->Stop();
   service_.control().Stop(std::chrono::milliseconds(0));
+  beginner.join();
   // Each has an answer, whichever it is.
   for (auto& one : ended) one.get_future().wait();
 }

@@ -7,6 +7,7 @@
 #include <asio/io_context.hpp>
 #include <asio/read_until.hpp>
 #include <asio/write.hpp>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -415,6 +416,32 @@ TEST_F(HttpApiTest, CallsMakeNoRoomForStrangersAndLeaveThemSome) {
     ReadUntil(callers[i], "answer");
     input_.clear();
   }
+}
+
+TEST_F(HttpApiTest, WaitsUntilAnswersAreTaken) {
+  Start();
+  tcp::socket socket = Connect();
+  Send(socket, PostBody("x"));
+  const auto call = api_.Begun(0);
+  const auto stopped = std::async(std::launch::async, [this] {
+    server_->WaitUntilAnswered(std::chrono::minutes(5));
+    server_ = nullptr;
+  });
+  // More than the kernel holds for a connection.
+  const std::string much(32 << 20, 'x');
+  call->send_(Whole(much));
+  const std::string response = ReadToEnd(socket);
+  ASSERT_GT(response.size(), much.size());
+  EXPECT_TRUE(response.substr(response.size() - much.size()) == much);
+}
+
+TEST_F(HttpApiTest, WaitsForAnswersNoLongerThanItShall) {
+  Start();
+  server_->WaitUntilAnswered(std::chrono::minutes(5));  // There is none.
+  tcp::socket socket = Connect();
+  Send(socket, PostBody("x"));
+  api_.Begun(0);
+  server_->WaitUntilAnswered(std::chrono::milliseconds(1));
 }
 
 TEST_F(HttpApiTest, EndsWithCallsThatGoOn) {
