@@ -15,9 +15,6 @@
 namespace tcptool::server {
 namespace {
 
-constexpr absl::string_view kPackage = "tcptool.v1";
-constexpr absl::string_view kPathPrefix = "/tcptool.v1.";
-
 constexpr char kContentTypes[] = "application/json, application/proto";
 constexpr char kStreamContentTypes[] =
     "application/connect+json, application/connect+proto";
@@ -71,12 +68,15 @@ ConnectApi::ConnectApi(const Options& options, ControlServer& control)
                .stopped = stopped_} {
   const MethodTable& table = dispatcher_.methods();
   for (const auto* service : table.services()) {
-    if (service->file()->package() != kPackage) continue;
+    prefixes_.insert(absl::StrCat("/", service->file()->package(), "."));
     for (int i = 0; i < service->method_count(); ++i) {
-      Method* const method = service->method(i);
+      const auto& method = *service->method(i);
       const std::string path =
-          absl::StrCat("/", service->full_name(), "/", method->name());
-      if (table.Find(path) != nullptr) methods_[path] = method;
+          absl::StrCat("/", service->full_name(), "/", method.name());
+      const MethodTable::Method* const served = table.Find(path);
+      if (served == nullptr) continue;
+      methods_.try_emplace(
+          path, Method{.descriptor = method, .required = served->required});
     }
   }
 }
@@ -97,7 +97,9 @@ void ConnectApi::Stop() {
 }
 
 bool ConnectApi::Has(absl::string_view path) const {
-  return absl::StartsWith(path, kPathPrefix);
+  return std::ranges::any_of(prefixes_, [path](const std::string& prefix) {
+    return absl::StartsWith(path, prefix);
+  });
 }
 
 std::optional<HttpResponse> ConnectApi::RefuseRequest(
@@ -168,7 +170,7 @@ HttpApi::Opened ConnectApi::Open(const HttpRequest& request, const Peer& peer,
     return refuse(absl::UnimplementedError(
         "there is no such method; is the service older than its client?"));
   }
-  Method& method = *found->second;
+  const auto& [method, required] = found->second;
   const bool is_stream = method.client_streaming() || method.server_streaming();
   if (!codec || codec->is_stream != is_stream) {
     return WrongContentType(is_stream ? kStreamContentTypes : kContentTypes,
@@ -178,7 +180,6 @@ HttpApi::Opened ConnectApi::Open(const HttpRequest& request, const Peer& peer,
     return refuse(absl::UnimplementedError(
         "methods that take a stream are not served over HTTP; use gRPC"));
   }
-  const Role required = dispatcher_.methods().Find(request.path)->required;
   const absl::StatusOr<CallHeaders> call = ParseCallHeaders(request, *codec);
   if (!call.ok()) return refuse(call.status());
   return std::make_shared<ConnectCall>(

@@ -10,6 +10,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,15 +24,17 @@
 #include "server/http/http_api.h"
 #include "server/rpc/control_server.h"
 #include "server/security/credential_reloader.h"
+#include "server/security/role.h"
 #include "server/security/security_options.h"
 #include "server/security/tls.h"
 
 namespace tcptool::server {
 
-// Unary and server-streaming methods of tcptool.v1, by POST. Each call becomes
-// one of gRPC's within the process, made for the caller: with the token that
-// was sent and the certificate that was shown over HTTP. So who may call what,
-// the audit log, and the errors are those of the control port.
+// The unary and server-streaming methods of the control port, health checks
+// included, by POST. Each call becomes one of gRPC's within the process, made
+// for the caller: with the token that was sent and the certificate that was
+// shown over HTTP. So who may call what, the audit log, and the errors are
+// those of the control port.
 class ConnectApi : public HttpApi {
  public:
   struct Options {
@@ -61,7 +64,10 @@ class ConnectApi : public HttpApi {
   size_t max_body_bytes() const override { return options_.max_message_bytes; }
 
  private:
-  using Method = const google::protobuf::MethodDescriptor;
+  struct Method {
+    const google::protobuf::MethodDescriptor& descriptor;
+    Role required;
+  };
 
   ConnectApi(const Options& options, ControlServer& control);
 
@@ -77,8 +83,9 @@ class ConnectApi : public HttpApi {
   const Origins origins_;
   Dispatcher& dispatcher_;
   std::shared_ptr<TlsContext> tls_;
-  std::unique_ptr<CredentialReloader> reloader_;       // Of tls_.
-  absl::flat_hash_map<std::string, Method*> methods_;  // By path.
+  std::unique_ptr<CredentialReloader> reloader_;      // Of tls_.
+  std::set<std::string> prefixes_;                    // "/tcptool.v1."
+  absl::flat_hash_map<std::string, Method> methods_;  // By path.
   grpc::GenericStub stub_;
   asio::thread_pool parser_{1};  // What it is given is done in that order.
   std::atomic<bool> stopped_ = false;

@@ -32,12 +32,13 @@ class HttpApi {
   // Any thread, until the last part; a part that nobody waits for is dropped.
   using Send = std::function<void(HttpPart)>;
 
-  // A call whose caller is known, and may make it.
+  // A call whose caller may make it.
   class Call {
    public:
     virtual ~Call() = default;
 
-    // What its caller needs, which is what it may cost.
+    // What its caller needs, which is what it may cost. kNone: anybody may
+    // make it, and who does is not known.
     virtual Role required() const = 0;
     // All of the body has come. Once, at most. It counts among all bodies,
     // which are bounded, for as long as somebody has it.

@@ -62,14 +62,10 @@ void HttpCall::Start(const HttpRequest& request) {
     return Answer(std::move(*response));
   }
   call_ = std::get<std::shared_ptr<HttpApi::Call>>(std::move(opened));
-  if (absl::Status status = CheckRoom(*body); !status.ok()) {
-    return Answer(call_->Refuse(status));
-  }
-  is_admitted_ = true;
-  ++share_.calls;
-  keeps_alive_ = request.keeps_alive;
+  absl::Status status = LimitBody(*body);
+  if (status.ok()) status = Admit(request);
+  if (!status.ok()) return Answer(call_->Refuse(status));
   body_ = *std::move(body);
-  EndAfter(limits_.body_time);
   const std::string* const expect = request.Header("expect");
   // Of HTTP/1.0 it is to be ignored (RFC 9110, 10.1.1).
   if (expect == nullptr || !absl::EqualsIgnoreCase(*expect, "100-continue") ||
@@ -85,23 +81,35 @@ void HttpCall::Start(const HttpRequest& request) {
                  });
 }
 
-absl::Status HttpCall::CheckRoom(HttpBody& body) const {
-  const bool is_operators = call_->required() == Role::kOperator;
-  const size_t most_bytes = share_.api->max_body_bytes();
-  absl::Status status =
-      is_operators || most_bytes <= limits_.max_viewer_body_bytes
-          ? body.Limit(most_bytes, ", which --max-message-bytes allows")
-          : body.Limit(limits_.max_viewer_body_bytes,
-                       ", which over HTTP a method may have that changes "
-                       "nothing; use gRPC");
-  if (!status.ok()) return status;
-  const size_t most_calls =
-      share_.max_calls - (is_operators ? 0 : share_.reserved_calls);
-  if (share_.calls < most_calls) return absl::OkStatus();
-  return Exhausted(
-      v1::ERROR_REASON_LIMIT_REACHED, "calls over HTTP",
-      absl::StrCat("there are ", share_.calls,
-                   " calls over HTTP already; end some, or use gRPC"));
+absl::Status HttpCall::LimitBody(HttpBody& body) const {
+  const size_t most = share_.api->max_body_bytes();
+  const Role required = call_->required();
+  const size_t bytes = required == Role::kNone ? limits_.max_open_body_bytes
+                                               : limits_.max_viewer_body_bytes;
+  if (required == Role::kOperator || bytes >= most) {
+    return body.Limit(most, ", which --max-message-bytes allows");
+  }
+  return body.Limit(bytes,
+                    ", which over HTTP a method may have that changes nothing; "
+                    "use gRPC");
+}
+
+absl::Status HttpCall::Admit(const HttpRequest& request) {
+  // A stranger's makes room for others, and has a connection for itself.
+  if (call_->required() == Role::kNone) return absl::OkStatus();
+  const size_t reserved =
+      call_->required() == Role::kOperator ? 0 : share_.reserved_calls;
+  if (share_.calls + reserved >= share_.max_calls) {
+    return Exhausted(
+        v1::ERROR_REASON_LIMIT_REACHED, "calls over HTTP",
+        absl::StrCat("there are ", share_.calls,
+                     " calls over HTTP already; end some, or use gRPC"));
+  }
+  is_admitted_ = true;
+  ++share_.calls;
+  keeps_alive_ = request.keeps_alive;
+  EndAfter(limits_.body_time);
+  return absl::OkStatus();
 }
 
 void HttpCall::ReadBody() {

@@ -64,8 +64,9 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
 
  private:
   HttpApi::Send NewSend();
-  // RESOURCE_EXHAUSTED: there is no room for call_, or none for its body.
-  absl::Status CheckRoom(HttpBody& body) const;
+  absl::Status LimitBody(HttpBody& body) const;
+  // Lets the caller in, if it is known. RESOURCE_EXHAUSTED: there are too many.
+  absl::Status Admit(const HttpRequest& request);
   void ReadBody();
   void BeginCall();
   // The body, which counts until it is destroyed, on any thread.

@@ -31,6 +31,8 @@ struct HttpLimits {
   // of them can use has some 100 KiB; and with all calls that they may have,
   // they leave room for those of operators.
   size_t max_viewer_body_bytes = size_t{256} << 10;
+  // Of that of a call that anybody may make: of a health check.
+  size_t max_open_body_bytes = 1024;
   // Of all answers, or parts of them, that clients have not taken in full. Of
   // more, what has waited for the longest is given up.
   size_t max_unread_bytes = size_t{128} << 20;

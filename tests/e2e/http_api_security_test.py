@@ -3,7 +3,7 @@
 import certificates
 from harness import run_daemon, wait_until
 from http_calls import GET_NODE, SERVICE, WATCH, curl, open_stream, read_stream
-from security import SecurityTest
+from security import HEALTH, SecurityTest
 
 
 def token(secret):
@@ -32,6 +32,12 @@ class HttpApiSecurityTest(SecurityTest):
         for path in (GET_NODE, WATCH, f"{SERVICE}/Absent"):
             for content_type in ("application/json", "text/plain"):
                 self.assertEqual(curl(service, path, content_type=content_type).status, 401)
+        # Health is for all, as at the control port, by a short request.
+        health = curl(service, HEALTH)
+        self.assertEqual((health.status, health.json()), (200, {"status": "SERVING"}))
+        self.assertEqual(curl(service, HEALTH, b" " * 2000).status, 429)
+        reflection = "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"
+        self.assertEqual(curl(service, reflection).status, 401)
         # A body that is not sent is not waited for.
         answer = curl(service, create, b"x" * 3_000_000)
         self.assertEqual(answer.status, 401)

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "server/connect/envelope.h"
 #include "tests/server/testing.h"
@@ -134,10 +136,39 @@ TEST_F(ConnectApiTest, HasNoOtherMethods) {
       Refusal(kUpload, {{"content-type", "application/connect+proto"}});
   EXPECT_EQ(upload.status, 200);
   EXPECT_TRUE(absl::StrContains(upload.body, "unimplemented"));
-  EXPECT_TRUE(api_->Has(kGet));
   EXPECT_TRUE(api_->Has("/tcptool.v1.Absent/GetSession"));
-  EXPECT_FALSE(api_->Has("/grpc.health.v1.Health/Check"));
   EXPECT_FALSE(api_->Has("/metrics"));
+}
+
+TEST_F(ConnectApiTest, HasEachMethodOfTheControlPort) {
+  const auto& table = service_.control().dispatcher().methods();
+  std::set<std::string> services;
+  for (const auto* service : table.services()) {
+    services.insert(service->full_name());
+    for (int i = 0; i < service->method_count(); ++i) {
+      const auto& method = *service->method(i);
+      const std::string path =
+          absl::StrCat("/", service->full_name(), "/", method.name());
+      EXPECT_TRUE(api_->Has(path)) << path;
+      const bool is_stream =
+          method.client_streaming() || method.server_streaming();
+      const auto opened =
+          Open(path, {{"content-type", is_stream ? "application/connect+json"
+                                                 : "application/json"}});
+      const auto* const refusal = std::get_if<HttpResponse>(&opened);
+      ASSERT_EQ(refusal != nullptr, method.client_streaming()) << path;
+      if (refusal == nullptr) continue;
+      EXPECT_TRUE(absl::StrContains(refusal->body, "use gRPC"));
+    }
+  }
+  EXPECT_TRUE(services.contains("grpc.health.v1.Health"));
+  EXPECT_TRUE(services.contains("grpc.reflection.v1alpha.ServerReflection"));
+}
+
+TEST_F(ConnectApiTest, AnswersHealthChecks) {
+  const HttpResponse response =
+      Call("/grpc.health.v1.Health/Check", "application/json", "{}");
+  EXPECT_EQ(response.body, R"({"status":"SERVING"})");
 }
 
 TEST_F(ConnectApiTest, TakesPostsOfItsOwnHostAndOrigins) {

@@ -71,7 +71,9 @@ class FakeApi : public HttpApi {
     }
     const std::string* const role = request.Header("required");
     auto call = std::make_shared<FakeCall>(
-        *this, role == nullptr ? Role::kOperator : *ParseRole(*role),
+        *this,
+        role == nullptr ? Role::kOperator
+                        : ParseRole(*role).value_or(Role::kNone),
         std::move(send));
     Change([&] { calls_.push_back(call); });
     return call;
@@ -335,6 +337,30 @@ TEST_F(HttpApiTest, CallsOfViewersLeaveSomeToOperators) {
   tcp::socket operators = Connect();
   Send(operators, PostBody("x"));
   EXPECT_EQ(api_.Begun(4)->body_, "x");
+}
+
+TEST_F(HttpApiTest, CallsOfStrangersMakeRoom) {
+  HttpLimits limits = PatientLimits();
+  limits.max_open_body_bytes = 2;
+  Start(limits);
+  tcp::socket longer = Connect();
+  Send(longer, Post("Required: none\r\nContent-Length: 3\r\n", "xyz"));
+  EXPECT_EQ(ReadToEnd(longer).rfind("HTTP/1.1 429 ", 0), 0);
+  // As many as there are connections, and each has one to itself.
+  tcp::socket answered = Connect();
+  Send(answered, Post("Required: none\r\nContent-Length: 2\r\n", "xy"));
+  api_.Begun(1)->send_(Whole("answer"));
+  const std::string response = ReadToEnd(answered);
+  EXPECT_NE(response.find("Connection: close\r\n"), std::string::npos);
+  tcp::socket waits = Connect();
+  Send(waits, Post("Required: none\r\n"));
+  const auto call = api_.Begun(2);
+  std::deque<tcp::socket> others;
+  for (size_t i = 0; i < limits.max_connections; ++i) {
+    others.push_back(Connect());
+    EXPECT_EQ(GetPage().rfind("HTTP/1.1 200 ", 0), 0);
+  }
+  api_.Wait([&] { return call->is_cancelled_; });
 }
 
 TEST_F(HttpApiTest, BoundsTheBodiesThatAreComing) {
