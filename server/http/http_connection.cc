@@ -58,7 +58,8 @@ void HttpConnection::AbortAfter(std::chrono::milliseconds time) {
 
 void HttpConnection::ReadHead() {
   std::string& input = stream_->input();
-  if (const auto size = HeadSize(input)) {
+  const auto size = HeadSize(input);
+  if (size && *size <= limits_.max_request_bytes) {
     const std::string head = input.substr(0, *size);
     input.erase(0, *size);
     return Respond(head);

@@ -195,7 +195,9 @@ def call_bytes(rng):
             body = struct.pack(">BI", rng.choice((0, 0, 1, 2, 255)), size) + body
         kind = rng.choice((b"json", b"proto", b"connect+json", b"connect+proto", b"grpc", b"x"))
         lines = [
-            b"POST " + (rng.choice(PATHS) or b"/") + b" HTTP/1.1",
+            rng.choice((b"POST ", b"POST ", b"POST ", b"HEAD "))
+            + (rng.choice(PATHS) or b"/")
+            + rng.choice((b" HTTP/1.1", b" HTTP/1.1", b" HTTP/1.1", b" HTTP/1.0")),
             b"Host: 127.0.0.1",
             b"Content-Type: application/" + kind,
             # A watch ends soon, so that it does not keep others out.

@@ -13,9 +13,11 @@
 #include <memory>
 #include <mutex>
 #include <queue>
+#include <string>
 #include <thread>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "tests/server/http/clients.h"
 
 namespace tcptool::server {
@@ -137,12 +139,16 @@ TEST_F(HttpServerTest, EndsResponsesThatNobodyReads) {
 
 TEST_F(HttpServerTest, RefusesLargeRequests) {
   Start(PatientLimits());
-  tcp::socket socket = Connect();
-  std::error_code ignored;
-  asio::write(socket,
-              asio::buffer("GET / HTTP/1.1\r\nX: " + std::string(20'000, 'x')),
-              ignored);
-  EXPECT_EQ(ReadToEnd(socket).rfind("HTTP/1.1 431 ", 0), 0);
+  // Also one that comes with its end.
+  for (const std::string end : {"", "\r\n\r\n"}) {
+    tcp::socket socket = Connect();
+    std::error_code ignored;
+    asio::write(socket,
+                asio::buffer(absl::StrCat(
+                    "GET / HTTP/1.1\r\nX: ", std::string(20'000, 'x'), end)),
+                ignored);
+    EXPECT_EQ(ReadToEnd(socket).rfind("HTTP/1.1 431 ", 0), 0);
+  }
 }
 
 TEST_F(HttpServerTest, AnswersToThoseWhoSendABody) {
