@@ -1,5 +1,6 @@
 #include "server/http/http_call.h"
 
+#include <asio/error.hpp>
 #include <asio/post.hpp>
 #include <system_error>
 #include <utility>
@@ -158,8 +159,14 @@ void HttpCall::WatchClient() {
   if (stream_->input().size() > limits_.max_request_bytes) return;
   stream_->Read([self = shared_from_this()](std::error_code error) {
     if (self->ended_ == nullptr) return;
-    if (error) return self->Finish(End::kLost);
-    self->WatchClient();
+    if (!error) return self->WatchClient();
+    if (error != asio::error::eof || !self->is_http_1_0_) {
+      return self->Finish(End::kLost);
+    }
+    // Its last request was this one: it may have ended its side behind that.
+    self->stream_->WaitForLoss([self] {
+      if (self->ended_ != nullptr) self->Finish(End::kLost);
+    });
   });
 }
 

@@ -71,7 +71,8 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
   void BeginCall();
   // The body, which counts until it is destroyed, on any thread.
   std::shared_ptr<const std::string> TakeBody();
-  // Notices that the client goes.
+  // Notices that the client goes. By the end of its side, but of HTTP/1.0: by a
+  // reset, which answers what it is sent, or the kernel's probes.
   void WatchClient();
   void Take(HttpPart part);
   // Counts output_ among what is unread, and makes room for it.

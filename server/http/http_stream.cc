@@ -117,6 +117,14 @@ Peer HttpStream::peer() const {
 
 void HttpStream::Read(Done done) { TryRead(++read_id_, done); }
 
+void HttpStream::WaitForLoss(const std::function<void()>& lost) {
+  socket_.async_wait(tcp::socket::wait_error,
+                     [self = shared_from_this(), id = ++read_id_,
+                      lost](std::error_code /*error*/) {
+                       if (!self->closed_ && id == self->read_id_) lost();
+                     });
+}
+
 void HttpStream::StopReading() { ++read_id_; }
 
 void HttpStream::TryRead(int id, const Done& done) {

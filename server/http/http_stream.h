@@ -40,7 +40,11 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   void Read(Done done);
   // What was read, and nobody has taken yet.
   std::string& input() { return input_; }
-  // The Read() that is pending calls nothing; what it has read is in input().
+  // In place of Read() behind the client's end: calls when the connection is
+  // lost, as by a reset.
+  void WaitForLoss(const std::function<void()>& lost);
+  // The Read() or WaitForLoss() that is pending calls nothing; what was read is
+  // in input().
   void StopReading();
 
   // Sends a part of `bytes`, which stay there until then. One at a time.
@@ -69,7 +73,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   std::shared_ptr<SSL_CTX> tls_context_;  // Of TLS that is spoken.
   std::unique_ptr<ClientStream> stream_;  // Null before Open() is done.
   std::string input_;
-  int read_id_ = 0;  // Of the read that is pending, if any.
+  int read_id_ = 0;  // Of the Read() or WaitForLoss() that is pending, if any.
   bool closed_ = false;
 };
 

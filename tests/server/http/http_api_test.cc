@@ -213,6 +213,28 @@ TEST_F(HttpApiTest, SendsPartsOfHttp10AsTheyAre) {
   EXPECT_EQ(response.substr(response.find("\r\n\r\n")), "\r\n\r\npart end");
 }
 
+TEST_F(HttpApiTest, ClientsOfHttp10MayEndTheirSideBehindTheRequest) {
+  Start();
+  const std::string request = "POST /api HTTP/1.0\r\n\r\n";
+  tcp::socket socket = Connect();
+  Send(socket, request);
+  socket.shutdown(tcp::socket::shutdown_send);
+  const auto call = api_.Begun(0);
+  call->send_({.head = HttpResponse{}, .bytes = "part "});
+  api_.Wait([&] { return call->taken_ == 1; });
+  call->send_({.bytes = "end", .is_last = true});
+  const std::string response = ReadToEnd(socket);
+  EXPECT_EQ(response.substr(response.find("\r\n\r\n")), "\r\n\r\npart end");
+  // And whoever is lost then is missed.
+  tcp::socket lost = Connect();
+  Send(lost, request);
+  lost.shutdown(tcp::socket::shutdown_send);
+  const auto other = api_.Begun(1);
+  lost.set_option(asio::socket_base::linger(true, 0));
+  lost.close();
+  api_.Wait([&] { return other->is_cancelled_; });
+}
+
 TEST_F(HttpApiTest, AnswersHeadWithoutABody) {
   Start();
   tcp::socket socket = Connect();

@@ -79,6 +79,17 @@ TEST_F(HttpStreamTest, AReadThatIsStoppedKeepsWhatItHasRead) {
   EXPECT_FALSE(was_called);
 }
 
+TEST_F(HttpStreamTest, TellsOfALossBehindTheClientsEnd) {
+  ASSERT_FALSE(Open());
+  client_.shutdown(tcp::socket::shutdown_send);
+  EXPECT_EQ(Read(), asio::error::eof);
+  bool is_lost = false;
+  stream_->WaitForLoss([&is_lost] { is_lost = true; });
+  client_.set_option(asio::socket_base::linger(true, 0));
+  client_.close();
+  while (!is_lost) context_.run_one();
+}
+
 // The kernel finds it within 50 s, with something on its way to the client and
 // without.
 TEST_F(HttpStreamTest, FindsAClientThatIsGoneWithoutAWord) {
