@@ -18,7 +18,8 @@ struct HttpLimits {
   // end of the connection.
   std::chrono::milliseconds response_time = std::chrono::seconds(10);
 
-  // Of calls of the API, whose callers are known.
+  // Of calls of the API; but those that anybody may make have response_time for
+  // their bodies, and no next one.
   // From an answer to the end of the next request's head.
   std::chrono::milliseconds idle_time = std::chrono::seconds(60);
   // For the body to come.
