@@ -19,6 +19,10 @@ bool DistributionView::Update(const v1::WatchDistributionsResponse& response) {
   const std::lock_guard lock(mutex_);
   for (const v1::DistributionChange& change : response.changes()) {
     if (change.has_deleted_name()) deleted_ = true;
+    if (change.has_move() && style_ == Style::kLines) {
+      const std::string& name = change.move().delivery();
+      ShowMove(name.substr(name.rfind('/') + 1), change.move().move());
+    }
     if (!change.has_distribution()) continue;
     picture_.distribution = change.distribution();
     if (change.distribution().has_spec()) {
@@ -121,25 +125,31 @@ void DistributionView::ShowDeliveries() {
 void DistributionView::ShowDelivery(const v1::Delivery& delivery) {
   const auto [shown, is_new] = shown_.try_emplace(delivery.node(), delivery);
   const v1::Delivery before = std::exchange(shown->second, delivery);
-  const std::string node = Printable(delivery.node());
   for (const v1::ParentMove& move : delivery.moves()) {
-    const bool is_known = !before.moves().empty() &&
-                          ToTime(move.move_time()) <=
-                              ToTime(before.moves().rbegin()->move_time());
-    if (is_known) continue;
-    out_ << node << ": " << Printable(MoveText(move)) << '\n';
+    ShowMove(delivery.node(), move);
   }
   // That nothing has happened yet is no news.
   const bool has_changed = is_new
                                ? delivery.state() != v1::DELIVERY_STATE_EXPECTED
                                : delivery.state() != before.state();
   if (!has_changed) return;
-  out_ << node << ": " << StateName(delivery.state());
+  out_ << Printable(delivery.node()) << ": " << StateName(delivery.state());
   if (!IsFinal(delivery.state()) && !delivery.parent().empty()) {
     out_ << " from " << Printable(delivery.parent());
   }
   if (!delivery.detail().empty()) out_ << ": " << Printable(delivery.detail());
   out_ << '\n';
+}
+
+// The watch tells of it at once, and the next look again.
+void DistributionView::ShowMove(const std::string& node,
+                                const v1::ParentMove& move) {
+  absl::Time& last =
+      shown_moves_.try_emplace(node, absl::InfinitePast()).first->second;
+  const absl::Time time = ToTime(move.move_time());
+  if (time <= last) return;
+  last = time;
+  out_ << Printable(node) << ": " << Printable(MoveText(move)) << '\n';
 }
 
 void DistributionView::DrawLocked() {

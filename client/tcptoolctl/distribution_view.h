@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "client/tcptoolctl/distribution_tree.h"
 #include "client/tcptoolctl/screen.h"
 #include "client/tcptoolctl/watch_view.h"
@@ -19,8 +20,9 @@
 
 namespace tcptool {
 
-// Fed with a watch of one distribution, which may come anew after a gap, and
-// with looks at its deliveries. Any thread may call any method.
+// Fed with a watch of one distribution and of its deliveries' moves, which may
+// come anew after a gap, and with looks at its deliveries. Any thread may call
+// any method.
 class DistributionView {
  public:
   using Style = WatchView::Style;
@@ -65,6 +67,7 @@ class DistributionView {
   void ShowNodes();
   void ShowDeliveries();
   void ShowDelivery(const v1::Delivery& delivery);
+  void ShowMove(const std::string& node, const v1::ParentMove& move);
   void DrawLocked();
 
   const Style style_;
@@ -74,7 +77,8 @@ class DistributionView {
   mutable std::mutex mutex_;
   DistributionPicture picture_;
   std::map<std::string, v1::Delivery> shown_;       // By nodes. For kLines.
-  std::map<std::string, std::string> shown_nodes_;  // The same. For kJson.
+  std::map<std::string, absl::Time> shown_moves_;   // Of each node the last.
+  std::map<std::string, std::string> shown_nodes_;  // By nodes. For kJson.
   std::string line_;                                // The last that was shown.
   std::string done_;                                // The same, of progress.
   bool deleted_ = false;

@@ -101,6 +101,7 @@ absl::Status Watch(Client& client, const std::string& name,
                    DistributionView& view) {
   v1::WatchDistributionsRequest request;
   request.add_names(name);
+  request.set_include_moves(true);
   return client.WatchDistributions(
       request, [&view](const v1::WatchDistributionsResponse& response) {
         return view.Update(response);

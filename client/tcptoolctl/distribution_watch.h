@@ -11,8 +11,9 @@
 namespace tcptool {
 
 // Until the distribution is final; ABORTED unless it has SUCCEEDED. What
-// becomes of it is watched; its deliveries, of which there is no watch, are
-// looked at once a second, or less often where that takes long.
+// becomes of it, and who moves, is watched; how far its deliveries are, of
+// which there is no watch, is looked at once a second, or less often where that
+// takes long.
 absl::Status WatchDistribution(Client& client, const std::string& name,
                                const Options& options);
 

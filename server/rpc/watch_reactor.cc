@@ -46,6 +46,7 @@ fleet::DistributionTable::Filter DistributionWatch::FilterOf(
   Table::Filter filter;
   Select(request, filter);
   filter.selection = request.distribution_filter();
+  filter.include_moves = request.include_moves();
   return filter;
 }
 

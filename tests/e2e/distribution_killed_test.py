@@ -4,7 +4,7 @@ import grpc
 
 from error_details import details_of, failure_of
 from fleets import DistributionCase
-from harness import stubs, wait_until
+from harness import DEADLINE_S, stubs, wait_until
 from receptions import MIB
 
 
@@ -61,6 +61,12 @@ class DistributionKilledTest(HalfwayCase):
         # Whichever of them receives from the other gets no more than so much.
         for node in (self.b, self.c):
             self.hold(node, 2 * MIB)
+        watch = self.a.distributions.WatchDistributions(
+            stubs.distribution_service.WatchDistributionsRequest(include_moves=True),
+            timeout=DEADLINE_S,
+        )
+        while not next(watch).bookmark:
+            pass
         name = self.a.distribute("a")
 
         def moved():
@@ -77,6 +83,15 @@ class DistributionKilledTest(HalfwayCase):
         self.assertGreater(move.offset, 0)
         self.assertIn("sends nothing", move.reason)
         self.assertTrue(move.HasField("move_time"))
+        told = next(
+            change.move
+            for response in watch
+            for change in response.changes
+            if change.HasField("move")
+        )
+        watch.cancel()
+        self.assertEqual(told.delivery, moved().name)
+        self.assertEqual(told.move, move)
         self.assertEqual(child.wait_event("parent_left")["offset"], move.offset)
         wait_until(lambda: moved().parent == "a", "the plan says so too")
         self.assertGreater(moved().epoch, 1)

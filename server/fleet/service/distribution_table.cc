@@ -58,9 +58,40 @@ bool DistributionTable::Set(api::Distribution distribution, int64_t number) {
     return false;
   }
   row.status = std::move(distribution);
-  log_.Append(row.revision, number);
+  log_.Append(row.revision, {.number = number, .move = nullptr});
   if (is_new) row.create_revision = row.revision;
   return true;
+}
+
+bool DistributionTable::SetMoves(const std::string& distribution,
+                                 const std::string& delivery,
+                                 const std::vector<api::ParentMove>& moves) {
+  absl::MutexLock lock(&mutex_);
+  const auto found = numbers_.find(distribution);
+  if (found == numbers_.end()) return false;
+  const int64_t number = found->second;
+  auto& all = rows_.at(number).moves;
+  std::vector<Move>& known = all[delivery];
+  // The record drops the oldest, and all when the node's process begins anew.
+  while (known.size() > moves.size() ||
+         !std::equal(known.begin(), known.end(), moves.begin(),
+                     [](const Move& one, const api::ParentMove& other) {
+                       return MessageDifferencer::Equals(one.message->move(),
+                                                         other);
+                     })) {
+    log_.Erase(known.front().revision);
+    known.erase(known.begin());
+  }
+  const size_t old = known.size();
+  for (size_t i = old; i < moves.size(); ++i) {
+    auto message = std::make_shared<api::DeliveryMove>();
+    message->set_delivery(delivery);
+    *message->mutable_move() = moves[i];
+    Move& move = known.emplace_back(Move{.message = std::move(message)});
+    log_.Append(move.revision, {.number = number, .move = move.message});
+  }
+  if (known.empty()) all.erase(delivery);
+  return moves.size() > old;
 }
 
 bool DistributionTable::Remove(const std::string& name) {
@@ -72,6 +103,9 @@ bool DistributionTable::RemoveLocked(const std::string& name) {
   const auto found = numbers_.find(name);
   if (found == numbers_.end()) return false;
   const auto row = rows_.find(found->second);
+  for (const auto& [delivery, moves] : row->second.moves) {
+    for (const Move& move : moves) log_.Erase(move.revision);
+  }
   log_.AppendDeletion(row->second.revision,
                       {.last = std::move(row->second.status),
                        .last_revision = row->second.revision,
@@ -214,8 +248,13 @@ bool DistributionTable::NextOfLog(const Filter& filter, Cursor& cursor,
       batch.Add().set_deleted_name(deletion->last.name());
       continue;
     }
-    const Row& row = rows_.at(std::get<int64_t>(entry));
+    const auto& key = std::get<LogKey>(entry);
+    const Row& row = rows_.at(key.number);
     if (!server::Matches(filter, row.status, row.spec)) continue;
+    if (key.move != nullptr) {
+      if (filter.include_moves) *batch.Add().mutable_move() = *key.move;
+      continue;
+    }
     // A watcher that knows the distribution has its spec.
     *batch.Add().mutable_distribution() =
         row.create_revision > seen ? row.In(filter.view) : row.status;

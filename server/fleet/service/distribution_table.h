@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,7 +36,9 @@ absl::Status NoSuchDistribution(absl::string_view name);
 // Get(), List() and Begin() are UNAVAILABLE before SetReady().
 class DistributionTable {
  public:
-  using Filter = server::WatchFilter<api::DistributionFilter>;
+  struct Filter : server::WatchFilter<api::DistributionFilter> {
+    bool include_moves = false;
+  };
 
   // The position of a watcher.
   struct Cursor {
@@ -62,6 +65,13 @@ class DistributionTable {
   // revision. With another number it is another one, and the old one was
   // deleted. Returns whether something has changed.
   bool Set(api::Distribution distribution, int64_t number);
+  // What the record of one of its deliveries,
+  // "distributions/D/deliveries/NODE", has of moves now, the oldest first:
+  // watchers are told of those that it had not before, as long as it has them.
+  // Nothing of a distribution that is not there. Returns whether there is
+  // something to tell.
+  bool SetMoves(const std::string& distribution, const std::string& delivery,
+                const std::vector<api::ParentMove>& moves);
   // Returns whether it was there.
   bool Remove(const std::string& name);
 
@@ -80,11 +90,23 @@ class DistributionTable {
                             api::WatchDistributionsResponse& response) const;
 
  private:
+  struct Move {
+    std::shared_ptr<const api::DeliveryMove> message;
+    int64_t revision = 0;
+  };
+  // What an entry of the log is about: a distribution, by its number, or one of
+  // its moves.
+  struct LogKey {
+    int64_t number = 0;
+    std::shared_ptr<const api::DeliveryMove> move;
+  };
   struct Row {
     api::Distribution status;  // Without the spec.
     api::DistributionSpec spec;
     int64_t create_revision = 0;
     int64_t revision = 0;
+    // By delivery, those that its record has, the oldest first.
+    absl::flat_hash_map<std::string, std::vector<Move>> moves;
 
     api::Distribution In(api::View view) const;
   };
@@ -110,7 +132,7 @@ class DistributionTable {
   bool ready_ ABSL_GUARDED_BY(mutex_) = false;
   absl::btree_map<int64_t, Row> rows_ ABSL_GUARDED_BY(mutex_);  // By number.
   absl::flat_hash_map<std::string, int64_t> numbers_ ABSL_GUARDED_BY(mutex_);
-  server::ChangeLog<int64_t, Deletion> log_ ABSL_GUARDED_BY(mutex_);
+  server::ChangeLog<LogKey, Deletion> log_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace tcptool::fleet

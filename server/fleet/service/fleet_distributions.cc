@@ -3,6 +3,7 @@
 #include <asio/post.hpp>
 #include <asio/steady_timer.hpp>
 #include <chrono>
+#include <map>
 #include <set>
 #include <string>
 #include <system_error>
@@ -55,7 +56,9 @@ class FleetDistributions::Service final
       const auto key = state_.keys().Parse(change.key);
       if (!key) continue;
       if (key->kind == FleetKey::Kind::kNode) nodes_changed_ = true;
-      if (!key->distribution.empty()) changed_.insert(key->distribution);
+      if (key->distribution.empty()) continue;
+      std::set<std::string>& deliveries = changed_[key->distribution];
+      if (key->kind == FleetKey::Kind::kDelivery) deliveries.insert(key->node);
     }
     if (seen_.is_awaited() || !is_ready_) {
       Refresh();
@@ -202,18 +205,23 @@ class FleetDistributions::Service final
     const auto& distributions = state_.distributions();
     if (std::exchange(nodes_changed_, false)) {
       for (const auto& [id, distribution] : distributions) {
-        if (!::tcptool::IsFinal(StateOf(distribution))) changed_.insert(id);
+        if (!::tcptool::IsFinal(StateOf(distribution))) changed_[id];
       }
     }
     bool is_changed = false;
-    for (const std::string& id : std::exchange(changed_, {})) {
+    for (const auto& [id, deliveries] : std::exchange(changed_, {})) {
+      const std::string name = DistributionName(id);
       const auto found = distributions.find(id);
       if (found == distributions.end() || !found->second.spec) {
-        is_changed |= table_.Remove(DistributionName(id));
+        is_changed |= table_.Remove(name);
         continue;
       }
       is_changed |= table_.Set(ToMessage(id, found->second, state_.nodes()),
                                found->second.spec->create_revision);
+      for (const std::string& node : deliveries) {
+        is_changed |= table_.SetMoves(name, DeliveryName(id, node),
+                                      MovesOf(found->second, node));
+      }
     }
     if (is_changed) hub_.WakeAll();
   }
@@ -226,8 +234,8 @@ class FleetDistributions::Service final
   const GetProgress get_progress_;
   asio::steady_timer timer_;
   DistributionTable table_;
-  // What the table lacks.
-  std::set<std::string> changed_;
+  // What the table lacks, and the nodes whose deliveries of it have changed.
+  std::map<std::string, std::set<std::string>> changed_;
   bool nodes_changed_ = false;
   bool is_pausing_ = false;
   bool is_ready_ = false;

@@ -1,5 +1,7 @@
 #include "server/fleet/service/fleet_messages.h"
 
+#include <utility>
+
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -49,6 +51,11 @@ void SetServing(const v1::Serving& serving, api::DistributionServing& message) {
 
 std::string DistributionName(absl::string_view distribution) {
   return absl::StrCat(kDistributions, distribution);
+}
+
+std::string DeliveryName(absl::string_view distribution,
+                         absl::string_view node) {
+  return absl::StrCat(DistributionName(distribution), "/deliveries/", node);
 }
 
 std::string DistributionId(absl::string_view name) {
@@ -112,7 +119,7 @@ api::Delivery ToDelivery(const std::string& id,
                          const Distribution& distribution,
                          const std::string& node, const v1::Content* content) {
   api::Delivery message;
-  message.set_name(absl::StrCat(DistributionName(id), "/deliveries/", node));
+  message.set_name(DeliveryName(id, node));
   message.set_node(node);
   message.set_state(DeliveryStateOf(distribution, node, content));
   if (const v1::Edge* const edge = EdgeInForce(distribution, node)) {
@@ -126,13 +133,8 @@ api::Delivery ToDelivery(const std::string& id,
   if (found == distribution.deliveries.end()) return message;
   const v1::Delivery& delivery = found->second.value;
   message.set_detail(delivery.detail());
-  for (const v1::ParentMove& move : delivery.moves()) {
-    api::ParentMove& shown = *message.add_moves();
-    shown.set_from_node(move.from());
-    shown.set_to_node(move.to());
-    shown.set_reason(move.reason());
-    shown.set_offset(move.offset());
-    *shown.mutable_move_time() = move.time();
+  for (api::ParentMove& move : MovesOf(distribution, node)) {
+    *message.add_moves() = std::move(move);
   }
   if (delivery.has_end_time()) {
     *message.mutable_end_time() = delivery.end_time();
@@ -150,6 +152,22 @@ api::Delivery ToDelivery(const std::string& id,
                      absl::BytesToHexString(delivery.content().root())));
   }
   return message;
+}
+
+std::vector<api::ParentMove> MovesOf(const Distribution& distribution,
+                                     const std::string& node) {
+  std::vector<api::ParentMove> moves;
+  const auto found = distribution.deliveries.find(node);
+  if (found == distribution.deliveries.end()) return moves;
+  for (const v1::ParentMove& move : found->second.value.moves()) {
+    api::ParentMove& shown = moves.emplace_back();
+    shown.set_from_node(move.from());
+    shown.set_to_node(move.to());
+    shown.set_reason(move.reason());
+    shown.set_offset(move.offset());
+    *shown.mutable_move_time() = move.time();
+  }
+  return moves;
 }
 
 void SetProgress(const ProgressByNode& known, api::Delivery& delivery) {

@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "server/fleet/coordinator/targets.h"
@@ -16,7 +17,10 @@ namespace tcptool::fleet {
 
 // "distributions/D", of D.
 std::string DistributionName(absl::string_view distribution);
-// The way back, of a name of this form.
+// "distributions/D/deliveries/NODE".
+std::string DeliveryName(absl::string_view distribution,
+                         absl::string_view node);
+// The way back, of a name of the first form.
 std::string DistributionId(absl::string_view name);
 
 // PLANNING where the coordinator has not written a state. One of a newer
@@ -40,6 +44,9 @@ api::Distribution ToMessage(const std::string& id,
 api::Delivery ToDelivery(const std::string& id,
                          const Distribution& distribution,
                          const std::string& node, const v1::Content* content);
+// What the record of a node has of moves, if there is one.
+std::vector<api::ParentMove> MovesOf(const Distribution& distribution,
+                                     const std::string& node);
 // How far it is, if it goes on and that is known of its node.
 void SetProgress(const ProgressByNode& known, api::Delivery& delivery);
 // Of a node that is registered.

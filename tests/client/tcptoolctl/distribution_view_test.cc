@@ -97,6 +97,32 @@ TEST_F(DistributionViewTest, LinesTellOfChangesAndNotOfWhatStays) {
   EXPECT_THAT(Written(), IsEmpty());
 }
 
+TEST_F(DistributionViewTest, LinesTellOfAMoveWhenTheWatchDoesAndOnce) {
+  DistributionView view(DistributionView::Style::kLines, out_, nullptr);
+  view.Update(Change(v1::DISTRIBUTION_STATE_RUNNING));
+  view.Take(Look(v1::DELIVERY_STATE_RECEIVING));
+  Written();
+  v1::WatchDistributionsResponse moved;
+  v1::DeliveryMove& change = *moved.add_changes()->mutable_move();
+  change.set_delivery("distributions/first/deliveries/b");
+  change.mutable_move()->set_from_node("a");
+  change.mutable_move()->set_to_node("c");
+  change.mutable_move()->set_reason("nothing came");
+  change.mutable_move()->mutable_move_time()->set_seconds(1000);
+  EXPECT_TRUE(view.Update(moved));
+  EXPECT_THAT(Written(), ElementsAre("b: from a to c at 0 B: nothing came"));
+  DistributionView::Look look = Look(v1::DELIVERY_STATE_RECEIVING);
+  *look.deliveries[0].add_moves() = change.move();
+  view.Take(look);
+  EXPECT_THAT(Written(), IsEmpty());
+  v1::ParentMove& next = *look.deliveries[0].add_moves();
+  next.set_from_node("c");
+  next.set_to_node("a");
+  next.mutable_move_time()->set_seconds(1001);
+  view.Take(look);
+  EXPECT_THAT(Written(), ElementsAre(HasSubstr("b: from c to a")));
+}
+
 TEST_F(DistributionViewTest, LinesTellOfEachPercentOnce) {
   DistributionView view(DistributionView::Style::kLines, out_, nullptr);
   v1::WatchDistributionsResponse running =

@@ -33,7 +33,19 @@ class DistributionTableTest : public ::testing::Test {
     distribution.mutable_spec()->mutable_targets()->set_all(true);
     return table_.Set(distribution, number);
   }
-  // "a:1+" is a distribution in state 1 with its spec, "-a" a deletion.
+  // Of distribution `id` on node n; each is from p at one of these offsets.
+  bool SetMoves(const std::string& id, const std::vector<int64_t>& offsets) {
+    std::vector<api::ParentMove> moves;
+    for (const int64_t offset : offsets) {
+      api::ParentMove& move = moves.emplace_back();
+      move.set_from_node("p");
+      move.set_offset(offset);
+    }
+    const std::string name = "distributions/" + id;
+    return table_.SetMoves(name, name + "/deliveries/n", moves);
+  }
+  // "a:1+" is a distribution in state 1 with its spec, "-a" a deletion, and
+  // "a/deliveries/n@5" a move at 5.
   std::vector<std::string> Read(DistributionTable::Cursor& cursor,
                                 const DistributionTable::Filter& filter = {}) {
     std::vector<std::string> all;
@@ -44,6 +56,11 @@ class DistributionTableTest : public ::testing::Test {
       EXPECT_TRUE(next.ok()) << next.status();
       more = next.ok() && *next;
       for (const auto& change : response.changes()) {
+        if (change.has_move()) {
+          all.push_back(absl::StrCat(change.move().delivery().substr(14), "@",
+                                     change.move().move().offset()));
+          continue;
+        }
         all.push_back(
             change.has_deleted_name()
                 ? absl::StrCat("-", change.deleted_name().substr(14))
@@ -226,10 +243,79 @@ TEST_F(DistributionTableTest, AWatchOfNamesIsToldOfNoOthers) {
   Set("a", 1);
   Set("b", 2);
   DistributionTable::Cursor cursor = Begin();
-  EXPECT_THAT(Read(cursor, {.names = {"distributions/b"}}),
-              ElementsAre("b:1+"));
+  DistributionTable::Filter filter;
+  filter.names = {"distributions/b"};
+  filter.include_moves = true;
+  EXPECT_THAT(Read(cursor, filter), ElementsAre("b:1+"));
   Set("a", 1, kRunning);
-  EXPECT_THAT(Read(cursor, {.names = {"distributions/b"}}), IsEmpty());
+  SetMoves("a", {5});
+  EXPECT_THAT(Read(cursor, filter), IsEmpty());
+  SetMoves("b", {5});
+  EXPECT_THAT(Read(cursor, filter), ElementsAre("b/deliveries/n@5"));
+}
+
+class MovesTest : public DistributionTableTest {
+ protected:
+  MovesTest() {
+    filter_.include_moves = true;
+    Set("a", 1);
+  }
+
+  DistributionTable::Filter filter_;
+};
+
+TEST_F(MovesTest, EachIsToldOnceToWhomWantsIt) {
+  DistributionTable::Cursor cursor = Begin();
+  DistributionTable::Cursor other = Begin();
+  EXPECT_THAT(Read(cursor, filter_), ElementsAre("a:1+"));
+  Read(other);
+  EXPECT_TRUE(SetMoves("a", {5}));
+  EXPECT_THAT(Read(cursor, filter_), ElementsAre("a/deliveries/n@5"));
+  EXPECT_FALSE(SetMoves("a", {5}));
+  EXPECT_TRUE(SetMoves("a", {5, 6, 7}));
+  EXPECT_THAT(Read(cursor, filter_),
+              ElementsAre("a/deliveries/n@6", "a/deliveries/n@7"));
+  EXPECT_THAT(Read(cursor, filter_), IsEmpty());
+  EXPECT_THAT(Read(other), IsEmpty());
+}
+
+TEST_F(MovesTest, ASnapshotHasNone) {
+  SetMoves("a", {5});
+  DistributionTable::Cursor cursor = Begin();
+  EXPECT_THAT(Read(cursor, filter_), ElementsAre("a:1+"));
+}
+
+TEST_F(MovesTest, AResumedWatchIsToldWhatItHasMissed) {
+  DistributionTable::Cursor cursor = Begin();
+  SetMoves("a", {5});
+  Read(cursor, filter_);
+  SetMoves("a", {5, 6});
+  DistributionTable::Cursor resumed = Begin(cursor.revision);
+  EXPECT_THAT(Read(resumed, filter_), ElementsAre("a/deliveries/n@6"));
+}
+
+// A record has the last few, and none when the node's process begins anew.
+TEST_F(MovesTest, TheLogHasNoneThatTheRecordHasNoMore) {
+  DistributionTable::Cursor cursor = Begin();
+  Read(cursor, filter_);
+  SetMoves("a", {5, 6});
+  SetMoves("a", {6, 7});
+  EXPECT_THAT(Read(cursor, filter_),
+              ElementsAre("a/deliveries/n@6", "a/deliveries/n@7"));
+  SetMoves("a", {6, 7, 8});
+  SetMoves("a", {});
+  EXPECT_THAT(Read(cursor, filter_), IsEmpty());
+  SetMoves("a", {1});
+  EXPECT_THAT(Read(cursor, filter_), ElementsAre("a/deliveries/n@1"));
+}
+
+TEST_F(MovesTest, ThoseOfADistributionGoWithIt) {
+  DistributionTable::Cursor cursor = Begin();
+  Read(cursor, filter_);
+  SetMoves("a", {5});
+  table_.Remove("distributions/a");
+  EXPECT_FALSE(SetMoves("a", {5}));
+  EXPECT_THAT(Read(cursor, filter_), ElementsAre("-a"));
 }
 
 TEST_F(DistributionTableTest, ARevisionOfAnotherNodeIsOutOfRange) {
