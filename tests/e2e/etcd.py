@@ -182,11 +182,20 @@ class Etcd:
 
     def restore(self, backup):
         """Has it begin anew, with what the file has in place of what it had. One member."""
+        self._begin_anew(
+            lambda data: self._run("snapshot", "restore", str(backup), f"--data-dir={data}")
+        )
+
+    def empty(self):
+        """Has it begin anew, with nothing. One member."""
+        self._begin_anew(lambda data: None)
+
+    def _begin_anew(self, make):
         (member,) = self.members
         member.kill()
         data = self.home / f"data-{member.name}"
         data.rename(self.home / "data-before")
-        self._run("snapshot", "restore", str(backup), f"--data-dir={data}")
+        make(data)
         self.start()
 
     def kill(self):

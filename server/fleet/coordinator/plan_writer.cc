@@ -44,6 +44,7 @@ class PlanWriter::Writer final : public std::enable_shared_from_this<Writer> {
     watch_.reset();
     is_listing_ = true;
     seen_ = 0;
+    written_ = 0;  // The list has it.
     watch_ = std::make_unique<PrefixWatch>(
         executor_, etcd_, PrefixWatchOptions{.prefix = options_.keys.prefix()},
         PrefixWatch::Events{

@@ -43,11 +43,11 @@ NodeDeliveries::~NodeDeliveries() {
 }
 
 std::string NodeDeliveries::NameOf(const DeliveryId& id) const {
-  return ReceptionName(fleet_, id.distribution, id.revision);
+  return ReceptionName(fleet_, id.distribution, id.revision, id.uid);
 }
 
 std::string NodeDeliveries::IdOf(const DeliveryId& id) const {
-  return ReceptionId(fleet_, id.distribution, id.revision);
+  return ReceptionId(fleet_, id.distribution, id.revision, id.uid);
 }
 
 std::string NodeDeliveries::SessionNameOf(const DeliveryId& id) const {

@@ -1,6 +1,7 @@
 #include "server/fleet/etcd/prefix_mirror.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -8,17 +9,25 @@ namespace tcptool::fleet {
 
 void PrefixMirror::BeginList() {
   is_listing_ = true;
+  begun_at_ = revision_;
   deleted_.clear();
 }
 
 PrefixMirror::Changes PrefixMirror::EndList(
     const std::vector<etcdserverpb::KeyValue>& keys, int64_t revision) {
+  is_listing_ = false;
+  const std::map<std::string, int64_t> deleted_since =
+      std::exchange(deleted_, {});
+  if (HasGoneBack(revision)) {
+    revision_ = revision;
+    return BeginAnew(keys);
+  }
   Changes changes;
   std::set<std::string> listed;
   for (const etcdserverpb::KeyValue& key : keys) {
     listed.insert(key.key());
-    const auto deleted = deleted_.find(key.key());
-    if (deleted == deleted_.end() || deleted->second <= revision) {
+    const auto deleted = deleted_since.find(key.key());
+    if (deleted == deleted_since.end() || deleted->second <= revision) {
       Put(key, changes);
     }
   }
@@ -35,8 +44,36 @@ PrefixMirror::Changes PrefixMirror::EndList(
     entry = entries_.erase(entry);
   }
   revision_ = std::max(revision_, revision);
-  is_listing_ = false;
-  deleted_.clear();
+  return changes;
+}
+
+PrefixMirror::Changes PrefixMirror::BeginAnew(
+    const std::vector<etcdserverpb::KeyValue>& keys) {
+  std::map<std::string, PrefixEntry> before = std::exchange(entries_, {});
+  Changes puts;
+  for (const etcdserverpb::KeyValue& key : keys) {
+    const auto old = before.find(key.key());
+    const bool is_the_same =
+        old != before.end() &&
+        old->second.create_revision == key.create_revision() &&
+        old->second.mod_revision == key.mod_revision() &&
+        old->second.value == key.value();
+    Changes unchanged;
+    Put(key, is_the_same ? unchanged : puts);
+    // Otherwise what there was is told to be gone first.
+    if (old != before.end() &&
+        old->second.create_revision == key.create_revision()) {
+      before.erase(old);
+    }
+  }
+  Changes changes;
+  for (auto& [key, entry] : before) {
+    changes.push_back({.kind = PrefixChange::Kind::kDelete,
+                       .key = key,
+                       .entry = std::move(entry)});
+  }
+  changes.insert(changes.end(), std::make_move_iterator(puts.begin()),
+                 std::make_move_iterator(puts.end()));
   return changes;
 }
 

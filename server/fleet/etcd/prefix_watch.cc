@@ -79,13 +79,27 @@ class PrefixWatch::Follower final
       // The next key there can be.
       return ListPage(lists_, listed_.back().key() + '\0', revision);
     }
-    const bool is_first = mirror_.revision() == 0;
+    const int64_t seen = mirror_.revision();
+    const bool has_gone_back = mirror_.HasGoneBack(revision);
     const PrefixMirror::Changes changes = mirror_.EndList(listed_, revision);
     listed_ = {};
     WaitFor(list_timer_, options_.list_interval,
             [](Follower& follower) { follower.List(); });
-    if (is_first || !changes.empty()) Tell(changes);
+    if (has_gone_back) WentBack(seen);
+    if (ended_) return;
+    if (seen == 0 || has_gone_back || !changes.empty()) Tell(changes);
     if (!ended_) Watch();
+  }
+
+  void WentBack(int64_t seen) {
+    // It waits for revisions that are still to come.
+    CloseStream();
+    const auto trouble = events_.trouble;
+    trouble(absl::DataLossError(absl::StrCat(
+        "etcd has gone back from revision ", seen, " to ", mirror_.revision(),
+        ", as it was restored from an older backup or has begun anew: what it "
+        "has of ",
+        options_.prefix, " now is what counts")));
   }
 
   // What has happened since the last list and the last event.
@@ -113,7 +127,14 @@ class PrefixWatch::Follower final
 
   void Received(const etcdserverpb::WatchResponse& response) {
     if (response.canceled()) return Cancelled(response);
-    if (response.created()) begin_timer_.cancel();
+    if (response.created()) {
+      begin_timer_.cancel();
+      // The member is behind, or etcd has gone back: a list says which.
+      if (response.has_header() &&
+          response.header().revision() < mirror_.revision()) {
+        List();
+      }
+    }
     const PrefixMirror::Changes changes = mirror_.Apply(response);
     if (!changes.empty()) Tell(changes);
   }

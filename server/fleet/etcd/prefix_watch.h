@@ -28,6 +28,8 @@ struct PrefixWatchOptions {
 // Lists the keys, watches them, and goes on after whatever happens: connections
 // that are lost, members that die or stand still, a cluster without a leader,
 // compaction, a cancelled watch. What was missed is listed, deletions included.
+// If etcd has gone back, as it was restored from an older backup or has begun
+// anew, what it has now is what counts.
 //
 // A node has one for what concerns it; the coordinator one for all of the
 // fleet. All is on the thread of `executor`.
@@ -36,9 +38,11 @@ class PrefixWatch {
   struct Events {
     // What has changed, and up to which revision that is all. A transaction's
     // changes come together. The first time: all there is, or nothing. A key
-    // that changed more than once may be told of once.
+    // that changed more than once may be told of once. The revision is lower
+    // than before only if etcd has gone back.
     std::function<void(const PrefixMirror::Changes&, int64_t revision)> changed;
-    // A list or a watch has failed, and will be tried again.
+    // A list or a watch has failed, and will be tried again; or etcd has gone
+    // back, DATA_LOSS.
     std::function<void(const absl::Status&)> trouble;
   };
 

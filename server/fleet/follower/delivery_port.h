@@ -22,6 +22,9 @@ namespace tcptool::fleet {
 struct DeliveryId {
   std::string distribution;
   int64_t revision = 0;  // At which its spec was created.
+  // Of that spec: an etcd that was restored from a backup, or has begun anew,
+  // may come to the same revision again.
+  std::string uid;
 
   auto operator<=>(const DeliveryId&) const = default;
 };

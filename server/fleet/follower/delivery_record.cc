@@ -75,6 +75,12 @@ void DeliveryRecord::Seen(const Stored<v1::Delivery>* stored,
   Know(stored->value, stored->mod_revision, revision);
 }
 
+void DeliveryRecord::Forget() {
+  known_.reset();
+  mod_revision_ = 0;
+  known_at_ = 0;
+}
+
 void DeliveryRecord::End() {
   ended_ = true;
   events_ = {};

@@ -58,6 +58,8 @@ class DeliveryRecord : public std::enable_shared_from_this<DeliveryRecord> {
   // What etcd has, as far as a watch knows that has told everything up to
   // `revision`. Null: no record.
   void Seen(const Stored<v1::Delivery>* stored, int64_t revision);
+  // Etcd has gone back: nothing is known of what it has, until the next Seen().
+  void Forget();
 
   // What it is to be or, if nothing was said yet, what etcd has.
   v1::DeliveryState state() const;

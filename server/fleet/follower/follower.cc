@@ -46,13 +46,14 @@ void Follower::SetIncarnation(int64_t incarnation) {
 }
 
 void Follower::Update(int64_t revision) {
-  const bool is_first = std::exchange(revision_, revision) == 0;
-  if (is_first) {
+  const int64_t before = std::exchange(revision_, revision);
+  if (revision < before) GoBack();
+  if (before == 0) {
     std::set<DeliveryId> ids;
     std::set<DeliveryId> served;
     for (const auto& [name, distribution] : state_->distributions()) {
       if (!distribution.spec) continue;
-      const DeliveryId id = {name, distribution.spec->create_revision};
+      const DeliveryId id = IdOf(name, *distribution.spec);
       const bool is_over = IsOver(distribution);
       if (!is_over) ids.insert(id);
       if (distribution.spec->value.has_serve() &&
@@ -67,10 +68,18 @@ void Follower::Update(int64_t revision) {
   DropOthers();
   for (const auto& [name, distribution] : state_->distributions()) {
     if (!distribution.spec) continue;
-    Consider({name, distribution.spec->create_revision}, distribution,
-             revision);
+    Consider(IdOf(name, *distribution.spec), distribution, revision);
   }
   Count();
+}
+
+// Etcd was restored from an older backup: its plans and records are news.
+void Follower::GoBack() {
+  for (auto& [id, delivery] : deliveries_) {
+    delivery.epoch = 0;
+    delivery.limited_at = 0;
+    delivery.record->Forget();
+  }
 }
 
 // Those that are deleted, also where another has the name.
@@ -78,7 +87,7 @@ void Follower::DropOthers() {
   for (auto at = deliveries_.begin(); at != deliveries_.end();) {
     const auto found = state_->distributions().find(at->first.distribution);
     if (found != state_->distributions().end() && found->second.spec &&
-        found->second.spec->create_revision == at->first.revision) {
+        IdOf(found->first, *found->second.spec) == at->first) {
       ++at;
       continue;
     }

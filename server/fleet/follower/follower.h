@@ -69,7 +69,8 @@ class Follower {
   // The node is registered under this incarnation; 0: it may not be any more.
   void SetIncarnation(int64_t incarnation);
 
-  // `state` has changed, and has everything up to `revision`.
+  // `state` has changed, and has everything up to `revision`; which is lower
+  // than before only if etcd has gone back.
   void Update(int64_t revision);
 
   // How fast distributions have come since they were taken last; those that it
@@ -99,6 +100,7 @@ class Follower {
   };
   using Deliveries = std::map<DeliveryId, Delivery>;
 
+  void GoBack();
   void DropOthers();
   void Consider(const DeliveryId& id, const Distribution& distribution,
                 int64_t revision);

@@ -7,6 +7,13 @@
 
 namespace tcptool::fleet {
 
+DeliveryId IdOf(const std::string& name,
+                const Stored<v1::DistributionSpec>& spec) {
+  return {.distribution = name,
+          .revision = spec.create_revision,
+          .uid = spec.value.uid()};
+}
+
 bool IsOver(const Distribution& distribution) {
   return distribution.head && IsFinal(distribution.head->value.state());
 }

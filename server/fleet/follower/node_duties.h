@@ -10,6 +10,10 @@
 
 namespace tcptool::fleet {
 
+// Of a distribution that has this spec.
+DeliveryId IdOf(const std::string& name,
+                const Stored<v1::DistributionSpec>& spec);
+
 // It is final.
 bool IsOver(const Distribution& distribution);
 

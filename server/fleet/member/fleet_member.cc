@@ -6,6 +6,8 @@
 #include <system_error>
 #include <utility>
 
+#include "server/fleet/follower/node_duties.h"
+
 namespace tcptool::fleet {
 namespace {
 
@@ -155,7 +157,11 @@ absl::StatusOr<std::vector<NodeProgress>> FleetMember::ToldProgress(
 
 void FleetMember::GetProgress(const std::string& distribution, int64_t revision,
                               std::function<void(const ProgressByNode&)> done) {
-  const DeliveryId id = {.distribution = distribution, .revision = revision};
+  DeliveryId id = {.distribution = distribution, .revision = revision};
+  const auto found = state_.distributions().find(distribution);
+  if (found != state_.distributions().end() && found->second.spec) {
+    id = IdOf(distribution, *found->second.spec);
+  }
   const auto told = ToldProgress(distribution, revision);
   if (told.ok()) return done(WithOwn(ByNode(*told, options_.now()), id));
   const auto address = OtherCoordinator();

@@ -49,7 +49,16 @@ bool DistributionTable::Set(api::Distribution distribution, int64_t number) {
   absl::MutexLock lock(&mutex_);
   const std::string& name = distribution.name();
   const auto found = numbers_.find(name);
-  if (found != numbers_.end() && found->second != number) RemoveLocked(name);
+  if (found != numbers_.end() &&
+      (found->second != number ||
+       rows_.at(number).status.uid() != distribution.uid())) {
+    RemoveLocked(name);
+  }
+  // Etcd has gone back, and that of another one is not known to be gone yet.
+  const auto other = rows_.find(number);
+  if (other != rows_.end() && other->second.status.name() != name) {
+    RemoveLocked(std::string(other->second.status.name()));
+  }
   const bool is_new = numbers_.try_emplace(name, number).second;
   Row& row = rows_[number];
   if (is_new) row.spec = std::move(*distribution.mutable_spec());

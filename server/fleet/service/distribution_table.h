@@ -62,8 +62,9 @@ class DistributionTable {
 
   // Adds a distribution, or updates the one of this name. `number`: its place
   // in the order of creation, from 1, the same at all nodes: its spec's create
-  // revision. With another number it is another one, and the old one was
-  // deleted. Returns whether something has changed.
+  // revision. With another number or uid it is another one, and the old one was
+  // deleted; so was one of another name that has had the number, as etcd has
+  // been restored from a backup. Returns whether something has changed.
   bool Set(api::Distribution distribution, int64_t number);
   // What the record of one of its deliveries,
   // "distributions/D/deliveries/NODE", has of moves now, the oldest first:

@@ -177,7 +177,8 @@ class FleetDistributions::Service final
       return status;
     }
     return ReceptionName(state_.keys().fleet(), id,
-                         found->second.spec->create_revision);
+                         found->second.spec->create_revision,
+                         found->second.spec->value.uid());
   }
 
   absl::StatusOr<DistributionOverview> GetOverview(

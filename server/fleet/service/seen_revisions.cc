@@ -32,7 +32,7 @@ void SeenRevisions::When(int64_t revision, std::function<void()> then) {
 }
 
 void SeenRevisions::See(int64_t revision) {
-  seen_ = std::max(seen_, revision);
+  seen_ = revision;
   std::vector<std::shared_ptr<Wait>> seen;
   std::copy_if(waits_.begin(), waits_.end(), std::back_inserter(seen),
                [this](const auto& wait) { return wait->revision <= seen_; });

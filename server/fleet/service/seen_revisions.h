@@ -26,7 +26,8 @@ class SeenRevisions {
   void When(int64_t revision, std::function<void()> then);
   bool is_awaited() const { return !waits_.empty(); }
 
-  // Everything up to it has been seen.
+  // Everything up to it has been seen. It is lower than before if etcd has gone
+  // back, as it was restored from an older backup.
   void See(int64_t revision);
   // Calls none that waits.
   void Stop() { waits_.clear(); }

@@ -195,6 +195,16 @@ TEST_F(PlanWriterTest, HasWhatItHasSeenWhileItListsAgain) {
   EXPECT_TRUE(had_it);
 }
 
+TEST_F(PlanWriterTest, PlansForAnEtcdThatHasGoneBack) {
+  const MemoryEtcd backup = fleet_.etcd();
+  Begin();
+  RunUntilDecided();
+  fleet_.etcd().Restore(backup);
+  connection_.EndWatches();
+  RunUntilDecided();
+  EXPECT_EQ(fleet_.Parents("d").size(), size_t{kNodes});
+}
+
 TEST_F(PlanWriterTest, PlansAnewForANodeThatIsSlow) {
   Begin();
   writer_->ReportSlow("d", "n1");

@@ -245,6 +245,37 @@ TEST_F(PrefixWatchTest, AnAnswerToAListThatWasGivenUpIsNotTaken) {
   EXPECT_THAT(changes_, ElementsAre("7: +p/a", "21: -p/a"));
 }
 
+TEST_F(PrefixWatchTest, GoesBackWithEtcd) {
+  Follow();
+  AnswerList({Key("p/a", 2), Key("p/b", 20)}, 20);
+  Begin();
+  EndStream(absl::UnavailableError("connection reset"));
+  RunUntilStreams(2);
+  etcdserverpb::WatchResponse created;
+  created.set_created(true);
+  created.mutable_header()->set_revision(5);
+  Respond(created);
+  ASSERT_EQ(etcd_.ranges.size(), 1U);
+  AnswerList({Key("p/a", 2)}, 5);
+  EXPECT_THAT(changes_, ElementsAre("20: +p/a +p/b", "5: -p/b"));
+  ASSERT_EQ(etcd_.streams.size(), 3U);
+  EXPECT_EQ(LastStream().request.start_revision(), 6);
+  EXPECT_TRUE(absl::IsDataLoss(trouble_.back())) << trouble_.back();
+}
+
+TEST_F(PrefixWatchTest, AMemberThatIsBehindIsWaitedFor) {
+  Follow();
+  AnswerList({Key("p/a", 2)}, 20);
+  etcdserverpb::WatchResponse created;
+  created.set_created(true);
+  created.mutable_header()->set_revision(19);
+  Respond(created);
+  AnswerList({Key("p/a", 2)}, 20);
+  EXPECT_EQ(changes_.size(), 1U);
+  EXPECT_EQ(etcd_.streams.size(), 1U);
+  EXPECT_THAT(trouble_, IsEmpty());
+}
+
 TEST_F(PrefixWatchTest, TellsNothingWhenItIsGone) {
   Follow();
   AnswerList({}, 7);

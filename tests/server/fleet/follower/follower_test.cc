@@ -106,6 +106,27 @@ TEST_F(FollowerTest, ObeysEdgesOfHigherEpochsAndNoLowerOnes) {
   EXPECT_EQ(port_.reparented, 1);
 }
 
+TEST_F(FollowerTest, ObeysAnEtcdThatHasGoneBack) {
+  fleet_.AddDistribution("d");
+  SetEdge("n1", 1, "source");
+  SetHead(1);
+  Start();
+  const MemoryEtcd backup = fleet_.etcd();
+  SetEdge("n3", 7, "source");
+  SetHead(7);
+  Progress(v1::DELIVERY_STATE_RECEIVING);
+  ASSERT_THAT(Parents(), ElementsAre("n3", "source"));
+  fleet_.etcd().Restore(backup);
+  process_->connection().EndWatches();
+  thread_.restart();
+  while (Record().state() != v1::DELIVERY_STATE_RECEIVING) thread_.run_one();
+  EXPECT_THAT(Parents(), ElementsAre("n1", "source"));
+  EXPECT_EQ(port_.begun, 1) << "What it receives goes on.";
+  SetEdge("source", 2, "n1");
+  SetHead(2);
+  EXPECT_THAT(Parents(), ElementsAre("source", "n1"));
+}
+
 TEST_F(FollowerTest, HasItSentNoFasterThanTheDistributionAndItsEdgesSay) {
   v1::DistributionSpec spec = TestFleet::SpecToAll();
   spec.set_node_bytes_per_second(1000);

@@ -33,6 +33,7 @@ class MemoryConnection::Stream final : public EtcdWatchStream {
     connection_->streams.push_back(this);
     etcdserverpb::WatchResponse created;
     created.set_created(true);
+    created.mutable_header()->set_revision(etcd_->revision());
     Send(created);
     etcdserverpb::WatchResponse missed = etcd_->EventsSince(request_);
     if (missed.canceled() || !missed.events().empty()) Send(missed);

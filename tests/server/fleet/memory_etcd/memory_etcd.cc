@@ -36,6 +36,13 @@ bool Compared(etcdserverpb::Compare::CompareResult result, const Value& is,
 
 }  // namespace
 
+void MemoryEtcd::Restore(const MemoryEtcd& backup) {
+  const int last_listener = last_listener_;
+  *this = backup;
+  listeners_.clear();
+  last_listener_ = last_listener;
+}
+
 bool MemoryEtcd::Holds(const etcdserverpb::Compare& compare) const {
   static const etcdserverpb::KeyValue kNone;
   const auto found = keys_.find(compare.key());

@@ -30,6 +30,9 @@ class MemoryEtcd {
   absl::StatusOr<etcdserverpb::RangeResponse> Range(
       const etcdserverpb::RangeRequest& request) const;
   void Compact(int64_t revision) { compacted_ = revision; }
+  // Begins anew with what a copy of it had, as one that is restored from a
+  // backup: watches have no events any more.
+  void Restore(const MemoryEtcd& backup);
 
   int64_t GrantLease(int64_t time_to_live);
   // Seconds; 0: there is no such lease.

@@ -239,6 +239,21 @@ TEST_F(DistributionTableTest, AnotherOneOfTheSameNameIsNotTheSame) {
   EXPECT_THAT(Read(cursor), ElementsAre("-a", "a:1+"));
 }
 
+TEST_F(DistributionTableTest, NumbersComeAgainWhenEtcdHasGoneBack) {
+  Set("b", 5);
+  DistributionTable::Cursor cursor = Begin();
+  Read(cursor);
+  Set("a", 5);
+  EXPECT_THAT(Read(cursor), ElementsAre("-b", "a:1+"));
+  EXPECT_FALSE(table_.Remove("distributions/b"));
+  api::Distribution other;
+  other.set_name("distributions/a");
+  other.set_uid("another");
+  EXPECT_TRUE(table_.Set(other, 5));
+  EXPECT_THAT(Read(cursor), ElementsAre("-a", "a:0+"));
+  EXPECT_TRUE(table_.Get("distributions/a").ok());
+}
+
 TEST_F(DistributionTableTest, AWatchOfNamesIsToldOfNoOthers) {
   Set("a", 1);
   Set("b", 2);

@@ -362,6 +362,20 @@ TEST_F(FleetDistributionsTest, ListsNodesByTheirNames) {
   EXPECT_EQ(page->nodes(0).node(), "z");
 }
 
+TEST_F(FleetDistributionsTest, WhatIsMadeIsThereAlsoWhenEtcdHasGoneBack) {
+  const MemoryEtcd backup = fleet_.etcd();
+  ASSERT_TRUE(node_.Create(RequestToAll("lost")).ok());
+  fleet_.Coordinate();
+  fleet_.etcd().Restore(backup);
+  node_.connection().EndWatches();
+  node_.RunUntil([this] {
+    return absl::IsNotFound(node_.table().Get("distributions/lost").status());
+  });
+  const auto made = node_.Create(RequestToAll("image"));
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_EQ(made->name(), "distributions/image");
+}
+
 TEST_F(FleetDistributionsTest, AllIsAnsweredWhenItStops) {
   absl::Status status;
   node_.connection().Cut();

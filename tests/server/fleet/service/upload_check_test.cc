@@ -78,9 +78,9 @@ TEST_F(UploadCheckTest, AnUploadIsFoundByTheNameOfItsReception) {
   const auto reception = node.FindUpload("distributions/d");
   ASSERT_TRUE(reception.ok()) << reception.status();
   const FleetState state = fleet_.State();
+  const auto& spec = *state.distributions().at("d").spec;
   EXPECT_EQ(*reception,
-            ReceptionName("lab", "d",
-                          state.distributions().at("d").spec->create_revision));
+            ReceptionName("lab", "d", spec.create_revision, spec.value.uid()));
 }
 
 }  // namespace

@@ -11,15 +11,17 @@ namespace tcptool::fleet {
 namespace {
 
 TEST(ReceptionName, IsAnotherForEachDistribution) {
-  const std::string name = ReceptionName("lab", "image", 7);
-  EXPECT_EQ(name, ReceptionName("lab", "image", 7));
+  const std::string name = ReceptionName("lab", "image", 7, "u");
+  EXPECT_EQ(name, ReceptionName("lab", "image", 7, "u"));
   EXPECT_EQ(name.substr(0, 13), "receptions/d-");
-  EXPECT_EQ(name, "receptions/" + ReceptionId("lab", "image", 7));
+  EXPECT_EQ(name, "receptions/" + ReceptionId("lab", "image", 7, "u"));
   EXPECT_EQ(name.size(), 13u + 32);
-  const std::set<std::string> all = {name, ReceptionName("lab", "image", 8),
-                                     ReceptionName("lab", "other", 7),
-                                     ReceptionName("attic", "image", 7)};
-  EXPECT_EQ(all.size(), 4u);
+  const std::set<std::string> all = {name,
+                                     ReceptionName("lab", "image", 8, "u"),
+                                     ReceptionName("lab", "image", 7, "v"),
+                                     ReceptionName("lab", "other", 7, "u"),
+                                     ReceptionName("attic", "image", 7, "u")};
+  EXPECT_EQ(all.size(), 5u);
 }
 
 TEST(FleetKeys, KnowsItsFleet) {
