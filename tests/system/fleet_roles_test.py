@@ -2,17 +2,12 @@
 all, and who comes back goes on where it was. What is looked at is the outcome, and never how
 long it takes."""
 
-import os
 import signal
 
 from fleets import delivery_state_of
 from harness import stop_still, stubs
 from host_fleet import CRAWL, MIDWAY, OPEN, HostFleetCase, wait_for
 from receptions import MIB
-
-# To others one that stands still and one that is cut off are the same, silent: some roles are
-# the one and some the other, and all are both where this is set, which takes minutes more.
-IS_EACH = "TCPTOOL_TEST_EACH_SILENCE" in os.environ
 
 
 class EachRole:
@@ -159,13 +154,6 @@ class StoppedTest(EachRole, HostFleetCase):
     def mend(self, one):
         one.process.send_signal(signal.SIGCONT)
 
-    if not IS_EACH:
-        test_a_member_of_etcd = None
-        test_a_relay_in_the_middle = None
-        test_the_source_before_anybody_has_all = None
-        test_the_source_when_one_has_all = None
-        test_the_tail = None
-
 
 class CutOffTest(EachRole, HostFleetCase):
     def strike(self, one):
@@ -173,12 +161,6 @@ class CutOffTest(EachRole, HostFleetCase):
 
     def mend(self, one):
         one.host.connect()
-
-    if not IS_EACH:
-        test_etcd = None
-        test_the_coordinator = None
-        test_the_coordinator_and_etcd = None
-        test_the_head_of_a_rack = None
 
 
 class SlowedDownTest(EachRole, HostFleetCase):
