@@ -43,7 +43,9 @@ struct FollowClients::State {
 };
 
 FollowClients::FollowClients(std::unique_ptr<NodeCredentials> credentials)
-    : credentials_(std::move(credentials)), state_(std::make_shared<State>()) {}
+    : credentials_(std::move(credentials)),
+      coordinator_(*credentials_),
+      state_(std::make_shared<State>()) {}
 
 FollowClients::~FollowClients() {
   State& state = *state_;
@@ -101,8 +103,8 @@ void FollowClients::Call(
     typename UnaryPeerCall<Request, Response>::Method method,
     std::function<void(const Response*)> on_answer) {
   using Unary = UnaryPeerCall<Request, Response>;
-  const auto call = std::make_shared<Unary>(credentials_->NewChannel(address),
-                                            credentials_->token(),
+  const std::shared_ptr<grpc::Channel> channel = coordinator_.To(address);
+  const auto call = std::make_shared<Unary>(channel, credentials_->token(),
                                             std::move(request), timeout);
   {
     absl::MutexLock lock(&state_->mutex);
@@ -110,8 +112,11 @@ void FollowClients::Call(
     state_->calls.insert(call);
   }
   Unary::Start(call, method,
-               [state = state_, on_answer = std::move(on_answer)](
-                   std::shared_ptr<Unary> done, const Response* response) {
+               // This outlives the call, which still has the channel.
+               [this, state = state_, weak = std::weak_ptr(channel),
+                on_answer = std::move(on_answer)](std::shared_ptr<Unary> done,
+                                                  const Response* response) {
+                 if (response == nullptr) coordinator_.Drop(weak.lock());
                  on_answer(response);
                  {
                    absl::MutexLock lock(&state->mutex);

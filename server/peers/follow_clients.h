@@ -9,13 +9,15 @@
 #include <string>
 
 #include "server/peers/follow_client.h"
+#include "server/peers/kept_channel.h"
 #include "server/peers/node_credentials.h"
 #include "server/peers/unary_peer_call.h"
 #include "tcptool/peer/v1/peer_service.pb.h"
 
 namespace tcptool::server {
 
-// Each has a channel of its own, and shows the credentials of its beginning.
+// Each of Follow has a channel of its own, and shows the credentials of its
+// beginning; those of the coordinator share one.
 //
 // gRPC ends its threads for callbacks, and waits for them, where a process
 // destroys its last channel: on one of those it would wait for itself. So the
@@ -53,6 +55,7 @@ class FollowClients {
             std::function<void(const Response*)> on_answer);
 
   const std::unique_ptr<NodeCredentials> credentials_;
+  KeptChannel coordinator_;
   const std::shared_ptr<State> state_;
 };
 

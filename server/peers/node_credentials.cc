@@ -20,9 +20,6 @@ namespace {
 // What a peer may say in one message; more than 4,096 digests.
 constexpr int kMostMessageBytes = 1 << 20;
 
-// gRPC's least.
-constexpr int kIdleMillis = 1'000;
-
 // What the files have.
 struct Texts {
   std::string ca;  // In PEM. Empty: nodes are called in clear text.
@@ -93,6 +90,11 @@ class NodeCredentials::Files {
     return texts_;
   }
 
+  int64_t version() const {
+    absl::MutexLock lock(&mutex_);
+    return version_;
+  }
+
   // One thread at a time.
   void Reload() {
     absl::StatusOr<Texts> texts = Read(options_, security_);
@@ -106,6 +108,7 @@ class NodeCredentials::Files {
       absl::MutexLock lock(&mutex_);
       if (*texts == texts_) return;
       texts_ = *std::move(texts);
+      ++version_;
     }
     LogInfo("peer_credentials_reloaded");
   }
@@ -116,6 +119,7 @@ class NodeCredentials::Files {
   absl::Status failure_;  // Of the last reload; logged once.
   mutable absl::Mutex mutex_;
   Texts texts_ ABSL_GUARDED_BY(mutex_);
+  int64_t version_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 absl::StatusOr<std::unique_ptr<NodeCredentials>> NodeCredentials::Load(
@@ -134,13 +138,14 @@ NodeCredentials::NodeCredentials(std::shared_ptr<Files> files)
 }
 
 std::shared_ptr<grpc::Channel> NodeCredentials::NewChannel(
-    const std::string& address) const {
+    const std::string& address, std::chrono::milliseconds idle) const {
   const Texts texts = files_->texts();
   grpc::ChannelArguments arguments;
   // $http_proxy is for web pages.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // Each call has a connection of its own, which ends soon after it.
-  arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, kIdleMillis);
+  // Each channel has a connection of its own, which ends soon after its calls.
+  arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS,
+                   static_cast<int>(idle.count()));
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   arguments.SetMaxReceiveMessageSize(kMostMessageBytes);
   return grpc::CreateCustomChannel(
@@ -152,6 +157,8 @@ std::shared_ptr<grpc::Channel> NodeCredentials::NewChannel(
                               .pem_cert_chain = texts.identity.certificate}),
       arguments);
 }
+
+int64_t NodeCredentials::version() const { return files_->version(); }
 
 std::string NodeCredentials::token() const { return files_->texts().token; }
 

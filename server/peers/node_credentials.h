@@ -4,6 +4,8 @@
 
 #include <grpcpp/channel.h>
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -29,7 +31,13 @@ class NodeCredentials {
       const PeerOptions& options, const SecurityOptions& security);
 
   // `address`: "HOST:PORT". A channel keeps the credentials of its beginning.
-  std::shared_ptr<grpc::Channel> NewChannel(const std::string& address) const;
+  // Its connection ends when it has had no call for `idle`, of which gRPC's
+  // least is 1 s.
+  std::shared_ptr<grpc::Channel> NewChannel(
+      const std::string& address,
+      std::chrono::milliseconds idle = std::chrono::seconds(1)) const;
+  // Grows when the files have changed.
+  int64_t version() const;
   // What each call shows as a bearer. Empty: nothing.
   std::string token() const;
 

@@ -7,8 +7,11 @@
 
 #include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "tests/dataplane/testing.h"
 
@@ -38,6 +41,29 @@ class TalkingNode final : public peer::v1::PeerService::Service {
     return cancelled_.WaitForNotificationWithTimeout(dataplane::kDeadline);
   }
 
+  // Answers when two are there.
+  grpc::Status ReportRates(
+      grpc::ServerContext* context,
+      const peer::v1::ReportRatesRequest* /*request*/,
+      peer::v1::ReportRatesResponse* /*response*/) override {
+    const auto are_two = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return reporters_.size() >= 2;
+    };
+    absl::MutexLock lock(&mutex_);
+    reporters_.push_back(context->peer());
+    mutex_.AwaitWithTimeout(absl::Condition(&are_two), dataplane::kDeadline);
+    return grpc::Status::OK;
+  }
+  // From which addresses two reports have come.
+  std::vector<std::string> WaitForReports() {
+    const auto are_two = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
+      return reporters_.size() >= 2;
+    };
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(&are_two), dataplane::kDeadline);
+    return reporters_;
+  }
+
   grpc::Status Follow(grpc::ServerContext* context,
                       const FollowRequest* request,
                       grpc::ServerWriter<FollowResponse>* writer) override {
@@ -54,6 +80,8 @@ class TalkingNode final : public peer::v1::PeerService::Service {
   int port_ = 0;
   const grpc::Status refusal_;
   absl::Notification cancelled_;
+  absl::Mutex mutex_;
+  std::vector<std::string> reporters_ ABSL_GUARDED_BY(mutex_);
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -132,6 +160,15 @@ TEST(FollowClientsTest, WhatANodeSaysOfAnErrorIsShortAndPrintable) {
   ASSERT_TRUE(told.ended.WaitForNotificationWithTimeout(dataplane::kDeadline));
   EXPECT_TRUE(absl::IsUnavailable(told.end)) << told.end;
   EXPECT_EQ(told.end.message(), "??[2J" + std::string(495, 'x'));
+}
+
+TEST(FollowClientsTest, CallsOfTheCoordinatorShareAConnection) {
+  TalkingNode node;
+  FollowClients clients(*NodeCredentials::Load({}, {}));
+  for (int i = 0; i < 2; ++i) clients.Report(node.address(), {});
+  const std::vector<std::string> reporters = node.WaitForReports();
+  ASSERT_EQ(reporters.size(), 2U);
+  EXPECT_EQ(reporters[0], reporters[1]);
 }
 
 // gRPC's threads end with the last channel of the process, and not on one of
