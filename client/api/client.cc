@@ -207,9 +207,10 @@ absl::StatusOr<v1::Distribution> Client::CancelDistribution(
 }
 
 absl::StatusOr<v1::Distribution> Client::RetryDistribution(
-    const std::string& name) {
+    const std::string& name, const std::string& etag) {
   v1::RetryDistributionRequest request;
   request.set_name(name);
+  request.set_etag(etag);
   return Call(*distributions_,
               &v1::DistributionService::Stub::RetryDistribution, request);
 }

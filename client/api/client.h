@@ -82,7 +82,9 @@ class Client {
       v1::CreateDistributionRequest request);
   absl::StatusOr<v1::Distribution> GetDistribution(const std::string& name);
   absl::StatusOr<v1::Distribution> CancelDistribution(const std::string& name);
-  absl::StatusOr<v1::Distribution> RetryDistribution(const std::string& name);
+  // ABORTED: `etag`, if it is not empty, is not the distribution's any more.
+  absl::StatusOr<v1::Distribution> RetryDistribution(
+      const std::string& name, const std::string& etag = "");
   absl::Status DeleteDistribution(const std::string& name, bool force);
   absl::StatusOr<std::vector<v1::Distribution>> ListDistributions(
       const v1::ListDistributionsRequest& request = {});

@@ -14,6 +14,7 @@
 #include "client/tcptoolctl/render.h"
 #include "client/tcptoolctl/screen.h"
 #include "client/tcptoolctl/upload_stdin.h"
+#include "messages/distribution_states.h"
 #include "text/characters.h"
 
 namespace tcptool {
@@ -23,18 +24,14 @@ std::string DistributionName(const std::string& name) {
   return IsDistribution(name) ? name : absl::StrCat("distributions/", name);
 }
 
-// With an id of its own, the request may be one that was made before.
-bool IsOwn(const Options& options) {
-  return options.distribute.request.request_id().empty();
-}
-
+// `is_own`: as of UploadStdinToDistribution().
 absl::Status UploadAndWatch(Client& client, const std::string& name,
-                            const Options& options) {
+                            bool is_own, const Options& options) {
   absl::Status uploaded;
   absl::Status watched;
   {
     const std::jthread upload([&](const std::stop_token& stop) {
-      uploaded = UploadStdinToDistribution(client, name, IsOwn(options), stop);
+      uploaded = UploadStdinToDistribution(client, name, is_own, stop);
       if (uploaded.ok() || absl::IsAborted(uploaded) || stop.stop_requested()) {
         return;
       }
@@ -47,6 +44,40 @@ absl::Status UploadAndWatch(Client& client, const std::string& name,
   }
   // If both failed, the distribution's end says more.
   return watched.ok() ? uploaded : watched;
+}
+
+// Whether standard input can be the content of a retry of the distribution.
+absl::Status CheckStdinFor(const v1::Distribution& distribution) {
+  const std::string& name = distribution.name();
+  if (!distribution.spec().has_upload()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the source of ", name, " is no upload; leave --stdin out"));
+  }
+  if (distribution.counts().delivered() > 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the others have the content of ", name,
+                     " from the nodes that have all of it; leave --stdin out"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RetryUpload(Client& client, const Options& options) {
+  absl::Status status = CheckStdin();
+  if (!status.ok()) return status;
+  const auto before = client.GetDistribution(options.name);
+  if (!before.ok()) return before.status();
+  status = CheckStdinFor(*before);
+  if (!status.ok()) return status;
+  // One that goes on may wait for an upload, or have one of somebody else's.
+  const bool is_own = IsFinal(before->state());
+  status = PrintDistribution(
+      client.RetryDistribution(options.name, is_own ? before->etag() : ""),
+      options);
+  if (!status.ok()) return status;
+  std::cout << std::flush;
+  return options.retry.watch
+             ? UploadAndWatch(client, options.name, is_own, options)
+             : UploadStdinToDistribution(client, options.name, is_own, {});
 }
 
 }  // namespace
@@ -79,11 +110,12 @@ absl::Status Distribute(Client& client, const Options& options) {
     std::cout << "distribution: " << distribution->name() << std::endl;
   }
   const std::string& name = distribution->name();
-  if (options.distribute.from_stdin && options.distribute.watch) {
-    return UploadAndWatch(client, name, options);
-  }
   if (options.distribute.from_stdin) {
-    return UploadStdinToDistribution(client, name, IsOwn(options), {});
+    // With an id of its own, the request may be one that was made before.
+    const bool is_own = options.distribute.request.request_id().empty();
+    return options.distribute.watch
+               ? UploadAndWatch(client, name, is_own, options)
+               : UploadStdinToDistribution(client, name, is_own, {});
   }
   if (!options.distribute.watch) return absl::OkStatus();
   return WatchDistribution(client, name, options);
@@ -118,10 +150,11 @@ absl::Status Deliveries(Client& client, const Options& options) {
 }
 
 absl::Status RetryDistribution(Client& client, const Options& options) {
-  if (options.retry.from_stdin || !options.retry.request_id.empty()) {
+  if (!options.retry.request_id.empty()) {
     return absl::InvalidArgumentError(
-        "--stdin and --request-id are for sessions; leave them out");
+        "--request-id is for sessions; leave it out");
   }
+  if (options.retry.from_stdin) return RetryUpload(client, options);
   absl::Status status =
       PrintDistribution(client.RetryDistribution(options.name), options);
   if (!status.ok() || !options.retry.watch) return status;

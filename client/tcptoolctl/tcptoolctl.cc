@@ -127,8 +127,7 @@ void AddRetryFlags(CLI::App* command, Options& options) {
       "The session: ID or sessions/ID; or a\ndistribution: distributions/ID",
       options);
   RetryFlags& flags = options.retry;
-  command->add_flag("--stdin", flags.from_stdin,
-                    "Upload standard input again, to a session");
+  command->add_flag("--stdin", flags.from_stdin, "Upload standard input again");
   command
       ->add_option("--request-id", flags.request_id,
                    "The same id makes the same session, when a script tries "

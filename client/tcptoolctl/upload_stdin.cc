@@ -4,9 +4,11 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "absl/status/statusor.h"
+#include "messages/distribution_states.h"
 #include "process/standard_descriptors.h"
 
 namespace tcptool {
@@ -38,12 +40,19 @@ absl::StatusOr<size_t> ReadStdin(char* buffer, size_t size,
 // beyond the user's limit, which costs speed only.
 void EnlargePipe() { fcntl(STDIN_FILENO, F_SETPIPE_SZ, kPipeBytes); }
 
-// False: the distribution runs, so that content has come, or it is over. True
-// if that is not known, so that nobody waits for an upload that does not come.
+// False: some of the content has come to the node that takes it, or the
+// distribution is over. True if that is not known, so that nobody waits for an
+// upload that does not come.
 bool WaitsForUpload(Client& client, const std::string& name) {
   const auto distribution = client.GetDistribution(name);
-  return !distribution.ok() ||
-         distribution->state() == v1::DISTRIBUTION_STATE_PLANNING;
+  if (!distribution.ok()) return true;
+  if (IsFinal(distribution->state())) return false;
+  const auto deliveries = client.ListDeliveries(name);
+  if (!deliveries.ok()) return true;
+  const auto there = std::ranges::find(
+      *deliveries, distribution->spec().upload().node(), &v1::Delivery::node);
+  return there == deliveries->end() ||
+         there->state() <= v1::DELIVERY_STATE_WAITING;
 }
 
 }  // namespace

@@ -91,6 +91,72 @@ class DistributionStdinTest(DistributionCase):
         ctl.kill()
         self.assert_failed("distributions/piped", "the upload broke off")
 
+    def retry(self, *arguments, content=b"", server=None):
+        server = (server or self.a).control_address
+        return subprocess.run(
+            [
+                harness.program("tcptoolctl"),
+                f"--server={server}",
+                "retry",
+                "distributions/piped",
+                "--stdin",
+                *arguments,
+            ],
+            input=content,
+            capture_output=True,
+            check=False,
+            timeout=harness.DEADLINE_S,
+        )
+
+    def test_one_that_has_failed_is_uploaded_again(self):
+        ctl = self.start_ctl()
+        ctl.stdin.write(self.content[: 2 * MIB])
+        ctl.stdin.flush()
+        self.wait_received(self.b, MIB)
+        taken = self.retry(content=self.content)
+        self.assertEqual(taken.returncode, 1)
+        self.assertIn(b"has an upload already", taken.stderr)
+        ctl.kill()
+        self.assert_failed("distributions/piped", "the upload broke off")
+        done = self.retry("--watch", content=self.content)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assert_delivered("distributions/piped", *self.nodes_)
+        over = self.retry(content=self.content)
+        self.assertEqual(over.returncode, 1)
+        self.assertIn(b"leave --stdin out", over.stderr)
+
+    def test_one_that_waits_for_an_upload_gets_it(self):
+        self.a.distributions.CreateDistribution(
+            stubs.distribution_service.CreateDistributionRequest(
+                distribution_id="piped",
+                distribution=stubs.distribution.Distribution(
+                    spec=stubs.distribution.DistributionSpec(
+                        upload=stubs.distribution.FleetUploadSource(),
+                        targets=stubs.distribution.DistributionTargets(all=True),
+                        destination=stubs.distribution.DistributionDestination(
+                            root="disk", path="file"
+                        ),
+                    )
+                ),
+            )
+        )
+        done = self.retry("--watch", content=self.content)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assert_delivered("distributions/piped", *self.nodes_)
+
+    def test_a_retry_at_another_node_leaves_nobody_waiting(self):
+        ctl = self.start_ctl()
+        ctl.stdin.write(self.content[: 2 * MIB])
+        ctl.stdin.flush()
+        self.wait_received(self.b, MIB)
+        ctl.kill()
+        self.assert_failed("distributions/piped", "the upload broke off")
+        self.b.wait_distribution("distributions/piped", "FAILED")
+        done = self.retry(content=self.content, server=self.b)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"at node 'a'", done.stderr)
+        self.a.wait_distribution("distributions/piped", "CANCELLED")
+
     def test_one_that_is_killed_before_anything_comes_has_failed_it(self):
         ctl = self.start_ctl()
         wait_until(

@@ -15,6 +15,7 @@ class TcptoolctlDistributionTest(DistributionCase):
     def run_ctl(self, node, *arguments):
         return subprocess.run(
             [harness.program("tcptoolctl"), "--server", node.control_address, *arguments],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -197,6 +198,9 @@ class TcptoolctlDistributionTest(DistributionCase):
         name = done.stdout.splitlines()[0].partition(": ")[2]
         self.assertIn("b     FAILED", self.ctl(self.a, "deliveries", name))
         (self.b.disk / "file").unlink()
+        refused = self.run_ctl(self.a, "retry", name, "--stdin")
+        self.assertEqual(refused.returncode, 1)
+        self.assertIn("is no upload; leave --stdin out", refused.stderr)
         self.ctl(self.a, "retry", name)
         self.ctl(self.a, "watch", name)
         self.assert_delivered(name, self.b, self.c)
