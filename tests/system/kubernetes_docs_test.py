@@ -91,6 +91,43 @@ class KubernetesDocsTest(ManifestsCase):
         urls = f"--advertise-client-urls={options['endpoints']}".replace(f"//{pod}.", "//$(POD_NAME).")
         self.assertIn(urls, args)
 
+    def test_a_members_volume_is_restored_as_the_member_will_read_it(self):
+        text = section("The fleet's etcd on Kubernetes")
+        objects = self.rendered["overlays/fleet"]
+        member = by_kind(objects, "StatefulSet", "tcptoold-etcd")
+        etcd = member["spec"]["template"]["spec"]
+        (container,) = etcd["containers"]
+        (claim,) = member["spec"]["volumeClaimTemplates"]
+        (mount,) = (
+            one["mountPath"]
+            for one in container["volumeMounts"]
+            if one["name"] == claim["metadata"]["name"]
+        )
+
+        (pod,) = re.findall(r"(?ms)<<RESTORE$(.*?)^    RESTORE$", text)
+        cluster = "".join(re.findall(r"(?m)^    cluster\+?=(\S+)$", text))
+        pod = textwrap.dedent(pod).replace("$cluster", cluster).replace("$i", "1")
+        pod = yaml.safe_load(pod)
+        self.assertEqual(self.complaints([pod]), [])
+        (restore,) = pod["spec"]["containers"]
+        for one in (restore, *pod["spec"]["initContainers"]):
+            self.assertIn({"name": "data", "mountPath": mount}, one["volumeMounts"])
+        data = next(one for one in pod["spec"]["volumes"] if one["name"] == "data")
+        name = f"{claim['metadata']['name']}-{member['metadata']['name']}-1"
+        self.assertEqual(data["persistentVolumeClaim"]["claimName"], name)
+        self.assertIn(f"persistentvolumeclaim/{name}", text)
+        self.assertEqual(restore["image"], container["image"])
+        for key, value in pod["spec"]["securityContext"].items():
+            self.assertEqual(value, etcd["securityContext"][key])
+
+        member_args = [arg.replace("$(POD_NAME)", "tcptoold-etcd-1") for arg in container["args"]]
+        for arg in restore["command"]:
+            if arg.startswith("--"):
+                self.assertIn(arg, member_args)
+        (secret,) = re.findall(r"get secret (\S+)", text)
+        self.assertEqual(by_kind(objects, "Certificate", "tcptoold-etcd-client")["spec"]["secretName"],
+                         secret)
+
     def test_what_wants_the_host_is_in_a_namespace_that_allows_it(self):
         text = section("A fleet on Kubernetes")
         (namespace,) = re.findall(r"kubectl create namespace (\S+)", text)
