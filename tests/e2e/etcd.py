@@ -23,8 +23,9 @@ class Member:
         self._home = home
         self._flags = flags
 
-    def start(self, cluster):
-        """`cluster`: all members, as etcd has them. Again after kill() with what it has."""
+    def start(self, cluster, prefix=()):
+        """`cluster`: all members, as etcd has them. Again after kill() with what it has.
+        `prefix`: put before its command line."""
         if self.host is None:
             # It does not take away by itself what a killed one has left.
             (self._home / "client:1").unlink(missing_ok=True)
@@ -34,6 +35,7 @@ class Member:
                     *(self.host.prefix if self.host else ()),
                     "setpriv",
                     "--pdeathsig=KILL",
+                    *prefix,
                     "/usr/bin/etcd",
                     f"--name={self.name}",
                     f"--data-dir=data-{self.name}",
@@ -85,13 +87,14 @@ class Etcd:
                 Member("m", self.home, "unix://client:1", "unix://peer:1", flags=flags)
             ]
 
-    def start(self):
+    def start(self, prefix=()):
+        """`prefix`: as of Member.start()."""
         for member in self.members:
-            self.start_member(member)
+            self.start_member(member, prefix)
         wait_until(self.answers, f"etcd answers; see {self.home}/log")
 
-    def start_member(self, member):
-        member.start(",".join(f"{one.name}={one.peer}" for one in self.members))
+    def start_member(self, member, prefix=()):
+        member.start(",".join(f"{one.name}={one.peer}" for one in self.members), prefix)
 
     def answers(self):
         """Whether all members do."""
