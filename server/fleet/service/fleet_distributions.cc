@@ -206,7 +206,8 @@ class FleetDistributions::Service final
     const auto& distributions = state_.distributions();
     if (std::exchange(nodes_changed_, false)) {
       for (const auto& [id, distribution] : distributions) {
-        if (!::tcptool::IsFinal(StateOf(distribution))) changed_[id];
+        if (::tcptool::IsFinal(StateOf(distribution))) continue;
+        changed_.try_emplace(id);
       }
     }
     bool is_changed = false;

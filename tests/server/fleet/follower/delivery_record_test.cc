@@ -24,7 +24,8 @@ class DeliveryRecordTest : public ::testing::Test {
     fleet_.AddDistribution("d");
     record_ = std::make_shared<DeliveryRecord>(
         thread_.get_executor(), &connection_, fleet_.keys(), "n1",
-        DeliveryId{"d", Created(fleet_.keys().Spec("d"))},
+        DeliveryId{.distribution = "d",
+                   .revision = Created(fleet_.keys().Spec("d"))},
         DeliveryRecord::Events{.deleted = [this] { ++deleted_; },
                                .trouble =
                                    [this](const absl::Status& status) {
