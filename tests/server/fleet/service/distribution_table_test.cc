@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "server/api/page_token.h"
 #include "server/watch/change_log.h"
+#include "tests/server/fleet/service/watched_table.h"
 
 namespace tcptool::fleet {
 namespace {
@@ -17,68 +18,10 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr auto kPlanning = api::DISTRIBUTION_STATE_PLANNING;
 constexpr auto kRunning = api::DISTRIBUTION_STATE_RUNNING;
 constexpr auto kFailed = api::DISTRIBUTION_STATE_FAILED;
 
-class DistributionTableTest : public ::testing::Test {
- protected:
-  DistributionTableTest() { table_.SetReady(); }
-
-  bool Set(const std::string& id, int64_t number,
-           api::DistributionState state = kPlanning) {
-    api::Distribution distribution;
-    distribution.set_name("distributions/" + id);
-    distribution.set_state(state);
-    distribution.mutable_spec()->mutable_targets()->set_all(true);
-    return table_.Set(distribution, number);
-  }
-  // Of distribution `id` on node n; each is from p at one of these offsets.
-  bool SetMoves(const std::string& id, const std::vector<int64_t>& offsets) {
-    std::vector<api::ParentMove> moves;
-    for (const int64_t offset : offsets) {
-      api::ParentMove& move = moves.emplace_back();
-      move.set_from_node("p");
-      move.set_offset(offset);
-    }
-    const std::string name = "distributions/" + id;
-    return table_.SetMoves(name, name + "/deliveries/n", moves);
-  }
-  // "a:1+" is a distribution in state 1 with its spec, "-a" a deletion, and
-  // "a/deliveries/n@5" a move at 5.
-  std::vector<std::string> Read(DistributionTable::Cursor& cursor,
-                                const DistributionTable::Filter& filter = {}) {
-    std::vector<std::string> all;
-    bool more = true;
-    while (more) {
-      api::WatchDistributionsResponse response;
-      const auto next = table_.Next(filter, cursor, 2, response);
-      EXPECT_TRUE(next.ok()) << next.status();
-      more = next.ok() && *next;
-      for (const auto& change : response.changes()) {
-        if (change.has_move()) {
-          all.push_back(absl::StrCat(change.move().delivery().substr(14), "@",
-                                     change.move().move().offset()));
-          continue;
-        }
-        all.push_back(
-            change.has_deleted_name()
-                ? absl::StrCat("-", change.deleted_name().substr(14))
-                : absl::StrCat(change.distribution().name().substr(14), ":",
-                               change.distribution().state(),
-                               change.distribution().has_spec() ? "+" : ""));
-      }
-    }
-    return all;
-  }
-  DistributionTable::Cursor Begin(int64_t revision = 0) {
-    const auto cursor = table_.Begin(revision);
-    EXPECT_TRUE(cursor.ok()) << cursor.status();
-    return cursor.value_or(DistributionTable::Cursor());
-  }
-
-  DistributionTable table_;
-};
+using DistributionTableTest = WatchedTable;
 
 TEST_F(DistributionTableTest, AWatchBeginsWithWhatIsThere) {
   for (const std::string id : {"a", "b", "c"}) Set(id, id[0]);
@@ -267,70 +210,6 @@ TEST_F(DistributionTableTest, AWatchOfNamesIsToldOfNoOthers) {
   EXPECT_THAT(Read(cursor, filter), IsEmpty());
   SetMoves("b", {5});
   EXPECT_THAT(Read(cursor, filter), ElementsAre("b/deliveries/n@5"));
-}
-
-class MovesTest : public DistributionTableTest {
- protected:
-  MovesTest() {
-    filter_.include_moves = true;
-    Set("a", 1);
-  }
-
-  DistributionTable::Filter filter_;
-};
-
-TEST_F(MovesTest, EachIsToldOnceToWhomWantsIt) {
-  DistributionTable::Cursor cursor = Begin();
-  DistributionTable::Cursor other = Begin();
-  EXPECT_THAT(Read(cursor, filter_), ElementsAre("a:1+"));
-  Read(other);
-  EXPECT_TRUE(SetMoves("a", {5}));
-  EXPECT_THAT(Read(cursor, filter_), ElementsAre("a/deliveries/n@5"));
-  EXPECT_FALSE(SetMoves("a", {5}));
-  EXPECT_TRUE(SetMoves("a", {5, 6, 7}));
-  EXPECT_THAT(Read(cursor, filter_),
-              ElementsAre("a/deliveries/n@6", "a/deliveries/n@7"));
-  EXPECT_THAT(Read(cursor, filter_), IsEmpty());
-  EXPECT_THAT(Read(other), IsEmpty());
-}
-
-TEST_F(MovesTest, ASnapshotHasNone) {
-  SetMoves("a", {5});
-  DistributionTable::Cursor cursor = Begin();
-  EXPECT_THAT(Read(cursor, filter_), ElementsAre("a:1+"));
-}
-
-TEST_F(MovesTest, AResumedWatchIsToldWhatItHasMissed) {
-  DistributionTable::Cursor cursor = Begin();
-  SetMoves("a", {5});
-  Read(cursor, filter_);
-  SetMoves("a", {5, 6});
-  DistributionTable::Cursor resumed = Begin(cursor.revision);
-  EXPECT_THAT(Read(resumed, filter_), ElementsAre("a/deliveries/n@6"));
-}
-
-// A record has the last few, and none when the node's process begins anew.
-TEST_F(MovesTest, TheLogHasNoneThatTheRecordHasNoMore) {
-  DistributionTable::Cursor cursor = Begin();
-  Read(cursor, filter_);
-  SetMoves("a", {5, 6});
-  SetMoves("a", {6, 7});
-  EXPECT_THAT(Read(cursor, filter_),
-              ElementsAre("a/deliveries/n@6", "a/deliveries/n@7"));
-  SetMoves("a", {6, 7, 8});
-  SetMoves("a", {});
-  EXPECT_THAT(Read(cursor, filter_), IsEmpty());
-  SetMoves("a", {1});
-  EXPECT_THAT(Read(cursor, filter_), ElementsAre("a/deliveries/n@1"));
-}
-
-TEST_F(MovesTest, ThoseOfADistributionGoWithIt) {
-  DistributionTable::Cursor cursor = Begin();
-  Read(cursor, filter_);
-  SetMoves("a", {5});
-  table_.Remove("distributions/a");
-  EXPECT_FALSE(SetMoves("a", {5}));
-  EXPECT_THAT(Read(cursor, filter_), ElementsAre("-a"));
 }
 
 TEST_F(DistributionTableTest, ARevisionOfAnotherNodeIsOutOfRange) {

@@ -5,7 +5,6 @@
 #include <asio/io_context.hpp>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
@@ -310,34 +309,6 @@ TEST_F(FleetDistributionsTest, ListsDeliveriesWithTheirParents) {
   request.set_parent("distributions/other");
   request.clear_page_token();
   EXPECT_TRUE(absl::IsNotFound(node_.ListDeliveries(request).status()));
-}
-
-TEST_F(FleetDistributionsTest, TellsWatchesOfMoves) {
-  ASSERT_TRUE(node_.Create(RequestToAll("image")).ok());
-  fleet_.Coordinate();
-  DistributionTable::Filter filter;
-  filter.include_moves = true;
-  DistributionTable::Cursor cursor = *node_.table().Begin(0);
-  std::vector<api::DeliveryMove> moves;
-  const auto read = [&] {
-    bool more = true;
-    while (more) {
-      api::WatchDistributionsResponse response;
-      more = *node_.table().Next(filter, cursor, 64, response);
-      for (const api::DistributionChange& change : response.changes()) {
-        if (change.has_move()) moves.push_back(change.move());
-      }
-    }
-    return moves.size();
-  };
-  EXPECT_EQ(read(), 0U);
-  fleet_.PutMoves("image", "n2", {{"n1", "source"}}, /*is_fault=*/true,
-                  absl::FromUnixSeconds(7));
-  node_.RunUntil([&read] { return read() == 1; });
-  EXPECT_EQ(moves[0].delivery(), "distributions/image/deliveries/n2");
-  EXPECT_EQ(moves[0].move().from_node(), "n1");
-  EXPECT_EQ(moves[0].move().to_node(), "source");
-  EXPECT_EQ(moves[0].move().move_time().seconds(), 7);
 }
 
 TEST_F(FleetDistributionsTest, ListsNodesByTheirNames) {

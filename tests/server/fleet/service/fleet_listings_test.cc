@@ -58,8 +58,8 @@ TEST_F(FleetListingsTest, ADeliveryIsReadAsItIsListed) {
         google::protobuf::util::MessageDifferencer::Equals(*read, delivery))
         << delivery.name();
   }
-  EXPECT_EQ(Get("distributions/image/deliveries/n2", progress)->bytes_received(),
-            5);
+  EXPECT_EQ(
+      Get("distributions/image/deliveries/n2", progress)->bytes_received(), 5);
 }
 
 TEST_F(FleetListingsTest, ADeliveryIsThatOfATarget) {
@@ -68,10 +68,9 @@ TEST_F(FleetListingsTest, ADeliveryIsThatOfATarget) {
   fleet_.AddDistribution("image");
   fleet_.Coordinate();
   EXPECT_TRUE(Get("distributions/image/deliveries/n1").ok());
-  for (const char* name :
-       {"distributions/image/deliveries/source",
-        "distributions/image/deliveries/n2",
-        "distributions/other/deliveries/n1"}) {
+  for (const char* name : {"distributions/image/deliveries/source",
+                           "distributions/image/deliveries/n2",
+                           "distributions/other/deliveries/n1"}) {
     const absl::Status status = Get(name).status();
     EXPECT_TRUE(absl::IsNotFound(status)) << name << ": " << status;
   }
