@@ -13,12 +13,22 @@ void PrefixMirror::BeginList() {
   deleted_.clear();
 }
 
+bool PrefixMirror::HasGoneBack(const std::vector<etcdserverpb::KeyValue>& keys,
+                               int64_t revision) const {
+  if (revision < begun_at_) return true;
+  return std::ranges::any_of(keys, [&](const etcdserverpb::KeyValue& key) {
+    const auto known = entries_.find(key.key());
+    return known != entries_.end() && known->second.mod_revision <= revision &&
+           key.mod_revision() < known->second.mod_revision;
+  });
+}
+
 PrefixMirror::Changes PrefixMirror::EndList(
     const std::vector<etcdserverpb::KeyValue>& keys, int64_t revision) {
   is_listing_ = false;
   const std::map<std::string, int64_t> deleted_since =
       std::exchange(deleted_, {});
-  if (HasGoneBack(revision)) {
+  if (HasGoneBack(keys, revision)) {
     revision_ = revision;
     return BeginAnew(keys);
   }

@@ -36,9 +36,11 @@ class PrefixMirror {
   void BeginList();
   // Whether a list that was begun by the last BeginList(), and is of
   // `revision`, shows that etcd has gone back: it was restored from an older
-  // backup, or has begun anew. It answers with no less than what anybody had
-  // seen of it when the list was asked for.
-  bool HasGoneBack(int64_t revision) const { return revision < begun_at_; }
+  // backup, or has begun anew. Otherwise it answers with no less than what
+  // anybody had seen of it when the list was asked for; and, if it has come as
+  // far again, with no key that is older than it was seen.
+  bool HasGoneBack(const std::vector<etcdserverpb::KeyValue>& keys,
+                   int64_t revision) const;
   // All keys as they were at `revision`, at which BeginList() was the last to
   // be called. If etcd has gone back, this is all there is, whatever has been
   // seen before.

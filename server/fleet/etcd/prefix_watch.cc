@@ -80,7 +80,7 @@ class PrefixWatch::Follower final
       return ListPage(lists_, listed_.back().key() + '\0', revision);
     }
     const int64_t seen = mirror_.revision();
-    const bool has_gone_back = mirror_.HasGoneBack(revision);
+    const bool has_gone_back = mirror_.HasGoneBack(listed_, revision);
     const PrefixMirror::Changes changes = mirror_.EndList(listed_, revision);
     listed_ = {};
     WaitFor(list_timer_, options_.list_interval,
@@ -96,9 +96,9 @@ class PrefixWatch::Follower final
     CloseStream();
     const auto trouble = events_.trouble;
     trouble(absl::DataLossError(absl::StrCat(
-        "etcd has gone back from revision ", seen, " to ", mirror_.revision(),
-        ", as it was restored from an older backup or has begun anew: what it "
-        "has of ",
+        "etcd has gone back, as it was restored from an older backup or has "
+        "begun anew: it was at revision ",
+        seen, ", and is at ", mirror_.revision(), "; what it has of ",
         options_.prefix, " now is what counts")));
   }
 

@@ -119,14 +119,21 @@ TEST(PrefixMirror, AListOfAnEtcdThatHasGoneBackIsAllThereIs) {
   PrefixMirror mirror =
       Listed({Key("a", 2), Key("b", 3), Key("c", 12), Key("d", 13)}, 20);
   mirror.BeginList();
-  EXPECT_FALSE(mirror.HasGoneBack(20));
-  EXPECT_TRUE(mirror.HasGoneBack(8));
+  EXPECT_FALSE(mirror.HasGoneBack({Key("a", 2), Key("c", 12)}, 20));
+  EXPECT_TRUE(mirror.HasGoneBack({Key("a", 2)}, 8));
   etcdserverpb::KeyValue made_anew = Key("d", 7);
   made_anew.set_create_revision(7);
   EXPECT_THAT(Told(mirror.EndList({Key("a", 2), Key("c", 5), made_anew}, 8)),
               ElementsAre("-b", "-d", "+c@5", "+d@7"));
   EXPECT_EQ(mirror.revision(), 8);
   EXPECT_THAT(Told(mirror.Apply(Put("c", 9))), ElementsAre("+c@9"));
+}
+
+TEST(PrefixMirror, AnEtcdThatHasComeAsFarAgainIsKnownByOlderKeys) {
+  PrefixMirror mirror = Listed({Key("a", 6), Key("b", 7)}, 7);
+  mirror.BeginList();
+  EXPECT_THAT(Told(mirror.EndList({Key("a", 5), Key("c", 8)}, 9)),
+              ElementsAre("-b", "+a@5", "+c@8"));
 }
 
 TEST(PrefixMirror, AKeyMayComeBackWhileAListIsOnItsWay) {
