@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "server/api/grpc_status.h"
 #include "server/connect/call_headers.h"
+#include "server/security/control_tls.h"
 
 namespace tcptool::server {
 namespace {
@@ -48,7 +49,7 @@ absl::StatusOr<std::unique_ptr<ConnectApi>> ConnectApi::Create(
     ControlServer& control) {
   auto api = absl::WrapUnique(new ConnectApi(options, control));
   if (security.tls_cert.empty()) return api;
-  auto tls = TlsContext::Load(security, TlsProtocol::kHttp1);
+  auto tls = LoadControlTls(security, TlsProtocol::kHttp1);
   if (!tls.ok()) return tls.status();
   api->tls_ = *std::move(tls);
   api->reloader_ = std::make_unique<CredentialReloader>(

@@ -18,7 +18,7 @@
 #include "server/rpc/grpc_threads.h"
 #include "server/rpc/probe_call.h"
 #include "server/security/auth.h"
-#include "server/security/tls.h"
+#include "server/security/control_tls.h"
 
 namespace tcptool::server {
 namespace {
@@ -74,7 +74,7 @@ size_t MaxConnections(const ControlOptions& options, size_t descriptors_of_each,
 
 absl::Status ControlServer::Check(const SecurityOptions& security) {
   if (!security.tls_cert.empty()) {
-    absl::Status status = TlsContext::Load(security).status();
+    absl::Status status = LoadControlTls(security).status();
     if (!status.ok()) return status;
   }
   return Auth::Create(security).status();
@@ -93,7 +93,7 @@ absl::StatusOr<std::unique_ptr<ControlServer>> ControlServer::Start(
   }
   auto control = absl::WrapUnique(new ControlServer());
   if (!security.tls_cert.empty()) {
-    auto tls = TlsContext::Load(security);
+    auto tls = LoadControlTls(security);
     if (!tls.ok()) return tls.status();
     control->tls_ = *std::move(tls);
   }

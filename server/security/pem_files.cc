@@ -36,7 +36,7 @@ absl::StatusOr<std::string> ReadCredentialFile(const CredentialFile& file) {
     return WrongFile(file,
                      absl::StrCat("cannot be read: ", std::strerror(error)));
   };
-  const File opened(std::fopen(std::string(file.path).c_str(), "re"));
+  const File opened(std::fopen(file.path.c_str(), "re"));
   if (opened == nullptr) return cannot_be_read(errno);
   std::string text(kMaxFileBytes + 1, '\0');
   text.resize(std::fread(text.data(), 1, text.size(), opened.get()));

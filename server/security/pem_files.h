@@ -25,8 +25,8 @@ using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY, EVP_PKEY_free>>;
 
 // A file, and the option that names it.
 struct CredentialFile {
-  absl::string_view flag;
-  absl::string_view path;
+  absl::string_view flag;  // Of a literal.
+  std::string path;
 };
 
 // INVALID_ARGUMENT: "--tls-cert /etc/cert: `what`". Forgets OpenSSL's errors.
@@ -67,7 +67,7 @@ absl::StatusOr<IdentityText> ReadIdentity(const IdentityFiles& files);
 absl::StatusOr<Identity> ParseIdentity(const IdentityFiles& files,
                                        const IdentityText& text);
 
-// --tls-cert and --tls-key. Good for as long as `options`.
+// --tls-cert and --tls-key.
 IdentityFiles IdentityFilesOf(const SecurityOptions& options);
 
 }  // namespace tcptool::server

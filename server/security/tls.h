@@ -1,10 +1,12 @@
-// TLS on the control port, and on the HTTP address where that has the API.
+// A server's TLS, of files that may change.
 #ifndef TCPTOOL_SERVER_SECURITY_TLS_H_
 #define TCPTOOL_SERVER_SECURITY_TLS_H_
 
 #include <openssl/types.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,28 +15,32 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/security/pem_files.h"
-#include "server/security/security_options.h"
 
 namespace tcptool::server {
 
-// What is spoken within TLS: of protocols that clients ask for (ALPN), the one
-// that they must ask for, or may.
-enum class TlsProtocol {
-  kHttp2,  // They must.
-  kHttp1,  // Who asks for others asks for this one too.
-};
-
-// The server's certificate, and whose certificates clients may have: signed by
-// the CA, or none unless SecurityOptions::RequiresClientCertificate().
+// The server's certificate, and whose certificates clients may have.
 //
 // Any thread may call any method.
 class TlsContext {
  public:
-  // INVALID_ARGUMENT: a file cannot be read, is not what it should be, or the
-  // key is not the certificate's; names the flag and the file.
-  static absl::StatusOr<std::unique_ptr<TlsContext>> Load(
-      const SecurityOptions& options,
-      TlsProtocol protocol = TlsProtocol::kHttp2);
+  struct Files {
+    IdentityFiles identity;
+    std::optional<CredentialFile> client_ca;  // None: no client has one.
+  };
+  // What they have, in PEM.
+  struct Texts {
+    IdentityText identity;
+    std::string client_ca;
+    bool operator==(const Texts&) const = default;
+  };
+  // What new connections get. INVALID_ARGUMENT: a text is not what it should
+  // be, or the key is not the certificate's; names the flag and the file.
+  using Make = std::function<absl::StatusOr<std::shared_ptr<SSL_CTX>>(
+      const Files& files, const Texts& texts)>;
+
+  // INVALID_ARGUMENT as well if a file cannot be read.
+  static absl::StatusOr<std::unique_ptr<TlsContext>> Load(Files files,
+                                                          Make make);
 
   // For new connections.
   std::shared_ptr<SSL_CTX> Current() const;
@@ -45,22 +51,15 @@ class TlsContext {
   void ReloadIfChanged();
 
  private:
-  struct Files {
-    IdentityText identity;
-    std::string client_ca;  // In PEM. Empty: no client has a certificate.
-    bool operator==(const Files&) const = default;
-  };
+  TlsContext(Files files, Make make)
+      : files_(std::move(files)), make_(std::move(make)) {}
 
-  TlsContext(SecurityOptions options, TlsProtocol protocol)
-      : options_(std::move(options)), protocol_(protocol) {}
+  absl::StatusOr<Texts> Read() const;
 
-  absl::StatusOr<Files> Read() const;
-  absl::StatusOr<std::shared_ptr<SSL_CTX>> NewContext(const Files& files) const;
-
-  const SecurityOptions options_;
-  const TlsProtocol protocol_;
+  const Files files_;
+  const Make make_;
   // Only the reloading thread uses these.
-  Files files_;
+  Texts texts_;
   absl::Status failure_;  // Of the last reload; logged once.
   mutable absl::Mutex mutex_;
   std::shared_ptr<SSL_CTX> current_ ABSL_GUARDED_BY(mutex_);

@@ -18,7 +18,7 @@
 #include "absl/types/span.h"
 #include "dataplane/base/unique_fd.h"
 #include "server/front/client_stream.h"
-#include "server/security/tls.h"
+#include "server/security/control_tls.h"
 #include "tests/server/certificates.h"
 
 namespace tcptool::server {
@@ -71,7 +71,7 @@ class ClientStreamTest : public testing::Test {
     const Issued server = authority.Issue({.name = "server"});
     options.tls_cert = Write("cert", ToPem(server.certificate));
     options.tls_key = Write("key", ToPem(server.key));
-    tls = *TlsContext::Load(options);
+    tls = *LoadControlTls(options);
     client.reset(SSL_new(client_context.get()));
     SSL_set_fd(client.get(), clients.get());
     SSL_set_connect_state(client.get());

@@ -1,5 +1,3 @@
-#include "server/security/tls.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
@@ -10,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/security/control_tls.h"
 #include "tests/server/certificates.h"
 
 namespace tcptool::server {
@@ -32,11 +31,11 @@ class TlsContextTest : public testing::Test {
   }
 
   std::string WhyNot() const {
-    return std::string(TlsContext::Load(options).status().message());
+    return std::string(LoadControlTls(options).status().message());
   }
 
   std::unique_ptr<TlsContext> Load() {
-    auto loaded = TlsContext::Load(options);
+    auto loaded = LoadControlTls(options);
     EXPECT_TRUE(loaded.ok()) << loaded.status();
     return *std::move(loaded);
   }
