@@ -1,9 +1,26 @@
 #include "dataplane/tls/hello_limit.h"
 
+#include <openssl/ssl.h>
+
 namespace tcptool::dataplane {
 namespace {
 
 constexpr uint32_t kClientHello = 1;  // The type of the message.
+
+// Is told, among others, of each record's header (RFC 8446, section 5.1) when
+// OpenSSL has read that, and nothing of what is behind it.
+void OnMessage(int is_sent, int /*version*/, int type, const void* bytes,
+               size_t /*size*/, SSL* ssl, void* limit) {
+  if (is_sent != 0 || type != SSL3_RT_HEADER) return;
+  const auto* const header = static_cast<const uint8_t*>(bytes);
+  // It waits for the first ClientHello, or for the second one: in that state it
+  // may also wait for what is encrypted, whose records have another type. In
+  // records with the rest of a ClientHello its state is a third one.
+  const OSSL_HANDSHAKE_STATE state = SSL_get_state(ssl);
+  const bool waits = state == TLS_ST_BEFORE || state == TLS_ST_EARLY_DATA;
+  if (!waits || header[0] != SSL3_RT_HANDSHAKE) return;
+  static_cast<HelloLimit*>(limit)->Expect(size_t{header[3]} << 8 | header[4]);
+}
 
 }  // namespace
 
@@ -20,6 +37,11 @@ bool HelloLimit::Admits(absl::string_view bytes) {
         header_ >> 24 != kClientHello || (header_ & 0xFF'FFFF) > kMaxBytes;
   }
   return !exceeded_;
+}
+
+void WatchForHellos(SSL* ssl, HelloLimit& limit) {
+  SSL_set_msg_callback(ssl, OnMessage);
+  SSL_set_msg_callback_arg(ssl, &limit);
 }
 
 }  // namespace tcptool::dataplane

@@ -2,6 +2,8 @@
 #ifndef TCPTOOL_DATAPLANE_TLS_HELLO_LIMIT_H_
 #define TCPTOOL_DATAPLANE_TLS_HELLO_LIMIT_H_
 
+#include <openssl/types.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -38,6 +40,12 @@ class HelloLimit {
   size_t missing_ = 0;   // Bytes of it.
   bool exceeded_ = false;
 };
+
+// Has `limit` told of the records of `ssl`, a server's end, in which a
+// ClientHello has to begin; what is read is the caller's to show to it.
+// SSL_set_msg_callback(ssl, nullptr) ends that: there are none after the
+// handshake.
+void WatchForHellos(SSL* ssl, HelloLimit& limit);
 
 }  // namespace tcptool::dataplane
 

@@ -10,6 +10,10 @@ namespace tcptool::dataplane {
 // first call makes a few system calls.
 bool HasKernelTls();
 
+// Has a connected TCP socket take the keys of TLS, once there are some. False:
+// it does not.
+bool PrepareKernelTls(int socket);
+
 }  // namespace tcptool::dataplane
 
 #endif  // TCPTOOL_DATAPLANE_TLS_KERNEL_TLS_H_

@@ -5,6 +5,7 @@
 
 #include <openssl/types.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,7 +14,7 @@
 #include <vector>
 
 #include "dataplane/lanes/socket_api.h"
-#include "dataplane/tls/hello_limit.h"
+#include "dataplane/tls/tls_wire.h"
 
 namespace tcptool::dataplane {
 
@@ -32,8 +33,8 @@ enum class TlsRole : uint8_t { kServer, kClient };
 //     a client it is -EPROTO: what it has may not be all.
 //
 // Sending is in records of 16 KiB, several of which go to the kernel with one
-// call. What the kernel does not take of them is kept, 128 KiB of records at
-// most, and sent first by the next call of Send() or Unacknowledged().
+// call. What the kernel does not take of them is kept (RecordQueue), and sent
+// first by the next call of Send() or Unacknowledged().
 class TlsConnection final : public SocketApi {
  public:
   enum class Outcome : uint8_t {
@@ -67,6 +68,9 @@ class TlsConnection final : public SocketApi {
   // What has failed, for people, once Handshake() has or a call has returned
   // -EPROTO: the reason, and what to do where that is known.
   const std::string& error() const { return error_; }
+  // Once Handshake() has failed: why the peer's certificate is not good, one of
+  // X509_V_ERR_...; X509_V_OK (0) if that is not what was wrong.
+  long verification() const;
   // Of the peer's certificate, which was verified; see CertificateNames().
   // Empty: it has shown none.
   const std::vector<std::string>& names() const { return names_; }
@@ -78,6 +82,7 @@ class TlsConnection final : public SocketApi {
   // has room for was returned, and not before: what has come may be here
   // already.
   ssize_t Receive(int socket, std::span<std::byte> buffer) override;
+  // 8 bytes at most.
   ssize_t Peek(int socket, std::span<std::byte> buffer) override;
   // Returns how much of `data` the kernel has, encrypted. The rest may be
   // encrypted too, and is kept: the next call has to begin with it, as it would
@@ -89,22 +94,59 @@ class TlsConnection final : public SocketApi {
   int Unacknowledged(int socket) override;
   int TakeError(int socket) override;
   int DropUrgent(int socket) override;
-  // `bytes_acked` is in bytes of content: never more than the peer's TCP has
-  // acknowledged with the whole of their record, less by up to what 16 KiB and
-  // the records' own bytes in flight are, and exact once all is acknowledged.
-  // `state` is TCP_CLOSE_WAIT as well when the peer's close_notify was read.
+  // `bytes_acked` is in bytes of content: never more than those whose cipher
+  // the peer's TCP has acknowledged, fewer by what the records in flight have
+  // besides (22 bytes each), and exact once all is acknowledged. `state` is
+  // TCP_CLOSE_WAIT as well when the peer's close_notify was read.
   int Info(int socket, TcpInfo* info) override;
   bool StaysInHost(int socket) override;
 
  private:
-  friend struct TlsBio;
+  // What one call may read from the socket at least. More than a record has, so
+  // that whoever sends content has some of it within this.
+  static constexpr size_t kLeastBudget = size_t{20} << 10;
+  // Of a client's handshake, in bytes: more than a ClientHello and a chain of
+  // certificates have. OpenSSL keeps them to the end of the handshake.
+  static constexpr size_t kMaxHandshake = size_t{32} << 10;
+  // Records that are encrypted with one key. AES-GCM stays safe for 24 million
+  // (RFC 8446, section 5.5); of content these are 16 GiB.
+  static constexpr uint64_t kRecordsPerKey = uint64_t{1} << 20;
+  // What Peek() can show.
+  static constexpr size_t kMaxPeek = 8;
 
-  SocketApi& sockets_;
-  const int socket_;
+  // Whether the first byte has come, and is TLS's.
+  Outcome CheckFirstByte();
+  Outcome OnHandshakeDone();
+  Outcome Fail(std::string error);
+  // Why an operation of OpenSSL's that returned `result` has not succeeded, as
+  // Receive() returns it.
+  int WhyNot(int result);
+  // Puts `data` into the queue, encrypted. 0 or -errno.
+  int Encrypt(std::span<const std::byte> data);
+  // Sends the queue, and behind it the FIN that is due. As
+  // RecordQueue::Flush().
+  int Flush();
+  // Bytes on the wire that are not acknowledged, or not sent. -errno.
+  int InFlight();
+
   const TlsRole role_;
+  TlsWire wire_;
   SSL* const ssl_;  // Null: there is no context, or no memory.
   bool ready_ = false;
   bool is_in_kernel_ = false;
+  bool has_first_byte_ = false;
+  bool fin_is_due_ = false;
+  int failure_ = 0;  // -errno; once it is set, nothing more is received.
+  // What was read to be shown by Peek(): OpenSSL would keep a buffer for it.
+  std::array<std::byte, kMaxPeek> peeked_;
+  size_t peeked_size_ = 0;
+  // The content that was encrypted last, the bytes of its records, and the part
+  // of it of which Send() has not said yet that the kernel has it.
+  size_t batch_ = 0;
+  size_t batch_wire_ = 0;
+  size_t held_ = 0;
+  uint64_t content_ = 0;  // Bytes encrypted.
+  uint64_t records_ = 0;  // With the key in use.
   std::string error_;
   std::vector<std::string> names_;
 };

@@ -40,22 +40,6 @@ const BIO_METHOD* SocketWithIntake() {
   return method;
 }
 
-// Is told, among others, of each record's header (RFC 8446, section 5.1) when
-// OpenSSL has read that, and nothing of what is behind it.
-void OnMessage(int is_sent, int /*version*/, int type, const void* bytes,
-               size_t /*size*/, SSL* ssl, void* intake) {
-  if (is_sent != 0 || type != SSL3_RT_HEADER) return;
-  const auto* const header = static_cast<const uint8_t*>(bytes);
-  // It waits for the first ClientHello, or for the second one: in that state it
-  // may also wait for what is encrypted, whose records have another type. In
-  // records with the rest of a ClientHello its state is a third one.
-  const OSSL_HANDSHAKE_STATE state = SSL_get_state(ssl);
-  const bool waits = state == TLS_ST_BEFORE || state == TLS_ST_EARLY_DATA;
-  if (!waits || header[0] != SSL3_RT_HANDSHAKE) return;
-  static_cast<TlsIntake*>(intake)->hello.Expect(size_t{header[3]} << 8 |
-                                                header[4]);
-}
-
 }  // namespace
 
 SSL* NewServer(int fd, TlsIntake& intake, SSL_CTX* tls) {
@@ -64,8 +48,7 @@ SSL* NewServer(int fd, TlsIntake& intake, SSL_CTX* tls) {
   BIO_set_fd(bio, fd, BIO_NOCLOSE);
   BIO_set_app_data(bio, &intake);
   SSL_set_bio(ssl, bio, bio);
-  SSL_set_msg_callback(ssl, OnMessage);
-  SSL_set_msg_callback_arg(ssl, &intake);
+  dataplane::WatchForHellos(ssl, intake.hello);
   SSL_set_accept_state(ssl);
   return ssl;
 }

@@ -1,0 +1,63 @@
+#include "dataplane/tls/tls_context.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/dataplane/tls/tls_peer.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using testing::HasSubstr;
+
+class TlsContextTest : public testing::Test {
+ protected:
+  // Why there is no context.
+  std::string Error(const TlsIdentity& identity,
+                    const PemText& authorities = {}) {
+    const auto context = NewServerContext(identity, authorities);
+    EXPECT_EQ(context.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(context.status().message());
+  }
+
+  const TlsWorld world;
+  TlsIdentity identity = world.Issue({.name = "sender"});
+};
+
+TEST_F(TlsContextTest, IsMadeOfTexts) {
+  EXPECT_TRUE(NewServerContext(identity, {}).ok());
+  EXPECT_TRUE(NewServerContext(identity, world.Authority()).ok());
+  EXPECT_TRUE(NewClientContext(world.Authority(), identity).ok());
+  EXPECT_TRUE(NewClientContext({}, {}).ok());
+}
+
+TEST_F(TlsContextTest, NamesTheTextThatIsWrong) {
+  EXPECT_THAT(
+      Error({.certificate = {"certificate", "none"}, .key = identity.key}),
+      HasSubstr("certificate: has no certificate in PEM"));
+  EXPECT_THAT(
+      Error({.certificate = identity.certificate, .key = {"key", "none"}}),
+      HasSubstr("key: has no private key"));
+  EXPECT_THAT(Error({.certificate = identity.certificate,
+                     .key = world.Issue({.name = "other"}).key}),
+              HasSubstr("key: is not the key of the certificate"));
+  EXPECT_THAT(Error(identity, {"authority", "none"}),
+              HasSubstr("authority: has no certificate in PEM"));
+}
+
+TEST_F(TlsContextTest, TakesNoKeyWithAPassphrase) {
+  const server::Issued issued =
+      server::TestAuthority("authority").Issue({.name = "sender"});
+  EXPECT_THAT(
+      Error({.certificate = {"certificate", server::ToPem(issued.certificate)},
+             .key = {"key", server::ToPem(issued.key, "secret")}}),
+      HasSubstr("key: has no private key in PEM without a passphrase"));
+}
+
+TEST_F(TlsContextTest, LeavesNoErrorOfOpenSslBehind) {
+  Error({.certificate = {"certificate", "none"}, .key = identity.key});
+  EXPECT_EQ(ERR_peek_error(), 0u);
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane

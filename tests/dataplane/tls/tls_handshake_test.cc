@@ -1,0 +1,185 @@
+// Who gets in by TLS, and who does not.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/bio.h>
+
+#include "tests/dataplane/tls/tls_ends.h"
+
+namespace tcptool::dataplane {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using Outcome = TlsConnection::Outcome;
+
+class TlsHandshakeTest : public testing::Test {
+ protected:
+  const TlsWorld world;
+};
+
+TEST_F(TlsHandshakeTest, IsOfTls13WithAes128) {
+  TlsEnds ends(world.Server(), world.Client());
+  ASSERT_EQ(ends.Handshake(), Outcome::kDone);
+  EXPECT_STREQ(SSL_get_version(ends.peer.ssl()), "TLSv1.3");
+  EXPECT_STREQ(SSL_get_cipher_name(ends.peer.ssl()), "TLS_AES_128_GCM_SHA256");
+  EXPECT_TRUE(ends.tls.ready());
+  EXPECT_THAT(ends.tls.names(), IsEmpty());
+}
+
+TEST_F(TlsHandshakeTest, RefusesOlderVersions) {
+  const Context old = world.Client();
+  SSL_CTX_set_min_proto_version(old.get(), 0);
+  SSL_CTX_set_max_proto_version(old.get(), TLS1_2_VERSION);
+  TlsEnds ends(world.Server(), old);
+  EXPECT_EQ(ends.Handshake(), Outcome::kFailed);
+  EXPECT_THAT(ends.tls.error(), HasSubstr("TLS 1.3"));
+}
+
+TEST_F(TlsHandshakeTest, KnowsTheNamesOfTheClientsCertificate) {
+  TlsEnds ends(
+      world.Server(true),
+      world.Client({.name = "rack 7", .alternatives = "DNS:n7.example"}));
+  ASSERT_EQ(ends.Handshake(), Outcome::kDone);
+  EXPECT_THAT(ends.tls.names(), ElementsAre("cn:rack 7", "dns:n7.example"));
+}
+
+TEST_F(TlsHandshakeTest, LetsInClientsWithoutACertificateUnlessItIsRequired) {
+  TlsEnds asked(world.Server(true), world.Client());
+  EXPECT_EQ(asked.Handshake(), Outcome::kDone);
+  TlsEnds required(world.Server(true), world.Client());
+  required.tls.RequireCertificate();
+  EXPECT_EQ(required.Handshake(), Outcome::kFailed);
+  EXPECT_THAT(required.tls.error(), HasSubstr("has shown no certificate"));
+}
+
+TEST_F(TlsHandshakeTest, RefusesCertificatesThatHaveExpired) {
+  TlsEnds ends(world.Server(true), world.Client({.name = "late", .days = -1}));
+  EXPECT_EQ(ends.Handshake(), Outcome::kFailed);
+  EXPECT_THAT(ends.tls.error(), HasSubstr("certificate has expired"));
+}
+
+TEST_F(TlsHandshakeTest, RefusesCertificatesOfOtherAuthorities) {
+  TlsEnds ends(world.Server(true),
+               world.Client(TlsWorld().Issue({.name = "foreign"})));
+  EXPECT_EQ(ends.Handshake(), Outcome::kFailed);
+  EXPECT_THAT(ends.tls.error(), HasSubstr("certificate is not accepted"));
+}
+
+TEST_F(TlsHandshakeTest, SaysThatTheClientDoesNotTrustTheServer) {
+  TlsEnds ends(world.Server(), TlsWorld().Client());
+  EXPECT_EQ(ends.Handshake(), Outcome::kFailed);
+  EXPECT_THAT(ends.tls.error(), HasSubstr("alert"));
+}
+
+TEST_F(TlsHandshakeTest, SaysThatThePortSpeaksTls) {
+  for (const unsigned char byte : {0x00, 0x01}) {
+    Connection connection = Connect();
+    TlsConnection tls(SocketApi::Real(), world.Server(),
+                      connection.sender.get(), TlsRole::kServer);
+    EXPECT_EQ(tls.Handshake(), Outcome::kWaitsForInput);
+    connection.peer->Say(byte);
+    ASSERT_TRUE(
+        Eventually([&] { return tls.Handshake() != Outcome::kWaitsForInput; }));
+    EXPECT_EQ(tls.Handshake(), Outcome::kFailed);
+    EXPECT_THAT(tls.error(), HasSubstr("this port speaks"));
+  }
+}
+
+TEST_F(TlsHandshakeTest, KnowsThatThePeerHasLeft) {
+  Connection connection = Connect();
+  TlsConnection tls(SocketApi::Real(), world.Server(), connection.sender.get(),
+                    TlsRole::kServer);
+  connection.peer->Say(0x16);
+  connection.peer->Close();
+  ASSERT_TRUE(
+      Eventually([&] { return tls.Handshake() != Outcome::kWaitsForInput; }));
+  EXPECT_EQ(tls.Handshake(), Outcome::kClosed);
+}
+
+TEST_F(TlsHandshakeTest, FailsWithoutAContext) {
+  Connection connection = Connect();
+  TlsConnection tls(SocketApi::Real(), nullptr, connection.sender.get(),
+                    TlsRole::kServer);
+  EXPECT_EQ(tls.Handshake(), Outcome::kFailed);
+  EXPECT_THAT(tls.error(), HasSubstr("no certificate"));
+}
+
+// What a client without a socket has to send next.
+std::string TakeOutput(BIO* output) {
+  std::string bytes(BIO_pending(output), '\0');
+  if (!bytes.empty()) BIO_read(output, bytes.data(), bytes.size());
+  return bytes;
+}
+
+TEST_F(TlsHandshakeTest, ComesInPiecesOfAnySize) {
+  Connection connection = Connect();
+  TlsConnection tls(SocketApi::Real(), world.Server(), connection.sender.get(),
+                    TlsRole::kServer);
+  const std::unique_ptr<SSL, void (*)(SSL*)> client(
+      SSL_new(world.Client().get()), &SSL_free);
+  BIO* const input = BIO_new(BIO_s_mem());
+  BIO* const output = BIO_new(BIO_s_mem());
+  SSL_set_bio(client.get(), input, output);
+  SSL_set_connect_state(client.get());
+  Outcome outcome = Outcome::kWaitsForInput;
+  while (outcome == Outcome::kWaitsForInput) {
+    if (SSL_do_handshake(client.get()) != 1) ERR_clear_error();
+    for (const char byte : TakeOutput(output)) {
+      connection.peer->Say(static_cast<unsigned char>(byte));
+      outcome = tls.Handshake();
+    }
+    std::array<char, 4096> answer;
+    const ssize_t got =
+        recv(connection.peer->fd(), answer.data(), answer.size(), MSG_DONTWAIT);
+    if (got > 0) BIO_write(input, answer.data(), static_cast<int>(got));
+    // What was sent over loopback may be on its way still.
+    if (outcome == Outcome::kWaitsForInput) outcome = tls.Handshake();
+  }
+  EXPECT_EQ(outcome, Outcome::kDone);
+}
+
+TEST_F(TlsHandshakeTest, RefusesAClientHelloThatIsTooLarge) {
+  Connection connection = Connect();
+  TlsConnection tls(SocketApi::Real(), world.Server(), connection.sender.get(),
+                    TlsRole::kServer);
+  // A record of 4 KiB, whose ClientHello has 128 KiB - 1.
+  for (const unsigned char byte :
+       {0x16, 0x03, 0x01, 0x10, 0x00, 0x01, 0x01, 0xff, 0xff}) {
+    connection.peer->Say(byte);
+  }
+  ASSERT_TRUE(
+      Eventually([&] { return tls.Handshake() != Outcome::kWaitsForInput; }));
+  EXPECT_THAT(tls.error(), HasSubstr("16 KiB"));
+}
+
+TEST_F(TlsHandshakeTest, HasAClientThatKnowsItsServer) {
+  for (const bool right : {true, false}) {
+    Connection connection = Connect();
+    const Context context = world.Server();
+    std::thread server([&] {
+      const std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(context.get()),
+                                                     &SSL_free);
+      SSL_set_fd(ssl.get(), connection.peer->fd());
+      EXPECT_EQ(SSL_accept(ssl.get()) == 1, right);
+      ERR_clear_error();
+    });
+    TlsConnection tls(SocketApi::Real(), world.Client(),
+                      connection.sender.get(), TlsRole::kClient);
+    tls.ExpectServer(right ? "sender.example" : "other.example");
+    EXPECT_TRUE(
+        Eventually([&] { return tls.Handshake() != Outcome::kWaitsForInput; }));
+    EXPECT_EQ(tls.ready(), right);
+    if (!right) {
+      EXPECT_THAT(tls.error(), HasSubstr("hostname mismatch"));
+      EXPECT_THAT(tls.names(), IsEmpty());
+    } else {
+      EXPECT_THAT(tls.names(), ElementsAre("cn:sender", "dns:sender.example"));
+    }
+    connection.sender = UniqueFd();
+    server.join();
+  }
+}
+
+}  // namespace
+}  // namespace tcptool::dataplane
