@@ -38,10 +38,12 @@ bool HasLeft(const RecipientStatus& status) {
 
 Fanout::Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
                std::shared_ptr<TokenBucket> budget, Reporter reporter,
-               std::optional<PacedLane> pace)
+               std::optional<PacedLane> pace,
+               std::shared_ptr<const SessionTls> tls)
     : lane_(lane),
       source_(std::move(source)),
       limits_(limits),
+      tls_(std::move(tls)),
       reporter_(std::move(reporter)),
       pace_(std::move(pace)),
       budget_(std::move(budget)),
@@ -52,10 +54,27 @@ Fanout::Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
 }
 
 void Fanout::Add(UniqueFd socket, RecipientStatus status) {
+  if (tls_ == nullptr) {
+    return AddAsIs(std::move(socket), nullptr, std::move(status));
+  }
+  auto tls = std::make_unique<TlsConnection>(lane_.sockets(), tls_->context(),
+                                             socket.get(), TlsRole::kServer);
+  if (tls_->requires_certificate) tls->RequireCertificate();
+  Open(std::move(socket), std::move(status), std::move(tls), tls_.get());
+}
+
+void Fanout::AddAsIs(UniqueFd socket, std::unique_ptr<TlsConnection> tls,
+                     RecipientStatus status) {
+  Open(std::move(socket), std::move(status), std::move(tls), nullptr);
+}
+
+void Fanout::Open(UniqueFd socket, RecipientStatus status,
+                  std::unique_ptr<TlsConnection> tls, const SessionTls* rules) {
   const uint64_t id = status.id;
   Recipient::Owner& owner = *this;
-  auto recipient = std::make_shared<Recipient>(
-      lane_, limits_, owner, std::move(socket), std::move(status));
+  auto recipient =
+      std::make_shared<Recipient>(lane_, limits_, owner, std::move(socket),
+                                  std::move(status), std::move(tls), rules);
   recipients_[id] = recipient;
   recipient->Open(Clock::now());
 }

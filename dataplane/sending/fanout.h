@@ -23,6 +23,8 @@
 #include "dataplane/sending/paced_lane.h"
 #include "dataplane/sending/recipient.h"
 #include "dataplane/sending/turn_plan.h"
+#include "dataplane/tls/session_tls.h"
+#include "dataplane/tls/tls_connection.h"
 
 namespace tcptool::dataplane {
 
@@ -42,13 +44,20 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
 
   // Reports on the lane's thread, progress at most four times a second.
   // `budget`: what all fan-outs of the session may send. `pace`: where this
-  // lane is to be kept level with the session's others.
+  // lane is to be kept level with the session's others. `tls`: null if the
+  // content is in clear text.
   Fanout(Lane& lane, std::shared_ptr<Source> source, const Limits& limits,
          std::shared_ptr<TokenBucket> budget, Reporter reporter,
-         std::optional<PacedLane> pace = std::nullopt);
+         std::optional<PacedLane> pace = std::nullopt,
+         std::shared_ptr<const SessionTls> tls = nullptr);
 
-  // Takes a new connection and waits for its handshake.
+  // Takes a new connection and waits for its handshake, which is by TLS first
+  // where the session has that.
   void Add(UniqueFd socket, RecipientStatus status);
+  // The same with a connection that is in TLS already (`tls`), or is to have
+  // none.
+  void AddAsIs(UniqueFd socket, std::unique_ptr<TlsConnection> tls,
+               RecipientStatus status);
   // Has this recipient, which is READY, sent the content from Begin() on.
   void Admit(uint64_t id);
   void Begin();
@@ -74,6 +83,9 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
 
  private:
   using List = std::vector<std::shared_ptr<Recipient>>;
+
+  void Open(UniqueFd socket, RecipientStatus status,
+            std::unique_ptr<TlsConnection> tls, const SessionTls* rules);
 
   // Recipient::Owner:
   void Changed(const Recipient& recipient) override;
@@ -116,6 +128,7 @@ class Fanout final : public std::enable_shared_from_this<Fanout>,
   Lane& lane_;
   const std::shared_ptr<Source> source_;
   Limits limits_;
+  const std::shared_ptr<const SessionTls> tls_;
   const Reporter reporter_;
   std::unique_ptr<Feed> feed_;  // From Begin() on.
   std::map<uint64_t, std::shared_ptr<Recipient>> recipients_;

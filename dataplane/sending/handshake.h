@@ -11,6 +11,7 @@ struct Handshake {
   enum class Outcome : uint8_t {
     kPending,  // No byte yet.
     kReady,    // `start_byte` is known.
+    kTls,      // A ClientHello came: the peer speaks TLS.
     // The peer ended the connection before its byte, or has reset it.
     kClosed,
   };

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "dataplane/sending/handshake.h"
 #include "dataplane/sending/send_method.h"
 #include "dataplane/sending/socket_options.h"
 
@@ -48,10 +47,6 @@ const MaxUnsent& MaxUnsentOf(Piece::Kind kind) {
   return kind == Piece::Kind::kFile ? kQueued : kCopied;
 }
 
-std::string Describe(int error) {
-  return std::generic_category().message(-error);
-}
-
 std::string DescribeUnconfirmed(const Delivery& delivery) {
   if (delivery.ended()) {
     return "all content was acknowledged, but the recipient did not close its "
@@ -69,8 +64,12 @@ std::string DescribeUnconfirmed(const Delivery& delivery) {
 }  // namespace
 
 Recipient::Recipient(Lane& lane, const Limits& limits, Owner& owner,
-                     UniqueFd socket, RecipientStatus status)
-    : sockets_(lane.sockets()),
+                     UniqueFd socket, RecipientStatus status,
+                     std::unique_ptr<TlsConnection> tls,
+                     const SessionTls* rules)
+    : tls_(std::move(tls)),
+      rules_(rules),
+      sockets_(tls_ == nullptr ? lane.sockets() : *tls_),
       limits_(limits),
       owner_(owner),
       rate_(limits.recipient_bytes_per_second),
@@ -97,6 +96,7 @@ void Recipient::Open(Clock::time_point now) {
   EnableKeepalive(socket_.native_handle(), limits_.dead_timeout);
   SetTimer(Later(now, absl::ToChronoNanoseconds(limits_.handshake_timeout)),
            &Recipient::OnHandshakeTimeout);
+  if (tls_ != nullptr && tls_->ready()) OnTlsDone();
   OnHandshake();  // The byte often comes with the connection.
 }
 
@@ -108,42 +108,6 @@ void Recipient::SetTimer(Clock::time_point when, void (Recipient::*then)()) {
     if (error || self->closed() || self->timer_.expiry() > Clock::now()) return;
     ((*self).*then)();
   });
-}
-
-void Recipient::OnHandshakeTimeout() {
-  if (status_.state != RecipientState::kHandshaking) return;
-  Close(RecipientState::kFailed, Reason::kHandshakeTimeout,
-        absl::StrCat("no byte came within ",
-                     absl::FormatDuration(limits_.handshake_timeout)));
-}
-
-void Recipient::WaitForHandshake() {
-  socket_.async_wait(asio::socket_base::wait_read,
-                     [self = shared_from_this()](std::error_code error) {
-                       if (error || self->closed()) return;
-                       self->OnHandshake();
-                     });
-}
-
-void Recipient::OnHandshake() {
-  const Handshake handshake = PeekHandshake(sockets_, socket_.native_handle());
-  switch (handshake.outcome) {
-    case Handshake::Outcome::kPending:
-      return WaitForHandshake();
-    case Handshake::Outcome::kClosed:
-      return Close(RecipientState::kFailed, Reason::kHandshakeClosed,
-                   handshake.error == 0
-                       ? "the recipient closed before it sent its byte"
-                       : Describe(handshake.error));
-    case Handshake::Outcome::kReady:
-      timer_.cancel();
-      ready_ = Clock::now();
-      status_.start_byte = handshake.start_byte;
-      status_.handshake_time = absl::FromChrono(ready_ - opened_);
-      status_.state = RecipientState::kReady;
-      owner_.Changed(*this);
-      return WaitForLoss();
-  }
 }
 
 void Recipient::WaitForLoss() {
@@ -207,7 +171,10 @@ void Recipient::CheckProbe() {
 void Recipient::Begin(Clock::time_point now) {
   const int socket = socket_.native_handle();
   if (is_probed()) EnableKeepalive(socket, limits_.dead_timeout);
-  method_ = ChooseSendMethod(sockets_, socket);
+  // sendfile(2) sends what the kernel can encrypt, or clear text.
+  if (tls_ == nullptr || tls_->is_in_kernel()) {
+    method_ = ChooseSendMethod(sockets_, socket);
+  }
   SetCork(socket, true);
   if (rate_ > 0) SetPacing(socket, rate_);
   progress_.emplace(absl::ToChronoNanoseconds(limits_.stall_timeout), rate_,
@@ -361,8 +328,12 @@ void Recipient::Handle(Delivery::Outcome outcome) {
   }
 }
 
-void Recipient::Lost(int error) {
-  Close(RecipientState::kFailed, Reason::kConnectionLost, Describe(error));
+void Recipient::Lost(int error, Reason reason) {
+  if (tls_ != nullptr && error == -EPROTO) {
+    return Close(RecipientState::kFailed, Reason::kTlsFailed, tls_->error());
+  }
+  Close(RecipientState::kFailed, reason,
+        std::generic_category().message(-error));
 }
 
 void Recipient::Close(RecipientState state, Reason reason, std::string detail) {

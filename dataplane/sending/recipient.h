@@ -18,6 +18,8 @@
 #include "dataplane/sending/delivery.h"
 #include "dataplane/sending/limits.h"
 #include "dataplane/sending/progress.h"
+#include "dataplane/tls/session_tls.h"
+#include "dataplane/tls/tls_connection.h"
 
 namespace tcptool::dataplane {
 
@@ -45,9 +47,13 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
     ~Owner() = default;
   };
 
-  // `lane`, `limits` and `owner` must outlive it until it is closed.
+  // `lane`, `limits`, `owner` and `rules` must outlive it until it is closed.
+  // `tls`: of `socket`; null: it is sent to in clear text. `rules`: who may
+  // connect by TLS; null if that is known, as the handshake is done.
   Recipient(Lane& lane, const Limits& limits, Owner& owner, UniqueFd socket,
-            RecipientStatus status);
+            RecipientStatus status,
+            std::unique_ptr<TlsConnection> tls = nullptr,
+            const SessionTls* rules = nullptr);
 
   // Waits for the handshake byte.
   void Open(Clock::time_point now);
@@ -116,8 +122,13 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   bool closed() const { return IsFinal(status_.state); }
 
  private:
-  void WaitForHandshake();
+  void WaitForHandshake(
+      asio::socket_base::wait_type what = asio::socket_base::wait_read);
   void OnHandshake();
+  // Goes on with the handshake of TLS. True: it is done, and has let it in.
+  bool ShakeHandsByTls();
+  // Closes it if it may not connect.
+  void OnTlsDone();
   void WaitForLoss();
   void WaitForRoom();
   // From when it has acknowledged all content: its close, or what it sends.
@@ -136,14 +147,17 @@ class Recipient : public std::enable_shared_from_this<Recipient> {
   // Sends the orderly end, which says that the content is whole.
   void End();
   void Handle(Delivery::Outcome outcome);
-  void Lost(int error);
+  // The connection broke: -errno. `reason`: why, unless it was TLS that failed.
+  void Lost(int error, Reason reason = Reason::kConnectionLost);
   void CheckStall(Clock::time_point now);
   void CheckDisk(Clock::time_point now);
   void CheckVanished(const TcpInfo& info, Clock::time_point now);
   // Updates the status from TCP_INFO. None: it could not be read.
   std::optional<TcpInfo> ReadProgress(Clock::time_point now);
 
-  SocketApi& sockets_;
+  const std::unique_ptr<TlsConnection> tls_;  // Null: in clear text.
+  const SessionTls* const rules_;
+  SocketApi& sockets_;  // The lane's, or tls_.
   const Limits& limits_;
   Owner& owner_;
   uint64_t rate_;            // Bytes a second; 0: no limit.

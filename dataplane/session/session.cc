@@ -93,7 +93,7 @@ void Session::Open() {
             self->OnReport(report);
           });
         },
-        std::move(paced)));
+        std::move(paced), options_.tls));
   }
   if (listener_) {
     listener_->Open({
@@ -101,7 +101,11 @@ void Session::Open() {
         .on_connection =
             [this](UniqueFd socket, const tcp::endpoint& peer) {
               // Whether it is turned away is in its record.
-              OnConnection(std::move(socket), RecipientStatus{.peer = peer})
+              OnConnection(RecipientStatus{.peer = peer},
+                           [socket = std::move(socket)](
+                               Fanout& fanout, RecipientStatus status) mutable {
+                             fanout.Add(std::move(socket), std::move(status));
+                           })
                   .IgnoreError();
             },
         .on_no_descriptors =
@@ -135,8 +139,8 @@ void Session::RunAfter(asio::steady_timer& timer, absl::Duration delay,
   });
 }
 
-absl::StatusOr<uint64_t> Session::OnConnection(
-    UniqueFd socket, const RecipientStatus& recipient) {
+absl::StatusOr<uint64_t> Session::OnConnection(const RecipientStatus& recipient,
+                                               Hand hand) {
   absl::Status status = CheckAllows(recipient.peer.address());
   Reason reason = Reason::kNotAuthorized;
   if (status.ok() && roster_.connected() >= environment_.max_recipients) {
@@ -146,16 +150,15 @@ absl::StatusOr<uint64_t> Session::OnConnection(
                      " connections, as many as the service allows"));
   }
   if (!status.ok()) {
-    ResetAndClose(socket.release());
     Reject(recipient.peer, reason, std::string(status.message()));
     return status;
   }
   RecipientStatus connected = roster_.Connect(recipient);
   const uint64_t connection = connected.id;
   const size_t lane = LaneOf(connection);
-  OnLane(lane, [fanout = fanouts_[lane], socket = std::move(socket),
+  OnLane(lane, [fanout = fanouts_[lane], hand = std::move(hand),
                 connected = std::move(connected)]() mutable {
-    fanout->Add(std::move(socket), std::move(connected));
+    hand(*fanout, std::move(connected));
   });
   Notify();
   return connection;
@@ -221,44 +224,6 @@ void Session::AdmitOrRefuse(uint64_t connection, uint64_t admitted) {
   }
   OnLane(lane,
          [fanout = fanouts_[lane], connection] { fanout->Admit(connection); });
-}
-
-void Session::DigestNextPart() {
-  WaitForDisk();
-  environment_.disk.Run(source_->disk_client(), [self = shared_from_this()] {
-    const absl::StatusOr<bool> more = self->source_->ReadForDigest();
-    if (!more.ok() || !*more) {
-      return self->OnLane(0, [self, status = more.status()] {
-        if (self->ending_ || !self->is_digesting_) return;
-        self->OnDigestEnd(status);
-      });
-    }
-    asio::post(self->environment_.hashes, [self] {
-      self->source_->HashForDigest();
-      self->OnLane(0, [self] {
-        if (self->ending_ || !self->is_digesting_) return;
-        self->DigestNextPart();
-      });
-    });
-  });
-}
-
-void Session::OnDigestEnd(const absl::Status& status) {
-  is_digesting_ = false;
-  disk_timer_.reset();
-  // The end of the content is held back until it is known to be the right one.
-  if (!status.ok() && !source_->digest().expected().empty()) {
-    OnSourceError(status);
-    return Notify();
-  }
-  // Recipients that are still being sent to fail by themselves, where what is
-  // wrong concerns them; those that have the content keep it.
-  if (!status.ok() && status_.error.empty()) {
-    status_.error = absl::StrCat("the SHA-256 of the content is not known: ",
-                                 status.message());
-  }
-  FinishIfDone();
-  Notify();
 }
 
 void Session::SetExpiry() {

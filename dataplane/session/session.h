@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -172,10 +173,12 @@ class Session : public std::enable_shared_from_this<Session> {
           std::optional<Listener> listener);
 
   void Open();
+  // Hands a new connection to a fan-out.
+  using Hand = absl::AnyInvocable<void(Fanout&, RecipientStatus)>;
   // The number of the connection. If the peer is turned away it is recorded as
-  // REJECTED: PERMISSION_DENIED or RESOURCE_EXHAUSTED.
-  absl::StatusOr<uint64_t> OnConnection(UniqueFd socket,
-                                        const RecipientStatus& recipient);
+  // REJECTED, and `hand` not called: PERMISSION_DENIED or RESOURCE_EXHAUSTED.
+  absl::StatusOr<uint64_t> OnConnection(const RecipientStatus& recipient,
+                                        Hand hand);
   void OnNoDescriptors(const asio::ip::tcp::endpoint& peer);
   void Reject(const asio::ip::tcp::endpoint& peer, Reason reason,
               std::string detail);

@@ -129,11 +129,19 @@ void Session::Take(NodeConnection connection, Taken done) {
     const absl::Status status = self->CheckTakes(connection.node);
     if (!status.ok()) return done(status);
     const uint64_t last = self->roster_.ConnectionOfNode(connection.node);
-    const auto taken =
-        self->OnConnection(std::move(connection.socket),
-                           RecipientStatus{.peer = connection.peer,
-                                           .node = std::move(connection.node),
-                                           .offset = connection.offset});
+    RecipientStatus node{.peer = connection.peer,
+                         .node = connection.node,
+                         .offset = connection.offset};
+    if (connection.tls != nullptr) {
+      node.names = std::make_shared<const std::vector<std::string>>(
+          connection.tls->names());
+    }
+    const auto taken = self->OnConnection(
+        node, [connection = std::move(connection)](
+                  Fanout& fanout, RecipientStatus status) mutable {
+          fanout.AddAsIs(std::move(connection.socket),
+                         std::move(connection.tls), std::move(status));
+        });
     // It knows better than TCP that its last connection is lost.
     if (taken.ok() && last != 0) {
       const size_t lane = self->LaneOf(last);

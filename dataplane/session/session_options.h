@@ -37,13 +37,13 @@ struct StartPolicy {
 };
 
 struct ExpectedRecipient {
-  // Whoever comes from there; moot where there is an identity.
+  // Whoever comes from there; moot where there is an `identity`.
   asio::ip::address address;
+  std::string label;
+  uint64_t id = 0;  // Of its record; 0: the next one.
   // A name in its certificate, wherever it comes from: "cn:NAME", "dns:NAME" or
   // "uri:NAME". The session has `tls`.
   std::string identity;
-  std::string label;
-  uint64_t id = 0;  // Of its record; 0: the next one.
 };
 
 // What a session from before a restart of the program continues from.
