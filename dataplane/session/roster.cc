@@ -60,7 +60,7 @@ void Roster::Restore(const std::vector<RecipientStatus>& recipients) {
   }
   for (const RecipientStatus& status : recipients) Replace(status, 0);
   // Whoever had a place is gone, and another connection may have got all.
-  for (const auto& [address, places] : places_) FillPlaces(address);
+  for (const auto& [key, places] : places_) FillPlaces(key);
 }
 
 RecipientStatus Roster::Connect(const RecipientStatus& recipient) {
@@ -69,18 +69,18 @@ RecipientStatus Roster::Connect(const RecipientStatus& recipient) {
   status.peer = recipient.peer;
   status.node = recipient.node;
   status.offset = recipient.offset;
+  status.names = recipient.names;
   status.connect_time = absl::Now();
   const auto places = places_.find(status.peer.address());
-  const bool has_place =
-      places != places_.end() && !places->second.vacant.empty();
+  const bool has_place = !has_identities_ && places != places_.end() &&
+                         !places->second.vacant.empty();
   uint64_t id = 0;
   const RecipientStatus* const before = FindNode(status.node);
   // A place is for its address alone; one that its address has comes first.
-  const bool goes_on = before != nullptr &&
-                       before->state == RecipientState::kFailed &&
-                       (IsExpected(before->id)
-                            ? addresses_.at(before->id) == status.peer.address()
-                            : !has_place);
+  const bool goes_on =
+      before != nullptr && before->state == RecipientState::kFailed &&
+      (IsExpected(before->id) ? IsOf(keys_.at(before->id), status)
+                              : !has_place);
   if (goes_on) {
     id = before->id;
     Revive(id);
@@ -178,7 +178,7 @@ void Roster::Update(const RecipientStatus& status) {
   const bool is_open = !IsFinal(status.state);
   if (!is_open) connections_.erase(connection);
   Set(id, status, is_open ? status.id : 0);
-  FillPlaces(status.peer.address());
+  for (const Key& key : KeysWithPlaces(status)) FillPlaces(key);
 }
 
 void Roster::Set(uint64_t id, RecipientStatus status, uint64_t connection) {
@@ -187,6 +187,10 @@ void Roster::Set(uint64_t id, RecipientStatus status, uint64_t connection) {
   status.label = before.label;
   status.attempt = before.attempt;
   status.earlier = before.earlier;
+  if (const auto key = keys_.find(id); key != keys_.end()) {
+    const auto* const identity = std::get_if<std::string>(&key->second);
+    if (identity != nullptr) status.identity = *identity;
+  }
   Replace(status, connection);
 }
 
@@ -226,8 +230,8 @@ void Roster::Count(const RecipientStatus& status, int sign) {
     CountPlace(status, sign);
     return;
   }
-  const auto places = places_.find(status.peer.address());
-  if (places != places_.end()) CountOther(status, places->second, sign);
+  for (const Key& key : KeysWithPlaces(status))
+    CountOther(status, places_.at(key), sign);
 }
 
 void Roster::ForgetNode(const std::string& node, uint64_t id) {
@@ -241,8 +245,9 @@ void Roster::KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max) {
   if (ended.size() <= max && !too_many) return;
   counters_.RemoveEndedRecords(1);
   const auto oldest = records_.find(ended.front());
-  const auto places = places_.find(oldest->second.status.peer.address());
-  if (places != places_.end()) places->second.delivered.erase(ended.front());
+  for (const Key& key : KeysWithPlaces(oldest->second.status)) {
+    places_.at(key).delivered.erase(ended.front());
+  }
   ForgetNode(oldest->second.status.node, ended.front());
   records_.erase(oldest);
   forgotten_.push_back(ended.front());
@@ -250,9 +255,9 @@ void Roster::KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max) {
 }
 
 Roster::Outcome Roster::outcome() const {
-  if (!addresses_.empty()) {
+  if (!keys_.empty()) {
     return {.delivered = expected_delivered_,
-            .missing = addresses_.size() - expected_delivered_};
+            .missing = keys_.size() - expected_delivered_};
   }
   return {.delivered = count(RecipientState::kDelivered),
           .missing = failed_since_start_};

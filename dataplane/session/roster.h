@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -35,6 +36,14 @@ namespace tcptool::dataplane {
 // silent nor a stale connection of a host that has lost power keeps the host
 // from its place. The two records then swap their contents; if the place's
 // connection had ended, its next attempt begins.
+//
+// Where places are of identities, names in certificates, nobody's are known
+// before the handshake is complete: then no connection gets a place before
+// that. The place goes to the connection that has the name, wherever it comes
+// from; the record that this had is forgotten, unless the place's was of
+// another connection that is there: then they swap, as above. A place that is
+// vacant, of an address too, is given in that way there. Of a connection that
+// could have two places, the one of its name counts.
 //
 // A node that comes again goes on in its record. But a place is its address's,
 // also for nodes, whatever address their call has come from: from another
@@ -73,17 +82,18 @@ class Roster {
   // first. They are not counted in the counters, which are this process's.
   void Restore(const std::vector<RecipientStatus>& recipients);
 
-  // More recipients are expected. Where an address has a connection without a
-  // place, or one that was DELIVERED without one, its record becomes the place.
+  // More recipients are expected. Where an address, or an identity, has a
+  // connection without a place, or one that was DELIVERED without one, its
+  // record becomes the place.
   // Returns the records' ids.
   std::vector<uint64_t> Expect(
       const std::vector<ExpectedRecipient>& recipients);
 
-  // A peer has connected, and is HANDSHAKING. Of `recipient`, its peer, node
-  // and offset are used. A node that has not got the content in an earlier
-  // connection, which has ended, goes on in the same record, unless that is, or
-  // its address has, another place. Returns the status for its fan-out, whose
-  // `id` is the number of the connection.
+  // A peer has connected, and is HANDSHAKING. Of `recipient`, its peer, node,
+  // offset and names are used. A node that has not got the content in an
+  // earlier connection, which has ended, goes on in the same record, unless
+  // that is, or its address has, another place. Returns the status for its
+  // fan-out, whose `id` is the number of the connection.
   RecipientStatus Connect(const RecipientStatus& recipient);
   RecipientStatus Connect(const asio::ip::tcp::endpoint& peer) {
     return Connect(RecipientStatus{.peer = peer});
@@ -133,14 +143,14 @@ class Roster {
     uint64_t missing = 0;
   };
   Outcome outcome() const;
-  bool expects() const { return !addresses_.empty(); }
+  bool expects() const { return !keys_.empty(); }
   // False as well if none is expected.
   bool AllExpectedAreDelivered() const {
-    return !addresses_.empty() && expected_delivered_ == addresses_.size();
+    return !keys_.empty() && expected_delivered_ == keys_.size();
   }
   // False as well if none is expected.
   bool AllExpectedAreReady() const {
-    return !addresses_.empty() && expected_ready_ == addresses_.size();
+    return !keys_.empty() && expected_ready_ == keys_.size();
   }
   // Puts the sums over all recipients into a session's status.
   void Sum(SessionStatus& session) const;
@@ -157,7 +167,9 @@ class Roster {
     uint64_t connection = 0;  // 0: none.
     bool is_missing = false;  // It counts as failed since the start.
   };
-  // Of one address. Ids of records.
+  // Whose a place is: an address, or an identity.
+  using Key = std::variant<asio::ip::address, std::string>;
+  // Of one key. Ids of records.
   struct Places {
     // Expected ones without a connection: EXPECTED, or ended, not DELIVERED.
     std::set<uint64_t> vacant;
@@ -168,7 +180,14 @@ class Roster {
     std::set<uint64_t> delivered;
   };
 
-  bool IsExpected(uint64_t id) const { return addresses_.contains(id); }
+  static Key KeyOf(const ExpectedRecipient& recipient);
+  // Those that are a recipient's, its identities first.
+  static std::vector<Key> KeysOf(const RecipientStatus& status);
+  // The same, of those that have places.
+  std::vector<Key> KeysWithPlaces(const RecipientStatus& status) const;
+  // Whether a recipient has this address, or this identity.
+  static bool IsOf(const Key& key, const RecipientStatus& status);
+  bool IsExpected(uint64_t id) const { return keys_.contains(id); }
   // Adds the record of an expected recipient, and returns its id.
   uint64_t AddPlace(const ExpectedRecipient& recipient);
   // A record that was not expected is now that of an expected recipient.
@@ -194,9 +213,11 @@ class Roster {
   void CountPlace(const RecipientStatus& status, int sign);
   static void CountOther(const RecipientStatus& status, Places& places,
                          int sign);
-  // Gives the open places of an address to connections from there that have
+  // Gives the open places of a key to connections that are its own and have
   // none, and the vacant ones first to those that were DELIVERED without one.
-  void FillPlaces(const asio::ip::address& address);
+  void FillPlaces(const Key& key);
+  // Gives a vacant place to one that has none.
+  void Give(uint64_t place, uint64_t other);
   // Swaps the contents of two records, their connections and their nodes.
   void Exchange(uint64_t one, uint64_t other);
   // The record `id` is not that of the node any more.
@@ -206,7 +227,8 @@ class Roster {
   void KeepEnded(uint64_t id, std::deque<uint64_t>& ended, size_t max);
 
   // Of the expected, by the ids of their records.
-  absl::flat_hash_map<uint64_t, asio::ip::address> addresses_;
+  absl::flat_hash_map<uint64_t, Key> keys_;
+  bool has_identities_ = false;  // Of some places.
   Counters& counters_;
   std::map<uint64_t, Record> records_;  // By id.
   uint64_t last_id_ = 0;
@@ -224,8 +246,8 @@ class Roster {
   // others.
   std::deque<uint64_t> strangers_;
   std::deque<uint64_t> served_;
-  // Only addresses of expected recipients.
-  std::map<asio::ip::address, Places> places_;
+  // Only keys of expected recipients.
+  std::map<Key, Places> places_;
   struct Node {
     uint64_t id = 0;  // The last record of it.
     // Where it was lost; what follows counts from there.

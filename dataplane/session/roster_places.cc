@@ -32,44 +32,82 @@ int Rank(const RecipientStatus& status) {
 
 }  // namespace
 
+Roster::Key Roster::KeyOf(const ExpectedRecipient& recipient) {
+  if (!recipient.identity.empty()) return recipient.identity;
+  return Unmapped(recipient.address);
+}
+
+std::vector<Roster::Key> Roster::KeysOf(const RecipientStatus& status) {
+  std::vector<Key> keys;
+  if (status.names != nullptr) {
+    keys.assign(status.names->begin(), status.names->end());
+  }
+  // One from before a restart has lost the others.
+  if (!status.identity.empty() &&
+      std::ranges::find(keys, Key(status.identity)) == keys.end()) {
+    keys.emplace_back(status.identity);
+  }
+  keys.emplace_back(status.peer.address());
+  return keys;
+}
+
+std::vector<Roster::Key> Roster::KeysWithPlaces(
+    const RecipientStatus& status) const {
+  std::vector<Key> keys = KeysOf(status);
+  std::erase_if(keys,
+                [this](const Key& key) { return !places_.contains(key); });
+  return keys;
+}
+
+bool Roster::IsOf(const Key& key, const RecipientStatus& status) {
+  const std::vector<Key> keys = KeysOf(status);
+  return std::ranges::find(keys, key) != keys.end();
+}
+
 uint64_t Roster::AddPlace(const ExpectedRecipient& recipient) {
+  const Key key = KeyOf(recipient);
   RecipientStatus status;
-  status.peer = tcp::endpoint(Unmapped(recipient.address), 0);
   status.state = RecipientState::kExpected;
   status.id = recipient.id != 0 ? recipient.id : last_id_ + 1;
   status.label = recipient.label;
+  status.identity = recipient.identity;
+  if (recipient.identity.empty()) {
+    status.peer = tcp::endpoint(Unmapped(recipient.address), 0);
+  } else {
+    has_identities_ = true;
+  }
   last_id_ = std::max(last_id_, status.id);
-  addresses_[status.id] = status.peer.address();
-  places_.try_emplace(status.peer.address());
+  keys_[status.id] = key;
+  places_.try_emplace(key);
   Replace(status, 0);
   return status.id;
 }
 
 std::vector<uint64_t> Roster::Expect(
     const std::vector<ExpectedRecipient>& recipients) {
-  std::map<asio::ip::address, std::vector<uint64_t>> others;
+  std::map<Key, std::vector<uint64_t>> others;
   for (const auto& [id, record] : records_) {
-    if (!IsExpected(id)) {
-      others[record.status.peer.address()].push_back(id);
-    }
+    if (IsExpected(id)) continue;
+    for (const Key& key : KeysOf(record.status)) others[key].push_back(id);
   }
   std::vector<uint64_t> ids;
   for (const ExpectedRecipient& recipient : recipients) {
-    const asio::ip::address address = Unmapped(recipient.address);
-    std::vector<uint64_t>& from_there = others[address];
+    const Key key = KeyOf(recipient);
+    std::vector<uint64_t>& own = others[key];
+    // Some have got a place of another key meanwhile.
+    std::erase_if(own, [this](uint64_t id) { return IsExpected(id); });
     const auto rank = [this](uint64_t id) { return Rank(*Find(id)); };
-    const auto [places, is_new] = places_.try_emplace(address);
-    for (const uint64_t id : from_there) {
+    const auto [places, is_new] = places_.try_emplace(key);
+    for (const uint64_t id : own) {
       if (is_new) CountOther(*Find(id), places->second, 1);
     }
-    const auto best = std::ranges::max_element(from_there, {}, rank);
-    if (best == from_there.end() || rank(*best) == 0) {
+    const auto best = std::ranges::max_element(own, {}, rank);
+    if (best == own.end() || rank(*best) == 0) {
       ids.push_back(AddPlace(recipient));
       continue;
     }
     ids.push_back(*best);
     BecomePlace(*best, recipient);
-    from_there.erase(best);
   }
   return ids;
 }
@@ -78,14 +116,18 @@ void Roster::BecomePlace(uint64_t id, const ExpectedRecipient& recipient) {
   Revive(id);
   RecipientStatus& status = records_[id].status;
   Count(status, -1);
-  addresses_[id] = Unmapped(recipient.address);
+  keys_[id] = KeyOf(recipient);
   status.label = recipient.label;
+  if (!recipient.identity.empty()) {
+    has_identities_ = true;
+    status.identity = recipient.identity;
+  }
   Count(status, 1);
   changed_.push_back(status);
 }
 
 void Roster::CountPlace(const RecipientStatus& status, int sign) {
-  Places& places = places_.at(addresses_.at(status.id));
+  Places& places = places_.at(keys_.at(status.id));
   switch (status.state) {
     case RecipientState::kHandshaking:
       return AddOrErase(places.handshaking, status.id, sign);
@@ -115,19 +157,43 @@ void Roster::CountOther(const RecipientStatus& status, Places& places,
   }
 }
 
-void Roster::FillPlaces(const asio::ip::address& address) {
-  const auto found = places_.find(address);
+void Roster::FillPlaces(const Key& key) {
+  const auto found = places_.find(key);
   if (found == places_.end()) return;
   const Places& places = found->second;
+  const auto fill = has_identities_ ? &Roster::Give : &Roster::Exchange;
   while (!places.vacant.empty() && !places.delivered.empty()) {
-    Exchange(*places.vacant.begin(), *places.delivered.begin());
+    (this->*fill)(*places.vacant.begin(), *places.delivered.begin());
   }
   while (!places.without_place.empty()) {
-    const std::set<uint64_t>& open =
-        places.vacant.empty() ? places.handshaking : places.vacant;
-    if (open.empty()) return;
-    Exchange(*open.begin(), *places.without_place.begin());
+    if (!places.vacant.empty()) {
+      (this->*fill)(*places.vacant.begin(), *places.without_place.begin());
+    } else if (!places.handshaking.empty()) {
+      Exchange(*places.handshaking.begin(), *places.without_place.begin());
+    } else {
+      return;
+    }
   }
+}
+
+void Roster::Give(uint64_t place, uint64_t other) {
+  const Record given = records_[other];
+  Revive(other);
+  Count(given.status, -1);
+  records_.erase(other);
+  std::erase_if(changed_, [other](const RecipientStatus& status) {
+    return status.id == other;
+  });
+  forgotten_.push_back(other);
+  const auto node = nodes_.find(given.status.node);
+  if (node != nodes_.end() && node->second.id == other) node->second.id = place;
+  if (const std::string last = records_[place].status.node;
+      last != given.status.node) {
+    ForgetNode(last, place);
+  }
+  BeginAttempt(records_[place].status);
+  Set(place, given.status, given.connection);
+  if (given.connection != 0) connections_[given.connection] = place;
 }
 
 void Roster::Exchange(uint64_t one, uint64_t other) {
