@@ -21,9 +21,10 @@ BEHAVIOUR = re.compile(r"^(?:(?:Output only|Required|Immutable)\. ?)+")
 class Source:
     """A file, the comments in it, and the annotations."""
 
-    def __init__(self, file, field_behavior, resource):
+    def __init__(self, file, field_behavior, field_info, resource):
         self.file = file
         self.field_behavior = field_behavior
+        self.field_info = field_info
         self.resource = resource
         self._comments = {tuple(one.path): one for one in file.source_code_info.location}
 
@@ -48,9 +49,18 @@ class Source:
         """Whether its annotation says of which resource it has the name."""
         return field.options.HasExtension(self.resource.resource_reference)
 
+    def is_uuid(self, field):
+        """Whether its annotation says that it is one."""
+        info = field.options.Extensions[self.field_info.field_info]
+        return info.format == self.field_info.FieldInfo.UUID4
+
+    def resource_of(self, message):
+        """Its annotation as a resource; without a type: it is none."""
+        return message.options.Extensions[self.resource.resource]
+
     def pattern(self, message):
         """What the resource's names look like; empty: it is none."""
-        return ", ".join(message.options.Extensions[self.resource.resource].pattern)
+        return ", ".join(self.resource_of(message).pattern)
 
 
 def unindented(comment):
@@ -71,10 +81,11 @@ def load(root):
         sys.path.insert(0, out)
         # Before the image is read, as it has their extensions.
         field_behavior = importlib.import_module("google.api.field_behavior_pb2")
+        field_info = importlib.import_module("google.api.field_info_pb2")
         resource = importlib.import_module("google.api.resource_pb2")
         files = descriptor_pb2.FileDescriptorSet.FromString(image.read_bytes()).file
     sources = [
-        Source(file, field_behavior, resource)
+        Source(file, field_behavior, field_info, resource)
         for file in files
         if file.name not in GOOGLE_API
     ]
