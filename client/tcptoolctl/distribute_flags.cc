@@ -141,10 +141,9 @@ void AddDistributeFlags(CLI::App& command, DistributeFlags& flags) {
   AddDuration(command, "--expire-after", absl::Seconds(1), absl::Hours(8760),
               "How long to wait for nodes that lack it; default: for ever",
               [spec] { return spec->mutable_expire_after(); });
-  AddLabels(command, "A label for the distribution",
-            [spec](const Pair& label) {
-              (*spec->mutable_labels())[label.first] = label.second;
-            });
+  AddLabels(command, "A label for the distribution", [spec](const Pair& label) {
+    (*spec->mutable_labels())[label.first] = label.second;
+  });
   command
       .add_option("--distribution-id", *flags.request.mutable_distribution_id(),
                   "The distribution's name; default: the service makes one up")

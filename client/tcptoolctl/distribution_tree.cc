@@ -270,9 +270,9 @@ std::vector<std::string> DistributionTree(const DistributionPicture& picture,
   }
   if (!hidden.empty() && room > 0) {
     const char* const all = hidden.size() == 1 ? " node: " : " nodes: ";
-    lines.push_back(absl::StrCat(places.empty() ? "" : "and ", hidden.size(),
-                                 places.empty() ? all : " more: ",
-                                 Sum(hidden, picture.distribution)));
+    lines.push_back(absl::StrCat(
+        places.empty() ? "" : "and ", hidden.size(),
+        places.empty() ? all : " more: ", Sum(hidden, picture.distribution)));
   }
   return lines;
 }

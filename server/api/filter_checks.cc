@@ -24,6 +24,9 @@ constexpr int kMaxAddresses = 100;
 // A root's name, a slash and a path.
 constexpr size_t kMaxFileBytes = 255 + 1 + SpecChecker::kMaxPathBytes;
 constexpr size_t kMaxNodeBytes = 64;
+constexpr absl::string_view kFileForm = "ROOT or ROOT/PATH";
+constexpr absl::string_view kFleetFileForm =
+    "NODE, NODE:ROOT or NODE:ROOT/PATH";
 constexpr int32_t kMaxNanos = 999'999'999;
 
 // `path`: of the range. Where `time` is not set it is 1970, which is right.
@@ -58,13 +61,14 @@ void CheckNamePrefix(absl::string_view path, const std::string& prefix,
             "of a-z, 0-9 and '-', the first a letter");
 }
 
-void CheckFile(absl::string_view path, const std::string& file,
-               InvalidFields& wrong) {
+// `form`: how the whole field is written.
+void CheckFile(absl::string_view path, absl::string_view file,
+               absl::string_view form, InvalidFields& wrong) {
   if (file.size() > kMaxFileBytes) {
     wrong.Add(path, absl::StrCat("it has more than ", kMaxFileBytes, " bytes"));
   } else if (file.empty() || absl::StartsWith(file, "/") ||
              absl::EndsWith(file, "/")) {
-    wrong.Add(path, "write it as ROOT or ROOT/PATH");
+    wrong.Add(path, absl::StrCat("write it as ", form));
   }
 }
 
@@ -79,7 +83,8 @@ void CheckSource(absl::string_view path, const v1::SourceFilter& source,
                  InvalidFields& wrong) {
   switch (source.source_case()) {
     case v1::SourceFilter::kFile:
-      return CheckFile(absl::StrCat(path, ".file"), source.file(), wrong);
+      return CheckFile(absl::StrCat(path, ".file"), source.file(), kFileForm,
+                       wrong);
     case v1::SourceFilter::kUpload:
       return CheckUpload(path, source.upload(), wrong);
     case v1::SourceFilter::kReception:
@@ -105,10 +110,11 @@ void CheckSource(absl::string_view path, const v1::FleetSourceFilter& source,
       const size_t node_bytes = std::min(colon, file.size());
       if (node_bytes == 0 || node_bytes > kMaxNodeBytes) {
         wrong.Add(absl::StrCat(path, ".file"),
-                  "it begins with no node's name; write it as NODE, NODE:ROOT "
-                  "or NODE:ROOT/PATH");
+                  absl::StrCat("it begins with no node's name; write it as ",
+                               kFleetFileForm));
       } else if (colon != std::string::npos) {
-        CheckFile(absl::StrCat(path, ".file"), file.substr(colon + 1), wrong);
+        CheckFile(absl::StrCat(path, ".file"), file.substr(colon + 1),
+                  kFleetFileForm, wrong);
       }
       return;
     }
@@ -167,7 +173,8 @@ void CheckFilter(const v1::ReceptionFilter& filter, InvalidFields& wrong) {
   CheckRange("reception_filter.create_time", filter.create_time(), wrong);
   CheckRange("reception_filter.end_time", filter.end_time(), wrong);
   if (!filter.destination().empty()) {
-    CheckFile("reception_filter.destination", filter.destination(), wrong);
+    CheckFile("reception_filter.destination", filter.destination(), kFileForm,
+              wrong);
   }
   CheckNamePrefix("reception_filter.name_prefix", filter.name_prefix(), wrong);
   CheckReasons("reception_filter.reasons", filter.reasons(),

@@ -49,8 +49,8 @@ absl::Status CheckList(const Request& request, const Filter& filter,
 // `kind`: "session", whose names are as `form`.
 std::string NoName(const std::string& name, absl::string_view kind,
                    absl::string_view form) {
-  return absl::StrCat("\"", name, "\" is no ", kind,
-                      "'s name; they look like ", form);
+  return absl::StrCat("\"", name, "\" is no ", kind, "'s name; they look like ",
+                      form);
 }
 
 // `kind`: "session", whose names are sessions/ID.

@@ -117,7 +117,7 @@ class SessionTable {
     v1::Session status;  // Without the spec.
     v1::SessionSpec spec;
     int64_t create_revision = 0;
-    int64_t spec_revision = 0;  // Of the last change of the spec.
+    int64_t spec_revision = 0;    // Of the last change of the spec.
     int64_t labels_revision = 0;  // Of the last change of its labels.
     // What they were before, and since when: for watchers that have seen those.
     v1::SessionSpec former_labels;
