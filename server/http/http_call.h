@@ -32,8 +32,8 @@ struct HttpApiShare {
   size_t reserved_calls = 0;
   size_t body_bytes = 0;  // Of bodies that are coming, or not parsed.
   size_t unanswered = 0;  // Calls, and requests that are to be refused.
-  // Called once when that is 0 again; null: by nobody.
-  std::function<void()> when_answered;
+  // Called once when that is 0 again, if it is not null.
+  std::function<void()> when_answered = nullptr;
   // Those with something that their client has not taken, the first one for the
   // longest; and how much that is.
   std::list<HttpCall*> unread;
