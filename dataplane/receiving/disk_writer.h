@@ -81,8 +81,10 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
 
   // The receiver's side, on its lane: memory for the next block, and its
   // content when it is full, or is the last. Null: the memory is used up;
-  // `changed` will be called.
+  // `changed` will be called, unless a reader is waited for.
   Block Open(uint64_t index) { return recent_.Open(index); }
+  // Why the last Open() has answered null: call it again soon.
+  bool AwaitsReader() const { return recent_.AwaitsReader(); }
   void Write(uint64_t index, Block block, size_t size);
   // The content has ended: all of it has been given to Write().
   void Complete(uint64_t length);

@@ -19,6 +19,9 @@ using asio::ip::tcp;
 constexpr std::chrono::milliseconds kFirstPause{1};
 constexpr std::chrono::milliseconds kLongestPause{250};
 
+// How soon it is looked whether a reader that is waited for is near.
+constexpr std::chrono::milliseconds kReaderPause{1};
+
 absl::Status StatusOf(int error) {
   if (error == 0) return absl::OkStatus();
   return absl::UnavailableError(std::generic_category().message(error));
@@ -65,6 +68,13 @@ void Receiver::Resume() {
   Read();
 }
 
+void Receiver::ResumeSoon() {
+  timer_.expires_after(kReaderPause);
+  timer_.async_wait([self = shared_from_this()](std::error_code error) {
+    if (!error) self->Resume();
+  });
+}
+
 void Receiver::Read() {
   for (size_t began = position_; position_ - began < kTurn;) {
     switch (ReadPiece()) {
@@ -88,7 +98,10 @@ Receiver::Next Receiver::ReadPiece() {
   const uint64_t index = position_ / kManifestBlock;
   const size_t filled = position_ % kManifestBlock;
   if (block_ == nullptr) block_ = writer_->Open(index);
-  if (block_ == nullptr) return Next::kStop;  // Until Resume().
+  if (block_ == nullptr) {
+    if (writer_->AwaitsReader()) ResumeSoon();
+    return Next::kStop;  // Until Resume().
+  }
   const ssize_t got = lane_.sockets().Receive(
       descriptor(), block_->first(kManifestBlock).subspan(filled));
   if (got == -EAGAIN) return Next::kWait;

@@ -78,6 +78,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
     return const_cast<asio::ip::tcp::socket&>(socket_).native_handle();
   }
   void Wait();
+  void ResumeSoon();
   void Read();
   // Reads once, and says what to do then.
   enum class Next : uint8_t { kMore, kWait, kStop };
@@ -99,8 +100,9 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   // EndInOrder():
   absl::AnyInvocable<void(absl::Status)> done_;
   Clock::time_point end_deadline_;
-  asio::steady_timer timer_;
   Clock::duration pause_{};
+  // Of what is looked at again: a reader, the end.
+  asio::steady_timer timer_;
 };
 
 }  // namespace tcptool::dataplane

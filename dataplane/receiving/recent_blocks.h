@@ -4,8 +4,11 @@
 #define TCPTOOL_DATAPLANE_RECEIVING_RECENT_BLOCKS_H_
 
 #include <array>
+#include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -21,6 +24,14 @@ namespace tcptool::dataplane {
 class RecentBlocks {
  public:
   static constexpr size_t kBlocks = 16;
+  // The reader that is furthest, whose next block has to be dropped for one
+  // that comes, is waited for until it is no more than kNear blocks behind, for
+  // kPatience at most. One that is slower than kNear blocks in that time is
+  // left behind, and not waited for before it is near again.
+  static constexpr size_t kNear = kBlocks / 2;
+  static constexpr std::chrono::milliseconds kPatience{50};
+
+  using Clock = std::chrono::steady_clock;
 
   // Its bytes are written by the receiver alone, once each, and may be read by
   // anybody up to where the receiver has published them.
@@ -29,8 +40,11 @@ class RecentBlocks {
   RecentBlocks();
 
   // Memory for the block with this number. Null: the one that came kBlocks
-  // before is not released yet.
-  Block Open(uint64_t index);
+  // before is not released yet, or a reader is waited for: AwaitsReader().
+  Block Open(uint64_t index, Clock::time_point now = Clock::now());
+  // Why the last Open() has answered null. Nobody tells when that is over: call
+  // Open() again.
+  bool AwaitsReader() const;
   // The block can be read from the file: it is kept as long as there is room,
   // if anybody has called Find() so far. If not, its memory is that of the next
   // one that is opened, while it is still in the processor's cache. Not before:
@@ -55,11 +69,18 @@ class RecentBlocks {
   };
 
   void LetGo(uint64_t index, bool in_file);
+  bool IsReaderToWaitFor(uint64_t index, Clock::time_point now)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   mutable absl::Mutex mutex_;
   std::shared_ptr<BlockPool> pool_ ABSL_GUARDED_BY(mutex_);
   std::array<Slot, kBlocks> slots_ ABSL_GUARDED_BY(mutex_);
   bool has_readers_ ABSL_GUARDED_BY(mutex_) = false;  // Or had some.
+  // The last block that any of them has found.
+  std::optional<uint64_t> furthest_ ABSL_GUARDED_BY(mutex_);
+  // Of the one that has it, from when it is to be waited for until it is near.
+  std::optional<Clock::time_point> patience_ends_ ABSL_GUARDED_BY(mutex_);
+  bool awaits_reader_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace tcptool::dataplane

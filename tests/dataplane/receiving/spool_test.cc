@@ -93,6 +93,23 @@ TEST_F(SpoolTest, SlowRecipientIsServedFromTheFile) {
   ASSERT_TRUE(recorder_->WaitForCount(RecipientState::kDelivered, 3));
 }
 
+// It is waited for a moment, and nobody says when that is over.
+TEST_F(SpoolTest, RecipientThatReadsNothingDoesNotStopTheReception) {
+  Begin();
+  const std::string content = Content(3 * kMemory);
+  const auto peer = Connect();
+  sender_.AcceptAndReadByte();
+  std::thread sending([&] {
+    EXPECT_TRUE(sender_.Send(content));
+    sender_.End();
+  });
+  EXPECT_TRUE(WaitForBytes(content.size()));
+  const Peer::Result result = peer->ReadAndClose();
+  EXPECT_TRUE(result.data == content);
+  EXPECT_EQ(result.error, 0);
+  sending.join();
+}
+
 TEST_F(SpoolTest, RecipientThatComesAfterTheEndIsServed) {
   const std::string content = Content(2 * kManifestBlock + 5);
   Begin();
