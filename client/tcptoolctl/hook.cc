@@ -14,6 +14,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "client/tcptoolctl/render.h"
 #include "messages/states.h"
 #include "text/characters.h"
 
@@ -71,6 +72,7 @@ std::vector<std::string> EnvironmentOf(const v1::Recipient& recipient) {
       {"SESSION", std::string(SessionOf(recipient.name()))},
       {"RECIPIENT", recipient.name()},
       {"ADDRESS", recipient.address()},
+      {"IDENTITY", recipient.identity()},
       {"LABEL", recipient.label()},
       {"NODE", recipient.node()},
       {"STATE", StateName(recipient.state())},
@@ -131,7 +133,7 @@ void Hook::RunAll() {
     if (status.ok()) continue;
     const std::string what =
         absl::StrCat("that for ", Printable(recipient.name()), " (",
-                     Printable(recipient.address()), ") ", status.message());
+                     WhoIs(recipient), ") ", status.message());
     absl::MutexLock lock(&mutex_);
     if (++failed_ == 1) first_failure_ = what;
     say_(absl::StrCat("a command failed: ", what));

@@ -125,6 +125,11 @@ void AddRecipientListFlags(CLI::App& command, ListFlags& flags) {
           [request](const std::string& address) {
             request->mutable_recipient_filter()->add_addresses(address);
           });
+  AddList(command, "--identity", "IDENTITY",
+          "Only those with this identity, of their certificates",
+          [request](const std::string& identity) {
+            request->mutable_recipient_filter()->add_identities(identity);
+          });
   AddList(command, "--label", "LABEL", "Only those with this label",
           [request](const std::string& label) { request->add_labels(label); });
 }

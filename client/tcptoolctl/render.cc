@@ -87,6 +87,23 @@ std::string Space(const v1::Root& root) {
                       HumanBytes(root.total_bytes()));
 }
 
+// Takes out the column IDENTITY where nobody has one: few sessions are
+// encrypted.
+void DropUnusedIdentity(std::vector<std::vector<std::string>>& rows) {
+  const auto column = std::ranges::find(rows.front(), "IDENTITY");
+  const auto index = column - rows.front().begin();
+  const bool is_used =
+      std::any_of(rows.begin() + 1, rows.end(),
+                  [index](const auto& row) { return row[index] != kNothing; });
+  if (is_used) return;
+  for (auto& row : rows) row.erase(row.begin() + index);
+}
+
+std::string Encryption(const v1::Encryption& encryption) {
+  const int names = encryption.client_names_size();
+  return names == 0 ? "TLS" : absl::StrCat("TLS, client names: ", names);
+}
+
 }  // namespace
 
 std::string OrNothing(const std::string& text) {
@@ -140,6 +157,13 @@ std::string StateAndReason(const v1::Recipient& recipient) {
   return text;
 }
 
+std::string WhoIs(const v1::Recipient& recipient) {
+  return Printable(absl::StrCat(
+      recipient.address(),
+      recipient.address().empty() || recipient.identity().empty() ? "" : " ",
+      recipient.identity()));
+}
+
 std::string SessionTable(const std::vector<v1::Session>& sessions,
                          absl::Time now) {
   std::vector<std::vector<std::string>> rows = {
@@ -166,6 +190,9 @@ std::string SessionDetails(const v1::Session& session) {
   if (!session.error().empty()) lines.Add("error", session.error());
   if (is_made) lines.Add("address", session.data_endpoint());
   if (is_made) lines.Add("listening", session.listen_endpoint());
+  if (session.spec().has_encryption()) {
+    lines.Add("encryption", Encryption(session.spec().encryption()));
+  }
   lines.Add("source", Source(session.spec()));
   if (session.has_source_modify_time()) {
     lines.AddTime("modified", session.source_modify_time());
@@ -275,16 +302,17 @@ std::string ReceptionDetails(const v1::Reception& reception) {
 }
 
 std::string RecipientTable(const std::vector<v1::Recipient>& recipients) {
-  std::vector<std::vector<std::string>> rows = {{"RECIPIENT", "ADDRESS",
-                                                 "LABEL", "STATE", "ACKED",
-                                                 "RATE", "RTT", "RETRANSMITS"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"RECIPIENT", "ADDRESS", "IDENTITY", "LABEL", "STATE", "ACKED", "RATE",
+       "RTT", "RETRANSMITS"}};
   for (const v1::Recipient& recipient : recipients) {
     const std::pair<absl::string_view, absl::string_view> ids = absl::StrSplit(
         absl::StripPrefix(recipient.name(), "sessions/"), "/recipients/");
     rows.push_back(
         {Printable(absl::StrCat(ids.first, "/", ids.second)),
-         OrNothing(recipient.address()), OrNothing(recipient.label()),
-         StateAndReason(recipient), HumanBytes(recipient.bytes_acked()),
+         OrNothing(recipient.address()), OrNothing(recipient.identity()),
+         OrNothing(recipient.label()), StateAndReason(recipient),
+         HumanBytes(recipient.bytes_acked()),
          Rate(recipient.bytes_per_second()),
          recipient.has_rtt()
              ? absl::StrFormat("%.1f ms", absl::ToDoubleMilliseconds(
@@ -292,17 +320,20 @@ std::string RecipientTable(const std::vector<v1::Recipient>& recipients) {
              : std::string(kNothing),
          absl::StrCat(recipient.retransmits())});
   }
+  DropUnusedIdentity(rows);
   return Table(rows);
 }
 
 std::string ProgressTable(const std::vector<v1::Recipient>& recipients,
                           std::optional<int64_t> content_length) {
-  std::vector<std::vector<std::string>> rows = {
-      {"ADDRESS", "LABEL", "STATE", "ACKED", "RATE", "PROGRESS", "LEFT"}};
+  std::vector<std::vector<std::string>> rows = {{"ADDRESS", "IDENTITY", "LABEL",
+                                                 "STATE", "ACKED", "RATE",
+                                                 "PROGRESS", "LEFT"}};
   for (const v1::Recipient& recipient : recipients) {
     rows.push_back(
-        {OrNothing(recipient.address()), OrNothing(recipient.label()),
-         StateAndReason(recipient), HumanBytes(recipient.bytes_acked()),
+        {OrNothing(recipient.address()), OrNothing(recipient.identity()),
+         OrNothing(recipient.label()), StateAndReason(recipient),
+         HumanBytes(recipient.bytes_acked()),
          Rate(recipient.bytes_per_second()),
          content_length
              ? Bar(Acknowledged(recipient), *content_length, kBarWidth)
@@ -310,6 +341,7 @@ std::string ProgressTable(const std::vector<v1::Recipient>& recipients,
          content_length ? TimeLeft(recipient, *content_length)
                         : std::string(kNothing)});
   }
+  DropUnusedIdentity(rows);
   return Table(rows);
 }
 
@@ -329,6 +361,15 @@ std::string NodeDetails(const v1::Node& node) {
                                        node.data_ports().last(), ", ",
                                        node.ports_in_use_size(), " in use"));
   lines.Add("lanes", absl::StrCat(node.lanes()));
+  if (node.has_data_tls()) {
+    const v1::DataTls& tls = node.data_tls();
+    lines.Add(
+        "encryption",
+        absl::StrCat(tls.kernel_tls() ? "by the kernel" : "by the service",
+                     ", recipients need ",
+                     tls.client_certificates() ? "" : "no ", "certificates"));
+    lines.AddTime("certificate to", tls.certificate_expire_time());
+  }
   const v1::NodeLimits& limits = node.limits();
   lines.Add("max sessions", absl::StrCat(limits.max_sessions()));
   lines.Add("max recipients",

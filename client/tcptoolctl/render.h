@@ -37,6 +37,8 @@ std::string Table(const std::vector<std::vector<std::string>>& rows,
 
 // "FAILED (STALLED)": the state, and the reason if there is one.
 std::string StateAndReason(const v1::Recipient& recipient);
+// "192.0.2.7:41824", "192.0.2.7:41824 dns:node-1.example"; printable.
+std::string WhoIs(const v1::Recipient& recipient);
 
 // One session a line; ages are counted to `now`.
 std::string SessionTable(const std::vector<v1::Session>& sessions,

@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "client/api/read_file.h"
+#include "client/tcptoolctl/expect_flag.h"
 #include "client/tcptoolctl/flag_values.h"
 #include "client/tcptoolctl/reception_commands.h"
 
@@ -138,14 +139,18 @@ void AddRecipients(CLI::App& command, v1::SessionSpec* spec) {
   AddList(command, "--allow", "RULE",
           "Who may connect: an address, ADDR/BITS or ADDR/MASK",
           [spec](const std::string& rule) { spec->add_allow(rule); });
-  AddList(command, "--expect", "ADDR[=LABEL]",
-          "A recipient to wait for, by its address",
-          [spec](const std::string& text) {
-            const Pair pair = SplitPair(text, '=');
-            v1::ExpectedRecipient& expected = *spec->add_expected();
-            expected.set_address(pair.first);
-            expected.set_label(pair.second);
-          });
+  AddExpect(command, "A recipient to wait for",
+            [spec] { return spec->add_expected(); });
+  command.add_flag_callback(
+      "--encrypt", [spec] { spec->mutable_encryption(); },
+      "Send the content in TLS, with the node's certificate for it");
+  AddList(
+      command, "--client-name", "IDENTITY",
+      "Who may connect, by a name of its certificate: cn:NAME, dns:NAME or\n"
+      "uri:NAME; implies --encrypt",
+      [spec](const std::string& name) {
+        spec->mutable_encryption()->add_client_names(name);
+      });
 }
 
 void AddStart(CLI::App& command, v1::SessionSpec* spec) {

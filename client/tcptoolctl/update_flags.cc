@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "client/tcptoolctl/expect_flag.h"
 #include "client/tcptoolctl/flag_values.h"
 
 namespace tcptool {
@@ -37,15 +38,8 @@ void AddListFlags(CLI::App& changes, UpdateFlags& flags) {
           [&flags](const std::string& rule) {
             Changed(flags, kAllow).add_allow(rule);
           });
-  AddList(changes, "--expect", "ADDR[=LABEL]",
-          "A recipient to wait for too, by its address",
-          [&flags](const std::string& text) {
-            const Pair pair = SplitPair(text, '=');
-            v1::ExpectedRecipient& expected =
-                *Changed(flags, kExpected).add_expected();
-            expected.set_address(pair.first);
-            expected.set_label(pair.second);
-          });
+  AddExpect(changes, "A recipient to wait for too",
+            [&flags] { return Changed(flags, kExpected).add_expected(); });
 }
 
 }  // namespace

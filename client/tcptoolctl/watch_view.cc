@@ -107,7 +107,7 @@ void WatchView::ShowChange(const v1::Change& change) {
       before->second.state() == recipient.state()) {
     return;
   }
-  out_ << Printable(recipient.address());
+  out_ << WhoIs(recipient);
   if (!recipient.label().empty()) {
     out_ << " (" << Printable(recipient.label()) << ")";
   }

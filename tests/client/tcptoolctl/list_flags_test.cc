@@ -61,10 +61,11 @@ TEST(ListFlagsTest, RequestHasWhatFlagsSay) {
   const auto recipients =
       RecipientsRequest(Parsed(AddRecipientListFlags,
                                "--reason stalled --address 192.0.2.0/24 "
-                               "--label gate"));
+                               "--identity dns:a --label gate"));
   EXPECT_EQ(recipients.recipient_filter().reasons(0),
             v1::RECIPIENT_REASON_STALLED);
   EXPECT_EQ(recipients.recipient_filter().addresses(0), "192.0.2.0/24");
+  EXPECT_EQ(recipients.recipient_filter().identities(0), "dns:a");
   EXPECT_EQ(recipients.labels(0), "gate");
   const auto receptions = ReceptionsRequest(
       Parsed(AddReceptionListFlags, "--destination in --failed"));
