@@ -41,6 +41,7 @@ class Stubs:
         root = next(proto for proto in protos if proto.match("tcptool/v1/*")).parents[2]
         generate_python(root, protos)
         for name in (
+            "encryption",
             "errors",
             "filters",
             "session",
