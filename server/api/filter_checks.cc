@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "dataplane/session/access_list.h"
+#include "server/api/encryption.h"
 #include "server/api/names.h"
 #include "server/api/spec_checker.h"
 
@@ -21,6 +22,7 @@ using google::protobuf::util::TimeUtil;
 
 constexpr int kMaxReasons = 100;
 constexpr int kMaxAddresses = 100;
+constexpr int kMaxIdentities = 100;
 // A root's name, a slash and a path.
 constexpr size_t kMaxFileBytes = 255 + 1 + SpecChecker::kMaxPathBytes;
 constexpr size_t kMaxNodeBytes = 64;
@@ -165,6 +167,16 @@ void CheckFilter(const v1::RecipientFilter& filter, InvalidFields& wrong) {
     if (!added.ok()) {
       wrong.Add(absl::StrCat("recipient_filter.addresses[", i, "]"),
                 added.message());
+    }
+  }
+  if (filter.identities_size() > kMaxIdentities) {
+    wrong.Add("recipient_filter.identities",
+              absl::StrCat("there are more than ", kMaxIdentities));
+  }
+  for (int i = 0; i < std::min(filter.identities_size(), kMaxIdentities); ++i) {
+    const std::string why = WhyNoCertificateName(filter.identities(i));
+    if (!why.empty()) {
+      wrong.Add(absl::StrCat("recipient_filter.identities[", i, "]"), why);
     }
   }
 }

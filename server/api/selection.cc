@@ -104,6 +104,7 @@ bool RecipientSelection::Has(const v1::Recipient& recipient) const {
         Contains(filter_.connect_time(), recipient.connect_time()))) {
     return false;
   }
+  if (!IsOneOf(filter_.identities(), recipient.identity())) return false;
   if (addresses_.empty()) return true;
   const auto address = IpAddressOf(recipient.address());
   return address && addresses_.Allows(*address);

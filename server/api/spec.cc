@@ -152,7 +152,17 @@ std::vector<dataplane::ExpectedRecipient> ToExpected(
     const std::string field = absl::StrCat("expected[", i, "]");
     const std::string address_field = absl::StrCat(field, ".address");
     const v1::ExpectedRecipient& recipient = spec.expected(i);
+    if (recipient.label().size() > SpecChecker::kMaxLabelBytes) {
+      check.Wrong(absl::StrCat(field, ".label"),
+                  absl::StrCat("it is longer than ",
+                               SpecChecker::kMaxLabelBytes, " bytes"));
+    }
+    expected.push_back({.identity = recipient.identity(),
+                        .label = recipient.label(),
+                        .id = static_cast<uint64_t>(recipient.number())});
+    if (!recipient.identity().empty()) continue;
     const auto address = check.Address(address_field, recipient.address());
+    expected.back().address = address;
     if (address.is_v6() && address.to_v6().is_link_local() &&
         address.to_v6().scope_id() == 0) {
       check.Wrong(address_field,
@@ -165,14 +175,6 @@ std::vector<dataplane::ExpectedRecipient> ToExpected(
       check.Wrong(address_field, absl::StrCat("no rule in allow matches ",
                                               recipient.address()));
     }
-    if (recipient.label().size() > SpecChecker::kMaxLabelBytes) {
-      check.Wrong(absl::StrCat(field, ".label"),
-                  absl::StrCat("it is longer than ",
-                               SpecChecker::kMaxLabelBytes, " bytes"));
-    }
-    expected.push_back({.address = address,
-                        .label = recipient.label(),
-                        .id = static_cast<uint64_t>(recipient.number())});
   }
   return expected;
 }
@@ -230,6 +232,7 @@ void CheckGrowth(const v1::SessionSpec& before, const v1::SessionSpec& spec,
   if (!begins_with(spec.expected(), before.expected(),
                    [](const auto& one, const auto& other) {
                      return one.address() == other.address() &&
+                            one.identity() == other.identity() &&
                             one.label() == other.label();
                    })) {
     check.Wrong("expected",
@@ -250,6 +253,7 @@ void ToChangeable(v1::SessionSpec& spec, SpecChecker& check,
                 &v1::SessionSpec::mutable_retention, absl::Hours(168), kSecond,
                 kYear);
   options.expected = ToExpected(spec, options.allow, check);
+  CheckEncryption(spec, check);
   options.limits = ToLimits(spec, check);
   check.Labels("labels", spec.labels());
 }
@@ -264,7 +268,8 @@ void NumberExpected(v1::SessionSpec& spec) {
 }
 
 absl::StatusOr<dataplane::SessionOptions> ToChangedOptions(
-    const v1::SessionSpec& before, v1::SessionSpec& spec) {
+    const SpecRules& rules, const v1::SessionSpec& before,
+    v1::SessionSpec& spec) {
   SpecChecker check("session.spec.");
   dataplane::SessionOptions options;
   CheckGrowth(before, spec, check);
@@ -281,6 +286,10 @@ absl::StatusOr<dataplane::SessionOptions> ToChangedOptions(
                     absl::FormatDuration(ToDuration(spec.start().max_wait()))));
   }
   if (!check.ok()) return check.status();
+  if (spec.expected_size() > before.expected_size()) {
+    const auto tls = ToTls(rules.data_tls, spec);
+    if (!tls.ok()) return tls.status();
+  }
   return options;
 }
 
@@ -307,6 +316,9 @@ absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
   options.start =
       ToStartPolicy(spec, options.expire_after, rules.max_recipients, check);
   if (!check.ok()) return check.status();
+  auto tls = ToTls(rules.data_tls, spec);
+  if (!tls.ok()) return tls.status();
+  options.tls = *std::move(tls);
   return options;
 }
 

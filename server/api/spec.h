@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "dataplane/session/session_options.h"
+#include "server/api/encryption.h"
 #include "tcptool/v1/session.pb.h"
 
 namespace tcptool::server {
@@ -20,11 +21,13 @@ struct SpecRules {
   uint16_t first_port = 0;
   uint16_t last_port = 0;
   int32_t max_recipients = 0;
+  DataTlsRules data_tls;
 };
 
 // Checks `spec`, fills in its defaults, and returns the options for the data
 // plane. Port 0 stays 0. Does not check whether the file exists.
-// INVALID_ARGUMENT names the fields that are wrong.
+// INVALID_ARGUMENT names the fields that are wrong. FAILED_PRECONDITION: the
+// node cannot encrypt as the spec asks for.
 absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
                                                     v1::SessionSpec& spec);
 
@@ -33,7 +36,8 @@ absl::StatusOr<dataplane::SessionOptions> ToOptions(const SpecRules& rules,
 // these give are set. INVALID_ARGUMENT as well if something has shrunk that may
 // only grow.
 absl::StatusOr<dataplane::SessionOptions> ToChangedOptions(
-    const v1::SessionSpec& before, v1::SessionSpec& spec);
+    const SpecRules& rules, const v1::SessionSpec& before,
+    v1::SessionSpec& spec);
 
 // Gives those that a new session expects the numbers of their records: from 1.
 void NumberExpected(v1::SessionSpec& spec);

@@ -14,6 +14,7 @@
 #include "messages/time.h"
 #include "server/api/etag.h"
 #include "server/api/names.h"
+#include "text/characters.h"
 
 namespace tcptool::server {
 namespace {
@@ -50,6 +51,11 @@ std::optional<asio::ip::tcp::endpoint> ToEndpoint(absl::string_view text) {
 
 std::string AddressOf(const asio::ip::tcp::endpoint& peer) {
   return peer.port() == 0 ? peer.address().to_string() : ToString(peer);
+}
+
+// It is expected by its certificate, from any address, and has not come.
+bool HasNoAddress(const dataplane::RecipientStatus& status) {
+  return status.attempt == 0 && !status.identity.empty();
 }
 
 void AddAttempt(const dataplane::EndedAttempt& attempt,
@@ -136,7 +142,9 @@ v1::Recipient ToProto(absl::string_view session_name,
                       const dataplane::RecipientStatus& status) {
   v1::Recipient recipient;
   recipient.set_name(absl::StrCat(session_name, "/recipients/", status.id));
-  recipient.set_address(AddressOf(status.peer));
+  if (!HasNoAddress(status)) recipient.set_address(AddressOf(status.peer));
+  // A certificate may have any bytes.
+  recipient.set_identity(ToUtf8(status.identity));
   recipient.set_label(status.label);
   recipient.set_state(
       static_cast<v1::RecipientState>(static_cast<int>(status.state) + 1));
@@ -176,7 +184,10 @@ v1::Recipient ToProto(absl::string_view session_name,
 absl::StatusOr<dataplane::RecipientStatus> FromProto(
     const v1::Recipient& recipient) {
   dataplane::RecipientStatus status;
-  const auto peer = ToEndpoint(recipient.address());
+  status.identity = recipient.identity();
+  status.attempt = static_cast<uint32_t>(recipient.attempt());
+  const auto peer = HasNoAddress(status) ? asio::ip::tcp::endpoint()
+                                         : ToEndpoint(recipient.address());
   const auto number = RecipientNumber(recipient.name());
   if (!peer || !number) {
     return absl::DataLossError(absl::StrCat("no recipient: \"",
@@ -188,7 +199,6 @@ absl::StatusOr<dataplane::RecipientStatus> FromProto(
   status.label = recipient.label();
   status.node = recipient.node();
   status.offset = static_cast<uint64_t>(recipient.offset());
-  status.attempt = static_cast<uint32_t>(recipient.attempt());
   auto earlier = std::make_shared<dataplane::EndedAttempts>();
   for (const v1::RecipientAttempt& attempt : recipient.earlier_attempts()) {
     earlier->push_back(

@@ -9,10 +9,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "dataplane/base/processors.h"
+#include "dataplane/tls/kernel_tls.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
+#include "server/daemon/node_facts.h"
 #include "server/daemon/ready_file.h"
 #include "server/daemon/thread_room.h"
 #include "server/peers/node_credentials.h"
@@ -100,6 +101,10 @@ absl::Status Daemon::Check(const Options& options) {
   if (!status.ok()) return status;
   status = ControlServer::Check(options.security);
   if (!status.ok()) return status;
+  if (!options.data.tls.cert.empty()) {
+    status = LoadDataTls(options.data.tls).status();
+    if (!status.ok()) return status;
+  }
   status = NodeCredentials::Load(options.peers, options.security).status();
   if (!status.ok()) return status;
   return fleet::LoadEtcdOptions(options.fleet).status();
@@ -126,8 +131,13 @@ absl::Status Daemon::Start() {
   auto credentials = NodeCredentials::Load(options_.peers, options_.security);
   if (!credentials.ok()) return credentials.status();
   follow_clients_.emplace(*std::move(credentials));
+  if (status = StartTls(); !status.ok()) return status;
   status = Restore();
   if (!status.ok()) return status;
+  if (data_tls_ != nullptr) {
+    metrics_->set_data_certificate(
+        [tls = data_tls_] { return CertificateExpiry(*tls); });
+  }
   // Threads inherit the niceness of the one that creates them. The lanes and
   // the manager's threads exist already, and keep theirs; gRPC's and HTTP's
   // follow.
@@ -138,7 +148,9 @@ absl::Status Daemon::Start() {
   distribution_service_.emplace(
       fleet_ == nullptr ? nullptr : &fleet_->distributions(),
       receptions_->uploads(), hub_);
-  node_service_.emplace(Node(), roots_, writable_roots_, *manager_);
+  node_service_.emplace(
+      NodeFacts(options_, engine_, manager_options_, receptions_->options()),
+      roots_, writable_roots_, *manager_, data_tls_.get());
   file_service_.emplace(roots_, options_.data.browsable_roots);
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());
@@ -170,6 +182,23 @@ absl::Status Daemon::Start() {
                       {"lanes", engine_.lanes()},
                       {"paths", BeneathMethodName(roots_.method())},
                       {"version", std::string(kVersion)}});
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartTls() {
+  if (options_.data.tls.cert.empty()) return absl::OkStatus();
+  auto tls = LoadDataTls(options_.data.tls);
+  if (!tls.ok()) return tls.status();
+  data_tls_ = *std::move(tls);
+  data_tls_reloader_ = std::make_unique<CredentialReloader>(
+      [tls = data_tls_] { tls->ReloadIfChanged(); });
+  manager_options_.rules.data_tls = {
+      .context = [tls = data_tls_] { return tls->Current(); },
+      .client_certificates = !options_.data.tls.client_ca.empty()};
+  LogInfo("serving_tls",
+          {{"client_certificates",
+            options_.data.tls.client_ca.empty() ? "off" : "on"},
+           {"kernel_tls", dataplane::HasKernelTls() ? "on" : "off"}});
   return absl::OkStatus();
 }
 
@@ -364,31 +393,6 @@ void Daemon::Stop() {
   control_->Stop(kShutdownGrace);
   // All calls have ended by now, and their ends are on their way.
   http_->WaitUntilAnswered(kLastAnswersLimit);
-}
-
-v1::Node Daemon::Node() const {
-  v1::Node node;
-  node.set_version(std::string(kVersion));
-  node.mutable_start_time()->set_seconds(absl::ToUnixSeconds(absl::Now()));
-  node.set_data_address(options_.data.address);
-  node.mutable_data_ports()->set_first(options_.data.first_port);
-  node.mutable_data_ports()->set_last(options_.data.last_port);
-  node.set_lanes(static_cast<int32_t>(engine_.lanes()));
-  v1::NodeLimits& limits = *node.mutable_limits();
-  limits.set_max_sessions(static_cast<int32_t>(manager_options_.max_sessions));
-  limits.set_max_recipients_per_session(
-      static_cast<int32_t>(engine_.max_recipients_per_session()));
-  limits.set_max_watchers(static_cast<int32_t>(options_.control.max_watchers));
-  limits.set_max_message_bytes(options_.control.max_message_bytes);
-  limits.set_stream_window_bytes(
-      static_cast<int64_t>(manager_options_.stream_window_bytes));
-  limits.set_max_upload_bytes(
-      static_cast<int64_t>(manager_options_.max_upload_bytes));
-  const ReceptionManager::Options& receptions = receptions_->options();
-  limits.set_max_receptions(static_cast<int32_t>(receptions.max_receptions));
-  limits.set_max_running_receptions(
-      static_cast<int32_t>(receptions.max_running));
-  return node;
 }
 
 }  // namespace tcptool::server

@@ -71,7 +71,7 @@ class Daemon {
  private:
   // Opens the store, and restores the sessions and receptions that it has.
   absl::Status Restore();
-  v1::Node Node() const;
+  absl::Status StartTls();
   absl::Status StartPeers();
   absl::Status StartFleet();
   void JoinFleet();
@@ -89,7 +89,9 @@ class Daemon {
   std::optional<ReceptionTable> reception_table_;
   std::optional<Metrics> metrics_;
   WatchHub hub_;
-  const SessionManager::Options manager_options_;
+  std::shared_ptr<TlsContext> data_tls_;  // Null: no --data-tls-cert.
+  std::unique_ptr<CredentialReloader> data_tls_reloader_;  // The same.
+  SessionManager::Options manager_options_;
   std::unique_ptr<Store> store_;
   std::optional<FollowClients> follow_clients_;
   ParentMoves parent_moves_;

@@ -219,6 +219,15 @@ void AddDataFlags(CLI::App& app, DataOptions& options) {
       ->capture_default_str()
       ->type_name("N")
       ->check(CLI::Range(0, 1024));
+  app.add_option("--data-tls-cert", options.tls.cert,
+                 "The certificate chain of sessions whose content is encrypted")
+      ->type_name("PEM");
+  app.add_option("--data-tls-key", options.tls.key, "That certificate's key")
+      ->type_name("PEM");
+  app.add_option("--data-tls-client-ca", options.tls.client_ca,
+                 "Who signs the certificates of those sessions' recipients,\n"
+                 "which need one then")
+      ->type_name("PEM");
 }
 
 void AddPeerFlags(CLI::App& app, PeerOptions& options) {

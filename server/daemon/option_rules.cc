@@ -59,6 +59,16 @@ std::string CheckBrowsable(const DataOptions& options) {
   return "";
 }
 
+std::string CheckContentTls(const DataTlsOptions& options) {
+  if (options.cert.empty() != options.key.empty()) {
+    return "--data-tls-cert and --data-tls-key go together";
+  }
+  if (options.cert.empty() && !options.client_ca.empty()) {
+    return "--data-tls-client-ca wants --data-tls-cert and --data-tls-key";
+  }
+  return "";
+}
+
 // The API over HTTP is to let in nobody whom the control address keeps out.
 std::string CheckConnect(const Options& options, bool has_tls, bool asks_who) {
   if (!options.connect.enabled) {
@@ -84,6 +94,8 @@ std::string CheckConnect(const Options& options, bool has_tls, bool asks_who) {
 std::string CheckTogether(const Options& options) {
   std::string browsable = CheckBrowsable(options.data);
   if (!browsable.empty()) return browsable;
+  std::string content_tls = CheckContentTls(options.data.tls);
+  if (!content_tls.empty()) return content_tls;
   const SecurityOptions& security = options.security;
   const bool tls = !security.tls_cert.empty();
   const bool asks_who =

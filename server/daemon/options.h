@@ -15,6 +15,7 @@
 #include "server/http/http_options.h"
 #include "server/peers/peer_options.h"
 #include "server/rpc/control_options.h"
+#include "server/security/data_tls.h"
 #include "server/security/security_options.h"
 
 namespace tcptool::server {
@@ -30,6 +31,7 @@ struct DataOptions {
   std::vector<std::string> writable_roots;   // NAME=DIR
   std::vector<std::string> browsable_roots;  // NAME
   size_t lanes = 0;                          // 0: one for each usable core.
+  DataTlsOptions tls;
 };
 
 // What outlives the process, and how it ends.

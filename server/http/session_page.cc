@@ -33,6 +33,7 @@ std::string RecipientRow(const v1::Session& session,
   return absl::StrCat(
       "<tr>\n<th scope=\"row\">", EscapeHtml(number), "</th>\n",
       Cell("Address", absl::StrCat(IsolatedText(recipient.address()), " ",
+                                   IsolatedText(recipient.identity()), " ",
                                    IsolatedText(recipient.label()))),
       Cell("State", absl::StrCat(StateBadge(StateName(recipient.state())),
                                  Explanation(WhyOf(recipient)))),
@@ -58,6 +59,7 @@ std::string Facts(const v1::Session& session) {
                     : ""));
   facts.Add("Recipients connect to", IsolatedText(session.data_endpoint()));
   facts.Add("Listens on", IsolatedText(session.listen_endpoint()));
+  if (session.spec().has_encryption()) facts.Add("Encryption", "TLS 1.3");
   for (const auto& [key, value] : session.spec().labels()) {
     facts.Add(key, IsolatedText(value));
   }

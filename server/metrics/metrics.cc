@@ -27,6 +27,12 @@ std::vector<prometheus::MetricFamily> ServiceMetrics(bool is_ready) {
 
 std::string Metrics::Render(bool is_ready) const {
   std::vector<prometheus::MetricFamily> families = ServiceMetrics(is_ready);
+  if (data_certificate_) {
+    families.push_back(
+        Gauge("tcptool_data_certificate_expiry_timestamp_seconds",
+              "Until when the certificate of encrypted content is valid."));
+    Add(families.back(), absl::ToUnixSeconds(data_certificate_()));
+  }
   std::vector<const prometheus::Collectable*> parts = {&transfers_, &registry_,
                                                        &process_};
   if (fleet_) parts.push_back(&*fleet_);

@@ -4,10 +4,12 @@
 
 #include <prometheus/registry.h>
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "dataplane/engine/engine.h"
 #include "server/metrics/fleet_metrics.h"
 #include "server/metrics/grpc_metrics.h"
@@ -43,6 +45,12 @@ class Metrics {
     fleet_.emplace(std::move(measure));
   }
 
+  // Until when the certificate of content is valid, where there is one. Before
+  // the first Render(), which calls it on any thread.
+  void set_data_certificate(std::function<absl::Time()> expiry) {
+    data_certificate_ = std::move(expiry);
+  }
+
   // In Prometheus' text format. `is_ready`: the service takes new sessions.
   std::string Render(bool is_ready) const;
 
@@ -53,6 +61,7 @@ class Metrics {
   ProcessMetrics process_;
   TransferMetrics transfers_;
   std::optional<FleetMetrics> fleet_;
+  std::function<absl::Time()> data_certificate_;  // Null: there is none.
 };
 
 }  // namespace tcptool::server

@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "absl/synchronization/mutex.h"
+#include "messages/time.h"
+#include "server/security/data_tls.h"
 
 namespace tcptool::server {
 namespace {
@@ -28,11 +30,12 @@ void AddRoots(const Spaces& spaces,
 
 NodeService::NodeService(v1::Node node, const ContentRoots& roots,
                          const ContentRoots& writable_roots,
-                         SessionManager& manager)
+                         SessionManager& manager, const TlsContext* data_tls)
     : node_(std::move(node)),
       roots_(roots),
       writable_roots_(writable_roots),
       manager_(manager),
+      data_tls_(data_tls),
       start_(std::chrono::steady_clock::now()) {}
 
 void NodeService::AddTo(MethodTable& table) {
@@ -62,6 +65,10 @@ void NodeService::GetNode(GetNodeCall::Done done) {
   const auto uptime = std::chrono::steady_clock::now() - start_;
   answer->node.mutable_uptime()->set_seconds(
       std::chrono::duration_cast<std::chrono::seconds>(uptime).count());
+  if (data_tls_ != nullptr) {
+    *answer->node.mutable_data_tls()->mutable_certificate_expire_time() =
+        ToTimestamp(CertificateExpiry(*data_tls_));
+  }
   const auto add = [this, answer, done = std::move(done)](
                        google::protobuf::RepeatedPtrField<v1::Root>& roots) {
     return [this, answer, done, &roots](const Spaces& spaces) {

@@ -6,6 +6,7 @@
 
 #include "server/rpc/method_table.h"
 #include "server/rpc/unary_call.h"
+#include "server/security/tls.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/session_manager.h"
 #include "tcptool/v1/node_service.pb.h"
@@ -16,9 +17,10 @@ namespace tcptool::server {
 class NodeService : public RpcService {
  public:
   // `node` has what does not change while the service runs. The others outlive
-  // the service.
+  // the service. `data_tls`: of content; may be null.
   NodeService(v1::Node node, const ContentRoots& roots,
-              const ContentRoots& writable_roots, SessionManager& manager);
+              const ContentRoots& writable_roots, SessionManager& manager,
+              const TlsContext* data_tls = nullptr);
 
   void AddTo(MethodTable& table) override;
 
@@ -34,6 +36,7 @@ class NodeService : public RpcService {
   const ContentRoots& roots_;
   const ContentRoots& writable_roots_;
   SessionManager& manager_;
+  const TlsContext* const data_tls_;
   const std::chrono::steady_clock::time_point start_;
 };
 

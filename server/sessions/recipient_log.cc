@@ -25,6 +25,7 @@ void RecipientLog::Add(absl::string_view session,
           {{"session", session},
            {"recipient", shown.name()},
            {"address", shown.address()},
+           {"identity", shown.identity()},
            {"state", std::string(dataplane::Name(recipient.state))},
            {"reason", std::string(dataplane::Name(recipient.reason))}});
 }

@@ -25,6 +25,7 @@ void AddExpected(StoredSession& stored) {
     recipient.set_name(
         absl::StrCat(stored.session.name(), "/recipients/", expected.number()));
     recipient.set_address(expected.address());
+    recipient.set_identity(expected.identity());
     recipient.set_label(expected.label());
     recipient.set_state(v1::RECIPIENT_STATE_EXPECTED);
   }

@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/api/spec.h"
 #include "server/sessions/held_sessions.h"
 #include "server/sessions/live_sessions.h"
 #include "server/sessions/upload.h"
@@ -31,10 +32,12 @@ class SessionCommands {
   using Done = std::function<void(absl::Status)>;
 
   // The references outlive it.
-  SessionCommands(asio::any_io_executor executor, SessionTable& table,
-                  WatchHub& hub, Store& store, LiveSessions& live,
-                  HeldSessions& held, UploadAdmission& uploads)
+  SessionCommands(asio::any_io_executor executor, const SpecRules& rules,
+                  SessionTable& table, WatchHub& hub, Store& store,
+                  LiveSessions& live, HeldSessions& held,
+                  UploadAdmission& uploads)
       : executor_(std::move(executor)),
+        rules_(rules),
         table_(table),
         hub_(hub),
         store_(store),
@@ -72,6 +75,7 @@ class SessionCommands {
   absl::Status NotStarted(const std::string& name, const absl::Status& why);
 
   const asio::any_io_executor executor_;
+  const SpecRules& rules_;
   SessionTable& table_;
   WatchHub& hub_;
   Store& store_;

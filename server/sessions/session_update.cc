@@ -98,7 +98,7 @@ void SessionCommands::Update(const v1::UpdateSessionRequest& request,
     }
     field->copy(request.session().spec(), change->spec);
   }
-  auto options = ToChangedOptions(session->spec(), change->spec);
+  auto options = ToChangedOptions(rules_, session->spec(), change->spec);
   if (!options.ok()) return change->done(options.status());
   const dataplane::SessionChanges changes =
       ChangesOf(session->spec(), change->spec, *std::move(options));

@@ -125,6 +125,13 @@ TEST(FilterChecksTest, RecipientsHaveReasonsAndAddresses) {
   for (int i = 0; i < 101; ++i) filter.add_addresses("192.0.2.7");
   EXPECT_EQ(WrongField(request), "recipient_filter.addresses");
   filter.clear_addresses();
+  filter.add_identities("dns:node-1.example");
+  filter.add_identities("node-1");
+  EXPECT_EQ(WrongField(request), "recipient_filter.identities[1]");
+  filter.clear_identities();
+  for (int i = 0; i < 101; ++i) filter.add_identities("cn:a");
+  EXPECT_EQ(WrongField(request), "recipient_filter.identities");
+  filter.clear_identities();
   filter.add_reasons(v1::RECIPIENT_REASON_UNSPECIFIED);
   EXPECT_EQ(WrongField(request), "recipient_filter.reasons[1]");
   filter.mutable_reasons()->Set(1, 1000);

@@ -145,6 +145,19 @@ TEST(SelectionTest, RecipientsByAddressWhateverTheirPort) {
   }
 }
 
+TEST(SelectionTest, RecipientsByTheirCertificates) {
+  v1::RecipientFilter filter;
+  filter.add_identities("cn:a");
+  filter.add_identities("dns:b");
+  const RecipientSelection selection(filter);
+  v1::Recipient recipient = Peer("192.0.2.7:1");
+  EXPECT_FALSE(selection.Has(recipient));
+  recipient.set_identity("dns:b");
+  EXPECT_TRUE(selection.Has(recipient));
+  recipient.set_identity("cn:b");
+  EXPECT_FALSE(selection.Has(recipient));
+}
+
 TEST(SelectionTest, RecipientsByReasonAndTime) {
   v1::RecipientFilter filter;
   filter.add_reasons(v1::RECIPIENT_REASON_STALLED);

@@ -326,7 +326,7 @@ absl::Status Changed(v1::SessionSpec before,
   NumberExpected(before);
   v1::SessionSpec after = before;
   change(after);
-  return ToChangedOptions(before, after).status();
+  return ToChangedOptions(kRules, before, after).status();
 }
 
 TEST(SpecChangeTest, ListsMayGrowAndNotShrink) {
@@ -380,7 +380,7 @@ TEST(SpecChangeTest, NumbersOfThoseExpectedStay) {
   after.mutable_expected(0)->set_number(8);
   after.add_expected()->set_address("192.0.2.2");
   after.mutable_expected(1)->set_number(9);
-  const auto options = ToChangedOptions(before, after);
+  const auto options = ToChangedOptions(kRules, before, after);
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->expected[0].id, 7u);
   EXPECT_EQ(options->expected[1].id, 0u);

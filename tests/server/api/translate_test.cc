@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+
 #include "absl/time/clock.h"
 
 namespace tcptool::server {
@@ -13,6 +15,7 @@ TEST(TranslateTest, StoredRecipientComesBackWhole) {
   status.id = 7;
   status.peer = {asio::ip::make_address("2001:db8::7"), 41824};
   status.label = "m7";
+  status.identity = "cn:m7";
   status.attempt = 2;
   status.earlier =
       std::make_shared<const dataplane::EndedAttempts>(dataplane::EndedAttempts{
@@ -55,12 +58,53 @@ TEST(TranslateTest, RecipientThatIsExpectedHasNoPort) {
   EXPECT_EQ(back->attempt, 0u);
 }
 
+TEST(TranslateTest, WhoIsExpectedByACertificateHasNoAddressBeforeItComes) {
+  dataplane::RecipientStatus status;
+  status.id = 1;
+  status.identity = "dns:node-1.example";
+  status.state = dataplane::RecipientState::kExpected;
+  v1::Recipient message = ToProto("sessions/s", status);
+  EXPECT_EQ(message.address(), "");
+  EXPECT_EQ(message.identity(), "dns:node-1.example");
+  auto back = FromProto(message);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->identity, status.identity);
+  status.attempt = 1;
+  status.peer = {asio::ip::make_address("192.0.2.7"), 41824};
+  message = ToProto("sessions/s", status);
+  EXPECT_EQ(message.address(), "192.0.2.7:41824");
+  back = FromProto(message);
+  ASSERT_TRUE(back.ok()) << back.status();
+  EXPECT_EQ(back->peer, status.peer);
+  EXPECT_EQ(back->identity, status.identity);
+}
+
+TEST(TranslateTest, ACertificatesNameMayHaveAnyBytes) {
+  dataplane::RecipientStatus status;
+  status.id = 1;
+  status.attempt = 1;
+  status.identity = "dns:\xff.example";
+  EXPECT_EQ(ToProto("sessions/s", status).identity(), "dns:?.example");
+}
+
+// The numbers are the same, as those of the states are but for one.
+TEST(TranslateTest, ReasonsAreThoseOfTheDataPlane) {
+  for (size_t i = 1; i < dataplane::kReasons; ++i) {
+    EXPECT_EQ(
+        v1::RecipientReason_Name(static_cast<int>(i)),
+        std::string("RECIPIENT_REASON_") +
+            std::string(dataplane::Name(static_cast<dataplane::Reason>(i))));
+  }
+}
+
 TEST(TranslateTest, DamagedRecipientIsDataLoss) {
   v1::Recipient message;
   message.set_name("sessions/s/recipients/1");
   message.set_address("nowhere");
   EXPECT_TRUE(absl::IsDataLoss(FromProto(message).status()));
   message.set_address("192.0.2.1:70000");
+  EXPECT_TRUE(absl::IsDataLoss(FromProto(message).status()));
+  message.clear_address();
   EXPECT_TRUE(absl::IsDataLoss(FromProto(message).status()));
 }
 

@@ -73,6 +73,23 @@ TEST_F(SessionRetryTest, ExpectsThoseWhoAreNotDeliveredInTheirOrder) {
   EXPECT_EQ(spec->expected(1).address(), "192.0.2.3");
 }
 
+TEST_F(SessionRetryTest, WhoIsExpectedByACertificateIsSoAgain) {
+  v1::SessionSpec first = SpecOf(2);
+  first.mutable_encryption()->add_client_names("dns:a");
+  first.mutable_encryption()->add_client_names("dns:b");
+  first.mutable_expected(0)->clear_address();
+  first.mutable_expected(0)->set_identity("dns:a");
+  first.mutable_expected(1)->clear_address();
+  first.mutable_expected(1)->set_identity("dns:b");
+  Add(v1::SESSION_STATE_PARTIALLY_SUCCEEDED, first,
+      {v1::RECIPIENT_STATE_DELIVERED, v1::RECIPIENT_STATE_FAILED});
+  const auto spec = SpecOfRetry(table_, kName);
+  ASSERT_TRUE(spec.ok()) << spec.status();
+  ASSERT_EQ(spec->expected_size(), 1);
+  EXPECT_EQ(spec->expected(0).identity(), "dns:b");
+  EXPECT_EQ(spec->encryption().client_names_size(), 2);
+}
+
 TEST_F(SessionRetryTest, TheRestOfTheSpecIsTheSame) {
   Add(v1::SESSION_STATE_FAILED, SpecOf(1), {v1::RECIPIENT_STATE_FAILED});
   const auto spec = SpecOfRetry(table_, kName);

@@ -1,0 +1,97 @@
+// TLS of content: its files, and what is made of them.
+#include "server/security/data_tls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/ssl.h>
+
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "tests/server/certificates.h"
+
+namespace tcptool::server {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class DataTlsTest : public testing::Test {
+ protected:
+  DataTlsTest() {
+    std::filesystem::remove_all(home);
+    std::filesystem::create_directory(home);
+    Write(options.cert, ToPem(node.certificate));
+    Write(options.key, ToPem(node.key));
+  }
+
+  static void Write(const std::string& path, const std::string& text) {
+    std::ofstream(path) << text;
+  }
+
+  std::string WhyNot() const {
+    return std::string(LoadDataTls(options).status().message());
+  }
+
+  const std::string home = absl::StrCat(testing::TempDir(), "/data_tls");
+  DataTlsOptions options = {.cert = absl::StrCat(home, "/cert"),
+                            .key = absl::StrCat(home, "/key"),
+                            .client_ca = ""};
+  const TestAuthority authority{"authority"};
+  const Issued node = authority.Issue({.name = "node", .days = 3});
+};
+
+TEST_F(DataTlsTest, RecipientsAreAskedForCertificatesWhereThereIsAnAuthority) {
+  auto tls = LoadDataTls(options);
+  ASSERT_TRUE(tls.ok()) << tls.status();
+  EXPECT_EQ(SSL_CTX_get_verify_mode((*tls)->Current().get()), SSL_VERIFY_NONE);
+  options.client_ca = absl::StrCat(home, "/ca");
+  Write(options.client_ca, ToPem(authority.certificate()));
+  tls = LoadDataTls(options);
+  ASSERT_TRUE(tls.ok()) << tls.status();
+  EXPECT_NE(SSL_CTX_get_verify_mode((*tls)->Current().get()) & SSL_VERIFY_PEER,
+            0);
+}
+
+TEST_F(DataTlsTest, NamesTheFlagAndTheFileThatIsWrong) {
+  const std::string absent = absl::StrCat(home, "/absent");
+  DataTlsOptions right = options;
+  options.cert = absent;
+  EXPECT_THAT(WhyNot(), AllOf(HasSubstr("--data-tls-cert"), HasSubstr(absent)));
+  options = right;
+  options.key = absent;
+  EXPECT_THAT(WhyNot(), AllOf(HasSubstr("--data-tls-key"), HasSubstr(absent)));
+  options = right;
+  options.client_ca = absent;
+  EXPECT_THAT(WhyNot(),
+              AllOf(HasSubstr("--data-tls-client-ca"), HasSubstr(absent)));
+  options = right;
+  Write(options.key, ToPem(authority.Issue({.name = "other"}).key));
+  EXPECT_THAT(WhyNot(), HasSubstr("--data-tls-key"));
+  options = right;
+  options.client_ca = options.key;
+  Write(options.key, ToPem(node.key));
+  EXPECT_THAT(WhyNot(), HasSubstr("--data-tls-client-ca"));
+}
+
+TEST_F(DataTlsTest, SaysUntilWhenTheCertificateInUseIsValid) {
+  auto tls = LoadDataTls(options);
+  ASSERT_TRUE(tls.ok()) << tls.status();
+  EXPECT_LT(absl::AbsDuration(CertificateExpiry(**tls) - absl::Now() -
+                              absl::Hours(72)),
+            absl::Hours(1));
+  const Issued renewed = authority.Issue({.name = "node", .days = 30});
+  Write(options.cert, ToPem(renewed.certificate));
+  Write(options.key, ToPem(renewed.key));
+  (*tls)->ReloadIfChanged();
+  EXPECT_LT(absl::AbsDuration(CertificateExpiry(**tls) - absl::Now() -
+                              absl::Hours(720)),
+            absl::Hours(1));
+}
+
+}  // namespace
+}  // namespace tcptool::server
