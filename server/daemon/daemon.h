@@ -25,6 +25,8 @@
 #include "server/rpc/node_service.h"
 #include "server/rpc/reception_service.h"
 #include "server/rpc/session_service.h"
+#include "server/security/credential_reloader.h"
+#include "server/security/tls.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/session_manager.h"
 #include "server/store/store.h"
