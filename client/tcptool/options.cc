@@ -35,6 +35,12 @@ enum LongOption : int {
   kSparseOption,
   kDiscardOption,
   kForceOption,
+  kTlsOption,
+  kTlsCaOption,
+  kTlsCertOption,
+  kTlsKeyOption,
+  kTlsNameOption,
+  kTlsClientCaOption,
 };
 
 constexpr option kLongOptions[] = {
@@ -52,6 +58,12 @@ constexpr option kLongOptions[] = {
     {"sparse", no_argument, nullptr, kSparseOption},
     {"discard", no_argument, nullptr, kDiscardOption},
     {"force", no_argument, nullptr, kForceOption},
+    {"tls", no_argument, nullptr, kTlsOption},
+    {"tls-ca", required_argument, nullptr, kTlsCaOption},
+    {"tls-cert", required_argument, nullptr, kTlsCertOption},
+    {"tls-key", required_argument, nullptr, kTlsKeyOption},
+    {"tls-name", required_argument, nullptr, kTlsNameOption},
+    {"tls-client-ca", required_argument, nullptr, kTlsClientCaOption},
     {nullptr, 0, nullptr, 0},
 };
 
@@ -129,6 +141,19 @@ class Parser {
         return TakeDuration("stall-timeout", value,
                             sender_.limits.stall_timeout) &&
                TakeDuration("stall-timeout", value, recipient_.stall_timeout);
+      case kTlsOption:
+        tls_.tls = true;
+        return true;
+      case kTlsCaOption:
+        return TakeText("tls-ca", value, tls_.ca);
+      case kTlsCertOption:
+        return TakeText("tls-cert", value, tls_.certificate);
+      case kTlsKeyOption:
+        return TakeText("tls-key", value, tls_.key);
+      case kTlsNameOption:
+        return TakeText("tls-name", value, tls_.name);
+      case kTlsClientCaOption:
+        return TakeText("tls-client-ca", value, tls_.client_ca);
       default:
         return false;
     }
@@ -160,6 +185,13 @@ class Parser {
                        : "No sender/recipient mode was choosen!");
       return 1;
     }
+    const absl::Status tls =
+        is_sender_ ? CheckSenderTls(tls_) : CheckRecipientTls(tls_);
+    if (!tls.ok()) {
+      Error(std::string(tls.message()));
+      return 1;
+    }
+    sender_.tls = recipient_.tls = tls_;
     sender_.file = recipient_.output.path = file_.value_or("");
     sender_.max_connections = max_clients_;
     if (is_sender_) return std::move(sender_);
@@ -258,12 +290,22 @@ class Parser {
                               "! Write it as 500ms, 10s, 5m or 1h."));
   }
 
+  // A script's variable that is not set must not mean the default.
+  bool TakeText(absl::string_view name, const std::string& text,
+                std::string& value) {
+    value = text;
+    return !text.empty() ||
+           Error(absl::StrCat("Illegal value '' of --", name,
+                              "! Give it, or leave the option out."));
+  }
+
   Diagnostics& diagnostics_;
   uint32_t max_clients_ = kDefaultMaxClients;
   bool is_sender_ = false;
   bool is_recipient_ = false;
   SenderOptions sender_;
   RecipientOptions recipient_;
+  TlsOptions tls_;
   std::optional<std::string> file_;
 };
 

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "client/tcptool/diagnostics.h"
 #include "client/tcptool/output.h"
+#include "client/tcptool/tls_options.h"
 #include "dataplane/session/access_list.h"
 #include "dataplane/session/session_options.h"
 
@@ -24,6 +25,7 @@ struct SenderOptions {
   asio::ip::address listen = asio::ip::address_v4::any();
   dataplane::Limits limits;
   bool sha256 = false;
+  TlsOptions tls;
   std::string file;  // Empty: standard input.
 };
 
@@ -36,6 +38,7 @@ struct RecipientOptions {
   // Without a word from the sender's host, even to keepalive probes.
   absl::Duration dead_timeout = absl::Seconds(60);
   bool sha256 = false;
+  TlsOptions tls;
   OutputOptions output;
 };
 

@@ -1,7 +1,9 @@
 #include "client/tcptool/recipient.h"
 
+#include <openssl/types.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <memory>
@@ -25,6 +27,9 @@ using dataplane::Sha256;
 
 // Large writes keep a disk and the page cache at their full speed.
 constexpr size_t kBufferSize = size_t{1} << 20;
+// A sender that thousands connect to at once has many handshakes before this
+// one.
+constexpr absl::Duration kTlsHandshakeTimeout = absl::Seconds(30);
 
 const char* DialDiagnostic(const absl::Status& status) {
   switch (status.code()) {
@@ -34,6 +39,23 @@ const char* DialDiagnostic(const absl::Status& status) {
       return "Failed to create TCP/IP socket!";
     default:
       return "Failed to connect to sender!";
+  }
+}
+
+// What to do when SenderConnection::StartTls() has failed.
+const char* TlsAdvice(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kFailedPrecondition:
+      return "if it does not speak TLS, leave --tls out";
+    case absl::StatusCode::kUnavailable:
+      return "it may not speak TLS, or not allow this host";
+    case absl::StatusCode::kNotFound:
+      return "--tls-name takes a name that it has";
+    case absl::StatusCode::kOutOfRange:
+      return "renew it at the sender, or set this host's clock";
+    default:
+      return "--tls-ca takes the certificate of who has signed it";
   }
 }
 
@@ -47,7 +69,11 @@ class Recipient {
   bool Run();
 
  private:
+  // What is wrong with --tls-cert and the others is known before anything else
+  // is done.
+  bool LoadTls();
   bool Connect();
+  bool StartTls();
   // From the first byte to the orderly end.
   bool Copy(Sha256* digest);
   bool Begin(bool is_empty);
@@ -76,11 +102,13 @@ class Recipient {
   std::atomic<uint64_t> size_{0};
   // Declared after what its thread reads, and before all that it interrupts.
   ExitOnTermination termination_{[this] { SayInterrupted(); }};
+  std::shared_ptr<SSL_CTX> tls_;
   std::unique_ptr<Output> output_;
   std::optional<SenderConnection> connection_;
 };
 
 bool Recipient::Run() {
+  if (options_.tls.tls && !LoadTls()) return false;
   // Opened before the sender counts on this recipient, so that it is not left
   // with one that cannot write.
   absl::StatusOr<std::unique_ptr<Output>> output =
@@ -94,6 +122,21 @@ bool Recipient::Run() {
   }
   if (digest) {
     diagnostics_.Say(Level::kError, absl::StrCat("SHA-256 ", digest->Finish()));
+  }
+  return true;
+}
+
+bool Recipient::LoadTls() {
+  absl::StatusOr<std::shared_ptr<SSL_CTX>> tls =
+      NewRecipientContext(options_.tls);
+  if (!tls.ok()) {
+    return Fail("Failed to set up TLS!",
+                absl::StrCat(tls.status().message(), "."));
+  }
+  tls_ = *std::move(tls);
+  if (const absl::Status now = CheckIsValidNow(options_.tls, *tls_);
+      !now.ok()) {
+    diagnostics_.Say(Level::kWarning, absl::StrCat(now.message(), "."));
   }
   return true;
 }
@@ -113,6 +156,7 @@ bool Recipient::Connect() {
   connection_.emplace(*std::move(socket), options_.dead_timeout);
   diagnostics_.Say(Level::kDebug,
                    absl::StrCat("Connected to ", connection_->PeerName(), "."));
+  if (tls_ != nullptr && !StartTls()) return false;
   if (const absl::Status sent = connection_->SendByte(options_.start);
       !sent.ok()) {
     return Fail("Failed to send initialization byte to sender!",
@@ -122,6 +166,22 @@ bool Recipient::Connect() {
   diagnostics_.Say(Level::kDebug,
                    options_.start ? "Told the sender to start."
                                   : "Told the sender to wait for the others.");
+  return true;
+}
+
+bool Recipient::StartTls() {
+  const absl::Status started = connection_->StartTls(
+      tls_, options_.tls.name.empty() ? options_.host : options_.tls.name,
+      std::min(kTlsHandshakeTimeout, options_.stall_timeout));
+  if (!started.ok()) {
+    return Fail("Failed to speak TLS with sender!",
+                absl::StrCat(dataplane::NameOf({.host = options_.host,
+                                                .port = options_.port,
+                                                .wait = absl::ZeroDuration()}),
+                             ": ", started.message(), "; ",
+                             TlsAdvice(started.code()), "."));
+  }
+  diagnostics_.Say(Level::kDebug, "The sender's certificate is good.");
   return true;
 }
 

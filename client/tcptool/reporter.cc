@@ -90,14 +90,15 @@ void Reporter::DescribeRejection(const RecipientStatus& recipient,
 }
 
 void Reporter::DescribeFailure(const RecipientStatus& recipient) {
+  const bool is_sent_to = recipient.start_time != absl::InfinitePast();
   if (recipient.reason == Reason::kHandshakeClosed ||
-      recipient.reason == Reason::kHandshakeTimeout) {
+      recipient.reason == Reason::kHandshakeTimeout ||
+      (recipient.reason == Reason::kTlsFailed && !is_sent_to)) {
     diagnostics_.Say(Level::kWarning,
                      "Failed to obtain initialization byte from recipient!");
     return diagnostics_.Say(Level::kWarning, ReasonOf(recipient));
   }
-  if (recipient.reason == Reason::kConnectionLost &&
-      recipient.start_time != absl::InfinitePast()) {
+  if (recipient.reason == Reason::kConnectionLost && is_sent_to) {
     diagnostics_.Say(Level::kError, "Failed tosend data!");
   }
   diagnostics_.Say(Level::kError, absl::StrCat("Transmission failed for '",

@@ -1,11 +1,13 @@
 #include "client/tcptool/sender.h"
 
+#include <openssl/types.h>
 #include <pthread.h>
 
 #include <atomic>
 #include <csignal>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "client/tcptool/input.h"
@@ -13,6 +15,7 @@
 #include "client/tcptool/termination.h"
 #include "dataplane/content/stream_reader.h"
 #include "dataplane/engine/engine.h"
+#include "dataplane/tls/session_tls.h"
 
 namespace tcptool::client {
 namespace {
@@ -28,6 +31,25 @@ std::string_view ListenDiagnostic(const absl::Status& status) {
     default:
       return "Failed to bind to specified port!";
   }
+}
+
+// Null: the error has been said.
+std::shared_ptr<const dataplane::SessionTls> NewSessionTls(
+    const TlsOptions& options, Diagnostics& diagnostics) {
+  absl::StatusOr<std::shared_ptr<SSL_CTX>> context = NewSenderContext(options);
+  if (!context.ok()) {
+    diagnostics.Say(Level::kError, "Failed to set up TLS!");
+    diagnostics.Say(Level::kError,
+                    absl::StrCat(context.status().message(), "."));
+    return nullptr;
+  }
+  if (const absl::Status now = CheckIsValidNow(options, **context); !now.ok()) {
+    diagnostics.Say(Level::kWarning, absl::StrCat(now.message(), "."));
+  }
+  dataplane::SessionTls tls;
+  tls.context = [context = *std::move(context)] { return context; };
+  tls.requires_certificate = !options.client_ca.empty();
+  return std::make_shared<const dataplane::SessionTls>(std::move(tls));
 }
 
 }  // namespace
@@ -52,6 +74,10 @@ int Send(const SenderOptions& options, Diagnostics& diagnostics) {
       .limits = options.limits,
       .compute_sha256 = options.sha256,
   };
+  if (!options.tls.certificate.empty()) {
+    session_options.tls = NewSessionTls(options.tls, diagnostics);
+    if (session_options.tls == nullptr) return 1;
+  }
   const auto session =
       engine.CreateSession(session_options, input->source, reporter);
   if (!session.ok()) {

@@ -21,6 +21,9 @@ Sender:
       --confirm-timeout DURATION
                            give up a client that has everything and does not
                            close its connection for so long (default 10m)
+      --tls-client-ca FILE
+                           allow clients only whose certificate an authority in
+                           FILE has signed
 Recipient:
   -r HOST:PORT             connect there; [ADDRESS]:PORT for IPv6
   -t                       say "I am the last client, start now"
@@ -29,6 +32,9 @@ Recipient:
       --sparse             regular files: make blocks of zeros holes
       --discard            devices: discard blocks of zeros
       --force              write to a device that is mounted or in use, too
+      --tls                speak TLS with the sender, and verify its certificate
+      --tls-ca FILE        trust the authorities in FILE (default: the system's)
+      --tls-name NAME      expect a certificate for NAME (default: for the HOST)
 Both:
       --stall-timeout DURATION
                            give up a peer that makes no progress for so long
@@ -36,6 +42,9 @@ Both:
       --dead-timeout DURATION
                            give up a peer whose host answers nothing for so long
                            (sender: 15s; recipient: 60s)
+      --tls-cert FILE      show this certificate; a sender that has one speaks
+                           TLS with all clients
+      --tls-key FILE       its private key
       --sha256             print the SHA-256 of the content on standard error
   -d LEVEL                 none, error, warning, info, progress or debug, by
                            the first letter (default info)

@@ -38,6 +38,34 @@ KINDS = (
     Kind("tcptool -r", ["TCPTOOL", "-r", "127.0.0.1:PORT"], sends_byte_itself=True),
 )
 
+# The same in TLS; AUTHORITY stands for the file with the certificate of who has signed the
+# session's, which is for "localhost".
+TLS_KINDS = (
+    Kind(
+        "ncat --ssl",
+        ["ncat", "--ssl-verify", "--ssl-trustfile", "AUTHORITY", "localhost", "PORT"],
+        input_ends=True,
+    ),
+    Kind(
+        "socat openssl",
+        ["socat", "-d", "-t600", "-", "OPENSSL:localhost:PORT,pf=ip4,cafile=AUTHORITY"],
+        input_ends=True,
+    ),
+    # It ends with its sender, whatever its own input does.
+    Kind(
+        "openssl s_client",
+        ["openssl", "s_client", "-quiet", "-verify_return_error", "-verify_hostname", "localhost",
+         "-CAfile", "AUTHORITY", "-connect", "127.0.0.1:PORT"],
+        input_ends=True,
+    ),
+    Kind(
+        "tcptool -r --tls",
+        ["TCPTOOL", "-r", "127.0.0.1:PORT", "--tls", "--tls-ca", "AUTHORITY",
+         "--tls-name", "localhost"],
+        sends_byte_itself=True,
+    ),
+)  # fmt: skip
+
 # They have the whole content, and do not close the connection while their own input
 # is open. So nothing says that they are done with it.
 LINGERING_KINDS = (
@@ -49,13 +77,16 @@ LINGERING_KINDS = (
 class Recipient:
     """A running recipient, which writes to a file of its own."""
 
-    def __init__(self, kind, port, byte, keep_output=True):
+    def __init__(self, kind, port, byte, keep_output=True, authority=""):
         self.kind = kind
         self._directory = tempfile.TemporaryDirectory(prefix="recipient.")
         home = pathlib.Path(self._directory.name)
         self.output = home / "output"
         self._errors = home / "errors"
-        arguments = [text.replace("PORT", str(port)) for text in kind.arguments]
+        arguments = [
+            text.replace("PORT", str(port)).replace("AUTHORITY", str(authority))
+            for text in kind.arguments
+        ]
         if kind.sends_byte_itself:
             arguments[0] = harness.program("tcptool")
             if byte == START:

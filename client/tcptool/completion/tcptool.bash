@@ -15,6 +15,8 @@ _tcptool() {
     compopt -o nospace 2>/dev/null
   elif [[ ${previous} == -c ]]; then
     mapfile -t COMPREPLY < <(compgen -W "unlimited" -- "${current}")
+  elif [[ ${previous} =~ ^--tls-(client-)?(ca|cert|key)$ ]]; then
+    mapfile -t COMPREPLY < <(compgen -f -- "${current}")
   elif [[ ${previous} == -* ]] && grep -qE -- "^ +${previous} [A-Z]" <<<"${help}"; then
     return # A value that only the user knows.
   elif [[ ${current} == -* ]]; then

@@ -32,6 +32,10 @@ class CompletionTest(unittest.TestCase):
         self.assertEqual(self.completions.bash("-s", "9876", "docs/tcptool."), ["docs/tcptool.1"])
         self.assertEqual(self.completions.zsh("-s", "9876", ""), ["FILES"])
         self.assertEqual(self.completions.zsh("-r", ""), ["HOSTS"])
+        for option in ("--tls-ca", "--tls-cert", "--tls-key", "--tls-client-ca"):
+            self.assertEqual(self.completions.bash(option, "docs/tcptool."), ["docs/tcptool.1"])
+            self.assertEqual(self.completions.zsh(option, ""), ["FILES"])
+        self.assertEqual(self.completions.bash("--tls-name", ""), [])
 
     def test_bash_offers_what_fits(self):
         self.assertEqual(self.completions.bash("-r", "h:1", "--sp"), ["--sparse"])

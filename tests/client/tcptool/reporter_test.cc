@@ -98,6 +98,23 @@ TEST_F(ReporterTest, PeerWithoutItsByteIsAWarning) {
   EXPECT_EQ(Said(silent), "");
 }
 
+TEST_F(ReporterTest, PeerThatFailsInItsTlsHandshakeIsAWarningToo) {
+  EXPECT_EQ(Said({Recipient(RecipientState::kHandshaking),
+                  Recipient(RecipientState::kFailed, Reason::kTlsFailed,
+                            "no certificate")}),
+            "tcptool: Failed to obtain initialization byte from recipient!\n"
+            "tcptool: 192.0.2.7:40112: TLS_FAILED, no certificate.\n");
+}
+
+TEST_F(ReporterTest, TlsThatFailsInTheTransferIsAFailure) {
+  RecipientStatus failed =
+      Recipient(RecipientState::kFailed, Reason::kTlsFailed, "bad record");
+  failed.start_time = absl::UnixEpoch();
+  EXPECT_EQ(Said({failed}),
+            "tcptool: Transmission failed for '192.0.2.7'!\n"
+            "tcptool: 192.0.2.7:40112: TLS_FAILED, bad record.\n");
+}
+
 TEST_F(ReporterTest, WhoIsTurnedAwayLaterIsNoFailureToAccept) {
   const auto full =
       Recipient(RecipientState::kRejected, Reason::kCapacity, "full");

@@ -1,0 +1,164 @@
+#include "client/tcptool/tls_options.h"
+
+#include <openssl/bio.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "dataplane/tls/tls_context.h"
+
+namespace tcptool::client {
+namespace {
+
+using dataplane::PemText;
+using dataplane::TlsIdentity;
+
+constexpr size_t kMaxFileBytes = size_t{1} << 20;
+
+absl::Status CheckIdentity(const TlsOptions& options) {
+  if (options.key.empty() && !options.certificate.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--tls-cert '", options.certificate,
+                     "' needs its private key! Give --tls-key, too."));
+  }
+  if (options.certificate.empty() && !options.key.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--tls-key '", options.key,
+                     "' needs its certificate! Give --tls-cert, too."));
+  }
+  return absl::OkStatus();
+}
+
+std::string NameOf(absl::string_view flag, const std::string& path) {
+  return absl::StrCat(flag, " '", path, "'");
+}
+
+// `path` may be empty: no text.
+absl::StatusOr<PemText> Read(absl::string_view flag, const std::string& path) {
+  PemText pem = {.name = NameOf(flag, path), .text = ""};
+  if (path.empty()) return pem;
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
+      std::fopen(path.c_str(), "re"), &std::fclose);
+  const auto cannot_be_read = [&](int error) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        pem.name, " cannot be read: ", std::generic_category().message(error)));
+  };
+  if (file == nullptr) return cannot_be_read(errno);
+  pem.text.resize(kMaxFileBytes + 1);
+  pem.text.resize(std::fread(pem.text.data(), 1, pem.text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return cannot_be_read(errno);
+  if (pem.text.empty()) {
+    return absl::InvalidArgumentError(absl::StrCat(pem.name, " is empty"));
+  }
+  if (pem.text.size() > kMaxFileBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(pem.name, " is larger than 1 MiB"));
+  }
+  return pem;
+}
+
+absl::StatusOr<TlsIdentity> ReadIdentity(const TlsOptions& options) {
+  absl::StatusOr<PemText> certificate = Read("--tls-cert", options.certificate);
+  if (!certificate.ok()) return certificate.status();
+  absl::StatusOr<PemText> key = Read("--tls-key", options.key);
+  if (!key.ok()) return key.status();
+  return TlsIdentity{.certificate = *std::move(certificate),
+                     .key = *std::move(key)};
+}
+
+// "Nov 28 18:20:00 2026 GMT"
+std::string TextOf(const ASN1_TIME* time) {
+  const std::unique_ptr<BIO, int (*)(BIO*)> text(BIO_new(BIO_s_mem()),
+                                                 &BIO_free);
+  char* data = nullptr;
+  if (text == nullptr || ASN1_TIME_print(text.get(), time) != 1) return "?";
+  const long size = BIO_get_mem_data(text.get(), &data);
+  return {data, static_cast<size_t>(size)};
+}
+
+}  // namespace
+
+absl::Status CheckSenderTls(const TlsOptions& options) {
+  if (!options.ca.empty()) {
+    return absl::InvalidArgumentError(
+        "Option --tls-ca is a recipient's! A sender verifies its recipients by "
+        "--tls-client-ca.");
+  }
+  if (!options.name.empty()) {
+    return absl::InvalidArgumentError(
+        "Option --tls-name is a recipient's! A sender has the names that its "
+        "certificate has.");
+  }
+  if (options.certificate.empty() && options.key.empty() &&
+      (options.tls || !options.client_ca.empty())) {
+    return absl::InvalidArgumentError(
+        "A sender that speaks TLS needs a certificate! Give --tls-cert and "
+        "--tls-key.");
+  }
+  return CheckIdentity(options);
+}
+
+absl::Status CheckRecipientTls(const TlsOptions& options) {
+  if (!options.client_ca.empty()) {
+    return absl::InvalidArgumentError(
+        "Option --tls-client-ca is a sender's! A recipient verifies its sender "
+        "by --tls-ca.");
+  }
+  if (!options.tls) {
+    const absl::string_view option = !options.ca.empty() ? "--tls-ca"
+                                     : !options.certificate.empty()
+                                         ? "--tls-cert"
+                                     : !options.key.empty()  ? "--tls-key"
+                                     : !options.name.empty() ? "--tls-name"
+                                                             : "";
+    if (option.empty()) return absl::OkStatus();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "Option ", option, " means nothing without --tls! Give --tls, too."));
+  }
+  return CheckIdentity(options);
+}
+
+absl::StatusOr<std::shared_ptr<SSL_CTX>> NewSenderContext(
+    const TlsOptions& options) {
+  const absl::StatusOr<TlsIdentity> identity = ReadIdentity(options);
+  if (!identity.ok()) return identity.status();
+  const absl::StatusOr<PemText> client_ca =
+      Read("--tls-client-ca", options.client_ca);
+  if (!client_ca.ok()) return client_ca.status();
+  return dataplane::NewServerContext(*identity, *client_ca);
+}
+
+absl::StatusOr<std::shared_ptr<SSL_CTX>> NewRecipientContext(
+    const TlsOptions& options) {
+  const absl::StatusOr<TlsIdentity> identity = ReadIdentity(options);
+  if (!identity.ok()) return identity.status();
+  const absl::StatusOr<PemText> ca = Read("--tls-ca", options.ca);
+  if (!ca.ok()) return ca.status();
+  return dataplane::NewClientContext(*ca, *identity);
+}
+
+absl::Status CheckIsValidNow(const TlsOptions& options,
+                             const SSL_CTX& context) {
+  const X509* const certificate = SSL_CTX_get0_certificate(&context);
+  if (certificate == nullptr) return absl::OkStatus();
+  const auto is_not_valid = [&](absl::string_view what, const ASN1_TIME* time) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(NameOf("--tls-cert", options.certificate), " ", what, " ",
+                     TextOf(time), "; renew it, or set this host's clock"));
+  };
+  const ASN1_TIME* const begin = X509_get0_notBefore(certificate);
+  const ASN1_TIME* const end = X509_get0_notAfter(certificate);
+  if (X509_cmp_current_time(end) < 0)
+    return is_not_valid("has expired on", end);
+  if (X509_cmp_current_time(begin) > 0) {
+    return is_not_valid("is not valid until", begin);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace tcptool::client
