@@ -84,6 +84,22 @@ class HelmFleetTest(ChartCase):
             self.assertEqual(asked - issuers, {"tcptool"})
         self.assertEqual(secrets[0] & secrets[1], set())
 
+    def test_data_ports_of_all_nodes_have_a_certificate_for_their_addresses(self):
+        objects = self.fleet(
+            fullnameOverride="tcptoold", tokens_secretName="tcptool-tokens",
+            dataTls_issuerName="tcptool",
+        )  # fmt: skip
+        self.assertEqual(self.complaints(list(objects.values())), [])
+        certificate = objects["Certificate", "tcptoold-data"]["spec"]
+        self.assertNotIn("dnsNames", certificate)
+        self.assertEqual(
+            certificate["ipAddresses"], ["192.0.2.11", "192.0.2.12", "192.0.2.13"]
+        )
+        ours = Sender(list(objects.values()))
+        theirs = Sender(self.rendered["overlays/fleet+data-tls"])
+        self.assertEqual(ours.flags, theirs.flags)
+        self.assertEqual(unordered(ours.pod["volumes"]), unordered(theirs.pod["volumes"]))
+
     def test_a_rack_has_a_daemonset_of_its_own(self):
         objects = self.fleet(
             "--set=fleet.racks[0].name=r1", "--set=fleet.racks[0].nodeSelector.rack=r1",

@@ -25,6 +25,53 @@ class HelmTest(ChartCase):
         self.assertEqual(made.pod["volumes"], expected.pod["volumes"])
         self.assertCountEqual(made.container["volumeMounts"], expected.container["volumeMounts"])
 
+    def test_data_ports_have_the_certificate_that_the_component_gives_them(self):
+        made = without_release(
+            self.chart(fullnameOverride="tcptoold", dataTls_issuerName="tcptool")
+        )
+        self.assertEqual(self.complaints(list(made.values())), [])
+        expected = self.rendered["base+data-tls"]
+        ours, theirs = Sender(list(made.values())), Sender(expected)
+        self.assertEqual(ours.flags, theirs.flags)
+        self.assertEqual(ours.flags["--data-tls-cert"], "/etc/tcptool/data-tls/tls.crt")
+        self.assertNotIn("--data-tls-client-ca", ours.flags)
+        self.assertEqual(ours.pod["volumes"], theirs.pod["volumes"])
+        self.assertCountEqual(ours.container["volumeMounts"], theirs.container["volumeMounts"])
+        certificate = made["Certificate", "tcptoold-data"]
+        self.assertEqual(certificate["spec"], by_kind(expected, "Certificate")["spec"])
+        # As recipients call it.
+        self.assertIn(("Service", certificate["spec"]["dnsNames"][0]), made)
+
+    def test_data_ports_may_have_a_certificate_that_is_there(self):
+        values = {
+            "dataTls": {"secretName": "content", "recipientCertificates": True},
+            "tls": {"secretName": "tls"},
+        }
+        objects = self.chart(self.values_file(values))
+        self.assertEqual(self.complaints(list(objects.values())), [])
+        self.assertEqual([kind for kind, _ in objects if kind == "Certificate"], [])
+        sender = Sender(list(objects.values()))
+        secrets = {v["name"]: v["secret"]["secretName"] for v in sender.pod["volumes"]}
+        mounts = {m["mountPath"]: m["name"] for m in sender.container["volumeMounts"]}
+        for flag, name, secret in (
+            ("--data-tls-cert", "tls.crt", "content"),
+            ("--data-tls-key", "tls.key", "content"),
+            ("--data-tls-client-ca", "ca.crt", "content"),
+            ("--tls-cert", "tls.crt", "tls"),
+        ):
+            directory, _, file = sender.flags[flag].rpartition("/")
+            self.assertEqual((file, secrets[mounts[directory]]), (name, secret), flag)
+
+    def test_a_certificate_of_data_ports_is_for_whom_it_is_asked(self):
+        certificate = self.chart(
+            "--set=dataTls.issuerName=content", "--set=dataTls.dnsNames={images.example}",
+            "--set=dataTls.ipAddresses={192.0.2.10}",
+        )["Certificate", "test-tcptoold-data"]["spec"]  # fmt: skip
+        self.assertEqual(certificate["secretName"], "test-tcptoold-data-tls")
+        self.assertEqual(certificate["issuerRef"], {"kind": "Issuer", "name": "content"})
+        self.assertEqual(certificate["dnsNames"], ["images.example"])
+        self.assertEqual(certificate["ipAddresses"], ["192.0.2.10"])
+
     def test_releases_of_a_namespace_share_nothing(self):
         one = self.chart(release="one", monitoring_enabled="true")
         two = self.chart(release="two", monitoring_enabled="true")
@@ -75,6 +122,15 @@ class HelmTest(ChartCase):
             "--set=extraArgs={--drain-timeout=5s}",
         )
         self.assert_refused("clear text", "--set=tokens.secretName=tokens")
+        self.assert_refused(
+            "--data-tls-cert is set by the chart; use dataTls",
+            "--set=extraArgs={--data-tls-cert=/x}",
+        )
+        self.assert_refused(
+            "set dataTls.secretName or dataTls.issuerName too",
+            "--set=dataTls.recipientCertificates=true",
+        )
+        self.assert_refused("set dataTls.issuerName too", "--set=dataTls.dnsNames={a}")
 
     def test_keys_without_value_are_their_defaults(self):
         empty = dict.fromkeys(
@@ -83,6 +139,9 @@ class HelmTest(ChartCase):
         ) | {
             "image": {"tag": None, "pullPolicy": None},
             "tls": {"secretName": None, "certRoles": None},
+            "dataTls": dict.fromkeys(
+                ("secretName", "issuerName", "dnsNames", "ipAddresses", "recipientCertificates")
+            ),
             "content": {"storageClassName": None},
             "monitoring": {"labels": None, "runbookUrl": None},
         }  # fmt: skip
@@ -148,6 +207,7 @@ class HelmTest(ChartCase):
             ((), "tcptool-control=allowed"),
             (("--set=networkPolicy.enabled=false",), "WARNING"),
             (("--set=tls.secretName=x",), "--tls-ca"),
+            (("--set=dataTls.secretName=x",), "tcptool -r test-tcptoold-data:9876 --tls --tls-ca"),
         ):
             notes = self.notes(*values)
             self.assertIn("test-tcptoold-data", notes)

@@ -30,6 +30,9 @@ COMBINED = {
     f"{base}+{'+'.join(names)}": (base, names)
     for base, names in (
         *((base, names) for base in BASES for names in COMBINATIONS),
+        ("base", ("data-tls",)),
+        ("overlays/hostnetwork", ("data-tls", "mtls")),
+        ("overlays/fleet", ("data-tls",)),
         ("overlays/fleet", ("rack",)),
         ("overlays/fleet", ("monitoring", "rack")),
     )

@@ -18,6 +18,13 @@
 {{- if and .Values.tokens.secretName (not (include "tcptool.tlsSecret" .)) }}
 {{- fail "tokens.secretName: tokens would be sent in clear text; set tls.secretName too" }}
 {{- end }}
+{{- $data := .Values.dataTls }}
+{{- if and $data.recipientCertificates (not (include "tcptool.dataTlsSecret" .)) }}
+{{- fail "dataTls.recipientCertificates: they are for sessions in TLS; set dataTls.secretName or dataTls.issuerName too" }}
+{{- end }}
+{{- if and (or $data.dnsNames $data.ipAddresses) (not $data.issuerName) }}
+{{- fail "dataTls: dnsNames and ipAddresses are of a certificate that cert-manager makes; set dataTls.issuerName too" }}
+{{- end }}
 {{- if .Values.fleet.enabled }}
 {{- if not .Values.fleet.addresses }}
 {{- fail "fleet.addresses: name the addresses of all nodes, which their certificate is to be good for" }}
@@ -47,7 +54,10 @@
       "--tls-key" "use tls.secretName"
       "--tls-client-ca" "use tls.secretName"
       "--cert-role" "use tls.certRoles"
-      "--token-file" "use tokens.secretName" }}
+      "--token-file" "use tokens.secretName"
+      "--data-tls-cert" "use dataTls"
+      "--data-tls-key" "use dataTls"
+      "--data-tls-client-ca" "use dataTls.recipientCertificates" }}
 {{- if .Values.fleet.enabled }}
 {{- $owned = merge $owned (dict
       "--fleet" "use fleet.name"

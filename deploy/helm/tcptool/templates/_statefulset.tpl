@@ -62,6 +62,7 @@
 {{- with $volumes }}{{ $_ := set $pod "volumes" . }}{{ end }}
 {{- $_ := set $container "env" $env }}
 {{- $_ := set $container "args" (concat $args ($values.extraArgs | default list)) }}
+{{- include "tcptool.dataTls" (dict "root" .root "pod" $pod) }}
 
 {{- range $claim := $object.spec.volumeClaimTemplates }}
 {{- $value := index $values $claim.metadata.name }}
