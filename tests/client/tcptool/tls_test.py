@@ -2,8 +2,10 @@
 
 import os
 import pathlib
+import re
 import select
 import socket
+import subprocess
 
 import certificates
 import harness
@@ -315,6 +317,26 @@ class FilesTest(TlsTest):
         os.close(reader)
         tcptool_process.wait_listening(self.port, sender)
         self.assert_received(sender)
+
+
+class DocumentationTest(TlsTest):
+    def test_certificates_are_made_as_the_documentation_has_it(self):
+        text = pathlib.Path("docs/security.md").read_text(encoding="utf-8")
+        (recipe,) = re.findall(r"(?m)^    openssl req -x509 .*\n(?: {4}.*\n)+", text)
+        subprocess.run(["sh", "-euc", recipe], cwd=self.home, check=True, capture_output=True)
+        sender = self.start_sender(
+            "--tls-cert", self.home / "sender.pem", "--tls-key", self.home / "sender.key",
+            "--tls-client-ca", self.home / "ca.pem", self.file,
+        )
+        self.assertEqual(
+            self.receive(
+                "--tls", "--tls-ca", self.home / "ca.pem", "--tls-name", "sender.example",
+                "--tls-cert", self.home / "node7.pem", "--tls-key", self.home / "node7.key",
+            ),
+            (0, b"", ""),
+        )
+        self.assertEqual(self.output.read_bytes(), self.CONTENT)
+        self.assertEqual(self.finish(sender)[0], 0)
 
 
 def relayed(here, there):
