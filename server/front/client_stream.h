@@ -11,7 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "server/front/tls_intake.h"
-#include "server/security/tls.h"
+#include "server/security/control_tls.h"
 
 namespace tcptool::server {
 
