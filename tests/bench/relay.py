@@ -149,18 +149,22 @@ def relay(report, path, content, args):
             path.name,
             {
                 "tcptoold, relay": lambda: by_relay(path, node, content),
+                "tcptool -r --sha256, then tcptool -s": lambda: by_two_programs(
+                    path, content, "--sha256"
+                ),
                 "tcptool -r, then tcptool -s": lambda: by_two_programs(path, content),
             },
             args,
             who="relay",
         )
     if not args.only:
-        ours, programs = results.values()
-        report.bar(
-            f"relay, {path.name}: CPU per GB / that of tcptool -r and tcptool -s",
-            ours.cost / programs.cost,
-            most=1.5,
-        )
+        ours, hashing, plain = results.values()
+        for programs, options in ((hashing, " --sha256"), (plain, "")):
+            report.bar(
+                f"relay, {path.name}: CPU per GB / that of tcptool -r{options} and tcptool -s",
+                ours.cost / programs.cost,
+                most=1.5,
+            )
 
 
 def by_relay(path, node, content):
@@ -180,14 +184,15 @@ def by_relay(path, node, content):
     return Transfer(size_of(content), seconds, cpu_seconds(node.pid) - before)
 
 
-def by_two_programs(path, content):
+def by_two_programs(path, content, *options):
     with tempfile.TemporaryDirectory(dir=OUTPUT) as home:
         output = os.path.join(home, "file")
         port = free_port()
         with sender(path, content, port):
             begin = time.monotonic()
             address = f"{path.sender_address}:{port}"
-            first = OneShot([*path.recipient_prefix, *RECEIVER, "-r", address, output])
+            receive_into = [*RECEIVER, *options, "-r", address, output]
+            first = OneShot([*path.recipient_prefix, *receive_into])
             first.wait()
             seconds = time.monotonic() - begin
         port = free_port()
