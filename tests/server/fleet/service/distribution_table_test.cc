@@ -18,6 +18,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+constexpr auto kPlanning = api::DISTRIBUTION_STATE_PLANNING;
 constexpr auto kRunning = api::DISTRIBUTION_STATE_RUNNING;
 constexpr auto kFailed = api::DISTRIBUTION_STATE_FAILED;
 
