@@ -157,12 +157,13 @@ std::vector<dataplane::ExpectedRecipient> ToExpected(
                   absl::StrCat("it is longer than ",
                                SpecChecker::kMaxLabelBytes, " bytes"));
     }
-    expected.push_back({.identity = recipient.identity(),
-                        .label = recipient.label(),
-                        .id = static_cast<uint64_t>(recipient.number())});
+    dataplane::ExpectedRecipient& added = expected.emplace_back();
+    added.identity = recipient.identity();
+    added.label = recipient.label();
+    added.id = static_cast<uint64_t>(recipient.number());
     if (!recipient.identity().empty()) continue;
     const auto address = check.Address(address_field, recipient.address());
-    expected.back().address = address;
+    added.address = address;
     if (address.is_v6() && address.to_v6().is_link_local() &&
         address.to_v6().scope_id() == 0) {
       check.Wrong(address_field,

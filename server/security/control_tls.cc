@@ -109,7 +109,8 @@ absl::StatusOr<std::shared_ptr<SSL_CTX>> NewContext(
 
 absl::StatusOr<std::unique_ptr<TlsContext>> LoadControlTls(
     const SecurityOptions& options, TlsProtocol protocol) {
-  TlsContext::Files files = {.identity = IdentityFilesOf(options)};
+  TlsContext::Files files;
+  files.identity = IdentityFilesOf(options);
   if (!options.tls_client_ca.empty()) {
     files.client_ca = {.flag = "--tls-client-ca",
                        .path = options.tls_client_ca};

@@ -22,10 +22,10 @@ dataplane::PemText Named(const CredentialFile& file, const std::string& text) {
 
 absl::StatusOr<std::unique_ptr<TlsContext>> LoadDataTls(
     const DataTlsOptions& options) {
-  TlsContext::Files files = {
-      .identity = {
-          .certificate = {.flag = "--data-tls-cert", .path = options.cert},
-          .key = {.flag = "--data-tls-key", .path = options.key}}};
+  TlsContext::Files files;
+  files.identity = {
+      .certificate = {.flag = "--data-tls-cert", .path = options.cert},
+      .key = {.flag = "--data-tls-key", .path = options.key}};
   if (!options.client_ca.empty()) {
     files.client_ca = {.flag = "--data-tls-client-ca",
                        .path = options.client_ca};

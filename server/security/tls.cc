@@ -32,7 +32,8 @@ std::shared_ptr<SSL_CTX> TlsContext::Current() const {
 absl::StatusOr<TlsContext::Texts> TlsContext::Read() const {
   absl::StatusOr<IdentityText> identity = ReadIdentity(files_.identity);
   if (!identity.ok()) return identity.status();
-  Texts texts = {.identity = *std::move(identity)};
+  Texts texts;
+  texts.identity = *std::move(identity);
   if (files_.client_ca) {
     absl::StatusOr<std::string> client_ca =
         ReadCredentialFile(*files_.client_ca);

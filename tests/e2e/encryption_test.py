@@ -119,15 +119,14 @@ class EncryptionTest(EncryptedCase):
         self.assert_gets_all(self.connect_tls(session, byte=recipients.WAIT))
 
     def test_who_speaks_tls_to_a_session_in_clear_text_starts_nothing(self):
-        limits = stubs.session.Limits()
-        limits.handshake_timeout.seconds = 1
-        session = self.service.create(limits=limits)
+        session = self.service.create()
         peer = self.connect(session, None)
         with self.assertRaises((ssl.SSLError, ConnectionError)):
             self.context().wrap_socket(peer, server_hostname="127.0.0.1")
         (one,) = self.wait_ended(session)
-        self.assert_recipient(one, "FAILED", "HANDSHAKE_TIMEOUT")
-        self.assertIn("TLS", one.detail)
+        self.assert_recipient(one, "FAILED", "TLS_FAILED")
+        self.assertIn("clear text", one.detail)
+        self.assertFalse(one.start_byte)
         self.assert_session_state(self.service.get(session.name), "WAITING")
 
     def test_a_handshake_that_does_not_go_on_times_out(self):
