@@ -205,6 +205,11 @@ bool Recipient::Copy(Sha256* digest) {
           absl::StrCat("Connection to sender lost after ", received,
                        " bytes: ", got.status().message(),
                        "! The output is not complete."));
+      if (received == 0 && absl::IsPermissionDenied(got.status())) {
+        diagnostics_.Say(Level::kError,
+                         "If the sender asks for certificates, --tls-cert and "
+                         "--tls-key take one that it accepts.");
+      }
       return false;
     }
     if (received == 0 && !Begin(*got == 0)) return false;

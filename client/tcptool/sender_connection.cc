@@ -134,7 +134,9 @@ absl::Status SenderConnection::Close() {
 }
 
 absl::Status SenderConnection::Lost(ssize_t error) const {
-  if (error == -EPROTO && tls_) return absl::UnavailableError(tls_->error());
+  if (error == -EPROTO && tls_) {
+    return absl::PermissionDeniedError(tls_->error());
+  }
   return SystemError(static_cast<int>(-error));
 }
 

@@ -50,7 +50,9 @@ class SenderConnection {
   // The next bytes, at most as many as `buffer` takes; 0 once the sender has
   // ended the content in an orderly way, which in TLS is TLS's end
   // (close_notify): TCP's alone can be anybody's. Errors: DeadlineExceeded,
-  // nothing came for `stall_timeout`; Unavailable, the connection is lost.
+  // nothing came for `stall_timeout`; Unavailable, the connection is lost;
+  // PermissionDenied, it has ended as TLS does not allow, or by the sender's
+  // word, as where that does not accept this recipient's certificate.
   absl::StatusOr<size_t> Receive(std::span<std::byte> buffer,
                                  absl::Duration stall_timeout);
 
