@@ -5,6 +5,8 @@ import re
 
 import yaml
 
+import harness
+import shipping
 from charts import ChartCase, without_release
 from manifests import Sender, by_kind, unordered
 
@@ -99,6 +101,24 @@ class HelmFleetTest(ChartCase):
         theirs = Sender(self.rendered["overlays/fleet+data-tls"])
         self.assertEqual(ours.flags, theirs.flags)
         self.assertEqual(unordered(ours.pod["volumes"]), unordered(theirs.pod["volumes"]))
+
+    def test_content_between_nodes_is_in_tls_for_nodes_that_are_named(self):
+        self.assertNotIn("--peer-data-tls", Sender(list(self.fleet().values())).flags)
+        objects = self.fleet("--set=fleet.nodeNames={node1,node2.example}")
+        self.assertEqual(self.complaints(list(objects.values())), [])
+        sender = Sender(list(objects.values()))
+        self.assertIn("--peer-data-tls", sender.flags)
+        self.assertIn("--peer-data-tls", shipping.run(harness.program("tcptoold"), "--help"))
+        # The name that a node has in the fleet is in its certificate.
+        self.assertEqual(sender.fields["TCPTOOLD_NODE"], "spec.nodeName")
+        certificate = objects["Certificate", "test-tcptoold"]["spec"]
+        self.assertEqual(certificate["dnsNames"], ["test-tcptoold", "node1", "node2.example"])
+        self.assertIn("client auth", certificate["usages"])
+        self.assert_refused(
+            "--peer-data-tls is set by the chart; use fleet.nodeNames",
+            "--set=fleet.enabled=true", f"--set=fleet.addresses={ADDRESSES}",
+            "--set=extraArgs={--peer-data-tls}",
+        )  # fmt: skip
 
     def test_a_rack_has_a_daemonset_of_its_own(self):
         objects = self.fleet(

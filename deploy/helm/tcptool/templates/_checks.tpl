@@ -69,6 +69,7 @@
       "--etcd-tls-key" "use fleet.etcd.secretName"
       "--peer-address" "it is the node's, port 9872"
       "--peer-data-port" "it is always 9873"
+      "--peer-data-tls" "use fleet.nodeNames"
       "--peer-ca" "use fleet.issuerName"
       "--max-running-receptions" "it is always 8") }}
 {{- end }}

@@ -41,6 +41,7 @@
 {{- /* Operators are in tls.certRoles. */}}
 {{- if ne .value "--cert-role=cn:operator=operator" }}{{ $args = append $args .value }}{{ end }}
 {{- end }}
+{{- if $fleet.nodeNames }}{{ $args = append $args "--peer-data-tls" }}{{ end }}
 {{- $_ := set $container "args" $args }}
 
 {{- $env := list }}
@@ -147,7 +148,7 @@
 {{- if and (eq $object.kind "Certificate") (eq $object.metadata.name $fullname) }}
 {{- $_ := set $object.spec "secretName" (include "tcptool.tlsSecret" .root) }}
 {{- $_ := set $object.spec.issuerRef "name" $values.fleet.issuerName }}
-{{- $_ := set $object.spec "dnsNames" (list $fullname) }}
+{{- $_ := set $object.spec "dnsNames" (concat (list $fullname) ($values.fleet.nodeNames | default list)) }}
 {{- $_ := set $object.spec "ipAddresses" $values.fleet.addresses }}
 {{- else if hasPrefix "ClusterRole" $object.kind }}
 {{- /* Of the cluster, where other namespaces have releases of the same name. */}}
