@@ -29,15 +29,17 @@ absl::Status StatusOf(int error) {
 
 }  // namespace
 
-Receiver::Receiver(Lane& lane, UniqueFd socket,
+Receiver::Receiver(Lane& lane, UpstreamConnection connection,
                    std::shared_ptr<DiskWriter> writer, uint64_t position,
                    Owner& owner)
     : lane_(lane),
       socket_(lane.io()),
+      tls_(std::move(connection.tls)),
       writer_(std::move(writer)),
       owner_(&owner),
       position_(position),
       timer_(lane.io()) {
+  UniqueFd& socket = connection.socket;
   auto size = static_cast<socklen_t>(peer_.capacity());
   if (getpeername(socket.get(), peer_.data(), &size) == 0) peer_.resize(size);
   std::error_code error;
@@ -58,12 +60,12 @@ void Receiver::Wait() {
   socket_.async_wait(tcp::socket::wait_read,
                      [self = shared_from_this()](std::error_code error) {
                        self->is_waiting_ = false;
-                       if (!error && self->socket_.is_open()) self->Read();
+                       if (!error) self->Read();
                      });
 }
 
 void Receiver::Resume() {
-  if (!socket_.is_open() || is_waiting_ || has_ended_) return;
+  if (is_waiting_ || has_ended_) return;
   silent_since_ = Clock::now();
   Read();
 }
@@ -76,6 +78,7 @@ void Receiver::ResumeSoon() {
 }
 
 void Receiver::Read() {
+  if (!socket_.is_open() || has_ended_) return;
   for (size_t began = position_; position_ - began < kTurn;) {
     switch (ReadPiece()) {
       case Next::kMore:
@@ -90,7 +93,7 @@ void Receiver::Read() {
   is_waiting_ = true;
   asio::post(lane_.io(), [self = shared_from_this()] {
     self->is_waiting_ = false;
-    if (self->socket_.is_open()) self->Read();
+    self->Read();
   });
 }
 
@@ -102,7 +105,7 @@ Receiver::Next Receiver::ReadPiece() {
     if (writer_->AwaitsReader()) ResumeSoon();
     return Next::kStop;  // Until Resume().
   }
-  const ssize_t got = lane_.sockets().Receive(
+  const ssize_t got = calls().Receive(
       descriptor(), block_->first(kManifestBlock).subspan(filled));
   if (got == -EAGAIN) return Next::kWait;
   if (got < 0) {
@@ -141,7 +144,9 @@ void Receiver::Flush() {
 void Receiver::Fail(int error) {
   Owner* const owner = owner_;
   Reset();
-  owner->Lost(StatusOf(error));
+  owner->Lost(tls_ != nullptr && error == EPROTO
+                  ? absl::UnavailableError(tls_->error())
+                  : StatusOf(error));
 }
 
 Receiver::Clock::time_point Receiver::silent_since() const {
@@ -164,7 +169,7 @@ void Receiver::EndInOrder(absl::AnyInvocable<void(absl::Status)> done) {
   };
   end_deadline_ = now + kAcknowledgementTimeout;
   pause_ = kFirstPause;
-  lane_.sockets().ShutdownWrite(socket);  // An error is seen by CheckEnd().
+  calls().ShutdownWrite(socket);  // An error is seen by CheckEnd().
   CheckEnd();
 }
 
@@ -186,6 +191,10 @@ void Receiver::CheckEnd() {
 }
 
 void Receiver::CloseInOrder() {
+  owner_ = nullptr;
+  // What ends a connection that is encrypted are bytes, which nobody reads any
+  // more: a socket that is closed before they have come resets the connection.
+  if (tls_ != nullptr) return EndInOrder([](const absl::Status&) {});
   EndInOrderOnClose(descriptor());
   std::error_code ignored;
   socket_.close(ignored);

@@ -11,9 +11,10 @@
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
-#include "dataplane/base/unique_fd.h"
 #include "dataplane/lanes/lane.h"
+#include "dataplane/lanes/socket_api.h"
 #include "dataplane/receiving/disk_writer.h"
+#include "dataplane/receiving/upstream.h"
 
 namespace tcptool::dataplane {
 
@@ -32,7 +33,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
     virtual void Received(uint64_t position) = 0;
     // The sender has ended in an orderly way.
     virtual void Ended() = 0;
-    // UNAVAILABLE, with the system's reason.
+    // UNAVAILABLE, with the system's reason, or that of TLS.
     virtual void Lost(const absl::Status& reason) = 0;
 
    protected:
@@ -41,8 +42,8 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
 
   // `position`: of the first byte that comes, where a block begins. `owner`
   // outlives it, or calls Reset().
-  Receiver(Lane& lane, UniqueFd socket, std::shared_ptr<DiskWriter> writer,
-           uint64_t position, Owner& owner);
+  Receiver(Lane& lane, UpstreamConnection connection,
+           std::shared_ptr<DiskWriter> writer, uint64_t position, Owner& owner);
 
   void Start();
   // The writer may have a block again.
@@ -58,7 +59,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   // acknowledged that, 10 s at most. `done` gets what Check() says of it.
   void EndInOrder(absl::AnyInvocable<void(absl::Status)> done);
   // The same without waiting for the acknowledgement, for a sender that needs
-  // no proof of delivery.
+  // no proof of delivery. The owner is told nothing more.
   void CloseInOrder();
   void Reset();
 
@@ -85,9 +86,11 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   Next ReadPiece();
   void Fail(int error);
   void CheckEnd();
+  SocketApi& calls() { return tls_ ? *tls_ : lane_.sockets(); }
 
   Lane& lane_;
   asio::ip::tcp::socket socket_;
+  const std::unique_ptr<TlsConnection> tls_;  // Null: it is in clear text.
   asio::ip::tcp::endpoint peer_;
   const std::shared_ptr<DiskWriter> writer_;
   Owner* owner_;  // Null: it is told nothing more.

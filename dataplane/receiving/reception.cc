@@ -139,24 +139,25 @@ void Reception::Connect(const absl::Status& lost) {
   const uint64_t offset = status_.bytes_received;
   upstream_->Connect(
       environment_.lane, offset, lost,
-      [weak = weak_from_this(), offset](absl::StatusOr<UniqueFd> socket) {
+      [weak = weak_from_this(),
+       offset](absl::StatusOr<UpstreamConnection> connection) {
         const auto self = weak.lock();
         if (self == nullptr || self->ended()) return;
         // A block has turned out to be bad since: what comes on this connection
         // is not what is wanted any more, and another one will be asked for.
         if (self->rewind_to_ || self->status_.bytes_received != offset) return;
-        self->OnConnected(std::move(socket));
+        self->OnConnected(std::move(connection));
       });
 }
 
-void Reception::OnConnected(absl::StatusOr<UniqueFd> socket) {
-  if (!socket.ok()) return FailUpstream(socket.status());
+void Reception::OnConnected(absl::StatusOr<UpstreamConnection> connection) {
+  if (!connection.ok()) return FailUpstream(connection.status());
   no_room_ = absl::OkStatus();
   ForgetConnection();
   Receiver::Owner& owner = *this;
   const auto receiver =
-      std::make_shared<Receiver>(environment_.lane, *std::move(socket), writer_,
-                                 status_.bytes_received, owner);
+      std::make_shared<Receiver>(environment_.lane, *std::move(connection),
+                                 writer_, status_.bytes_received, owner);
   receiver_ = receiver;
   status_.peer = receiver->peer();
   if (status_.connections++ == 0) status_.connect_time = absl::Now();

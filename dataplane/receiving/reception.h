@@ -149,7 +149,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   void Open();
   void OnOpened(const absl::StatusOr<std::shared_ptr<PartialFile>>& file);
   void Connect(const absl::Status& lost);
-  void OnConnected(absl::StatusOr<UniqueFd> socket);
+  void OnConnected(absl::StatusOr<UpstreamConnection> connection);
   // Goes on with another connection, from the last whole block.
   void Reconnect(const absl::Status& lost);
   void OnWriterChanged();

@@ -128,7 +128,7 @@ void Reception::OnCommitted(const absl::Status& status,
   status_.file_stamp = stamp;
   status_.bytes_verified = status_.bytes_durable = *status_.content_length;
   if (upstream_->resumable()) {
-    if (receiver_ != nullptr) receiver_->CloseInOrder();
+    if (receiver_ != nullptr) std::exchange(receiver_, nullptr)->CloseInOrder();
     return OnSenderTold(absl::OkStatus());
   }
   receiver_->EndInOrder([weak = weak_from_this()](const absl::Status& told) {

@@ -4,6 +4,8 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -14,6 +16,7 @@
 #include "dataplane/content/block_digests.h"
 #include "dataplane/content/route.h"
 #include "dataplane/lanes/lane.h"
+#include "dataplane/tls/tls_connection.h"
 
 namespace tcptool::dataplane {
 
@@ -59,10 +62,23 @@ class ContentClaims {
   ~ContentClaims() = default;
 };
 
+// A connection on which a content comes.
+struct UpstreamConnection {
+  // In clear text, it is made of its socket alone.
+  UpstreamConnection(UniqueFd its_socket,
+                     std::unique_ptr<TlsConnection> its_tls = nullptr)
+      : socket(std::move(its_socket)), tls(std::move(its_tls)) {}
+
+  UniqueFd socket;  // Does not block, and resets on close.
+  // What its bytes are decrypted by, with the handshake done. Null: they are in
+  // clear text.
+  std::unique_ptr<TlsConnection> tls;
+};
+
 // Belongs to one reception, which calls it on its lane.
 class Upstream {
  public:
-  using Done = absl::AnyInvocable<void(absl::StatusOr<UniqueFd>)>;
+  using Done = absl::AnyInvocable<void(absl::StatusOr<UpstreamConnection>)>;
 
   virtual ~Upstream() = default;
 
@@ -85,12 +101,12 @@ class Upstream {
   // contradicts itself, what was sent, or what is expected: all that was said
   // is forgotten. Takes the place of a call that has had no answer yet.
   //
-  // `done` is called once, on the lane: with a non-blocking socket that resets
-  // on close (see ResetOnClose()), on which everything that the content waits
-  // for has been said; or with the reason why there will be none, which fails
-  // the reception: UNAVAILABLE, nobody answers; NOT_FOUND, there is no such
-  // sender; DATA_LOSS or OUT_OF_RANGE, nobody has the content as it should be;
-  // and so on. How often is tried, and with whom, is the upstream's matter.
+  // `done` is called once, on the lane: with a connection on which everything
+  // that the content waits for has been said; or with the reason why there will
+  // be none, which fails the reception: UNAVAILABLE, nobody answers; NOT_FOUND,
+  // there is no such sender; DATA_LOSS or OUT_OF_RANGE, nobody has the content
+  // as it should be; and so on. How often is tried, and with whom, is the
+  // upstream's matter.
   virtual void Connect(Lane& lane, uint64_t offset, const absl::Status& lost,
                        Done done) = 0;
 

@@ -67,6 +67,8 @@ class ScriptedSender {
     socket_ = UniqueFd(accept(listener_.get(), nullptr, nullptr));
     ASSERT_TRUE(socket_.valid());
   }
+  // The connection, which is the caller's from now on.
+  UniqueFd Release() { return std::move(socket_); }
   // Takes the next connection, and its byte; -1: there is none.
   int AcceptAndReadByte() {
     Accept();

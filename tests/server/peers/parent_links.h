@@ -58,10 +58,16 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
     absl::StatusOr<UniqueFd> result = absl::UnknownError("");
     absl::Notification done;
     asio::post(lane_.io(), [&] {
-      link_->Connect(lane_, offset, lost, [&](absl::StatusOr<UniqueFd> socket) {
-        result = std::move(socket);
-        done.Notify();
-      });
+      link_->Connect(
+          lane_, offset, lost,
+          [&](absl::StatusOr<dataplane::UpstreamConnection> connection) {
+            if (connection.ok()) {
+              result = std::move(connection->socket);
+            } else {
+              result = connection.status();
+            }
+            done.Notify();
+          });
     });
     EXPECT_TRUE(done.WaitForNotificationWithTimeout(kDeadline));
     return result;

@@ -13,6 +13,8 @@
 namespace tcptool::server {
 namespace {
 
+using Connection = absl::StatusOr<dataplane::UpstreamConnection>;
+
 class ParentNodesTest : public ParentLinkTest {
  protected:
   bool is_left() {
@@ -73,8 +75,8 @@ TEST_F(ParentNodesTest, GoesOverAtOnceWhereNobodyServes) {
   Open({silent.node()}, absl::Hours(1));
   absl::Notification connected;
   asio::post(lane_.io(), [&] {
-    link_->Connect(lane_, 0, {}, [&](const absl::StatusOr<UniqueFd>& socket) {
-      EXPECT_TRUE(socket.ok()) << socket.status();
+    link_->Connect(lane_, 0, {}, [&](const Connection& connection) {
+      EXPECT_TRUE(connection.ok()) << connection.status();
       connected.Notify();
     });
   });
@@ -112,11 +114,10 @@ TEST_F(ParentNodesTest, MoveIsOneCallAndNoSignOfTrouble) {
   position_ = 7;
   absl::Notification connected;
   on_leave_ = [&](const absl::Status& reason) {
-    link_->Connect(lane_, 7, reason,
-                   [&](const absl::StatusOr<UniqueFd>& socket) {
-                     EXPECT_TRUE(socket.ok()) << socket.status();
-                     connected.Notify();
-                   });
+    link_->Connect(lane_, 7, reason, [&](const Connection& connection) {
+      EXPECT_TRUE(connection.ok()) << connection.status();
+      connected.Notify();
+    });
   };
   Open({first_.node()}, absl::Hours(1));
   ASSERT_TRUE(Connect(0).ok());
@@ -136,8 +137,8 @@ TEST_F(ParentNodesTest, WhoHasLiedIsNotFollowedAgainWhereNobodyServes) {
   absl::Notification connected;
   asio::post(lane_.io(), [&] {
     link_->Connect(lane_, 0, absl::FailedPreconditionError("a lie"),
-                   [&](const absl::StatusOr<UniqueFd>& socket) {
-                     EXPECT_TRUE(socket.ok()) << socket.status();
+                   [&](const Connection& connection) {
+                     EXPECT_TRUE(connection.ok()) << connection.status();
                      connected.Notify();
                    });
   });
