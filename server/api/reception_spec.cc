@@ -22,6 +22,7 @@ namespace {
 constexpr absl::Duration kYear = absl::Hours(8760);
 // As long as a name of DNS can be.
 constexpr size_t kMaxHostBytes = 253;
+constexpr size_t kMaxCertificateNameBytes = 255;
 constexpr int kMostFallbacks = 8;
 
 // False: it is no address that can be dialled.
@@ -42,12 +43,15 @@ absl::Duration CheckWait(const std::string& field, auto& source,
                        otherwise, absl::ZeroDuration(), kYear);
 }
 
-void CheckNode(const std::string& field, const std::string& address,
-               const std::string& name, NodePlan& plan, SpecChecker& check) {
-  NodePlan::Node node = {.name = name};
-  if (!SplitAddress(address, node.target)) {
+// `source`: a NodeSource or a FallbackNode.
+void CheckNode(const std::string& field, const auto& source, NodePlan& plan,
+               SpecChecker& check) {
+  const std::string& name = source.name();
+  NodePlan::Node node = {.name = name,
+                         .certificate_name = source.certificate_name()};
+  if (!SplitAddress(source.address(), node.target)) {
     check.Wrong(absl::StrCat(field, ".address"),
-                absl::StrCat("\"", address,
+                absl::StrCat("\"", source.address(),
                              "\" is no host and port; write it as "
                              "node-1.example:9877 or [2001:db8::1]:9877"));
   }
@@ -59,11 +63,17 @@ void CheckNode(const std::string& field, const std::string& address,
                              "receptions/{reception} nor "
                              "distributions/{distribution}"));
   }
+  if (node.certificate_name.size() > kMaxCertificateNameBytes) {
+    check.Wrong(absl::StrCat(field, ".certificate_name"),
+                absl::StrCat("it has ", node.certificate_name.size(),
+                             " bytes; at most ", kMaxCertificateNameBytes,
+                             " are allowed"));
+  }
   plan.nodes.push_back(std::move(node));
 }
 
 void CheckNodes(v1::NodeSource& source, NodePlan& plan, SpecChecker& check) {
-  CheckNode("node", source.address(), source.name(), plan, check);
+  CheckNode("node", source, plan, check);
   if (source.fallbacks_size() > kMostFallbacks) {
     check.Wrong("node.fallbacks",
                 absl::StrCat("there are ", source.fallbacks_size(),
@@ -71,9 +81,8 @@ void CheckNodes(v1::NodeSource& source, NodePlan& plan, SpecChecker& check) {
     return;
   }
   for (int i = 0; i < source.fallbacks_size(); ++i) {
-    const v1::FallbackNode& fallback = source.fallbacks(i);
-    CheckNode(absl::StrCat("node.fallbacks[", i, "]"), fallback.address(),
-              fallback.name(), plan, check);
+    CheckNode(absl::StrCat("node.fallbacks[", i, "]"), source.fallbacks(i),
+              plan, check);
   }
   plan.start = source.send_start_byte();
   plan.wait = CheckWait("node.wait", source, absl::Minutes(1), check);

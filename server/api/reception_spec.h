@@ -22,6 +22,9 @@ struct NodePlan {
     dataplane::DialTarget target;  // Its peer address.
     // "sessions/...", "receptions/..." or "distributions/...".
     std::string name;
+    // The DNS name that the certificate on its data port must have. Empty: it
+    // must be one for target.host.
+    std::string certificate_name;
   };
   std::vector<Node> nodes;  // At least one, the preferred one first.
   bool start = false;       // "I am the last, start now".

@@ -76,7 +76,10 @@ absl::StatusOr<Caller> Dispatcher::Admit(const std::string& path,
   absl::StatusOr<Caller> caller = auth_->Identify(metadata, peer);
   absl::Status status =
       caller.ok() ? CheckRole(path, required, *caller) : caller.status();
-  if (status.ok()) return caller;
+  if (status.ok()) {
+    caller->certificate_names = peer.certificate_names;
+    return caller;
+  }
   status = WithRefusal(std::move(status), metadata, required);
   refusals_.Add(caller.ok() ? caller->name : "unknown", peer.address, path,
                 status);

@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 
@@ -25,6 +26,9 @@ struct Caller {
   Role role = Role::kNone;
   // The hash of the caller's token; empty without one.
   std::string token_hash;
+  // Of the certificate that the connection was made with, beside a token too
+  // (Peer::certificate_names).
+  std::vector<std::string> certificate_names;
 
   // The name of a caller whom the service knows; else empty.
   std::string identity() const { return name == kAnonymous ? "" : name; }

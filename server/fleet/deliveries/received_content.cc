@@ -98,7 +98,8 @@ void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
     if (!address) continue;
     nodes_.push_back(
         {.target = {.host = address->host, .port = absl::StrCat(address->port)},
-         .name = name});
+         .name = name,
+         .certificate_name = node.name});
     names_[NameOf(nodes_.back().target)] = node.name;
   }
   if (nodes.empty()) return;
@@ -107,11 +108,13 @@ void ReceivedContent::SetNodes(std::vector<SendingNode> nodes) {
       *request_.mutable_reception()->mutable_spec()->mutable_node();
   source.set_address(nodes.front().address);
   source.set_name(name);
+  source.set_certificate_name(nodes.front().name);
   source.clear_fallbacks();
   for (size_t i = 1; i < nodes.size(); ++i) {
     tcptool::v1::FallbackNode& fallback = *source.add_fallbacks();
     fallback.set_address(nodes[i].address);
     fallback.set_name(name);
+    fallback.set_certificate_name(nodes[i].name);
   }
 }
 

@@ -232,6 +232,7 @@ TEST(ReceptionSpecTest, NodesAreTriedInTheirOrder) {
   v1::FallbackNode& fallback = *spec.mutable_node()->add_fallbacks();
   fallback.set_address("node-2.example:9878");
   fallback.set_name("receptions/image");
+  fallback.set_certificate_name("node-2");
   const auto plan = ToReceptionPlan(spec);
   ASSERT_TRUE(plan.ok()) << plan.status();
   ASSERT_TRUE(plan->nodes);
@@ -240,7 +241,9 @@ TEST(ReceptionSpecTest, NodesAreTriedInTheirOrder) {
   EXPECT_EQ(plan->nodes->nodes[0].target.port, "9877");
   EXPECT_EQ(plan->nodes->nodes[0].name, "sessions/image");
   EXPECT_EQ(plan->nodes->nodes[1].target.host, "node-2.example");
+  EXPECT_EQ(plan->nodes->nodes[0].certificate_name, "");
   EXPECT_EQ(plan->nodes->nodes[1].name, "receptions/image");
+  EXPECT_EQ(plan->nodes->nodes[1].certificate_name, "node-2");
   EXPECT_FALSE(plan->nodes->start);
   EXPECT_EQ(plan->nodes->wait, absl::Minutes(1));
   EXPECT_EQ(plan->nodes->dead_timeout, absl::Seconds(60));
@@ -262,6 +265,10 @@ TEST(ReceptionSpecTest, NodesThatAreNone) {
   }
   EXPECT_EQ(wrong([](auto& node) { node.mutable_wait()->set_seconds(-1); }),
             "node.wait");
+  EXPECT_EQ(wrong([](auto& node) {
+              node.set_certificate_name(std::string(256, 'a'));
+            }),
+            "node.certificate_name");
   EXPECT_EQ(
       wrong([](auto& node) { node.add_fallbacks()->set_address("node:1"); }),
       "node.fallbacks[0].name");

@@ -28,6 +28,7 @@ TEST_F(NodeDeliveriesTest, ReceivesAndTellsWhatItHas) {
   const auto reception = table_->Get(name());
   EXPECT_EQ(reception->spec().labels().at(NodeDeliveries::kLabel), "images-v2");
   EXPECT_EQ(reception->spec().node().name(), "distributions/images-v2");
+  EXPECT_EQ(reception->spec().node().certificate_name(), "n1");
   Send(sender, TheContent());
   RunUntilState(v1::DELIVERY_STATE_DELIVERED);
   EXPECT_EQ(states_.front(), v1::DELIVERY_STATE_WAITING);
