@@ -163,6 +163,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // Whether it has begun to send, to those who are READY. Stays so.
   bool is_sending() const { return is_sending_; }
 
+  // Its recipients get its content in TLS alone.
+  bool is_encrypted() const { return options_.tls != nullptr; }
+
   // What its source holds in memory.
   Source::Window window() const { return source_->window(); }
 

@@ -16,7 +16,6 @@
 #include "server/daemon/node_facts.h"
 #include "server/daemon/ready_file.h"
 #include "server/daemon/thread_room.h"
-#include "server/peers/node_credentials.h"
 #include "server/peers/peer_upstream.h"
 #include "server/rpc/grpc_threads.h"
 #include "server/sessions/disk_worker.h"
@@ -128,9 +127,11 @@ absl::Status Daemon::CheckThreads(const Options& options) {
 absl::Status Daemon::Start() {
   absl::Status status = AddRoots(options_.data, roots_, writable_roots_);
   if (!status.ok()) return status;
-  auto credentials = NodeCredentials::Load(options_.peers, options_.security);
+  auto credentials = NodeCredentials::Load(options_.peers, options_.security,
+                                           options_.fleet.node);
   if (!credentials.ok()) return credentials.status();
-  follow_clients_.emplace(*std::move(credentials));
+  node_credentials_ = *std::move(credentials);
+  follow_clients_.emplace(node_credentials_);
   if (status = StartTls(); !status.ok()) return status;
   status = Restore();
   if (!status.ok()) return status;
@@ -217,7 +218,8 @@ absl::Status Daemon::StartPeers() {
            options_.fleet.fleet.empty() ? nullptr : &distributed_contents_},
       {asio::ip::make_address(ParseHostPort(address)->host),
        options_.peers.data_port},
-      static_cast<uint64_t>(options_.fleet.egress_bytes_per_second));
+      static_cast<uint64_t>(options_.fleet.egress_bytes_per_second),
+      PeerPort::Limits(), DataServersOf(node_credentials_));
   if (!service.ok()) return service.status();
   peer_service_ = *std::move(service);
   if (fleet_ != nullptr) {
@@ -240,8 +242,10 @@ absl::Status Daemon::StartPeers() {
       [this](bool works) { control_->SetOtherWorks(works); });
   if (!server.ok()) return server.status();
   peer_server_ = *std::move(server);
-  LogInfo("serving_nodes", {{"address", peer_server_->address()},
-                            {"data_port", peer_service_->data_port()}});
+  LogInfo("serving_nodes",
+          {{"address", peer_server_->address()},
+           {"data_port", peer_service_->data_port()},
+           {"data_tls", options_.peers.data_tls ? "on" : "off"}});
   return absl::OkStatus();
 }
 

@@ -16,6 +16,7 @@
 #include "server/metrics/metrics.h"
 #include "server/peers/distributed_contents.h"
 #include "server/peers/follow_clients.h"
+#include "server/peers/node_credentials.h"
 #include "server/peers/parent_moves.h"
 #include "server/peers/peer_service.h"
 #include "server/receptions/reception_manager.h"
@@ -95,6 +96,7 @@ class Daemon {
   std::unique_ptr<CredentialReloader> data_tls_reloader_;  // The same.
   SessionManager::Options manager_options_;
   std::unique_ptr<Store> store_;
+  std::shared_ptr<const NodeCredentials> node_credentials_;
   std::optional<FollowClients> follow_clients_;
   ParentMoves parent_moves_;
   std::optional<ReceptionManager> receptions_;

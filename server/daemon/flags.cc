@@ -250,6 +250,10 @@ void AddPeerFlags(CLI::App& app, PeerOptions& options) {
   app.add_option("--peer-token-file", options.token_file,
                  "The bearer token that this node shows them")
       ->type_name("PATH");
+  app.add_flag("--peer-data-tls", options.data_tls,
+               "Send content to other nodes, and receive it from them, in TLS\n"
+               "alone, with the certificates that calls have; on all nodes or\n"
+               "none");
 }
 
 void AddStateFlags(CLI::App& app, StateOptions& options) {

@@ -45,6 +45,22 @@ std::string CheckFleet(const fleet::FleetOptions& options,
                       "one address of this host");
 }
 
+// With what certificates content goes between nodes.
+std::string CheckDataTls(const PeerOptions& peers,
+                         const SecurityOptions& security) {
+  if (!peers.data_tls) return "";
+  if (peers.ca.empty() || security.tls_cert.empty()) {
+    return "--peer-data-tls wants a certificate to show, and to know who signs "
+           "those of other nodes: add --tls-cert, --tls-key and --peer-ca";
+  }
+  if (!peers.address.empty() && security.tls_client_ca.empty()) {
+    return "--peer-data-tls with --peer-address wants to know who signs the "
+           "certificates of nodes that receive from this one: add "
+           "--tls-client-ca and --cert-role";
+  }
+  return "";
+}
+
 std::string CheckBrowsable(const DataOptions& options) {
   for (const std::string& name : options.browsable_roots) {
     const bool is_root =
@@ -121,6 +137,8 @@ std::string CheckTogether(const Options& options) {
     return "--peer-token-file would send the token in clear text; add "
            "--peer-ca";
   }
+  std::string data_tls = CheckDataTls(options.peers, security);
+  if (!data_tls.empty()) return data_tls;
   std::string fleet = CheckFleet(options.fleet, options.peers.address);
   if (!fleet.empty()) return fleet;
   if (!options.peers.address.empty() && !IsLocal(options.peers.address) &&

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/api/names.h"
 #include "server/base/log.h"
 #include "server/front/places.h"
@@ -32,6 +34,10 @@ absl::Status Check(const peer::v1::FollowRequest& request) {
   if (!is_node) {
     return absl::InvalidArgumentError(
         "node: it is not 1 to 64 of a-z, A-Z, 0-9, '-' and '_'");
+  }
+  if (request.fleet_node().size() > kMaxNodeBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("fleet_node: it has more than ", kMaxNodeBytes, " bytes"));
   }
   if (request.offset() < 0) {
     return absl::InvalidArgumentError("offset: it is negative");
@@ -66,6 +72,8 @@ void FollowCall::OnRead(bool ok) {
            : absl::InvalidArgumentError("the request has not come");
     if (status.ok()) status = Check(request_);
     if (!status.ok()) return EndOnce(status);
+    status = CheckCaller();
+    if (!status.ok()) return Refuse(status);
     name = request_.name();
     next_block_ = static_cast<uint64_t>(request_.first_block());
     set_target(name);
@@ -82,9 +90,12 @@ void FollowCall::OnFound(
     if (finished_) return;
     absl::Status status = found.status();
     if (status.ok()) status = (*found)->CheckAllows(PeerAddress(peer()));
-    if (absl::IsPermissionDenied(status)) {
-      followers_.refusals().Add(
-          NodeName(), peer(), absl::StrCat("Follow ", request_.name()), status);
+    if (absl::IsPermissionDenied(status)) return Refuse(status);
+    if (status.ok() && (*found)->is_encrypted() && !followers_.data_tls()) {
+      status = absl::FailedPreconditionError(
+          "the session's content is encrypted (SessionSpec.encryption), and "
+          "the node sends content to other nodes in clear text: it has no "
+          "--peer-data-tls");
     }
     if (!status.ok()) return EndOnce(status);
     if (request_.has_offset()) node = NodeName();
@@ -122,6 +133,40 @@ std::string FollowCall::NodeName() const {
   return absl::StrCat(caller().name, "/", request_.node());
 }
 
+absl::Status FollowCall::CheckCaller() const {
+  const bool data_tls = followers_.data_tls();
+  if (request_.tls() != data_tls) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        data_tls ? "the node sends content in TLS alone, and the caller takes "
+                   "it in clear text"
+                 : "the node sends content in clear text, and the caller takes "
+                   "it in TLS alone",
+        "; set --peer-data-tls on both"));
+  }
+  if (!data_tls) return absl::OkStatus();
+  const std::vector<std::string>& names = caller().certificate_names;
+  if (names.empty()) {
+    return absl::PermissionDeniedError(
+        "the node sends content to nodes with a certificate alone, and the "
+        "caller has shown none");
+  }
+  const std::string& node = request_.fleet_node();
+  if (node.empty() ||
+      std::ranges::find(names, absl::StrCat("dns:", node)) != names.end()) {
+    return absl::OkStatus();
+  }
+  return absl::PermissionDeniedError(absl::StrCat(
+      "the caller says that it is the node \"", node,
+      "\", and shows a certificate that has no such DNS name: it is for ",
+      absl::StrJoin(names, ", ")));
+}
+
+void FollowCall::Refuse(const absl::Status& status) {
+  followers_.refusals().Add(NodeName(), peer(),
+                            absl::StrCat("Follow ", request_.name()), status);
+  EndOnce(status);
+}
+
 absl::Status FollowCall::CheckOffset() const {
   const std::optional<uint64_t> length = content_->length();
   const auto offset = static_cast<uint64_t>(request_.offset());
@@ -139,6 +184,7 @@ absl::Status FollowCall::AddTicket(peer::v1::FollowResponse& response) {
   if (!secret.ok()) return secret.status();
   Append(*secret, *response.mutable_ticket()->mutable_secret());
   response.mutable_ticket()->set_port(followers_.data_port());
+  response.mutable_ticket()->set_tls(followers_.data_tls());
   return absl::OkStatus();
 }
 
@@ -209,24 +255,29 @@ bool FollowCall::Tick(Clock::time_point now) {
          end_watch_.IsNear(content_->available(), *length_sent_, now);
 }
 
-void FollowCall::Take(dataplane::UniqueFd socket,
-                      const asio::ip::tcp::endpoint& peer) {
+void FollowCall::Take(DataConnection connection) {
   std::shared_ptr<PeerContent> content;
   peer::v1::FollowRequest request;
   std::string node;
   {
     absl::MutexLock lock(&mutex_);
     if (content_ == nullptr || finished_) return;
+    if (connection.tls != nullptr &&
+        connection.tls->names() != caller().certificate_names) {
+      return Refuse(absl::PermissionDeniedError(
+          "the data port was shown another certificate than the call"));
+    }
     content = content_;
     request = request_;
     node = NodeName();
   }
   LogInfo("node_connected", {{"content", request.name()},
                              {"node", node},
-                             {"address", peer.address().to_string()},
+                             {"address", connection.peer.address().to_string()},
                              {"offset", request.offset()}});
-  content->Take({.socket = std::move(socket),
-                 .peer = peer,
+  content->Take({.socket = std::move(connection.socket),
+                 .tls = std::move(connection.tls),
+                 .peer = connection.peer,
                  .node = node,
                  .offset = static_cast<uint64_t>(request.offset())},
                 [self = Self(), content](const auto& connection) {

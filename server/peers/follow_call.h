@@ -12,11 +12,11 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "dataplane/base/unique_fd.h"
 #include "dataplane/content/route.h"
 #include "server/peers/end_watch.h"
 #include "server/peers/followers.h"
 #include "server/peers/peer_content.h"
+#include "server/peers/peer_port.h"
 #include "server/rpc/call.h"
 #include "tcptool/peer/v1/peer_service.pb.h"
 
@@ -41,8 +41,9 @@ class FollowCall : public Call {
   bool Tick(Clock::time_point now);
   // The connection that the call's ticket came on. It is reset when the call
   // ends before all of the content has been handed to it. One that the content
-  // does not take ends the call, and says why.
-  void Take(dataplane::UniqueFd socket, const asio::ip::tcp::endpoint& peer);
+  // does not take ends the call, and says why; so does one with another
+  // certificate than the call's.
+  void Take(DataConnection connection);
   void Stop(const absl::Status& reason);
 
  private:
@@ -57,6 +58,11 @@ class FollowCall : public Call {
   // What the content knows the caller's reception by. It begins with who calls,
   // so that nobody can come in the place of another caller's.
   std::string NodeName() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether the caller takes content as it is sent here, in TLS or not, and is
+  // the node that it says it is. FAILED_PRECONDITION, PERMISSION_DENIED.
+  absl::Status CheckCaller() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Ends the call, and logs that it was not allowed.
+  void Refuse(const absl::Status& status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // OUT_OF_RANGE: the caller's offset is behind the end.
   absl::Status CheckOffset() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status AddTicket(peer::v1::FollowResponse& response)

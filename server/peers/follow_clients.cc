@@ -42,7 +42,7 @@ struct FollowClients::State {
       ABSL_GUARDED_BY(mutex);
 };
 
-FollowClients::FollowClients(std::unique_ptr<NodeCredentials> credentials)
+FollowClients::FollowClients(std::shared_ptr<const NodeCredentials> credentials)
     : credentials_(std::move(credentials)),
       coordinator_(*credentials_),
       state_(std::make_shared<State>()) {}

@@ -24,10 +24,12 @@ namespace tcptool::server {
 // last one is destroyed by the destructor here. Any thread may call any method.
 class FollowClients {
  public:
-  explicit FollowClients(std::unique_ptr<NodeCredentials> credentials);
+  explicit FollowClients(std::shared_ptr<const NodeCredentials> credentials);
   // All calls of Follow have ended or been cancelled. Cancels the others, and
   // waits until gRPC is done with all of them.
   ~FollowClients();
+
+  const NodeCredentials& credentials() const { return *credentials_; }
 
   // `address`: "HOST:PORT".
   std::shared_ptr<FollowClient> Start(const std::string& address,
@@ -54,7 +56,7 @@ class FollowClients {
             typename UnaryPeerCall<Request, Response>::Method method,
             std::function<void(const Response*)> on_answer);
 
-  const std::unique_ptr<NodeCredentials> credentials_;
+  const std::shared_ptr<const NodeCredentials> credentials_;
   KeptChannel coordinator_;
   const std::shared_ptr<State> state_;
 };

@@ -30,11 +30,12 @@ class Followers {
   static constexpr size_t kMost = 256;
 
   // `data_port`: where the tickets are good. `most_bytes_per_second`: see
-  // Egress.
+  // Egress. `data_tls`: the data port speaks TLS.
   Followers(std::shared_ptr<PeerContents> contents, uint16_t data_port,
-            uint64_t most_bytes_per_second = 0)
+            uint64_t most_bytes_per_second = 0, bool data_tls = false)
       : contents_(std::move(contents)),
         data_port_(data_port),
+        data_tls_(data_tls),
         egress_(most_bytes_per_second, [this](const std::string& name) {
           return contents_->LimitsOf(name);
         }) {}
@@ -46,6 +47,7 @@ class Followers {
   // Of those that a content's access rules do not allow.
   RefusalLog& refusals() { return refusals_; }
   uint16_t data_port() const { return data_port_; }
+  bool data_tls() const { return data_tls_; }
 
   // The number of the call, never 0; `caller`: who makes it, as credentials
   // have it. When there are kMost, the newest call of the caller that has the
@@ -92,6 +94,7 @@ class Followers {
 
   const std::shared_ptr<PeerContents> contents_;
   const uint16_t data_port_;
+  const bool data_tls_;
   Egress egress_;
   TicketBook tickets_;
   RefusalLog refusals_;

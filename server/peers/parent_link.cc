@@ -1,13 +1,11 @@
 #include "server/peers/parent_link.h"
 
 #include <algorithm>
-#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "dataplane/receiving/manifest.h"
-#include "dataplane/receiving/sender_socket.h"
 #include "server/api/names.h"
 #include "server/peers/follow_path.h"
 
@@ -153,6 +151,8 @@ peer::v1::FollowRequest ParentLink::RequestTo(
   request.set_name(node.name);
   request.set_node(plan_.id);
   request.set_first_block(static_cast<int64_t>(told_.next_block()));
+  request.set_fleet_node(clients_.credentials().fleet_node());
+  request.set_tls(clients_.credentials().data_tls());
   return request;
 }
 
@@ -231,6 +231,11 @@ absl::Status ParentLink::TakeWay(const peer::v1::FollowResponse& response) {
         response.ticket().port() < 1 || response.ticket().port() > 65'535) {
       return absl::InvalidArgumentError("the node has given no ticket");
     }
+    if (!response.ticket().tls() && clients_.credentials().data_tls()) {
+      return absl::UnavailableError(
+          "the node sends content in clear text, and this one takes it in TLS "
+          "alone (--peer-data-tls)");
+    }
     Dial(response.ticket());
   }
   return response.has_path() ? TakePath(response.path()) : absl::OkStatus();
@@ -253,42 +258,36 @@ void ParentLink::Dial(const peer::v1::Ticket& ticket) {
   WaitFor(*connect_timer_, timing_.connect,
           absl::StrCat("the node's data port, ", ticket.port(),
                        ", does not answer; is it open to this host?"));
-  dialer_ = std::make_shared<dataplane::Dialer>(
-      lane_->io(),
-      dataplane::DialTarget{.host = parent().target.host,
-                            .port = absl::StrCat(ticket.port()),
-                            .wait = absl::ZeroDuration()},
-      [weak = weak_from_this(),
-       secret = ticket.secret()](absl::StatusOr<dataplane::UniqueFd> socket) {
+  dial_ = std::make_shared<DataDial>(
+      *lane_,
+      DataDial::Options{
+          .target = {.host = parent().target.host,
+                     .port = absl::StrCat(ticket.port()),
+                     .wait = absl::ZeroDuration()},
+          .dead_timeout = plan_.dead_timeout,
+          // And then as to any sender: docs/wire-protocol.md.
+          .hello = absl::StrCat(
+              ticket.secret(), absl::string_view(plan_.start ? "\1" : "\0", 1)),
+          .tls = clients_.credentials().data_client(),
+          .certificate_name = parent().certificate_name},
+      [weak = weak_from_this()](
+          absl::StatusOr<dataplane::UpstreamConnection> connection) {
         if (const auto self = weak.lock()) {
-          self->OnDialed(secret, std::move(socket));
+          self->OnDialed(std::move(connection));
         }
       });
-  dialer_->Start();
+  dial_->Start();
 }
 
-void ParentLink::OnDialed(const std::string& secret,
-                          absl::StatusOr<dataplane::UniqueFd> socket) {
-  dialer_ = nullptr;
+void ParentLink::OnDialed(
+    absl::StatusOr<dataplane::UpstreamConnection> connection) {
+  dial_ = nullptr;
   connect_timer_->cancel();
-  if (!socket.ok()) {
-    return TryNext(absl::UnavailableError(absl::StrCat(
-        "connecting to the node's data port: ", socket.status().message())));
-  }
-  dataplane::WatchSender(socket->get(), plan_.dead_timeout);
-  // And then as to any sender: docs/wire-protocol.md.
-  const std::string hello =
-      absl::StrCat(secret, absl::string_view(plan_.start ? "\1" : "\0", 1));
-  const ssize_t sent = lane_->sockets().Send(
-      socket->get(), std::as_bytes(std::span(hello.data(), hello.size())));
-  if (sent != static_cast<ssize_t>(hello.size())) {
-    return TryNext(absl::UnavailableError(
-        "the node's data port has closed the connection at once"));
-  }
+  if (!connection.ok()) return TryNext(connection.status());
   TellMove();
   choice_.Connected(Clock::now());
   PublishStranded();
-  std::exchange(done_, nullptr)(*std::move(socket));
+  std::exchange(done_, nullptr)(*std::move(connection));
   // The reception may have ended.
   if (lane_ != nullptr) told_.Connected();
 }
@@ -356,7 +355,7 @@ void ParentLink::Forget() {
   ++call_;  // What is queued is of one that is over.
   if (node_call_ != nullptr) std::exchange(node_call_, nullptr)->Cancel();
   if (search_ != nullptr) std::exchange(search_, nullptr)->Stop();
-  if (dialer_ != nullptr) std::exchange(dialer_, nullptr)->Cancel();
+  if (dial_ != nullptr) std::exchange(dial_, nullptr)->Cancel();
   silence_timer_->cancel();
   connect_timer_->cancel();
   pause_timer_->cancel();

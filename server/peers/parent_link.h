@@ -15,10 +15,10 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "dataplane/content/route.h"
-#include "dataplane/dialing/dialer.h"
 #include "dataplane/lanes/lane.h"
 #include "dataplane/receiving/upstream.h"
 #include "server/api/reception_spec.h"
+#include "server/peers/data_dial.h"
 #include "server/peers/fallback_search.h"
 #include "server/peers/follow_clients.h"
 #include "server/peers/node_call.h"
@@ -42,7 +42,7 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
     // 250 ms after that.
     Clock::duration first_message = std::chrono::seconds(10);
     Clock::duration silence = std::chrono::seconds(5);
-    // To connect to the data port.
+    // To connect to the data port, and to shake hands there.
     Clock::duration connect = std::chrono::seconds(10);
     ParentChoice::Timing choice;
   };
@@ -95,8 +95,7 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   // What is wrong with the current node when another one was searched for.
   absl::Status WhyMove() const;
   void Dial(const peer::v1::Ticket& ticket);
-  void OnDialed(const std::string& secret,
-                absl::StatusOr<dataplane::UniqueFd> socket);
+  void OnDialed(absl::StatusOr<dataplane::UpstreamConnection> connection);
   // It does not serve: tries the next one, or gives up.
   void TryNext(const absl::Status& reason);
   // The same, of one that has said what cannot be: leaves its connection too.
@@ -140,7 +139,7 @@ class ParentLink : public std::enable_shared_from_this<ParentLink> {
   std::shared_ptr<FallbackSearch> search_;
   uint64_t search_number_ = 0;  // ParentChoice::search() when it began.
   bool has_ticket_ = false;
-  std::shared_ptr<dataplane::Dialer> dialer_;
+  std::shared_ptr<DataDial> dial_;
   std::optional<asio::steady_timer> silence_timer_;
   std::optional<asio::steady_timer> connect_timer_;
   std::optional<asio::steady_timer> pause_timer_;

@@ -143,6 +143,7 @@ class SessionContent : public PeerContent {
                  std::shared_ptr<const BlockDigests> digests)
       : session_(session),
         length_(session->source()->length()),
+        is_encrypted_(session->is_encrypted()),
         digests_(std::move(digests)) {}
 
   std::vector<Digest> Digests(uint64_t first, size_t most) const override {
@@ -169,6 +170,7 @@ class SessionContent : public PeerContent {
     }
     return HasFailed(digests_->error());
   }
+  bool is_encrypted() const override { return is_encrypted_; }
   absl::Status CheckAllows(const asio::ip::address& peer) const override {
     const auto session = session_.lock();
     return session == nullptr ? error() : session->CheckAllows(peer);
@@ -198,6 +200,7 @@ class SessionContent : public PeerContent {
  private:
   const std::weak_ptr<Session> session_;
   const std::optional<uint64_t> length_;  // As far as it is known at first.
+  const bool is_encrypted_;
   const std::shared_ptr<const BlockDigests> digests_;
 };
 

@@ -40,6 +40,8 @@ class PeerContent {
   virtual dataplane::Route route() const { return {}; }
   // Why there is no more of it; OK if that is not so.
   virtual absl::Status error() const = 0;
+  // Whether nobody is to have it in clear text.
+  virtual bool is_encrypted() const { return false; }
   // As those of Session. `done` is called on any thread, maybe before they
   // return.
   virtual absl::Status CheckAllows(const asio::ip::address& peer) const = 0;

@@ -17,6 +17,8 @@ struct PeerOptions {
   std::string ca;
   // What this node shows to those that it calls. Empty: nothing.
   std::string token_file;
+  // Whether content goes to and from other nodes in TLS, and in TLS alone.
+  bool data_tls = false;
 };
 
 }  // namespace tcptool::server

@@ -9,11 +9,14 @@
 #include <utility>
 
 #include "dataplane/lanes/socket_api.h"
+#include "server/base/log.h"
 
 namespace tcptool::server {
 
 using asio::ip::tcp;
+using asio::posix::stream_descriptor;
 using dataplane::SocketApi;
+using dataplane::TlsConnection;
 using dataplane::UniqueFd;
 
 // One connection whose ticket has not come. It is reset when it is dropped.
@@ -32,7 +35,13 @@ class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
     std::error_code error;
     socket_.assign(socket.get(), error);
     if (error) return End();
-    socket.release();
+    const int descriptor = socket.release();
+    if (port_->new_tls_ != nullptr) {
+      tls_ = std::make_unique<TlsConnection>(SocketApi::Real(),
+                                             port_->new_tls_(), descriptor,
+                                             dataplane::TlsRole::kServer);
+      tls_->RequireCertificate();
+    }
     timer_.expires_after(port_->limits_.timeout);
     timer_.async_wait([self = shared_from_this()](std::error_code error) {
       if (!error) self->End();
@@ -50,23 +59,49 @@ class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
 
  private:
   void Read() {
-    if (port_ == nullptr) return;
+    if (port_ == nullptr || !HasShakenHands()) return;
+    SocketApi& calls = tls_ ? *tls_ : SocketApi::Real();
     const std::span<std::byte> rest = std::span(secret_).subspan(filled_);
-    const ssize_t got =
-        SocketApi::Real().Receive(socket_.native_handle(), rest);
-    if (got == -EAGAIN) return Wait();
+    const ssize_t got = calls.Receive(socket_.native_handle(), rest);
+    if (got == -EAGAIN) return Wait(stream_descriptor::wait_read);
     if (got <= 0) return End();
     filled_ += static_cast<size_t>(got);
-    if (filled_ < secret_.size()) return Wait();
+    // A part of it may have come within a record, of which the socket says
+    // nothing more.
+    if (filled_ < secret_.size()) return Read();
     timer_.cancel();
     PeerPort& port = *std::exchange(port_, nullptr);
-    UniqueFd socket(socket_.release());
+    DataConnection connection = {.socket = UniqueFd(socket_.release()),
+                                 .peer = peer_,
+                                 .tls = std::move(tls_)};
     port.Forget(id_);
-    port.on_ticket_(secret_, std::move(socket), peer_);
+    port.on_ticket_(secret_, std::move(connection));
   }
 
-  void Wait() {
-    socket_.async_wait(asio::posix::stream_descriptor::wait_read,
+  // If not, it waits for that, or has ended.
+  bool HasShakenHands() {
+    if (tls_ == nullptr || has_shaken_hands_) return true;
+    switch (tls_->Handshake()) {
+      case TlsConnection::Outcome::kDone:
+        return has_shaken_hands_ = true;
+      case TlsConnection::Outcome::kWaitsForInput:
+        Wait(stream_descriptor::wait_read);
+        return false;
+      case TlsConnection::Outcome::kWaitsForRoom:
+        Wait(stream_descriptor::wait_write);
+        return false;
+      case TlsConnection::Outcome::kFailed:
+        port_->LogRefused(peer_, tls_->error());
+        [[fallthrough]];
+      case TlsConnection::Outcome::kClosed:
+        End();
+        return false;
+    }
+    return false;
+  }
+
+  void Wait(stream_descriptor::wait_type what) {
+    socket_.async_wait(what,
                        [self = shared_from_this()](std::error_code error) {
                          if (!error) self->Read();
                        });
@@ -81,7 +116,9 @@ class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
 
   PeerPort* port_;  // Null: it is not waited for any more.
   const Places::Id id_;
-  asio::posix::stream_descriptor socket_;
+  stream_descriptor socket_;
+  std::unique_ptr<TlsConnection> tls_;  // Null: it is in clear text.
+  bool has_shaken_hands_ = false;
   asio::steady_timer timer_;
   const tcp::endpoint peer_;
   TicketBook::Secret secret_{};
@@ -90,12 +127,12 @@ class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
 
 absl::StatusOr<std::unique_ptr<PeerPort>> PeerPort::Listen(
     asio::io_context& io, const tcp::endpoint& endpoint, const Limits& limits,
-    TicketsOf tickets_of, OnTicket on_ticket) {
+    TicketsOf tickets_of, OnTicket on_ticket, NewTls new_tls) {
   auto listener = dataplane::Listener::Listen(io, SocketApi::Real(), endpoint);
   if (!listener.ok()) return listener.status();
-  return std::unique_ptr<PeerPort>(new PeerPort(io, *std::move(listener),
-                                                limits, std::move(tickets_of),
-                                                std::move(on_ticket)));
+  return std::unique_ptr<PeerPort>(
+      new PeerPort(io, *std::move(listener), limits, std::move(tickets_of),
+                   std::move(on_ticket), std::move(new_tls)));
 }
 
 PeerPort::~PeerPort() {
@@ -127,6 +164,14 @@ void PeerPort::OnConnection(UniqueFd socket, const tcp::endpoint& peer) {
   const auto waiting = std::make_shared<Waiting>(*this, *entry.id, peer);
   waiting_.emplace(*entry.id, waiting);
   waiting->Start(std::move(socket));
+}
+
+void PeerPort::LogRefused(const tcp::endpoint& peer, const std::string& why) {
+  if (!refusals_.Allows()) return;
+  LogWarning("data_connection_refused",
+             {{"address", peer.address().to_string()},
+              {"reason", why},
+              {"untold_before", refusals_.TakeUntold()}});
 }
 
 void PeerPort::Forget(Places::Id id) {

@@ -15,10 +15,20 @@
 #include "absl/status/statusor.h"
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/session/listener.h"
+#include "dataplane/tls/tls_connection.h"
+#include "server/base/event_limit.h"
 #include "server/front/places.h"
 #include "server/peers/ticket_book.h"
 
 namespace tcptool::server {
+
+// A connection whose ticket has come.
+struct DataConnection {
+  dataplane::UniqueFd socket;  // Does not block, and resets on close.
+  asio::ip::tcp::endpoint peer;
+  // Whose handshake is done; null: it is in clear text.
+  std::unique_ptr<dataplane::TlsConnection> tls;
+};
 
 // Reads the ticket from each connection and not a byte more, and then gives the
 // connection away. Who has not sent it in time is reset. Where many have not,
@@ -26,6 +36,9 @@ namespace tcptool::server {
 // the others' nodes off, however fast it connects; nor do many hosts, as one
 // that has tickets keeps a place for each, of half of the places. Lives on the
 // thread of its io_context.
+//
+// With TLS the ticket comes within it: until then, a connection has the memory
+// of a handshake, with a certificate that is good.
 class PeerPort {
  public:
   struct Limits {
@@ -33,17 +46,19 @@ class PeerPort {
     std::chrono::milliseconds timeout{5'000};
     size_t most_waiting = 64;  // Half of them from one host at most.
   };
-  // The connection does not block, and resets on close.
   using OnTicket =
-      std::function<void(const TicketBook::Secret&, dataplane::UniqueFd,
-                         const asio::ip::tcp::endpoint&)>;
+      std::function<void(const TicketBook::Secret&, DataConnection)>;
+  // What new connections are encrypted with, which wants certificates of them.
+  using NewTls = std::function<std::shared_ptr<SSL_CTX>()>;
   // How many tickets a host (HostOf()) has been given and has not used.
   using TicketsOf = std::function<size_t(const std::string& host)>;
 
   // Errors as those of dataplane::Listener::Listen(). `io` outlives the port.
+  // `new_tls`: null, connections are in clear text.
   static absl::StatusOr<std::unique_ptr<PeerPort>> Listen(
       asio::io_context& io, const asio::ip::tcp::endpoint& endpoint,
-      const Limits& limits, TicketsOf tickets_of, OnTicket on_ticket);
+      const Limits& limits, TicketsOf tickets_of, OnTicket on_ticket,
+      NewTls new_tls = nullptr);
 
   ~PeerPort();
 
@@ -59,16 +74,20 @@ class PeerPort {
   class Waiting;
 
   PeerPort(asio::io_context& io, dataplane::Listener listener,
-           const Limits& limits, TicketsOf tickets_of, OnTicket on_ticket)
+           const Limits& limits, TicketsOf tickets_of, OnTicket on_ticket,
+           NewTls new_tls)
       : io_(io),
         listener_(std::move(listener)),
         limits_(limits),
         tickets_of_(std::move(tickets_of)),
         on_ticket_(std::move(on_ticket)),
+        new_tls_(std::move(new_tls)),
         places_(limits.most_waiting) {}
 
   void OnConnection(dataplane::UniqueFd socket,
                     const asio::ip::tcp::endpoint& peer);
+  // It has not shaken hands, for this reason.
+  void LogRefused(const asio::ip::tcp::endpoint& peer, const std::string& why);
   void Forget(Places::Id id);
 
   asio::io_context& io_;
@@ -76,7 +95,9 @@ class PeerPort {
   const Limits limits_;
   const TicketsOf tickets_of_;
   const OnTicket on_ticket_;
-  Places places_;  // Of those that wait.
+  const NewTls new_tls_;
+  EventLimit refusals_;  // That are logged.
+  Places places_;        // Of those that wait.
   std::map<Places::Id, std::shared_ptr<Waiting>> waiting_;
 };
 

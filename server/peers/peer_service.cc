@@ -72,23 +72,26 @@ PeerService::PeerService()
 absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
     const PeerContents::Service& service,
     const asio::ip::tcp::endpoint& data_endpoint,
-    uint64_t most_bytes_per_second, const PeerPort::Limits& limits) {
+    uint64_t most_bytes_per_second, const PeerPort::Limits& limits,
+    PeerPort::NewTls new_tls) {
   auto peers = absl::WrapUnique(new PeerService());
   PeerService* const self = peers.get();
+  const bool data_tls = new_tls != nullptr;
   auto port = PeerPort::Listen(
       self->io_, data_endpoint, limits,
       [self](const std::string& host) {
         return self->followers_->tickets().CountOf(host,
                                                    TicketBook::Clock::now());
       },
-      [self](const auto& secret, dataplane::UniqueFd socket, const auto& peer) {
-        self->OnTicket(secret, std::move(socket), peer);
-      });
+      [self](const auto& secret, DataConnection connection) {
+        self->OnTicket(secret, std::move(connection));
+      },
+      std::move(new_tls));
   if (!port.ok()) return port.status();
   self->port_ = *std::move(port);
   self->contents_ = std::make_shared<PeerContents>(service);
   self->followers_.emplace(self->contents_, self->data_port(),
-                           most_bytes_per_second);
+                           most_bytes_per_second, data_tls);
   self->tick_.emplace(self->io_);
   self->purge_.emplace(self->io_.get_executor(), kPurge, [self] {
     self->contents_->Purge(std::chrono::steady_clock::now());
@@ -158,17 +161,17 @@ void PeerService::GetProgress(const peer::v1::GetProgressRequest& request,
 }
 
 void PeerService::OnTicket(const TicketBook::Secret& secret,
-                           dataplane::UniqueFd socket,
-                           const asio::ip::tcp::endpoint& peer) {
+                           DataConnection connection) {
   const auto now = TicketBook::Clock::now();
   const auto id = followers_->tickets().Redeem(secret, now);
   const auto call = id ? followers_->Find(*id) : nullptr;
   if (call == nullptr) {
     // Whoever connects may do so again and again.
-    LogDebug("ticket_refused", {{"address", peer.address().to_string()}});
+    LogDebug("ticket_refused",
+             {{"address", connection.peer.address().to_string()}});
     return;  // The connection is reset.
   }
-  call->Take(std::move(socket), peer);
+  call->Take(std::move(connection));
 }
 
 }  // namespace tcptool::server

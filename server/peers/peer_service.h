@@ -42,12 +42,14 @@ class PeerService : public RpcService {
       std::function<void(absl::StatusOr<peer::v1::GetProgressResponse>)> done)>;
 
   // Listens for data connections. `most_bytes_per_second`: what is sent to
-  // other nodes in all; 0: no limit. Errors as those of PeerPort::Listen().
+  // other nodes in all; 0: no limit. `new_tls`: see PeerPort. Errors as those
+  // of PeerPort::Listen().
   static absl::StatusOr<std::unique_ptr<PeerService>> Start(
       const PeerContents::Service& service,
       const asio::ip::tcp::endpoint& data_endpoint,
       uint64_t most_bytes_per_second = 0,
-      const PeerPort::Limits& limits = PeerPort::Limits());
+      const PeerPort::Limits& limits = PeerPort::Limits(),
+      PeerPort::NewTls new_tls = nullptr);
   // The server of its calls has stopped.
   ~PeerService() override;
 
@@ -89,8 +91,7 @@ class PeerService : public RpcService {
 
   // Of the calls, again and again.
   void Tick();
-  void OnTicket(const TicketBook::Secret& secret, dataplane::UniqueFd socket,
-                const asio::ip::tcp::endpoint& peer);
+  void OnTicket(const TicketBook::Secret& secret, DataConnection connection);
 
   asio::io_context io_{1};
   std::optional<asio::executor_work_guard<asio::io_context::executor_type>>

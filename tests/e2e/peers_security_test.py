@@ -220,6 +220,17 @@ class PeersSecurityTest(NodesCase):
             (["--peer-address=0.0.0.0:9877"], "anybody who reaches it"),
             (["--peer-address=node:9877"], "no IP address and port"),
             (["--peer-token-file=/dev/null"], "add --peer-ca"),
+            (["--peer-data-tls"], "add --tls-cert, --tls-key and --peer-ca"),
+            (
+                [
+                    "--peer-data-tls",
+                    "--peer-address=127.0.0.1:0",
+                    "--peer-ca=ca",
+                    "--tls-cert=cert",
+                    "--tls-key=key",
+                ],
+                "add --tls-client-ca and --cert-role",
+            ),
             (["--peer-data-port=65536"], "--peer-data-port"),
         ):
             with self.subTest(flags):

@@ -99,6 +99,41 @@ TEST_F(NodeCredentialsTest, TakesANewTokenAndKeepsItWhileTheFileIsWrong) {
   EXPECT_TRUE(WaitForToken(*credentials, "third"));
 }
 
+TEST_F(NodeCredentialsTest, WithoutTheSwitchContentGoesInClearText) {
+  const auto credentials = *NodeCredentials::Load(peers, security, "lab1");
+  EXPECT_EQ(credentials->fleet_node(), "lab1");
+  EXPECT_FALSE(credentials->data_tls());
+  EXPECT_EQ(credentials->data_client(), nullptr);
+  EXPECT_EQ(credentials->data_server(), nullptr);
+}
+
+TEST_F(NodeCredentialsTest, DataConnectionsHaveTheCertificatesOfCalls) {
+  peers.data_tls = true;
+  // It gives nothing to others.
+  auto credentials = *NodeCredentials::Load(peers, security);
+  EXPECT_TRUE(credentials->data_tls());
+  EXPECT_NE(credentials->data_client(), nullptr);
+  EXPECT_EQ(credentials->data_server(), nullptr);
+  peers.address = "127.0.0.1:0";
+  security.tls_client_ca = absl::StrCat(home, "/client_ca");
+  EXPECT_THAT(WhyNot(), AllOf(HasSubstr("--tls-client-ca"),
+                              HasSubstr("No such file or directory")));
+  Write(security.tls_client_ca, ToPem(authority.certificate()));
+  credentials = *NodeCredentials::Load(peers, security);
+  const auto client = credentials->data_client();
+  const auto server = credentials->data_server();
+  EXPECT_NE(client, nullptr);
+  EXPECT_NE(server, nullptr);
+  // What is replaced is used by the next connection.
+  Write(peers.ca, ToPem(TestAuthority("new").certificate()));
+  const absl::Time deadline = absl::Now() + dataplane::kDeadline;
+  while (credentials->data_client() == client && absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
+  EXPECT_NE(credentials->data_client(), client);
+  EXPECT_NE(credentials->data_server(), server);
+}
+
 // A disk that does not answer is as a FIFO that nobody writes.
 TEST_F(NodeCredentialsTest, DiskThatHangsHoldsUpNeitherCallsNorTheEnd) {
   auto credentials = *NodeCredentials::Load(peers, security);

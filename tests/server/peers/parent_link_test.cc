@@ -39,6 +39,8 @@ TEST_F(ParentLinkTest, ConnectsWithTheTicketAndTellsWhatIsSaid) {
   EXPECT_EQ(request.node(), "child");
   EXPECT_EQ(request.offset(), 7);
   EXPECT_EQ(request.first_block(), 0);
+  EXPECT_EQ(request.fleet_node(), "lab1");
+  EXPECT_FALSE(request.tls());
 }
 
 TEST_F(ParentLinkTest, WhoRefusesIsAskedOnceAndTheFallbackServes) {

@@ -150,7 +150,7 @@ class ParentLinkTest : public testing::Test, public dataplane::ContentClaims {
 
   dataplane::DiskThreads disk_;
   dataplane::Lane lane_{dataplane::SocketApi::Real(), disk_};
-  FollowClients clients_{*NodeCredentials::Load({}, {})};
+  FollowClients clients_{*NodeCredentials::Load({}, {}, "lab1")};
   ParentMoves moves_;
   ScriptedSender data_;
   std::shared_ptr<ParentLink> link_;

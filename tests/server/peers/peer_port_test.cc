@@ -61,13 +61,12 @@ class PeerPortTest : public testing::Test {
         [this](const std::string& host) -> size_t {
           return holders_.contains(host) ? tickets_.load() : 0;
         },
-        [this](const TicketBook::Secret& secret, UniqueFd socket,
-               const asio::ip::tcp::endpoint& peer) {
+        [this](const TicketBook::Secret& secret, DataConnection connection) {
           absl::MutexLock lock(&mutex_);
           given_.push_back(
               {std::string(reinterpret_cast<const char*>(secret.data()),
                            secret.size()),
-               std::move(socket), peer.port()});
+               std::move(connection.socket), connection.peer.port()});
         });
     port_->Open();
     thread_ = std::thread([this] { io_.run(); });

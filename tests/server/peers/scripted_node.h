@@ -34,11 +34,13 @@ class ScriptedNode final : public peer::v1::PeerService::Service {
       std::function<grpc::Status(const FollowRequest&, grpc::ServerContext&,
                                  grpc::ServerWriter<FollowResponse>&)>;
 
-  explicit ScriptedNode(Script script) : script_(std::move(script)) {
+  explicit ScriptedNode(Script script,
+                        const std::shared_ptr<grpc::ServerCredentials>&
+                            credentials = grpc::InsecureServerCredentials())
+      : script_(std::move(script)) {
     int port = 0;
     server_ = grpc::ServerBuilder()
-                  .AddListeningPort("127.0.0.1:0",
-                                    grpc::InsecureServerCredentials(), &port)
+                  .AddListeningPort("127.0.0.1:0", credentials, &port)
                   .RegisterService(this)
                   .BuildAndStart();
     node_ = {.target = {.host = "127.0.0.1", .port = std::to_string(port)},

@@ -1,0 +1,177 @@
+"""Distributions in TLS: to the nodes that are meant, in clear text to nobody; with Debian's
+etcd.
+"""
+
+import pathlib
+import tempfile
+
+import grpc
+
+from certificates import Authority
+from fleets import DistributionCase, FleetNode, delivery_state_of
+from harness import wait_until
+from receptions import MIB
+
+# Often enough in the content that each record would have it.
+MARKER = b"in clear text"
+SWITCH = "--peer-data-tls"
+
+
+class TlsNode(FleetNode):
+    """A node whose certificate is that of `certified`, or its own."""
+
+    def __init__(self, case, name, flags, certified=None):
+        certificate, key = case.certificates[certified or name]
+        self._credentials = case.operator
+        super().__init__(
+            case.etcd,
+            name,
+            (
+                f"--tls-cert={certificate}",
+                f"--tls-key={key}",
+                f"--tls-client-ca={case.authority.path}",
+                "--cert-role=*=peer",
+                "--cert-role=cn:operator=operator",
+                f"--peer-ca={case.authority.path}",
+                *flags,
+            ),
+        )
+
+    def open_channel(self):
+        return grpc.secure_channel(self.control_address, self._credentials)
+
+    def restart_with(self, flag):
+        self._command.append(flag)
+        self.restart()
+
+
+class Recorder:
+    """A link that remembers what comes through it."""
+
+    def __init__(self):
+        self.seen = bytearray()
+
+    def __call__(self, data, position):
+        self.seen += data
+        return data
+
+
+class TlsCase(DistributionCase):
+    """Nodes a, b and c."""
+
+    flags = {}  # Of each node, if not the switch alone.
+    certified = {}  # Whose certificate a node has, if not its own.
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory(prefix="tls.")
+        self.addCleanup(directory.cleanup)
+        self.authority = Authority(pathlib.Path(directory.name) / "authority")
+        # All are on this host, so what tells them apart is the name alone. 127.0.0.2 is where
+        # they are called behind a proxy.
+        self.certificates = {
+            name: self.authority.issue(name, alternative=f"DNS:{name},IP:127.0.0.1,IP:127.0.0.2")
+            for name in ("a", "b", "c", "operator")
+        }
+        certificate, key = self.certificates["operator"]
+        self.operator = grpc.ssl_channel_credentials(
+            self.authority.path.read_bytes(), key.read_bytes(), certificate.read_bytes()
+        )
+        super().setUp()
+        self.content = (MARKER * (3 * MIB // len(MARKER)))[: 3 * MIB - 17]
+        self.a.write_file("content", self.content)
+
+    def start_node(self, name, *flags, prefix=()):
+        node = TlsNode(self, name, self.flags.get(name, (SWITCH,)), self.certified.get(name))
+        self.addCleanup(node.close)
+        return node
+
+    def wait_refusal(self, nodes, words):
+        """Until one of them says why another one has not had it."""
+
+        def said():
+            refused = [event for node in nodes for event in node.events_of("call_refused")]
+            return any(words in event["detail"] for event in refused)
+
+        wait_until(said, f"a node says {words}")
+
+    def wait_delivery(self, name, node, state):
+        def there():
+            delivery = self.a.full_deliveries(name)[node]
+            return delivery if delivery_state_of(delivery) == state else None
+
+        return wait_until(there, f"{node} is {state}")
+
+
+class DistributionTlsTest(TlsCase):
+    def test_all_have_it_and_the_links_show_nothing_of_it(self):
+        links = [Recorder(), Recorder()]
+        self.put_behind(self.a, links[0])
+        self.put_behind(self.b, links[1])
+        name = self.a.distribute("a")
+        self.assert_delivered(name, self.b, self.c)
+        self.assertGreater(sum(len(link.seen) for link in links), 2 * len(self.content))
+        for link in links:
+            self.assertNotIn(MARKER, link.seen)
+
+
+class ClearTextTest(TlsCase):
+    """So that the test above sees what there is to see."""
+
+    flags = {"a": (), "b": (), "c": ()}
+
+    def test_without_the_switch_the_link_shows_it(self):
+        recorder = Recorder()
+        self.put_behind(self.a, recorder)
+        self.assert_delivered(self.a.distribute("a"), self.b, self.c)
+        self.assertIn(MARKER, recorder.seen)
+
+
+class ChildWithAnothersCertificateTest(TlsCase):
+    certified = {"c": "b"}
+
+    def test_it_gets_nothing_and_is_told_why(self):
+        name = self.a.distribute("a")
+        delivery = self.wait_delivery(name, "c", "FAILED")
+        self.assertIn('"c"', delivery.detail)
+        self.assertIn("dns:b", delivery.detail)
+        self.a.wait_distribution(name, "PARTIALLY_SUCCEEDED")
+        self.assertEqual(self.b.received_content(), self.content)
+        wait_until(lambda: not self.c.files(), "c has no file")
+        self.wait_refusal([self.a, self.b], 'the node "c"')
+
+
+class ParentWithAnothersCertificateTest(TlsCase):
+    certified = {"a": "b"}
+
+    def test_nobody_takes_anything_of_it(self):
+        name = self.a.distribute("a")
+        failed = self.assert_failed(name, "")
+        self.assertEqual(failed.counts.delivered, 0)
+        for delivery in self.a.full_deliveries(name).values():
+            self.assertEqual(delivery_state_of(delivery), "FAILED", delivery)
+            self.assertIn('"a"', delivery.detail)
+            self.assertIn("dns:b", delivery.detail)
+
+
+class MixedFleetTest(TlsCase):
+    """The nodes of a fleet get the switch one after the other."""
+
+    flags = {"b": ()}
+
+    def test_a_node_without_the_switch_waits_until_it_has_it(self):
+        name = self.a.distribute("a")
+        self.wait_delivery(name, "c", "DELIVERED")
+        self.wait_refusal([self.a, self.c], "in TLS alone")
+        self.assertNotIn("file", self.b.files())
+        self.b.restart_with(SWITCH)
+        self.assert_delivered(name, self.b, self.c)
+
+
+class MixedSourceTest(TlsCase):
+    flags = {"a": ()}
+
+    def test_nobody_takes_it_in_clear_text_until_the_source_has_the_switch(self):
+        name = self.a.distribute("a")
+        self.wait_refusal([self.a], "in clear text")
+        self.a.restart_with(SWITCH)
+        self.assert_delivered(name, self.b, self.c)
