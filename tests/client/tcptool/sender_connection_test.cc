@@ -2,36 +2,27 @@
 #include "client/tcptool/sender_connection.h"
 
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <array>
 #include <memory>
+#include <utility>
 
 #include "dataplane/lanes/socket_api.h"
+#include "tests/client/tcptool/tcp_pair.h"
 
 namespace tcptool::client {
 namespace {
 
 using dataplane::UniqueFd;
 
-// Both ends of a TCP connection over loopback.
 class SenderConnectionTest : public testing::Test {
  protected:
   SenderConnectionTest() {
-    const UniqueFd listener(socket(AF_INET, SOCK_STREAM, 0));
-    sockaddr_in address = {.sin_family = AF_INET};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    auto* const name = reinterpret_cast<sockaddr*>(&address);
-    socklen_t size = sizeof address;
-    EXPECT_EQ(bind(listener.get(), name, size), 0);
-    EXPECT_EQ(listen(listener.get(), 1), 0);
-    EXPECT_EQ(getsockname(listener.get(), name, &size), 0);
-    UniqueFd ours(socket(AF_INET, SOCK_STREAM, 0));
-    EXPECT_EQ(connect(ours.get(), name, size), 0);
-    sender_ = UniqueFd(accept(listener.get(), nullptr, nullptr));
-    connection_ =
-        std::make_unique<SenderConnection>(std::move(ours), absl::Minutes(1));
+    TcpPair pair;
+    sender_ = std::move(pair.sender);
+    connection_ = std::make_unique<SenderConnection>(std::move(pair.recipient),
+                                                     absl::Minutes(1));
   }
 
   // What the sender's recv(2) says: a byte, 0 for an orderly end, or -errno.
