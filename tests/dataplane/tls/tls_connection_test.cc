@@ -60,13 +60,12 @@ TEST_F(TlsConnectionTest, WhatTheKernelHasIsLessThanAllWhileItHasNoRoom) {
   // What was encrypted, and is kept, is not acknowledged either.
   const int unacknowledged = ends->tls.Unacknowledged(ends->socket.get());
   EXPECT_GE(unacknowledged, static_cast<int>(sent - ends->Info().bytes_acked));
-  EXPECT_EQ(ends->tls.Send(ends->socket.get(), bytes.subspan(sent)), -EAGAIN);
   // It goes on where it was, in calls of any size.
   TlsPeer::Result got;
-  std::thread reads([&] { got = ends->peer.Read(kLarge); });
+  std::thread reads([&] { got = ends->peer.Read(sent + kLarge); });
   EXPECT_TRUE(ends->Send(content.substr(sent, kLarge), 500));
   reads.join();
-  EXPECT_TRUE(got.data == content.substr(0, kLarge));
+  EXPECT_TRUE(got.data == content.substr(0, sent + kLarge));
 }
 
 TEST_F(TlsConnectionTest, NoMoreIsAcknowledgedThanHasArrived) {
@@ -185,7 +184,7 @@ TEST_F(TlsConnectionTest, TakesNewKeysAndNoEndlessRowOfThem) {
   EXPECT_EQ(ends->Receive(), 1);
   EXPECT_TRUE(ends->Send("content"));
   EXPECT_EQ(ends->peer.Read(7).data, "content");
-  for (int i = 0; i < 2'000; ++i) ASSERT_TRUE(new_key());
+  for (int i = 0; i < 1'000; ++i) ASSERT_TRUE(new_key());
   EXPECT_EQ(ends->Receive(), -EPROTO);
   EXPECT_THAT(ends->tls.error(), HasSubstr("without content"));
 }

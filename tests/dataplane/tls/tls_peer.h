@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <memory>
 #include <string>
 #include <utility>
@@ -25,6 +26,9 @@ using Context = std::shared_ptr<SSL_CTX>;
 class TlsWorld {
  public:
   using Request = server::TestAuthority::Request;
+
+  // OpenSSL writes to sockets that have been reset.
+  TlsWorld() { signal(SIGPIPE, SIG_IGN); }
 
   static TlsIdentity ToTexts(const server::Issued& issued) {
     return {.certificate = {.name = "certificate",
