@@ -1,6 +1,7 @@
 // Recipients that discard: any number of connections in one process, which read
 // with MSG_TRUNC (tcp(7)), so that no byte is copied and the sender is what is
-// measured. Says what each of them saw, and when.
+// measured; in TLS, they decrypt what they discard. Says what each of them saw,
+// and when.
 //
 //   recipients (--connect | --listen) ADDRESS:PORT --count N --speak PROTOCOL
 //
@@ -10,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -21,7 +23,12 @@
 #include <chrono>
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <iostream>
+#include <memory>
+#include <span>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -30,9 +37,13 @@
 
 #include "dataplane/base/unique_fd.h"
 #include "dataplane/lanes/socket_api.h"
+#include "dataplane/tls/tls_connection.h"
+#include "dataplane/tls/tls_context.h"
 
 namespace {
 
+using tcptool::dataplane::SocketApi;
+using tcptool::dataplane::TlsConnection;
 using tcptool::dataplane::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
@@ -56,10 +67,13 @@ struct Options {
   std::string behaviour = "good";
   size_t slow_rate = 1'000'000;  // Bytes per second.
   int sample_ms = 0;
+  // Whose certificates senders may have, in PEM; empty: in clear text.
+  std::string tls_ca;
 };
 
 struct Recipient {
   UniqueFd socket;
+  std::unique_ptr<TlsConnection> tls;  // Null: in clear text.
   uint64_t bytes = 0;
   double first = 0;  // When it could read its first byte.
   double last = 0;   // When it had read its last byte.
@@ -110,8 +124,40 @@ UniqueFd Connect(const sockaddr_in& address, Clock::time_point deadline) {
   }
 }
 
+std::shared_ptr<SSL_CTX> NewTlsContext(const std::string& ca) {
+  std::stringstream text;
+  text << std::ifstream(ca).rdbuf();
+  const auto context = tcptool::dataplane::NewClientContext(
+      {.name = ca, .text = text.str()}, {});
+  if (!context.ok()) {
+    throw std::runtime_error(std::string(context.status().message()));
+  }
+  return *context;
+}
+
+void ShakeHands(Recipient& recipient, const std::shared_ptr<SSL_CTX>& context) {
+  using Outcome = TlsConnection::Outcome;
+  const int socket = recipient.socket.get();
+  recipient.tls = std::make_unique<TlsConnection>(
+      SocketApi::Real(), context, socket, tcptool::dataplane::TlsRole::kClient);
+  for (;;) {
+    const Outcome outcome = recipient.tls->Handshake();
+    if (outcome == Outcome::kDone) return;
+    if (outcome == Outcome::kClosed || outcome == Outcome::kFailed) {
+      throw std::runtime_error("TLS: " + recipient.tls->error());
+    }
+    pollfd waits = {.fd = socket,
+                    .events = static_cast<short>(
+                        outcome == Outcome::kWaitsForInput ? POLLIN : POLLOUT),
+                    .revents = 0};
+    poll(&waits, 1, -1);
+  }
+}
+
 void SendAll(const Recipient& recipient, std::string_view text) {
-  if (send(recipient.socket.get(), text.data(), text.size(), MSG_NOSIGNAL) !=
+  SocketApi& sockets =
+      recipient.tls == nullptr ? SocketApi::Real() : *recipient.tls;
+  if (sockets.Send(recipient.socket.get(), std::as_bytes(std::span(text))) !=
       static_cast<ssize_t>(text.size())) {
     Fail("send");
   }
@@ -139,8 +185,11 @@ std::vector<Recipient> Open(const Options& options) {
   }
   const sockaddr_in address = ToAddress(options.connect);
   const Clock::time_point deadline = Clock::now() + kConnectTimeout;
+  const std::shared_ptr<SSL_CTX> context =
+      options.tls_ca.empty() ? nullptr : NewTlsContext(options.tls_ca);
   for (Recipient& recipient : recipients) {
     recipient.socket = Connect(address, deadline);
+    if (context != nullptr) ShakeHands(recipient, context);
     if (options.protocol == "wait" ||
         (options.protocol == "tcptool" && &recipient != &recipients.back())) {
       SendAll(recipient, "\0"sv);
@@ -157,19 +206,40 @@ void Start(const Options& options, const std::vector<Recipient>& recipients) {
   }
 }
 
+// As recv(2), or -errno.
+ssize_t Read(Recipient& recipient) {
+  if (recipient.tls == nullptr) {
+    const ssize_t got = recv(recipient.socket.get(), nullptr, kReadSize,
+                             MSG_TRUNC | MSG_DONTWAIT);
+    return got < 0 ? -errno : got;
+  }
+  // What is decrypted stays in the processor's cache.
+  static std::vector<std::byte> buffer(size_t{256} << 10);
+  ssize_t total = 0;
+  ssize_t got = 0;
+  do {
+    got = recipient.tls->Receive(recipient.socket.get(), buffer);
+    if (got > 0) total += got;
+  } while (got == static_cast<ssize_t>(buffer.size()));
+  return total > 0 ? total : got;
+}
+
 // Reads what there is. False: the connection has ended.
 bool Discard(Recipient& recipient, uint64_t& total) {
-  const ssize_t got = recv(recipient.socket.get(), nullptr, kReadSize,
-                           MSG_TRUNC | MSG_DONTWAIT);
+  const ssize_t got = Read(recipient);
   if (got > 0) {
     recipient.bytes += got;
     recipient.last = Now();
     total += got;
     return true;
   }
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
-  recipient.error = got < 0 ? errno : 0;
+  if (got == -EAGAIN || got == -EINTR) return true;
+  recipient.error = static_cast<int>(-got);
   recipient.end = Now();
+  if (got == 0 && recipient.tls != nullptr) {
+    recipient.tls->ShutdownWrite(recipient.socket.get());
+  }
+  recipient.tls = nullptr;
   recipient.socket = UniqueFd();
   return false;
 }
@@ -293,6 +363,9 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(size_t{100}, size_t{10'000'000'000}));
   app.add_option("--sample-ms", options.sample_ms,
                  "Say how many bytes there were, so often");
+  app.add_option("--tls-ca", options.tls_ca,
+                 "Receive in TLS, of senders with a certificate of these")
+      ->check(CLI::ExistingFile);
   CLI11_PARSE(app, argc, argv);
   try {
     return Run(options);

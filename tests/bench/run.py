@@ -17,7 +17,7 @@ from report import Report, machine
 
 SUITES = (
     "fanout", "stream", "upload", "files", "small", "isolation", "scale", "lanes", "cold",
-    "fast_disk", "control", "relay", "chain", "fleet", "plan",
+    "fast_disk", "control", "relay", "chain", "fleet", "plan", "tls",
 )  # fmt: skip
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs" / "benchmarks.md"

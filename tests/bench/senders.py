@@ -24,11 +24,12 @@ from programs import (
 class ProgramSender:
     """A program that waits for its recipients, sends, and ends."""
 
-    def __init__(self, name, path, argv):
+    def __init__(self, name, path, argv, recipient_flags=()):
         """`argv` makes the command line from port, number of recipients and file."""
         self.name = name
         self._path = path
         self._argv = argv
+        self._recipient_flags = recipient_flags
 
     def measure(self, content, count):
         seen, _, cpu = self.serve(content, count)
@@ -41,7 +42,9 @@ class ProgramSender:
         size = os.path.getsize(content)
         sender = OneShot([*self._path.sender_prefix, *self._argv(port, count, content)])
         try:
-            with Recipients(self._path, count, port=port) as recipients:
+            with Recipients(
+                self._path, count, port=port, extra=self._recipient_flags
+            ) as recipients:
                 recipients.wait_connected()
                 recipients.go()
                 seen = recipients.result(size)
@@ -55,12 +58,16 @@ class ProgramSender:
         pass
 
 
-def tcptool(path):
+def tcptool(path, tls=None):
+    flags = [] if tls is None else tls.flags("--tls")
     return ProgramSender(
         "tcptool",
         path,
-        lambda port, count, file: [TCPTOOL, "-d", "error", "-s", str(port), "-c", "unlimited", file],
-    )
+        lambda port, count, file: [
+            TCPTOOL, "-d", "error", *flags, "-s", str(port), "-c", "unlimited", file
+        ],
+        [] if tls is None else tls.recipient_flags,
+    )  # fmt: skip
 
 
 def floor(path, method, *flags):
@@ -93,15 +100,21 @@ def model_2008(path):
 class TcptooldSender:
     """The service, with one session for each transfer."""
 
-    def __init__(self, path, root, name="tcptoold", flags=()):
+    def __init__(self, path, root, name="tcptoold", flags=(), tls=None):
         self.name = name
         self._path = path
+        self._create_flags = [] if tls is None else ["--encrypt"]
+        self._recipient_flags = [] if tls is None else tls.recipient_flags
+        if tls is not None:
+            flags = [*flags, *tls.flags("--data-tls")]
         self._service = Tcptoold(root, path, extra=flags)
 
     def measure(self, content, count):
         size = os.path.getsize(content)
-        name, port = self._service.create(os.path.basename(content))
-        with Recipients(self._path, count, port=port) as recipients:
+        name, port = self._service.create(os.path.basename(content), *self._create_flags)
+        with Recipients(
+            self._path, count, port=port, extra=self._recipient_flags
+        ) as recipients:
             recipients.wait_connected()
             before = cpu_seconds(self._service.pid)
             recipients.go()
@@ -126,7 +139,7 @@ http {{
   access_log off;
   sendfile on;
   tcp_nopush on;
-  server {{ listen {address}:{port}; root {root}; }}
+  server {{ listen {listen}; root {root}; }}
 }}
 """
 
@@ -134,18 +147,19 @@ http {{
 class NginxSender:
     """nginx with a number of workers, serving a directory."""
 
-    def __init__(self, path, root, workers=1):
+    def __init__(self, path, root, workers=1, tls=None):
         self.name = f"nginx, {workers} worker{'s' if workers > 1 else ''}"
         self._path = path
         self._home = tempfile.TemporaryDirectory(prefix="nginx.")
         self.port = free_port()
+        self._recipient_flags = [] if tls is None else tls.recipient_flags
+        listen = f"{path.sender_address}:{self.port}"
         config = pathlib.Path(self._home.name) / "conf"
         config.write_text(
             NGINX.format(
                 workers=workers,
                 home=self._home.name,
-                address=path.sender_address,
-                port=self.port,
+                listen=listen if tls is None else f"{listen} ssl; {tls.nginx}",
                 root=root,
             ),
             encoding="ascii",
@@ -176,7 +190,11 @@ class NginxSender:
         size = os.path.getsize(content)
         asks_for = f"--path=/{os.path.basename(content)}"
         with Recipients(
-            self._path, count, port=self.port, speak="http", extra=[asks_for]
+            self._path,
+            count,
+            port=self.port,
+            speak="http",
+            extra=[asks_for, *self._recipient_flags],
         ) as recipients:
             recipients.wait_connected()
             before = self.cpu()
