@@ -176,7 +176,7 @@ ssize_t TlsConnection::Receive(int /*socket*/, std::span<std::byte> buffer) {
         SSL_read_ex(ssl_, buffer.data() + total, buffer.size() - total, &count);
     if (result <= 0) {
       // What has come before is told first; a failure then stays.
-      const int why = WhyNot(result);
+      const int why = WhyNot(result, total);
       if (total == 0) return why;
       break;
     }
@@ -198,11 +198,11 @@ ssize_t TlsConnection::Peek(int socket, std::span<std::byte> buffer) {
   return static_cast<ssize_t>(size);
 }
 
-int TlsConnection::WhyNot(int result) {
+int TlsConnection::WhyNot(int result, size_t received) {
   switch (SSL_get_error(ssl_, result)) {
     case SSL_ERROR_WANT_READ:
     case SSL_ERROR_WANT_WRITE:
-      if (wire_.budget > 0) return -EAGAIN;
+      if (wire_.budget > 0 || received > 0) return -EAGAIN;
       error_ = "the peer sends records of TLS without content";
       break;
     case SSL_ERROR_ZERO_RETURN:

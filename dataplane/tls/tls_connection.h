@@ -119,8 +119,9 @@ class TlsConnection final : public SocketApi {
   Outcome OnHandshakeDone();
   Outcome Fail(std::string error);
   // Why an operation of OpenSSL's that returned `result` has not succeeded, as
-  // Receive() returns it.
-  int WhyNot(int result);
+  // Receive() returns it. `received`: bytes of content that the running call
+  // has got before, for which a budget may be spent.
+  int WhyNot(int result, size_t received = 0);
   // Puts `data` into the queue, encrypted. 0 or -errno.
   int Encrypt(std::span<const std::byte> data);
   // Sends the queue, and behind it the FIN that is due. As
