@@ -218,6 +218,21 @@ class OtherPeersTest(TlsTest):
         self.assertEqual(said.count(": TLS_FAILED, "), 2, said)
         self.assertNotIn("Transmission failed", said)
 
+    def test_recipients_in_tls_start_nothing_at_a_sender_without_it(self):
+        sender = self.start_sender(self.file)
+        for options in ((), ("-t",)):
+            status, _, errors = self.receive(*self.trust, *options)
+            self.assertEqual(status, 1)
+            self.assertTrue(
+                errors.endswith("; it may not speak TLS, or not allow this host.\n"), errors
+            )
+            self.assertFalse(self.output.exists())
+        self.assertEqual(self.receive(), (0, b"", ""))
+        self.assertEqual(self.output.read_bytes(), self.CONTENT)
+        status, _, said = self.finish(sender)
+        self.assertEqual(status, 0, said)
+        self.assertEqual(said.count(": TLS_FAILED, "), 2, said)
+
     def test_a_sender_that_says_nothing(self):
         listener = socket.create_server(("127.0.0.1", self.port))
         self.addCleanup(listener.close)
