@@ -2,43 +2,21 @@
 etcd.
 """
 
-import pathlib
-import tempfile
-
-import grpc
-
-from certificates import Authority
 from fleets import DistributionCase, FleetNode, delivery_state_of
 from harness import wait_until
 from receptions import MIB
+from tls_nodes import SWITCH, CalledByTls, Certificates
 
 # Often enough in the content that each record would have it.
 MARKER = b"in clear text"
-SWITCH = "--peer-data-tls"
 
 
-class TlsNode(FleetNode):
-    """A node whose certificate is that of `certified`, or its own."""
+class TlsNode(CalledByTls, FleetNode):
+    """A node whose certificate is that of the node `certified`."""
 
-    def __init__(self, case, name, flags, certified=None):
-        certificate, key = case.certificates[certified or name]
-        self._credentials = case.operator
-        super().__init__(
-            case.etcd,
-            name,
-            (
-                f"--tls-cert={certificate}",
-                f"--tls-key={key}",
-                f"--tls-client-ca={case.authority.path}",
-                "--cert-role=*=peer",
-                "--cert-role=cn:operator=operator",
-                f"--peer-ca={case.authority.path}",
-                *flags,
-            ),
-        )
-
-    def open_channel(self):
-        return grpc.secure_channel(self.control_address, self._credentials)
+    def __init__(self, case, name, certified, flags):
+        self.credentials = case.certificates.operator()
+        super().__init__(case.etcd, name, (*case.certificates.flags(certified), *flags))
 
     def restart_with(self, flag):
         self._command.append(flag)
@@ -63,25 +41,15 @@ class TlsCase(DistributionCase):
     certified = {}  # Whose certificate a node has, if not its own.
 
     def setUp(self):
-        directory = tempfile.TemporaryDirectory(prefix="tls.")
-        self.addCleanup(directory.cleanup)
-        self.authority = Authority(pathlib.Path(directory.name) / "authority")
-        # All are on this host, so what tells them apart is the name alone. 127.0.0.2 is where
-        # they are called behind a proxy.
-        self.certificates = {
-            name: self.authority.issue(name, alternative=f"DNS:{name},IP:127.0.0.1,IP:127.0.0.2")
-            for name in ("a", "b", "c", "operator")
-        }
-        certificate, key = self.certificates["operator"]
-        self.operator = grpc.ssl_channel_credentials(
-            self.authority.path.read_bytes(), key.read_bytes(), certificate.read_bytes()
-        )
+        self.certificates = Certificates(self, "a", "b", "c")
         super().setUp()
         self.content = (MARKER * (3 * MIB // len(MARKER)))[: 3 * MIB - 17]
         self.a.write_file("content", self.content)
 
     def start_node(self, name, *flags, prefix=()):
-        node = TlsNode(self, name, self.flags.get(name, (SWITCH,)), self.certified.get(name))
+        node = TlsNode(
+            self, name, self.certified.get(name, name), self.flags.get(name, (SWITCH,))
+        )
         self.addCleanup(node.close)
         return node
 
@@ -96,8 +64,8 @@ class TlsCase(DistributionCase):
 
     def wait_delivery(self, name, node, state):
         def there():
-            delivery = self.a.full_deliveries(name)[node]
-            return delivery if delivery_state_of(delivery) == state else None
+            delivery = self.a.full_deliveries(name).get(node)
+            return delivery if delivery and delivery_state_of(delivery) == state else None
 
         return wait_until(there, f"{node} is {state}")
 
@@ -174,4 +142,5 @@ class MixedSourceTest(TlsCase):
         name = self.a.distribute("a")
         self.wait_refusal([self.a], "in clear text")
         self.a.restart_with(SWITCH)
-        self.assert_delivered(name, self.b, self.c)
+        # The source has to read etcd anew first.
+        self.assert_delivered(name, self.b, self.c, asked=self.c)
