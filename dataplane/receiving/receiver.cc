@@ -192,6 +192,9 @@ void Receiver::CheckEnd() {
 
 void Receiver::CloseInOrder() {
   owner_ = nullptr;
+  has_ended_ = true;
+  block_ = nullptr;
+  writer_ = nullptr;  // Its file is not kept open for the sender.
   // What ends a connection that is encrypted are bytes, which nobody reads any
   // more: a socket that is closed before they have come resets the connection.
   if (tls_ != nullptr) return EndInOrder([](const absl::Status&) {});
