@@ -93,7 +93,7 @@ class Receiver : public std::enable_shared_from_this<Receiver> {
   const std::unique_ptr<TlsConnection> tls_;  // Null: it is in clear text.
   asio::ip::tcp::endpoint peer_;
   std::shared_ptr<DiskWriter> writer_;  // Until CloseInOrder().
-  Owner* owner_;  // Null: it is told nothing more.
+  Owner* owner_;                        // Null: it is told nothing more.
   uint64_t position_;
   DiskWriter::Block block_;  // Null: none is begun.
   bool is_waiting_ = false;

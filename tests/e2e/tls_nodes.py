@@ -11,7 +11,7 @@ SWITCH = "--peer-data-tls"
 
 
 class Certificates:
-    """Those of nodes, all of which are on this host: what tells them apart is the name alone."""
+    """Those of nodes on this host, which have nothing but their names to tell them apart."""
 
     def __init__(self, case, *names):
         directory = tempfile.TemporaryDirectory(prefix="tls.")
