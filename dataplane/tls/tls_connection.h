@@ -96,8 +96,9 @@ class TlsConnection final : public SocketApi {
   int DropUrgent(int socket) override;
   // `bytes_acked` is in bytes of content: never more than those whose cipher
   // the peer's TCP has acknowledged, fewer by what the records in flight have
-  // besides (22 bytes each), and exact once all is acknowledged. `state` is
-  // TCP_CLOSE_WAIT as well when the peer's close_notify was read.
+  // besides (22 bytes each), so that it may go back, and exact once all is
+  // acknowledged. `state` is TCP_CLOSE_WAIT as well when the peer's
+  // close_notify was read.
   int Info(int socket, TcpInfo* info) override;
   bool StaysInHost(int socket) override;
 
