@@ -128,6 +128,30 @@ TEST_F(TlsSessionTest, SilentPeersTimeOutAndBlockNobody) {
   }
 }
 
+TEST_F(TlsSessionTest, HalfOpenHandshakesAreBounded) {
+  constexpr size_t kMost = 50;
+  SessionOptions options = Options();
+  options.limits.handshake_timeout = absl::Hours(1);
+  OneSession one(FileOf(Content(kSmall)), std::move(options),
+                 {.max_recipients_per_session = kMost});
+  std::vector<std::unique_ptr<Peer>> half_open;
+  while (half_open.size() < kMost) {
+    half_open.push_back(std::make_unique<Peer>(one.port()));
+    // The header of a record.
+    for (const unsigned char byte : {0x16, 0x03, 0x01, 0x02, 0x00}) {
+      half_open.back()->Say(byte);
+    }
+  }
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kHandshaking, kMost));
+  EXPECT_EQ(Peer(one.port()).Read().error, ECONNRESET);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kRejected, 1));
+  half_open.clear();
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, kMost));
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kHandshakeClosed);
+  EXPECT_TRUE(Recipient(one, 1)->ReadAndClose().whole);
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
+}
+
 TEST_F(TlsSessionTest, AClientOfTlsStartsNothingInClearText) {
   OneSession one(FileOf(Content(kSmall)));
   TlsPeer peer(one.port(), world.Client());
