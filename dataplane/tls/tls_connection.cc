@@ -47,6 +47,8 @@ TlsConnection::TlsConnection(SocketApi& sockets,
   SSL_set_bio(ssl_, bio, bio);
   if (role == TlsRole::kClient) {
     SSL_set_connect_state(ssl_);
+    // Of the buffer that it begins with, and then keeps.
+    SSL_set_default_read_buffer_len(ssl_, kReadAhead);
     return;
   }
   SSL_set_accept_state(ssl_);
@@ -144,7 +146,6 @@ TlsConnection::Outcome TlsConnection::OnHandshakeDone() {
     // Content comes: a buffer is worth keeping.
     SSL_clear_mode(ssl_, SSL_MODE_RELEASE_BUFFERS);
     SSL_set_read_ahead(ssl_, 1);
-    SSL_set_default_read_buffer_len(ssl_, kReadAhead);
   }
   is_in_kernel_ = BIO_get_ktls_send(SSL_get_wbio(ssl_));
   ready_ = wire_.is_ready = true;
