@@ -96,9 +96,9 @@ class TlsConnection final : public SocketApi {
   int DropUrgent(int socket) override;
   // `bytes_acked` is in bytes of content: never more than those whose cipher
   // the peer's TCP has acknowledged, fewer by what the records in flight have
-  // besides (22 bytes each), so that it may go back, and exact once all is
-  // acknowledged. `state` is TCP_CLOSE_WAIT as well when the peer's
-  // close_notify was read.
+  // besides (22 bytes each), and exact once all is acknowledged. It never goes
+  // back. `state` is TCP_CLOSE_WAIT as well when the peer's close_notify was
+  // read.
   int Info(int socket, TcpInfo* info) override;
   bool StaysInHost(int socket) override;
 
@@ -148,6 +148,7 @@ class TlsConnection final : public SocketApi {
   size_t batch_wire_ = 0;
   size_t held_ = 0;
   uint64_t content_ = 0;  // Bytes encrypted.
+  uint64_t acked_ = 0;    // The most that Info() has said of them.
   uint64_t records_ = 0;  // With the key in use.
   std::string error_;
   std::vector<std::string> names_;

@@ -75,10 +75,13 @@ TEST_F(TlsConnectionTest, NoMoreIsAcknowledgedThanHasArrived) {
   std::thread reads([&] { got = ends->peer.Read(kLarge); });
   const auto bytes = std::as_bytes(std::span(content));
   size_t sent = 0;
+  uint64_t acknowledged = 0;
   while (sent < bytes.size()) {
     const ssize_t now = ends->tls.Send(ends->socket.get(), bytes.subspan(sent));
     if (now > 0) sent += now;
     const uint64_t of_content = ends->Info().bytes_acked;
+    EXPECT_GE(of_content, acknowledged);
+    acknowledged = of_content;
     TcpInfo after;
     ASSERT_EQ(SocketApi::Real().Info(ends->socket.get(), &after), 0);
     // On the wire are the handshake and the records besides.
