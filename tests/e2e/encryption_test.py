@@ -190,13 +190,9 @@ class EncryptionTest(EncryptedCase):
         self.assertEqual(
             scrape(self.service)["tcptool_data_certificate_expiry_timestamp_seconds"], expiry
         )
-        # Both are DELIVERED, and one of those that looked whether it is there is not.
-        delivered = [
-            one
-            for one in self.service.recipients(session.name)
-            if one.state == stubs.recipient.RECIPIENT_STATE_DELIVERED
-        ]
-        self.assertEqual(len(delivered), 2)
+        harness.wait_until(
+            lambda: self.service.get(session.name).counts.delivered == 2, "both are DELIVERED"
+        )
 
     def test_what_is_wrong_with_the_files_is_named(self):
         absent = self.home / "absent"
