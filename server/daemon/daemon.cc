@@ -10,7 +10,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/processors.h"
-#include "dataplane/tls/kernel_tls.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
 #include "server/daemon/node_facts.h"
@@ -135,9 +134,9 @@ absl::Status Daemon::Start() {
   if (status = StartTls(); !status.ok()) return status;
   status = Restore();
   if (!status.ok()) return status;
-  if (data_tls_ != nullptr) {
+  if (content_tls_ != nullptr) {
     metrics_->set_data_certificate(
-        [tls = data_tls_] { return CertificateExpiry(*tls); });
+        [tls = content_tls_->context()] { return CertificateExpiry(*tls); });
   }
   // Threads inherit the niceness of the one that creates them. The lanes and
   // the manager's threads exist already, and keep theirs; gRPC's and HTTP's
@@ -151,7 +150,8 @@ absl::Status Daemon::Start() {
       receptions_->uploads(), hub_);
   node_service_.emplace(
       NodeFacts(options_, engine_, manager_options_, receptions_->options()),
-      roots_, writable_roots_, *manager_, data_tls_.get());
+      roots_, writable_roots_, *manager_,
+      content_tls_ == nullptr ? nullptr : content_tls_->context().get());
   file_service_.emplace(roots_, options_.data.browsable_roots);
   ControlServer::Interceptors interceptors;
   interceptors.push_back(metrics_->grpc().NewInterceptors());
@@ -188,18 +188,10 @@ absl::Status Daemon::Start() {
 
 absl::Status Daemon::StartTls() {
   if (options_.data.tls.cert.empty()) return absl::OkStatus();
-  auto tls = LoadDataTls(options_.data.tls);
+  auto tls = ContentTls::Start(options_.data.tls);
   if (!tls.ok()) return tls.status();
-  data_tls_ = *std::move(tls);
-  data_tls_reloader_ = std::make_unique<CredentialReloader>(
-      [tls = data_tls_] { tls->ReloadIfChanged(); });
-  manager_options_.rules.data_tls = {
-      .context = [tls = data_tls_] { return tls->Current(); },
-      .client_certificates = !options_.data.tls.client_ca.empty()};
-  LogInfo("serving_tls",
-          {{"client_certificates",
-            options_.data.tls.client_ca.empty() ? "off" : "on"},
-           {"kernel_tls", dataplane::HasKernelTls() ? "on" : "off"}});
+  content_tls_ = *std::move(tls);
+  manager_options_.rules.data_tls = content_tls_->rules();
   return absl::OkStatus();
 }
 

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "dataplane/engine/engine.h"
 #include "server/connect/connect_api.h"
+#include "server/daemon/content_tls.h"
 #include "server/daemon/options.h"
 #include "server/fleet/member/fleet_node.h"
 #include "server/http/http_pages.h"
@@ -26,8 +27,6 @@
 #include "server/rpc/node_service.h"
 #include "server/rpc/reception_service.h"
 #include "server/rpc/session_service.h"
-#include "server/security/credential_reloader.h"
-#include "server/security/tls.h"
 #include "server/sessions/content_roots.h"
 #include "server/sessions/session_manager.h"
 #include "server/store/store.h"
@@ -92,8 +91,7 @@ class Daemon {
   std::optional<ReceptionTable> reception_table_;
   std::optional<Metrics> metrics_;
   WatchHub hub_;
-  std::shared_ptr<TlsContext> data_tls_;  // Null: no --data-tls-cert.
-  std::unique_ptr<CredentialReloader> data_tls_reloader_;  // The same.
+  std::unique_ptr<ContentTls> content_tls_;  // With --data-tls-cert.
   SessionManager::Options manager_options_;
   std::unique_ptr<Store> store_;
   std::shared_ptr<const NodeCredentials> node_credentials_;

@@ -11,7 +11,8 @@ struct Peer {
   std::string address;  // "ipv4:192.0.2.1:50000", "ipv6:[::1]:50000", "unix:".
   // Its certificate was verified.
   bool has_certificate = false;
-  std::vector<std::string> certificate_names;  // See dataplane::CertificateNames().
+  // See dataplane::CertificateNames().
+  std::vector<std::string> certificate_names;
 };
 
 }  // namespace tcptool::server
