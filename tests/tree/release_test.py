@@ -14,6 +14,8 @@ echo "buf $*"
 [ "$1" = build ] && echo image >"$4"
 exit {breaks}
 """
+BUF_RULES = "lint:\n  except:\n    - A\nbreaking:\n  use:\n    - FILE\n"
+EXCEPTIONS = "  except:\n    # Until the next release.\n    - B\n    - C\n"
 # What looks like the version, and is none.
 OTHERS = "10.1.0.3 0.1.01 192.0.1.0/24 https://192.0.1.0\n"
 
@@ -31,6 +33,7 @@ class ReleaseTest(unittest.TestCase):
             self.write(name, f'kVersion = "0.1.0";\n0.1.0 0.1.0\n{OTHERS}')
         self.write("CHANGELOG.md", "# Changelog\n\n## [Unreleased]\n\n- Something.\n")
         self.write("proto/released.binpb", "last\n")
+        self.write("buf.yaml", BUF_RULES + EXCEPTIONS)
 
     def write(self, name, text):
         path = self.root / name
@@ -63,6 +66,12 @@ class ReleaseTest(unittest.TestCase):
         )
         self.assertEqual(self.read("proto/released.binpb"), "image\n")
 
+    def test_takes_away_what_was_excepted_for_the_image_before(self):
+        self.assertEqual(self.release("0.2.0").returncode, 0)
+        self.assertEqual(self.read("buf.yaml"), BUF_RULES)
+        self.assertEqual(self.release("0.3.0").returncode, 0)
+        self.assertEqual(self.read("buf.yaml"), BUF_RULES)
+
     def test_changes_nothing_where_it_refuses(self):
         for version, breaks, words in (
             ("0.2", 0, "'0.2' is no version"),
@@ -76,6 +85,7 @@ class ReleaseTest(unittest.TestCase):
                 self.assertIn("0.1.0", self.read("version.h"))
                 self.assertNotIn("0.2.0", self.read("CHANGELOG.md"))
                 self.assertEqual(self.read("proto/released.binpb"), "last\n")
+                self.assertEqual(self.read("buf.yaml"), BUF_RULES + EXCEPTIONS)
 
 
 if __name__ == "__main__":
