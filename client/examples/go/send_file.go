@@ -19,8 +19,8 @@ import (
 	tcptoolv1 "tcptool/v1"
 )
 
-const callTimeout = 30 * time.Second
-const waitTimeout = 330 * time.Second // Longer than the service waits at most.
+// The second is longer than the service waits at most.
+const callTimeout, waitTimeout = 30 * time.Second, 330 * time.Second
 
 // What a caller shows with each call.
 type token string
@@ -44,16 +44,14 @@ func main() {
 	}
 	tls := must(credentials.NewClientTLSFromFile(os.Args[2], ""))
 	caller := token(must(os.ReadFile(os.Args[3])))
-	channel := must(grpc.Dial(os.Args[1], grpc.WithTransportCredentials(tls),
-		grpc.WithPerRPCCredentials(caller)))
-	service := tcptoolv1.NewSessionServiceClient(channel)
+	options := []grpc.DialOption{grpc.WithTransportCredentials(tls), grpc.WithPerRPCCredentials(caller)}
+	service := tcptoolv1.NewSessionServiceClient(must(grpc.Dial(os.Args[1], options...)))
 
 	root, path, _ := strings.Cut(os.Args[4], "/")
 	file := &tcptoolv1.SessionSpec_File{File: &tcptoolv1.FileSource{Root: root, Path: path}}
-	spec := &tcptoolv1.SessionSpec{Source: file, MaxRecipients: 1}
-	request := &tcptoolv1.CreateSessionRequest{Session: &tcptoolv1.Session{Spec: spec}}
+	session := &tcptoolv1.Session{Spec: &tcptoolv1.SessionSpec{Source: file, MaxRecipients: 1}}
 	deadline, cancel := context.WithTimeout(context.Background(), callTimeout)
-	session := must(service.CreateSession(deadline, request))
+	session = must(service.CreateSession(deadline, &tcptoolv1.CreateSessionRequest{Session: session}))
 	cancel()
 	fmt.Println(session.DataEndpoint)
 	for session.EndTime == nil {
