@@ -235,6 +235,24 @@ class ApiTest(harness.ServiceTest):
             self.assertEqual(refused.exception.code(), grpc.StatusCode.INVALID_ARGUMENT)
             self.assertIn("start.end_when_expected_delivered", refused.exception.details())
 
+    def test_immediate_session_ends_at_its_deadline_whoever_lacks_it(self):
+        session = harness.stubs.session
+        created = self.service.create(
+            expected=[session.ExpectedRecipient(address=a) for a in ("127.0.0.1", "192.0.2.7")],
+            start={"immediate": True, "end_when_expected_delivered": True},
+        )
+        harness.read_all(self.connect(created, recipients.WAIT))
+        harness.wait_until(lambda: self.service.get(created.name).counts.delivered, "one has it")
+        self.assert_session_state(self.service.get(created.name), "TRANSFERRING")
+        soon = session.Session(name=created.name, spec={"expire_after": {"seconds": 1}})
+        self.service.sessions.UpdateSession(
+            harness.stubs.session_requests.UpdateSessionRequest(session=soon)
+        )
+        self.assert_session_state(self.service.wait_final(created.name), "PARTIALLY_SUCCEEDED")
+        delivered, missing = self.service.recipients(created.name)
+        self.assert_recipient(delivered, "DELIVERED")
+        self.assert_recipient(missing, "EXPECTED")
+
     def test_immediate_session_of_a_file_that_is_read_once_is_refused(self):
         session = harness.stubs.session
         spec = session.SessionSpec(

@@ -6,7 +6,9 @@ import threading
 import grpc
 
 import harness
+from harness import stubs
 from receptions import FINAL, ReceptionCase, Sender, state_of
+from tcptool_process import free_port
 
 
 class ReceptionWatchTest(ReceptionCase):
@@ -56,6 +58,44 @@ class ReceptionWatchTest(ReceptionCase):
             self.code_of(lambda: next(self.watch(names=["receptions/none"]))),
             grpc.StatusCode.NOT_FOUND,
         )
+
+    def test_lists_and_watches_are_of_what_filters_select(self):
+        filters, sender = stubs.filters, Sender(self)
+        waits = self.create(sender.address, "in-one", reception_id="a-1").name
+        fails = self.create(f"127.0.0.1:{free_port()}", "two", reception_id="a-2").name
+        ended = self.wait_final(fails)
+        unreachable = stubs.reception.RECEPTION_REASON_UNREACHABLE
+        stalled = stubs.reception.RECEPTION_REASON_STALLED
+        until_now = filters.TimeRange(until=ended.end_time)
+        for fields, expected in (
+            ({}, {waits, fails}),
+            ({"name_prefix": "a-"}, {waits, fails}),
+            ({"name_prefix": "a-2"}, {fails}),
+            ({"destination": "disk"}, {waits, fails}),
+            ({"destination": "disk/two"}, {fails}),
+            # Of another file, whose name begins so.
+            ({"destination": "disk/in"}, set()),
+            ({"reasons": [unreachable, stalled]}, {fails}),
+            ({"reasons": [stalled]}, set()),
+            ({"create_time": until_now}, {waits, fails}),
+            ({"create_time": filters.TimeRange(since=ended.end_time)}, set()),
+        ):
+            with self.subTest(str(fields)):
+                selected = {"reception_filter": filters.ReceptionFilter(**fields)}
+                page = self.service.receptions.ListReceptions(
+                    self.messages.ListReceptionsRequest(**selected)
+                )
+                self.assertEqual({one.name for one in page.receptions}, expected)
+                changes, _ = harness.until_bookmark(self.watch(**selected))
+                self.assertEqual({one.reception.name for one in changes}, expected)
+        # A snapshot has what has not ended, a list has not.
+        selected = {"reception_filter": filters.ReceptionFilter(end_time=until_now)}
+        page = self.service.receptions.ListReceptions(
+            self.messages.ListReceptionsRequest(**selected)
+        )
+        self.assertEqual(list(page.receptions), [])
+        changes, _ = harness.until_bookmark(self.watch(**selected))
+        self.assertEqual([one.reception.name for one in changes], [waits])
 
     def test_watch_follows_to_the_end(self):
         sender = Sender(self)
