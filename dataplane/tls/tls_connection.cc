@@ -335,8 +335,7 @@ int TlsConnection::Info(int /*socket*/, TcpInfo* info) {
   const int in_flight = InFlight();
   if (in_flight < 0) return in_flight;
   // Each byte of content in flight is one on the wire at least.
-  acked_ = std::max(acked_,
-                    content_ - std::min<uint64_t>(content_, in_flight));
+  acked_ = std::max(acked_, content_ - std::min<uint64_t>(content_, in_flight));
   info->bytes_acked = acked_;
   const bool peer_has_ended =
       ready_ && (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0;

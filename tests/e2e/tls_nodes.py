@@ -53,6 +53,7 @@ class CalledByTls:
     """Mixed into a Node, which the test calls with these credentials."""
 
     credentials = None  # Before the node starts.
+    control_address = None  # The node's, which it has when it serves.
 
     def open_channel(self):
         return grpc.secure_channel(self.control_address, self.credentials)
