@@ -1,5 +1,6 @@
 #include "server/fleet/follower/delivery_record.h"
 
+#include <limits>
 #include <system_error>
 #include <utility>
 
@@ -79,6 +80,8 @@ void DeliveryRecord::Forget() {
   known_.reset();
   mod_revision_ = 0;
   known_at_ = 0;
+  // An answer that is on its way may be of etcd as it was.
+  asked_at_ = std::numeric_limits<int64_t>::max();
 }
 
 void DeliveryRecord::End() {
@@ -113,6 +116,7 @@ void DeliveryRecord::Write() {
     return;
   }
   is_writing_ = true;
+  asked_at_ = known_at_;
   etcdserverpb::TxnRequest request;
   GuardCreation(request, node_key_, incarnation_);
   GuardCreation(request, spec_key_, id_.revision);
@@ -137,9 +141,12 @@ void DeliveryRecord::Written(
     const auto trouble = events_.trouble;
     return trouble(response.status());
   }
+  const int64_t revision = response->header().revision();
+  // Etcd has gone back, and what is known of it is no more to be guarded by:
+  // the watch will tell what it has now.
+  if (revision < asked_at_) return Retry();
   backoff_.Reset();
   is_writing_ = false;
-  const int64_t revision = response->header().revision();
   if (response->succeeded()) {
     if (revision >= known_at_ || mod_revision_ != 0) {
       return Know(value, revision, revision);

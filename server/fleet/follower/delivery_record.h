@@ -91,7 +91,9 @@ class DeliveryRecord : public std::enable_shared_from_this<DeliveryRecord> {
   std::optional<v1::Delivery> known_;  // What etcd has.
   int64_t mod_revision_ = 0;           // Of that; 0: it is not there.
   int64_t known_at_ = 0;               // Up to which revision that holds.
-  bool is_writing_ = false;            // Or waits to try again.
+  // That of the last write's request. Its answer is of no lower revision.
+  int64_t asked_at_ = 0;
+  bool is_writing_ = false;  // Or waits to try again.
   bool ended_ = false;
 };
 

@@ -73,10 +73,9 @@ void Follower::Update(int64_t revision) {
   Count();
 }
 
-// Etcd was restored from an older backup: its plans and records are news.
+// Etcd was restored from an older backup: its limits and records are news.
 void Follower::GoBack() {
   for (auto& [id, delivery] : deliveries_) {
-    delivery.epoch = 0;
     delivery.limited_at = 0;
     delivery.record->Forget();
   }
@@ -187,6 +186,9 @@ void Follower::Receive(const DeliveryId& id, const Distribution& distribution,
   const bool is_delivered = state == v1::DELIVERY_STATE_DELIVERED;
   std::vector<SendingNode> nodes;
   if (edge != nullptr) {
+    // The head's epoch falls only if etcd has gone back, which its revision may
+    // not tell: it may have come as far again.
+    if (distribution.head->value.epoch() < delivery.epoch) delivery.epoch = 0;
     // A list that comes late has an old one.
     if (edge->epoch() < delivery.epoch) return;
     delivery.epoch = edge->epoch();

@@ -219,6 +219,29 @@ TEST_F(DeliveryRecordTest, TellsThatAFailureWasDeletedBeforeItsAnswerCame) {
   EXPECT_EQ(State(), v1::DELIVERY_STATE_UNSPECIFIED);
 }
 
+TEST_F(DeliveryRecordTest, LeavesAnEtcdThatHasGoneBackTimeUntilTheWatchTells) {
+  const MemoryEtcd backup = fleet_.etcd();
+  Set(v1::DELIVERY_STATE_WAITING);
+  Settle();
+  fleet_.etcd().Restore(backup);
+  Set(v1::DELIVERY_STATE_RECEIVING);
+  thread_.restart();
+  for (int i = 0; i < 100; ++i) thread_.poll_one();
+  EXPECT_LT(connection_.transactions(), 10) << "It pauses between them.";
+  record_->Forget();
+  record_->Seen(nullptr, fleet_.etcd().revision());
+  RunUntil(v1::DELIVERY_STATE_RECEIVING);
+}
+
+TEST_F(DeliveryRecordTest, DoesNotTakeAnAnswerOfBeforeEtcdHasGoneBack) {
+  const MemoryEtcd backup = fleet_.etcd();
+  Set(v1::DELIVERY_STATE_WAITING);
+  fleet_.etcd().Restore(backup);
+  record_->Forget();
+  record_->Seen(nullptr, fleet_.etcd().revision());
+  RunUntil(v1::DELIVERY_STATE_WAITING);
+}
+
 TEST_F(DeliveryRecordTest, FindsTheDeletionOfAFailureByItsNextWrite) {
   Set(v1::DELIVERY_STATE_FAILED);
   Settle();

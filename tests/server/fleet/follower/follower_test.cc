@@ -1,6 +1,7 @@
 // What a node does for its edges, and what it tells.
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <set>
 #include <string>
 
@@ -125,6 +126,28 @@ TEST_F(FollowerTest, ObeysAnEtcdThatHasGoneBack) {
   SetEdge("source", 2, "n1");
   SetHead(2);
   EXPECT_THAT(Parents(), ElementsAre("source", "n1"));
+}
+
+TEST_F(FollowerTest, ObeysAnEtcdThatHasGoneBackAndComeAsFarAgain) {
+  fleet_.AddDistribution("d");
+  SetEdge("n1", 1, "source");
+  SetHead(1);
+  Start();
+  const MemoryEtcd backup = fleet_.etcd();
+  SetEdge("n3", 7, "source");
+  SetHead(7);
+  ASSERT_THAT(Parents(), ElementsAre("n3", "source"));
+  const int64_t before = fleet_.etcd().revision();
+  fleet_.etcd().Restore(backup);
+  while (fleet_.etcd().revision() < before + 2) {
+    fleet_.etcd().Put("/of/others", "");
+  }
+  // So that the nodes list.
+  fleet_.etcd().Compact(before + 2);
+  process_->connection().EndWatches();
+  thread_.restart();
+  while (Parents().front() != "n1") thread_.run_one();
+  EXPECT_EQ(port_.begun, 1) << "What it receives goes on.";
 }
 
 TEST_F(FollowerTest, HasItSentNoFasterThanTheDistributionAndItsEdgesSay) {
