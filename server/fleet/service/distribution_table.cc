@@ -192,11 +192,15 @@ absl::StatusOr<DistributionTable::Cursor> DistributionTable::Begin(
     int64_t resume_revision) const {
   absl::ReaderMutexLock lock(&mutex_);
   if (absl::Status status = CheckReady(); !status.ok()) return status;
-  if (resume_revision == 0) return Cursor{.revision = log_.revision()};
+  if (resume_revision == 0) {
+    return Cursor{.revision = log_.revision(), .complete = log_.revision()};
+  }
   const absl::Status status =
       server::CheckRemembers(log_, server::kResumeRevision, resume_revision);
   if (!status.ok()) return status;
-  return Cursor{.in_snapshot = false, .revision = resume_revision};
+  return Cursor{.in_snapshot = false,
+                .revision = resume_revision,
+                .complete = resume_revision};
 }
 
 absl::StatusOr<bool> DistributionTable::Next(
@@ -240,6 +244,7 @@ void DistributionTable::NextOfSnapshot(const Filter& filter, Cursor& cursor,
 bool DistributionTable::NextOfLog(const Filter& filter, Cursor& cursor,
                                   Batch& batch) const {
   const int64_t seen = cursor.revision;
+  int64_t introduced = 0;
   auto next = log_.After(seen);
   for (; next != log_.end() && !batch.full(); ++next) {
     const auto& [revision, entry] = *next;
@@ -261,15 +266,25 @@ bool DistributionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     const Row& row = rows_.at(key.number);
     if (!server::Matches(filter, row.status, row.spec)) continue;
     if (key.move != nullptr) {
-      if (filter.include_moves) *batch.Add().mutable_move() = *key.move;
+      if (!filter.include_moves) continue;
+      // A move comes after its distribution, also where the distribution's
+      // entry has moved on in the log.
+      if (row.create_revision > cursor.complete && row.revision > revision &&
+          introduced != key.number) {
+        *batch.Add().mutable_distribution() = row.In(filter.view);
+        introduced = key.number;
+      }
+      *batch.Add().mutable_move() = *key.move;
       continue;
     }
     // A watcher that knows the distribution has its spec.
-    *batch.Add().mutable_distribution() =
-        row.create_revision > seen ? row.In(filter.view) : row.status;
+    *batch.Add().mutable_distribution() = row.create_revision > cursor.complete
+                                              ? row.In(filter.view)
+                                              : row.status;
   }
   if (next != log_.end()) return false;
   cursor.revision = std::max(seen, log_.revision());
+  cursor.complete = cursor.revision;
   return true;
 }
 

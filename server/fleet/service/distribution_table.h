@@ -50,6 +50,8 @@ class DistributionTable {
     // The newest revision when the snapshot ended; 0: it goes on, or there was
     // none. What was created up to then was in the snapshot, if it was there.
     int64_t snapshot_end = 0;
+    // Everything up to this was sent, whatever has moved on in the log since.
+    int64_t complete = 0;
   };
 
   // Revisions begin above `revision`: at the time of the start, so that those

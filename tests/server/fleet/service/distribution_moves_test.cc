@@ -47,6 +47,15 @@ TEST_F(MovesTest, ASnapshotHasNone) {
   EXPECT_THAT(Read(cursor, filter_), ElementsAre("a:1+"));
 }
 
+TEST_F(MovesTest, OneOfADistributionThatIsNewComesAfterIt) {
+  DistributionTable::Cursor cursor = Begin();
+  Read(cursor, filter_);
+  Set("b", 2);
+  SetMoves("b", {5, 6});
+  Set("b", 2, api::DISTRIBUTION_STATE_RUNNING);
+  EXPECT_EQ(Read(cursor, filter_).front(), "b:2+");
+}
+
 TEST_F(MovesTest, AResumedWatchIsToldWhatItHasMissed) {
   DistributionTable::Cursor cursor = Begin();
   SetMoves("a", {5});

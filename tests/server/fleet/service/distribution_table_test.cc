@@ -166,6 +166,17 @@ TEST_F(DistributionTableTest, AResumedWatchIsToldWhatItHasMissed) {
   EXPECT_THAT(Read(resumed), ElementsAre("c:1+", "a:2", "-b"));
 }
 
+TEST_F(DistributionTableTest, ASpecComesAlsoWhereItsEntryMovesOnBetweenReads) {
+  DistributionTable::Cursor cursor = Begin();
+  EXPECT_THAT(Read(cursor), IsEmpty());
+  for (const std::string id : {"a", "b", "c"}) Set(id, id[0]);
+  // A message has two changes: "a" is in the next one.
+  Set("a", 'a', kRunning);
+  EXPECT_THAT(Read(cursor), ElementsAre("b:1+", "c:1+", "a:2+"));
+  Set("a", 'a', kFailed);
+  EXPECT_THAT(Read(cursor), ElementsAre("a:5"));
+}
+
 TEST_F(DistributionTableTest, TheEndOfOneThatIsDeletedIsToldFirst) {
   Set("a", 1);
   DistributionTable::Cursor cursor = Begin();
