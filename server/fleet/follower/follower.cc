@@ -186,8 +186,7 @@ void Follower::Receive(const DeliveryId& id, const Distribution& distribution,
   const bool is_delivered = state == v1::DELIVERY_STATE_DELIVERED;
   std::vector<SendingNode> nodes;
   if (edge != nullptr) {
-    // The head's epoch falls only if etcd has gone back, which its revision may
-    // not tell: it may have come as far again.
+    // Etcd has gone back, although it may have come as far again.
     if (distribution.head->value.epoch() < delivery.epoch) delivery.epoch = 0;
     // A list that comes late has an old one.
     if (edge->epoch() < delivery.epoch) return;
