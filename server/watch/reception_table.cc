@@ -141,11 +141,15 @@ ReceptionTable::Totals ReceptionTable::Count() const {
 absl::StatusOr<ReceptionTable::Cursor> ReceptionTable::Begin(
     int64_t resume_revision) const {
   absl::ReaderMutexLock lock(&mutex_);
-  if (resume_revision == 0) return Cursor{.revision = log_.revision()};
+  if (resume_revision == 0) {
+    return Cursor{.revision = log_.revision(), .complete = log_.revision()};
+  }
   const absl::Status status =
       CheckRemembers(log_, kResumeRevision, resume_revision);
   if (!status.ok()) return status;
-  return Cursor{.in_snapshot = false, .revision = resume_revision};
+  return Cursor{.in_snapshot = false,
+                .revision = resume_revision,
+                .complete = resume_revision};
 }
 
 absl::StatusOr<bool> ReceptionTable::Next(
@@ -218,11 +222,13 @@ bool ReceptionTable::NextOfLog(const Filter& filter, Cursor& cursor,
     // A watcher that knows the reception has its spec, unless it waits for a
     // reason.
     *batch.Add().mutable_reception() =
-        row.create_revision > seen || !reasons.empty() ? row.In(filter.view)
-                                                       : row.status;
+        row.create_revision > cursor.complete || !reasons.empty()
+            ? row.In(filter.view)
+            : row.status;
   }
   if (next != log_.end()) return false;
   cursor.revision = std::max(seen, log_.revision());
+  cursor.complete = cursor.revision;
   return true;
 }
 

@@ -38,6 +38,8 @@ class ReceptionTable {
     // The newest revision when the snapshot ended; 0: it goes on, or there was
     // none. What was created up to then was in the snapshot, if it was there.
     int64_t snapshot_end = 0;
+    // Everything up to this was sent, whatever has moved on in the log since.
+    int64_t complete = 0;
   };
 
   // As of SessionTable.

@@ -79,6 +79,19 @@ TEST_F(ReceptionTableTest, SnapshotThenChangesWithTheSpecOnce) {
   EXPECT_EQ(Read(cursor), Changes());
 }
 
+TEST_F(ReceptionTableTest, SpecComesAlsoWhereItsEntryMovesOnBetweenReads) {
+  auto cursor = Begin();
+  EXPECT_EQ(Read(cursor), Changes());
+  for (const char* id : {"a", "b", "c"}) Insert(id);
+  // A message has two changes: "a" is in the next one.
+  Update("a", v1::RECEPTION_STATE_RECEIVING);
+  EXPECT_EQ(Read(cursor), (Changes{"receptions/b:RECEPTION_STATE_WAITING+",
+                                   "receptions/c:RECEPTION_STATE_WAITING+",
+                                   "receptions/a:RECEPTION_STATE_RECEIVING+"}));
+  Update("a", v1::RECEPTION_STATE_VERIFYING);
+  EXPECT_EQ(Read(cursor), Changes{"receptions/a:RECEPTION_STATE_VERIFYING"});
+}
+
 TEST_F(ReceptionTableTest, BasicWatchHasOfTheSpecTheLabelsAlone) {
   const auto insert = [this](const std::string& id) {
     v1::Reception reception = Reception(id);
