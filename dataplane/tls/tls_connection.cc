@@ -224,6 +224,15 @@ int TlsConnection::WhyNot(int result, size_t received) {
   return failure_ = -EPROTO;
 }
 
+int TlsConnection::WhyNotWritten(int result) {
+  const int why = WhyNot(result);
+  if (why < 0 && why != -EAGAIN) return why;
+  // There is room for whatever is written: it is input that OpenSSL waits for.
+  error_ = "the peer has begun a message of TLS, and has not ended it";
+  ERR_clear_error();
+  return failure_ = -EPROTO;
+}
+
 int TlsConnection::Encrypt(std::span<const std::byte> data) {
   ERR_clear_error();
   // Content is sent from here on: a buffer is worth keeping.
@@ -235,7 +244,7 @@ int TlsConnection::Encrypt(std::span<const std::byte> data) {
   const size_t before = wire_.queue.size();
   size_t written = 0;
   const int result = SSL_write_ex(ssl_, data.data(), data.size(), &written);
-  if (result != 1) return WhyNot(result);
+  if (result != 1) return WhyNotWritten(result);
   batch_ = held_ = data.size();
   batch_wire_ = wire_.queue.size() - before;
   content_ += data.size();
@@ -290,7 +299,7 @@ int TlsConnection::Flush() {
 int TlsConnection::ShutdownWrite(int /*socket*/) {
   ERR_clear_error();
   const int result = SSL_shutdown(ssl_);  // 0: the peer's is still to come.
-  if (result < 0) return WhyNot(result);
+  if (result < 0) return WhyNotWritten(result);
   fin_is_due_ = true;
   const int error = Flush();
   return HasNoRoom(error) ? 0 : error;

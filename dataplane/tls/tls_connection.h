@@ -123,6 +123,8 @@ class TlsConnection final : public SocketApi {
   // Receive() returns it. `received`: bytes of content that the running call
   // has got before, for which a budget may be spent.
   int WhyNot(int result, size_t received = 0);
+  // Why one that writes has not: as WhyNot(), and never to be tried again.
+  int WhyNotWritten(int result);
   // Puts `data` into the queue, encrypted. 0 or -errno.
   int Encrypt(std::span<const std::byte> data);
   // Sends the queue, and behind it the FIN that is due. As

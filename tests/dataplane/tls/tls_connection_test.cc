@@ -4,8 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
 #include "tests/dataplane/tls/tls_ends.h"
+#include "tests/dataplane/tls/unfinished_message.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -161,6 +163,32 @@ TEST_F(TlsConnectionTest, AResetOfThePeerIsSeen) {
   ends->peer.peer().Reset();
   EXPECT_EQ(ends->Receive(), -ECONNRESET);
   EXPECT_EQ(ends->Receive(), -ECONNRESET);
+}
+
+// OpenSSL waits for the rest then, and nothing is sent before that.
+TEST_F(TlsConnectionTest, APeerThatDoesNotEndAMessageIsSentNothing) {
+  for (const bool has_ended : {false, true}) {
+    TlsEnds ends(world.Server(), world.Client());
+    const UnfinishedMessage message(ends.peer);
+    ASSERT_EQ(ends.Handshake(), TlsConnection::Outcome::kDone);
+    ASSERT_TRUE(ends.peer.Say("\1"));
+    EXPECT_EQ(ends.Receive(), 1);
+    const int size = static_cast<int>(message.Send(1));
+    ASSERT_TRUE(Eventually([&] {
+      int unread = 0;
+      return ioctl(ends.socket.get(), FIONREAD, &unread) == 0 && unread == size;
+    }));
+    std::byte byte{};
+    EXPECT_EQ(ends.tls.Receive(ends.socket.get(), {&byte, 1}), -EAGAIN);
+    if (has_ended) {
+      ends.peer.peer().HalfClose();
+      ASSERT_TRUE(Eventually(
+          [&] { return TcpState(ends.socket.get()) == TCP_CLOSE_WAIT; }));
+    }
+    EXPECT_EQ(ends.tls.Send(ends.socket.get(), {&byte, 1}), -EPROTO);
+    EXPECT_THAT(ends.tls.error(), HasSubstr("has not ended it"));
+    EXPECT_EQ(ends.tls.ShutdownWrite(ends.socket.get()), -EPROTO);
+  }
 }
 
 TEST_F(TlsConnectionTest, WhatIsNoRecordFails) {
