@@ -330,7 +330,8 @@ int TlsConnection::InFlight() {
 }
 
 int TlsConnection::TakeError(int /*socket*/) {
-  return wire_.sockets.TakeError(wire_.socket);
+  const int error = wire_.sockets.TakeError(wire_.socket);
+  return error < 0 ? error : wire_.error;
 }
 
 int TlsConnection::DropUrgent(int /*socket*/) {

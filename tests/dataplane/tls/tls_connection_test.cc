@@ -165,6 +165,17 @@ TEST_F(TlsConnectionTest, AResetOfThePeerIsSeen) {
   EXPECT_EQ(ends->Receive(), -ECONNRESET);
 }
 
+TEST_F(TlsConnectionTest, AResetBehindWhatIsShownIsAnErrorOfTheSocket) {
+  const auto ends = Ready();
+  ASSERT_TRUE(ends->peer.Say("\1"));
+  ends->peer.peer().Reset();
+  ASSERT_TRUE(
+      Eventually([&] { return TcpState(ends->socket.get()) == TCP_CLOSE; }));
+  std::byte bytes[2]{};
+  EXPECT_EQ(ends->tls.Peek(ends->socket.get(), bytes), 1);
+  EXPECT_EQ(ends->tls.TakeError(ends->socket.get()), -ECONNRESET);
+}
+
 // OpenSSL waits for the rest then, and nothing is sent before that.
 TEST_F(TlsConnectionTest, APeerThatDoesNotEndAMessageIsSentNothing) {
   for (const bool has_ended : {false, true}) {
