@@ -5,6 +5,7 @@
 #include "absl/time/time.h"
 #include "messages/time.h"
 #include "server/api/translate.h"
+#include "text/characters.h"
 
 namespace tcptool::server {
 
@@ -26,7 +27,8 @@ void CopyStatus(const dataplane::ReceptionStatus& status,
       static_cast<v1::ReceptionState>(static_cast<int>(status.state) + 1));
   reception.set_reason(
       static_cast<v1::ReceptionReason>(static_cast<int>(status.reason)));
-  reception.set_detail(status.detail);
+  // A node's certificate, of which it may speak, may have any bytes.
+  reception.set_detail(ToUtf8(status.detail));
   if (status.peer.port() != 0) {
     reception.set_peer_address(ToString(status.peer));
   }

@@ -67,7 +67,7 @@ void AddAttempt(const dataplane::EndedAttempt& attempt,
       static_cast<v1::RecipientState>(static_cast<int>(attempt.state) + 1));
   added.set_reason(
       static_cast<v1::RecipientReason>(static_cast<int>(attempt.reason)));
-  added.set_detail(attempt.detail);
+  added.set_detail(ToUtf8(attempt.detail));
   added.set_bytes_acked(static_cast<int64_t>(attempt.bytes_acked));
   if (IsSet(attempt.connect_time)) {
     *added.mutable_connect_time() = ToTimestamp(attempt.connect_time);
@@ -143,14 +143,14 @@ v1::Recipient ToProto(absl::string_view session_name,
   v1::Recipient recipient;
   recipient.set_name(absl::StrCat(session_name, "/recipients/", status.id));
   if (!HasNoAddress(status)) recipient.set_address(AddressOf(status.peer));
-  // A certificate may have any bytes.
+  // A certificate may have any bytes, which `detail` may speak of.
   recipient.set_identity(ToUtf8(status.identity));
   recipient.set_label(status.label);
   recipient.set_state(
       static_cast<v1::RecipientState>(static_cast<int>(status.state) + 1));
   recipient.set_reason(
       static_cast<v1::RecipientReason>(static_cast<int>(status.reason)));
-  recipient.set_detail(status.detail);
+  recipient.set_detail(ToUtf8(status.detail));
   recipient.set_start_byte(status.start_byte);
   recipient.set_bytes_sent(static_cast<int64_t>(status.bytes_sent));
   recipient.set_bytes_acked(static_cast<int64_t>(status.bytes_acked));

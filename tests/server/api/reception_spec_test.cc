@@ -207,7 +207,9 @@ TEST(ReceptionTranslateTest, WhatIsNotKnownIsNotSet) {
   status.content_length = 0;
   status.root = dataplane::Digest();
   status.start_time = absl::FromUnixSeconds(5);
+  status.detail = "it is for dns:\xff.example";
   CopyStatus(status, reception);
+  EXPECT_EQ(reception.detail(), "it is for dns:?.example");
   EXPECT_EQ(reception.peer_address(), "192.0.2.1:9876");
   EXPECT_TRUE(reception.has_content_length());
   EXPECT_EQ(reception.start_time().seconds(), 5);

@@ -84,7 +84,13 @@ TEST(TranslateTest, ACertificatesNameMayHaveAnyBytes) {
   status.id = 1;
   status.attempt = 1;
   status.identity = "dns:\xff.example";
-  EXPECT_EQ(ToProto("sessions/s", status).identity(), "dns:?.example");
+  status.detail = "none of dns:\xff.example may connect";
+  status.earlier = std::make_shared<const dataplane::EndedAttempts>(
+      dataplane::EndedAttempts{{.detail = status.detail}});
+  const v1::Recipient message = ToProto("sessions/s", status);
+  EXPECT_EQ(message.identity(), "dns:?.example");
+  EXPECT_EQ(message.detail(), "none of dns:?.example may connect");
+  EXPECT_EQ(message.earlier_attempts(0).detail(), message.detail());
 }
 
 // The numbers are the same, as those of the states are but for one.
