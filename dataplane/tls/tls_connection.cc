@@ -331,7 +331,7 @@ int TlsConnection::InFlight() {
 
 int TlsConnection::TakeError(int /*socket*/) {
   const int error = wire_.sockets.TakeError(wire_.socket);
-  return error < 0 ? error : wire_.error;
+  return error < 0 ? error : failure_;
 }
 
 int TlsConnection::DropUrgent(int /*socket*/) {

@@ -92,7 +92,7 @@ class TlsConnection final : public SocketApi {
   int ShutdownWrite(int socket) override;
   // In bytes on the wire, what is kept here included.
   int Unacknowledged(int socket) override;
-  // The socket's, or one that a call has met behind what it returned.
+  // The socket's, or else what receiving has failed of, which stays.
   int TakeError(int socket) override;
   int DropUrgent(int socket) override;
   // `bytes_acked` is in bytes of content: never more than those whose cipher

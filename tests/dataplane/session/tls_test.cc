@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "tests/dataplane/tls/record_writer.h"
 #include "tests/dataplane/tls/tls_peer.h"
 
 namespace tcptool::dataplane {
@@ -98,6 +99,23 @@ TEST_F(TlsSessionTest, OneThatLeavesHalfWayIsNotDelivered) {
   peer->peer().Reset();
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
   EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kConnectionLost);
+}
+
+// Its TCP has acknowledged all, and it closes; but what it has is not the
+// content.
+TEST_F(TlsSessionTest, OneThatAnswersTheEndWithAnAlertHasNotTheContent) {
+  OneSession one(FileOf(Content(kSmall)), Options());
+  TlsPeer peer(one.port(), world.Client());
+  RecordWriter writer(peer);
+  ASSERT_TRUE(peer.Handshake());
+  ASSERT_TRUE(peer.Say("\1"));
+  EXPECT_TRUE(peer.Read().whole);
+  writer.Send(SSL3_RT_ALERT, kFatal, 1);
+  peer.peer().Close();
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kTlsFailed);
+  EXPECT_THAT(one.recorder->recipient(1).detail, HasSubstr("alert"));
 }
 
 TEST_F(TlsSessionTest, RecipientsInClearTextAreToldOfTls) {

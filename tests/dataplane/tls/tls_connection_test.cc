@@ -6,8 +6,8 @@
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
 
+#include "tests/dataplane/tls/record_writer.h"
 #include "tests/dataplane/tls/tls_ends.h"
-#include "tests/dataplane/tls/unfinished_message.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -176,15 +176,32 @@ TEST_F(TlsConnectionTest, AResetBehindWhatIsShownIsAnErrorOfTheSocket) {
   EXPECT_EQ(ends->tls.TakeError(ends->socket.get()), -ECONNRESET);
 }
 
+TEST_F(TlsConnectionTest, AnAlertBehindWhatIsShownIsAnErrorOfTheSocket) {
+  TlsEnds ends(world.Server(), world.Client());
+  RecordWriter writer(ends.peer);
+  ASSERT_EQ(ends.Handshake(), TlsConnection::Outcome::kDone);
+  ASSERT_TRUE(ends.peer.Say("\1"));
+  writer.Send(SSL3_RT_ALERT, kFatal, 1);
+  ends.peer.peer().HalfClose();
+  ASSERT_TRUE(Eventually(
+      [&] { return TcpState(ends.socket.get()) == TCP_CLOSE_WAIT; }));
+  std::byte bytes[2]{};
+  EXPECT_EQ(ends.tls.Peek(ends.socket.get(), bytes), 1);
+  EXPECT_EQ(ends.tls.TakeError(ends.socket.get()), -EPROTO);
+  EXPECT_THAT(ends.tls.error(), HasSubstr("alert"));
+}
+
 // OpenSSL waits for the rest then, and nothing is sent before that.
 TEST_F(TlsConnectionTest, APeerThatDoesNotEndAMessageIsSentNothing) {
   for (const bool has_ended : {false, true}) {
     TlsEnds ends(world.Server(), world.Client());
-    const UnfinishedMessage message(ends.peer);
+    RecordWriter writer(ends.peer);
     ASSERT_EQ(ends.Handshake(), TlsConnection::Outcome::kDone);
     ASSERT_TRUE(ends.peer.Say("\1"));
     EXPECT_EQ(ends.Receive(), 1);
-    const int size = static_cast<int>(message.Send(1));
+    // The header of a KeyUpdate, and not the byte that it has.
+    const int size =
+        static_cast<int>(writer.Send(SSL3_RT_HANDSHAKE, {"\x18\0\0\1", 4}, 1));
     ASSERT_TRUE(Eventually([&] {
       int unread = 0;
       return ioctl(ends.socket.get(), FIONREAD, &unread) == 0 && unread == size;
