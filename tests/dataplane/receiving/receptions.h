@@ -65,6 +65,7 @@ class ScriptedSender {
   // Takes the next connection.
   void Accept() {
     socket_ = UniqueFd(accept(listener_.get(), nullptr, nullptr));
+    send_error_ = 0;
     ASSERT_TRUE(socket_.valid());
   }
   // The connection, which is the caller's from now on.
@@ -80,7 +81,10 @@ class ScriptedSender {
     for (size_t sent = 0; sent < data.size();) {
       const ssize_t now = send(socket_.get(), data.data() + sent,
                                data.size() - sent, MSG_NOSIGNAL);
-      if (now < 0) return false;
+      if (now < 0) {
+        if (send_error_ == 0) send_error_ = errno;
+        return false;
+      }
       sent += static_cast<size_t>(now);
     }
     return true;
@@ -90,6 +94,8 @@ class ScriptedSender {
   void Reset() { ResetAndClose(socket_.release()); }
   // How the recipient has ended: 0, in an orderly way; else the errno.
   int ReadEnd() {
+    // A reset is told once.
+    if (send_error_ != 0) return send_error_;
     char byte;
     const ssize_t got = recv(socket_.get(), &byte, 1, 0);
     EXPECT_LE(got, 0);
@@ -100,6 +106,7 @@ class ScriptedSender {
   UniqueFd listener_;
   uint16_t port_ = 0;
   UniqueFd socket_;
+  int send_error_ = 0;  // The first one of the connection.
 };
 
 class ReceptionRecorder : public ReceptionObserver {
