@@ -9,6 +9,7 @@
 #include "dataplane/receiving/reception.h"
 #include "tests/dataplane/disk_threads.h"
 #include "tests/dataplane/receiving/receptions.h"
+#include "tests/dataplane/receiving/resumable_receptions.h"
 
 namespace tcptool::dataplane {
 namespace {
@@ -21,6 +22,23 @@ struct Fault {
   ReceptionReason reason;
 };
 
+constexpr Call kCalls[] = {Call::kOpen,     Call::kWrite, Call::kAllocate,
+                           Call::kTruncate, Call::kSync,  Call::kSyncData,
+                           Call::kRename};
+
+// Of a reception whose call number `at` of a kind, counted from 0, has failed.
+void ExpectNothingHalfDone(const ReceptionStatus& status, const Fault& fault,
+                           Call failed, int at, ScriptedSender& sender,
+                           const Folder& folder, const std::string& content) {
+  EXPECT_EQ(status.state, ReceptionState::kFailed);
+  EXPECT_EQ(status.reason, fault.reason) << status.detail;
+  EXPECT_TRUE(status.connections == 0 || sender.ReadEnd() == ECONNRESET);
+  // The directory's sync comes behind the rename.
+  const bool renamed = failed == Call::kSync && at == 1;
+  EXPECT_EQ(folder.Names(), renamed ? Names{"content"} : Names());
+  EXPECT_TRUE(folder.Get("content") == (renamed ? content : ""));
+}
+
 // Each call of each kind fails in turn, with each of these.
 TEST(ReceptionDiskTest, WhateverOfTheFileFailsNothingIsHalfDone) {
   constexpr Fault kFaults[] = {
@@ -28,9 +46,6 @@ TEST(ReceptionDiskTest, WhateverOfTheFileFailsNothingIsHalfDone) {
       {.error = EDQUOT, .reason = ReceptionReason::kNoSpace},
       {.error = EIO, .reason = ReceptionReason::kDestinationFailed},
       {.error = EROFS, .reason = ReceptionReason::kDestinationFailed}};
-  constexpr Call kCalls[] = {Call::kOpen,     Call::kWrite, Call::kAllocate,
-                             Call::kTruncate, Call::kSync,  Call::kSyncData,
-                             Call::kRename};
   for (const Fault& fault : kFaults) {
     for (const Call fails : kCalls) {
       for (int at = 0;; ++at) {
@@ -63,14 +78,59 @@ TEST(ReceptionDiskTest, WhateverOfTheFileFailsNothingIsHalfDone) {
           EXPECT_GT(at, 0);
           break;
         }
-        EXPECT_EQ(status.state, ReceptionState::kFailed);
-        EXPECT_EQ(status.reason, fault.reason) << status.detail;
-        EXPECT_TRUE(status.connections == 0 || sender.ReadEnd() == ECONNRESET);
-        // The directory's sync comes behind the rename.
-        const bool renamed = fails == Call::kSync && at == 1;
-        EXPECT_EQ(folder.Names(), renamed ? Names{"content"} : Names());
-        EXPECT_TRUE(folder.Get("content") == (renamed ? TheContent() : ""));
+        ExpectNothingHalfDone(status, fault, fails, at, sender, folder,
+                              TheContent());
       }
+    }
+  }
+}
+
+// The same of a content that could go on after a loss, with the range map's
+// calls: a checkpoint is made of its first block before the rest comes.
+TEST(ReceptionDiskTest, WhateverOfTheFileAndItsMapFailsNothingIsHalfDone) {
+  constexpr Fault kFault = {.error = EIO,
+                            .reason = ReceptionReason::kDestinationFailed};
+  const std::string content = TheContent().substr(0, kManifestBlock + 777);
+  const Manifest manifest = ManifestOf(content);
+  for (const Call fails : kCalls) {
+    for (int at = 0;; ++at) {
+      SCOPED_TRACE(testing::Message()
+                   << "call " << static_cast<int>(fails) << ", step " << at);
+      const Folder folder;
+      ScriptedSender sender;
+      std::atomic<int> calls = 0;
+      FaultyFiles files([&](Call call) {
+        return call == fails && calls++ == at ? -kFault.error : 0;
+      });
+      ReceptionOptions options;
+      options.expected_length = content.size();
+      OneReception one(std::make_unique<ScriptedUpstream>(sender), folder,
+                       std::move(options), {.files = &files});
+      one.recorder->WaitFor([](const ReceptionStatus& status) {
+        return status.state != ReceptionState::kConnecting;
+      });
+      if (one.recorder->status().connections > 0) {
+        sender.Accept();
+        one.reception().Expect(0, manifest.blocks);
+        one.reception().ExpectEnd(
+            {.length = manifest.length, .root = Root(manifest)});
+        sender.Send(content.substr(0, kManifestBlock));
+        EXPECT_TRUE(one.recorder->WaitFor([](const ReceptionStatus& status) {
+          return status.bytes_durable == kManifestBlock ||
+                 IsFinal(status.state);
+        }));
+        sender.Send(content.substr(kManifestBlock));
+      }
+      const ReceptionStatus status = one.recorder->WaitForEnd();
+      one.Finish();
+      if (calls <= at) {  // It has no more of this kind.
+        EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
+        EXPECT_EQ(folder.Names(), Names{"content"});
+        EXPECT_TRUE(folder.Get("content") == content);
+        EXPECT_GT(at, 0);
+        break;
+      }
+      ExpectNothingHalfDone(status, kFault, fails, at, sender, folder, content);
     }
   }
 }
