@@ -17,7 +17,7 @@ namespace tcptool::dataplane {
 // them, so are known. Format version 1.
 class RangeMap {
  public:
-  // Empty. bytes() of it are the header.
+  // Empty: of its file, the header is all.
   RangeMap();
 
   // What a map's file has. Damaged from the start: an empty map.

@@ -11,11 +11,12 @@ namespace {
 // Who has taken this part of its rate may want more: what was taken is told
 // each 250 ms, and so may be a quarter too little.
 constexpr double kUsesAll = 0.7;
-// What others want is kept from one that takes less, but for so much of what it
-// takes: less than that is seen as all.
+// Who takes less is held to so many times what it takes, and others have the
+// rest. More than 1 / kUsesAll: else what it takes anyway would be seen as all
+// of its rate.
 constexpr double kRoom = 1.75;
-// Of its fair rate, what is kept for one that takes nothing, so that it is seen
-// that it takes more.
+// Who takes nothing, or almost, keeps one part of its fair rate in so many, by
+// which is seen that it takes more again.
 constexpr uint64_t kLeastPart = 8;
 
 uint64_t LimitOf(uint64_t rate) { return rate == 0 ? kNoRateLimit : rate; }

@@ -17,8 +17,8 @@ struct RateGroup {
   std::vector<uint64_t> wants;   // Of each, at most; kNoRateLimit: all it gets.
 };
 
-// What each gets, by group. Nobody gets more than it wants, and nobody less
-// than another one of its group whom it would have to be taken from (max-min);
+// What each gets, by group: max-min fair. Nobody gets more than it wants, and
+// what one does not want is shared equally by those of its group who want more;
 // the same is true of groups. All together get `total` at most, and no less if
 // they want as much.
 std::vector<std::vector<uint64_t>> FairShares(

@@ -10,9 +10,10 @@
 
 namespace tcptool::server {
 
-// Nodes that a content comes through, one behind the other, this one included,
-// which tells those that follow it; and their names.
+// Through how many nodes a content may come, one behind the other, of which the
+// last is this one: it tells those that follow it the path with itself.
 inline constexpr int kLongestPath = 1'024;
+// Of one of them, in bytes.
 inline constexpr size_t kLongestName = 64;
 
 // Whether the reception that is known by `id` (see NodePlan) may receive from

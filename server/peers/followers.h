@@ -24,7 +24,8 @@ namespace tcptool::server {
 
 class FollowCall;
 
-// And what they share. Any thread may call any method.
+// Has the calls, and what they share: the contents, the tickets, and the rate
+// that the node may send with. Any thread may call any method.
 class Followers {
  public:
   static constexpr size_t kMost = 256;

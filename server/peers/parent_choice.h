@@ -78,7 +78,8 @@ class ParentChoice {
     Duration pause;  // Before that.
   };
 
-  // A node, from now on. At least one of the two.
+  // A node among those from now on: one of those before, of the new plan, or
+  // both.
   struct Place {
     std::optional<size_t> before;   // Which one it was.
     std::optional<size_t> in_plan;  // Which one of the new plan it is.

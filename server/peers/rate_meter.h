@@ -24,10 +24,11 @@ class RateMeter {
   };
 
   // The node could send `watermark` bytes from the content's start on, and
-  // `position` have come. Returns what was measured since 200 ms ago or more:
-  // if by now not even that has come which the node had then, it had something
-  // to give all the time. What is on its way so counts as nothing that the node
-  // holds back. None: it is too early, or nothing can be said of that time.
+  // `position` have come. Returns what was measured since the measurement
+  // before began, 200 ms ago or more. The node was busy all that time if less
+  // has come by now than it could send at its beginning; compared with what it
+  // can send now, bytes that are on their way would look as if it held them
+  // back. None: it is too early, or nothing can be said of that time.
   std::optional<Rate> Heard(uint64_t watermark, uint64_t position,
                             Clock::time_point now);
 
