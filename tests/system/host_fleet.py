@@ -20,7 +20,7 @@ from receptions import state_of as reception_state_of
 
 # What a node sends of contents at once; the rest takes it minutes. So what is to happen midway
 # does, however late the test is. All else that nodes tell each other goes at once: one that
-# heard nothing for a second would leave its parent.
+# heard nothing for 5 s would leave its parent.
 GATE = {"rate": "512kbit", "burst": "2mb"}
 # A link through which nothing passes at once.
 CRAWL = {"rate": "512kbit", "burst": "16kb", "limit": "64kb"}
