@@ -129,6 +129,24 @@ TEST_F(TlsSessionTest, RecipientsInClearTextAreToldOfTls) {
   EXPECT_EQ(one.recorder->session().state, SessionState::kWaiting);
 }
 
+// What it sends is read when it has all of the content.
+TEST_F(TlsSessionTest, OneThatBeginsAnotherHandshakeIsNotDelivered) {
+  OneSession one(FileOf(Content(kSmall)), Options());
+  const auto peer = Recipient(one, 0);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kReady, 1));
+  // The record of a ClientHello.
+  for (const unsigned char byte :
+       {0x16, 0x03, 0x03, 0x00, 0x04, 0x01, 0x00, 0x00, 0x00}) {
+    peer->peer().Say(byte);
+  }
+  ASSERT_TRUE(one.Call(&Session::Start).ok());
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).state, RecipientState::kFailed);
+  EXPECT_EQ(one.recorder->recipient(1).reason, Reason::kTlsFailed);
+  EXPECT_NE(one.recorder->recipient(1).detail, "");
+  EXPECT_FALSE(peer->Read().whole);
+}
+
 TEST_F(TlsSessionTest, SilentPeersTimeOutAndBlockNobody) {
   SessionOptions options = Options();
   // The good one has to shake hands within it, too.

@@ -229,6 +229,19 @@ TEST_F(TlsConnectionTest, WhatIsNoRecordFails) {
   EXPECT_EQ(ends->Receive(), -EPROTO);
 }
 
+TEST_F(TlsConnectionTest, ThereIsNoSecondHandshake) {
+  const auto ends = Ready();
+  EXPECT_EQ(SSL_renegotiate(ends->peer.ssl()), 0);  // TLS 1.3 has it no more.
+  ERR_clear_error();
+  // The record of another ClientHello.
+  for (const unsigned char byte :
+       {0x16, 0x03, 0x03, 0x00, 0x04, 0x01, 0x00, 0x00, 0x00}) {
+    ends->peer.peer().Say(byte);
+  }
+  EXPECT_EQ(ends->Receive(), -EPROTO);
+  EXPECT_NE(ends->tls.error(), "");
+}
+
 TEST_F(TlsConnectionTest, TakesNewKeysAndNoEndlessRowOfThem) {
   const auto ends = Ready();
   const auto new_key = [&] {

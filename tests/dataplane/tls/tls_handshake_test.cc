@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <openssl/bio.h>
 
+#include <array>
+
 #include "tests/dataplane/tls/tls_ends.h"
 
 namespace tcptool::dataplane {
@@ -137,6 +139,50 @@ TEST_F(TlsHandshakeTest, ComesInPiecesOfAnySize) {
     if (outcome == Outcome::kWaitsForInput) outcome = tls.Handshake();
   }
   EXPECT_EQ(outcome, Outcome::kDone);
+}
+
+// Has a client take itself for one that the server knows from before, of whom
+// it takes early data.
+int KnowsTheServer(SSL* ssl, const EVP_MD* /*digest*/,
+                   const unsigned char** name, size_t* size,
+                   SSL_SESSION** known) {
+  static constexpr unsigned char kName[] = {'c', 'l', 'i', 'e', 'n', 't'};
+  static constexpr unsigned char kKey[32] = {'k', 'e', 'y'};
+  static constexpr unsigned char kAes128Gcm[] = {0x13, 0x01};
+  *known = SSL_SESSION_new();
+  SSL_SESSION_set1_master_key(*known, kKey, sizeof kKey);
+  SSL_SESSION_set_cipher(*known, SSL_CIPHER_find(ssl, kAes128Gcm));
+  SSL_SESSION_set_protocol_version(*known, TLS1_3_VERSION);
+  SSL_SESSION_set_max_early_data(*known, 16 << 10);
+  *name = kName;
+  *size = sizeof kName;
+  return 1;
+}
+
+TEST_F(TlsHandshakeTest, EarlyDataIsNoByteOfTheRecipients) {
+  const Context client = world.Client();
+  SSL_CTX_set_psk_use_session_callback(client.get(), KnowsTheServer);
+  TlsEnds ends(world.Server(), client);
+  size_t written = 0;
+  ASSERT_EQ(SSL_write_early_data(ends.peer.ssl(), "\x01", 1, &written), 1);
+  ASSERT_EQ(ends.Handshake(), Outcome::kDone);
+  EXPECT_EQ(SSL_get_early_data_status(ends.peer.ssl()),
+            SSL_EARLY_DATA_REJECTED);
+  ASSERT_TRUE(ends.peer.Say("a"));
+  std::array<std::byte, 8> got{};
+  EXPECT_EQ(ends.Receive(got), 1);
+  EXPECT_EQ(got[0], std::byte{'a'});
+}
+
+TEST_F(TlsHandshakeTest, LeavesNothingToResume) {
+  TlsEnds ends(world.Server(), world.Client());
+  ASSERT_EQ(ends.Handshake(), Outcome::kDone);
+  ASSERT_TRUE(ends.Send("content"));
+  // Behind any ticket.
+  EXPECT_EQ(ends.peer.Read(7).data, "content");
+  const SSL_SESSION* const session = SSL_get0_session(ends.peer.ssl());
+  EXPECT_EQ(SSL_SESSION_is_resumable(session), 0);
+  EXPECT_EQ(SSL_SESSION_get_max_early_data(session), 0u);
 }
 
 TEST_F(TlsHandshakeTest, RefusesAClientHelloThatIsTooLarge) {
