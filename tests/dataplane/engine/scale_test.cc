@@ -8,9 +8,12 @@
 
 #include <cstdlib>
 #include <new>
+#include <string>
 
 #include "dataplane/content/stream_source.h"
+#include "tests/dataplane/sending/connection.h"
 #include "tests/dataplane/testing.h"
+#include "tests/dataplane/tls/tls_peer.h"
 
 namespace {
 
@@ -47,6 +50,13 @@ namespace {
 // Bounds of the product (docs/architecture.md).
 constexpr size_t kRecipients = 10'000;
 constexpr int64_t kBytesPerWaitingRecipient = 4096;
+constexpr int64_t kBytesOfHandshakes = int64_t{1} << 30;
+
+// What malloc() has handed out and not got back, OpenSSL's memory included.
+int64_t MemoryInUse() {
+  const struct mallinfo2 info = mallinfo2();
+  return static_cast<int64_t>(info.uordblks + info.hblkhd);
+}
 
 // Descriptors that this process may have.
 size_t DescriptorLimit() {
@@ -57,11 +67,12 @@ size_t DescriptorLimit() {
   return limit.rlim_cur;
 }
 
-// Another process, whose recipients connect, say their byte, and read to the
-// end. It counts those that got `size` bytes and an orderly end.
+// Another process, whose recipients connect, say their byte (or `says`), and
+// read to the end. It counts those that got `size` bytes and an orderly end.
 class Crowd {
  public:
-  Crowd(uint16_t port, size_t count, size_t size) {
+  Crowd(uint16_t port, size_t count, size_t size,
+        const std::string& says = std::string(1, '\0')) {
     if (pipe2(result_, O_CLOEXEC) != 0) abort();
     pid_ = fork();
     if (pid_ != 0) return;
@@ -71,7 +82,9 @@ class Crowd {
     std::vector<std::unique_ptr<Peer>> peers;
     for (size_t i = 0; i < count; ++i) {
       peers.push_back(std::make_unique<Peer>(port));
-      peers.back()->Say(0);
+      for (const char byte : says) {
+        peers.back()->Say(static_cast<unsigned char>(byte));
+      }
     }
     const size_t complete = ReadAll(peers, size);
     _exit(write(result_[1], &complete, sizeof complete) == sizeof complete ? 0
@@ -143,6 +156,45 @@ TEST(ScaleTest, TenThousandRecipientsWaitInLittleMemoryAndAreServed) {
   EXPECT_EQ(crowd.Complete(), count);
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
   EXPECT_EQ(one.recorder->session().count(RecipientState::kDelivered), count);
+}
+
+TEST(ScaleTest, TenThousandHalfOpenHandshakesAreBoundedAndHoldUpNobody) {
+  using std::string_literals::operator""s;
+  // A record, and in it a ClientHello, of almost 16 KiB, of which no more
+  // comes.
+  const std::string begins = "\x16\x03\x01\x3f\xff\x01\x00\x3f\xfb\x03"s;
+  constexpr size_t kSize = 5'000;
+  const size_t count = std::min(kRecipients, DescriptorLimit() - 200) - 1;
+  const TlsWorld world;
+  SessionTls tls{.context = [context = world.Server()] { return context; }};
+  SessionOptions options{.tls = std::make_shared<const SessionTls>(tls)};
+  options.limits.handshake_timeout = absl::Hours(1);
+  options.start.immediate = true;
+  OneSession one(FileOf(Content(kSize)), std::move(options));
+  const int64_t before = MemoryInUse();
+  const auto used = [before] { return MemoryInUse() - before; };
+  Crowd crowd(one.port(), count, kSize, begins);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kHandshaking, count));
+  // OpenSSL has room for each one's ClientHello once that has begun.
+  ASSERT_TRUE(Eventually(
+      [&] { return used() > static_cast<int64_t>(count * (20 << 10)); }));
+  TlsPeer good(one.port(), world.Client());
+  ASSERT_TRUE(good.Handshake());
+  ASSERT_TRUE(good.Say(std::string(1, '\0')));
+  EXPECT_TRUE(good.ReadAndClose().whole);
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kDelivered, 1));
+  EXPECT_EQ(one.recorder->session().count(RecipientState::kHandshaking), count);
+  RecordProperty("bytes_per_half_open_handshake",
+                 std::to_string(used() / static_cast<int64_t>(count)));
+  EXPECT_LE(used(), kBytesOfHandshakes);
+  ASSERT_TRUE(one.Call(&Session::Cancel).ok());
+  EXPECT_EQ(crowd.Complete(), 0u);  // Each was reset.
+  EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kCancelled);
+  EXPECT_TRUE(one.recorder->WaitForCount(RecipientState::kFailed, count));
+  // What the recorder remembers of each is among it.
+  EXPECT_TRUE(Eventually([&] {
+    return used() < static_cast<int64_t>(count) * 2 * kBytesPerWaitingRecipient;
+  }));
 }
 
 TEST(ScaleTest, ThousandRecipientsOfAStream) {
