@@ -145,8 +145,14 @@ absl::Status PartialFile::OpenAndLock(int flags) {
       continue;
     }
     struct stat status;
-    if (fstat(file, &status) == 0 && status.st_nlink > 0) {
-      return absl::OkStatus();
+    if (fstat(file, &status) != 0) continue;
+    if (status.st_nlink == 1) return absl::OkStatus();
+    if (status.st_nlink == 0) continue;
+    // It has another name too: the process of an earlier attempt has ended
+    // between link(2) and unlink(2), so that it is a whole content.
+    if (const int error =
+            files_.Unlink(destination_.directory.get(), partial_name_)) {
+      return Result(error, "removing the partial file, which is whole,");
     }
   }
   return absl::AbortedError(absl::StrCat(

@@ -63,12 +63,13 @@ absl::Status CheckDestination(const Destination& destination);
 // room, and says how much is missing, as far as that is known.
 class PartialFile {
  public:
-  // What an earlier attempt of this id has left is emptied. ABORTED: somebody
-  // else has it open.
+  // What an earlier attempt of this id has left is emptied, or, where it has
+  // another name too, left to that. ABORTED: somebody else has it open.
   static absl::StatusOr<std::unique_ptr<PartialFile>> Create(
       FileApi& files, Destination destination);
   // Takes up what an earlier attempt of this id has left: see kept(). What lies
-  // behind the last checkpoint is dropped. NOT_FOUND: there is nothing.
+  // behind the last checkpoint is dropped. NOT_FOUND: there is nothing, or what
+  // there is has another name too, and is left to that.
   static absl::StatusOr<std::unique_ptr<PartialFile>> Resume(
       FileApi& files, Destination destination);
 

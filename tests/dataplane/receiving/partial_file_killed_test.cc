@@ -5,9 +5,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <random>
+#include <set>
+#include <string>
 #include <thread>
 
 #include "dataplane/receiving/manifest.h"
@@ -30,10 +34,11 @@ std::string ContentOf(int round) {
 }
 
 // Takes up what there is of the content, or begins it, and completes it.
-absl::Status ReceiveOnce(FileApi& files, const Folder& folder, int round) {
-  const auto destination = [&folder] {
+absl::Status ReceiveOnce(FileApi& files, const Folder& folder, int round,
+                         bool overwrite = true) {
+  const auto destination = [&folder, overwrite] {
     Destination to = folder.To("content");
-    to.overwrite = true;
+    to.overwrite = overwrite;
     to.resumable = true;
     return to;
   };
@@ -122,6 +127,29 @@ TEST(PartialFileKilledTest, BeforeEachSystemCall) {
   }
   EXPECT_GT(moments, 20);
   EXPECT_EQ(folder.Names(), std::set<std::string>{"content"});
+}
+
+// Where a file system cannot rename without replacing, the whole content has
+// both names for a moment. Somebody may have moved it before the next attempt.
+TEST(PartialFileKilledTest, BetweenTheLinkAndTheUnlink) {
+  const Folder folder;
+  const pid_t pid = Fork([&folder] {
+    FaultyFiles files([](FaultyFiles::Call call) {
+      if (call == FaultyFiles::Call::kUnlink) raise(SIGKILL);
+      return call == FaultyFiles::Call::kRename ? -EINVAL : 0;
+    });
+    ReceiveOnce(files, folder, 1, false).IgnoreError();
+  });
+  int status = 0;
+  ASSERT_EQ(waitpid(pid, &status, 0), pid);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  ASSERT_TRUE(folder.Get("content") == ContentOf(1));
+  std::filesystem::rename(folder.path("content"), folder.path("moved"));
+  const absl::Status received = ReceiveOnce(FileApi::Real(), folder, 2, false);
+  EXPECT_TRUE(received.ok()) << received;
+  EXPECT_TRUE(folder.Get("content") == ContentOf(2));
+  EXPECT_TRUE(folder.Get("moved") == ContentOf(1));
+  EXPECT_EQ(folder.Names(), (std::set<std::string>{"content", "moved"}));
 }
 
 TEST(PartialFileKilledTest, AtRandomMoments) {
