@@ -90,6 +90,7 @@ class TlsPeer {
   struct Result {
     std::string data;
     bool whole = false;  // Its end was a close_notify.
+    int error = 0;       // errno, as ECONNRESET; 0: it was an end of TCP's.
   };
   Result Read(size_t size = ~size_t{0}) {
     Result result;
@@ -100,7 +101,9 @@ class TlsPeer {
           SSL_read_ex(ssl_.get(), buffer.data(),
                       std::min(buffer.size(), size - result.data.size()), &got);
       if (done != 1) {
-        result.whole = SSL_get_error(ssl_.get(), done) == SSL_ERROR_ZERO_RETURN;
+        const int reason = SSL_get_error(ssl_.get(), done);
+        if (reason == SSL_ERROR_SYSCALL) result.error = errno;
+        result.whole = reason == SSL_ERROR_ZERO_RETURN;
         ERR_clear_error();
         break;
       }
