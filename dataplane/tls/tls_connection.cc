@@ -110,7 +110,9 @@ TlsConnection::Outcome TlsConnection::Handshake() {
   if (wire_.hello.exceeded()) {
     return Fail("the peer sends no ClientHello of at most 16 KiB");
   }
-  if (wire_.peer_has_ended || wire_.error < 0) {
+  // One whose certificate is not good may have left before it was told.
+  const bool has_left = wire_.peer_has_ended || wire_.error < 0;
+  if (has_left && verification() == X509_V_OK) {
     ERR_clear_error();
     return Outcome::kClosed;
   }

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/bio.h>
+#include <sys/ioctl.h>
 
 #include <array>
 
@@ -66,6 +67,24 @@ TEST_F(TlsHandshakeTest, RefusesCertificatesOfOtherAuthorities) {
                world.Client(TlsWorld().Issue({.name = "foreign"})));
   EXPECT_EQ(ends.Handshake(), Outcome::kFailed);
   EXPECT_THAT(ends.tls.error(), HasSubstr("certificate is not accepted"));
+}
+
+TEST_F(TlsHandshakeTest, SaysWhatWasWrongWithTheCertificateOfOneThatHasLeft) {
+  TlsEnds ends(world.Server(true), world.Client({.name = "late", .days = -1}));
+  std::thread client([&] {
+    EXPECT_TRUE(ends.peer.Handshake());
+    ends.peer.peer().Reset();
+  });
+  EXPECT_TRUE(Eventually([&] {
+    int unread = 0;
+    return ioctl(ends.socket.get(), FIONREAD, &unread) == 0 && unread > 0;
+  }));
+  EXPECT_EQ(ends.tls.Handshake(), Outcome::kWaitsForInput);
+  client.join();
+  EXPECT_TRUE(
+      Eventually([&] { return TcpState(ends.socket.get()) == TCP_CLOSE; }));
+  EXPECT_EQ(ends.tls.Handshake(), Outcome::kFailed);
+  EXPECT_THAT(ends.tls.error(), HasSubstr("certificate has expired"));
 }
 
 TEST_F(TlsHandshakeTest, SaysThatTheClientDoesNotTrustTheServer) {
