@@ -58,7 +58,8 @@ class TlsConnection final : public SocketApi {
   // clients: one without a certificate fails the handshake.
   void RequireCertificate();
   // Before the handshake, of a client: the server's certificate must be for
-  // this host, a DNS name or an address; the server is told the DNS name (SNI).
+  // this host, a DNS name or an address, by its alternative names; the server
+  // is told the DNS name (SNI).
   void ExpectServer(const std::string& host);
 
   // Begins the handshake, or goes on with it. The other calls are for after

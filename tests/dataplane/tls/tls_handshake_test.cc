@@ -218,11 +218,20 @@ TEST_F(TlsHandshakeTest, RefusesAClientHelloThatIsTooLarge) {
   EXPECT_THAT(tls.error(), HasSubstr("16 KiB"));
 }
 
+// By the alternative names alone: of its common name "sender" it knows nothing.
 TEST_F(TlsHandshakeTest, HasAClientThatKnowsItsServer) {
-  for (const bool right : {true, false}) {
+  const struct {
+    const char* expected;
+    const char* alternatives;
+    bool right;
+  } cases[] = {{"sender.example", "DNS:sender.example", true},
+               {"other.example", "DNS:sender.example", false},
+               {"sender", "", false}};
+  for (const auto& [expected, alternatives, right] : cases) {
     Connection connection = Connect();
-    const Context context = world.Server();
-    std::thread server([&] {
+    const Context context = *NewServerContext(
+        world.Issue({.name = "sender", .alternatives = alternatives}), {});
+    std::thread server([&, right = right] {
       const std::unique_ptr<SSL, void (*)(SSL*)> ssl(SSL_new(context.get()),
                                                      &SSL_free);
       SSL_set_fd(ssl.get(), connection.peer->fd());
@@ -231,7 +240,7 @@ TEST_F(TlsHandshakeTest, HasAClientThatKnowsItsServer) {
     });
     TlsConnection tls(SocketApi::Real(), world.Client(),
                       connection.sender.get(), TlsRole::kClient);
-    tls.ExpectServer(right ? "sender.example" : "other.example");
+    tls.ExpectServer(expected);
     EXPECT_TRUE(
         Eventually([&] { return tls.Handshake() != Outcome::kWaitsForInput; }));
     EXPECT_EQ(tls.ready(), right);
