@@ -42,7 +42,11 @@ class EncryptedCase(harness.ServiceTest):
         self.certificate, self.key = self.authority.issue("node")
         # Of a file, so that another start may have others.
         self.config = self.home / "config"
-        flags = [f'data-tls-cert = "{self.certificate}"', f'data-tls-key = "{self.key}"']
+        flags = [
+            "status-page = true",
+            f'data-tls-cert = "{self.certificate}"',
+            f'data-tls-key = "{self.key}"',
+        ]
         if self.needs_certificates:
             flags.append(f'data-tls-client-ca = "{self.clients.path}"')
         self.config.write_text("\n".join(flags) + "\n", encoding="utf-8")

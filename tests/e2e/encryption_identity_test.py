@@ -1,7 +1,10 @@
 """Recipients by the names of their certificates: who may connect, and whose place is whose."""
 
 import contextlib
+import json
 import ssl
+import subprocess
+import urllib.request
 
 from google.protobuf import field_mask_pb2
 
@@ -203,6 +206,34 @@ class EncryptionIdentityTest(EncryptedCase):
             self.assert_gets_all(self.connect_tls(session, client, recipients.WAIT))
             self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
 
+    def test_one_that_a_restart_cuts_off_has_its_place_again_from_elsewhere(self):
+        session = self.encrypted(
+            expected=self.expected("gate"),
+            start=stubs.session.StartPolicy(immediate=True, end_when_expected_delivered=True),
+        )
+        peer = self.connect_tls(session, self.gate, recipients.WAIT, "127.0.0.11")
+        peer.recv(1)  # It is being sent to.
+        self.service.restart()
+        self.assertFalse(read_to_end(peer)[1])
+        (one,) = self.service.recipients(session.name)
+        self.assertEqual((one.label, one.identity), ("gate", "dns:gate.example"))
+        self.assert_gets_all(
+            self.connect_tls(session, self.gate, recipients.WAIT, "127.0.0.13")
+        )
+        self.assert_session_state(self.service.wait_final(session.name), "SUCCEEDED")
+        (one,) = self.service.recipients(session.name)
+        self.assert_recipient(one, "DELIVERED")
+        self.assertEqual((one.label, one.identity), ("gate", "dns:gate.example"))
+        self.assertTrue(one.address.startswith("127.0.0.13:"), one.address)
+
+    def test_the_status_page_says_who_they_are(self):
+        session = self.encrypted(expected=self.expected("gate"))
+        url = f"http://{self.service.http_address}/{session.name}"
+        with urllib.request.urlopen(url, timeout=harness.DEADLINE_S) as answer:
+            page = answer.read().decode()
+        for text in ("TLS 1.3", "dns:gate.example"):
+            self.assertIn(text, page)
+
     def test_a_session_ends_where_the_certificate_is_gone(self):
         session = self.encrypted(expected=self.expected("gate"))
         self.service.kill()
@@ -221,3 +252,13 @@ class EncryptionIdentityTest(EncryptedCase):
         (event,) = self.events("serving_tls")
         self.assertEqual(event["client_certificates"], "on")
         self.assertEqual(event["kernel_tls"], "on" if node.data_tls.kernel_tls else "off")
+        printed = self.ctl("--output=json", "node")
+        self.assertIs(json.loads(printed)["dataTls"]["kernelTls"], node.data_tls.kernel_tls)
+        who = "by the kernel" if node.data_tls.kernel_tls else "by the service"
+        self.assertIn(f"{who}, recipients need certificates", self.ctl("node"))
+
+    def ctl(self, *arguments):
+        return subprocess.run(
+            [harness.program("tcptoolctl"), "--server", self.service.control_address, *arguments],
+            check=True, stdout=subprocess.PIPE, text=True, timeout=harness.DEADLINE_S,
+        ).stdout  # fmt: skip
