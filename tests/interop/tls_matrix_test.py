@@ -1,6 +1,6 @@
 """The matrix of matrix_test in TLS, and what each program makes of a content that is cut.
 
-docs/security.md has the table of that: whoever changes one changes the other."""
+docs/wire-protocol.md has the table of that: whoever changes one changes the other."""
 
 import os
 import signal
