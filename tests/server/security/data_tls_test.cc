@@ -4,9 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -91,6 +93,36 @@ TEST_F(DataTlsTest, SaysUntilWhenTheCertificateInUseIsValid) {
   EXPECT_LT(absl::AbsDuration(CertificateExpiry(**tls) - absl::Now() -
                               absl::Hours(720)),
             absl::Hours(1));
+}
+
+TEST_F(DataTlsTest, KeepsWhatItHasUntilTheFilesFitTogether) {
+  auto tls = LoadDataTls(options);
+  ASSERT_TRUE(tls.ok()) << tls.status();
+  const absl::Time before = CertificateExpiry(**tls);
+  const Issued renewed = authority.Issue({.name = "node", .days = 30});
+  Write(options.key, ToPem(renewed.key));
+  (*tls)->ReloadIfChanged();
+  EXPECT_EQ(CertificateExpiry(**tls), before);
+  Write(options.cert, ToPem(renewed.certificate));
+  (*tls)->ReloadIfChanged();
+  EXPECT_GT(CertificateExpiry(**tls), before);
+}
+
+TEST_F(DataTlsTest, TakesAnotherAuthorityOfRecipients) {
+  options.client_ca = absl::StrCat(home, "/ca");
+  Write(options.client_ca, ToPem(authority.certificate()));
+  auto tls = LoadDataTls(options);
+  ASSERT_TRUE(tls.ok()) << tls.status();
+  const TestAuthority successor("successor");
+  Write(options.client_ca, ToPem(successor.certificate()));
+  (*tls)->ReloadIfChanged();
+  const std::shared_ptr<SSL_CTX> context = (*tls)->Current();
+  const STACK_OF(X509_NAME)* const asked_for =
+      SSL_CTX_get_client_CA_list(context.get());
+  ASSERT_EQ(sk_X509_NAME_num(asked_for), 1);
+  EXPECT_EQ(X509_NAME_cmp(sk_X509_NAME_value(asked_for, 0),
+                          X509_get_subject_name(successor.certificate().get())),
+            0);
 }
 
 }  // namespace
