@@ -61,6 +61,18 @@ class KubernetesDocsTest(ManifestsCase):
             (subject["name"], subject["namespace"]), (account["name"], account["namespace"])
         )
 
+    def test_a_recipients_certificate_is_of_the_data_ports_authority(self):
+        (example,) = re.findall(
+            r"(?m)^    apiVersion: cert-manager.*\n(?:    .+\n)+", section("Content in TLS")
+        )
+        certificate = yaml.safe_load(textwrap.dedent(example))
+        self.assertEqual(self.complaints([certificate]), [])
+        service = by_kind(self.rendered["base+data-tls"], "Certificate")
+        self.assertEqual(certificate["spec"]["issuerRef"], service["spec"]["issuerRef"])
+        self.assertEqual(certificate["spec"]["usages"], ["client auth"])
+        name = certificate["spec"]["commonName"]
+        self.assertIn(f"--client-name cn:{name}\n", section("Content in TLS"))
+
     def test_the_documentation_calls_a_fleet_by_its_names(self):
         text = section("A fleet on Kubernetes")
         objects = self.rendered["overlays/fleet"]
