@@ -17,6 +17,16 @@ DOCUMENT = """## Errors that programs read
 
 ## Next
 """
+RECIPIENT_PROTO = """enum RecipientReason {
+  RECIPIENT_REASON_UNSPECIFIED = 0;
+  RECIPIENT_REASON_STALLED = 5;
+  RECIPIENT_REASON_UNCONFIRMED = 6;
+}
+"""
+OPERATIONS = """| reason | cause | cure |
+|---|---|---|
+| STALLED, UNCONFIRMED | a full disk | free it |
+"""
 
 
 class ErrorReasonsTest(CheckCase):
@@ -25,6 +35,8 @@ class ErrorReasonsTest(CheckCase):
         self.write("proto/tcptool/v1/errors.proto", PROTO)
         self.write("server/api/errors.cc", "return v1::ERROR_REASON_ID_TAKEN;\n")
         self.write("docs/api.md", DOCUMENT)
+        self.write("proto/tcptool/v1/recipient.proto", RECIPIENT_PROTO)
+        self.write("docs/operations.md", OPERATIONS)
         self.write("tests/e2e/api_test.py", 'self.assertEqual(reason, "ID_TAKEN")\n')
         self.assertEqual(self.run_check("error_reasons.py"), "")
 
@@ -44,6 +56,10 @@ class ErrorReasonsTest(CheckCase):
         # Its situation alone is not enough.
         self.write("tests/e2e/api_test.py", "self.assertEqual(code, ALREADY_EXISTS)  # ID_TAKEN\n")
         self.assert_says("tests: none asks for the reason ID_TAKEN")
+
+    def test_finds_a_recipients_that_nobody_explains(self):
+        self.write("docs/operations.md", OPERATIONS.replace(", UNCONFIRMED", ""))
+        self.assert_says("docs/operations.md: the reason UNCONFIRMED is missing")
 
     def test_finds_where_the_document_differs(self):
         self.write("docs/api.md", DOCUMENT.replace("ID_TAKEN", "ID_TOKEN"))
