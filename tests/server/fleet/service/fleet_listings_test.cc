@@ -18,6 +18,7 @@ class FleetListingsTest : public ::testing::Test {
                const std::string& zone) {
     v1::Node node;
     node.set_rack(rack);
+    node.set_peer_address(name + ":7000");
     (*node.mutable_labels())["zone"] = zone;
     fleet_.etcd().Put(fleet_.keys().Node(name), node.SerializeAsString());
   }
