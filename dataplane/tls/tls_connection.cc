@@ -55,8 +55,9 @@ TlsConnection::TlsConnection(SocketApi& sockets,
   // A FIN without close_notify is as good as one with it.
   SSL_set_options(ssl_, SSL_OP_IGNORE_UNEXPECTED_EOF);
   WatchForHellos(ssl_, wire_.hello);
-  if (HasKernelTls() && PrepareKernelTls(socket)) {
-    SSL_set_options(ssl_, SSL_OP_ENABLE_KTLS);
+  if ((SSL_get_options(ssl_) & SSL_OP_ENABLE_KTLS) != 0 &&
+      !(HasKernelTls() && PrepareKernelTls(socket))) {
+    SSL_clear_options(ssl_, SSL_OP_ENABLE_KTLS);
   }
 }
 
@@ -151,6 +152,12 @@ TlsConnection::Outcome TlsConnection::OnHandshakeDone() {
     SSL_set_read_ahead(ssl_, 1);
   }
   is_in_kernel_ = BIO_get_ktls_send(SSL_get_wbio(ssl_));
+  if (is_in_kernel_ && KernelTlsRecords(wire_.socket) < 0) {
+    return Fail(
+        "the kernel encrypts, and does not tell how many records it has sent, "
+        "so that nobody knows what is acknowledged: leave out "
+        "--data-tls-kernel");
+  }
   ready_ = wire_.is_ready = true;
   return Outcome::kDone;
 }
@@ -216,7 +223,10 @@ int TlsConnection::WhyNot(int result, size_t received) {
         ERR_clear_error();
         return failure_ = wire_.error;
       }
-      error_ = TakeTlsError(ssl_);
+      error_ = wire_.new_keys_refused
+                   ? "the peer asks for new keys, which the kernel cannot take "
+                     "where it encrypts: leave out --data-tls-kernel"
+                   : TakeTlsError(ssl_);
       if (wire_.peer_has_ended) {
         error_ =
             "the peer has ended the connection without TLS's end "
@@ -257,6 +267,7 @@ int TlsConnection::Encrypt(std::span<const std::byte> data) {
 
 ssize_t TlsConnection::Send(int /*socket*/, std::span<const std::byte> data) {
   if (is_in_kernel_) {
+    if (const int error = CheckKernelKey(data.size()); error < 0) return error;
     const ssize_t sent = wire_.sockets.Send(wire_.socket, data);
     if (sent > 0) content_ += sent;
     return sent;
@@ -285,6 +296,7 @@ ssize_t TlsConnection::Send(int /*socket*/, std::span<const std::byte> data) {
 ssize_t TlsConnection::SendFile(int /*socket*/, int file, uint64_t offset,
                                 size_t size) {
   if (!is_in_kernel_) return -EOPNOTSUPP;
+  if (const int error = CheckKernelKey(size); error < 0) return error;
   const ssize_t sent = wire_.sockets.SendFile(wire_.socket, file, offset, size);
   if (sent > 0) content_ += sent;
   return sent;
@@ -303,7 +315,7 @@ int TlsConnection::ShutdownWrite(int /*socket*/) {
   ERR_clear_error();
   const int result = SSL_shutdown(ssl_);  // 0: the peer's is still to come.
   if (result < 0) return WhyNotWritten(result);
-  fin_is_due_ = true;
+  fin_is_due_ = has_ended_ = true;
   const int error = Flush();
   return HasNoRoom(error) ? 0 : error;
 }
@@ -316,20 +328,9 @@ int TlsConnection::Unacknowledged(int /*socket*/) {
 int TlsConnection::InFlight() {
   const int unacknowledged = wire_.sockets.Unacknowledged(wire_.socket);
   if (unacknowledged < 0) return unacknowledged;
-  if (unacknowledged > 0 || !is_in_kernel_) {
-    return unacknowledged + static_cast<int>(wire_.queue.size()) +
-           (fin_is_due_ ? 1 : 0);
-  }
-  // The kernel may have records that TCP has not got.
-  TcpInfo info;
-  if (const int error = wire_.sockets.Info(wire_.socket, &info); error < 0) {
-    return error;
-  }
-  const uint64_t on_wire = wire_.queue.sent() + content_ +
-                           RecordsOf(content_) * RecordQueue::kOverhead;
-  return info.bytes_acked >= on_wire
-             ? 0
-             : static_cast<int>(on_wire - info.bytes_acked);
+  if (is_in_kernel_) return InFlightInKernel(unacknowledged);
+  return unacknowledged + static_cast<int>(wire_.queue.size()) +
+         (fin_is_due_ ? 1 : 0);
 }
 
 int TlsConnection::TakeError(int /*socket*/) {

@@ -75,7 +75,9 @@ class TlsConnection final : public SocketApi {
   // Of the peer's certificate, which was verified; see CertificateNames().
   // Empty: it has shown none.
   const std::vector<std::string>& names() const { return names_; }
-  // The kernel encrypts: SendFile() works. It returns -EOPNOTSUPP otherwise.
+  // The kernel encrypts (NewServerContext()): SendFile() works, and it and
+  // Send() return -EPROTO before the key has encrypted too much. SendFile()
+  // returns -EOPNOTSUPP otherwise.
   bool is_in_kernel() const { return is_in_kernel_; }
 
   int Accept(int listener, sockaddr_storage* peer, socklen_t* size) override;
@@ -114,6 +116,8 @@ class TlsConnection final : public SocketApi {
   // Records that are encrypted with one key. AES-GCM stays safe for 24 million
   // (RFC 8446, section 5.5); of content these are 16 GiB.
   static constexpr uint64_t kRecordsPerKey = uint64_t{1} << 20;
+  // The same for a key of the kernel's, which is not renewed.
+  static constexpr uint64_t kRecordsInKernel = 23'000'000;
   // What Peek() can show.
   static constexpr size_t kMaxPeek = 8;
 
@@ -129,11 +133,16 @@ class TlsConnection final : public SocketApi {
   int WhyNotWritten(int result);
   // Puts `data` into the queue, encrypted. 0 or -errno.
   int Encrypt(std::span<const std::byte> data);
+  // Whether the kernel's key is good for `size` more bytes of content. 0, or
+  // -EPROTO: it has encrypted enough.
+  int CheckKernelKey(size_t size);
   // Sends the queue, and behind it the FIN that is due. As
   // RecordQueue::Flush().
   int Flush();
   // Bytes on the wire that are not acknowledged, or not sent. -errno.
   int InFlight();
+  // The same where the kernel encrypts and SIOCOUTQ says `unacknowledged`.
+  int InFlightInKernel(int unacknowledged);
 
   const TlsRole role_;
   TlsWire wire_;
@@ -142,7 +151,8 @@ class TlsConnection final : public SocketApi {
   bool is_in_kernel_ = false;
   bool has_first_byte_ = false;
   bool fin_is_due_ = false;
-  int failure_ = 0;  // -errno; once it is set, nothing more is received.
+  bool has_ended_ = false;  // ShutdownWrite() was called.
+  int failure_ = 0;         // -errno; once it is set, nothing more is received.
   // What was read to be shown by Peek(): OpenSSL would keep a buffer for it.
   std::array<std::byte, kMaxPeek> peeked_;
   size_t peeked_size_ = 0;
@@ -153,7 +163,8 @@ class TlsConnection final : public SocketApi {
   size_t held_ = 0;
   uint64_t content_ = 0;  // Bytes encrypted.
   uint64_t acked_ = 0;    // The most that Info() has said of them.
-  uint64_t records_ = 0;  // With the key in use.
+  uint64_t records_ = 0;  // With the key in use; the kernel's, when last seen.
+  uint64_t content_at_look_ = 0;  // `content_` then.
   std::string error_;
   std::vector<std::string> names_;
 };

@@ -130,12 +130,14 @@ absl::StatusOr<Context> NewContext(const SSL_METHOD* method) {
 }  // namespace
 
 absl::StatusOr<Context> NewServerContext(const TlsIdentity& identity,
-                                         const PemText& client_authorities) {
+                                         const PemText& client_authorities,
+                                         bool in_kernel) {
   absl::StatusOr<Context> context = NewContext(TLS_server_method());
   if (!context.ok()) return context;
   if (absl::Status used = Use(identity, context->get()); !used.ok()) {
     return used;
   }
+  if (in_kernel) SSL_CTX_set_options(context->get(), SSL_OP_ENABLE_KTLS);
   if (client_authorities.text.empty()) return context;
   absl::Status trusted = Trust(client_authorities, context->get());
   if (!trusted.ok()) return trusted;

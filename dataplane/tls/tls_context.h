@@ -30,8 +30,12 @@ struct TlsIdentity {
 // are asked for; a client may have none, unless
 // TlsConnection::RequireCertificate() says otherwise. Without a text no client
 // is asked.
+//
+// `in_kernel`: on connections whose kernel can, it is the kernel that encrypts
+// what is sent, with one key: they end after 23 million records.
 absl::StatusOr<std::shared_ptr<SSL_CTX>> NewServerContext(
-    const TlsIdentity& identity, const PemText& client_authorities);
+    const TlsIdentity& identity, const PemText& client_authorities,
+    bool in_kernel = false);
 
 // `authorities`: those who may have signed the server's certificate; without a
 // text, the system's. `identity`: what the server is shown if it asks; its

@@ -41,7 +41,14 @@ int Read(BIO* bio, char* into, int size) {
 int Write(BIO* bio, const char* from, int size) {
   BIO_clear_retry_flags(bio);
   if (BIO_get_ktls_send(bio)) {
-    return BIO_meth_get_write(BIO_s_socket())(bio, from, size);
+    constexpr int kAlert = 2;  // Bytes; messages of the handshake have more.
+    if (size != kAlert) {
+      WireOf(bio).new_keys_refused = true;
+      return -1;
+    }
+    const int sent = BIO_meth_get_write(BIO_s_socket())(bio, from, size);
+    if (sent > 0) WireOf(bio).alerts += sent;
+    return sent;
   }
   const auto bytes = std::as_bytes(std::span(from, static_cast<size_t>(size)));
   return WireOf(bio).queue.Append(bytes) ? size : -1;

@@ -5,6 +5,7 @@
 #include <openssl/types.h>
 
 #include <cstddef>
+#include <cstdint>
 
 #include "dataplane/lanes/socket_api.h"
 #include "dataplane/tls/hello_limit.h"
@@ -13,8 +14,9 @@
 namespace tcptool::dataplane {
 
 // What is written goes into `queue`; a flush, as at the end of each flight of
-// the handshake, hands that to the kernel. Where the kernel encrypts, what is
-// written goes to it at once.
+// the handshake, hands that to the kernel. Where the kernel encrypts, alerts go
+// to it at once, and nothing else: it has no way to take the new keys that a
+// peer asks for.
 struct TlsWire {
   SocketApi& sockets;
   int socket;
@@ -26,6 +28,8 @@ struct TlsWire {
   size_t input = 0;  // Bytes read.
   // Once this is exceeded, operations fail.
   HelloLimit hello{};
+  uint64_t alerts = 0;  // Bytes of those that the kernel encrypts.
+  bool new_keys_refused = false;
   int error = 0;                // -errno, of the socket.
   bool peer_has_ended = false;  // Its FIN was read.
   // The handshake is done: a flush that the kernel has no room for is no reason

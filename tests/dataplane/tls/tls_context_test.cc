@@ -31,6 +31,17 @@ TEST_F(TlsContextTest, IsMadeOfTexts) {
   EXPECT_TRUE(NewClientContext({}, {}).ok());
 }
 
+TEST_F(TlsContextTest, TheKernelEncryptsOnlyWhereThatIsAskedFor) {
+  const auto in_kernel = [](const absl::StatusOr<Context>& context) {
+    return (SSL_CTX_get_options(context->get()) & SSL_OP_ENABLE_KTLS) != 0;
+  };
+  EXPECT_TRUE(in_kernel(NewServerContext(identity, {}, true)));
+  EXPECT_TRUE(in_kernel(NewServerContext(identity, world.Authority(), true)));
+  EXPECT_FALSE(in_kernel(NewServerContext(identity, {})));
+  EXPECT_FALSE(in_kernel(NewServerContext(identity, world.Authority())));
+  EXPECT_FALSE(in_kernel(NewClientContext(world.Authority(), identity)));
+}
+
 TEST_F(TlsContextTest, NamesTheTextThatIsWrong) {
   EXPECT_THAT(
       Error({.certificate = {"certificate", "none"}, .key = identity.key}),
