@@ -16,7 +16,8 @@ absl::StatusOr<std::unique_ptr<ContentTls>> ContentTls::Start(
   const bool client_certificates = !options.client_ca.empty();
   LogInfo("serving_tls",
           {{"client_certificates", client_certificates ? "on" : "off"},
-           {"kernel_tls", dataplane::HasKernelTls() ? "on" : "off"}});
+           {"kernel_has_tls", dataplane::HasKernelTls() ? "yes" : "no"},
+           {"kernel_tls", UsesKernelTls(options) ? "on" : "off"}});
   return absl::WrapUnique(
       new ContentTls(*std::move(context), client_certificates));
 }

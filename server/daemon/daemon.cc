@@ -235,13 +235,10 @@ absl::Status Daemon::StartPeers() {
       [this](bool works) { control_->SetOtherWorks(works); });
   if (!server.ok()) return server.status();
   peer_server_ = *std::move(server);
-  LogInfo(
-      "serving_nodes",
-      {{"address", peer_server_->address()},
-       {"data_port", peer_service_->data_port()},
-       {"data_tls", options_.peers.data_tls ? "on" : "off"},
-       {"kernel_tls",
-        options_.peers.data_tls && dataplane::HasKernelTls() ? "on" : "off"}});
+  LogInfo("serving_nodes",
+          {{"address", peer_server_->address()},
+           {"data_port", peer_service_->data_port()},
+           {"data_tls", options_.peers.data_tls ? "on" : "off"}});
   return absl::OkStatus();
 }
 

@@ -228,6 +228,10 @@ void AddDataFlags(CLI::App& app, DataOptions& options) {
                  "Who signs the certificates of those sessions' recipients,\n"
                  "which need one then")
       ->type_name("PEM");
+  app.add_flag(
+      "--data-tls-kernel", options.tls.in_kernel,
+      "Let the kernel encrypt their content where it can (kTLS): new,\n"
+      "and for less than 300 GiB to a recipient");
 }
 
 void AddPeerFlags(CLI::App& app, PeerOptions& options) {

@@ -5,7 +5,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "dataplane/tls/kernel_tls.h"
+#include "server/security/data_tls.h"
 #include "version.h"
 
 namespace tcptool::server {
@@ -35,7 +35,7 @@ v1::Node NodeFacts(const Options& options, const dataplane::Engine& engine,
   if (sessions.rules.data_tls.context != nullptr) {
     v1::DataTls& tls = *node.mutable_data_tls();
     tls.set_client_certificates(sessions.rules.data_tls.client_certificates);
-    tls.set_kernel_tls(dataplane::HasKernelTls());
+    tls.set_kernel_tls(UsesKernelTls(options.data.tls));
   }
   return node;
 }

@@ -82,6 +82,9 @@ std::string CheckContentTls(const DataTlsOptions& options) {
   if (options.cert.empty() && !options.client_ca.empty()) {
     return "--data-tls-client-ca wants --data-tls-cert and --data-tls-key";
   }
+  if (options.cert.empty() && options.in_kernel) {
+    return "--data-tls-kernel wants --data-tls-cert and --data-tls-key";
+  }
   return "";
 }
 

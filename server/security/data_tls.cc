@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "dataplane/tls/kernel_tls.h"
 #include "dataplane/tls/tls_context.h"
 #include "server/security/pem_files.h"
 
@@ -32,7 +33,8 @@ absl::StatusOr<std::unique_ptr<TlsContext>> LoadDataTls(
   }
   return TlsContext::Load(
       std::move(files),
-      [](const TlsContext::Files& read_from, const TlsContext::Texts& texts) {
+      [in_kernel = options.in_kernel](const TlsContext::Files& read_from,
+                                      const TlsContext::Texts& texts) {
         dataplane::PemText client_ca;
         if (read_from.client_ca) {
           client_ca = Named(*read_from.client_ca, texts.client_ca);
@@ -41,8 +43,12 @@ absl::StatusOr<std::unique_ptr<TlsContext>> LoadDataTls(
             {.certificate = Named(read_from.identity.certificate,
                                   texts.identity.certificate),
              .key = Named(read_from.identity.key, texts.identity.key)},
-            client_ca);
+            client_ca, in_kernel);
       });
+}
+
+bool UsesKernelTls(const DataTlsOptions& options) {
+  return options.in_kernel && dataplane::HasKernelTls();
 }
 
 absl::Time CertificateExpiry(const TlsContext& tls) {

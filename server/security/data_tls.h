@@ -15,11 +15,16 @@ struct DataTlsOptions {
   std::string cert;       // PEM, the chain; empty: no session is encrypted.
   std::string key;        // PEM.
   std::string client_ca;  // PEM; empty: recipients need no certificates.
+  // The kernel encrypts, if it can; see dataplane::NewServerContext().
+  bool in_kernel = false;
 };
 
 // With a `cert`. Errors: as TlsContext::Load().
 absl::StatusOr<std::unique_ptr<TlsContext>> LoadDataTls(
     const DataTlsOptions& options);
+
+// Whether the kernel encrypts: it is asked to, and can.
+bool UsesKernelTls(const DataTlsOptions& options);
 
 // Until when the certificate that new connections get is valid.
 absl::Time CertificateExpiry(const TlsContext& tls);

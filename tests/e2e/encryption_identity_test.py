@@ -251,10 +251,23 @@ class EncryptionIdentityTest(EncryptedCase):
         self.assertTrue(node.data_tls.client_certificates)
         (event,) = self.events("serving_tls")
         self.assertEqual(event["client_certificates"], "on")
-        self.assertEqual(event["kernel_tls"], "on" if node.data_tls.kernel_tls else "off")
+        self.assertEqual(event["kernel_tls"], "off")
+        self.assertFalse(node.data_tls.kernel_tls)
+        self.assertIn("by the service, recipients need certificates", self.ctl("node"))
+
+    def test_the_kernel_encrypts_where_it_is_asked_to_and_can(self):
+        self.service.kill()
+        with self.config.open("a", encoding="utf-8") as config:
+            config.write("data-tls-kernel = true\n")
+        self.service.start()
+        node = self.service.node.GetNode(stubs.node_service.GetNodeRequest())
+        event = self.events("serving_tls")[-1]
+        can = event["kernel_has_tls"] == "yes"
+        self.assertEqual(event["kernel_tls"], "on" if can else "off")
+        self.assertIs(node.data_tls.kernel_tls, can)
         printed = self.ctl("--output=json", "node")
-        self.assertIs(json.loads(printed)["dataTls"]["kernelTls"], node.data_tls.kernel_tls)
-        who = "by the kernel" if node.data_tls.kernel_tls else "by the service"
+        self.assertIs(json.loads(printed)["dataTls"]["kernelTls"], can)
+        who = "by the kernel" if can else "by the service"
         self.assertIn(f"{who}, recipients need certificates", self.ctl("node"))
 
     def ctl(self, *arguments):

@@ -202,6 +202,7 @@ class EncryptionTest(EncryptedCase):
             (2, "--data-tls-key", (cert,)),
             (2, "--data-tls-cert", (key,)),
             (2, "--data-tls-cert", (f"--data-tls-client-ca={self.clients.path}",)),
+            (2, "--data-tls-cert", ("--data-tls-kernel",)),
             (1, str(absent), (f"--data-tls-cert={absent}", key)),
             (1, "--data-tls-key", (cert, f"--data-tls-key={other_key}")),
             (1, "--data-tls-client-ca", (cert, key, f"--data-tls-client-ca={absent}")),

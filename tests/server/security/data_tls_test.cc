@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "dataplane/tls/kernel_tls.h"
 #include "tests/server/certificates.h"
 
 namespace tcptool::server {
@@ -57,6 +58,17 @@ TEST_F(DataTlsTest, RecipientsAreAskedForCertificatesWhereThereIsAnAuthority) {
   ASSERT_TRUE(tls.ok()) << tls.status();
   EXPECT_NE(SSL_CTX_get_verify_mode((*tls)->Current().get()) & SSL_VERIFY_PEER,
             0);
+}
+
+TEST_F(DataTlsTest, TheKernelEncryptsOnlyWhereThatIsAskedForAndItCan) {
+  for (const bool asked : {false, true}) {
+    options.in_kernel = asked;
+    const auto tls = LoadDataTls(options);
+    ASSERT_TRUE(tls.ok()) << tls.status();
+    const uint64_t set = SSL_CTX_get_options((*tls)->Current().get());
+    EXPECT_EQ((set & SSL_OP_ENABLE_KTLS) != 0, asked);
+    EXPECT_EQ(UsesKernelTls(options), asked && dataplane::HasKernelTls());
+  }
 }
 
 TEST_F(DataTlsTest, NamesTheFlagAndTheFileThatIsWrong) {
