@@ -10,7 +10,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "dataplane/base/processors.h"
-#include "dataplane/tls/kernel_tls.h"
 #include "server/base/log.h"
 #include "server/base/thread_priority.h"
 #include "server/daemon/node_facts.h"
