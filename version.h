@@ -7,7 +7,7 @@
 namespace tcptool {
 
 // Semantic versioning (semver.org).
-inline constexpr std::string_view kVersion = "0.1.0";
+inline constexpr std::string_view kVersion = "0.2.0";
 
 }  // namespace tcptool
 
