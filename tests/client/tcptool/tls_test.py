@@ -311,16 +311,16 @@ class FilesTest(TlsTest):
             f"--tls-ca '{large}' is larger than 1 MiB", "--tls", "--tls-ca", large
         )
         self.assert_sets_nothing_up(
-            f"--tls-ca '{self.key}' has no certificate in PEM", "--tls", "--tls-ca", self.key
+            f"--tls-ca '{self.key}': has no certificate in PEM", "--tls", "--tls-ca", self.key
         )
         _, other = self.authority.issue("other")
         self.assert_sets_nothing_up(
-            f"--tls-key '{other}' is not the key of the certificate in --tls-cert"
+            f"--tls-key '{other}': is not the key of the certificate in --tls-cert"
             f" '{self.certificate}'",
             "--tls-cert", self.certificate, "--tls-key", other,
         )  # fmt: skip
         self.assert_sets_nothing_up(
-            f"--tls-key '{self.certificate}' has no private key in PEM without a passphrase",
+            f"--tls-key '{self.certificate}': has no private key in PEM without a passphrase",
             "--tls-cert", self.certificate, "--tls-key", self.certificate,
         )  # fmt: skip
 
