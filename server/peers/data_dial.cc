@@ -123,6 +123,9 @@ void DataDial::SayHello() {
 void DataDial::Finish(absl::StatusOr<UpstreamConnection> result) {
   // What it calls may let go of this.
   const auto self = shared_from_this();
+  // The node does not wait for a ticket that is not told.
+  std::error_code ignored;
+  socket_.close(ignored);
   std::exchange(done_, nullptr)(std::move(result));
 }
 

@@ -62,7 +62,8 @@ TEST_P(TlsFaultTest, AtEachStep) {
       const RecipientStatus recipient = one.recorder->recipient(1);
       const bool is_hit = sockets.calls() > step;
       if (!is_hit || param.fate == Fate::kDelivered) {
-        EXPECT_EQ(recipient.state, RecipientState::kDelivered);
+        EXPECT_EQ(recipient.state, RecipientState::kDelivered)
+            << Name(recipient.reason) << ": " << recipient.detail;
       } else if (param.fate == Fate::kFailed) {
         EXPECT_EQ(recipient.state, RecipientState::kFailed);
         EXPECT_NE(recipient.detail, "");
