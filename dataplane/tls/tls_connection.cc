@@ -95,12 +95,18 @@ TlsConnection::Outcome TlsConnection::Handshake() {
     }
   }
   wire_.budget = kLeastBudget;
+  BIO* const bio = SSL_get_wbio(ssl_);
+  BIO_clear_retry_flags(bio);
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_);
   if (result == 1) return OnHandshakeDone();
+  // OpenSSL does not see that a flush is to be tried again which has come
+  // through the buffer that it has in front of this during the handshake.
+  if (BIO_should_write(bio)) {
+    ERR_clear_error();
+    return Outcome::kWaitsForRoom;
+  }
   switch (SSL_get_error(ssl_, result)) {
-    case SSL_ERROR_WANT_WRITE:
-      return Outcome::kWaitsForRoom;
     case SSL_ERROR_WANT_READ:
       if (role_ == TlsRole::kClient || wire_.input <= kMaxHandshake) {
         return Outcome::kWaitsForInput;
@@ -272,6 +278,7 @@ ssize_t TlsConnection::Send(int /*socket*/, std::span<const std::byte> data) {
     if (sent > 0) content_ += sent;
     return sent;
   }
+  if (failure_ < 0) return failure_;
   size_t total = 0;
   int error = 0;
   while (total < data.size() && error == 0) {
@@ -290,6 +297,8 @@ ssize_t TlsConnection::Send(int /*socket*/, std::span<const std::byte> data) {
     held_ -= sent;
     total += sent;
   }
+  // The kernel says it once: the next call fails by it if this one does not.
+  if (error < 0 && !HasNoRoom(error)) failure_ = error;
   return total > 0 ? static_cast<ssize_t>(total) : error;
 }
 
