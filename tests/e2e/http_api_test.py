@@ -167,7 +167,6 @@ class HttpApiTest(ServiceTest):
         for header, status, code in (
             ("Connect-Protocol-Version: 2", 400, "invalid_argument"),
             ("Connect-Timeout-Ms: soon", 400, "invalid_argument"),
-            ("Connect-Timeout-Ms: 0", 504, "deadline_exceeded"),
             ("Content-Encoding: gzip", 501, "unimplemented"),
         ):
             answer = self.post(get, options=("--header", header))
