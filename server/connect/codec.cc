@@ -51,25 +51,53 @@ bool HasMask(const Descriptor& type) {
   return false;
 }
 
-// Whether a string of `json`, in either of the quotes that Protobuf takes, is
-// longer than that and has a parenthesis, which may be escaped.
+// What strings are in: Protobuf takes either.
+constexpr absl::string_view kQuotes = "\"'";
+
+// Where the string ends that begins at `begin`: behind its quote, or with
+// `json`.
+size_t EndOfString(absl::string_view json, size_t begin) {
+  const char quote = json[begin];
+  size_t end = begin + 1;
+  while (end < json.size() && json[end] != quote) {
+    end += json[end] == '\\' ? 2 : 1;
+  }
+  return std::min(end, json.size() - 1) + 1;
+}
+
+// Whether a string of `json` is longer than that and has a parenthesis, which
+// may be escaped.
 bool HasLongParenthesis(absl::string_view json) {
-  constexpr absl::string_view kQuotes = "\"'";
   for (size_t begin = json.find_first_of(kQuotes);
        begin != absl::string_view::npos;
        begin = json.find_first_of(kQuotes, begin)) {
-    const char quote = json[begin++];
-    size_t end = begin;
-    while (end < json.size() && json[end] != quote) {
-      end += json[end] == '\\' ? 2 : 1;
-    }
-    const absl::string_view text =
-        absl::ClippedSubstr(json, begin, end - begin);
+    const size_t end = EndOfString(json, begin);
+    const absl::string_view text = json.substr(begin + 1, end - begin - 2);
     if (text.size() > kMaxWithParenthesis &&
         (absl::StrContains(text, '(') || absl::StrContains(text, "\\u0028"))) {
       return true;
     }
-    begin = std::min(end, json.size() - 1) + 1;
+    begin = end;
+  }
+  return false;
+}
+
+// Protobuf counts objects within one another, and not arrays, each of which may
+// take 300 bytes of it. No request has as many.
+constexpr int kMaxDepth = 100;
+
+// Whether arrays and objects of `json` are deeper than that.
+bool IsTooDeep(absl::string_view json) {
+  int depth = 0;
+  for (size_t i = 0; i < json.size();) {
+    if (absl::StrContains(kQuotes, json[i])) {
+      i = EndOfString(json, i);
+      continue;
+    }
+    if (json[i] == '[' || json[i] == '{') ++depth;
+    if (json[i] == ']' || json[i] == '}') --depth;
+    if (depth > kMaxDepth) return true;
+    ++i;
   }
   return false;
 }
@@ -141,6 +169,11 @@ absl::StatusOr<std::string> Decode(const Codec& codec, const Descriptor& type,
         "a string of more than ", kMaxWithParenthesis,
         " bytes has a parenthesis: write each path of the mask in full, or use "
         "application/proto"));
+  }
+  if (IsTooDeep(message)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the request is no JSON of this method's: it has more than ", kMaxDepth,
+        " arrays and objects within one another"));
   }
   const std::unique_ptr<Message> parsed = NewMessage(type);
   const auto status = google::protobuf::util::JsonStringToMessage(

@@ -82,6 +82,26 @@ TEST(DecodeTest, RefusesWhatIsTooDeep) {
   for (int i = 0; i < 100'000; ++i) json += "[";
   EXPECT_EQ(Decode(kJson, CreateType(), json).status().code(),
             absl::StatusCode::kInvalidArgument);
+  // Each of them would be kept, in 300 bytes.
+  const std::string allow = R"({"session": {"spec": {"allow": )";
+  const auto nested = [&allow](size_t arrays) {
+    return Decode(kJson, CreateType(),
+                  absl::StrCat(allow, std::string(arrays, '['), "\"]\\\"[\"",
+                               std::string(arrays, ']'), "}}}"))
+        .status();
+  };
+  EXPECT_TRUE(nested(97).ok());
+  const absl::Status status = nested(98);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(absl::StrContains(status.message(), "more than 100")) << status;
+  // What is in a string is not counted.
+  const std::string brackets(1000, '[');
+  for (const char* quote : {"\"", "'"}) {
+    EXPECT_TRUE(Decode(kJson, CreateType(),
+                       absl::StrCat(allow, "[", quote, "\\", quote, brackets,
+                                    quote, "]}}}"))
+                    .ok());
+  }
 }
 
 TEST(EncodeTest, WritesJson) {
