@@ -25,6 +25,11 @@ absl::Duration SpecChecker::InRange(absl::string_view field,
                               " nanos are a second or more; put whole "
                               "seconds into seconds"));
   }
+  // JSON has no form for it, so that nobody could read back what it is.
+  if ((given.seconds() > 0 && given.nanos() < 0) ||
+      (given.seconds() < 0 && given.nanos() > 0)) {
+    Wrong(field, "its seconds and its nanos have not the same sign");
+  }
   const absl::Duration value = ToDuration(given);
   if (value < low || value > high) {
     Wrong(field,

@@ -138,6 +138,9 @@ TEST(RequestsTest, AWaitHasATimeThatIsNotNegative) {
   EXPECT_TRUE(CheckRequest(request).ok());
   request.mutable_timeout()->set_seconds(-1);
   EXPECT_EQ(CheckRequest(request).message().substr(0, 9), "timeout: ");
+  request.mutable_timeout()->set_seconds(1);
+  request.mutable_timeout()->set_nanos(-1);
+  EXPECT_EQ(CheckRequest(request).message().substr(0, 9), "timeout: ");
   request.mutable_timeout()->set_seconds(0);
   request.mutable_timeout()->set_nanos(1'000'000'000);
   EXPECT_EQ(CheckRequest(request).message().substr(0, 9), "timeout: ");

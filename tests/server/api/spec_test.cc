@@ -182,6 +182,8 @@ TEST(SpecTest, DurationsHaveRangesAndNoStrayNanos) {
   EXPECT_EQ(expire_after(int64_t{8760} * 3600, 1), "expire_after");
   EXPECT_EQ(expire_after(0, 1'000'000'000), "expire_after");
   EXPECT_EQ(expire_after(-1, 0), "expire_after");
+  EXPECT_EQ(expire_after(60, -1), "expire_after");
+  EXPECT_EQ(expire_after(-60, 1), "expire_after");
   EXPECT_EQ(expire_after(std::numeric_limits<int64_t>::max(), 0),
             "expire_after");
   EXPECT_EQ(expire_after(std::numeric_limits<int64_t>::min(),
