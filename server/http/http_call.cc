@@ -155,8 +155,10 @@ std::shared_ptr<const std::string> HttpCall::TakeBody() {
 
 void HttpCall::WatchClient() {
   // What comes now is the next request. A client that sends more of it has to
-  // wait, and its end is then seen by what it does not take.
-  if (stream_->input().size() > limits_.max_request_bytes) return;
+  // wait, and is then found to be gone by a reset, or by what it does not take.
+  if (stream_->input().size() > limits_.max_request_bytes) {
+    return WaitForLoss();
+  }
   stream_->Read([self = shared_from_this()](std::error_code error) {
     if (self->ended_ == nullptr) return;
     if (!error) return self->WatchClient();
@@ -164,9 +166,13 @@ void HttpCall::WatchClient() {
       return self->Finish(End::kLost);
     }
     // Its last request was this one: it may have ended its side behind that.
-    self->stream_->WaitForLoss([self] {
-      if (self->ended_ != nullptr) self->Finish(End::kLost);
-    });
+    self->WaitForLoss();
+  });
+}
+
+void HttpCall::WaitForLoss() {
+  stream_->WaitForLoss([self = shared_from_this()] {
+    if (self->ended_ != nullptr) self->Finish(End::kLost);
   });
 }
 

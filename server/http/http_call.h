@@ -74,6 +74,7 @@ class HttpCall : public std::enable_shared_from_this<HttpCall> {
   // Notices that the client goes. By the end of its side, but of HTTP/1.0: by a
   // reset, which answers what it is sent, or the kernel's probes.
   void WatchClient();
+  void WaitForLoss();
   void Take(HttpPart part);
   // Counts output_ among what is unread, and makes room for it.
   void CountUnread();

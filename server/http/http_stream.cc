@@ -4,6 +4,8 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_type.hpp>
 #include <asio/error.hpp>
 #include <asio/post.hpp>
 #include <cerrno>
@@ -118,14 +120,21 @@ Peer HttpStream::peer() const {
 void HttpStream::Read(Done done) { TryRead(++read_id_, done); }
 
 void HttpStream::WaitForLoss(const std::function<void()>& lost) {
-  socket_.async_wait(tcp::socket::wait_error,
-                     [self = shared_from_this(), id = ++read_id_,
-                      lost](std::error_code /*error*/) {
-                       if (!self->closed_ && id == self->read_id_) lost();
-                     });
+  socket_.async_wait(
+      tcp::socket::wait_error,
+      asio::bind_cancellation_slot(stop_waiting_.slot(),
+                                   [self = shared_from_this(), id = ++read_id_,
+                                    lost](std::error_code /*error*/) {
+                                     if (!self->closed_ && id == self->read_id_)
+                                       lost();
+                                   }));
 }
 
-void HttpStream::StopReading() { ++read_id_; }
+void HttpStream::StopReading() {
+  ++read_id_;
+  // Or one would be left behind by each call of a connection.
+  stop_waiting_.emit(asio::cancellation_type::all);
+}
 
 void HttpStream::TryRead(int id, const Done& done) {
   std::array<char, kReadBytes> chunk;

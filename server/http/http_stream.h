@@ -4,6 +4,7 @@
 
 #include <openssl/types.h>
 
+#include <asio/cancellation_signal.hpp>
 #include <asio/ip/tcp.hpp>
 #include <cstddef>
 #include <functional>
@@ -40,8 +41,8 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   void Read(Done done);
   // What was read, and nobody has taken yet.
   std::string& input() { return input_; }
-  // In place of Read() behind the client's end: calls when the connection is
-  // lost, as by a reset.
+  // In place of Read(), behind the client's end or when there is enough in
+  // input(): calls when the connection is lost, as by a reset.
   void WaitForLoss(const std::function<void()>& lost);
   // The Read() or WaitForLoss() that is pending calls nothing; what was read is
   // in input().
@@ -73,6 +74,7 @@ class HttpStream : public std::enable_shared_from_this<HttpStream> {
   std::shared_ptr<SSL_CTX> tls_context_;  // Of TLS that is spoken.
   std::unique_ptr<ClientStream> stream_;  // Null before Open() is done.
   std::string input_;
+  asio::cancellation_signal stop_waiting_;  // WaitForLoss().
   int read_id_ = 0;  // Of the Read() or WaitForLoss() that is pending, if any.
   bool closed_ = false;
 };

@@ -30,6 +30,19 @@ TEST_F(HttpApiBoundsTest, CancelsWhatAClientDoesNotRead) {
   EXPECT_EQ(call->taken_, 0);
 }
 
+TEST_F(HttpApiBoundsTest, FindsThatAClientIsGoneThatHasSentTooMuch) {
+  HttpLimits limits = PatientLimits();
+  limits.max_request_bytes = 100;
+  Start(limits);
+  tcp::socket socket = Connect();
+  Send(socket, PostBody("x"));
+  const auto call = api_.Begun(0);
+  Send(socket, std::string(1 << 20, 'x'));
+  socket.set_option(asio::socket_base::linger(true, 0));
+  socket.close();
+  api_.Wait([&] { return call->is_cancelled_; });
+}
+
 TEST_F(HttpApiBoundsTest, WhatIsUnreadForTheLongestMakesRoom) {
   // More than the kernel holds for a connection, and together too much.
   const std::string much(32 << 20, 'x');

@@ -90,6 +90,15 @@ TEST_F(HttpStreamTest, TellsOfALossBehindTheClientsEnd) {
   while (!is_lost) context_.run_one();
 }
 
+TEST_F(HttpStreamTest, LeavesNothingBehindWhenItIsToWaitNoMore) {
+  ASSERT_FALSE(Open());
+  const auto kept = std::make_shared<int>();
+  stream_->WaitForLoss([kept] {});
+  EXPECT_GT(kept.use_count(), 1);
+  stream_->StopReading();
+  while (kept.use_count() > 1) context_.run_one();
+}
+
 // The kernel finds it within 50 s, with something on its way to the client and
 // without.
 TEST_F(HttpStreamTest, FindsAClientThatIsGoneWithoutAWord) {
