@@ -116,8 +116,13 @@ bool SessionTable::NextOfLog(const Filter& filter, Cursor& cursor,
               : row.status;
       introduced = key.session;
     } else if (filter.include_recipients) {
-      const v1::Recipient& recipient =
-          row.recipients.at(key.recipient).recipient;
+      const RecipientRow& found = row.recipients.at(key.recipient);
+      // A watcher that knows the session has it as it is.
+      if (found.change_revision <= cursor.complete &&
+          !row.HasGained(filter.labels, cursor.complete)) {
+        continue;
+      }
+      const v1::Recipient& recipient = found.recipient;
       if (!filter.recipients.Has(recipient)) continue;
       // A recipient comes after its session, also where the session's entry has
       // moved on in the log. The filter may select it since its spec changed.

@@ -51,14 +51,16 @@ v1::Session SessionTable::SessionRow::In(v1::View view) const {
   return session;
 }
 
-void SessionTable::SessionRow::ChangeSpec(v1::SessionSpec changed) {
+bool SessionTable::SessionRow::ChangeSpec(v1::SessionSpec changed) {
   spec_revision = revision;
-  if (spec.labels_size() != changed.labels_size() ||
-      !HasLabels(spec, changed.labels())) {
+  const bool has_other_labels = spec.labels_size() != changed.labels_size() ||
+                                !HasLabels(spec, changed.labels());
+  if (has_other_labels) {
     former_labels = SpecIn(v1::VIEW_BASIC, spec);
     former_labels_revision = std::exchange(labels_revision, revision);
   }
   spec = std::move(changed);
+  return has_other_labels;
 }
 
 bool SessionTable::SessionRow::HasLost(
@@ -66,6 +68,14 @@ bool SessionTable::SessionRow::HasLost(
   if (labels_revision <= after || HasLabels(spec, labels)) return false;
   // What they were before that is not known.
   return former_labels_revision > after || HasLabels(former_labels, labels);
+}
+
+bool SessionTable::SessionRow::HasGained(
+    const std::map<std::string, std::string>& labels, int64_t after) const {
+  if (labels.empty() || labels_revision <= after || !HasLabels(spec, labels)) {
+    return false;
+  }
+  return former_labels_revision > after || !HasLabels(former_labels, labels);
 }
 
 uint64_t SessionTable::Insert(v1::Session session, uint64_t number) {
@@ -85,6 +95,14 @@ uint64_t SessionTable::Insert(v1::Session session, uint64_t number) {
 template <typename Row>
 void SessionTable::LogNow(Row& row, Key key) {
   row.progressed = false;
+  log_.Append(row.revision, key);
+  if constexpr (requires { row.change_revision; }) {
+    row.change_revision = row.revision;
+  }
+}
+
+void SessionTable::LogAgain(RecipientRow& row, Key key) {
+  if (row.progressed) return LogNow(row, key);
   log_.Append(row.revision, key);
 }
 
@@ -109,7 +127,7 @@ bool SessionTable::Update(v1::Session session,
   session.clear_spec();
   row.status = std::move(session);
   if (difference == Difference::kMore) LogNow(row, {.session = number});
-  if (has_spec) row.ChangeSpec(std::move(spec));
+  const bool has_other_labels = has_spec && row.ChangeSpec(std::move(spec));
   if (difference == Difference::kProgress) LogLater(row, {.session = number});
   bool logged = difference == Difference::kMore;
   for (const v1::Recipient& recipient : changed) {
@@ -123,6 +141,13 @@ bool SessionTable::Update(v1::Session session,
     if (what == Difference::kMore) LogNow(known, key);
     if (what == Difference::kProgress) LogLater(known, key);
     logged |= what == Difference::kMore;
+  }
+  if (has_other_labels) {
+    // A watch that knows the session by them has not been told of its
+    // recipients.
+    for (auto& [id, recipient] : row.recipients) {
+      LogAgain(recipient, {.session = number, .recipient = id});
+    }
   }
   for (const uint64_t id : forgotten) {
     const auto gone = row.recipients.find(id);

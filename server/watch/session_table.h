@@ -111,6 +111,9 @@ class SessionTable {
   struct RecipientRow {
     v1::Recipient recipient;
     int64_t revision = 0;
+    // Of its last change: it is in the log again when the session's labels
+    // change, for watchers that have not known the session by others.
+    int64_t change_revision = 0;
     bool progressed = false;  // Since the entry in the log.
   };
   struct SessionRow {
@@ -127,12 +130,17 @@ class SessionTable {
     std::map<uint64_t, RecipientRow> recipients;
 
     v1::Session In(v1::View view) const;
-    // A change of the spec, which is at `revision`.
-    void ChangeSpec(v1::SessionSpec changed);
+    // A change of the spec, which is at `revision`. Returns whether labels have
+    // changed.
+    bool ChangeSpec(v1::SessionSpec changed);
     // Whether it may have had all of these labels at the revision `after`, or
     // since, and has them no more.
     bool HasLost(const std::map<std::string, std::string>& labels,
                  int64_t after) const;
+    // Whether it has all of these labels, and may have lacked one at the
+    // revision `after`, or since.
+    bool HasGained(const std::map<std::string, std::string>& labels,
+                   int64_t after) const;
   };
   // What an entry of the log refers to. `recipient` 0: the session itself.
   struct Key {
@@ -153,6 +161,9 @@ class SessionTable {
   // Puts a row into the log, now or at the next PublishProgress().
   template <typename Row>
   void LogNow(Row& row, Key key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Puts a recipient that has not changed there, behind its session.
+  void LogAgain(RecipientRow& row, Key key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   template <typename Row>
   void LogLater(Row& row, Key key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NextOfSnapshot(const Filter& filter, Cursor& cursor, Batch& batch) const
