@@ -5,22 +5,11 @@
 #include <openssl/types.h>
 
 #include <memory>
-#include <string>
 
 #include "absl/status/statusor.h"
+#include "dataplane/tls/pem.h"
 
 namespace tcptool::dataplane {
-
-// A text in PEM.
-struct PemText {
-  std::string name;  // What errors call it: "--data-tls-cert /etc/cert.pem".
-  std::string text;  // Empty: there is none.
-};
-
-struct TlsIdentity {
-  PemText certificate;  // Behind it those that vouch for it, if any.
-  PemText key;          // Its private key, without a passphrase.
-};
 
 // Contexts for TlsConnection: TLS 1.3 alone, AES-128-GCM if both ends have it;
 // no early data, no session tickets. A thread may use one while others do.

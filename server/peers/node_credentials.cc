@@ -10,7 +10,6 @@
 #include "absl/memory/memory.h"
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/str_cat.h"
 #include "absl/synchronization/mutex.h"
 #include "dataplane/tls/tls_context.h"
 #include "server/base/log.h"
@@ -21,8 +20,6 @@ namespace {
 
 // What a peer may say in one message; more than 4,096 digests.
 constexpr int kMostMessageBytes = 1 << 20;
-
-using dataplane::PemText;
 
 // What the files have.
 struct Texts {
@@ -52,14 +49,6 @@ CredentialFile ClientCaFile(const SecurityOptions& security) {
   return {.flag = "--tls-client-ca", .path = security.tls_client_ca};
 }
 
-absl::StatusOr<std::string> ReadCa(const CredentialFile& file) {
-  auto text = ReadCredentialFile(file);
-  if (!text.ok()) return text;
-  const absl::Status status = ParseCertificates(file, *text).status();
-  if (!status.ok()) return status;
-  return text;
-}
-
 absl::StatusOr<std::string> ReadToken(const CredentialFile& file) {
   const auto text = ReadCredentialFile(file);
   if (!text.ok()) return text;
@@ -76,20 +65,17 @@ absl::StatusOr<Texts> ReadTexts(const PeerOptions& options,
                                 const SecurityOptions& security) {
   Texts texts;
   if (!options.ca.empty()) {
-    auto ca = ReadCa(CaFile(options));
+    auto ca = ReadCertificates(CaFile(options));
     if (!ca.ok()) return ca.status();
     texts.ca = *std::move(ca);
     if (!security.tls_cert.empty()) {
       auto identity = ReadIdentity(IdentityFilesOf(security));
       if (!identity.ok()) return identity.status();
       texts.identity = *std::move(identity);
-      const absl::Status status =
-          ParseIdentity(IdentityFilesOf(security), texts.identity).status();
-      if (!status.ok()) return status;
     }
   }
   if (options.data_tls && !options.address.empty()) {
-    auto client_ca = ReadCa(ClientCaFile(security));
+    auto client_ca = ReadCertificates(ClientCaFile(security));
     if (!client_ca.ok()) return client_ca.status();
     texts.client_ca = *std::move(client_ca);
   }
@@ -102,19 +88,13 @@ absl::StatusOr<Texts> ReadTexts(const PeerOptions& options,
   return texts;
 }
 
-PemText PemOf(const CredentialFile& file, const std::string& text) {
-  return {.name = absl::StrCat(file.flag, " ", file.path), .text = text};
-}
-
 absl::StatusOr<DataContexts> NewContexts(const PeerOptions& options,
                                          const SecurityOptions& security,
                                          const Texts& texts) {
   DataContexts contexts;
   if (!options.data_tls) return contexts;
-  const IdentityFiles files = IdentityFilesOf(security);
-  const dataplane::TlsIdentity identity = {
-      .certificate = PemOf(files.certificate, texts.identity.certificate),
-      .key = PemOf(files.key, texts.identity.key)};
+  const dataplane::TlsIdentity identity =
+      IdentityOf(IdentityFilesOf(security), texts.identity);
   auto client =
       dataplane::NewClientContext(PemOf(CaFile(options), texts.ca), identity);
   if (!client.ok()) return client.status();

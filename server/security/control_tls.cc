@@ -1,12 +1,11 @@
 #include "server/security/control_tls.h"
 
-#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include <utility>
-#include <vector>
 
 #include "absl/strings/string_view.h"
+#include "dataplane/tls/pem.h"
 #include "server/security/pem_files.h"
 
 namespace tcptool::server {
@@ -39,25 +38,9 @@ int ChooseProtocol(SSL*, const unsigned char** out, unsigned char* out_size,
   return SSL_TLSEXT_ERR_OK;
 }
 
-void TrustClientsOf(const std::vector<Certificate>& authorities, bool required,
-                    SSL_CTX* context) {
-  for (const Certificate& authority : authorities) {
-    X509_STORE_add_cert(SSL_CTX_get_cert_store(context), authority.get());
-    SSL_CTX_add_client_CA(context, authority.get());
-  }
-  SSL_CTX_set_verify(
-      context,
-      SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
-      nullptr);
-}
-
 absl::StatusOr<std::shared_ptr<SSL_CTX>> NewContext(
     TlsProtocol protocol, bool requires_client_certificate,
     const TlsContext::Files& files, const TlsContext::Texts& texts) {
-  const absl::StatusOr<Identity> identity =
-      ParseIdentity(files.identity, texts.identity);
-  if (!identity.ok()) return identity.status();
-  const std::vector<Certificate>& chain = identity->chain;
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_server_method()),
                                    &SSL_CTX_free);
   if (context == nullptr ||
@@ -83,24 +66,18 @@ absl::StatusOr<std::shared_ptr<SSL_CTX>> NewContext(
       context.get(), ChooseProtocol,
       const_cast<absl::string_view*>(
           protocol == TlsProtocol::kHttp2 ? &kHttp2 : &kHttp1));
-  bool taken = SSL_CTX_use_certificate(context.get(), chain.front().get()) == 1;
-  for (size_t i = 1; i < chain.size(); ++i) {
-    taken =
-        taken && SSL_CTX_add1_chain_cert(context.get(), chain[i].get()) == 1;
-  }
-  if (!taken) {
-    const char* const reason = ERR_reason_error_string(ERR_peek_last_error());
-    return WrongFile(files.identity.certificate,
-                     reason == nullptr ? "cannot be used" : reason);
-  }
-  if (SSL_CTX_use_PrivateKey(context.get(), identity->key.get()) != 1) {
-    return WrongFile(files.identity.key, "cannot be used");
-  }
+  absl::Status status = dataplane::UseIdentity(
+      IdentityOf(files.identity, texts.identity), context.get());
+  if (!status.ok()) return status;
   if (files.client_ca) {
-    const auto authorities =
-        ParseCertificates(*files.client_ca, texts.client_ca);
-    if (!authorities.ok()) return authorities.status();
-    TrustClientsOf(*authorities, requires_client_certificate, context.get());
+    status = dataplane::TrustAuthorities(
+        PemOf(*files.client_ca, texts.client_ca), context.get());
+    if (!status.ok()) return status;
+    SSL_CTX_set_verify(
+        context.get(),
+        SSL_VERIFY_PEER |
+            (requires_client_certificate ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+        nullptr);
   }
   return context;
 }

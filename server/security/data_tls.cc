@@ -7,19 +7,11 @@
 #include <ctime>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "dataplane/tls/kernel_tls.h"
 #include "dataplane/tls/tls_context.h"
 #include "server/security/pem_files.h"
 
 namespace tcptool::server {
-namespace {
-
-dataplane::PemText Named(const CredentialFile& file, const std::string& text) {
-  return {.name = absl::StrCat(file.flag, " ", file.path), .text = text};
-}
-
-}  // namespace
 
 absl::StatusOr<std::unique_ptr<TlsContext>> LoadDataTls(
     const DataTlsOptions& options) {
@@ -37,13 +29,11 @@ absl::StatusOr<std::unique_ptr<TlsContext>> LoadDataTls(
                                       const TlsContext::Texts& texts) {
         dataplane::PemText client_ca;
         if (read_from.client_ca) {
-          client_ca = Named(*read_from.client_ca, texts.client_ca);
+          client_ca = PemOf(*read_from.client_ca, texts.client_ca);
         }
         return dataplane::NewServerContext(
-            {.certificate = Named(read_from.identity.certificate,
-                                  texts.identity.certificate),
-             .key = Named(read_from.identity.key, texts.identity.key)},
-            client_ca, in_kernel);
+            IdentityOf(read_from.identity, texts.identity), client_ca,
+            in_kernel);
       });
 }
 

@@ -2,26 +2,15 @@
 #ifndef TCPTOOL_SERVER_SECURITY_PEM_FILES_H_
 #define TCPTOOL_SERVER_SECURITY_PEM_FILES_H_
 
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-
-#include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "dataplane/tls/pem.h"
 #include "server/security/security_options.h"
 
 namespace tcptool::server {
-
-template <typename Object, auto kFree>
-struct FreeWith {
-  void operator()(Object* object) const { kFree(object); }
-};
-using Certificate = std::unique_ptr<X509, FreeWith<X509, X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY, EVP_PKEY_free>>;
 
 // A file, and the option that names it.
 struct CredentialFile {
@@ -29,16 +18,19 @@ struct CredentialFile {
   std::string path;
 };
 
-// INVALID_ARGUMENT: "--tls-cert /etc/cert: `what`". Forgets OpenSSL's errors.
+// As errors call it: "--tls-cert /etc/cert".
+dataplane::PemText PemOf(const CredentialFile& file, std::string text);
+
+// INVALID_ARGUMENT: "--tls-cert /etc/cert: `what`".
 absl::Status WrongFile(const CredentialFile& file, absl::string_view what);
 
 // What the file has, up to 1 MiB. May block on a disk. INVALID_ARGUMENT: it
 // cannot be read, or is larger.
 absl::StatusOr<std::string> ReadCredentialFile(const CredentialFile& file);
 
-// Those of a text in PEM, at least one. INVALID_ARGUMENT: there is none.
-absl::StatusOr<std::vector<Certificate>> ParseCertificates(
-    const CredentialFile& file, const std::string& text);
+// The same of a file with certificates in PEM. INVALID_ARGUMENT too: it has
+// none.
+absl::StatusOr<std::string> ReadCertificates(const CredentialFile& file);
 
 // Of a certificate and its key, as --tls-cert and --tls-key.
 struct IdentityFiles {
@@ -53,19 +45,12 @@ struct IdentityText {
   bool operator==(const IdentityText&) const = default;
 };
 
-// A certificate with those that vouch for it, and its private key.
-struct Identity {
-  std::vector<Certificate> chain;  // Its own first.
-  Key key;
-};
+dataplane::TlsIdentity IdentityOf(const IdentityFiles& files,
+                                  const IdentityText& text);
 
-// As ReadCredentialFile().
+// As ReadCredentialFile(). INVALID_ARGUMENT too: one of the files is not what
+// it should be, the key has a passphrase, or it is not that of the certificate.
 absl::StatusOr<IdentityText> ReadIdentity(const IdentityFiles& files);
-
-// INVALID_ARGUMENT: one of the texts is not what it should be, the key has a
-// passphrase, or it is not that of the certificate.
-absl::StatusOr<Identity> ParseIdentity(const IdentityFiles& files,
-                                       const IdentityText& text);
 
 // --tls-cert and --tls-key.
 IdentityFiles IdentityFilesOf(const SecurityOptions& options);

@@ -9,12 +9,9 @@ namespace tcptool::fleet {
 absl::StatusOr<EtcdOptions> LoadEtcdOptions(const FleetOptions& options) {
   EtcdOptions etcd = {.endpoints = options.etcd};
   if (!options.etcd_tls_ca.empty()) {
-    const server::CredentialFile file = {.flag = "--etcd-tls-ca",
-                                         .path = options.etcd_tls_ca};
-    auto ca = server::ReadCredentialFile(file);
+    auto ca = server::ReadCertificates(
+        {.flag = "--etcd-tls-ca", .path = options.etcd_tls_ca});
     if (!ca.ok()) return ca.status();
-    const absl::Status status = server::ParseCertificates(file, *ca).status();
-    if (!status.ok()) return status;
     etcd.tls_ca = *std::move(ca);
   }
   if (!options.etcd_tls_cert.empty()) {
@@ -24,9 +21,6 @@ absl::StatusOr<EtcdOptions> LoadEtcdOptions(const FleetOptions& options) {
         .key = {.flag = "--etcd-tls-key", .path = options.etcd_tls_key}};
     auto identity = server::ReadIdentity(files);
     if (!identity.ok()) return identity.status();
-    const absl::Status status =
-        server::ParseIdentity(files, *identity).status();
-    if (!status.ok()) return status;
     etcd.tls_cert = std::move(identity->certificate);
     etcd.tls_key = std::move(identity->key);
   }

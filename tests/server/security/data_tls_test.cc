@@ -90,6 +90,11 @@ TEST_F(DataTlsTest, NamesTheFlagAndTheFileThatIsWrong) {
   options.client_ca = options.key;
   Write(options.key, ToPem(node.key));
   EXPECT_THAT(WhyNot(), HasSubstr("--data-tls-client-ca"));
+  // Nobody would be asked for a certificate.
+  options.client_ca = absl::StrCat(home, "/empty");
+  Write(options.client_ca, "");
+  EXPECT_THAT(WhyNot(), AllOf(HasSubstr("--data-tls-client-ca"),
+                              HasSubstr("has no certificate in PEM")));
 }
 
 TEST_F(DataTlsTest, SaysUntilWhenTheCertificateInUseIsValid) {
