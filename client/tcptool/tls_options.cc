@@ -4,9 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <system_error>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -17,8 +15,6 @@ namespace {
 
 using dataplane::PemText;
 using dataplane::TlsIdentity;
-
-constexpr size_t kMaxFileBytes = size_t{1} << 20;
 
 absl::Status CheckIdentity(const TlsOptions& options) {
   if (options.key.empty() && !options.certificate.empty()) {
@@ -40,26 +36,8 @@ std::string NameOf(absl::string_view flag, const std::string& path) {
 
 // `path` may be empty: no text.
 absl::StatusOr<PemText> Read(absl::string_view flag, const std::string& path) {
-  PemText pem = {.name = NameOf(flag, path), .text = ""};
-  if (path.empty()) return pem;
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
-      std::fopen(path.c_str(), "re"), &std::fclose);
-  const auto cannot_be_read = [&](int error) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        pem.name, " cannot be read: ", std::generic_category().message(error)));
-  };
-  if (file == nullptr) return cannot_be_read(errno);
-  pem.text.resize(kMaxFileBytes + 1);
-  pem.text.resize(std::fread(pem.text.data(), 1, pem.text.size(), file.get()));
-  if (std::ferror(file.get()) != 0) return cannot_be_read(errno);
-  if (pem.text.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(pem.name, " is empty"));
-  }
-  if (pem.text.size() > kMaxFileBytes) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(pem.name, " is larger than 1 MiB"));
-  }
-  return pem;
+  if (path.empty()) return PemText{};
+  return dataplane::ReadPem(NameOf(flag, path), path);
 }
 
 absl::StatusOr<TlsIdentity> ReadIdentity(const TlsOptions& options) {

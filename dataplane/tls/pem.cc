@@ -7,11 +7,13 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 
@@ -22,9 +24,12 @@ template <typename Object, auto kFree>
 struct FreeWith {
   void operator()(Object* object) const { kFree(object); }
 };
+using File = std::unique_ptr<std::FILE, FreeWith<std::FILE, std::fclose>>;
 using Bio = std::unique_ptr<BIO, FreeWith<BIO, BIO_free>>;
 using Certificate = std::unique_ptr<X509, FreeWith<X509, X509_free>>;
 using Key = std::unique_ptr<EVP_PKEY, FreeWith<EVP_PKEY, EVP_PKEY_free>>;
+
+constexpr size_t kMaxFileBytes = size_t{1} << 20;
 
 struct Parsed {
   std::vector<Certificate> chain;  // Its own first.
@@ -80,6 +85,24 @@ absl::StatusOr<Parsed> Parse(const TlsIdentity& identity) {
 }
 
 }  // namespace
+
+absl::StatusOr<PemText> ReadPem(std::string name, const std::string& path) {
+  PemText pem = {.name = std::move(name), .text = ""};
+  const auto cannot_be_read = [&](int error) {
+    return Wrong(pem, absl::StrCat("cannot be read: ", std::strerror(error)));
+  };
+  const File file(std::fopen(path.c_str(), "re"));
+  if (file == nullptr) return cannot_be_read(errno);
+  pem.text.resize(kMaxFileBytes + 1);
+  pem.text.resize(std::fread(pem.text.data(), 1, pem.text.size(), file.get()));
+  if (std::ferror(file.get()) != 0) return cannot_be_read(errno);
+  if (pem.text.empty()) return Wrong(pem, "is empty");
+  if (pem.text.size() > kMaxFileBytes) {
+    return Wrong(pem, "is larger than 1 MiB");
+  }
+  pem.text.shrink_to_fit();  // It is kept.
+  return pem;
+}
 
 absl::Status CheckCertificates(const PemText& text) {
   return Certificates(text).status();

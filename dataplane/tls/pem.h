@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 
 namespace tcptool::dataplane {
 
@@ -21,8 +22,12 @@ struct TlsIdentity {
   PemText key;          // Its private key, without a passphrase.
 };
 
-// INVALID_ARGUMENT of all: "NAME: " and what is wrong with that text. They
-// forget OpenSSL's errors.
+// INVALID_ARGUMENT of all: "NAME: " and what is wrong with that text or file.
+// They forget OpenSSL's errors.
+
+// What a file has, up to 1 MiB. May block on a disk. It cannot be read, is
+// empty, or is larger.
+absl::StatusOr<PemText> ReadPem(std::string name, const std::string& path);
 
 // There is at least one certificate.
 absl::Status CheckCertificates(const PemText& text);

@@ -1,9 +1,5 @@
 #include "server/security/pem_files.h"
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
-#include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -11,36 +7,24 @@
 namespace tcptool::server {
 namespace {
 
-constexpr size_t kMaxFileBytes = 1 << 20;
-
-using File = std::unique_ptr<std::FILE, int (*)(std::FILE*)>;
+std::string NameOf(const CredentialFile& file) {
+  return absl::StrCat(file.flag, " ", file.path);
+}
 
 }  // namespace
 
 dataplane::PemText PemOf(const CredentialFile& file, std::string text) {
-  return {.name = absl::StrCat(file.flag, " ", file.path),
-          .text = std::move(text)};
+  return {.name = NameOf(file), .text = std::move(text)};
 }
 
 absl::Status WrongFile(const CredentialFile& file, absl::string_view what) {
-  return absl::InvalidArgumentError(
-      absl::StrCat(file.flag, " ", file.path, ": ", what));
+  return absl::InvalidArgumentError(absl::StrCat(NameOf(file), ": ", what));
 }
 
 absl::StatusOr<std::string> ReadCredentialFile(const CredentialFile& file) {
-  const auto cannot_be_read = [&](int error) {
-    return WrongFile(file,
-                     absl::StrCat("cannot be read: ", std::strerror(error)));
-  };
-  const File opened(std::fopen(file.path.c_str(), "re"), &std::fclose);
-  if (opened == nullptr) return cannot_be_read(errno);
-  std::string text(kMaxFileBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), opened.get()));
-  if (std::ferror(opened.get()) != 0) return cannot_be_read(errno);
-  if (text.size() > kMaxFileBytes) {
-    return WrongFile(file, "is larger than 1 MiB");
-  }
-  return text;
+  auto pem = dataplane::ReadPem(NameOf(file), file.path);
+  if (!pem.ok()) return pem.status();
+  return std::move(pem->text);
 }
 
 absl::StatusOr<std::string> ReadCertificates(const CredentialFile& file) {

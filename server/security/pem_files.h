@@ -25,7 +25,7 @@ dataplane::PemText PemOf(const CredentialFile& file, std::string text);
 absl::Status WrongFile(const CredentialFile& file, absl::string_view what);
 
 // What the file has, up to 1 MiB. May block on a disk. INVALID_ARGUMENT: it
-// cannot be read, or is larger.
+// cannot be read, is empty, or is larger.
 absl::StatusOr<std::string> ReadCredentialFile(const CredentialFile& file);
 
 // The same of a file with certificates in PEM. INVALID_ARGUMENT too: it has

@@ -35,7 +35,8 @@ absl::StatusOr<TlsContext::Texts> TlsContext::Read() const {
   Texts texts;
   texts.identity = *std::move(identity);
   if (files_.client_ca) {
-    absl::StatusOr<std::string> client_ca = ReadCertificates(*files_.client_ca);
+    absl::StatusOr<std::string> client_ca =
+        ReadCredentialFile(*files_.client_ca);
     if (!client_ca.ok()) return client_ca.status();
     texts.client_ca = *std::move(client_ca);
   }

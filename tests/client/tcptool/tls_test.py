@@ -289,7 +289,7 @@ class FilesTest(TlsTest):
 
     def test_files_that_cannot_be_read(self):
         absent = self.home / "absent"
-        reason = f"'{absent}' cannot be read: No such file or directory"
+        reason = f"'{absent}': cannot be read: No such file or directory"
         identity = {"--tls-cert": self.certificate, "--tls-key": self.key}
         for option in identity:
             wrong = [part for pair in (identity | {option: absent}).items() for part in pair]
@@ -300,15 +300,16 @@ class FilesTest(TlsTest):
         )
         self.assert_sets_nothing_up(f"--tls-ca {reason}", "--tls", "--tls-ca", absent)
         self.assert_sets_nothing_up(
-            f"--tls-ca '{self.home}' cannot be read: Is a directory", "--tls", "--tls-ca", self.home
-        )
+            f"--tls-ca '{self.home}': cannot be read: Is a directory",
+            "--tls", "--tls-ca", self.home,
+        )  # fmt: skip
 
     def test_files_that_are_something_else(self):
         empty = self.write("empty", b"")
         large = self.write("large", bytes((1 << 20) + 1))
-        self.assert_sets_nothing_up(f"--tls-ca '{empty}' is empty", "--tls", "--tls-ca", empty)
+        self.assert_sets_nothing_up(f"--tls-ca '{empty}': is empty", "--tls", "--tls-ca", empty)
         self.assert_sets_nothing_up(
-            f"--tls-ca '{large}' is larger than 1 MiB", "--tls", "--tls-ca", large
+            f"--tls-ca '{large}': is larger than 1 MiB", "--tls", "--tls-ca", large
         )
         self.assert_sets_nothing_up(
             f"--tls-ca '{self.key}': has no certificate in PEM", "--tls", "--tls-ca", self.key

@@ -93,8 +93,8 @@ TEST_F(DataTlsTest, NamesTheFlagAndTheFileThatIsWrong) {
   // Nobody would be asked for a certificate.
   options.client_ca = absl::StrCat(home, "/empty");
   Write(options.client_ca, "");
-  EXPECT_THAT(WhyNot(), AllOf(HasSubstr("--data-tls-client-ca"),
-                              HasSubstr("has no certificate in PEM")));
+  EXPECT_THAT(WhyNot(),
+              AllOf(HasSubstr("--data-tls-client-ca"), HasSubstr("is empty")));
 }
 
 TEST_F(DataTlsTest, SaysUntilWhenTheCertificateInUseIsValid) {
