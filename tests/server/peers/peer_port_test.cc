@@ -15,10 +15,11 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "tests/dataplane/testing.h"
+#include "tests/server/peers/given_connections.h"
 
 namespace {
 
@@ -43,17 +44,12 @@ extern "C" int epoll_ctl(int epoll, int operation, int fd,
 namespace tcptool::server {
 namespace {
 
-using dataplane::kDeadline;
 using dataplane::Peer;
 using dataplane::UniqueFd;
 
 class PeerPortTest : public testing::Test {
  protected:
-  struct Given {
-    std::string ticket;
-    UniqueFd socket;
-    uint16_t port = 0;  // The peer's.
-  };
+  using Given = GivenConnections::Given;
 
   void Start(const PeerPort::Limits& limits) {
     port_ = *PeerPort::Listen(
@@ -62,11 +58,7 @@ class PeerPortTest : public testing::Test {
           return holders_.contains(host) ? tickets_.load() : 0;
         },
         [this](const TicketBook::Secret& secret, DataConnection connection) {
-          absl::MutexLock lock(&mutex_);
-          given_.push_back(
-              {std::string(reinterpret_cast<const char*>(secret.data()),
-                           secret.size()),
-               std::move(connection.socket), connection.peer.port()});
+          given_.Add(secret, std::move(connection));
         });
     port_->Open();
     thread_ = std::thread([this] { io_.run(); });
@@ -91,19 +83,6 @@ class PeerPortTest : public testing::Test {
               0);
     return socket;
   }
-  // The next that the port gives away.
-  std::optional<Given> WaitForOne() {
-    absl::MutexLock lock(&mutex_);
-    const auto is_there = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return !given_.empty();
-    };
-    if (!mutex_.AwaitWithTimeout(absl::Condition(&is_there), kDeadline)) {
-      return std::nullopt;
-    }
-    Given given = std::move(given_.front());
-    given_.erase(given_.begin());
-    return given;
-  }
 
   asio::io_context io_{1};
   const asio::executor_work_guard<asio::io_context::executor_type> work_{
@@ -114,8 +93,7 @@ class PeerPortTest : public testing::Test {
   std::set<std::string> holders_ = {
       HostOf(asio::ip::make_address("127.0.0.2"))};
   std::atomic<size_t> tickets_{0};
-  absl::Mutex mutex_;
-  std::vector<Given> given_ ABSL_GUARDED_BY(mutex_);
+  GivenConnections given_;
 };
 
 TEST_F(PeerPortTest, ReadsTheTicketAndNotAByteMore) {
@@ -123,12 +101,12 @@ TEST_F(PeerPortTest, ReadsTheTicketAndNotAByteMore) {
   const std::string ticket(32, 't');
   Peer peer(port());
   Say(peer, ticket + "x");
-  const std::optional<Given> given = WaitForOne();
+  const std::optional<Given> given = given_.WaitForOne();
   ASSERT_TRUE(given);
   EXPECT_EQ(given->ticket, ticket);
-  EXPECT_EQ(given->port, peer.port());
+  EXPECT_EQ(given->connection.peer.port(), peer.port());
   char byte = 0;
-  EXPECT_EQ(recv(given->socket.get(), &byte, 1, MSG_DONTWAIT), 1);
+  EXPECT_EQ(recv(given->connection.socket.get(), &byte, 1, MSG_DONTWAIT), 1);
   EXPECT_EQ(byte, 'x');
 }
 
@@ -136,7 +114,7 @@ TEST_F(PeerPortTest, TicketMayComeInPieces) {
   Start({});
   Peer peer(port());
   for (int i = 0; i < 32; ++i) Say(peer, std::string(1, 'a' + i % 26));
-  const std::optional<Given> given = WaitForOne();
+  const std::optional<Given> given = given_.WaitForOne();
   ASSERT_TRUE(given);
   EXPECT_EQ(given->ticket, "abcdefghijklmnopqrstuvwxyzabcdef");
 }
@@ -165,7 +143,7 @@ TEST_F(PeerPortTest, ConnectionThatCannotBeWatchedIsReset) {
   has_no_watches = false;
   Peer peer(port());
   Say(peer, std::string(32, 't'));
-  EXPECT_TRUE(WaitForOne());
+  EXPECT_TRUE(given_.WaitForOne());
 }
 
 TEST_F(PeerPortTest, TheOldestMakesRoom) {
@@ -177,8 +155,8 @@ TEST_F(PeerPortTest, TheOldestMakesRoom) {
   EXPECT_EQ(oldest.Read().error, ECONNRESET);
   Say(second, std::string(32, '2'));
   Say(third, std::string(32, '3'));
-  EXPECT_TRUE(WaitForOne());
-  EXPECT_TRUE(WaitForOne());
+  EXPECT_TRUE(given_.WaitForOne());
+  EXPECT_TRUE(given_.WaitForOne());
 }
 
 // However many connections another host makes meanwhile.
@@ -193,9 +171,9 @@ TEST_F(PeerPortTest, OneHostKeepsNoOtherOff) {
   // All but the last two have made room, for their own.
   for (int i = 0; i < 18; ++i) EXPECT_EQ(near[i]->Read().error, ECONNRESET);
   Say(distant, std::string(32, 'd'));
-  const std::optional<Given> given = WaitForOne();
+  const std::optional<Given> given = given_.WaitForOne();
   ASSERT_TRUE(given);
-  EXPECT_EQ(given->port, distant.port());
+  EXPECT_EQ(given->connection.peer.port(), distant.port());
 }
 
 TEST_F(PeerPortTest, ManyHostsKeepNobodyOffWhoHasATicket) {
@@ -214,9 +192,9 @@ TEST_F(PeerPortTest, ManyHostsKeepNobodyOffWhoHasATicket) {
     EXPECT_EQ(strangers[i]->Read().error, ECONNRESET);
   }
   Say(node, std::string(32, 'n'));
-  const std::optional<Given> given = WaitForOne();
+  const std::optional<Given> given = given_.WaitForOne();
   ASSERT_TRUE(given);
-  EXPECT_EQ(given->port, node.port());
+  EXPECT_EQ(given->connection.peer.port(), node.port());
 }
 
 TEST_F(PeerPortTest, HoldersOfManyTicketsKeepNobodyOff) {
@@ -230,16 +208,16 @@ TEST_F(PeerPortTest, HoldersOfManyTicketsKeepNobodyOff) {
   }
   Peer node(AtOtherHost(2), port());
   Say(node, std::string(32, 'n'));
-  const std::optional<Given> given = WaitForOne();
+  const std::optional<Given> given = given_.WaitForOne();
   ASSERT_TRUE(given);
-  EXPECT_EQ(given->port, node.port());
+  EXPECT_EQ(given->connection.peer.port(), node.port());
 }
 
 TEST_F(PeerPortTest, GivenConnectionsResetOnClose) {
   Start({});
   Peer peer(port());
   Say(peer, std::string(32, 't'));
-  ASSERT_TRUE(WaitForOne());  // And drops it.
+  ASSERT_TRUE(given_.WaitForOne());  // And drops it.
   EXPECT_EQ(peer.Read().error, ECONNRESET);
 }
 

@@ -13,35 +13,27 @@
 #include <utility>
 #include <vector>
 
-#include "absl/synchronization/mutex.h"
 #include "server/peers/peer_port.h"
 #include "tests/dataplane/blocking_tls.h"
+#include "tests/server/peers/given_connections.h"
 
 namespace tcptool::server {
 namespace {
 
 using dataplane::BlockingTls;
-using dataplane::kDeadline;
 using dataplane::Peer;
 using dataplane::TlsRole;
 
 class PeerPortTlsTest : public testing::Test {
  protected:
-  struct Given {
-    std::string ticket;
-    DataConnection connection;
-  };
+  using Given = GivenConnections::Given;
 
   void Start(const PeerPort::Limits& limits) {
     port_ = *PeerPort::Listen(
         io_, {asio::ip::address_v4::loopback(), 0}, limits,
         [](const std::string&) -> size_t { return 0; },
         [this](const TicketBook::Secret& secret, DataConnection connection) {
-          absl::MutexLock lock(&mutex_);
-          given_.push_back(
-              {std::string(reinterpret_cast<const char*>(secret.data()),
-                           secret.size()),
-               std::move(connection)});
+          given_.Add(secret, std::move(connection));
         },
         [this] { return server_; });
     port_->Open();
@@ -57,22 +49,6 @@ class PeerPortTlsTest : public testing::Test {
     const Peer peer(port());
     return {dataplane::SocketOf(peer), client, TlsRole::kClient};
   }
-  std::optional<Given> WaitForOne() {
-    absl::MutexLock lock(&mutex_);
-    const auto is_there = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-      return !given_.empty();
-    };
-    if (!mutex_.AwaitWithTimeout(absl::Condition(&is_there), kDeadline)) {
-      return std::nullopt;
-    }
-    Given given = std::move(given_.back());
-    given_.pop_back();
-    return given;
-  }
-  bool IsNoneGiven() {
-    absl::MutexLock lock(&mutex_);
-    return given_.empty();
-  }
 
   const TestAuthority authority_{"authority"};
   const std::shared_ptr<SSL_CTX> server_ =
@@ -85,8 +61,7 @@ class PeerPortTlsTest : public testing::Test {
       io_.get_executor()};
   std::unique_ptr<PeerPort> port_;
   std::thread thread_;
-  absl::Mutex mutex_;
-  std::vector<Given> given_ ABSL_GUARDED_BY(mutex_);
+  GivenConnections given_;
 };
 
 TEST_F(PeerPortTlsTest, ReadsTheTicketWithinTlsAndNotAByteMore) {
@@ -96,7 +71,7 @@ TEST_F(PeerPortTlsTest, ReadsTheTicketWithinTlsAndNotAByteMore) {
       << child.tls().error();
   // In one record.
   ASSERT_TRUE(child.Send(std::string(32, 't') + "x"));
-  std::optional<Given> given = WaitForOne();
+  std::optional<Given> given = given_.WaitForOne();
   ASSERT_TRUE(given);
   EXPECT_EQ(given->ticket, std::string(32, 't'));
   ASSERT_NE(given->connection.tls, nullptr);
@@ -114,7 +89,7 @@ TEST_F(PeerPortTlsTest, TicketMayComeInPieces) {
   BlockingTls child = Connect(client_);
   ASSERT_EQ(child.Handshake(), BlockingTls::Outcome::kDone);
   for (int i = 0; i < 32; ++i) ASSERT_TRUE(child.Send("t"));
-  const std::optional<Given> given = WaitForOne();
+  const std::optional<Given> given = given_.WaitForOne();
   ASSERT_TRUE(given);
   EXPECT_EQ(given->ticket, std::string(32, 't'));
 }
@@ -125,7 +100,7 @@ TEST_F(PeerPortTlsTest, TicketInClearTextIsNone) {
   const std::string ticket(32, 't');
   ASSERT_EQ(send(peer.fd(), ticket.data(), ticket.size(), MSG_NOSIGNAL), 32);
   EXPECT_EQ(peer.Read().error, ECONNRESET);
-  EXPECT_TRUE(IsNoneGiven());
+  EXPECT_TRUE(given_.empty());
 }
 
 TEST_F(PeerPortTlsTest, CertificatesThatAreNoGoodAreRefused) {
@@ -144,7 +119,7 @@ TEST_F(PeerPortTlsTest, CertificatesThatAreNoGoodAreRefused) {
         << child.tls().error();
     child.Send(std::string(32, 't'));  // It may have been refused already.
     EXPECT_NE(child.Read().error, 0);
-    EXPECT_TRUE(IsNoneGiven());
+    EXPECT_TRUE(given_.empty());
   }
 }
 
