@@ -29,6 +29,13 @@ class ReporterTest : public testing::Test {
     return recipient;
   }
 
+  static RecipientStatus FailedInTransfer(Reason reason,
+                                          const std::string& detail) {
+    RecipientStatus failed = Recipient(RecipientState::kFailed, reason, detail);
+    failed.start_time = absl::UnixEpoch();
+    return failed;
+  }
+
   // What is said of these states, one after the other.
   std::string Said(const std::vector<RecipientStatus>& recipients) {
     testing::internal::CaptureStderr();
@@ -78,10 +85,7 @@ TEST_F(ReporterTest, FailureHasItsReasonInASecondLine) {
 }
 
 TEST_F(ReporterTest, ConnectionThatBreaksInTheTransferIsAFailureToSend) {
-  RecipientStatus lost =
-      Recipient(RecipientState::kFailed, Reason::kConnectionLost, "reset");
-  lost.start_time = absl::UnixEpoch();
-  EXPECT_EQ(Said({lost}),
+  EXPECT_EQ(Said({FailedInTransfer(Reason::kConnectionLost, "reset")}),
             "tcptool: Failed tosend data!\n"
             "tcptool: Transmission failed for '192.0.2.7'!\n"
             "tcptool: 192.0.2.7:40112: CONNECTION_LOST, reset.\n");
@@ -107,10 +111,7 @@ TEST_F(ReporterTest, PeerThatFailsInItsTlsHandshakeIsAWarningToo) {
 }
 
 TEST_F(ReporterTest, TlsThatFailsInTheTransferIsAFailure) {
-  RecipientStatus failed =
-      Recipient(RecipientState::kFailed, Reason::kTlsFailed, "bad record");
-  failed.start_time = absl::UnixEpoch();
-  EXPECT_EQ(Said({failed}),
+  EXPECT_EQ(Said({FailedInTransfer(Reason::kTlsFailed, "bad record")}),
             "tcptool: Transmission failed for '192.0.2.7'!\n"
             "tcptool: 192.0.2.7:40112: TLS_FAILED, bad record.\n");
 }
