@@ -28,6 +28,13 @@ class DistributionStdinTest(DistributionCase):
         self.addCleanup(ctl.kill)
         return ctl
 
+    def start_half_an_upload(self):
+        ctl = self.start_ctl()
+        ctl.stdin.write(self.content[: 2 * MIB])
+        ctl.stdin.flush()
+        self.wait_received(self.b, MIB)
+        return ctl
+
     def wait_received(self, node, least):
         wait_until(
             lambda: self.received(node, "distributions/piped") >= least,
@@ -84,10 +91,7 @@ class DistributionStdinTest(DistributionCase):
         self.assert_delivered("distributions/piped", *self.nodes_)
 
     def test_one_that_is_killed_has_failed_it(self):
-        ctl = self.start_ctl()
-        ctl.stdin.write(self.content[: 2 * MIB])
-        ctl.stdin.flush()
-        self.wait_received(self.b, MIB)
+        ctl = self.start_half_an_upload()
         ctl.kill()
         self.assert_failed("distributions/piped", "the upload broke off")
 
@@ -109,10 +113,7 @@ class DistributionStdinTest(DistributionCase):
         )
 
     def test_one_that_has_failed_is_uploaded_again(self):
-        ctl = self.start_ctl()
-        ctl.stdin.write(self.content[: 2 * MIB])
-        ctl.stdin.flush()
-        self.wait_received(self.b, MIB)
+        ctl = self.start_half_an_upload()
         taken = self.retry(content=self.content)
         self.assertEqual(taken.returncode, 1)
         self.assertIn(b"has an upload already", taken.stderr)
@@ -145,10 +146,7 @@ class DistributionStdinTest(DistributionCase):
         self.assert_delivered("distributions/piped", *self.nodes_)
 
     def test_a_retry_at_another_node_leaves_nobody_waiting(self):
-        ctl = self.start_ctl()
-        ctl.stdin.write(self.content[: 2 * MIB])
-        ctl.stdin.flush()
-        self.wait_received(self.b, MIB)
+        ctl = self.start_half_an_upload()
         ctl.kill()
         self.assert_failed("distributions/piped", "the upload broke off")
         self.b.wait_distribution("distributions/piped", "FAILED")
