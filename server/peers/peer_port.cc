@@ -80,10 +80,10 @@ class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
 
   // If not, it waits for that, or has ended.
   bool HasShakenHands() {
-    if (tls_ == nullptr || has_shaken_hands_) return true;
+    if (tls_ == nullptr || tls_->ready()) return true;
     switch (tls_->Handshake()) {
       case TlsConnection::Outcome::kDone:
-        return has_shaken_hands_ = true;
+        return true;
       case TlsConnection::Outcome::kWaitsForInput:
         Wait(stream_descriptor::wait_read);
         return false;
@@ -118,7 +118,6 @@ class PeerPort::Waiting : public std::enable_shared_from_this<Waiting> {
   const Places::Id id_;
   stream_descriptor socket_;
   std::unique_ptr<TlsConnection> tls_;  // Null: it is in clear text.
-  bool has_shaken_hands_ = false;
   asio::steady_timer timer_;
   const tcp::endpoint peer_;
   TicketBook::Secret secret_{};
