@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "dataplane/tls/tls_context.h"
+#include "tests/dataplane/blocking_tls.h"
 #include "tests/dataplane/testing.h"
 #include "tests/server/certificates.h"
 
@@ -30,13 +31,8 @@ class TlsWorld {
   // OpenSSL writes to sockets that have been reset.
   TlsWorld() { signal(SIGPIPE, SIG_IGN); }
 
-  static TlsIdentity ToTexts(const server::Issued& issued) {
-    return {.certificate = {.name = "certificate",
-                            .text = server::ToPem(issued.certificate)},
-            .key = {.name = "key", .text = server::ToPem(issued.key)}};
-  }
   TlsIdentity Issue(const Request& request) const {
-    return ToTexts(authority_.Issue(request));
+    return IdentityOf(authority_.Issue(request));
   }
   PemText Authority() const {
     return {.name = "authority",
