@@ -129,13 +129,10 @@ class TcptoolctlScreenTest(DistributionCase):
         terminal.wait(b"DETAIL")
         terminal.resize(5, 20)
         at = terminal.wait(CLEAR)
-        # Four lines, all of which fit.
-        for _ in range(4):
-            begin = at
-            at = terminal.wait(b"\n", begin)
-            line = terminal.seen[begin:at].replace(b"\x1b[K", b"").rstrip(b"\r\n")
+        # What it draws first may lack a node or the source, and nothing is hidden then.
+        end = terminal.wait(b"\n", terminal.wait(b" more: ", at))
+        for line in re.sub(rb"\x1b\[\d*[A-Z]", b"", terminal.seen[at:end]).splitlines():
             self.assertLessEqual(len(line), 20)
-        self.assertIn(b" more: ", line)
 
     def test_a_terminal_of_one_row_has_the_first_line(self):
         terminal = self.watch(rows=1)
