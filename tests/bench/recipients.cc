@@ -1,7 +1,8 @@
 // Recipients that discard: any number of connections in one process, which read
 // with MSG_TRUNC (tcp(7)), so that no byte is copied and the sender is what is
-// measured; in TLS, they decrypt what they discard. Says what each of them saw,
-// and when.
+// measured. In TLS too: after the handshake nothing is decrypted, as that is
+// done by other machines' processors where it counts. Says what each of them
+// saw, and when.
 //
 //   recipients (--connect | --listen) ADDRESS:PORT --count N --speak PROTOCOL
 //
@@ -74,9 +75,9 @@ struct Options {
 struct Recipient {
   UniqueFd socket;
   std::unique_ptr<TlsConnection> tls;  // Null: in clear text.
-  uint64_t bytes = 0;
-  double first = 0;  // When it could read its first byte.
-  double last = 0;   // When it had read its last byte.
+  uint64_t bytes = 0;  // Of the wire: with TLS's records, where that is spoken.
+  double first = 0;    // When it could read its first byte.
+  double last = 0;     // When it had read its last byte.
   double end = 0;
   int error = 0;
 };
@@ -206,35 +207,18 @@ void Start(const Options& options, const std::vector<Recipient>& recipients) {
   }
 }
 
-// As recv(2), or -errno.
-ssize_t Read(Recipient& recipient) {
-  if (recipient.tls == nullptr) {
-    const ssize_t got = recv(recipient.socket.get(), nullptr, kReadSize,
-                             MSG_TRUNC | MSG_DONTWAIT);
-    return got < 0 ? -errno : got;
-  }
-  // What is decrypted stays in the processor's cache.
-  static std::vector<std::byte> buffer(size_t{256} << 10);
-  ssize_t total = 0;
-  ssize_t got = 0;
-  do {
-    got = recipient.tls->Receive(recipient.socket.get(), buffer);
-    if (got > 0) total += got;
-  } while (got == static_cast<ssize_t>(buffer.size()));
-  return total > 0 ? total : got;
-}
-
 // Reads what there is. False: the connection has ended.
 bool Discard(Recipient& recipient, uint64_t& total) {
-  const ssize_t got = Read(recipient);
+  const ssize_t got = recv(recipient.socket.get(), nullptr, kReadSize,
+                           MSG_TRUNC | MSG_DONTWAIT);
   if (got > 0) {
     recipient.bytes += got;
     recipient.last = Now();
     total += got;
     return true;
   }
-  if (got == -EAGAIN || got == -EINTR) return true;
-  recipient.error = static_cast<int>(-got);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
+  recipient.error = got < 0 ? errno : 0;
   recipient.end = Now();
   if (got == 0 && recipient.tls != nullptr) {
     recipient.tls->ShutdownWrite(recipient.socket.get());
