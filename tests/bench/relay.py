@@ -23,7 +23,7 @@ from senders import NginxSender
 
 MEBIBYTES = 1024
 RECEIVER = [TCPTOOL, "-d", "error", "--wait", "10s", "-t"]
-# Bytes a second that come to a relay between nodes: less than two cores do for all of them.
+# Bytes a second that come to a relay that has a slow child: less than two cores do for all.
 RELAYED_RATE = 200_000_000
 # A node keeps the files that others have followed open for a minute: each round's.
 RELAYED_MEBIBYTES = 256
@@ -50,8 +50,9 @@ def run(report, inputs, args):
             receive(report, path, inputs, content, args)
         for path in (LOOPBACK, pair):
             relay(report, path, content, args)
-    slow_child(report, content, args)
-    slow_node(report, inputs.file(RELAYED_MEBIBYTES // args.divisor), args)
+    relayed = inputs.file(RELAYED_MEBIBYTES // args.divisor)
+    slow_child(report, relayed, args)
+    slow_node(report, relayed, args)
 
 
 # --- One reception ---
@@ -214,16 +215,20 @@ def by_two_programs(path, content, *options):
 def slow_child(report, content, args):
     report.say("## A relay's fast recipient, beside one that reads a tenth as fast")
     report.say()
-    with closing(Node()) as node:
-        slow = int(fast_rate(node, content) * 1e9 / 10)
+    with ExitStack() as stack:
+        first = stack.enter_context(closing(Node(root=os.path.dirname(content))))
+        relay_node = stack.enter_context(closing(Node()))
         ratio = beside_a_slow_one(
             report,
             "relay/slow child",
             "recipient",
-            lambda beside: fast_rate(node, content, slow if beside else None),
+            lambda beside: fast_recipient_rate(first, relay_node, content, beside),
             args,
         )
-    report.bar("relay: fast recipient's rate beside a slow one / alone", ratio, least=1.0)
+    # Both have the rate of what comes to the relay, to a hundredth.
+    report.bar(
+        "relay: fast recipient's rate beside a slow one / alone", round(ratio, 2), least=1.0
+    )
 
 
 def beside_a_slow_one(report, key, who, rate, args):
@@ -237,29 +242,35 @@ def beside_a_slow_one(report, key, who, rate, args):
     return statistics.median(rates["beside a slow one"]) / statistics.median(rates["alone"])
 
 
-def fast_rate(node, content, slow=None):
-    """GB/s of a recipient, beside one that reads so many bytes a second, if any."""
-    port = free_port()
-    reception = node.receive(f"{LOOPBACK.sender_address}:{port}", "--start")
-    name, session = node.send_on(reception, "--immediate")
+def fast_recipient_rate(first, relay_node, content, beside):
+    """GB/s of a recipient of what the relay receives from `first`; beside one that reads a
+    tenth as fast, or not."""
+    session, relayed = relayed_from(first, relay_node, content)
+    name, port = relay_node.send_on(relayed, "--immediate")
     with ExitStack() as stack:
-        every = [Recipients(LOOPBACK, 1, port=session)]
-        if slow is not None:
-            behaviour = ["--behave=slow", f"--slow-rate={slow}"]
-            every.append(Recipients(LOOPBACK, 1, port=session, speak="wait", extra=behaviour))
+        every = [Recipients(LOOPBACK, 1, port=port, speak="wait")]
+        if beside:
+            slow = ["--behave=slow", f"--slow-rate={RELAYED_RATE // 10}"]
+            every.append(Recipients(LOOPBACK, 1, port=port, speak="wait", extra=slow))
         for recipients in every:
             stack.enter_context(recipients)
             recipients.wait_connected()
             recipients.go()
-        # It may be connected to as soon as it listens.
-        begin = time.monotonic()
-        stack.enter_context(sender(LOOPBACK, content, port))
-        every[0].result(os.path.getsize(content))
-        seconds = time.monotonic() - begin
-        node.wait_received(reception)
+        first.control("start", session)
+        (seen,) = every[0].result(os.path.getsize(content))["recipients"]
+        relay_node.wait_received(relayed)
     # Or it keeps the file's memory when that has been replaced.
-    node.control("cancel", name)
-    return size_of(content) / seconds
+    relay_node.control("cancel", name)
+    return size_of(content) / (seen["end"] - seen["first"])
+
+
+def relayed_from(first, relay_node, content):
+    """A session of `first` that waits for its start, and the reception of the relay that is
+    connected to it."""
+    session, _ = first.create(os.path.basename(content), f"--recipient-rate={RELAYED_RATE}")
+    relayed = relay_node.receive(f"{first.peer_address}/{session}")
+    relay_node.wait_connected(relayed)
+    return session, relayed
 
 
 def slow_node(report, content, args):
@@ -282,10 +293,8 @@ def slow_node(report, content, args):
 def fast_node_rate(first, relay_node, fast, slow, content, beside):
     """GB/s of `fast`, which follows what the relay receives from `first`; beside `slow` or
     not."""
-    session, _ = first.create(os.path.basename(content), f"--recipient-rate={RELAYED_RATE}")
-    relayed = relay_node.receive(f"{first.peer_address}/{session}")
+    session, relayed = relayed_from(first, relay_node, content)
     name = fast.receive(f"{relay_node.peer_address}/{relayed}")
-    relay_node.wait_connected(relayed)
     fast.wait_connected(name)
     if beside:
         held, _ = relay_node.send_on(
