@@ -22,7 +22,8 @@ def read_to_end(peer):
         try:
             while part := peer.recv(1 << 20):
                 content += part
-        except (ConnectionResetError, ssl.SSLEOFError):
+        # Of a reset that a write was told of, OpenSSL says something else to a read.
+        except (ConnectionError, ssl.SSLError):
             return bytes(content), False
     return bytes(content), True
 
