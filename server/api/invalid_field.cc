@@ -9,6 +9,13 @@
 #include "text/characters.h"
 
 namespace tcptool::server {
+namespace {
+
+std::string DetailType() {
+  return absl::StrCat(kDetailTypePrefix, "BadRequest");
+}
+
+}  // namespace
 
 void InvalidFields::Add(absl::string_view path, absl::string_view what) {
   if (full() || std::ranges::any_of(
@@ -21,6 +28,15 @@ void InvalidFields::Add(absl::string_view path, absl::string_view what) {
   violation.set_description(ToUtf8(what));
 }
 
+void InvalidFields::AddOf(const absl::Status& status) {
+  const auto detail = status.GetPayload(DetailType());
+  google::rpc::BadRequest other;
+  if (!detail || !other.ParseFromString(std::string(*detail))) return;
+  for (const auto& one : other.field_violations()) {
+    Add(one.field(), one.description());
+  }
+}
+
 absl::Status InvalidFields::status() const {
   if (empty()) return absl::OkStatus();
   const auto& first = violations_.field_violations(0);
@@ -28,14 +44,22 @@ absl::Status InvalidFields::status() const {
       WithReason(absl::InvalidArgumentError(
                      absl::StrCat(first.field(), ": ", first.description())),
                  v1::ERROR_REASON_INVALID_FIELD);
-  status.SetPayload(absl::StrCat(kDetailTypePrefix, "BadRequest"),
-                    absl::Cord(violations_.SerializeAsString()));
+  status.SetPayload(DetailType(), absl::Cord(violations_.SerializeAsString()));
   return status;
 }
 
 absl::Status InvalidField(absl::string_view path, absl::string_view what) {
   InvalidFields fields;
   fields.Add(path, what);
+  return fields.status();
+}
+
+absl::Status BothChecks(const absl::Status& first, const absl::Status& second) {
+  if (first.ok()) return second;
+  InvalidFields fields;
+  fields.AddOf(first);
+  if (fields.empty()) return first;
+  fields.AddOf(second);
   return fields.status();
 }
 

@@ -18,6 +18,8 @@ class InvalidFields {
   // several things that are wrong with a field the first is kept, as the others
   // may follow from it.
   void Add(absl::string_view path, absl::string_view what);
+  // Those of another's status(); of any other status none.
+  void AddOf(const absl::Status& status);
 
   bool empty() const { return violations_.field_violations().empty(); }
   bool full() const { return violations_.field_violations_size() == kMost; }
@@ -32,6 +34,10 @@ class InvalidFields {
 
 // The same for one field.
 absl::Status InvalidField(absl::string_view path, absl::string_view what);
+
+// What two checks of one request say: `first`, or, if that is OK, `second`; if
+// both are of wrong fields, those of both.
+absl::Status BothChecks(const absl::Status& first, const absl::Status& second);
 
 }  // namespace tcptool::server
 

@@ -27,45 +27,46 @@ uint64_t Fingerprint(const google::protobuf::MessageLite& message) {
   return hash;
 }
 
-// A request for a page.
+// A request for a page, as far as it is right.
 struct Asked {
-  int size;
-  uint64_t fingerprint;
+  int size = 0;
+  uint64_t fingerprint = 0;
   // What the token says where the page begins. Empty: there is no token.
   std::string begin;
 };
 
-absl::Status NoToken() {
-  return InvalidField("page_token", "it is not one of this service's");
+void AddNoToken(InvalidFields& wrong) {
+  wrong.Add("page_token", "it is not one of this service's");
 }
 
 template <typename Request>
-absl::StatusOr<Asked> Read(Request& request) {
+Asked Read(Request& request, InvalidFields& wrong) {
   if (request.page_size() < 0) {
-    return InvalidField("page_size", "it is negative; 0 means the default");
+    wrong.Add("page_size", "it is negative; 0 means the default");
   }
-  Asked asked = {.size = request.page_size() == 0
-                             ? kDefaultSize
-                             : std::min(request.page_size(), kMaxSize)};
+  Asked asked;
+  asked.size = request.page_size() == 0
+                   ? kDefaultSize
+                   : std::min(request.page_size(), kMaxSize);
   const std::string token = std::exchange(*request.mutable_page_token(), {});
   request.set_page_size(0);
   asked.fingerprint = Fingerprint(request);
   if (token.empty()) return asked;
   std::string text;
   uint64_t fingerprint = 0;
-  if (!absl::WebSafeBase64Unescape(token, &text)) return NoToken();
+  const bool is_text = absl::WebSafeBase64Unescape(token, &text);
   // A name may have dots.
   const size_t dot = text.rfind('.');
-  if (dot == std::string::npos || dot == 0 ||
+  if (!is_text || dot == std::string::npos || dot == 0 ||
       !absl::SimpleAtoi(text.substr(dot + 1), &fingerprint)) {
-    return NoToken();
+    AddNoToken(wrong);
+  } else if (fingerprint != asked.fingerprint) {
+    wrong.Add("page_token",
+              "it belongs to another listing, or to a request with other "
+              "fields");
+  } else {
+    asked.begin = text.substr(0, dot);
   }
-  if (fingerprint != asked.fingerprint) {
-    return InvalidField("page_token",
-                        "it belongs to another listing, or to a request with "
-                        "other fields");
-  }
-  asked.begin = text.substr(0, dot);
   return asked;
 }
 
@@ -78,35 +79,42 @@ std::string ToToken(const Begin& begin, uint64_t fingerprint) {
 
 template <typename Request>
 absl::StatusOr<Page> Page::Parse(Request& request) {
-  const absl::StatusOr<Asked> asked = Read(request);
-  if (!asked.ok()) return asked.status();
+  InvalidFields wrong;
+  const Asked asked = Read(request, wrong);
   Page page;
-  page.size = asked->size;
-  page.fingerprint_ = asked->fingerprint;
-  if (asked->begin.empty()) return page;
-  absl::string_view begin = asked->begin;
+  page.size = asked.size;
+  page.fingerprint_ = asked.fingerprint;
+  absl::string_view begin = asked.begin;
   uint64_t number = 0;
   if constexpr (std::is_same_v<Request, v1::ListRecipientsRequest>) {
     // "NUMBER.EXPECTED"; of a service before 0.2.0, "NUMBER".
     if (const size_t dot = begin.find('.'); dot != absl::string_view::npos) {
-      if (!absl::SimpleAtoi(begin.substr(dot + 1), &number)) return NoToken();
-      page.expected = number;
+      if (absl::SimpleAtoi(begin.substr(dot + 1), &number)) {
+        page.expected = number;
+      } else {
+        AddNoToken(wrong);
+      }
       begin = begin.substr(0, dot);
     }
   }
-  if (!absl::SimpleAtoi(begin, &number)) return NoToken();
-  page.begin = number;
+  if (absl::SimpleAtoi(begin, &number)) {
+    page.begin = number;
+  } else if (!asked.begin.empty()) {
+    AddNoToken(wrong);
+  }
+  if (!wrong.empty()) return wrong.status();
   return page;
 }
 
 template <typename Request>
 absl::StatusOr<NamePage> NamePage::Parse(Request& request) {
-  absl::StatusOr<Asked> asked = Read(request);
-  if (!asked.ok()) return asked.status();
+  InvalidFields wrong;
+  Asked asked = Read(request, wrong);
+  if (!wrong.empty()) return wrong.status();
   NamePage page;
-  page.size = asked->size;
-  page.fingerprint_ = asked->fingerprint;
-  page.begin = std::move(asked->begin);
+  page.size = asked.size;
+  page.fingerprint_ = asked.fingerprint;
+  page.begin = std::move(asked.begin);
   return page;
 }
 

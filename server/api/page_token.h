@@ -26,7 +26,7 @@ struct Page {
   // as many as are now.
   std::optional<uint64_t> expected;
 
-  // INVALID_ARGUMENT names page_size or page_token.
+  // INVALID_ARGUMENT names page_size, page_token or both.
   static absl::StatusOr<Page> Of(v1::ListSessionsRequest request);
   static absl::StatusOr<Page> Of(v1::ListRecipientsRequest request);
   static absl::StatusOr<Page> Of(v1::ListReceptionsRequest request);

@@ -8,6 +8,7 @@
 #include "server/api/filter_checks.h"
 #include "server/api/invalid_field.h"
 #include "server/api/names.h"
+#include "server/api/page_token.h"
 #include "server/api/spec_checker.h"
 #include "server/api/update_fields.h"
 
@@ -37,13 +38,12 @@ void AddView(v1::View view, InvalidFields& wrong) {
 
 // `Request`: of a list with states and a filter, and maybe a view.
 template <typename Request, typename Filter>
-absl::Status CheckList(const Request& request, const Filter& filter,
-                       bool (*is_state)(int)) {
-  InvalidFields wrong;
+void CheckList(const Request& request, const Filter& filter,
+               bool (*is_state)(int), InvalidFields& wrong) {
   AddStates(request.states(), is_state, wrong);
   if constexpr (requires { request.view(); }) AddView(request.view(), wrong);
   CheckFilter(filter, wrong);
-  return wrong.status();
+  wrong.AddOf(Page::Of(request).status());
 }
 
 // `kind`: "session", whose names are as `form`.
@@ -99,9 +99,8 @@ void AddRequestId(const std::string& request_id, InvalidFields& wrong) {
 }
 
 // Both may be empty. `path`: of the id.
-absl::Status CheckIds(absl::string_view path, const std::string& id,
-                      const std::string& request_id) {
-  InvalidFields wrong;
+void CheckIds(absl::string_view path, const std::string& id,
+              const std::string& request_id, InvalidFields& wrong) {
   if (!id.empty() && !IsResourceId(id)) {
     wrong.Add(path, absl::StrCat(
                         "\"", id,
@@ -109,7 +108,6 @@ absl::Status CheckIds(absl::string_view path, const std::string& id,
                         "first a letter, the last no '-'"));
   }
   AddRequestId(request_id, wrong);
-  return wrong.status();
 }
 
 // `check_name`: AddSessionName() and the like.
@@ -134,8 +132,7 @@ void CheckWatch(const Request& request, const Filter& filter,
 
 // Of a file or a directory; an empty path is the root's own.
 template <typename Request>
-absl::Status CheckPath(const Request& request) {
-  InvalidFields wrong;
+void CheckPath(const Request& request, InvalidFields& wrong) {
   if (request.root().empty()) wrong.Add("root", "it is empty");
   if (request.path().size() > SpecChecker::kMaxPathBytes) {
     wrong.Add("path", absl::StrCat("it is longer than ",
@@ -144,7 +141,6 @@ absl::Status CheckPath(const Request& request) {
   if (request.path().find('\0') != std::string::npos) {
     wrong.Add("path", "it has a NUL in it");
   }
-  return wrong.status();
 }
 
 }  // namespace
@@ -163,7 +159,9 @@ absl::Status CheckDistributionName(absl::string_view path,
 }
 
 absl::Status CheckRequest(const v1::CreateSessionRequest& request) {
-  return CheckIds("session_id", request.session_id(), request.request_id());
+  InvalidFields wrong;
+  CheckIds("session_id", request.session_id(), request.request_id(), wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::GetSessionRequest& request) {
@@ -174,7 +172,9 @@ absl::Status CheckRequest(const v1::GetSessionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListSessionsRequest& request) {
-  return CheckList(request, request.session_filter(), v1::SessionState_IsValid);
+  InvalidFields wrong;
+  CheckList(request, request.session_filter(), v1::SessionState_IsValid, wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::WatchSessionsRequest& request) {
@@ -188,12 +188,10 @@ absl::Status CheckRequest(const v1::WatchSessionsRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::WaitSessionRequest& request) {
-  absl::Status status = CheckSessionName("name", request.name());
-  if (!status.ok()) return status;
   SpecChecker check("");
   check.InRange("timeout", request.timeout(), absl::ZeroDuration(),
                 absl::InfiniteDuration());
-  return check.status();
+  return BothChecks(CheckSessionName("name", request.name()), check.status());
 }
 
 absl::Status CheckRequest(const v1::StartSessionRequest& request) {
@@ -223,10 +221,11 @@ absl::Status CheckRequest(const v1::UpdateSessionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListRecipientsRequest& request) {
-  absl::Status status = CheckSessionName("parent", request.parent());
-  if (!status.ok()) return status;
-  return CheckList(request, request.recipient_filter(),
-                   v1::RecipientState_IsValid);
+  InvalidFields wrong;
+  AddSessionName("parent", request.parent(), wrong);
+  CheckList(request, request.recipient_filter(), v1::RecipientState_IsValid,
+            wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::GetRecipientRequest& request) {
@@ -238,12 +237,14 @@ absl::Status CheckRequest(const v1::DropRecipientRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::CreateReceptionRequest& request) {
+  InvalidFields wrong;
+  CheckIds("reception_id", request.reception_id(), request.request_id(), wrong);
   if (request.reception().spec().has_upload()) {
-    return InvalidField("reception.spec.upload",
-                        "only distributions make receptions of uploads; create "
-                        "a distribution whose source is one");
+    wrong.Add("reception.spec.upload",
+              "only distributions make receptions of uploads; create a "
+              "distribution whose source is one");
   }
-  return CheckIds("reception_id", request.reception_id(), request.request_id());
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::GetReceptionRequest& request) {
@@ -254,8 +255,10 @@ absl::Status CheckRequest(const v1::GetReceptionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListReceptionsRequest& request) {
-  return CheckList(request, request.reception_filter(),
-                   v1::ReceptionState_IsValid);
+  InvalidFields wrong;
+  CheckList(request, request.reception_filter(), v1::ReceptionState_IsValid,
+            wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::WatchReceptionsRequest& request) {
@@ -273,8 +276,10 @@ absl::Status CheckRequest(const v1::DeleteReceptionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::CreateDistributionRequest& request) {
-  return CheckIds("distribution_id", request.distribution_id(),
-                  request.request_id());
+  InvalidFields wrong;
+  CheckIds("distribution_id", request.distribution_id(), request.request_id(),
+           wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::GetDistributionRequest& request) {
@@ -285,8 +290,10 @@ absl::Status CheckRequest(const v1::GetDistributionRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListDistributionsRequest& request) {
-  return CheckList(request, request.distribution_filter(),
-                   v1::DistributionState_IsValid);
+  InvalidFields wrong;
+  CheckList(request, request.distribution_filter(),
+            v1::DistributionState_IsValid, wrong);
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::WatchDistributionsRequest& request) {
@@ -315,10 +322,10 @@ absl::Status CheckRequest(const v1::GetDeliveryRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListDeliveriesRequest& request) {
-  absl::Status status = CheckDistributionName("parent", request.parent());
-  if (!status.ok()) return status;
   InvalidFields wrong;
+  AddDistributionName("parent", request.parent(), wrong);
   AddStates(request.states(), v1::DeliveryState_IsValid, wrong);
+  wrong.AddOf(NamePage::Of(request).status());
   return wrong.status();
 }
 
@@ -328,16 +335,25 @@ absl::Status CheckRequest(const v1::GetFleetNodeRequest& request) {
 }
 
 absl::Status CheckRequest(const v1::ListNodesRequest& request) {
-  if (request.racks_size() <= kMaxRacks) return absl::OkStatus();
-  return InvalidField("racks", absl::StrCat("there are more than ", kMaxRacks));
+  InvalidFields wrong;
+  if (request.racks_size() > kMaxRacks) {
+    wrong.Add("racks", absl::StrCat("there are more than ", kMaxRacks));
+  }
+  wrong.AddOf(NamePage::Of(request).status());
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::ListFilesRequest& request) {
-  return CheckPath(request);
+  InvalidFields wrong;
+  CheckPath(request, wrong);
+  wrong.AddOf(NamePage::Of(request).status());
+  return wrong.status();
 }
 
 absl::Status CheckRequest(const v1::StatFileRequest& request) {
-  return CheckPath(request);
+  InvalidFields wrong;
+  CheckPath(request, wrong);
+  return wrong.status();
 }
 
 }  // namespace tcptool::server

@@ -10,10 +10,10 @@
 
 namespace tcptool::server {
 
-// INVALID_ARGUMENT names the field. Not checked here: the spec of a session
-// (spec.h), of a reception (reception_spec.h) or of a distribution
-// (server/fleet/service), page_size and page_token (page_token.h), an upload's
-// messages (server/sessions/upload.h).
+// INVALID_ARGUMENT names all fields that are wrong. Not checked here: the spec
+// of a session (spec.h), of a reception (reception_spec.h) or of a distribution
+// (server/fleet/service), an upload's messages (server/sessions/upload.h). Who
+// checks a spec adds what is wrong with it, by BothChecks().
 absl::Status CheckRequest(const v1::CreateSessionRequest& request);
 absl::Status CheckRequest(const v1::GetSessionRequest& request);
 absl::Status CheckRequest(const v1::ListSessionsRequest& request);

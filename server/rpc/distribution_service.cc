@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "server/api/errors.h"
+#include "server/fleet/service/distribution_spec.h"
 #include "server/rpc/refused_call.h"
 #include "server/rpc/unary_methods.h"
 #include "server/rpc/upload_reactor.h"
@@ -46,6 +47,10 @@ void DistributionService::AddTo(MethodTable& table) {
       [this](const auto& request, const Caller& caller, auto done) {
         if (distributions_ == nullptr) return done(NoFleet());
         distributions_->Create(request, caller.identity(), std::move(done));
+      },
+      [](const auto& request) {
+        return fleet::ToStored(request.distribution().spec(), /*node=*/"")
+            .status();
       });
   unary.Add<v1::GetDistributionRequest, v1::Distribution>(
       "GetDistribution",

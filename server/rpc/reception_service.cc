@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "server/api/reception_spec.h"
 #include "server/rpc/unary_methods.h"
 #include "server/rpc/watch_reactor.h"
 #include "tcptool/v1/reception_service.pb.h"
@@ -18,6 +19,10 @@ void ReceptionService::AddTo(MethodTable& table) {
       "CreateReception",
       [this](const auto& request, const Caller& caller, auto done) {
         manager_.Create(request, caller.identity(), std::move(done));
+      },
+      [](const auto& request) {
+        v1::ReceptionSpec spec = request.reception().spec();
+        return ToReceptionPlan(spec).status();
       });
   unary.Add<v1::GetReceptionRequest, v1::Reception>(
       "GetReception", [this](const auto& request, auto done) {

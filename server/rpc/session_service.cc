@@ -18,7 +18,8 @@ void SessionService::AddTo(MethodTable& table) {
       "CreateSession",
       [this](const auto& request, const Caller& caller, auto done) {
         manager_.Create(request, caller.identity(), std::move(done));
-      });
+      },
+      [this](const auto& request) { return manager_.CheckSpec(request); });
   unary.Add<v1::GetSessionRequest, v1::Session>(
       "GetSession", [this](const auto& request, auto done) {
         done(table_.Get(request.name(), request.view()));
@@ -47,9 +48,11 @@ void SessionService::AddTo(MethodTable& table) {
         manager_.Retry(request, caller.identity(), std::move(done));
       });
   unary.Add<v1::UpdateSessionRequest, v1::Session>(
-      "UpdateSession", [this](const auto& request, auto done) {
+      "UpdateSession",
+      [this](const auto& request, auto done) {
         manager_.Update(request, std::move(done));
-      });
+      },
+      [this](const auto& request) { return manager_.CheckSpec(request); });
   unary.Add<v1::GetRecipientRequest, v1::Recipient>(
       "GetRecipient", [this](const auto& request, auto done) {
         done(table_.GetRecipient(request.name()));

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "server/api/invalid_field.h"
 #include "server/api/request_checks.h"
 #include "server/rpc/method_table.h"
 #include "server/rpc/unary_call.h"
@@ -24,25 +25,36 @@ class UnaryMethods {
                const google::protobuf::ServiceDescriptor& service)
       : table_(table), service_(service) {}
 
-  // `function` gets requests that CheckRequest() accepts.
+  // What is wrong with the spec in a request.
+  template <typename Request>
+  using SpecCheck = std::function<absl::Status(const Request&)>;
+
+  // `function` gets requests that CheckRequest() accepts, and checks their
+  // specs itself. The error of one that is refused has what `check_spec` finds
+  // as well.
   template <typename Request, typename Response>
   void Add(const std::string& name,
            std::function<void(const Request&,
                               typename UnaryCall<Request, Response>::Done)>
-               function) {
+               function,
+           SpecCheck<Request> check_spec = nullptr) {
     AddWithCaller<Request, Response>(
-        name, [function = std::move(function)](const Request& request,
-                                               const Caller&, auto done) {
+        name,
+        [function = std::move(function)](const Request& request, const Caller&,
+                                         auto done) {
           function(request, std::move(done));
-        });
+        },
+        std::move(check_spec));
   }
   // The same of one that wants to know who calls.
   template <typename Request, typename Response>
   void AddWithCaller(const std::string& name,
-                     typename UnaryCall<Request, Response>::Function function) {
+                     typename UnaryCall<Request, Response>::Function function,
+                     SpecCheck<Request> check_spec = nullptr) {
     const auto& method = *service_.FindMethodByName(name);
     table_.Add(method, RequiredRole(method),
-               [checked = Checked<Request, Response>(std::move(function))](
+               [checked = Checked<Request, Response>(std::move(function),
+                                                     std::move(check_spec))](
                    Call::Headers headers) {
                  return std::make_shared<UnaryCall<Request, Response>>(
                      std::move(headers), checked);
@@ -52,11 +64,13 @@ class UnaryMethods {
  private:
   template <typename Request, typename Response>
   static typename UnaryCall<Request, Response>::Function Checked(
-      typename UnaryCall<Request, Response>::Function function) {
-    return [function = std::move(function)](const Request& request,
-                                            const Caller& caller, auto done) {
+      typename UnaryCall<Request, Response>::Function function,
+      SpecCheck<Request> check_spec) {
+    return [function = std::move(function), check_spec = std::move(check_spec)](
+               const Request& request, const Caller& caller, auto done) {
       if (absl::Status status = CheckRequest(request); !status.ok()) {
-        return done(status);
+        if (check_spec == nullptr) return done(status);
+        return done(BothChecks(status, check_spec(request)));
       }
       function(request, caller, std::move(done));
     };

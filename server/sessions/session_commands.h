@@ -22,7 +22,8 @@
 
 namespace tcptool::server {
 
-// Used on the one thread of its executor; callbacks are called there.
+// Used on the one thread of its executor, but for what says otherwise;
+// callbacks are called there.
 class SessionCommands {
  public:
   using SessionDone = std::function<void(absl::StatusOr<v1::Session>)>;
@@ -53,6 +54,9 @@ class SessionCommands {
   void Drop(const v1::DropRecipientRequest& request, RecipientDone done);
   // As SessionManager::OpenUpload().
   void OpenUpload(const std::string& name, UploadDone done);
+  // INVALID_ARGUMENT: what Update() would change in the spec is wrong.
+  // NOT_FOUND. Any thread.
+  absl::Status CheckSpec(const v1::UpdateSessionRequest& request) const;
 
  private:
   // The session that a command is for. NOT_FOUND; ABORTED: `etag`, if given,

@@ -76,6 +76,12 @@ void SessionCreation::Create(v1::CreateSessionRequest request,
   });
 }
 
+absl::Status SessionCreation::CheckSpec(
+    const v1::CreateSessionRequest& request) const {
+  v1::SessionSpec spec = request.session().spec();
+  return ToOptions(rules_, spec).status();
+}
+
 void SessionCreation::Retry(const v1::RetrySessionRequest& request,
                             std::string creator, Done done) {
   auto creation = std::make_shared<Creation>();

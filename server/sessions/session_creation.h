@@ -54,6 +54,8 @@ class SessionCreation {
   // As SessionService.RetrySession. The same.
   void Retry(const v1::RetrySessionRequest& request, std::string creator,
              Done done);
+  // INVALID_ARGUMENT: a field of the spec is wrong. Any thread.
+  absl::Status CheckSpec(const v1::CreateSessionRequest& request) const;
 
   // From now on, requests are refused with UNAVAILABLE. Any thread.
   void StopAccepting() { gate_.Close(); }

@@ -75,6 +75,15 @@ class SessionManager {
   void Update(v1::UpdateSessionRequest request, SessionDone done);
   void Drop(v1::DropRecipientRequest request, RecipientDone done);
 
+  // What Create() and Update() would find wrong with the spec, as far as it
+  // shows without the content.
+  absl::Status CheckSpec(const v1::CreateSessionRequest& request) const {
+    return creation_.CheckSpec(request);
+  }
+  absl::Status CheckSpec(const v1::UpdateSessionRequest& request) const {
+    return commands_.CheckSpec(request);
+  }
+
   // Opens the upload of a session whose source is one; once per session. Errors
   // are those of UploadContent.
   void OpenUpload(std::string name, UploadDone done);

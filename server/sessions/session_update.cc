@@ -123,6 +123,18 @@ void SessionCommands::Update(const v1::UpdateSessionRequest& request,
       });
 }
 
+absl::Status SessionCommands::CheckSpec(
+    const v1::UpdateSessionRequest& request) const {
+  const auto session = table_.Get(request.session().name());
+  if (!session.ok()) return session.status();
+  v1::SessionSpec spec = session->spec();
+  InvalidFields wrong;
+  for (const UpdateField* const field : UpdateFieldsOf(request, wrong)) {
+    field->copy(request.session().spec(), spec);
+  }
+  return ToChangedOptions(rules_, session->spec(), spec).status();
+}
+
 void SessionCommands::SetSpec(const Change& change) {
   absl::StatusOr<v1::Session> session =
       GetByUid(table_, change.name, change.uid);

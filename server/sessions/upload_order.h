@@ -31,17 +31,18 @@ class UploadOrder {
                           "a message came after the one that completed the "
                           "content; it must be the last");
     }
+    InvalidFields wrong;
     if (!request.name().empty() && request.name() != name_) {
-      return InvalidField("name",
-                          absl::StrCat("the stream began with ", name_,
-                                       ", to which all of it is uploaded"));
+      wrong.Add("name", absl::StrCat("the stream began with ", name_,
+                                     ", to which all of it is uploaded"));
     }
     if (request.offset() != received_) {
-      return InvalidField(
-          "offset", absl::StrCat(request.offset(), " is not ", received_,
-                                 ", the end of what came before; neither gaps "
-                                 "nor repetitions are allowed"));
+      wrong.Add("offset",
+                absl::StrCat(request.offset(), " is not ", received_,
+                             ", the end of what came before; neither gaps nor "
+                             "repetitions are allowed"));
     }
+    if (!wrong.empty()) return wrong.status();
     received_ += static_cast<int64_t>(request.data().size());
     complete_ = request.complete();
     return absl::OkStatus();

@@ -75,6 +75,25 @@ class ErrorDetailsTest(DetailsCase):
         )
         self.assertTrue(all(one.description for one in wrong))
 
+    def test_wrong_fields_beside_a_spec_are_named_with_those_in_it(self):
+        """Also where the node would not carry the request out, as in no fleet."""
+        for call, request, kind in (
+            (self.service.sessions.CreateSession,
+             self.messages.CreateSessionRequest(session_id="A"), "session"),
+            (self.service.receptions.CreateReception,
+             stubs.reception_service.CreateReceptionRequest(reception_id="A"), "reception"),
+            (self.service.distributions.CreateDistribution,
+             stubs.distribution_service.CreateDistributionRequest(distribution_id="A"),
+             "distribution"),
+        ):
+            with self.subTest(kind):
+                reason, details = self.details(call, request)
+                self.assertEqual(reason, "INVALID_FIELD")
+                wrong = [one.field for one in details["BadRequest"].field_violations]
+                self.assertEqual(wrong[0], f"{kind}_id")
+                # Its source is missing.
+                self.assertTrue(wrong[1].startswith(f"{kind}.spec."), wrong)
+
     def test_a_source_that_cannot_be_one_is_a_wrong_field(self):
         (self.service.root / "folder").mkdir()
         for path in ("folder", "x" * 4000):

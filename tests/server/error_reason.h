@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "google/rpc/error_details.pb.h"
@@ -32,6 +33,25 @@ inline std::string ReasonOf(const grpc::Status& status) {
 
 inline std::string ReasonOf(const absl::Status& status) {
   return ReasonOf(ToGrpc(status));
+}
+
+// The paths of the fields that are wrong, in their order.
+inline std::vector<std::string> WrongFieldsOf(const grpc::Status& status) {
+  google::rpc::Status details;
+  EXPECT_TRUE(details.ParseFromString(status.error_details()));
+  std::vector<std::string> fields;
+  google::rpc::BadRequest request;
+  for (const google::protobuf::Any& detail : details.details()) {
+    if (!detail.UnpackTo(&request)) continue;
+    for (const auto& one : request.field_violations()) {
+      fields.push_back(one.field());
+    }
+  }
+  return fields;
+}
+
+inline std::vector<std::string> WrongFieldsOf(const absl::Status& status) {
+  return WrongFieldsOf(ToGrpc(status));
 }
 
 }  // namespace tcptool::server

@@ -11,7 +11,7 @@ namespace tcptool::fleet {
 
 // Without its times and its request_id. `node`: the name of this one, to which
 // the content is uploaded if the source is an upload. INVALID_ARGUMENT names
-// the first field that is wrong.
+// the fields that are wrong.
 absl::StatusOr<v1::DistributionSpec> ToStored(const api::DistributionSpec& spec,
                                               const std::string& node);
 

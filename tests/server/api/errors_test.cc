@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
@@ -145,6 +146,24 @@ TEST(ErrorsTest, AllWrongFieldsAreNamedOnceEach) {
   EXPECT_EQ(request->field_violations(0).field(), "a");
   EXPECT_EQ(request->field_violations(0).description(), "it is empty");
   EXPECT_EQ(request->field_violations(1).field(), "b[1]");
+}
+
+TEST(ErrorsTest, WrongFieldsOfTwoChecksAreNamedTogether) {
+  const absl::Status id = InvalidField("session_id", "it is none");
+  const absl::Status port = InvalidField("session.spec.port", "it is none");
+  const absl::Status both = BothChecks(id, port);
+  EXPECT_EQ(both.message(), id.message());
+  EXPECT_EQ(ReasonOf(both), "INVALID_FIELD");
+  EXPECT_EQ(WrongFieldsOf(both),
+            (std::vector<std::string>{"session_id", "session.spec.port"}));
+  const absl::Status ok;
+  EXPECT_EQ(BothChecks(ok, port), port);
+  EXPECT_EQ(BothChecks(id, ok), id);
+  EXPECT_TRUE(BothChecks(ok, ok).ok());
+  // The request would be refused again with the one mended.
+  EXPECT_EQ(BothChecks(id, absl::NotFoundError("none")), id);
+  EXPECT_EQ(BothChecks(absl::NotFoundError("none"), id),
+            absl::NotFoundError("none"));
 }
 
 TEST(ErrorsTest, NoMoreThanSoManyWrongFieldsAreKept) {

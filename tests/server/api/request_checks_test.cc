@@ -1,14 +1,19 @@
 // What is wrong with a request by itself.
 #include "server/api/request_checks.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "google/rpc/error_details.pb.h"
+#include <string>
+
 #include "server/api/grpc_status.h"
 #include "server/api/names.h"
+#include "tests/server/error_reason.h"
 
 namespace tcptool::server {
 namespace {
+
+using ::testing::ElementsAre;
 
 TEST(NamesTest, SessionNamesHaveOneForm) {
   EXPECT_TRUE(IsSessionName("sessions/a"));
@@ -169,15 +174,71 @@ TEST(RequestsTest, AllWrongFieldsOfAWatchAreNamed) {
   watch.add_names("sessions/a");
   watch.add_names("a");
   watch.set_resume_revision(-1);
-  google::rpc::BadRequest wrong;
-  const absl::Status status = CheckRequest(watch);
-  const auto detail =
-      status.GetPayload("type.googleapis.com/google.rpc.BadRequest");
-  ASSERT_TRUE(detail);
-  ASSERT_TRUE(wrong.ParseFromString(std::string(*detail)));
-  ASSERT_EQ(wrong.field_violations_size(), 2);
-  EXPECT_EQ(wrong.field_violations(0).field(), "names[1]");
-  EXPECT_EQ(wrong.field_violations(1).field(), "resume_revision");
+  EXPECT_THAT(WrongFieldsOf(CheckRequest(watch)),
+              ElementsAre("names[1]", "resume_revision"));
+}
+
+// All that lists have: each is wrong.
+template <typename Request>
+Request WrongList() {
+  Request request;
+  request.set_page_size(-1);
+  request.set_page_token("forged");
+  if constexpr (requires { request.parent(); }) request.set_parent("a");
+  if constexpr (requires { request.root(); }) {
+    request.set_path(std::string(1, '\0'));
+  }
+  if constexpr (requires { request.states(); })
+    request.mutable_states()->Add(0);
+  return request;
+}
+
+TEST(RequestsTest, AllWrongFieldsOfAListAreNamed) {
+  auto recipients = WrongList<v1::ListRecipientsRequest>();
+  recipients.mutable_recipient_filter()->add_addresses("nowhere");
+  EXPECT_THAT(
+      WrongFieldsOf(CheckRequest(recipients)),
+      ElementsAre("parent", "states[0]", "recipient_filter.addresses[0]",
+                  "page_size", "page_token"));
+  auto sessions = WrongList<v1::ListSessionsRequest>();
+  sessions.mutable_session_filter()->set_name_prefix("A");
+  sessions.set_view(static_cast<v1::View>(99));
+  EXPECT_THAT(WrongFieldsOf(CheckRequest(sessions)),
+              ElementsAre("states[0]", "view", "session_filter.name_prefix",
+                          "page_size", "page_token"));
+  const auto of_states = ElementsAre("states[0]", "page_size", "page_token");
+  EXPECT_THAT(
+      WrongFieldsOf(CheckRequest(WrongList<v1::ListReceptionsRequest>())),
+      of_states);
+  EXPECT_THAT(
+      WrongFieldsOf(CheckRequest(WrongList<v1::ListDistributionsRequest>())),
+      of_states);
+  EXPECT_THAT(
+      WrongFieldsOf(CheckRequest(WrongList<v1::ListDeliveriesRequest>())),
+      ElementsAre("parent", "states[0]", "page_size", "page_token"));
+  auto nodes = WrongList<v1::ListNodesRequest>();
+  for (int i = 0; i <= 1000; ++i) nodes.add_racks("a");
+  EXPECT_THAT(WrongFieldsOf(CheckRequest(nodes)),
+              ElementsAre("racks", "page_size", "page_token"));
+  EXPECT_THAT(WrongFieldsOf(CheckRequest(WrongList<v1::ListFilesRequest>())),
+              ElementsAre("root", "path", "page_size", "page_token"));
+}
+
+TEST(RequestsTest, AllWrongFieldsOfAWaitAreNamed) {
+  v1::WaitSessionRequest wait;
+  wait.mutable_timeout()->set_seconds(-1);
+  EXPECT_THAT(WrongFieldsOf(CheckRequest(wait)),
+              ElementsAre("name", "timeout"));
+}
+
+TEST(RequestsTest, AllWrongFieldsBesideASpecAreNamed) {
+  v1::CreateReceptionRequest create;
+  create.set_reception_id("A");
+  create.set_request_id("\n");
+  create.mutable_reception()->mutable_spec()->mutable_upload();
+  EXPECT_THAT(
+      WrongFieldsOf(CheckRequest(create)),
+      ElementsAre("reception_id", "request_id", "reception.spec.upload"));
 }
 
 TEST(GrpcStatusTest, LongMessageIsCutBetweenCharacters) {

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "google/rpc/error_details.pb.h"
 #include "server/api/request_checks.h"
+#include "tests/server/error_reason.h"
 
 namespace tcptool::server {
 namespace {
@@ -71,14 +71,7 @@ TEST(UpdateFieldsTest, AllThatCannotBeChangedIsNamedAtOnce) {
   }
   const absl::Status status = CheckRequest(request);
   EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
-  google::rpc::BadRequest wrong;
-  ASSERT_TRUE(wrong.ParseFromString(std::string(
-      *status.GetPayload("type.googleapis.com/google.rpc.BadRequest"))));
-  std::vector<std::string> fields;
-  for (const auto& one : wrong.field_violations()) {
-    fields.push_back(one.field());
-  }
-  EXPECT_THAT(fields,
+  EXPECT_THAT(WrongFieldsOf(status),
               ElementsAre("session.name", "update_mask.paths[0]",
                           "update_mask.paths[2]", "update_mask.paths[3]",
                           "update_mask.paths[4]", "update_mask.paths[5]"));

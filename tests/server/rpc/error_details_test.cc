@@ -1,4 +1,5 @@
 // The details of errors as they come over the wire, from each kind of call.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -12,6 +13,8 @@
 
 namespace tcptool::server {
 namespace {
+
+using ::testing::ElementsAre;
 
 class ErrorDetailsTest : public testing::Test {
  protected:
@@ -71,6 +74,40 @@ TEST_F(ErrorDetailsTest, OfAWaitThatTheServicesStopEnds) {
   EXPECT_TRUE(std::ranges::any_of(details.details(), [](const auto& detail) {
     return detail.template Is<google::rpc::RetryInfo>();
   }));
+}
+
+TEST_F(ErrorDetailsTest, OfACreationNamesWhatIsWrongInItsSpecToo) {
+  v1::CreateSessionRequest request;
+  request.set_session_id("A");
+  request.set_request_id("\n");
+  v1::SessionSpec& spec = *request.mutable_session()->mutable_spec();
+  spec.mutable_upload();
+  spec.add_allow("nobody");
+  spec.set_max_recipients(-1);
+  v1::Session session;
+  const grpc::Status status =
+      service.stub().CreateSession(&context, request, &session);
+  EXPECT_THAT(WrongFieldsOf(status), ElementsAre("session_id", "request_id",
+                                                 "session.spec.max_recipients",
+                                                 "session.spec.allow[0]"));
+  EXPECT_EQ(status.error_message().substr(0, 12), "session_id: ");
+}
+
+TEST_F(ErrorDetailsTest, OfAChangeNamesWhatIsWrongInItsSpecToo) {
+  v1::UpdateSessionRequest request;
+  request.mutable_session()->set_name(service.Create().name());
+  request.mutable_update_mask()->add_paths("spec.file");
+  request.mutable_update_mask()->add_paths("spec.expire_after");
+  // Not named by the mask.
+  request.mutable_session()->mutable_spec()->add_allow("nobody");
+  request.mutable_session()
+      ->mutable_spec()
+      ->mutable_expire_after()
+      ->set_seconds(-1);
+  v1::Session session;
+  EXPECT_THAT(
+      WrongFieldsOf(service.stub().UpdateSession(&context, request, &session)),
+      ElementsAre("update_mask.paths[0]", "session.spec.expire_after"));
 }
 
 TEST_F(ErrorDetailsTest, OfAnUpload) {

@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 #include "tests/dataplane/testing.h"
+#include "tests/server/error_reason.h"
 
 namespace tcptool::server {
 namespace {
@@ -56,6 +60,13 @@ TEST_F(UploadTest, OffsetsFollowEachOther) {
   EXPECT_TRUE(Take(Message(3, "d", /*complete=*/true)).ok());
   EXPECT_TRUE(upload.complete());
   EXPECT_EQ(source->length(), 4u);
+}
+
+TEST_F(UploadTest, AllWrongFieldsOfAMessageAreNamed) {
+  v1::UploadContentRequest request = Message(1, "a");
+  request.set_name("sessions/other");
+  EXPECT_EQ(WrongFieldsOf(Take(request)),
+            (std::vector<std::string>{"name", "offset"}));
 }
 
 TEST_F(UploadTest, ContentOfAnotherLengthIsRefused) {
