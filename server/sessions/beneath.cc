@@ -135,7 +135,10 @@ UniqueFd FindBeneath(BeneathMethod method, int directory,
   // The kernel would find what is before it.
   if (path.find('\0') != std::string::npos) return Failed(EINVAL);
   if (method == BeneathMethod::kOpenat2) {
-    return Openat2(directory, path.c_str());
+    UniqueFd found = Openat2(directory, path.c_str());
+    // The kernel says ELOOP of its own links too, as those of procfs, which
+    // lead out: the walk tells which it is.
+    if (found.valid() || errno != ELOOP) return found;
   }
   return Walk(directory, path).Find();
 }

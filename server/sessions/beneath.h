@@ -30,8 +30,9 @@ absl::string_view BeneathMethodName(BeneathMethod method);
 // Finds `path`, which is relative to `directory`: a descriptor by O_PATH, so
 // that nothing is opened, which may have an effect, or wait, where it is a
 // device or a FIFO. "..", and symbolic links, may lead about below `directory`,
-// and to what is mounted there. Invalid, with errno, on an error: EXDEV, or
-// ELOOP, where the path would leave it. May wait for a disk. Any thread.
+// and to what is mounted there. Invalid, with errno, on an error: EXDEV
+// where the path would leave it, ELOOP where symbolic links go round in a
+// circle or are too many. May wait for a disk. Any thread.
 dataplane::UniqueFd FindBeneath(BeneathMethod method, int directory,
                                 const std::string& path);
 

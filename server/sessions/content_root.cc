@@ -41,8 +41,13 @@ absl::Status OpenError(const std::string& file, const std::string& root,
                             absl::StrCat("the service may not read ", file,
                                          "; give its user read permission")),
                         v1::ERROR_REASON_SYSTEM_DENIES);
-    case EXDEV:
     case ELOOP:
+      return NotFound(v1::ERROR_REASON_FILE_NOT_FOUND, kFileType,
+                      absl::StrCat(root, "/", path),
+                      absl::StrCat("there is no ", file,
+                                   ": its symbolic links go round in a circle, "
+                                   "or are too many (ELOOP)"));
+    case EXDEV:
       return WithReason(absl::PermissionDeniedError(absl::StrCat(
                             file,
                             " leads out of its root, by \"..\", a leading "

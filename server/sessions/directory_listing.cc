@@ -80,6 +80,19 @@ std::string PathOf(const std::string& path) {
   return path.empty() ? "." : path;
 }
 
+// The last part of a path: of "a/" and "a/." as of "a"; empty for the root's
+// own.
+absl::string_view NameOf(absl::string_view path) {
+  for (;;) {
+    const size_t slash = path.rfind('/');
+    const absl::string_view last =
+        slash == absl::string_view::npos ? path : path.substr(slash + 1);
+    if (!last.empty() && last != ".") return last;
+    if (slash == absl::string_view::npos) return "";
+    path = path.substr(0, slash);
+  }
+}
+
 bool IsListed(absl::string_view name) {
   return name != "." && name != ".." && ToUtf8(name) == name;
 }
@@ -132,8 +145,15 @@ absl::StatusOr<v1::File> StatFile(const ContentRoot& root,
   if (fstat(found->get(), &status) != 0) {
     return absl::ErrnoToStatus(errno, "asking for the state of the file");
   }
+  const absl::string_view name = NameOf(path);
+  if (name == "..") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("\"", path,
+                     "\" ends with \"..\", which is nothing's name; write the "
+                     "path of what it leads to"));
+  }
   v1::File file;
-  file.set_name(path.substr(path.rfind('/') + 1));
+  file.set_name(std::string(name));
   Describe(status, file);
   return file;
 }

@@ -13,8 +13,11 @@
 
 namespace tcptool::server {
 
-// file_service.proto says what both answer. A path that is empty is the root's
-// own. No symbolic link leads out of it. May wait for a disk. Any thread.
+// file_service.proto says what both answer. A path that is empty, or ".", is
+// the root's own. No symbolic link leads out of it. May wait for a disk. Any
+// thread.
+//
+// INVALID_ARGUMENT as well: the path ends with "..".
 absl::StatusOr<v1::File> StatFile(const ContentRoot& root,
                                   const std::string& path);
 

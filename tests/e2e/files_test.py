@@ -82,6 +82,7 @@ class FilesTest(ServiceTest):
         outside.write_bytes(b"secret")
         (self.service.root / "out").symlink_to(outside)
         (self.service.root / "up").symlink_to("..")
+        (self.service.root / "circle").symlink_to("circle")
         token = self.list(page_size=1).next_page_token
         for fields, code, reason in (
             ({"root": ""}, CODES.INVALID_ARGUMENT, "INVALID_FIELD"),
@@ -99,6 +100,7 @@ class FilesTest(ServiceTest):
             ({"path": "content"}, CODES.NOT_FOUND, "FILE_NOT_FOUND"),
             ({"path": "content/x"}, CODES.NOT_FOUND, "FILE_NOT_FOUND"),
             ({"path": "nothing"}, CODES.NOT_FOUND, "FILE_NOT_FOUND"),
+            ({"path": "circle"}, CODES.NOT_FOUND, "FILE_NOT_FOUND"),
             ({"page_size": -1}, CODES.INVALID_ARGUMENT, "INVALID_FIELD"),
             ({"page_token": "forged"}, CODES.INVALID_ARGUMENT, "INVALID_FIELD"),
             ({"page_token": "Li4vLi4"}, CODES.INVALID_ARGUMENT, "INVALID_FIELD"),
@@ -111,10 +113,12 @@ class FilesTest(ServiceTest):
                 self.assertNotIn(str(self.service.home), error.details())
         error = failure_of(lambda: self.stat("out"))
         self.assertEqual(error.code(), CODES.PERMISSION_DENIED)
-        error = failure_of(lambda: self.stat("x" * 300))
-        self.assertEqual(reason_of(error), "INVALID_FIELD")
-        (wrong,) = details_of(error)["BadRequest"].field_violations
-        self.assertEqual(wrong.field, "path")
+        for path in ("x" * 300, "images/.."):
+            error = failure_of(lambda path=path: self.stat(path))
+            self.assertEqual(reason_of(error), "INVALID_FIELD")
+            (wrong,) = details_of(error)["BadRequest"].field_violations
+            self.assertEqual(wrong.field, "path")
+        self.assertEqual(self.stat("images/").name, "images")
         names = {file.name: file.type for file in self.list().files}
         self.assertEqual(names["out"], stubs.file_service.FILE_TYPE_SYMBOLIC_LINK)
         self.assertEqual(names["up"], stubs.file_service.FILE_TYPE_SYMBOLIC_LINK)

@@ -202,6 +202,36 @@ TEST_P(DirectoryListingTest, WhatIsNoDirectoryIsNotListed) {
   EXPECT_EQ(StatFile(root_, "file")->name(), "file");
 }
 
+TEST_P(DirectoryListingTest, NameIsTheLastPartOfAPathHoweverItEnds) {
+  std::filesystem::create_directories(At("a/b"));
+  std::filesystem::create_symlink("a", At("link"));
+  Write("file");
+  for (const char* const path : {"a/b", "a/b/", "a/b//", "a/b/.", "a//b/./",
+                                 "./a/../a/b", "link/b/./."}) {
+    EXPECT_EQ(StatFile(root_, path)->name(), "b") << path;
+  }
+  EXPECT_EQ(StatFile(root_, "link/")->name(), "link");
+  for (const char* const path : {"", ".", "./", "././/."}) {
+    EXPECT_EQ(StatFile(root_, path)->name(), "") << path;
+  }
+  for (const char* const path : {"a/..", "a/b/..", "a/../", "link/b/../."}) {
+    const absl::Status status = StatFile(root_, path).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << path << ": " << status;
+  }
+  EXPECT_TRUE(absl::IsNotFound(StatFile(root_, "file/").status()));
+}
+
+TEST_P(DirectoryListingTest, LinksThatGoInACircleLeadToNothing) {
+  std::filesystem::create_symlink("circle", At("circle"));
+  for (const absl::Status& status :
+       {StatFile(root_, "circle").status(), List("circle").status(),
+        root_.Open("circle/file").status()}) {
+    EXPECT_TRUE(absl::IsNotFound(status)) << status;
+    EXPECT_EQ(ReasonOf(status), "FILE_NOT_FOUND");
+    EXPECT_THAT(status.message(), HasSubstr("(ELOOP)"));
+  }
+}
+
 TEST_P(DirectoryListingTest, TimesThatHaveNoTimestampAreTheNearest) {
   Write("old");
   const timespec times[2] = {{.tv_sec = 0, .tv_nsec = 0},
