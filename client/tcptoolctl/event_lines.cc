@@ -119,6 +119,19 @@ std::vector<std::string> EventLines::Of(
   return lines;
 }
 
+std::string WhyNoResume(const std::string& text) {
+  if (text.empty()) {
+    return "it is empty; leave it out to begin with what there is";
+  }
+  // Of a script, more likely than a file that is not there yet.
+  if (text.front() != '-') return "";
+  return absl::StrCat(
+      "\"", text,
+      "\" is no revision, which is not negative; a file of this "
+      "name is ./",
+      text);
+}
+
 absl::StatusOr<int64_t> ReadResumeRevision(const std::string& text) {
   if (IsRevision(text)) {
     int64_t revision = 0;

@@ -40,6 +40,10 @@ class EventLines {
   int64_t resume_;
 };
 
+// What CLI11 calls on `text` that is to say where to go on: why it is neither a
+// revision nor the name of a file. Empty: it may be one.
+std::string WhyNoResume(const std::string& text);
+
 // The revision that `text` says, or, if it is no number, that of the last whole
 // line in the file of this name, which EventLines has made. 0, to begin with a
 // snapshot: there is no such file, or it is empty. INVALID_ARGUMENT: it is none

@@ -137,6 +137,10 @@ void AddMoment(CLI::App& app, const std::string& flag,
                std::function<google::protobuf::Timestamp*()> field) {
   const auto check = [](const std::string& text) -> std::string {
     if (ParseMoment(text, absl::Now())) return "";
+    if (absl::Duration ago; absl::ParseDuration(text, &ago)) {
+      return absl::StrCat(text, " ago is not between 0 and ",
+                          absl::FormatDuration(kLongestAgo), " ago");
+    }
     return absl::StrCat("\"", text,
                         "\" is no point in time; write it as 90m, for so long "
                         "ago, or as 2030-01-31T12:00:00Z");
@@ -151,10 +155,10 @@ void AddMoment(CLI::App& app, const std::string& flag,
       ->check(check);
 }
 
-void AddEnums(CLI::App& app, const std::string& flag,
-              const google::protobuf::EnumDescriptor* values,
-              const std::string& prefix, const std::string& description,
-              const std::function<void(int)>& add) {
+CLI::Option* AddEnums(CLI::App& app, const std::string& flag,
+                      const google::protobuf::EnumDescriptor* values,
+                      const std::string& prefix, const std::string& description,
+                      const std::function<void(int)>& add) {
   const auto number = [values, prefix](const std::string& text) {
     const auto* value = values->FindValueByName(
         absl::StrCat(prefix, absl::AsciiStrToUpper(text)));
@@ -169,9 +173,9 @@ void AddEnums(CLI::App& app, const std::string& flag,
     }
     return absl::StrCat("\"", text, "\" is none of ", names);
   };
-  AddList(app, flag, "NAME", description, [=](const std::string& text) {
-    add(number(text));
-  })->check(check);
+  return AddList(app, flag, "NAME", description,
+                 [=](const std::string& text) { add(number(text)); })
+      ->check(check);
 }
 
 }  // namespace tcptool

@@ -71,10 +71,10 @@ void AddMoment(CLI::App& app, const std::string& flag,
 
 // As AddList(), with the numbers of the `values` of an enumeration, which are
 // written without `prefix`, in upper or lower case.
-void AddEnums(CLI::App& app, const std::string& flag,
-              const google::protobuf::EnumDescriptor* values,
-              const std::string& prefix, const std::string& description,
-              const std::function<void(int)>& add);
+CLI::Option* AddEnums(CLI::App& app, const std::string& flag,
+                      const google::protobuf::EnumDescriptor* values,
+                      const std::string& prefix, const std::string& description,
+                      const std::function<void(int)>& add);
 
 // `flag`, for the root and the path of a FileDestination or a
 // DistributionDestination, and --overwrite. `destination` outlives `app`.

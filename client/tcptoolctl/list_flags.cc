@@ -24,6 +24,15 @@ void AddTimes(CLI::App& command, ListFlags& flags, const std::string& began,
   command.add_flag("--failed", flags.failed, failed);
 }
 
+// --failed stands for some states itself: there is one of the two.
+template <typename Request>
+void AddState(CLI::App& command, const google::protobuf::EnumDescriptor* states,
+              const std::string& prefix, Request* request) {
+  AddEnums(command, "--state", states, prefix, "Only those in this state",
+           [request](int state) { request->mutable_states()->Add(state); })
+      ->excludes("--failed");
+}
+
 template <typename Map>
 void AddWantedLabels(CLI::App& command, Map* labels) {
   AddLabels(command, "Only those with this label", [labels](const Pair& label) {
@@ -98,9 +107,7 @@ void AddSessionListFlags(CLI::App& command, ListFlags& flags) {
   AddTimes(command, flags, "created",
            "Only those that ended without everybody's having the content,\n"
            "unless they were cancelled");
-  AddEnums(command, "--state", v1::SessionState_descriptor(), "SESSION_STATE_",
-           "Only those in this state",
-           [request](int state) { request->mutable_states()->Add(state); });
+  AddState(command, v1::SessionState_descriptor(), "SESSION_STATE_", request);
   AddWantedLabels(command, request->mutable_labels());
   AddNamePrefix(command,
                 request->mutable_session_filter()->mutable_name_prefix());
@@ -111,9 +118,8 @@ void AddRecipientListFlags(CLI::App& command, ListFlags& flags) {
   v1::ListRecipientsRequest* request = &flags.recipients;
   AddTimes(command, flags, "connected",
            "Only those that FAILED, or were REJECTED or DROPPED");
-  AddEnums(command, "--state", v1::RecipientState_descriptor(),
-           "RECIPIENT_STATE_", "Only those in this state",
-           [request](int state) { request->mutable_states()->Add(state); });
+  AddState(command, v1::RecipientState_descriptor(), "RECIPIENT_STATE_",
+           request);
   AddEnums(
       command, "--reason", v1::RecipientReason_descriptor(),
       "RECIPIENT_REASON_", "Only those that FAILED for this reason",
@@ -138,9 +144,8 @@ void AddReceptionListFlags(CLI::App& command, ListFlags& flags) {
   v1::ListReceptionsRequest* request = &flags.receptions;
   AddTimes(command, flags, "created",
            "Only those that FAILED or were INTERRUPTED");
-  AddEnums(command, "--state", v1::ReceptionState_descriptor(),
-           "RECEPTION_STATE_", "Only those in this state",
-           [request](int state) { request->mutable_states()->Add(state); });
+  AddState(command, v1::ReceptionState_descriptor(), "RECEPTION_STATE_",
+           request);
   AddEnums(
       command, "--reason", v1::ReceptionReason_descriptor(),
       "RECEPTION_REASON_", "Only those that FAILED for this reason",
@@ -162,9 +167,8 @@ void AddDistributionListFlags(CLI::App& command, ListFlags& flags) {
   AddTimes(command, flags, "created",
            "Only those that ended without every target's having the content,\n"
            "unless they were cancelled");
-  AddEnums(command, "--state", v1::DistributionState_descriptor(),
-           "DISTRIBUTION_STATE_", "Only those in this state",
-           [request](int state) { request->mutable_states()->Add(state); });
+  AddState(command, v1::DistributionState_descriptor(), "DISTRIBUTION_STATE_",
+           request);
   AddWantedLabels(command, request->mutable_labels());
   AddNamePrefix(command,
                 request->mutable_distribution_filter()->mutable_name_prefix());

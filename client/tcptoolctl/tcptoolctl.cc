@@ -20,6 +20,7 @@
 #include "client/tcptoolctl/commands.h"
 #include "client/tcptoolctl/distribute_flags.h"
 #include "client/tcptoolctl/error_text.h"
+#include "client/tcptoolctl/event_lines.h"
 #include "client/tcptoolctl/flag_values.h"
 #include "client/tcptoolctl/list_flags.h"
 #include "client/tcptoolctl/receive_flags.h"
@@ -162,7 +163,8 @@ void AddCommands(CLI::App& app, Options& options, Command& chosen) {
                    "Go on after this revision, or after those lines that this "
                    "file\n"
                    "has of an earlier run; default: begin with what there is")
-      ->type_name("REVISION|FILE");
+      ->type_name("REVISION|FILE")
+      ->check(WhyNoResume);
   CLI::App* wait = AddCommand(
       app, "wait", "Wait until a session has ended, and show it", Wait, chosen);
   AddSessionName(wait, options);

@@ -73,6 +73,16 @@ TEST_F(ResumeTest, RevisionIsANumberOrThatOfAFile) {
   EXPECT_EQ(*ReadResumeRevision(name_), 7);
 }
 
+TEST_F(ResumeTest, WhatCanBeNeitherIsRefused) {
+  EXPECT_EQ(WhyNoResume("0"), "");
+  EXPECT_EQ(WhyNoResume("file"), "");
+  EXPECT_EQ(WhyNoResume("./-1"), "");
+  EXPECT_NE(WhyNoResume("").find("it is empty"), std::string::npos);
+  for (const char* text : {"-1", "-", "-x"}) {
+    EXPECT_NE(WhyNoResume(text).find("is no revision"), std::string::npos);
+  }
+}
+
 TEST_F(ResumeTest, LineThatWasCutOffDoesNotCount) {
   const std::string large(300'000, 'x');
   Write(absl::StrCat("{\"resume\":\"5\"}\n{\"resume\":\"6\",\"a\":\"", large,

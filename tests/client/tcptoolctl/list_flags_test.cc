@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "client/tcptoolctl/flag_values.h"
 
 namespace tcptool {
@@ -93,6 +94,27 @@ TEST(ListFlagsTest, WrongValuesAreRefused) {
        {"--state none", "--state unspecified", "--since yesterday", "--label a",
         "--source a --upload"}) {
     EXPECT_THROW(Parsed(AddSessionListFlags, line), CLI::ParseError) << line;
+  }
+}
+
+TEST(ListFlagsTest, FailedStandsForStatesAndHasNoneBesideIt) {
+  for (const auto add : {AddSessionListFlags, AddRecipientListFlags,
+                         AddReceptionListFlags, AddDistributionListFlags}) {
+    EXPECT_THROW(Parsed(add, "--state failed --failed"), CLI::ExcludesError);
+    EXPECT_THROW(Parsed(add, "--failed --state failed"), CLI::ExcludesError);
+  }
+}
+
+TEST(ListFlagsTest, TimesThatAreTooLongAgoAreToldTheBound) {
+  for (const char* when : {"99999999h", "-1h", "inf"}) {
+    try {
+      Parsed(AddSessionListFlags, absl::StrCat("--since=", when));
+      ADD_FAILURE() << when;
+    } catch (const CLI::ParseError& error) {
+      EXPECT_EQ(std::string(error.what()),
+                absl::StrCat("--since: ", when,
+                             " ago is not between 0 and 876000h ago"));
+    }
   }
 }
 

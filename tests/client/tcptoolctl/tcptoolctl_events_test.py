@@ -139,14 +139,17 @@ class EventsTest(harness.ServiceTest):
         with tempfile.NamedTemporaryFile("w") as other:
             other.write("something else\n")
             other.flush()
-            for resume, text in (
-                ("9" * 30, "is no revision"),
-                (other.name, "its last line is none"),
-                ("/dev/null/x", "Not a directory"),
+            for resume, status, text in (
+                ("9" * 30, 1, "is no revision"),
+                (other.name, 1, "its last line is none"),
+                ("/dev/null/x", 1, "Not a directory"),
+                # A script's variable that has no value, or a wrong one.
+                ("", 2, "--resume: it is empty"),
+                ("-1", 2, "is no revision"),
             ):
                 with self.subTest(resume):
                     events = self.events("--resume", resume)
-                    self.assertEqual(events.process.wait(timeout=harness.DEADLINE_S), 1)
+                    self.assertEqual(events.process.wait(timeout=harness.DEADLINE_S), status)
                     self.assertIn(text, events.process.stderr.read())
 
     def test_a_full_disk_is_an_error(self):

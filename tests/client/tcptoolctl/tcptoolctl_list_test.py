@@ -65,7 +65,9 @@ class ListTest(CtlTest):
     def test_what_is_wrong_is_said(self):
         for flags, code, text in (
             (("list", "--since=yesterday"), 2, "no point in time"),
+            (("list", "--since=99999999h"), 2, "is not between 0 and 876000h ago"),
             (("list", "--state=good"), 2, "WAITING, TRANSFERRING"),
+            (("list", "--state=waiting", "--failed"), 2, "--failed"),
             (("list", "--label=a"), 2, "KEY=VALUE"),
             (("list", "--source=a", "--upload"), 2, "--upload"),
             (("list", "--source=/etc"), 1, "session_filter.source.file"),
