@@ -16,9 +16,11 @@ extern "C" void __tsan_release(void* address);
 // Of a process there is one list, so gRPC's entries are here too.
 extern "C" const char* __tsan_default_suppressions() {
   return
-      // The counter of a status's references, and the graph in which Abseil
-      // looks for deadlocks, are the library's own: their order is not seen.
+      // The counter of a status's references, whose last one frees its details,
+      // and the graph in which Abseil looks for deadlocks, are the library's
+      // own: their order is not seen.
       "race:absl::*::Status::Unref\n"
+      "race:absl::*::Storage<absl::*::status_internal::Payload*\n"
       "race:absl::*::GraphCycles::*\n"
       // gRPC hands its own members from thread to thread with atomics that are
       // not seen. Functions that call none of ours are left out whole; of
