@@ -95,7 +95,7 @@ absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Create(
   // does not have.
   absl::Status status =
       partial->destination_.resumable
-          ? partial->OpenMap(O_CREAT | O_TRUNC)
+          ? partial->OpenMap(O_CREAT)
           : partial->Result(files.Unlink(partial->destination_.directory.get(),
                                          partial->map_name_),
                             "removing an old range map");
@@ -185,12 +185,27 @@ absl::StatusOr<UniqueFd> PartialFile::Open(const std::string& name, int flags,
 }
 
 absl::Status PartialFile::OpenMap(int flags) {
-  auto opened = Open(map_name_, flags, "opening the range map");
+  const std::string doing = "opening the range map";
+  auto opened = Open(map_name_, flags, doing);
   if (!opened.ok()) return opened.status();
+  struct stat status;
+  if (fstat(opened->get(), &status) != 0) return Result(-errno, doing);
+  if (status.st_nlink > 1) {
+    // A map has one name: this is a file that somebody has linked here.
+    if (const int error =
+            files_.Unlink(destination_.directory.get(), map_name_)) {
+      return Result(error, "removing what is in the range map's place");
+    }
+    opened = Open(map_name_, flags, doing);
+    if (!opened.ok()) return opened.status();
+  }
   map_file_ = *std::move(opened);
-  if ((flags & O_TRUNC) == 0) return absl::OkStatus();
-  return Result(files_.WriteAt(map_file_.get(), 0, RangeMap::Header()),
-                "writing the range map");
+  if ((flags & O_CREAT) == 0) return absl::OkStatus();
+  int error = files_.Truncate(map_file_.get(), 0);
+  if (error == 0) {
+    error = files_.WriteAt(map_file_.get(), 0, RangeMap::Header());
+  }
+  return Result(error, "beginning the range map");
 }
 
 absl::Status PartialFile::LoadMap() {

@@ -55,7 +55,8 @@ absl::Status CheckDestination(const Destination& destination);
 // The file ".tcptool-part.ID" in the directory of the content's name, and its
 // range map ".tcptool-part.ID.map". Whoever has one open holds flock(2) on it.
 // What has these names, and is no regular file, is not opened:
-// FAILED_PRECONDITION.
+// FAILED_PRECONDITION. What has the map's name and another one too is not
+// written to, and has that alone then.
 //
 // All methods may wait for the disk. Write(), Read() and Allocate() may be
 // called by several threads at a time, the others by one. Errors name what
@@ -128,6 +129,7 @@ class PartialFile {
 
   // The descriptor of the file, locked; creates it if `flags` has O_CREAT.
   absl::Status OpenAndLock(int flags);
+  // The map; a new one if `flags` has O_CREAT.
   absl::Status OpenMap(int flags);
   // What has the name in the directory, if that is a regular file, or created;
   // `flags` besides those that are needed always.

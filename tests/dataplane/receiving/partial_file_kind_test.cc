@@ -1,4 +1,5 @@
-// What is no regular file is neither replaced by a content nor written to.
+// What is no regular file, or somebody else's, is neither replaced by a content
+// nor written to.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -86,6 +87,31 @@ TEST(PartialFileKindTest, WhatIsNoRegularFileIsNotOpened) {
       EXPECT_NE(partial.status().message().find(name), std::string::npos);
       EXPECT_EQ(opened, opened_before) << name;
     }
+  }
+}
+
+TEST(PartialFileKindTest, WhatIsLinkedToTheMapsPlaceIsNotWrittenTo) {
+  for (const bool resumes : {true, false}) {
+    const Folder folder;
+    LeaveBehind(folder);
+    const std::string map = ".tcptool-part.r1.map";
+    folder.Put("other", "somebody else's");
+    std::filesystem::remove(folder.path(map));
+    std::filesystem::create_hard_link(folder.path("other"), folder.path(map));
+    const auto destination = [&] {
+      Destination to = folder.To("content");
+      to.resumable = true;
+      return to;
+    };
+    if (resumes) {
+      const auto partial = PartialFile::Resume(FileApi::Real(), destination());
+      EXPECT_TRUE(absl::IsNotFound(partial.status())) << partial.status();
+    }
+    const auto partial = PartialFile::Create(FileApi::Real(), destination());
+    ASSERT_TRUE(partial.ok()) << partial.status();
+    EXPECT_EQ(folder.Get("other"), "somebody else's");
+    EXPECT_EQ(std::filesystem::hard_link_count(folder.path("other")), 1);
+    EXPECT_EQ(std::filesystem::hard_link_count(folder.path(map)), 1);
   }
 }
 
