@@ -275,7 +275,9 @@ void Recipient::SayInterrupted() const {
 }  // namespace
 
 int Receive(const RecipientOptions& options, Diagnostics& diagnostics) {
+  // What they stand for is an error of the write too, which is told.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   return Recipient(options, diagnostics).Run() ? 0 : 1;
 }
 

@@ -56,9 +56,12 @@ void TurnOffDeadlockDetection() {
 // SIGTERM and SIGINT are blocked and waited for; there are no handlers. SIGHUP,
 // which has other services read their files again, is ignored: certificates and
 // tokens are read again without it, and by default it would kill the process.
-// Call it before any thread starts: threads inherit the signal mask.
+// So would SIGXFSZ, when a file is about to be larger than it may be
+// (RLIMIT_FSIZE); ignored, that is an error of the write. Call it before any
+// thread starts: threads inherit the signal mask.
 sigset_t BlockStopSignals() {
   std::signal(SIGHUP, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);

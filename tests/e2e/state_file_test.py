@@ -290,8 +290,6 @@ class HangingDiskTest(StraceTest):
 
 
 class FullDiskTest(ServiceTest):
-    service_prefix = ("bash", "-c", "trap '' XFSZ; exec \"$@\"", "bash")
-
     def setUp(self):
         super().setUp()
         # No file may grow beyond this, which is as a full disk is. Once the service runs, as

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import resource
 import select
 import signal
 import socket
@@ -29,6 +30,20 @@ class OutputTest(TcptoolTest):
         )
         self.assertEqual(output.read_bytes(), b"the last transfer's")
         sender.kill()
+
+    def test_file_that_may_not_be_so_large(self):
+        with socket.create_server(("127.0.0.1", self.port)) as listener:
+            listener.settimeout(harness.DEADLINE_S)
+            recipient = self.start("-r", self.sender_endpoint, self.home / "output")
+            peer, _ = listener.accept()
+        self.addCleanup(peer.close)
+        # It runs by now, and so is what a sanitizer writes at the start.
+        resource.prlimit(recipient.pid, resource.RLIMIT_FSIZE, (1000, 1000))
+        peer.sendall(bytes(2000))
+        peer.shutdown(socket.SHUT_WR)
+        status, _, errors = self.finish(recipient)
+        self.assertEqual(status, 1)
+        self.assertIn("tcptool: File too large after ", errors)
 
     def test_empty_content_empties_the_file_and_says_so(self):
         output = self.write("output", b"the last transfer's")
