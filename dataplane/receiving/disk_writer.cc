@@ -248,7 +248,8 @@ absl::Status DiskWriter::RewindNow(uint64_t index, bool forgets_all) {
   absl::Status status = is_durable ? file_->Restart() : absl::OkStatus();
   if (is_durable) index = 0;
   absl::MutexLock lock(&mutex_);
-  if (is_durable) kept_ = kept_checked_ = 0;
+  kept_ = std::min(kept_, index);
+  kept_checked_ = std::min(kept_checked_, kept_);
   GiveUpFrom(0);
   recent_.DropFrom(index);
   digests_.resize(std::min<uint64_t>(digests_.size(), index));

@@ -106,8 +106,9 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
 
   // Block number `index`, which had this digest when it was written, has
   // another one in the file. It is bad where the source's digests are known, so
-  // that it comes again; else that is an error. Nothing happens if the block
-  // has come again since, or is about to.
+  // that it comes again, and those before it are read again before the content
+  // is complete; else that is an error. Nothing happens if the block has come
+  // again since, or is about to.
   void Lost(uint64_t index, const Digest& digest);
 
   // Everything is written, and nothing more comes: the file alone has it.
@@ -201,8 +202,8 @@ class DiskWriter : public std::enable_shared_from_this<DiskWriter> {
   std::vector<Digest> expected_ ABSL_GUARDED_BY(mutex_);
   uint64_t verified_ ABSL_GUARDED_BY(mutex_) = 0;  // Blocks.
   uint64_t durable_ ABSL_GUARDED_BY(mutex_) = 0;   // Blocks.
-  // Blocks that an earlier attempt has kept, and how many of them have been
-  // read again.
+  // Blocks that an earlier attempt has kept, or that are before one that the
+  // file has lost, and how many of them have been read again.
   uint64_t kept_ ABSL_GUARDED_BY(mutex_);
   uint64_t kept_checked_ ABSL_GUARDED_BY(mutex_) = 0;
   bool checking_kept_ ABSL_GUARDED_BY(mutex_) = false;

@@ -73,7 +73,8 @@ void DiskWriter::CheckKept() {
   checking_kept_ = false;
   // What the disk has lost comes again from the source.
   if (!status.ok() || digest != digests_[index]) return SetBad(index);
-  ++kept_checked_;
+  // Unless all are to be read once more: see Lost().
+  if (kept_checked_ == index) ++kept_checked_;
   StartCheckKept();
   StartHashFile();
 }
@@ -84,6 +85,10 @@ void DiskWriter::Lost(uint64_t index, const Digest& digest) {
     if (index >= digests_.size() || digests_[index] != digest) return;
     if (options_.expects_digests) {
       SetBad(index);
+      // Nobody may have read those before it, which stay. They are taken for
+      // kept ones, as whatever has lost one may have lost others.
+      kept_ = std::max(kept_, index);
+      kept_checked_ = 0;
     } else {
       Fail(LostError(index));
     }
