@@ -60,8 +60,14 @@ absl::StatusOr<std::vector<Certificate>> Certificates(const PemText& text) {
              PEM_read_bio_X509(reader.get(), nullptr, nullptr, nullptr)) {
     all.emplace_back(one);
   }
-  ERR_clear_error();  // Of the text's end.
   if (all.empty()) return Wrong(text, "has no certificate in PEM");
+  // At the text's end it has this error; one that is broken, or cut short, has
+  // another.
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+    return Wrong(text, absl::StrCat("certificate ", all.size() + 1,
+                                    " in it is broken or cut short"));
+  }
+  ERR_clear_error();
   return all;
 }
 

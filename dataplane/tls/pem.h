@@ -29,7 +29,7 @@ struct TlsIdentity {
 // empty, or is larger.
 absl::StatusOr<PemText> ReadPem(std::string name, const std::string& path);
 
-// There is at least one certificate.
+// There is at least one certificate, and none is broken.
 absl::Status CheckCertificates(const PemText& text);
 // There are a certificate and a key, which is that of the certificate and has
 // no passphrase.

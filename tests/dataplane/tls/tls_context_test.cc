@@ -56,6 +56,32 @@ TEST_F(TlsContextTest, NamesTheTextThatIsWrong) {
               HasSubstr("authority: has no certificate in PEM"));
 }
 
+TEST_F(TlsContextTest, TakesAllCertificatesOfATextOrNone) {
+  const auto two = [](const PemText& text) { return text.text + text.text; };
+  PemText authorities = world.Authority();
+  authorities.text = two(authorities) + "and words behind them";
+  EXPECT_TRUE(NewServerContext(identity, authorities).ok());
+  // One that is being written.
+  PemText cut = world.Authority();
+  cut.text = two(cut);
+  cut.text.resize(cut.text.size() - 100);
+  EXPECT_THAT(Error(identity, cut),
+              HasSubstr("authority: certificate 2 in it is broken"));
+  PemText broken = world.Authority();
+  broken.text +=
+      "-----BEGIN CERTIFICATE-----\n"
+      "AAAA\n"
+      "-----END CERTIFICATE-----\n" +
+      world.Authority().text;
+  EXPECT_THAT(Error(identity, broken),
+              HasSubstr("authority: certificate 2 in it is broken"));
+  // And so of those that vouch for its own.
+  TlsIdentity chain = identity;
+  chain.certificate.text += cut.text;
+  EXPECT_THAT(Error(chain), HasSubstr("certificate 3 in it is broken"));
+  EXPECT_EQ(ERR_peek_error(), 0u);
+}
+
 TEST_F(TlsContextTest, TakesNoKeyWithAPassphrase) {
   const server::Issued issued =
       server::TestAuthority("authority").Issue({.name = "sender"});
