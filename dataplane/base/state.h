@@ -96,7 +96,7 @@ struct RecipientStatus {
   // "dns:NAME" or "uri:NAME"). Of an expected recipient that is known by one:
   // that, also while EXPECTED; of others the first. Empty: it has none.
   std::string identity;
-  // All names in its certificate; null: none.
+  // All names in its certificate; null: none, or none that may connect.
   std::shared_ptr<const std::vector<std::string>> names;
   // Of another node's reception: what tells it from others, also when it comes
   // again. Empty: a recipient of the wire protocol.

@@ -21,11 +21,15 @@ bool MayConnect(const std::vector<std::string>& names,
 
 std::string DescribeStranger(const std::vector<std::string>& names) {
   if (names.empty()) {
-    return "the recipient has shown no certificate, and only those with "
-           "certain names may connect";
+    return "the recipient has shown no certificate that has a name, and only "
+           "those with certain names may connect";
   }
+  // A certificate may have 32 KiB of them.
+  constexpr size_t kShown = 1000;
+  std::string shown = absl::StrJoin(names, ", ");
+  if (shown.size() > kShown) shown.replace(kShown, std::string::npos, "...");
   return absl::StrCat("none of the names of the recipient's certificate, ",
-                      absl::StrJoin(names, ", "), ", may connect");
+                      shown, ", may connect");
 }
 
 }  // namespace
@@ -99,13 +103,14 @@ bool Recipient::ShakeHandsByTls() {
 
 void Recipient::OnTlsDone() {
   const std::vector<std::string>& names = tls_->names();
-  if (!names.empty()) {
-    status_.identity = names.front();
-    status_.names = std::make_shared<const std::vector<std::string>>(names);
-  }
+  if (!names.empty()) status_.identity = names.front();
   if (rules_ != nullptr && !MayConnect(names, rules_->names)) {
-    Close(RecipientState::kRejected, Reason::kNotAuthorized,
-          DescribeStranger(names));
+    return Close(RecipientState::kRejected, Reason::kNotAuthorized,
+                 DescribeStranger(names));
+  }
+  // Of who was turned away they would be kept for nothing.
+  if (!names.empty()) {
+    status_.names = std::make_shared<const std::vector<std::string>>(names);
   }
 }
 

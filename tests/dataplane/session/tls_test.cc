@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "tests/dataplane/tls/record_writer.h"
 #include "tests/dataplane/tls/tls_peer.h"
 
@@ -228,10 +229,28 @@ TEST_F(TlsSessionTest, OnlyTheNamedMayConnect) {
     EXPECT_EQ(one.recorder->recipient(id).reason, Reason::kNotAuthorized);
   }
   EXPECT_THAT(one.recorder->recipient(1).detail, HasSubstr("cn:c"));
+  EXPECT_THAT(one.recorder->recipient(2).detail,
+              HasSubstr("no certificate that has a name"));
   EXPECT_EQ(one.recorder->session().state, SessionState::kWaiting);
   EXPECT_TRUE(Recipient(one, 1, ClientCalled("b"))->ReadAndClose().whole);
   EXPECT_EQ(one.recorder->WaitForEnd(), SessionState::kSucceeded);
   EXPECT_EQ(one.recorder->recipient(3).identity, "cn:b");
+}
+
+TEST_F(TlsSessionTest, ManyNamesOfAStrangerAreNotAllKept) {
+  OneSession one(FileOf(Content(kSmall)), Options({.names = {"cn:a"}}));
+  std::string many = "DNS:first.example";
+  for (int i = 0; i < 500; ++i) absl::StrAppend(&many, ",DNS:", i, ".example");
+  const auto stranger =
+      world.Client({.name = "many", .alternatives = std::move(many)});
+  Recipient(one, 1, stranger)->Read();
+  ASSERT_TRUE(one.recorder->WaitForCount(RecipientState::kRejected, 1));
+  const RecipientStatus status = one.recorder->recipient(1);
+  EXPECT_EQ(status.identity, "cn:many");
+  EXPECT_EQ(status.names, nullptr);
+  EXPECT_THAT(status.detail, HasSubstr("dns:first.example"));
+  EXPECT_THAT(status.detail, HasSubstr("..., may connect"));
+  EXPECT_LT(status.detail.size(), 1200u);
 }
 
 TEST_F(TlsSessionTest, ACertificateMayBeRequired) {
