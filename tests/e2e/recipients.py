@@ -77,11 +77,12 @@ LINGERING_KINDS = (
 class Recipient:
     """A running recipient, which writes to a file of its own."""
 
-    def __init__(self, kind, port, byte, keep_output=True, authority=""):
+    def __init__(self, kind, port, byte, keep_output=True, authority="", into=None):
+        """`into`: a path to write to, in place of that file."""
         self.kind = kind
         self._directory = tempfile.TemporaryDirectory(prefix="recipient.")
         home = pathlib.Path(self._directory.name)
-        self.output = home / "output"
+        self.output = into or home / "output"
         self._errors = home / "errors"
         arguments = [
             text.replace("PORT", str(port)).replace("AUTHORITY", str(authority))

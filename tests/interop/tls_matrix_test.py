@@ -27,8 +27,10 @@ class TlsTest(TcptoolTest):
         )
         self.identity = ("--tls-cert", self.certificate, "--tls-key", self.key)
 
-    def start_recipient(self, kind, byte=recipients.WAIT):
-        recipient = recipients.Recipient(kind, self.port, byte, authority=self.authority.path)
+    def start_recipient(self, kind, byte=recipients.WAIT, into=None):
+        recipient = recipients.Recipient(
+            kind, self.port, byte, authority=self.authority.path, into=into
+        )
         self.addCleanup(recipient.close)
         return recipient
 
@@ -72,6 +74,21 @@ class OurSenderTest(TlsTest):
                     sender.send_signal(signum)
                     sender.wait(timeout=harness.DEADLINE_S)
                     self.assertNotEqual(recipient.wait()[0], 0)
+
+
+    def test_all_but_openssl_show_that_they_could_not_write(self):
+        for kind in recipients.TLS_KINDS:
+            with self.subTest(kind.name):
+                sender = self.start_sender(*self.identity, self.file)
+                status, errors = self.start_recipient(kind, into="/dev/full").wait()
+                served, _, _ = self.finish(sender)
+                if kind.name == "openssl s_client":
+                    # It drops what comes for half a second more: whether that is all of it
+                    # depends on how fast it comes.
+                    self.assertEqual(status, 0, errors)
+                else:
+                    self.assertNotEqual(status, 0)
+                    self.assertEqual(served, 1)
 
 
 class ForeignSenderTest(TlsTest):
