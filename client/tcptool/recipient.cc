@@ -94,6 +94,11 @@ class Recipient {
                              options_.output.path, "'!"),
                 reason);
   }
+  void AdviseOnCertificate() {
+    diagnostics_.Say(Level::kError,
+                     "If the sender asks for certificates, --tls-cert and "
+                     "--tls-key take one that it accepts.");
+  }
   void SayInterrupted() const;
 
   const RecipientOptions& options_;
@@ -159,9 +164,12 @@ bool Recipient::Connect() {
   if (tls_ != nullptr && !StartTls()) return false;
   if (const absl::Status sent = connection_->SendByte(options_.start);
       !sent.ok()) {
-    return Fail("Failed to send initialization byte to sender!",
-                absl::StrCat(sent.message(),
-                             "; it may have ended, or not allow this host."));
+    Fail("Failed to send initialization byte to sender!",
+         absl::StrCat(sent.message(),
+                      "; it may have ended, or not allow this host."));
+    // What it says of that comes behind the handshake, as its reset does.
+    if (tls_ != nullptr) AdviseOnCertificate();
+    return false;
   }
   diagnostics_.Say(Level::kDebug,
                    options_.start ? "Told the sender to start."
@@ -206,9 +214,7 @@ bool Recipient::Copy(Sha256* digest) {
                        " bytes: ", got.status().message(),
                        "! The output is not complete."));
       if (received == 0 && absl::IsPermissionDenied(got.status())) {
-        diagnostics_.Say(Level::kError,
-                         "If the sender asks for certificates, --tls-cert and "
-                         "--tls-key take one that it accepts.");
+        AdviseOnCertificate();
       }
       return false;
     }
