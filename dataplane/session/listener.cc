@@ -235,9 +235,14 @@ absl::StatusOr<Listener> Listener::Listen(asio::io_context& io,
 }
 
 absl::Status Listener::Check(const tcp::endpoint& endpoint) {
-  asio::io_context io;
   SocketApi sockets;
-  return std::make_shared<Impl>(io, sockets)->Bind(endpoint);
+  try {
+    asio::io_context io;
+    return std::make_shared<Impl>(io, sockets)->Bind(endpoint);
+  } catch (const std::system_error& error) {
+    // asio's event loop has descriptors of its own.
+    return BindError(endpoint, error.code());
+  }
 }
 
 const tcp::endpoint& Listener::endpoint() const { return impl_->endpoint(); }

@@ -3,17 +3,17 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
-#include <asio/io_context.hpp>
 #include <asio/ip/address.hpp>
 #include <asio/ip/udp.hpp>
 #include <cstring>
 #include <memory>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 #include "absl/strings/string_view.h"
+#include "dataplane/base/unique_fd.h"
 #include "text/host_port.h"
 
 namespace tcptool::server {
@@ -26,21 +26,6 @@ using asio::ip::udp;
 // default one leads there.
 constexpr absl::string_view kElsewhereV4 = "192.0.2.1";
 constexpr absl::string_view kElsewhereV6 = "2001:db8::1";
-
-// This node's address on the way to `elsewhere`. Connecting a UDP socket
-// chooses the route and sends nothing.
-std::optional<address> SourceAddress(absl::string_view elsewhere) {
-  std::error_code error;
-  const udp::endpoint peer(asio::ip::make_address(std::string(elsewhere)), 9);
-  asio::io_context context;
-  udp::socket socket(context);
-  socket.open(peer.protocol(), error);
-  if (!error) socket.connect(peer, error);
-  const udp::endpoint local =
-      error ? udp::endpoint() : socket.local_endpoint(error);
-  if (error || local.address().is_unspecified()) return std::nullopt;
-  return local.address();
-}
 
 std::optional<address> ToAddress(const sockaddr* from) {
   if (from == nullptr) return std::nullopt;
@@ -57,6 +42,28 @@ std::optional<address> ToAddress(const sockaddr* from) {
     return asio::ip::address_v6(bytes);
   }
   return std::nullopt;
+}
+
+// This node's address on the way to `elsewhere`. Connecting a UDP socket
+// chooses the route and sends nothing. Not by asio, whose event loop has
+// descriptors of its own, and throws where none is left.
+std::optional<address> SourceAddress(absl::string_view elsewhere) {
+  const udp::endpoint peer(asio::ip::make_address(std::string(elsewhere)), 9);
+  const dataplane::UniqueFd socket(
+      ::socket(peer.protocol().family(), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket.valid() || connect(socket.get(), peer.data(),
+                                 static_cast<socklen_t>(peer.size())) != 0) {
+    return std::nullopt;
+  }
+  sockaddr_storage local{};
+  socklen_t size = sizeof local;
+  if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&local), &size) !=
+      0) {
+    return std::nullopt;
+  }
+  const auto found = ToAddress(reinterpret_cast<const sockaddr*>(&local));
+  if (!found || found->is_unspecified()) return std::nullopt;
+  return found;
 }
 
 // Of the first interface that is up and has one of this family that others

@@ -2,6 +2,7 @@
 #include "dataplane/session/listener.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <barrier>
 #include <cstdint>
@@ -32,6 +33,18 @@ TEST(ListenerTest, TwoWhoWantAPortAtTheSameMomentAreToldThatItIsInUse) {
   std::thread other(want);
   want();
   other.join();
+}
+
+TEST(ListenerTest, ACheckSaysThatNoDescriptorIsLeft) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  // All below this are in use.
+  const rlimit none = {.rlim_cur = 2, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const absl::Status status =
+      Listener::Check({asio::ip::address_v4::loopback(), 0});
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
 }
 
 }  // namespace

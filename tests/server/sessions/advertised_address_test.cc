@@ -1,6 +1,7 @@
 #include "server/sessions/advertised_address.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <asio/io_context.hpp>
 #include <asio/ip/address.hpp>
@@ -42,6 +43,20 @@ TEST(AdvertisedAddressTest, ReachesASessionThatListensOnAllAddresses) {
   tcp::socket socket(context);
   socket.connect(
       {address, static_cast<uint16_t>(std::stoi(endpoint.substr(colon + 1)))});
+}
+
+// Nothing can be found out then, which is no reason to end the process.
+TEST(AdvertisedAddressTest, IsLoopbackWhereNoDescriptorIsLeft) {
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
+  // All below this are in use.
+  const rlimit none = {.rlim_cur = 2, .rlim_max = before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  const std::string v4 = AdvertisedAddress("").EndpointOf(At("0.0.0.0"));
+  const std::string v6 = AdvertisedAddress("").EndpointOf(At("::"));
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(v4, "127.0.0.1:9876");
+  EXPECT_EQ(v6, "[::1]:9876");
 }
 
 }  // namespace
