@@ -59,6 +59,14 @@ Outcome Shortfall(const Tally& tally, v1::DistributionState if_none,
                                  " nodes do not have the content", why)};
 }
 
+// Why a source has failed, which may be that it has read another content since.
+std::string ReasonOf(const v1::Delivery& source) {
+  return source.state() == v1::DELIVERY_STATE_DELIVERED
+             ? "what it has is another content than it had before; try the "
+               "distribution again to distribute that"
+             : source.detail();
+}
+
 // None while it goes on.
 std::optional<Outcome> OutcomeOf(const Distribution& distribution,
                                  const Tally& tally, const v1::Content* content,
@@ -78,8 +86,8 @@ std::optional<Outcome> OutcomeOf(const Distribution& distribution,
   }
   if (tally.delivered == 0 && ProgressOf(distribution, spec.source_node(),
                                          content) == Progress::kFailed) {
-    const std::string& reason =
-        distribution.deliveries.at(spec.source_node()).value.detail();
+    const std::string reason =
+        ReasonOf(distribution.deliveries.at(spec.source_node()).value);
     return Outcome{.state = v1::DISTRIBUTION_STATE_FAILED,
                    .detail = absl::StrCat("the source, node '",
                                           spec.source_node(), "', has failed",

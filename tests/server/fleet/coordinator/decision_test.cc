@@ -170,6 +170,17 @@ TEST_F(DecisionTest, FailsWithItsSourceUnlessSomebodyHasIt) {
   EXPECT_THAT(fleet_.Head("e").detail(), HasSubstr("no space"));
 }
 
+// As its file was changed while its service was away.
+TEST_F(DecisionTest, SaysThatItsSourceHasAnotherContentThanBefore) {
+  fleet_.AddDistribution("d");
+  Deliver("source");
+  EXPECT_EQ(Decided().state(), v1::DISTRIBUTION_STATE_RUNNING);
+  fleet_.PutDelivery("d", "source", v1::DELIVERY_STATE_DELIVERED, 'x');
+  const v1::Head head = Decided();
+  EXPECT_EQ(head.state(), v1::DISTRIBUTION_STATE_FAILED);
+  EXPECT_THAT(head.detail(), HasSubstr("another content than it had before"));
+}
+
 TEST_F(DecisionTest, IsCancelledWhenThatIsAskedForAndItIsNotDone) {
   fleet_.AddDistribution("d");
   fleet_.Coordinate();
