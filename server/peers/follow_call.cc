@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/api/names.h"
-#include "server/base/log.h"
 #include "server/front/places.h"
 #include "server/rpc/peer_address.h"
 
@@ -271,10 +270,9 @@ void FollowCall::Take(DataConnection connection) {
     request = request_;
     node = NodeName();
   }
-  LogInfo("node_connected", {{"content", request.name()},
-                             {"node", node},
-                             {"address", connection.peer.address().to_string()},
-                             {"offset", request.offset()}});
+  followers_.nodes().Add(request.name(), node,
+                         connection.peer.address().to_string(),
+                         request.offset());
   content->Take({.socket = std::move(connection.socket),
                  .tls = std::move(connection.tls),
                  .peer = connection.peer,

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "server/peers/egress.h"
+#include "server/peers/node_log.h"
 #include "server/peers/peer_contents.h"
 #include "server/peers/ticket_book.h"
 #include "server/security/audit.h"
@@ -47,6 +48,8 @@ class Followers {
   Egress& egress() { return egress_; }
   // Of those that a content's access rules do not allow.
   RefusalLog& refusals() { return refusals_; }
+  // Of those whose connections have come.
+  NodeLog& nodes() { return nodes_; }
   uint16_t data_port() const { return data_port_; }
   bool data_tls() const { return data_tls_; }
 
@@ -99,6 +102,7 @@ class Followers {
   Egress egress_;
   TicketBook tickets_;
   RefusalLog refusals_;
+  NodeLog nodes_;
   std::atomic<bool> draining_ = false;
   mutable absl::Mutex mutex_;
   std::map<uint64_t, Following> calls_ ABSL_GUARDED_BY(mutex_);

@@ -96,6 +96,7 @@ absl::StatusOr<std::unique_ptr<PeerService>> PeerService::Start(
   self->purge_.emplace(self->io_.get_executor(), kPurge, [self] {
     self->contents_->Purge(std::chrono::steady_clock::now());
     self->followers_->refusals().Flush();
+    self->followers_->nodes().Flush();
   });
   self->look_.emplace(self->io_.get_executor(), Egress::kInterval, [self] {
     self->followers_->egress().Look(std::chrono::steady_clock::now());
