@@ -1,12 +1,18 @@
 #include "client/tcptool/tls_options.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "dataplane/tls/tls_context.h"
 
@@ -28,6 +34,19 @@ absl::Status CheckIdentity(const TlsOptions& options) {
                      "' needs its certificate! Give --tls-cert, too."));
   }
   return absl::OkStatus();
+}
+
+// An address, or a DNS name as certificates have them, without a wildcard.
+bool IsHost(const std::string& name) {
+  in6_addr address;
+  if (inet_pton(AF_INET6, name.c_str(), &address) == 1) return true;
+  const std::vector<absl::string_view> labels = absl::StrSplit(name, '.');
+  return std::ranges::all_of(labels, [](absl::string_view label) {
+    return !label.empty() && std::ranges::all_of(label, [](char c) {
+      return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' ||
+             c == '_';
+    });
+  });
 }
 
 std::string NameOf(absl::string_view flag, const std::string& path) {
@@ -86,6 +105,12 @@ absl::Status CheckRecipientTls(const TlsOptions& options) {
     return absl::InvalidArgumentError(
         "Option --tls-client-ca is a sender's! A recipient verifies its sender "
         "by --tls-ca.");
+  }
+  if (!options.name.empty() && !IsHost(options.name)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "Illegal value '", options.name,
+        "' of --tls-name! Give a DNS name or an address that the sender's "
+        "certificate has."));
   }
   if (!options.tls) {
     const absl::string_view option = !options.ca.empty() ? "--tls-ca"

@@ -33,6 +33,18 @@ uint64_t RecordsOf(uint64_t content) {
   return (content + kRecord - 1) / kRecord;
 }
 
+// False: it cannot be verified, or there is no memory.
+bool VerifiesHost(SSL* ssl, const std::string& host) {
+  // To OpenSSL, ".example" is each host below it, and "" is any.
+  if (host.empty() || host.front() == '.') return false;
+  X509_VERIFY_PARAM* const wanted = SSL_get0_param(ssl);
+  if (X509_VERIFY_PARAM_set1_ip_asc(wanted, host.c_str()) == 1) return true;
+  SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+                             X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+  return SSL_set1_host(ssl, host.c_str()) == 1 &&
+         SSL_set_tlsext_host_name(ssl, host.c_str()) == 1;
+}
+
 }  // namespace
 
 TlsConnection::TlsConnection(SocketApi& sockets,
@@ -72,11 +84,9 @@ void TlsConnection::RequireCertificate() {
 
 void TlsConnection::ExpectServer(const std::string& host) {
   if (ssl_ == nullptr) return;
-  if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), host.c_str()) != 1) {
-    SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
-                                X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
-    SSL_set1_host(ssl_, host.c_str());
-    SSL_set_tlsext_host_name(ssl_, host.c_str());
+  if (!VerifiesHost(ssl_, host)) {
+    error_ =
+        absl::StrCat("\"", host, "\" is no host that a certificate is for");
   }
   ERR_clear_error();
 }
@@ -85,10 +95,17 @@ long TlsConnection::verification() const {
   return ssl_ == nullptr ? X509_V_OK : SSL_get_verify_result(ssl_);
 }
 
+bool TlsConnection::peer_has_ended() const {
+  return wire_.peer_has_ended ||
+         (ssl_ != nullptr &&
+          (SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0);
+}
+
 TlsConnection::Outcome TlsConnection::Handshake() {
   if (ssl_ == nullptr) {
     return Fail("there is no certificate to speak TLS with, or no memory");
   }
+  if (!error_.empty()) return Outcome::kFailed;  // See ExpectServer().
   if (role_ == TlsRole::kServer && !has_first_byte_) {
     if (const Outcome first = CheckFirstByte(); first != Outcome::kDone) {
       return first;

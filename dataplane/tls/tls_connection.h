@@ -59,7 +59,8 @@ class TlsConnection final : public SocketApi {
   void RequireCertificate();
   // Before the handshake, of a client: the server's certificate must be for
   // this host, a DNS name or an address, by its alternative names; the server
-  // is told the DNS name (SNI).
+  // is told the DNS name (SNI). The handshake fails of what is no host, as
+  // ".example".
   void ExpectServer(const std::string& host);
 
   // Begins the handshake, or goes on with it. The other calls are for after
@@ -72,6 +73,9 @@ class TlsConnection final : public SocketApi {
   // Once Handshake() has failed: why the peer's certificate is not good, one of
   // X509_V_ERR_...; X509_V_OK (0) if that is not what was wrong.
   long verification() const;
+  // Whether the peer has ended the connection, in order, by an alert or without
+  // a word; false: if it has failed, that was found here.
+  bool peer_has_ended() const;
   // Of the peer's certificate, which was verified; see CertificateNames().
   // Empty: it has shown none.
   const std::vector<std::string>& names() const { return names_; }

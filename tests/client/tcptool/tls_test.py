@@ -33,6 +33,12 @@ COMMAND_LINES = [
          f"Option {option} means nothing without --tls! Give --tls, too.")
         for option in ("--tls-ca", "--tls-cert", "--tls-key", "--tls-name")
     ),
+    *(
+        (["-r", "h:1", "--tls", "--tls-name", name],
+         f"Illegal value '{name}' of --tls-name! Give a DNS name or an address that the sender's"
+         " certificate has.")
+        for name in (".example", "sender..example", "*.example", "sender.example:9876", "::z")
+    ),
     (["-r", "h:1", "--tls", "--tls-ca", ""],
      "Illegal value '' of --tls-ca! Give it, or leave the option out."),
     (["-s9876", "--tls-cert"], "Option --tls-cert needs a value!"),

@@ -255,5 +255,18 @@ TEST_F(TlsHandshakeTest, HasAClientThatKnowsItsServer) {
   }
 }
 
+TEST(TlsHandshakeTest, NoServerIsWhatIsNoHost) {
+  const TlsWorld world;
+  for (const std::string& expected :
+       {std::string(".example"), std::string(), std::string(300, 'a')}) {
+    const Connection connection = Connect();
+    TlsConnection tls(SocketApi::Real(), world.Client(),
+                      connection.sender.get(), TlsRole::kClient);
+    tls.ExpectServer(expected);
+    EXPECT_EQ(tls.Handshake(), Outcome::kFailed);
+    EXPECT_THAT(tls.error(), HasSubstr("is no host"));
+  }
+}
+
 }  // namespace
 }  // namespace tcptool::dataplane
