@@ -54,6 +54,9 @@ const char* TlsAdvice(absl::StatusCode code) {
       return "--tls-name takes a name that it has";
     case absl::StatusCode::kOutOfRange:
       return "renew it at the sender, or set this host's clock";
+    case absl::StatusCode::kInvalidArgument:
+      return "a sender's certificate is to have the extended key usage "
+             "serverAuth, or none";
     default:
       return "--tls-ca takes the certificate of who has signed it";
   }

@@ -36,6 +36,8 @@ absl::StatusCode CodeOf(long verification) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
     case X509_V_ERR_CERT_NOT_YET_VALID:
       return absl::StatusCode::kOutOfRange;
+    case X509_V_ERR_INVALID_PURPOSE:
+      return absl::StatusCode::kInvalidArgument;
     default:
       return absl::StatusCode::kUnauthenticated;
   }
@@ -98,12 +100,16 @@ absl::Status SenderConnection::SendByte(bool start) {
 
 absl::StatusOr<size_t> SenderConnection::Receive(std::span<std::byte> buffer,
                                                  absl::Duration stall_timeout) {
+  const Clock::time_point since = Clock::now();
   for (;;) {
     const ssize_t got = sockets_->Receive(socket_.get(), buffer);
     if (got > 0) return static_cast<size_t>(got);
     if (got == 0) break;
     if (got != -EAGAIN) return Lost(got);
-    if (!WaitFor(POLLIN, stall_timeout)) {
+    // What comes without content, as TLS's new keys do, puts nothing off.
+    const absl::Duration left =
+        stall_timeout - absl::FromChrono(Clock::now() - since);
+    if (left <= absl::ZeroDuration() || !WaitFor(POLLIN, left)) {
       return absl::DeadlineExceededError(absl::FormatDuration(stall_timeout));
     }
   }
@@ -135,18 +141,21 @@ absl::Status SenderConnection::Close() {
 
 absl::Status SenderConnection::Lost(ssize_t error) const {
   if (error == -EPROTO && tls_) {
-    return absl::PermissionDeniedError(tls_->error());
+    return {tls_->peer_has_ended() ? absl::StatusCode::kPermissionDenied
+                                   : absl::StatusCode::kDataLoss,
+            tls_->error()};
   }
   return SystemError(static_cast<int>(-error));
 }
 
 bool SenderConnection::WaitFor(short events, absl::Duration timeout) const {
   // poll(2) takes milliseconds, and none for "without end".
-  const int milliseconds =
-      timeout == absl::InfiniteDuration()
-          ? -1
-          : static_cast<int>(std::clamp<int64_t>(
-                absl::ToInt64Milliseconds(timeout), 0, 1 << 30));
+  const int milliseconds = timeout == absl::InfiniteDuration()
+                               ? -1
+                               : static_cast<int>(std::clamp<int64_t>(
+                                     absl::ToInt64Milliseconds(absl::Ceil(
+                                         timeout, absl::Milliseconds(1))),
+                                     0, 1 << 30));
   pollfd polled = {socket_.get(), events, 0};
   return poll(&polled, 1, milliseconds) != 0;
 }

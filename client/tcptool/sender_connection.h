@@ -39,8 +39,8 @@ class SenderConnection {
   // came of it within `timeout`; Unavailable, the sender has ended the
   // connection; FailedPrecondition, it does not speak TLS as this end does; and
   // of its certificate: NotFound, it is for other names; OutOfRange, it is not
-  // valid now; Unauthenticated, nobody who is trusted has signed it, or it is
-  // wrong in another way.
+  // valid now; InvalidArgument, it is not for servers; Unauthenticated, nobody
+  // who is trusted has signed it, or it is wrong in another way.
   absl::Status StartTls(const std::shared_ptr<SSL_CTX>& context,
                         const std::string& host, absl::Duration timeout);
 
@@ -50,9 +50,10 @@ class SenderConnection {
   // The next bytes, at most as many as `buffer` takes; 0 once the sender has
   // ended the content in an orderly way, which in TLS is TLS's end
   // (close_notify): TCP's alone can be anybody's. Errors: DeadlineExceeded,
-  // nothing came for `stall_timeout`; Unavailable, the connection is lost;
-  // PermissionDenied, it has ended as TLS does not allow, or by the sender's
-  // word, as where that does not accept this recipient's certificate.
+  // nothing of it came for `stall_timeout`; Unavailable, the connection is
+  // lost; PermissionDenied, the sender has ended it as TLS does not allow, or
+  // by an alert, as where it does not accept this recipient's certificate;
+  // DataLoss, what came is not TLS's, or has been changed on its way.
   absl::StatusOr<size_t> Receive(std::span<std::byte> buffer,
                                  absl::Duration stall_timeout);
 

@@ -3,7 +3,9 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <memory>
 #include <string>
@@ -11,6 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "client/tcptool/sender_connection.h"
 #include "dataplane/lanes/socket_api.h"
 #include "dataplane/tls/tls_context.h"
@@ -140,6 +144,38 @@ TEST_F(SenderConnectionTlsTest, SilenceIsGivenUp) {
       absl::StatusCode::kDeadlineExceeded);
 }
 
+// New keys come all the time, and no content.
+TEST_F(SenderConnectionTlsTest, SenderThatSendsNoContentIsGivenUp) {
+  StartWell();
+  std::atomic<bool> given_up = false;
+  bool has_sent_to_the_end = false;
+  std::thread sends([&] {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (!given_up && !has_sent_to_the_end) {
+      SSL_key_update(ssl_.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+      SSL_do_handshake(ssl_.get());
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      has_sent_to_the_end = std::chrono::steady_clock::now() > end;
+    }
+  });
+  std::vector<std::byte> buffer(size_t{1} << 20);
+  const absl::StatusOr<size_t> got =
+      connection_->Receive(buffer, absl::Milliseconds(100));
+  given_up = true;
+  sends.join();
+  EXPECT_EQ(got.status(), absl::DeadlineExceededError("100ms"));
+  EXPECT_FALSE(has_sent_to_the_end);
+}
+
+TEST_F(SenderConnectionTlsTest, WhatIsChangedOnItsWayIsNotTheSendersWord) {
+  StartWell();
+  const std::string record = absl::StrCat(
+      absl::string_view("\x17\x03\x03\0\x40", 5), std::string(64, 'x'));
+  ASSERT_EQ(send(sender_.get(), record.data(), record.size(), 0),
+            static_cast<ssize_t>(record.size()));
+  EXPECT_EQ(ReceiveAll().status().code(), absl::StatusCode::kDataLoss);
+}
+
 TEST_F(SenderConnectionTlsTest, CloseIsTheEndOfTcpAlone) {
   StartWell();
   SenderEnds();
@@ -178,6 +214,13 @@ TEST_F(SenderConnectionTlsTest, CertificateThatHasExpiredIsRefused) {
   expired.days = -1;
   EXPECT_EQ(Start(expired, Trusting(authority_)).code(),
             absl::StatusCode::kOutOfRange);
+}
+
+TEST_F(SenderConnectionTlsTest, CertificateThatIsForClientsIsRefused) {
+  TestAuthority::Request client = kGood;
+  client.purpose = "clientAuth";
+  EXPECT_EQ(Start(client, Trusting(authority_)).code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(SenderConnectionTlsTest, SenderThatSaysNothingIsGivenUp) {

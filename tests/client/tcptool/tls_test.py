@@ -148,6 +148,15 @@ class SenderCertificateTest(TlsTest):
         )
         self.assert_received(sender, "--tls-name", "other.example")
 
+    def test_what_it_is_for(self):
+        certificate = self.issued("client", alternative="IP:127.0.0.1", usages="clientAuth")
+        sender = self.start("-s", self.port, *certificate, self.file)
+        tcptool_process.wait_listening(self.port, sender)
+        self.assert_refuses(
+            "a sender's certificate is to have the extended key usage serverAuth, or none",
+            "--tls-ca", self.authority.path,
+        )  # fmt: skip
+
     def test_that_it_has_expired(self):
         certificate = self.issued("old", alternative="IP:127.0.0.1", days=-1)
         sender = self.start("-s", self.port, *certificate, self.file)
