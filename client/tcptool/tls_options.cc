@@ -2,9 +2,6 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <openssl/bio.h>
-#include <openssl/ssl.h>
-#include <openssl/x509.h>
 
 #include <algorithm>
 #include <utility>
@@ -15,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "dataplane/tls/tls_context.h"
+#include "dataplane/tls/validity.h"
 
 namespace tcptool::client {
 namespace {
@@ -66,16 +64,6 @@ absl::StatusOr<TlsIdentity> ReadIdentity(const TlsOptions& options) {
   if (!key.ok()) return key.status();
   return TlsIdentity{.certificate = *std::move(certificate),
                      .key = *std::move(key)};
-}
-
-// "Nov 28 18:20:00 2026 GMT"
-std::string TextOf(const ASN1_TIME* time) {
-  const std::unique_ptr<BIO, int (*)(BIO*)> text(BIO_new(BIO_s_mem()),
-                                                 &BIO_free);
-  char* data = nullptr;
-  if (text == nullptr || ASN1_TIME_print(text.get(), time) != 1) return "?";
-  const long size = BIO_get_mem_data(text.get(), &data);
-  return {data, static_cast<size_t>(size)};
 }
 
 }  // namespace
@@ -147,21 +135,8 @@ absl::StatusOr<std::shared_ptr<SSL_CTX>> NewRecipientContext(
 
 absl::Status CheckIsValidNow(const TlsOptions& options,
                              const SSL_CTX& context) {
-  const X509* const certificate = SSL_CTX_get0_certificate(&context);
-  if (certificate == nullptr) return absl::OkStatus();
-  const auto is_not_valid = [&](absl::string_view what, const ASN1_TIME* time) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(NameOf("--tls-cert", options.certificate), " ", what, " ",
-                     TextOf(time), "; renew it, or set this host's clock"));
-  };
-  const ASN1_TIME* const begin = X509_get0_notBefore(certificate);
-  const ASN1_TIME* const end = X509_get0_notAfter(certificate);
-  if (X509_cmp_current_time(end) < 0)
-    return is_not_valid("has expired on", end);
-  if (X509_cmp_current_time(begin) > 0) {
-    return is_not_valid("is not valid until", begin);
-  }
-  return absl::OkStatus();
+  return dataplane::CheckIsValidNow(context,
+                                    NameOf("--tls-cert", options.certificate));
 }
 
 }  // namespace tcptool::client

@@ -9,9 +9,20 @@
 
 #include "dataplane/tls/kernel_tls.h"
 #include "dataplane/tls/tls_context.h"
+#include "dataplane/tls/validity.h"
+#include "server/base/log.h"
 #include "server/security/pem_files.h"
 
 namespace tcptool::server {
+namespace {
+
+void WarnUnlessValid(const SSL_CTX& context, const std::string& name) {
+  const absl::Status valid = dataplane::CheckIsValidNow(context, name);
+  if (valid.ok()) return;
+  LogWarning("data_certificate_not_valid", {{"error", valid.message()}});
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<TlsContext>> LoadDataTls(
     const DataTlsOptions& options) {
@@ -31,9 +42,14 @@ absl::StatusOr<std::unique_ptr<TlsContext>> LoadDataTls(
         if (read_from.client_ca) {
           client_ca = PemOf(*read_from.client_ca, texts.client_ca);
         }
-        return dataplane::NewServerContext(
-            IdentityOf(read_from.identity, texts.identity), client_ca,
-            in_kernel);
+        const dataplane::TlsIdentity identity =
+            IdentityOf(read_from.identity, texts.identity);
+        auto context =
+            dataplane::NewServerContext(identity, client_ca, in_kernel);
+        if (context.ok()) {
+          WarnUnlessValid(**context, identity.certificate.name);
+        }
+        return context;
       });
 }
 

@@ -19,7 +19,8 @@ struct DataTlsOptions {
   bool in_kernel = false;
 };
 
-// With a `cert`. Errors: as TlsContext::Load().
+// With a `cert`. Errors: as TlsContext::Load(). A certificate that has expired,
+// or is not valid yet, is used; each time that it is read, the log warns of it.
 absl::StatusOr<std::unique_ptr<TlsContext>> LoadDataTls(
     const DataTlsOptions& options);
 

@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "dataplane/tls/kernel_tls.h"
+#include "server/base/log.h"
 #include "tests/server/certificates.h"
 
 namespace tcptool::server {
@@ -22,9 +23,13 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 class DataTlsTest : public testing::Test {
  protected:
+  // Once in a process, as it may be.
+  static void SetUpTestSuite() { SetUpLog({.json = true}); }
+
   DataTlsTest() {
     std::filesystem::remove_all(home);
     std::filesystem::create_directory(home);
@@ -38,6 +43,19 @@ class DataTlsTest : public testing::Test {
 
   std::string WhyNot() const {
     return std::string(LoadDataTls(options).status().message());
+  }
+
+  void Install(const Issued& issued) const {
+    Write(options.cert, ToPem(issued.certificate));
+    Write(options.key, ToPem(issued.key));
+  }
+
+  template <typename Call>
+  static std::string LogOf(Call call) {
+    testing::internal::CaptureStderr();
+    call();
+    FlushLog();
+    return testing::internal::GetCapturedStderr();
   }
 
   const std::string home = absl::StrCat(testing::TempDir(), "/data_tls");
@@ -110,6 +128,23 @@ TEST_F(DataTlsTest, SaysUntilWhenTheCertificateInUseIsValid) {
   EXPECT_LT(absl::AbsDuration(CertificateExpiry(**tls) - absl::Now() -
                               absl::Hours(720)),
             absl::Hours(1));
+}
+
+TEST_F(DataTlsTest, WarnsEachTimeThatItReadsACertificateThatIsNotValid) {
+  const std::string warning = "\"data_certificate_not_valid\"";
+  const Issued old = authority.Issue({.name = "node", .days = -1});
+  std::unique_ptr<TlsContext> tls;
+  const auto load = [&] { tls = *LoadDataTls(options); };
+  const auto reload = [&] { tls->ReloadIfChanged(); };
+  EXPECT_THAT(LogOf(load), Not(HasSubstr(warning)));
+  Install(old);
+  EXPECT_THAT(LogOf(reload),
+              AllOf(HasSubstr(warning), HasSubstr(options.cert),
+                    HasSubstr("has expired on"), HasSubstr("tls_reloaded")));
+  EXPECT_THAT(LogOf(reload), Not(HasSubstr(warning)));
+  EXPECT_THAT(LogOf(load), HasSubstr(warning));
+  Install(node);
+  EXPECT_THAT(LogOf(reload), Not(HasSubstr(warning)));
 }
 
 TEST_F(DataTlsTest, KeepsWhatItHasUntilTheFilesFitTogether) {
