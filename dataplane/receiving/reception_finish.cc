@@ -125,6 +125,14 @@ void Reception::OnCommitted(const absl::Status& status,
                             const FileStamp& stamp) {
   if (!status.ok()) return FailFile(status);
   is_committed_ = true;
+  // Found meanwhile, by somebody who reads it. Nothing can come again now.
+  const DiskWriter::State state = writer_->state();
+  if (state.bad_block || absl::IsDataLoss(state.error)) {
+    return Fail(ReceptionReason::kDestinationFailed,
+                "the disk has lost a part of the content while that was given "
+                "its name: the file that has it is not the content; remove it, "
+                "and receive it again");
+  }
   status_.file_stamp = stamp;
   status_.bytes_verified = status_.bytes_durable = *status_.content_length;
   if (upstream_->resumable()) {

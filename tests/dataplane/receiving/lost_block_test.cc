@@ -110,5 +110,34 @@ TEST_F(LostBlockTest, ComesAgainAlsoWhenAllHasCome) {
   ExpectWholeWhenItHasComeAgain();
 }
 
+TEST_F(LostBlockTest, IsToldWhereItIsFoundWhileTheContentGetsItsName) {
+  std::atomic<bool> holds{true};
+  absl::Notification held;
+  absl::Notification released;
+  FaultyFiles files([&](FaultyFiles::Call call) {
+    if (call == FaultyFiles::Call::kRename && holds.exchange(false)) {
+      held.Notify();
+      released.WaitForNotification();
+    }
+    return 0;
+  });
+  Begin({}, {.files = &files});
+  const auto end = absl::MakeCleanup([&] {
+    if (!released.HasBeenNotified()) released.Notify();
+    one_ = nullptr;  // It uses the files.
+  });
+  Accept();
+  Announce(content_);
+  ASSERT_TRUE(sender_.Send(content_));
+  ASSERT_TRUE(held.WaitForNotificationWithTimeout(kDeadline));
+  LoseFirstBlock();
+  EXPECT_EQ(reader_->Read().error, ECONNRESET);
+  released.Notify();
+  const ReceptionStatus status = one_->recorder->WaitForEnd();
+  EXPECT_EQ(status.state, ReceptionState::kFailed);
+  EXPECT_EQ(status.reason, ReceptionReason::kDestinationFailed);
+  EXPECT_TRUE(folder_.Names().contains("content"));
+}
+
 }  // namespace
 }  // namespace tcptool::dataplane
