@@ -66,7 +66,8 @@ ConnectApi::ConnectApi(const Options& options, ControlServer& control)
       backend_{.stub = stub_,
                .callers = dispatcher_.vouched_peers(),
                .parser = parser_,
-               .stopped = stopped_} {
+               .stopped = stopped_,
+               .running = running_} {
   const MethodTable& table = dispatcher_.methods();
   for (const auto* service : table.services()) {
     prefixes_.insert(absl::StrCat("/", service->file()->package(), "."));
@@ -85,6 +86,9 @@ ConnectApi::ConnectApi(const Options& options, ControlServer& control)
 ConnectApi::~ConnectApi() {
   parser_.stop();
   parser_.join();
+  // Their connections have been closed, so that they end. See
+  // InProcessCall::OnDone().
+  running_.WaitForAll();
 }
 
 // gRPC 1.51 calls a null pointer if a call begins on a channel within the

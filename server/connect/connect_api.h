@@ -89,6 +89,7 @@ class ConnectApi : public HttpApi {
   grpc::GenericStub stub_;
   asio::thread_pool parser_{1};  // What it is given is done in that order.
   std::atomic<bool> stopped_ = false;
+  RunningCalls running_;
   const ConnectBackend backend_;
 };
 

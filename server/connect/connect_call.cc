@@ -57,6 +57,7 @@ void ConnectCall::Parse(const std::string& body) {
   call.message = *std::move(request);
   absl::MutexLock lock(&mutex_);
   if (cancelled_) return;
+  backend_.running.Add();
   // Its reactions come on other threads.
   call_ = InProcessCall::Start(
       backend_.stub, backend_.callers.Vouch(options_.peer), call,
@@ -64,8 +65,12 @@ void ConnectCall::Parse(const std::string& body) {
            [self = shared_from_this()](std::string bytes) {
              self->OnMessage(std::move(bytes));
            },
-       .on_end = [self = shared_from_this()](
-                     const grpc::Status& status) { self->OnEnd(status); }});
+       .on_end =
+           [self = shared_from_this(),
+            &running = backend_.running](const grpc::Status& status) {
+             self->OnEnd(status);
+             running.Remove();
+           }});
 }
 
 void ConnectCall::OnMessage(std::string message) {

@@ -18,6 +18,7 @@
 #include "server/connect/codec.h"
 #include "server/connect/in_process_call.h"
 #include "server/connect/origins.h"
+#include "server/connect/running_calls.h"
 #include "server/http/http_api.h"
 #include "server/rpc/vouched_peers.h"
 #include "server/security/role.h"
@@ -37,6 +38,7 @@ struct ConnectBackend {
   asio::thread_pool& parser;
   // Once it is true, calls are refused in place of being made.
   const std::atomic<bool>& stopped;
+  RunningCalls& running;
 };
 
 // Parses the request, has gRPC make the call, and tells what comes of it.

@@ -32,13 +32,14 @@ InProcessCall::InProcessCall(VouchedPeers::Voucher caller,
                              const Request& request, Events events)
     : caller_(std::move(caller)),
       events_(std::move(events)),
-      request_(BufferOf(request.message)) {
-  context_.AddMetadata(VouchedPeers::kKey, caller_.name());
+      request_(BufferOf(request.message)),
+      context_(std::make_unique<grpc::ClientContext>()) {
+  context_->AddMetadata(VouchedPeers::kKey, caller_.name());
   if (!request.authorization.empty()) {
-    context_.AddMetadata("authorization", request.authorization);
+    context_->AddMetadata("authorization", request.authorization);
   }
   if (request.timeout) {
-    context_.set_deadline(std::chrono::system_clock::now() + *request.timeout);
+    context_->set_deadline(std::chrono::system_clock::now() + *request.timeout);
   }
 }
 
@@ -48,7 +49,12 @@ std::shared_ptr<InProcessCall> InProcessCall::Start(
   std::shared_ptr<InProcessCall> call(
       new InProcessCall(std::move(caller), request, std::move(events)));
   call->self_ = call;
-  stub.PrepareBidiStreamingCall(&call->context_, request.path, {}, call.get());
+  grpc::ClientContext* context = nullptr;
+  {
+    absl::MutexLock lock(&call->mutex_);
+    context = call->context_.get();
+  }
+  stub.PrepareBidiStreamingCall(context, request.path, {}, call.get());
   // Reads begin outside of reactions too.
   call->AddHold();
   call->StartWriteLast(&call->request_, grpc::WriteOptions());
@@ -69,8 +75,8 @@ void InProcessCall::Cancel() {
   {
     absl::MutexLock lock(&mutex_);
     cancelled_ = true;
+    if (context_ != nullptr) context_->TryCancel();
   }
-  context_.TryCancel();
   // The hold goes with a read that fails.
   Next();
 }
@@ -91,6 +97,15 @@ void InProcessCall::OnReadDone(bool ok) {
 }
 
 void InProcessCall::OnDone(const grpc::Status& status) {
+  // It keeps the channel. With the last one gRPC 1.51 joins its threads, of
+  // which this is one, and goes on with what it has freed. Whoever waits for
+  // the end has the channel as well, until that is told.
+  std::unique_ptr<grpc::ClientContext> context;
+  {
+    absl::MutexLock lock(&mutex_);
+    context = std::move(context_);
+  }
+  context = nullptr;
   events_.on_end(status);
   self_ = nullptr;
 }

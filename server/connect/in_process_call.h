@@ -58,11 +58,12 @@ class InProcessCall
 
   const VouchedPeers::Voucher caller_;
   const Events events_;
-  grpc::ClientContext context_;
   const grpc::ByteBuffer request_;
   grpc::ByteBuffer response_;
   std::shared_ptr<InProcessCall> self_;  // gRPC's, until OnDone().
   absl::Mutex mutex_;
+  std::unique_ptr<grpc::ClientContext> context_
+      ABSL_GUARDED_BY(mutex_);  // Null: it has ended.
   // A message was told, and Next() was not called.
   bool waits_ ABSL_GUARDED_BY(mutex_) = false;
   bool cancelled_ ABSL_GUARDED_BY(mutex_) = false;
