@@ -19,6 +19,7 @@
 #include "client/api/reconnection.h"
 #include "client/tcptoolctl/distribution_commands.h"
 #include "client/tcptoolctl/distribution_watch.h"
+#include "client/tcptoolctl/json.h"
 #include "client/tcptoolctl/reception_commands.h"
 #include "client/tcptoolctl/render.h"
 #include "client/tcptoolctl/session_watch.h"

@@ -11,7 +11,7 @@
 #include "absl/time/clock.h"
 #include "client/tcptoolctl/distribution_text.h"
 #include "client/tcptoolctl/distribution_watch.h"
-#include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/json.h"
 #include "client/tcptoolctl/screen.h"
 #include "client/tcptoolctl/upload_stdin.h"
 #include "messages/distribution_states.h"

@@ -3,7 +3,7 @@
 #include <google/protobuf/struct.pb.h>
 
 #include "absl/strings/str_cat.h"
-#include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/json.h"
 #include "messages/delivery_progress.h"
 
 namespace tcptool {

@@ -6,7 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "client/tcptoolctl/distribution_json.h"
 #include "client/tcptoolctl/distribution_text.h"
-#include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/json.h"
 #include "messages/delivery_progress.h"
 #include "messages/distribution_states.h"
 #include "messages/distribution_texts.h"

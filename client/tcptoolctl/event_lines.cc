@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "client/tcptoolctl/error_text.h"
-#include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/json.h"
 
 namespace tcptool {
 namespace {

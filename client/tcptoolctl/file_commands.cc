@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "client/tcptoolctl/commands.h"
 #include "client/tcptoolctl/flag_values.h"
+#include "client/tcptoolctl/json.h"
 #include "client/tcptoolctl/labelled_lines.h"
 #include "client/tcptoolctl/render.h"
 #include "text/amounts.h"

@@ -5,6 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "client/tcptoolctl/json.h"
 #include "client/tcptoolctl/reception_view.h"
 #include "client/tcptoolctl/render.h"
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "client/tcptoolctl/json.h"
 #include "client/tcptoolctl/render.h"
 #include "messages/states.h"
 #include "text/characters.h"

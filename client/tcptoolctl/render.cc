@@ -1,7 +1,5 @@
 #include "client/tcptoolctl/render.h"
 
-#include <google/protobuf/util/json_util.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -382,17 +380,6 @@ std::string NodeDetails(const v1::Node& node) {
             absl::StrCat(limits.max_receptions(), ", of which ",
                          limits.max_running_receptions(), " run"));
   return std::move(lines).Take();
-}
-
-std::string Json(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.always_print_primitive_fields = true;
-  std::string json;
-  if (!google::protobuf::util::MessageToJsonString(message, &json, options)
-           .ok()) {
-    return "{}";
-  }
-  return json;
 }
 
 }  // namespace tcptool

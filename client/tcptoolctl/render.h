@@ -1,4 +1,4 @@
-// The control API's messages as text for people, and as JSON for programs.
+// The control API's messages as text for people.
 // Pure functions: no clock, no terminal, no locale. Text that others chose
 // (labels, paths, errors) is shown without its control characters, so that it
 // cannot steer a terminal.
@@ -72,10 +72,6 @@ std::string ProgressTable(const std::vector<v1::Recipient>& recipients,
 
 // The node in labelled lines.
 std::string NodeDetails(const v1::Node& node);
-
-// One line, without its end. Fields at their defaults are included. "{}" for a
-// message that has no JSON: one with a time past the year 9999.
-std::string Json(const google::protobuf::Message& message);
 
 }  // namespace tcptool
 

@@ -22,6 +22,7 @@
 #include "client/tcptoolctl/error_text.h"
 #include "client/tcptoolctl/event_lines.h"
 #include "client/tcptoolctl/flag_values.h"
+#include "client/tcptoolctl/json.h"
 #include "client/tcptoolctl/list_flags.h"
 #include "client/tcptoolctl/receive_flags.h"
 #include "client/tcptoolctl/spec_flags.h"
@@ -295,6 +296,7 @@ int Main(int argc, char** argv) {
   if (!std::cout.flush() && status.ok()) {
     status = absl::UnknownError("cannot write standard output");
   }
+  if (status.ok()) status = JsonStatus();
   if (status.ok()) return 0;
   if (options.output == "json") {
     std::cerr << ErrorJson(status);

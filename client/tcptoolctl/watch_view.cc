@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "client/tcptoolctl/json.h"
 #include "client/tcptoolctl/render.h"
 #include "messages/states.h"
 #include "text/amounts.h"

@@ -7,13 +7,15 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/json.h"
+#include "tcptool/v1/distribution_service.pb.h"
 
 namespace tcptool {
 namespace {
 
 using testing::ElementsAre;
 using testing::Pair;
+using testing::StartsWith;
 
 v1::Delivery& Add(DistributionPicture& picture, const std::string& node) {
   v1::Delivery& delivery = picture.deliveries.emplace_back();
@@ -43,6 +45,14 @@ TEST(TreeJsonTest, HasWhatTheTreeShowsOfEachNode) {
                                  R"("delivery":)", Json(picture.deliveries[0]),
                                  "}")),
           Pair("c", absl::StrCat(R"({"node":"c","delivery":)", Json(c), "}"))));
+}
+
+TEST(JsonTest, SaysThatAMessageHasNone) {
+  EXPECT_TRUE(JsonStatus().ok());
+  v1::ListDistributionsResponse list;
+  list.add_distributions()->mutable_create_time()->set_seconds(1LL << 60);
+  EXPECT_THAT(Json(list), StartsWith("{\"error\":{\"code\":13,"));
+  EXPECT_TRUE(absl::IsInternal(JsonStatus())) << JsonStatus();
 }
 
 TEST(TreeJsonTest, ANodeThatGetsAnUploadIsThereOnce) {

@@ -10,7 +10,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_split.h"
-#include "client/tcptoolctl/render.h"
+#include "client/tcptoolctl/json.h"
 
 namespace tcptool {
 namespace {

@@ -25,6 +25,52 @@ TEST(Values, NodesHaveAnAddress) {
   EXPECT_FALSE(Parses(node));
 }
 
+// Others hand it on to receptions, which take none but these.
+TEST(Values, ANodesAddressIsOneThatCanBeDialled) {
+  v1::Node node;
+  for (const char* const address : {"n1", "n1:", "n1:0", "n1:65536", ":7000",
+                                     "2001:db8::1:7000", "http://n1:7000"}) {
+    node.set_peer_address(address);
+    EXPECT_FALSE(Parses(node)) << address;
+  }
+  node.set_peer_address(std::string(254, 'n') + ":7000");
+  EXPECT_FALSE(Parses(node));
+  node.set_peer_address("[2001:db8::1]:7000");
+  EXPECT_TRUE(Parses(node));
+}
+
+// The lists of all distributions are told in JSON too.
+TEST(Values, TimesAreThoseThatJsonHas) {
+  constexpr int64_t kYear10000 = 253'402'300'800;
+  v1::DistributionSpec spec;
+  spec.set_source_node("n1");
+  spec.mutable_upload();
+  spec.mutable_targets()->set_all(true);
+  spec.mutable_create_time()->set_seconds(kYear10000 - 1);
+  EXPECT_TRUE(Parses(spec));
+  spec.mutable_create_time()->set_seconds(kYear10000);
+  EXPECT_FALSE(Parses(spec));
+  spec.clear_create_time();
+  spec.mutable_expire_time()->set_nanos(-1);
+  EXPECT_FALSE(Parses(spec));
+  spec.clear_expire_time();
+  spec.mutable_expire_after()->set_seconds(-1);
+  EXPECT_FALSE(Parses(spec));
+  v1::Head head;
+  head.set_state(v1::DISTRIBUTION_STATE_RUNNING);
+  head.mutable_end_time()->set_seconds(kYear10000);
+  EXPECT_FALSE(Parses(head));
+  v1::Delivery delivery;
+  delivery.set_state(v1::DELIVERY_STATE_WAITING);
+  v1::ParentMove& move = *delivery.add_moves();
+  EXPECT_TRUE(Parses(delivery));
+  move.mutable_time()->set_nanos(1'000'000'000);
+  EXPECT_FALSE(Parses(delivery));
+  delivery.clear_moves();
+  delivery.mutable_end_time()->set_seconds(-kYear10000);
+  EXPECT_FALSE(Parses(delivery));
+}
+
 TEST(Values, ACoordinatorIsANode) {
   v1::Coordinator coordinator;
   EXPECT_FALSE(Parses(coordinator));
