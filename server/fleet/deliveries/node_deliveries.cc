@@ -65,7 +65,7 @@ void NodeDeliveries::KeepOnly(const std::set<DeliveryId>& ids) {
     for (const tcptool::v1::Reception& reception : page->receptions()) {
       if (reception.spec().labels().contains(kLabel) &&
           !IsFinal(reception.state()) && !kept.contains(reception.name())) {
-        Cancel(reception.name());
+        AskToCancel(reception.name());
       }
     }
     request.set_page_token(page->next_page_token());
@@ -233,35 +233,48 @@ void NodeDeliveries::Release(const DeliveryId& id) {
       name, absl::AbortedError(absl::StrCat("distributions/", id.distribution,
                                             " is over for this node")));
   // Nothing else is done about it until then.
-  cancelled_[name] = true;
+  cancelled_[name].is_asked = true;
   received->second->Leave([this, name, alive = std::weak_ptr(alive_)] {
     if (!alive.expired()) AskToCancel(name);
   });
   received_.erase(received);
 }
 
-void NodeDeliveries::Cancel(const std::string& name) {
-  if (!cancelled_.contains(name)) AskToCancel(name);
+void NodeDeliveries::Cancel(const DeliveryId& id, OnProgress kept) {
+  const std::string name = NameOf(id);
+  cancelled_[name].kept = std::move(kept);
+  Release(id);
+  if (!cancelled_[name].is_asked) AskToCancel(name);
 }
 
 void NodeDeliveries::AskToCancel(const std::string& name) {
-  cancelled_[name] = true;
+  cancelled_[name].is_asked = true;
   tcptool::v1::CancelReceptionRequest request;
   request.set_name(name);
   service_.receptions.Cancel(
       request, [this, name, io = service_.io, alive = std::weak_ptr(alive_)](
                    const absl::StatusOr<tcptool::v1::Reception>& reception) {
-        asio::post(*io, [this, name, alive, status = reception.status()] {
-          if (alive.expired()) return;
-          // It has just been restored, or its disk hangs.
-          if (absl::IsUnavailable(status)) {
-            cancelled_[name] = false;
-          } else {
-            cancelled_.erase(name);
-          }
-          LookLater();
+        asio::post(*io, [this, name, alive, reception] {
+          if (!alive.expired()) OnCancelled(name, reception);
         });
       });
+}
+
+void NodeDeliveries::OnCancelled(
+    const std::string& name,
+    const absl::StatusOr<tcptool::v1::Reception>& reception) {
+  LookLater();
+  // It has just been restored, or its disk hangs.
+  if (absl::IsUnavailable(reception.status())) {
+    cancelled_[name].is_asked = false;
+    return;
+  }
+  const auto cancelled = cancelled_.extract(name);
+  if (cancelled.empty() || cancelled.mapped().kept == nullptr) return;
+  if (reception.ok() &&
+      reception->state() == tcptool::v1::RECEPTION_STATE_SUCCEEDED) {
+    cancelled.mapped().kept(ReceivedContent::ProgressOf(*reception));
+  }
 }
 
 void NodeDeliveries::LookLater() {
@@ -281,8 +294,8 @@ void NodeDeliveries::Look() {
     return;
   }
   LookLater();
-  for (const auto& [name, is_asked] : std::map<std::string, bool>(cancelled_)) {
-    if (!is_asked) AskToCancel(name);
+  for (const auto& [name, cancelled] : cancelled_) {
+    if (!cancelled.is_asked) AskToCancel(name);
   }
   LookAtReceived();
   // What they tell may change the list.

@@ -79,6 +79,7 @@ class NodeDeliveries final : public DeliveryPort {
              const v1::Content* source, OnServing serving) override;
   void EndServing(const DeliveryId& id) override;
   void Release(const DeliveryId& id) override;
+  void Cancel(const DeliveryId& id, OnProgress kept) override;
 
   // "receptions/{reception}" of a distribution.
   std::string NameOf(const DeliveryId& id) const;
@@ -86,6 +87,12 @@ class NodeDeliveries final : public DeliveryPort {
   std::string SessionNameOf(const DeliveryId& id) const;
 
  private:
+  // A reception that is to end.
+  struct Cancelled {
+    bool is_asked = false;  // An answer is awaited.
+    OnProgress kept;        // As of Cancel(); may be null.
+  };
+
   // The last part of both.
   std::string IdOf(const DeliveryId& id) const;
   // Of a reception, without its source.
@@ -94,9 +101,10 @@ class NodeDeliveries final : public DeliveryPort {
       bool may_replace) const;
   void Begin(const DeliveryId& id, std::shared_ptr<ReceivedContent> content);
   ReceivedContent::Service ServiceForOne() const;
-  // Until it is not there any more, or is final.
-  void Cancel(const std::string& name);
+  // Until the reception is not there any more, or is final.
   void AskToCancel(const std::string& name);
+  void OnCancelled(const std::string& name,
+                   const absl::StatusOr<tcptool::v1::Reception>& reception);
   void LookLater();
   void Look();
   void LookAtReceived();
@@ -107,8 +115,8 @@ class NodeDeliveries final : public DeliveryPort {
   std::map<DeliveryId, std::shared_ptr<ReceivedContent>> received_;
   std::map<DeliveryId, std::shared_ptr<OfferedFile>> offered_;
   ServedContents served_;
-  // Names of receptions; whether an answer is awaited.
-  std::map<std::string, bool> cancelled_;
+  // By the receptions' names.
+  std::map<std::string, Cancelled> cancelled_;
   asio::steady_timer timer_;
   bool is_waiting_ = false;
   // Gone with this: for what is called later.

@@ -31,7 +31,9 @@ bool MayPass(const absl::Status& status) {
   return absl::IsUnavailable(status) || absl::IsResourceExhausted(status);
 }
 
-DeliveryProgress ProgressOf(const Reception& reception) {
+}  // namespace
+
+DeliveryProgress ReceivedContent::ProgressOf(const Reception& reception) {
   DeliveryProgress progress = {.detail = reception.detail()};
   switch (reception.state()) {
     case tcptool::v1::RECEPTION_STATE_RECEIVING:
@@ -61,8 +63,6 @@ DeliveryProgress ProgressOf(const Reception& reception) {
   }
   return progress;
 }
-
-}  // namespace
 
 ReceivedContent::ReceivedContent(Service service,
                                  tcptool::v1::CreateReceptionRequest request,

@@ -48,6 +48,9 @@ class ReceivedContent : public std::enable_shared_from_this<ReceivedContent> {
       std::string distribution, bool was_begun,
       DeliveryPort::OnProgress progress);
 
+  // What a reception of it has come to.
+  static DeliveryProgress ProgressOf(const tcptool::v1::Reception& reception);
+
   // Looks how far it is, and tells. To be called again and again. `may_begin`:
   // a reception may be made; if not, it waits for its turn, unless there is
   // one.

@@ -159,6 +159,10 @@ class DeliveryPort {
   // Receives it no longer, and removes what has come of it, unless it has all
   // of it; gives it to nobody any more. Nothing of it is called after that.
   virtual void Release(const DeliveryId& id) = 0;
+  // The same, also of what an earlier run of the process has left. `kept` is
+  // called with DELIVERED if it turns out that it has all of it, which it may
+  // have come to since it was told last.
+  virtual void Cancel(const DeliveryId& id, OnProgress kept) = 0;
 };
 
 }  // namespace tcptool::fleet

@@ -153,10 +153,10 @@ Follower::Delivery& Follower::Get(const DeliveryId& id) {
 
 void Follower::Stop(const DeliveryId& id, const Distribution& distribution,
                     Delivery& delivery) {
-  Release(id, delivery);
   // Who tries it again may delete the record, as the file may be another one
   // then: what it was is not told again.
   if (delivery.is_source) {
+    Release(id, delivery);
     // Unless it goes on to tell whom it serves, of what others have as well.
     if (!delivery.is_served) delivery.record->Unset();
     return;
@@ -164,8 +164,20 @@ void Follower::Stop(const DeliveryId& id, const Distribution& distribution,
   const v1::DeliveryState state = delivery.record->state();
   if (state == v1::DELIVERY_STATE_UNSPECIFIED ||
       state >= v1::DELIVERY_STATE_DELIVERED) {
-    return;
+    return Release(id, delivery);
   }
+  delivery.takes_upload = delivery.is_begun = false;
+  port_->Cancel(id, [this, id, alive = std::weak_ptr(alive_)](
+                        const DeliveryProgress& kept) {
+    if (alive.expired()) return;
+    const auto found = deliveries_.find(id);
+    if (found == deliveries_.end() ||
+        found->second.record->state() != v1::DELIVERY_STATE_CANCELLED) {
+      return;
+    }
+    Write(kept, found->second);
+    Count();
+  });
   Write({.state = v1::DELIVERY_STATE_CANCELLED,
          .detail = absl::StrCat("the distribution is ",
                                 StateText(distribution.head->value.state()))},
@@ -318,64 +330,6 @@ void Follower::Count() {
     ++counts_.held[state];
   }
   events_.counted(counts_);
-}
-
-EdgeRates Follower::TakeRates() {
-  EdgeRates rates;
-  // Behind the last of those that were returned before: all have their turn,
-  // where they are too many.
-  auto next = deliveries_.upper_bound(last_taken_);
-  for (size_t left = deliveries_.size();
-       left > 0 && rates.size() < kMostEdgeRates; --left, ++next) {
-    if (next == deliveries_.end()) next = deliveries_.begin();
-    const auto& [id, delivery] = *next;
-    if (!delivery.is_begun) continue;
-    const std::optional<ReceivedRate> rate = port_->TakeRate(id);
-    if (!rate) continue;
-    rates.push_back({.distribution = id.distribution,
-                     .node = options_.node,
-                     .parent = rate->parent,
-                     .epoch = delivery.epoch,
-                     .busy = rate->busy,
-                     .bytes = rate->bytes,
-                     .observed = rate->observed,
-                     .observed_bytes = rate->observed_bytes,
-                     .allowed = rate->allowed});
-    last_taken_ = id;
-  }
-  return rates;
-}
-
-std::vector<NodeProgress> Follower::Progress() const {
-  std::vector<NodeProgress> all;
-  for (const auto& [id, delivery] : deliveries_) {
-    if (all.size() == kMostProgressTold) break;
-    if (auto progress = ProgressOf(id, delivery)) {
-      all.push_back(*std::move(progress));
-    }
-  }
-  return all;
-}
-
-std::optional<NodeProgress> Follower::ProgressOf(const DeliveryId& id) const {
-  const auto delivery = deliveries_.find(id);
-  if (delivery == deliveries_.end()) return std::nullopt;
-  return ProgressOf(id, delivery->second);
-}
-
-std::optional<NodeProgress> Follower::ProgressOf(
-    const DeliveryId& id, const Delivery& delivery) const {
-  if (delivery.is_source || !delivery.is_begun ||
-      delivery.record->state() >= v1::DELIVERY_STATE_DELIVERED) {
-    return std::nullopt;
-  }
-  const std::optional<ReceivedBytes> bytes = port_->Received(id);
-  if (!bytes) return std::nullopt;
-  return NodeProgress{.distribution = id.distribution,
-                      .revision = id.revision,
-                      .node = options_.node,
-                      .bytes_received = bytes->received,
-                      .bytes_per_second = bytes->per_second};
 }
 
 std::vector<SendingNode> Follower::NodesOf(

@@ -97,6 +97,44 @@ TEST_F(NodeDeliveriesTest, CancelsAndRemovesWhatIsReleased) {
   EXPECT_FALSE(places_.Find("images-v2").has_value());
 }
 
+TEST_F(NodeDeliveriesTest, TellsThatItHasWhatIsCancelledTooLate) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
+  Send(sender, TheContent());
+  // Nobody looks meanwhile.
+  WaitForState(name(), tcptool::v1::RECEPTION_STATE_SUCCEEDED);
+  DeliveryProgress kept{.state = v1::DELIVERY_STATE_UNSPECIFIED};
+  const auto remember = [&](const DeliveryProgress& told) { kept = told; };
+  deliveries_->Cancel(id_, remember);
+  RunUntil([&] { return kept.state == v1::DELIVERY_STATE_DELIVERED; });
+  EXPECT_EQ(kept.content.length(), TheContent().size());
+  EXPECT_NE(last_.state, v1::DELIVERY_STATE_DELIVERED);
+  // The next run of the process has never looked.
+  kept.state = v1::DELIVERY_STATE_UNSPECIFIED;
+  deliveries_.reset();
+  Begin();
+  deliveries_->KeepOnly({});
+  deliveries_->Cancel(id_, remember);
+  RunUntil([&] { return kept.state == v1::DELIVERY_STATE_DELIVERED; });
+  EXPECT_EQ(folder_.Get("copy"), TheContent());
+}
+
+TEST_F(NodeDeliveriesTest, TellsNothingOfWhatIsCancelledInTime) {
+  ScriptedSender sender;
+  Receive(sender);
+  RunUntil([&] { return table_->contains(name()); });
+  ASSERT_EQ(sender.AcceptAndReadByte(), 0);
+  bool is_kept = false;
+  deliveries_->Cancel(
+      id_, [&](const DeliveryProgress& /*kept*/) { is_kept = true; });
+  // It is begun once the answer has been looked at.
+  Receive(sender);
+  last_.state = v1::DELIVERY_STATE_UNSPECIFIED;
+  RunUntilState(v1::DELIVERY_STATE_WAITING);
+  EXPECT_FALSE(is_kept);
+}
+
 TEST_F(NodeDeliveriesTest, IsReleasedAlsoWhileItIsBeingMade) {
   ScriptedSender sender;
   Receive(sender);

@@ -49,6 +49,34 @@ TEST_F(FollowerTest, CancelsWhatHasEndedWithoutIt) {
   EXPECT_THAT(Record().detail(), HasSubstr("EXPIRED"));
 }
 
+TEST_F(FollowerTest, HasWhatItTurnsOutToHaveWhenItIsCancelled) {
+  Distribute();
+  Start();
+  Progress(v1::DELIVERY_STATE_RECEIVING);
+  SetHead(1, v1::DISTRIBUTION_STATE_CANCELLED);
+  EXPECT_EQ(Record().state(), v1::DELIVERY_STATE_CANCELLED);
+  port_.cancelled.at("d")(
+      {.state = v1::DELIVERY_STATE_DELIVERED, .content = ContentWithRoot('r')});
+  Settle();
+  EXPECT_EQ(Record().state(), v1::DELIVERY_STATE_DELIVERED);
+  EXPECT_EQ(Record().content().root(), ContentWithRoot('r').root());
+  EXPECT_EQ(Record().detail(), "");
+}
+
+TEST_F(FollowerTest, TellsNothingOfACancelledOneThatIsTriedAgain) {
+  Distribute();
+  Start();
+  Progress(v1::DELIVERY_STATE_RECEIVING);
+  SetHead(1, v1::DISTRIBUTION_STATE_EXPIRED);
+  fleet_.etcd().Delete(fleet_.keys().Delivery("d", "n2"));
+  SetHead(1);
+  Progress(v1::DELIVERY_STATE_RECEIVING);
+  port_.cancelled.at("d")(
+      {.state = v1::DELIVERY_STATE_DELIVERED, .content = ContentWithRoot('r')});
+  Settle();
+  EXPECT_EQ(Record().state(), v1::DELIVERY_STATE_RECEIVING);
+}
+
 TEST_F(FollowerTest, TellsThatItIsCancelledAlsoIfItWasAwayThen) {
   Distribute();
   Start();

@@ -87,8 +87,15 @@ class TestPort : public DeliveryPort {
     contents.erase(id.distribution);
   }
 
+  void Cancel(const DeliveryId& id, OnProgress kept) override {
+    Release(id);
+    cancelled[id.distribution] = std::move(kept);
+  }
+
   // As they are now, by distribution.
   std::map<std::string, Content> contents;
+  // The last ones, with what is called if all of it is there all the same.
+  std::map<std::string, OnProgress> cancelled;
   // What is taken next, by distribution.
   std::map<std::string, std::optional<ReceivedRate>> rates;
   // By distribution.

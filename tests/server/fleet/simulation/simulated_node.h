@@ -100,6 +100,10 @@ class SimulatedNode final : public DeliveryPort {
   void Offer(const DeliveryId& id, const v1::FileSource& file,
              OnProgress progress) override;
   void Release(const DeliveryId& id) override;
+  // It has told all that it has.
+  void Cancel(const DeliveryId& id, OnProgress /*kept*/) override {
+    Release(id);
+  }
 
  private:
   void BeginLink(std::vector<SendingNode> nodes);
