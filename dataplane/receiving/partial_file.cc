@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
 #include <thread>
 #include <utility>
 
@@ -83,47 +82,59 @@ PartialFile::PartialFile(FileApi& files, Destination destination)
 
 absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Create(
     FileApi& files, Destination destination) {
-  if (absl::Status status = CheckNames(destination); !status.ok()) {
-    return status;
-  }
-  std::unique_ptr<PartialFile> partial(
-      new PartialFile(files, std::move(destination)));
-  if (absl::Status status = partial->OpenAndLock(O_CREAT); !status.ok()) {
-    return status;
-  }
-  // The map is emptied before the file: it must never name blocks that the file
-  // does not have.
-  absl::Status status =
-      partial->destination_.resumable
-          ? partial->OpenMap(O_CREAT)
-          : partial->Result(files.Unlink(partial->destination_.directory.get(),
-                                         partial->map_name_),
-                            "removing an old range map");
-  if (absl::IsNotFound(status)) status = absl::OkStatus();
-  if (status.ok()) {
-    status = partial->Result(files.Truncate(partial->file_.get(), 0),
-                             "emptying the partial file");
-  }
-  if (!status.ok()) {
-    partial->Abandon();
-    return status;
-  }
-  return partial;
+  return OpenBy(&PartialFile::Begin, files, destination);
 }
 
 absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::Resume(
     FileApi& files, Destination destination) {
-  if (absl::Status status = CheckNames(destination); !status.ok()) {
-    return status;
+  return OpenBy(&PartialFile::TakeUp, files, destination);
+}
+
+absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::CreateOrResume(
+    FileApi& files, Destination& destination, bool resume) {
+  if (resume) {
+    auto file = OpenBy(&PartialFile::TakeUp, files, destination);
+    if (!absl::IsNotFound(file.status())) return file;
   }
+  return OpenBy(&PartialFile::Begin, files, destination);
+}
+
+absl::StatusOr<std::unique_ptr<PartialFile>> PartialFile::OpenBy(
+    absl::Status (PartialFile::*open)(), FileApi& files,
+    Destination& destination) {
+  absl::Status status = CheckNames(destination);
+  if (!status.ok()) return status;
   std::unique_ptr<PartialFile> partial(
       new PartialFile(files, std::move(destination)));
-  if (absl::Status status = partial->OpenAndLock(0); !status.ok()) {
-    return status;
+  status = (partial.get()->*open)();
+  if (status.ok()) return partial;
+  destination = std::move(partial->destination_);
+  return status;
+}
+
+absl::Status PartialFile::Begin() {
+  if (absl::Status status = OpenAndLock(O_CREAT); !status.ok()) return status;
+  // The map is emptied before the file: it must never name blocks that the file
+  // does not have.
+  absl::Status status =
+      destination_.resumable
+          ? OpenMap(O_CREAT)
+          : Result(files_.Unlink(destination_.directory.get(), map_name_),
+                   "removing an old range map");
+  if (absl::IsNotFound(status)) status = absl::OkStatus();
+  if (status.ok()) {
+    status =
+        Result(files_.Truncate(file_.get(), 0), "emptying the partial file");
   }
-  if (absl::Status status = partial->OpenMap(0); !status.ok()) return status;
-  if (absl::Status status = partial->LoadMap(); !status.ok()) return status;
-  return partial;
+  if (!status.ok()) Abandon();
+  return status;
+}
+
+absl::Status PartialFile::TakeUp() {
+  absl::Status status = OpenAndLock(0);
+  if (status.ok()) status = OpenMap(0);
+  if (status.ok()) status = LoadMap();
+  return status;
 }
 
 absl::Status PartialFile::OpenAndLock(int flags) {
@@ -281,119 +292,6 @@ absl::Status PartialFile::Checkpoint(std::span<const Digest> blocks) {
   }
   return Result(files_.SyncData(map_file_.get()),
                 "bringing the range map to the disk");
-}
-
-absl::Status PartialFile::Commit() {
-  const int directory = destination_.directory.get();
-  if (const int error = files_.Sync(file_.get())) {
-    return Result(error, "bringing the content to the disk");
-  }
-  if (absl::Status status = CheckName(partial_name_, file_); !status.ok()) {
-    return status;
-  }
-  if (absl::Status status = CheckPlace(); !status.ok()) return status;
-  if (destination_.overwrite) {
-    // What has come there since is replaced only if it is a regular file, too.
-    if (absl::Status status = CheckDestination(destination_); !status.ok()) {
-      return status;
-    }
-    if (const int error =
-            files_.Rename(directory, partial_name_, destination_.name, 0)) {
-      return Result(error, "giving the content its name");
-    }
-  } else if (absl::Status status = RenameWithoutReplacing(); !status.ok()) {
-    return status;
-  }
-  committed_ = true;
-  const int error = files_.Sync(directory);
-  // If the process is killed before this, the map stays behind, and a sweep
-  // removes it.
-  files_.Unlink(directory, map_name_);
-  // It may have been moved or unmounted during the rename.
-  if (absl::Status status = CheckPlace(); !status.ok()) return status;
-  // Some file systems have nothing to sync for a directory (fsync(2)).
-  if (error == -EINVAL) return absl::OkStatus();
-  return Result(error,
-                "bringing the directory to the disk, in which the whole "
-                "content has its name already,");
-}
-
-// A rename goes by the name: what another process has put there meanwhile
-// (where a file system has no locks, or against them) is not what was verified.
-absl::Status PartialFile::CheckName(const std::string& name,
-                                    const UniqueFd& file) const {
-  struct stat ours;
-  struct stat named;
-  if (fstat(file.get(), &ours) != 0 ||
-      fstatat(destination_.directory.get(), name.c_str(), &named,
-              AT_SYMLINK_NOFOLLOW) != 0) {
-    return Result(-errno, absl::StrCat("looking for '", name, "'"));
-  }
-  if (ours.st_dev == named.st_dev && ours.st_ino == named.st_ino) {
-    return absl::OkStatus();
-  }
-  return absl::AbortedError(absl::StrCat(
-      "'", name, "' is not the file any more that the content of '",
-      destination_.name, "' was written to: another process has replaced it"));
-}
-
-// A descriptor leads to the directory also when it was moved, unmounted or
-// covered by a mount: then nobody finds the content under its path.
-absl::Status PartialFile::CheckPlace() const {
-  if (destination_.find == nullptr) return absl::OkStatus();
-  const absl::StatusOr<UniqueFd> found = destination_.find();
-  if (!found.ok()) return found.status();
-  struct stat ours;
-  struct stat theirs;
-  if (fstat(destination_.directory.get(), &ours) != 0 ||
-      fstat(found->get(), &theirs) != 0) {
-    return Result(-errno, "looking for the directory");
-  }
-  if (ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino) {
-    return absl::OkStatus();
-  }
-  return absl::AbortedError(absl::StrCat(
-      "the directory of '", destination_.name,
-      "' is not the one any more that the content was written to: it was "
-      "moved, replaced, or something was mounted or unmounted there"));
-}
-
-absl::Status PartialFile::RenameWithoutReplacing() {
-  const int directory = destination_.directory.get();
-  int error = files_.Rename(directory, partial_name_, destination_.name,
-                            RENAME_NOREPLACE);
-  if (error == -EINVAL || error == -ENOSYS) {
-    // The file system cannot do it (renameat2(2)); link(2) never replaces.
-    error = files_.Link(directory, partial_name_, destination_.name);
-    if (error == 0) files_.Unlink(directory, partial_name_);
-  }
-  if (error == -EEXIST) {
-    return absl::AlreadyExistsError(absl::StrCat(
-        "'", destination_.name,
-        "' has come to be there meanwhile; to replace it, ask for overwrite"));
-  }
-  return Result(error, "giving the content its name");
-}
-
-void PartialFile::Abandon() {
-  if (committed_) return;
-  const int directory = destination_.directory.get();
-  const bool is_ours = CheckName(partial_name_, file_).ok();
-  if (is_ours) files_.Unlink(directory, partial_name_);
-  // Whoever has replaced the one may have left the other.
-  if (is_ours || CheckName(map_name_, map_file_).ok()) {
-    files_.Unlink(directory, map_name_);
-  }
-}
-
-absl::Status PartialFile::Result(int error, const std::string& doing) const {
-  if (error == 0) return absl::OkStatus();
-  const absl::Status status = absl::ErrnoToStatus(
-      -error, absl::StrCat(doing, " for '", destination_.name, "'"));
-  const bool has_no_room = error == -ENOSPC || error == -EDQUOT;
-  return {status.code(),
-          absl::StrCat(status.message(),
-                       has_no_room ? Room(error == -EDQUOT) : "")};
 }
 
 }  // namespace tcptool::dataplane

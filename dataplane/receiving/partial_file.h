@@ -61,7 +61,9 @@ absl::Status CheckDestination(const Destination& destination);
 // All methods may wait for the disk. Write(), Read() and Allocate() may be
 // called by several threads at a time, the others by one. Errors name what
 // failed, with the system's reason: RESOURCE_EXHAUSTED means that there is no
-// room, and says how much is missing, as far as that is known.
+// room, and says how much is missing, as far as that is known; UNAVAILABLE,
+// that the process or the system lacks descriptors or memory for the moment, or
+// that the file system does not answer.
 class PartialFile {
  public:
   // What an earlier attempt of this id has left is emptied, or, where it has
@@ -73,6 +75,10 @@ class PartialFile {
   // there is has another name too, and is left to that.
   static absl::StatusOr<std::unique_ptr<PartialFile>> Resume(
       FileApi& files, Destination destination);
+  // Resume(), if `resume` and there is something to be taken up, else Create().
+  // After an error `destination` is as before, so that it can be tried again.
+  static absl::StatusOr<std::unique_ptr<PartialFile>> CreateOrResume(
+      FileApi& files, Destination& destination, bool resume);
 
   // The file stays as it is, unless it was committed or abandoned.
   ~PartialFile() = default;
@@ -113,7 +119,8 @@ class PartialFile {
   // returns OK. ALREADY_EXISTS: somebody was faster. ABORTED:
   // somebody has replaced the partial file, or the directory is not the one any
   // more that its path leads to; errors of Destination.find are returned as
-  // they are. An error after the rename, which only a directory gives that
+  // they are, RESOURCE_EXHAUSTED as UNAVAILABLE, after which it may be called
+  // again. An error after the rename, which only a directory gives that
   // fails or is moved in that moment, leaves the whole content under the name
   // there; committed() tells.
   absl::Status Commit();
@@ -127,6 +134,13 @@ class PartialFile {
  private:
   PartialFile(FileApi& files, Destination destination);
 
+  // As CreateOrResume(), by one of the two after it.
+  static absl::StatusOr<std::unique_ptr<PartialFile>> OpenBy(
+      absl::Status (PartialFile::*open)(), FileApi& files,
+      Destination& destination);
+  // Create()'s, and Resume()'s.
+  absl::Status Begin();
+  absl::Status TakeUp();
   // The descriptor of the file, locked; creates it if `flags` has O_CREAT.
   absl::Status OpenAndLock(int flags);
   // The map; a new one if `flags` has O_CREAT.
@@ -140,6 +154,8 @@ class PartialFile {
   absl::Status CheckName(const std::string& name, const UniqueFd& file) const;
   // Whether the directory is still the one that its path leads to.
   absl::Status CheckPlace() const;
+  // Commit() up to the rename.
+  absl::Status PutUnderName();
   absl::Status RenameWithoutReplacing();
   // What the system's `error` means; OK for 0.
   absl::Status Result(int error, const std::string& doing) const;
@@ -147,7 +163,7 @@ class PartialFile {
   std::string Room(bool is_quota) const;
 
   FileApi& files_;
-  const Destination destination_;
+  Destination destination_;
   const std::string partial_name_;
   const std::string map_name_;
   UniqueFd file_;

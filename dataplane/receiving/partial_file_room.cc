@@ -112,4 +112,19 @@ absl::Status PartialFile::Restart() {
   return absl::OkStatus();
 }
 
+absl::Status PartialFile::Result(int error, const std::string& doing) const {
+  if (error == 0) return absl::OkStatus();
+  const absl::Status status = absl::ErrnoToStatus(
+      -error, absl::StrCat(doing, " for '", destination_.name, "'"));
+  if (error == -ENOSPC || error == -EDQUOT) {
+    return {status.code(),
+            absl::StrCat(status.message(), Room(error == -EDQUOT))};
+  }
+  // Of descriptors or memory, which others may give back soon.
+  if (absl::IsResourceExhausted(status)) {
+    return absl::UnavailableError(status.message());
+  }
+  return status;
+}
+
 }  // namespace tcptool::dataplane

@@ -1,7 +1,5 @@
 #include "dataplane/receiving/reception.h"
 
-#include <fcntl.h>
-
 #include <algorithm>
 #include <asio/post.hpp>
 #include <utility>
@@ -52,17 +50,46 @@ Reception::Reception(Environment environment, ReceptionOptions options,
 void Reception::Open() {
   StartTimer();
   Notify();
+  TryToOpen(std::move(options_.destination));
+}
+
+void Reception::TryToOpen(Destination destination) {
   environment_.disk.Run(
       client_, [self = shared_from_this(), &files = environment_.files,
                 resume = options_.resume,
                 allocate = options_.expected_length.value_or(0),
-                destination = std::move(options_.destination)]() mutable {
-        auto file = OpenFile(files, std::move(destination), resume, allocate);
+                destination = std::move(destination)]() mutable {
+        auto file = OpenFile(files, destination, resume, allocate);
         if (file.ok() && !self->Keep(*file)) return;
-        self->OnLane([file = std::move(file)](Reception& reception) {
-          reception.OnOpened(file);
+        std::shared_ptr<Destination> kept;
+        if (!file.ok() && destination.directory.valid()) {
+          kept.reset(new Destination(std::move(destination)),
+                     DeleteOnAThread(self->client_.disk));
+        }
+        self->OnLane([file = std::move(file), kept](Reception& reception) {
+          const auto again = [kept](Reception& later) {
+            later.TryToOpen(std::move(*kept));
+          };
+          if (kept == nullptr || !reception.TriesAgain(file.status(), again)) {
+            reception.OnOpened(file);
+          }
         });
       });
+}
+
+bool Reception::TriesAgain(const absl::Status& error,
+                           std::function<void(Reception&)> again) {
+  if (!absl::IsUnavailable(error)) {
+    lacks_since_.reset();
+    return false;
+  }
+  const Clock::time_point now = Clock::now();
+  if (!lacks_since_) lacks_since_ = now;
+  if (absl::FromChrono(now - *lacks_since_) >= options_.stall_timeout) {
+    return false;
+  }
+  again_ = std::move(again);
+  return true;
 }
 
 bool Reception::Keep(const std::shared_ptr<PartialFile>& file) {
@@ -77,26 +104,13 @@ bool Reception::Keep(const std::shared_ptr<PartialFile>& file) {
 }
 
 absl::StatusOr<std::shared_ptr<PartialFile>> Reception::OpenFile(
-    FileApi& files, Destination destination, bool resume, uint64_t allocate) {
+    FileApi& files, Destination& destination, bool resume, uint64_t allocate) {
   if (absl::Status status = CheckDestination(destination); !status.ok()) {
     return status;
   }
   const uint64_t disk = DiskOf(destination.directory.get());
-  absl::StatusOr<std::unique_ptr<PartialFile>> file =
-      absl::NotFoundError("nothing is to be taken up");
-  if (resume && destination.resumable) {
-    Destination same = {.directory = UniqueFd(fcntl(destination.directory.get(),
-                                                    F_DUPFD_CLOEXEC, 0)),
-                        .find = destination.find,
-                        .name = destination.name,
-                        .id = destination.id,
-                        .overwrite = destination.overwrite,
-                        .resumable = true};
-    file = PartialFile::Resume(files, std::move(same));
-  }
-  if (absl::IsNotFound(file.status())) {
-    file = PartialFile::Create(files, std::move(destination));
-  }
+  auto file = PartialFile::CreateOrResume(files, destination,
+                                          resume && destination.resumable);
   if (!file.ok()) return file.status();
   if (absl::Status status = (*file)->Allocate(allocate); !status.ok()) {
     (*file)->Abandon();
@@ -108,6 +122,7 @@ absl::StatusOr<std::shared_ptr<PartialFile>> Reception::OpenFile(
 void Reception::OnOpened(
     const absl::StatusOr<std::shared_ptr<PartialFile>>& file) {
   if (!file.ok()) return FailFile(file.status());
+  lacks_since_.reset();
   writer_ = std::make_shared<DiskWriter>(
       environment_.disk, client_, *file,
       DiskWriter::Options{
@@ -279,6 +294,7 @@ void Reception::StartTimer() {
 
 void Reception::OnTimer() {
   StartTimer();
+  if (again_ != nullptr) std::exchange(again_, nullptr)(*this);
   if (writer_ != nullptr) writer_->CheckpointIfDue();
   Measure();
   CheckSilence();

@@ -142,11 +142,17 @@ class Reception final : public std::enable_shared_from_this<Reception>,
 
   // On one of the disk's threads.
   static absl::StatusOr<std::shared_ptr<PartialFile>> OpenFile(
-      FileApi& files, Destination destination, bool resume, uint64_t allocate);
+      FileApi& files, Destination& destination, bool resume, uint64_t allocate);
   // The same. False: the reception has ended meanwhile, and the file is not
   // used.
   bool Keep(const std::shared_ptr<PartialFile>& file);
   void Open();
+  void TryToOpen(Destination destination);
+  // Whether what has ended with `error` is tried again, by `again` at the next
+  // look: that lacked what may soon be there, as descriptors, and has done so
+  // for less than stall_timeout.
+  bool TriesAgain(const absl::Status& error,
+                  std::function<void(Reception&)> again);
   void OnOpened(const absl::StatusOr<std::shared_ptr<PartialFile>>& file);
   void Connect(const absl::Status& lost);
   void OnConnected(absl::StatusOr<UpstreamConnection> connection);
@@ -186,6 +192,7 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // What is whole is not the expected content. Another source may have that.
   void FailOrDoubt(const std::string& wrong);
   void Commit();
+  void PutUnderName();
   void OnCommitted(const absl::Status& status, const FileStamp& stamp);
   void OnSenderTold(const absl::Status& status);
 
@@ -256,6 +263,8 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   std::optional<std::chrono::steady_clock::time_point> commit_deadline_;
   std::atomic<bool> change_posted_{false};
   std::optional<asio::steady_timer> timer_;  // Until it has ended.
+  std::function<void(Reception&)> again_;    // See TriesAgain(); null: nothing.
+  std::optional<std::chrono::steady_clock::time_point> lacks_since_;
   uint64_t measured_bytes_ = 0;
   std::chrono::steady_clock::time_point began_;  // At the first byte.
   std::chrono::steady_clock::time_point measured_at_;

@@ -110,6 +110,10 @@ void Reception::Commit() {
   }
   spool_->Complete({.length = *status_.content_length, .root = *status_.root},
                    status_.sha256);
+  PutUnderName();
+}
+
+void Reception::PutUnderName() {
   is_committing_ = true;
   OnDisk(
       [](DiskWriter& writer) {
@@ -123,6 +127,7 @@ void Reception::Commit() {
 
 void Reception::OnCommitted(const absl::Status& status,
                             const FileStamp& stamp) {
+  if (TriesAgain(status, &Reception::PutUnderName)) return;
   if (!status.ok()) return FailFile(status);
   is_committed_ = true;
   // Found meanwhile, by somebody who reads it. Nothing can come again now.
@@ -217,6 +222,7 @@ void Reception::End(ReceptionState state, ReceptionReason reason,
   }
   LetGoOfFile();
   timer_.reset();
+  again_ = nullptr;
   Notify();
   observer_ = nullptr;
   writer_ = nullptr;

@@ -194,6 +194,65 @@ TEST(ReceptionDiskTest, ContentThatIsGettingItsNameCannotBeCancelled) {
   EXPECT_TRUE(folder.Get("content") == TheContent());
 }
 
+// What others have may be free soon.
+TEST(ReceptionDiskTest, WaitsForDescriptorsToOpenItsFile) {
+  for (const int error : {EMFILE, ENFILE}) {
+    const Folder folder;
+    ScriptedSender sender;
+    std::atomic<int> calls = 0;
+    FaultyFiles files([&](Call call) {
+      return call == Call::kOpen && calls++ < 2 ? -error : 0;
+    });
+    OneReception one(sender.Upstream(), folder, {}, {.files = &files});
+    sender.AcceptAndReadByte();
+    sender.Send(TheContent());
+    sender.End();
+    const ReceptionStatus status = one.recorder->WaitForEnd();
+    one.Finish();
+    EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
+    EXPECT_TRUE(folder.Get("content") == TheContent());
+    EXPECT_GT(calls, 2);
+  }
+}
+
+// Its directory is looked for before the rename and behind it.
+TEST(ReceptionDiskTest, WaitsForDescriptorsToGiveTheContentItsName) {
+  const Folder folder;
+  ScriptedSender sender;
+  std::atomic<int> calls = 0;
+  ReceptionOptions options;
+  options.destination = folder.To("content");
+  options.destination.find = [&]() -> absl::StatusOr<UniqueFd> {
+    if (calls++ % 2 == 1) return folder.Open();
+    return absl::ErrnoToStatus(EMFILE, "entering the root");
+  };
+  OneReception one(sender.Upstream(), folder, std::move(options));
+  sender.AcceptAndReadByte();
+  sender.Send(TheContent());
+  sender.End();
+  const ReceptionStatus status = one.recorder->WaitForEnd();
+  one.Finish();
+  EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
+  EXPECT_EQ(folder.Names(), Names{"content"});
+  EXPECT_TRUE(folder.Get("content") == TheContent());
+  EXPECT_EQ(calls, 4);
+}
+
+TEST(ReceptionDiskTest, LackOfDescriptorsThatLastsIsNoLackOfRoom) {
+  const Folder folder;
+  ScriptedSender sender;
+  FaultyFiles files(
+      [](Call call) { return call == Call::kOpen ? -EMFILE : 0; });
+  ReceptionOptions options;
+  options.stall_timeout = absl::Milliseconds(1);
+  OneReception one(sender.Upstream(), folder, std::move(options),
+                   {.files = &files});
+  const ReceptionStatus status = one.recorder->WaitForEnd();
+  EXPECT_EQ(status.state, ReceptionState::kFailed);
+  EXPECT_EQ(status.reason, ReceptionReason::kDestinationFailed);
+  EXPECT_THAT(status.detail, testing::HasSubstr("Too many open files"));
+}
+
 TEST(ReceptionDiskTest, StopDoesNotWaitForARenameThatHangs) {
   const Folder folder;
   ScriptedSender sender;
