@@ -29,7 +29,7 @@ TEST(Values, NodesHaveAnAddress) {
 TEST(Values, ANodesAddressIsOneThatCanBeDialled) {
   v1::Node node;
   for (const char* const address : {"n1", "n1:", "n1:0", "n1:65536", ":7000",
-                                     "2001:db8::1:7000", "http://n1:7000"}) {
+                                    "2001:db8::1:7000", "http://n1:7000"}) {
     node.set_peer_address(address);
     EXPECT_FALSE(Parses(node)) << address;
   }
