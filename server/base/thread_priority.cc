@@ -10,7 +10,7 @@
 namespace tcptool::server {
 
 void YieldToDataPlane() {
-  constexpr int kNice = 19;
+  constexpr int kNice = 5;  // A weight of 335, where nice 0 has 1,024.
   // On Linux niceness is a thread's, not the process's (setpriority(2), "C
   // library/kernel differences").
   if (setpriority(PRIO_PROCESS, 0, kNice) != 0) {
