@@ -255,7 +255,7 @@ TEST_F(TlsHandshakeTest, HasAClientThatKnowsItsServer) {
   }
 }
 
-TEST(TlsHandshakeTest, NoServerIsWhatIsNoHost) {
+TEST_F(TlsHandshakeTest, NoServerIsWhatIsNoHost) {
   const TlsWorld world;
   for (const std::string& expected :
        {std::string(".example"), std::string(), std::string(300, 'a')}) {
