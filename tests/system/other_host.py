@@ -2,6 +2,7 @@
 
 import ctypes
 import fcntl
+import itertools
 import os
 import random
 import socket
@@ -26,6 +27,11 @@ def set_offload(device, command, value):
         fcntl.ioctl(any_socket, SIOCETHTOOL, request)
 
 
+# The kernel takes the link of a namespace that is deleted away later, so that the next
+# one needs another name.
+_numbers = itertools.count()
+
+
 class OtherHost:
     """`here` and `there` are the two ends' addresses; `device` is the other host's end,
     `link` this one's."""
@@ -37,7 +43,7 @@ class OtherHost:
         self.namespace = f"other{os.getpid()}"
         net = f"10.{random.randrange(100, 250)}.{random.randrange(250)}"
         self.here, self.there = f"{net}.1", f"{net}.2"
-        link = self.link = f"o{os.getpid()}"
+        link = self.link = f"o{os.getpid()}-{next(_numbers)}"
         try:
             ip("netns", "add", self.namespace)
         except subprocess.CalledProcessError as error:

@@ -1,5 +1,6 @@
 """tcptool on block devices, on a full disk, and where it could meet itself."""
 
+import itertools
 import os
 import random
 import shutil
@@ -111,10 +112,14 @@ class DevicesTest(TcptoolTest):
 class VanishedPeerTest(TcptoolTest):
     """The other end's host goes away without a word."""
 
+    # The kernel takes the link of a namespace that is deleted away later, so that the next
+    # one needs another name.
+    numbers = itertools.count()
+
     def setUp(self):
         super().setUp()
         self.there = f"tcptool{os.getpid()}"
-        self.link = f"t{os.getpid()}"
+        self.link = f"t{os.getpid()}-{next(self.numbers)}"
         try:
             run("ip", "netns", "add", self.there)
         except subprocess.CalledProcessError as error:
