@@ -351,8 +351,12 @@ TEST_F(DistributedContentsTest, FileThatHasChangedIsNotGivenWhileItIsOffered) {
   std::filesystem::resize_file(files_.path("file"), kSize - 1);
   ASSERT_TRUE(WaitUntil([&] { return !(*offered)->error().ok(); }));
   fleet_contents_->Purge(PeerContents::Clock::now());
-  EXPECT_TRUE(absl::IsDataLoss(FindDistribution("d").status()))
-      << FindDistribution("d").status();
+  // UNAVAILABLE, until whoever hashes it has seen it too.
+  EXPECT_TRUE(WaitUntil([&] {
+    const absl::Status status = FindDistribution("d").status();
+    EXPECT_FALSE(status.ok());
+    return absl::IsDataLoss(status);
+  }));
   // It is offered no more.
   offered = absl::UnavailableError("");
   EXPECT_TRUE(WaitUntil([&] {
