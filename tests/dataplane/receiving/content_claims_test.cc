@@ -2,7 +2,6 @@
 // any time; what contradicts itself is found out, and never taken.
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +12,8 @@
 
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "tests/dataplane/receiving/held_call.h"
 #include "tests/dataplane/receiving/resumable_receptions.h"
 
 namespace tcptool::dataplane {
@@ -230,17 +229,8 @@ TEST_F(ContentClaimsTest, DigestsBehindTheEndAreToldAnew) {
 // Who comes while what was doubted is dropped may be told its digests, and
 // would take another source's for a contradiction.
 TEST_F(ContentClaimsTest, DigestsThatWereDoubtedAreHeldAgainstNobody) {
-  std::atomic<bool> holds = false;
-  absl::Notification held;
-  absl::Notification released;
-  FaultyFiles files([&](FaultyFiles::Call call) {
-    if (call == FaultyFiles::Call::kTruncate && holds.exchange(false)) {
-      held.Notify();
-      released.WaitForNotification();
-    }
-    return 0;
-  });
-  Begin({}, {.files = &files});
+  HeldCall call(FaultyFiles::Call::kTruncate);
+  Begin({}, {.files = &call.files()});
   Accept();
   Manifest wrong = ManifestOf(LongContent().substr(0, 2 * kManifestBlock));
   one_->reception().Expect(0, wrong.blocks);
@@ -248,13 +238,13 @@ TEST_F(ContentClaimsTest, DigestsThatWereDoubtedAreHeldAgainstNobody) {
   ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
     return status.bytes_durable == 2 * kManifestBlock;
   }));
-  holds = true;
+  call.Hold();
   wrong.length -= kManifestBlock / 2;  // More has come.
   one_->reception().ExpectEnd({.length = wrong.length, .root = Root(wrong)});
-  held.WaitForNotification();
+  ASSERT_TRUE(call.WaitUntilHeld());
   const auto source = one_->reception().OpenSource(Spool::Level::kVerified);
   EXPECT_EQ(source->block_digests()->Digests(0, 9).size(), 2u);
-  released.Notify();
+  call.Release();
   const ScriptedUpstream::Asked asked = Accept();
   EXPECT_TRUE(absl::IsOutOfRange(asked.lost)) << asked.lost;
   EXPECT_EQ(asked.offset, 0u);

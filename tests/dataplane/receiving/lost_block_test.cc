@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <asio/ip/address_v4.hpp>
-#include <atomic>
 #include <cerrno>
 #include <cstddef>
 #include <memory>
@@ -11,7 +10,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/notification.h"
+#include "tests/dataplane/receiving/held_call.h"
 #include "tests/dataplane/receiving/resumable_receptions.h"
 
 namespace tcptool::dataplane {
@@ -78,61 +77,44 @@ TEST_F(LostBlockTest, ComesAgain) {
 }
 
 TEST_F(LostBlockTest, ComesAgainAlsoWhenAllHasCome) {
-  std::atomic<bool> holds{false};
-  absl::Notification held;
-  absl::Notification released;
-  FaultyFiles files([&](FaultyFiles::Call call) {
-    if (call == FaultyFiles::Call::kSyncData && holds.exchange(false)) {
-      held.Notify();
-      released.WaitForNotification();
-    }
-    return 0;
-  });
-  Begin({}, {.files = &files});
+  HeldCall call(FaultyFiles::Call::kSyncData);
+  Begin({}, {.files = &call.files()});
   const auto end = absl::MakeCleanup([&] {
-    if (!released.HasBeenNotified()) released.Notify();
+    call.Release();
     one_ = nullptr;  // It uses the files.
   });
   ReceiveWholeBlocks();
   ASSERT_TRUE(one_->recorder->WaitFor([](const ReceptionStatus& status) {
     return status.bytes_durable == kWhole;
   }));
-  holds = true;  // What is synced next is the whole.
+  call.Hold();  // What is synced next is the whole.
   ASSERT_TRUE(sender_.Send(content_.substr(kWhole)));
-  ASSERT_TRUE(held.WaitForNotificationWithTimeout(kDeadline));
+  ASSERT_TRUE(call.WaitUntilHeld());
   EXPECT_NE(End(), std::nullopt);
   LoseFirstBlock();
   // Nothing is dropped before the sync is over.
   const Peer::Result result = reader_->Read();
   EXPECT_EQ(result.error, ECONNRESET);
   EXPECT_EQ(result.data, "");
-  released.Notify();
+  call.Release();
   ExpectWholeWhenItHasComeAgain();
 }
 
 TEST_F(LostBlockTest, IsToldWhereItIsFoundWhileTheContentGetsItsName) {
-  std::atomic<bool> holds{true};
-  absl::Notification held;
-  absl::Notification released;
-  FaultyFiles files([&](FaultyFiles::Call call) {
-    if (call == FaultyFiles::Call::kRename && holds.exchange(false)) {
-      held.Notify();
-      released.WaitForNotification();
-    }
-    return 0;
-  });
-  Begin({}, {.files = &files});
+  HeldCall call(FaultyFiles::Call::kRename);
+  call.Hold();
+  Begin({}, {.files = &call.files()});
   const auto end = absl::MakeCleanup([&] {
-    if (!released.HasBeenNotified()) released.Notify();
+    call.Release();
     one_ = nullptr;  // It uses the files.
   });
   Accept();
   Announce(content_);
   ASSERT_TRUE(sender_.Send(content_));
-  ASSERT_TRUE(held.WaitForNotificationWithTimeout(kDeadline));
+  ASSERT_TRUE(call.WaitUntilHeld());
   LoseFirstBlock();
   EXPECT_EQ(reader_->Read().error, ECONNRESET);
-  released.Notify();
+  call.Release();
   const ReceptionStatus status = one_->recorder->WaitForEnd();
   EXPECT_EQ(status.state, ReceptionState::kFailed);
   EXPECT_EQ(status.reason, ReceptionReason::kDestinationFailed);

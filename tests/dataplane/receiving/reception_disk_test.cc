@@ -8,6 +8,7 @@
 
 #include "dataplane/receiving/reception.h"
 #include "tests/dataplane/disk_threads.h"
+#include "tests/dataplane/receiving/held_call.h"
 #include "tests/dataplane/receiving/receptions.h"
 #include "tests/dataplane/receiving/resumable_receptions.h"
 
@@ -174,24 +175,27 @@ TEST(ReceptionDiskTest, DiskThatHangsStopsNoLane) {
 TEST(ReceptionDiskTest, ContentThatIsGettingItsNameCannotBeCancelled) {
   const Folder folder;
   ScriptedSender sender;
-  absl::Notification at_rename;
-  absl::Notification released;
-  FaultyFiles files([&](Call call) {
-    if (call == Call::kRename) {
-      at_rename.Notify();
-      released.WaitForNotification();
-    }
-    return 0;
-  });
-  OneReception one(sender.Upstream(), folder, {}, {.files = &files});
+  HeldCall rename(Call::kRename);
+  rename.Hold();
+  OneReception one(sender.Upstream(), folder, {}, {.files = &rename.files()});
   sender.AcceptAndReadByte();
   ASSERT_TRUE(sender.Send(TheContent()));
   sender.End();
-  at_rename.WaitForNotification();
+  ASSERT_TRUE(rename.WaitUntilHeld());
   EXPECT_TRUE(absl::IsFailedPrecondition(one.Cancel()));
-  released.Notify();
+  rename.Release();
   EXPECT_EQ(one.recorder->WaitForEnd().state, ReceptionState::kSucceeded);
   EXPECT_TRUE(folder.Get("content") == TheContent());
+}
+
+// How a reception ends whose sender has the whole content.
+ReceptionStatus SendAll(ScriptedSender& sender, OneReception& one) {
+  sender.AcceptAndReadByte();
+  sender.Send(TheContent());
+  sender.End();
+  ReceptionStatus status = one.recorder->WaitForEnd();
+  one.Finish();
+  return status;
 }
 
 // What others have may be free soon.
@@ -204,11 +208,7 @@ TEST(ReceptionDiskTest, WaitsForDescriptorsToOpenItsFile) {
       return call == Call::kOpen && calls++ < 2 ? -error : 0;
     });
     OneReception one(sender.Upstream(), folder, {}, {.files = &files});
-    sender.AcceptAndReadByte();
-    sender.Send(TheContent());
-    sender.End();
-    const ReceptionStatus status = one.recorder->WaitForEnd();
-    one.Finish();
+    const ReceptionStatus status = SendAll(sender, one);
     EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
     EXPECT_TRUE(folder.Get("content") == TheContent());
     EXPECT_GT(calls, 2);
@@ -227,11 +227,7 @@ TEST(ReceptionDiskTest, WaitsForDescriptorsToGiveTheContentItsName) {
     return absl::ErrnoToStatus(EMFILE, "entering the root");
   };
   OneReception one(sender.Upstream(), folder, std::move(options));
-  sender.AcceptAndReadByte();
-  sender.Send(TheContent());
-  sender.End();
-  const ReceptionStatus status = one.recorder->WaitForEnd();
-  one.Finish();
+  const ReceptionStatus status = SendAll(sender, one);
   EXPECT_EQ(status.state, ReceptionState::kSucceeded) << status.detail;
   EXPECT_EQ(folder.Names(), Names{"content"});
   EXPECT_TRUE(folder.Get("content") == TheContent());
@@ -256,27 +252,20 @@ TEST(ReceptionDiskTest, LackOfDescriptorsThatLastsIsNoLackOfRoom) {
 TEST(ReceptionDiskTest, StopDoesNotWaitForARenameThatHangs) {
   const Folder folder;
   ScriptedSender sender;
-  absl::Notification at_rename;
-  absl::Notification released;
-  FaultyFiles files([&](Call call) {
-    if (call == Call::kRename) {
-      at_rename.Notify();
-      released.WaitForNotification();
-    }
-    return 0;
-  });
-  OneReception one(sender.Upstream(), folder, {}, {.files = &files});
+  HeldCall rename(Call::kRename);
+  rename.Hold();
+  OneReception one(sender.Upstream(), folder, {}, {.files = &rename.files()});
   sender.AcceptAndReadByte();
   ASSERT_TRUE(sender.Send(TheContent()));
   sender.End();
-  at_rename.WaitForNotification();
+  ASSERT_TRUE(rename.WaitUntilHeld());
   one.Finish();
   const ReceptionStatus status = one.recorder->status();
   EXPECT_EQ(status.state, ReceptionState::kInterrupted);
   EXPECT_THAT(status.detail, testing::HasSubstr("disk did not answer"));
   EXPECT_EQ(sender.ReadEnd(), ECONNRESET);
   // The disk comes back: the thread that was left behind goes on to its end.
-  released.Notify();
+  rename.Release();
   ASSERT_TRUE(AwaitEndOfDiskThreads(kDeadline));
   EXPECT_TRUE(folder.Get("content") == TheContent());
 }
