@@ -119,10 +119,10 @@ class PartialFile {
   // returns OK. ALREADY_EXISTS: somebody was faster. ABORTED:
   // somebody has replaced the partial file, or the directory is not the one any
   // more that its path leads to; errors of Destination.find are returned as
-  // they are, RESOURCE_EXHAUSTED as UNAVAILABLE, after which it may be called
-  // again. An error after the rename, which only a directory gives that
-  // fails or is moved in that moment, leaves the whole content under the name
-  // there; committed() tells.
+  // they are, but RESOURCE_EXHAUSTED, which is of descriptors, as UNAVAILABLE.
+  // An error after the rename, which only a directory gives that fails or is
+  // moved in that moment, leaves the whole content under the name there;
+  // committed() tells.
   absl::Status Commit();
   bool committed() const { return committed_; }
   // See StampOf(); that of no file if the system does not say.

@@ -12,10 +12,8 @@ namespace tcptool::dataplane {
 
 absl::Status PartialFile::Commit() {
   const int directory = destination_.directory.get();
-  if (!committed_) {
-    if (absl::Status status = PutUnderName(); !status.ok()) return status;
-    committed_ = true;
-  }
+  if (absl::Status status = PutUnderName(); !status.ok()) return status;
+  committed_ = true;
   const int error = files_.Sync(directory);
   // If the process is killed before this, the map stays behind, and a sweep
   // removes it.

@@ -192,7 +192,6 @@ class Reception final : public std::enable_shared_from_this<Reception>,
   // What is whole is not the expected content. Another source may have that.
   void FailOrDoubt(const std::string& wrong);
   void Commit();
-  void PutUnderName();
   void OnCommitted(const absl::Status& status, const FileStamp& stamp);
   void OnSenderTold(const absl::Status& status);
 

@@ -110,10 +110,6 @@ void Reception::Commit() {
   }
   spool_->Complete({.length = *status_.content_length, .root = *status_.root},
                    status_.sha256);
-  PutUnderName();
-}
-
-void Reception::PutUnderName() {
   is_committing_ = true;
   OnDisk(
       [](DiskWriter& writer) {
@@ -127,7 +123,8 @@ void Reception::PutUnderName() {
 
 void Reception::OnCommitted(const absl::Status& status,
                             const FileStamp& stamp) {
-  if (TriesAgain(status, &Reception::PutUnderName)) return;
+  // It is not tried again: a second sync says nothing of what a first one has
+  // failed to bring to the disk (fsync(2)).
   if (!status.ok()) return FailFile(status);
   is_committed_ = true;
   // Found meanwhile, by somebody who reads it. Nothing can come again now.
