@@ -79,11 +79,13 @@ TEST_F(TlsHandshakeTest, SaysWhatWasWrongWithTheCertificateOfOneThatHasLeft) {
     int unread = 0;
     return ioctl(ends.socket.get(), FIONREAD, &unread) == 0 && unread > 0;
   }));
-  EXPECT_EQ(ends.tls.Handshake(), Outcome::kWaitsForInput);
+  Outcome outcome = ends.tls.Handshake();
   client.join();
   EXPECT_TRUE(
       Eventually([&] { return TcpState(ends.socket.get()) == TCP_CLOSE; }));
-  EXPECT_EQ(ends.tls.Handshake(), Outcome::kFailed);
+  // The certificate may have come before it had looked for it the first time.
+  if (outcome == Outcome::kWaitsForInput) outcome = ends.tls.Handshake();
+  EXPECT_EQ(outcome, Outcome::kFailed);
   EXPECT_THAT(ends.tls.error(), HasSubstr("certificate has expired"));
 }
 
