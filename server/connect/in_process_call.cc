@@ -75,7 +75,8 @@ void InProcessCall::Cancel() {
   {
     absl::MutexLock lock(&mutex_);
     cancelled_ = true;
-    // Reactions to it take the lock on gRPC's threads, and not within this call.
+    // Reactions to it take the lock on gRPC's threads, and not within this
+    // call.
     if (context_ != nullptr) context_->TryCancel();
   }
   // The hold goes with a read that fails.
