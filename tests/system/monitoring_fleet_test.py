@@ -7,6 +7,7 @@ from harness import wait_until
 from prometheus import DASHBOARDS, MONITORING, RULES, Prometheus, queries
 from receptions import MIB
 from scraping import scrape_text
+from tls_nodes import Certificates
 
 METRIC = re.compile(r"\b(?:tcptool|grpc_server|process)_\w+")
 
@@ -16,6 +17,8 @@ class MonitoringFleetTest(DistributionCase):
     size = 48 * MIB + 17
 
     def setUp(self):
+        # A certificate for content has a metric, which nodes without one do not have.
+        self.node_flags = Certificates(self, "node").data_flags("node")
         super().setUp()
         self.prometheus = Prometheus(self, self.nodes_)
 
