@@ -17,7 +17,7 @@ class EtcdBackupTest(DistributionCase):
             # The leases of the time of the backup go on for 15 s.
             node.wait_event("fleet_registered", 2)
         for node in self.nodes_:
-            wait_until(lambda node=node: self.sees_all(node), "it sees all nodes")
+            wait_until(lambda node=node: node.sees(len(self.nodes_)), "it sees all nodes")
 
     def test_what_was_saved_is_there_and_new_ones_are_delivered(self):
         saved = self.a.distribute("a")
@@ -64,7 +64,7 @@ class EtcdBackupTest(DistributionCase):
         self.etcd.restore(backup)
         for node in self.nodes_:
             wait_until(lambda node=node: not node.knows(lost), f"{node.name} has gone back")
-            wait_until(lambda node=node: self.sees_all(node), "it sees all nodes")
+            wait_until(lambda node=node: node.sees(len(self.nodes_)), "it sees all nodes")
             self.assertEqual(node.distribution(saved), before)
             self.assertEqual(node.deliveries(saved), {"b": "DELIVERED", "c": "DELIVERED"})
         self.assert_distributes(self.b)
@@ -77,5 +77,5 @@ class EtcdBackupTest(DistributionCase):
             node.wait_event("fleet_registered", 2)
             wait_until(lambda node=node: not node.knows(lost), f"{node.name} has gone back")
         for node in self.nodes_:
-            wait_until(lambda node=node: self.sees_all(node), "it sees all nodes")
+            wait_until(lambda node=node: node.sees(len(self.nodes_)), "it sees all nodes")
         self.assert_distributes(self.b)

@@ -128,6 +128,16 @@ class FleetNode(Node):
     def fleet_nodes(self):
         return self.distributions.ListNodes(stubs.distribution_service.ListNodesRequest()).nodes
 
+    def sees(self, count):
+        """Whether it knows of so many nodes."""
+        try:
+            return len(self.fleet_nodes()) == count
+        except grpc.RpcError as error:
+            # It has read nothing of etcd yet.
+            if error.code() != grpc.StatusCode.UNAVAILABLE:
+                raise
+            return False
+
     def reception_of(self, distribution):
         """The reception by which it gets a distribution, or None."""
         label = ("tcptool/distribution", distribution.removeprefix("distributions/"))
@@ -204,16 +214,7 @@ class DistributionCase(FleetCase):
         ]
         self.a.write_file("content", self.content)
         for node in self.nodes_:
-            wait_until(lambda node=node: self.sees_all(node), "it sees all nodes")
-
-    def sees_all(self, node):
-        try:
-            return len(node.fleet_nodes()) == len(self.nodes_)
-        except grpc.RpcError as error:
-            # It has read nothing of etcd yet.
-            if error.code() != grpc.StatusCode.UNAVAILABLE:
-                raise
-            return False
+            wait_until(lambda node=node: node.sees(len(self.nodes_)), "it sees all nodes")
 
     def assert_delivered(self, name, *nodes, asked=None):
         """`asked`: the node that knows what is to come of it; one that has not heard of a

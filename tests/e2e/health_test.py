@@ -1,11 +1,5 @@
-"""Standard gRPC health checking and server reflection.
+"""Standard gRPC health checking and server reflection."""
 
-Debian has no Python package for either, so the parts of their protos that are needed
-here are written out, and compiled as the API's own are.
-"""
-
-import importlib
-import os
 import pathlib
 import signal
 import socket
@@ -20,58 +14,7 @@ import http2
 from harness import Service, ServiceTest, stubs
 from listeners import listener_of
 from nodes import Node
-
-HEALTH_PROTO = """
-syntax = "proto3";
-package grpc.health.v1;
-
-message HealthCheckRequest { string service = 1; }
-message HealthCheckResponse {
-  enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; }
-  ServingStatus status = 1;
-}
-service Health {
-  rpc Check(HealthCheckRequest) returns (HealthCheckResponse);
-  rpc Watch(HealthCheckRequest) returns (stream HealthCheckResponse);
-}
-"""
-
-REFLECTION_PROTO = """
-syntax = "proto3";
-package grpc.reflection.v1alpha;
-
-message ServerReflectionRequest {
-  oneof message_request {
-    string file_containing_symbol = 4;
-    string list_services = 7;
-  }
-}
-message ServerReflectionResponse {
-  oneof message_response {
-    FileDescriptorResponse file_descriptor_response = 4;
-    ListServiceResponse list_services_response = 6;
-  }
-}
-message FileDescriptorResponse { repeated bytes file_descriptor_proto = 1; }
-message ListServiceResponse { repeated ServiceResponse service = 1; }
-message ServiceResponse { string name = 1; }
-service ServerReflection {
-  rpc ServerReflectionInfo(stream ServerReflectionRequest)
-      returns (stream ServerReflectionResponse);
-}
-"""
-
-
-def compile_proto(name, text):
-    """The messages' and the services' modules of a proto."""
-    root = pathlib.Path(tempfile.mkdtemp(prefix="protos.", dir=os.environ.get("TEST_TMPDIR")))
-    (root / f"{name}.proto").write_text(text, encoding="utf-8")
-    harness.generate_python(root, [root / f"{name}.proto"])
-    return [importlib.import_module(f"{name}_pb2{end}") for end in ("", "_grpc")]
-
-
-health, health_grpc = compile_proto("health", HEALTH_PROTO)
-reflection, reflection_grpc = compile_proto("reflection", REFLECTION_PROTO)
+from standard_services import health, health_grpc, reflect
 
 
 class HealthTest(ServiceTest):
@@ -215,13 +158,8 @@ class HealthTest(ServiceTest):
 
 
 class ReflectionTest(ServiceTest):
-    def ask(self, **request):
-        stub = reflection_grpc.ServerReflectionStub(self.service.channel)
-        requests = iter([reflection.ServerReflectionRequest(**request)])
-        return next(stub.ServerReflectionInfo(requests, timeout=harness.DEADLINE_S))
-
     def test_lists_the_services(self):
-        answer = self.ask(list_services="*")
+        answer = reflect(self.service.channel, list_services="*")
         names = [service.name for service in answer.list_services_response.service]
         for name in (
             "tcptool.v1.SessionService",
@@ -234,6 +172,6 @@ class ReflectionTest(ServiceTest):
             self.assertIn(name, names)
 
     def test_describes_the_api(self):
-        answer = self.ask(file_containing_symbol="tcptool.v1.SessionService")
+        answer = reflect(self.service.channel, file_containing_symbol="tcptool.v1.SessionService")
         files = answer.file_descriptor_response.file_descriptor_proto
         self.assertTrue(any(b"WatchSessions" in file for file in files))
