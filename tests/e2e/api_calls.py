@@ -98,7 +98,7 @@ def by_http(service, method, requests, timeout_s=harness.DEADLINE_S):
     form = "json"
     try:
         body = json_format.MessageToJson(request).encode()
-    except (json_format.Error, ValueError):
+    except (json_format.Error, ValueError, OverflowError):
         form, body = "proto", request.SerializeToString()
     is_stream = method.client_streaming or method.server_streaming
     connection = http.client.HTTPConnection(service.http_address, timeout=timeout_s)
