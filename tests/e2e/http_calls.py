@@ -65,7 +65,7 @@ def curl(service, path, body=b"{}", content_type="application/json", options=(),
     return Answer(int(status.split()[1]), headers, content)
 
 
-def open_stream(service, headers=""):
+def open_stream(service, headers="", path=WATCH):
     """The socket of a watch, and the first bytes of the answer. `headers`: with line ends."""
     peer = socket.create_connection(
         ("127.0.0.1", harness.port_of_address(service.http_address)),
@@ -73,7 +73,7 @@ def open_stream(service, headers=""):
     )
     body = envelope(b"{}")
     peer.sendall(
-        f"POST {WATCH} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}"
         f"Content-Type: application/connect+json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
         + body
     )
