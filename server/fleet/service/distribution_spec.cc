@@ -21,6 +21,7 @@ namespace {
 constexpr int kMaxNodes = 10'000;
 constexpr int kMaxRacks = 1'000;
 constexpr size_t kMaxRackBytes = 255;
+constexpr size_t kMaxRootBytes = 255;
 
 using server::SpecChecker;
 
@@ -31,6 +32,15 @@ void CheckNode(SpecChecker& check, absl::string_view field,
               absl::StrCat("\"", node,
                            "\" is no node's name: 1 to 64 letters, digits, "
                            "'.', '-' and '_', the first a letter or a digit"));
+}
+
+// This node may not know it. Each target that has no such root says so in its
+// record, which etcd must be able to take.
+void CheckRoot(SpecChecker& check, absl::string_view field,
+               const std::string& root) {
+  if (root.size() <= kMaxRootBytes) return;
+  check.Wrong(field,
+              absl::StrCat("it is longer than ", kMaxRootBytes, " bytes"));
 }
 
 // What every node would refuse, or take for another file.
@@ -87,6 +97,7 @@ void CheckTargets(SpecChecker& check, const api::DistributionTargets& targets) {
 void CheckFile(SpecChecker& check, const api::FleetFileSource& file) {
   CheckNode(check, "file.node", file.node());
   check.Path("file", file.root(), file.path());
+  CheckRoot(check, "file.root", file.root());
   CheckPath(check, "file.path", file.path());
 }
 
@@ -123,6 +134,7 @@ absl::Status Check(const api::DistributionSpec& spec) {
   check.Labels("labels", spec.labels());
   check.Path("destination", spec.destination().root(),
              spec.destination().path());
+  CheckRoot(check, "destination.root", spec.destination().root());
   CheckPath(check, "destination.path", spec.destination().path());
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   check.InRange("limits.node_bytes_per_second",

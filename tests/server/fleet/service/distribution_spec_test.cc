@@ -71,6 +71,11 @@ TEST(DistributionSpec, WrongFieldsAreNamed) {
   expect(spec + "file.node",
          [](Spec& s) { s.mutable_file()->set_node("a/b"); });
   expect(spec + "file.root", [](Spec& s) { s.mutable_file()->clear_root(); });
+  expect(spec + "file.root",
+         [](Spec& s) { s.mutable_file()->set_root(std::string(256, 'x')); });
+  expect(spec + "destination.root", [](Spec& s) {
+    s.mutable_destination()->set_root(std::string(256, 'x'));
+  });
   expect(spec + "file.path",
          [](Spec& s) { s.mutable_file()->set_path(std::string(5000, 'x')); });
   // The error quotes it once, not for each of its parts.
